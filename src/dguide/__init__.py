@@ -1,0 +1,57 @@
+"""Classifier-free guidance for discrete diffusion models, as theory says it should be done."""
+
+from . import guidance, noise, process
+from .guidance import (
+    Constant,
+    Cosine,
+    Interval,
+    InverseLinear,
+    InverseV,
+    Linear,
+    Normalized,
+    Piecewise,
+    Power,
+    RampUp,
+    Schedule,
+    Simple,
+    Sine,
+    Unlocking,
+    V,
+    parse_schedule,
+)
+from .process import Masked, Uniform
+from .sample import Ancestral, Denoiser, Euler, FirstHitting, Samples, TauLeaping, sample
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Ancestral",
+    "Constant",
+    "Cosine",
+    "Denoiser",
+    "Euler",
+    "FirstHitting",
+    "Interval",
+    "InverseLinear",
+    "InverseV",
+    "Linear",
+    "Masked",
+    "Normalized",
+    "Piecewise",
+    "Power",
+    "RampUp",
+    "Samples",
+    "Schedule",
+    "Simple",
+    "Sine",
+    "TauLeaping",
+    "Uniform",
+    "Unlocking",
+    "V",
+    "__version__",
+    "guidance",
+    "noise",
+    "parse_schedule",
+    "process",
+    "sample",
+]

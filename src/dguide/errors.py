@@ -1,0 +1,37 @@
+"""Errors that say what came, what was expected and the remedy."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterable
+from types import ModuleType
+
+__all__ = ["MissingExtra", "bad", "choose", "require"]
+
+
+class MissingExtra(ImportError):
+    """An optional dependency is not installed; the message names the command that installs it."""
+
+
+def require(module: str, extra: str) -> ModuleType:
+    """Import `module`, or raise `MissingExtra` naming the extra of dguide that brings it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingExtra(f"{module} is not installed: pip install 'dguide[{extra}]'") from error
+
+
+def bad(what: str, got: object, expected: str, remedy: str = "") -> ValueError:
+    """The `ValueError` of the whole package: what is wrong, what came, what was expected, what to do."""
+    text = f"{what}: got {got}, expected {expected}"
+    return ValueError(f"{text}. {remedy}" if remedy else text)
+
+
+def choose(what: str, name: str, names: Iterable[str]) -> str:
+    """Return `name` if it is one of `names`, else raise a `ValueError` that lists them and the nearest."""
+    known = sorted(names)
+    if name in known:
+        return name
+    near = difflib.get_close_matches(name, known, n=1)
+    raise bad(f"unknown {what}", repr(name), "one of " + ", ".join(known), f"Did you mean {near[0]!r}?" if near else "")

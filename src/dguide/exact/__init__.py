@@ -1,0 +1,8 @@
+"""Small problems, solved exactly: the judge of every sampler."""
+
+from .chain import chain
+from .oracle import Oracle
+from .solve import Solution, solve
+from .space import Space
+
+__all__ = ["Oracle", "Solution", "Space", "chain", "solve"]

@@ -1,0 +1,112 @@
+"""The exact law after the finite steps of a sampler, without one sample drawn."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import bad
+from ..guidance import Guidance, Schedule
+from ..process import Process
+from ..sample import GridSampler
+from .oracle import Oracle
+from .space import Space
+
+__all__ = ["chain"]
+
+_CHUNK = 1 << 23
+_NODES, _WEIGHTS = (torch.from_numpy(x) for x in np.polynomial.legendre.leggauss(32))
+
+
+def chain(process: Process, cond: Tensor, uncond: Tensor, guidance: Guidance, sampler: GridSampler) -> Tensor:
+    r"""The law of the samples of `Ancestral`, `Euler` or `TauLeaping` with exact predictions.
+
+    Each step multiplies the law by the step matrix $\prod_i T_i(x_s^i \mid x_t)$; the predictions are those of the
+    `Oracle` at the start of the step.
+
+    Args:
+        process: `Masked` or `Uniform`.
+        cond: p(x | c), joint table [V] * d.
+        uncond: p(x), joint table [V] * d.
+        guidance: any mechanism with a number or a schedule as weight.
+        sampler: any sampler along a grid.
+
+    Returns:
+        [V] * d float64, the law of the final tokens.
+
+    Raises:
+        ValueError: for tables that are no laws, a weight per sample, a sampler without a grid.
+    """
+    if not isinstance(sampler, GridSampler):
+        raise bad(
+            "exact.chain sampler", type(sampler).__name__, "one along a grid", "Use exact.solve for FirstHitting."
+        )
+    if not isinstance(guidance.weight, Schedule):
+        raise bad("exact.chain weight", "a tensor", "a number or a schedule")
+    oracle = Oracle(process, [cond], uncond)
+    space = Space.of(process, cond.ndim)
+    law = space.prior()
+    for time, earlier in pairwise(sampler.times(process)):
+        law = law @ _Step(space, oracle, guidance, sampler, time, earlier)
+    return space.data_law(law)
+
+
+class _Step:
+    """The matrix of one step, which acts on a law from the right: `law @ step`. It is never stored."""
+
+    def __init__(
+        self, space: Space, oracle: Oracle, guidance: Guidance, sampler: GridSampler, time: Tensor, earlier: Tensor
+    ) -> None:
+        self.space = space
+        process, here = space.process, space.here
+        high, low = float(process.noise.level(time)), float(process.noise.level(earlier))
+        laws = [oracle.log_probs(space.tokens, float(time), k)[space.state, space.position] for k in (0, 1)]
+
+        def moves(weight: Tensor) -> tuple[Tensor, Tensor]:
+            w = weight.expand(len(here))
+            step = sampler.transition(process, guidance, here, time, earlier, laws[0], laws[1], w)
+            return step.log_stay.exp(), step.log_landing.exp()
+
+        schedule = guidance.weight
+        assert isinstance(schedule, Schedule)
+        if process.content_free and guidance.content_free:
+            # w is taken at the time of the jump, which is uniform in the noise level over the step.
+            landing = torch.zeros_like(laws[0])
+            ends = [low, *(b for b in schedule.breakpoints if low < b < high), high]
+            for a, b in pairwise(ends):
+                for node, share in zip(_NODES, _WEIGHTS, strict=True):
+                    stay, law = moves(schedule((a + b) / 2 + (b - a) / 2 * node))
+                    landing += law * share / 2 * (b - a) / (high - low)
+        else:
+            stay, landing = moves(schedule.average(*torch.tensor((low, high), dtype=torch.float64)))
+        if low == 0:
+            stay = torch.where(process.unfinished(here), 0.0, stay)
+        self.matrix = torch.zeros(len(here), process.input_size, dtype=torch.float64)
+        self.matrix[:, : process.vocab_size] = torch.where(stay < 1, 1 - stay, 0.0).unsqueeze(-1) * landing
+        self.matrix.scatter_add_(1, here.unsqueeze(-1), stay.unsqueeze(-1))
+
+    def __rmatmul__(self, law: Tensor) -> Tensor:
+        space, size = self.space, self.space.process.input_size
+        new = torch.zeros_like(law)
+        moving = torch.zeros(space.tokens.shape, dtype=torch.bool)
+        moving[space.state, space.position] = True
+        row = (moving.flatten().cumsum(0) - 1).view_as(moving)
+        patterns, which = torch.unique(moving, dim=0, return_inverse=True)
+        for k, pattern in enumerate(patterns):
+            positions = pattern.nonzero().squeeze(-1)
+            states = (which == k).nonzero().squeeze(-1)
+            # Where the moving positions end up, relative to the part of the state that stays.
+            offset = torch.zeros(1, dtype=torch.int64)
+            for i in positions:
+                offset = (offset.unsqueeze(-1) + torch.arange(size) * space.strides[i]).flatten()
+            base = (space.tokens[states] * space.strides * ~pattern).sum(-1)
+            for part in torch.arange(len(states)).split(max(1, _CHUNK // len(offset))):
+                mass = law[states[part]].unsqueeze(-1)
+                for i in positions:
+                    step = self.matrix[row[states[part], i]]
+                    mass = (mass.unsqueeze(-1) * step.unsqueeze(1)).flatten(1)
+                new.index_add_(0, (base[part].unsqueeze(-1) + offset).flatten(), mass.flatten())
+        return new

@@ -1,0 +1,82 @@
+r"""The exact denoiser of a small problem, from its joint tables.
+
+$$p(x_0^i = y \mid x_t) \propto q(x_t^i \mid y) \sum_{x_0:\, x_0^i = y} p(x_0) \prod_{j \ne i} q(x_t^j \mid x_0^j)$$
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from ..errors import bad
+from ..process import Process
+from .space import check_table
+
+__all__ = ["Oracle"]
+
+
+class Oracle:
+    """The exact conditional denoiser of either process, a denoiser like any other.
+
+    Args:
+        process: `Masked` or `Uniform`.
+        cond: p(x | c), one joint table [V] * d for each class c.
+        uncond: p(x), the law that stands for "no condition"; its label is the number of classes.
+
+    Its condition is a tensor of labels [B]. It returns log-probabilities in float64. In a state that has no
+    probability under the table every token is equally likely.
+    """
+
+    def __init__(self, process: Process, cond: Sequence[Tensor], uncond: Tensor) -> None:
+        self.process = process
+        self.tables = [check_table(process, table, f"cond[{k}]") for k, table in enumerate(cond)]
+        self.tables.append(check_table(process, uncond, "uncond"))
+        if len({table.ndim for table in self.tables}) > 1:
+            raise bad("tables", [table.ndim for table in self.tables], "the same number of positions in all")
+        self.time_dependent = not process.time_free
+        self._sums = lru_cache(maxsize=2 * len(self.tables))(self._all_sums)
+
+    def null(self, condition: Tensor) -> Tensor:
+        """The label of `uncond` for every sample."""
+        return torch.full_like(condition, len(self.tables) - 1)
+
+    def __call__(self, tokens: Tensor, time: Tensor, condition: Tensor) -> Tensor:
+        if bool((condition < 0).any()) or bool((condition >= len(self.tables)).any()):
+            raise bad("labels", condition.unique().tolist(), f"0 to {len(self.tables) - 1}")
+        moment = time.double() if self.time_dependent else torch.full_like(time, 0.5, dtype=torch.float64)
+        logits = torch.empty((*tokens.shape, self.process.vocab_size), dtype=torch.float64)
+        for t in moment.unique().tolist():
+            for label in condition.unique().tolist():
+                rows = ((moment == t) & (condition == label)).nonzero().squeeze(-1)
+                if len(rows):
+                    logits[rows] = self.log_probs(tokens[rows], t, label)
+        return logits
+
+    def log_probs(self, tokens: Tensor, time: float, label: int) -> Tensor:
+        """log p(x_0^i = . | x_t = `tokens`) under one table, [B, d, V]."""
+        size, d = self.process.input_size, tokens.shape[1]
+        kernel, sums = self._sums(time if self.time_dependent else 0.5, label)
+        out = []
+        for i in range(d):
+            others = [j for j in range(d) if j != i]
+            strides = size ** torch.arange(d - 2, -1, -1)
+            row = (tokens[:, others] * strides).sum(-1)
+            weights = sums[i][row] * kernel[:, tokens[:, i]].T
+            total = weights.sum(-1, keepdim=True)
+            weights = torch.where(total > 0, weights, 1.0)
+            out.append((weights / weights.sum(-1, keepdim=True)).log())
+        return torch.stack(out, 1)
+
+    def _all_sums(self, time: float, label: int) -> tuple[Tensor, list[Tensor]]:
+        """The kernel, and for each i the sum above without its first factor, [others' states, V]."""
+        kernel, table = self.process.kernel(time), self.tables[label]
+        sums = []
+        for i in range(table.ndim):
+            x = table.movedim(i, -1)
+            for axis in range(table.ndim - 1):
+                x = torch.tensordot(x, kernel, dims=([axis], [0])).movedim(-1, axis)
+            sums.append(x.reshape(-1, self.process.vocab_size))
+        return kernel, sums

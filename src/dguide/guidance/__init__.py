@@ -1,0 +1,46 @@
+"""Guidance mechanisms and the schedules of their weight."""
+
+from . import schedule
+from .base import Guidance, RateGuidance, Transition, tilt
+from .normalized import Normalized
+from .schedule import (
+    Constant,
+    Cosine,
+    Interval,
+    InverseLinear,
+    InverseV,
+    Linear,
+    Piecewise,
+    Power,
+    RampUp,
+    Schedule,
+    Sine,
+    V,
+    parse_schedule,
+)
+from .simple import Simple
+from .unlocking import Unlocking
+
+__all__ = [
+    "Constant",
+    "Cosine",
+    "Guidance",
+    "Interval",
+    "InverseLinear",
+    "InverseV",
+    "Linear",
+    "Normalized",
+    "Piecewise",
+    "Power",
+    "RampUp",
+    "RateGuidance",
+    "Schedule",
+    "Simple",
+    "Sine",
+    "Transition",
+    "Unlocking",
+    "V",
+    "parse_schedule",
+    "schedule",
+    "tilt",
+]

@@ -1,0 +1,157 @@
+r"""What a guidance mechanism is: a rule that tilts the conditional law by a reference law with weight w.
+
+Per position, with c the conditional and u the reference (unconditional, a negative prompt, a weaker model),
+
+$$q_w(y) = q_c(y)^{1+w}\, q_u(y)^{-w} / Z_w, \qquad Z_w = \sum_y q_c(y)^{1+w}\, q_u(y)^{-w},$$
+
+where $Z_w \ge 1$ for w >= 0. w = 0 is the conditional model, w = -1 the reference.
+$\log Z_w = w\, D_{1+w}(q_c \Vert q_u)$ is a Renyi divergence, convex in w.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from ..errors import bad
+from ..process import Jump
+from .schedule import Constant, Schedule
+
+__all__ = ["Guidance", "RateGuidance", "Transition", "normalise", "tilt"]
+
+
+@dataclass(frozen=True)
+class Transition:
+    """The law of one position over one step.
+
+    Attributes:
+        log_stay: [N], log-probability that the token stays.
+        log_landing: [N, V], law of the token it becomes, given that it leaves.
+    """
+
+    log_stay: Tensor
+    log_landing: Tensor
+
+
+def tilt(cond: Tensor, ref: Tensor, weight: Tensor) -> Tensor:
+    r"""$(1 + w) \log c - w \log u$, elementwise and without NaN.
+
+    What the conditional forbids stays forbidden; what only the reference forbids is not tilted; w = -1 is the
+    reference itself.
+    """
+    tilted = cond + weight * (cond - ref)
+    return torch.where(weight == -1, ref, torch.where(cond.isinf() | ref.isinf(), cond, tilted))
+
+
+def normalise(log_weights: Tensor) -> tuple[Tensor, Tensor]:
+    """(log law [..., V], log of the sum [...]); a row that is all -inf is returned as it is."""
+    log_z = torch.logsumexp(log_weights, -1)
+    return log_weights - torch.where(log_z.isneginf(), 0.0, log_z).unsqueeze(-1), log_z
+
+
+class Guidance(ABC):
+    """A guidance mechanism with its weight.
+
+    `weight` is a number, a `Schedule`, or a tensor [B] with one constant weight per sample; a number becomes a
+    `Constant`. Raises `ValueError` for weights that are not finite or below -1.
+    """
+
+    weight: Schedule | Tensor
+    level: ClassVar[str]
+    """What it acts on: "clean prediction", "transition probabilities" or "rates"."""
+    content_free: ClassVar[bool]
+    """Whether the exit rate stays free of the prediction where the process's own is."""
+
+    def _accept_weight(self) -> None:
+        weight: object = self.weight
+        if isinstance(weight, Schedule):
+            return
+        name = f"{type(self).__name__} weight"
+        if isinstance(weight, Tensor) and weight.ndim == 1:
+            value = weight.double()
+            if not bool(torch.isfinite(value).all()) or bool((value < -1).any()):
+                raise bad(name, weight.tolist(), "finite numbers of at least -1")
+        elif isinstance(weight, bool) or not isinstance(weight, (int, float)):
+            raise bad(name, repr(weight), "a number, a schedule of dguide or a tensor [B]")
+        elif not (math.isfinite(weight) and weight >= -1):
+            raise bad(name, weight, "a finite number of at least -1 (0 is the conditional model, -1 the reference)")
+        else:
+            value = Constant(float(weight))  # type: ignore[assignment]
+        object.__setattr__(self, "weight", value)
+
+    def weight_at(self, level: Tensor, sample: Tensor) -> Tensor:
+        """w at noise `level` [N] for the samples with indices `sample` [N]."""
+        if isinstance(self.weight, Schedule):
+            return self.weight(level)
+        return self.weight.to(sample.device)[sample]
+
+    def weight_over(self, low: float, high: float, sample: Tensor) -> Tensor:
+        """Mean of w over noise levels `low` to `high`, [N], for the samples with indices `sample` [N]."""
+        if isinstance(self.weight, Schedule):
+            ends = torch.tensor((low, high), dtype=torch.float64)
+            return self.weight.average(ends[0], ends[1]).to(sample.device).expand(sample.shape)
+        return self.weight.to(sample.device)[sample]
+
+    def transition(
+        self,
+        cond: Tensor | None,
+        ref: Tensor | None,
+        weight: Tensor,
+        intensity: Callable[[Tensor], Jump],
+        leave: Callable[[Jump], Transition],
+    ) -> Transition:
+        r"""The guided law of a step from the two predictions.
+
+        Args:
+            cond: $\log p(x_0 \mid x_t, c)$, [N, V]; None where every w is -1.
+            ref: the same of the reference; None where every w is 0.
+            weight: w, [N].
+            intensity: turns a prediction into the jump of the process over the step.
+            leave: turns a jump into the law of the step.
+        """
+        if ref is None or cond is None:
+            only = cond if ref is None else ref
+            assert only is not None
+            return leave(intensity(only))
+        return self._guided(cond, ref, weight, intensity, leave)
+
+    @abstractmethod
+    def _guided(
+        self,
+        cond: Tensor,
+        ref: Tensor,
+        weight: Tensor,
+        intensity: Callable[[Tensor], Jump],
+        leave: Callable[[Jump], Transition],
+    ) -> Transition: ...
+
+
+class RateGuidance(Guidance):
+    """A mechanism that acts on rates, and so has a meaning in continuous time: it combines two jumps into one."""
+
+    level = "rates"
+
+    def combine(self, cond: Jump, ref: Jump, weight: Tensor) -> Jump:
+        r"""The guided jump: landing $q_w$, and an intensity made of $\lambda_c^{1+w} \lambda_u^{-w}$ and $Z_w$."""
+        log_landing, log_z = normalise(tilt(cond.log_landing, ref.log_landing, weight.unsqueeze(-1)))
+        return Jump(self._log_intensity(tilt(cond.log_intensity, ref.log_intensity, weight), log_z), log_landing)
+
+    def _guided(
+        self,
+        cond: Tensor,
+        ref: Tensor,
+        weight: Tensor,
+        intensity: Callable[[Tensor], Jump],
+        leave: Callable[[Jump], Transition],
+    ) -> Transition:
+        return leave(self.combine(intensity(cond), intensity(ref), weight))
+
+    @abstractmethod
+    def _log_intensity(self, tilted: Tensor, log_z: Tensor) -> Tensor:
+        """Guided log intensity from the `tilted` one of the two models and log Z_w, both [N]."""

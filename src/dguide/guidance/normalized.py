@@ -1,0 +1,30 @@
+"""Normalised guidance: the partition function is dropped from the rates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from .base import RateGuidance
+from .schedule import Schedule
+
+__all__ = ["Normalized"]
+
+
+@dataclass(frozen=True, eq=False)
+class Normalized(RateGuidance):
+    r"""Exit rate $\lambda_c^{1+w} \lambda_u^{-w}$, landing $q_w$: the pace is not touched by $Z_w$.
+
+    For the masked process both exit rates are the same, so tokens are unmasked at the unguided pace and each is drawn
+    from softmax((1 + w) logits_c - w logits_u). Source: Rojas et al., arXiv 2507.08965 (the normalised mechanism).
+    """
+
+    weight: float | Tensor | Schedule  # type: ignore[assignment]
+    content_free = True
+
+    def __post_init__(self) -> None:
+        self._accept_weight()
+
+    def _log_intensity(self, tilted: Tensor, log_z: Tensor) -> Tensor:
+        return tilted

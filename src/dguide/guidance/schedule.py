@@ -1,0 +1,361 @@
+r"""Guidance schedules: how the weight w depends on the noise level.
+
+A schedule is a function of the noise level $m = 1 - \alpha(t)$ (m = 1 is noise, m = 0 data), so that another noise
+schedule changes nothing else; with $\alpha = 1 - t$, m is t. Schedules are compared at equal mean
+$\int_0^1 w(m)\, dm$. Theory (arXiv 2507.08965, Section 4): strong guidance early, near m = 1, harms; late guidance
+helps.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from ..errors import bad, choose
+
+__all__ = [
+    "Constant",
+    "Cosine",
+    "Interval",
+    "InverseLinear",
+    "InverseV",
+    "Linear",
+    "Piecewise",
+    "Power",
+    "RampUp",
+    "Schedule",
+    "Sine",
+    "V",
+    "parse_schedule",
+]
+
+
+class Schedule(ABC):
+    """A guidance weight as a function of the noise level: callable on tensors, with a mean.
+
+    A new schedule is a frozen dataclass whose first field scales it, with `__call__`, `average` and, where w jumps,
+    bends or turns, `breakpoints`; it calls `self._check()` when made.
+    """
+
+    @abstractmethod
+    def __call__(self, level: Tensor) -> Tensor:
+        """The weight w at noise `level` (any shape, in [0, 1])."""
+
+    @abstractmethod
+    def average(self, low: Tensor, high: Tensor) -> Tensor:
+        """The mean of w over noise levels from `low` to `high`; w itself where the two are equal."""
+
+    @property
+    def breakpoints(self) -> tuple[float, ...]:
+        """Levels inside (0, 1), increasing, between which w is smooth and monotone."""
+        return ()
+
+    def mean(self) -> float:
+        r"""$\int_0^1 w(m)\, dm$."""
+        return float(self.average(torch.zeros((), dtype=torch.float64), torch.ones((), dtype=torch.float64)))
+
+    def scaled_to(self, mean: float) -> Schedule:
+        """The same shape with another mean. Raises `ValueError` if a mean of zero would have to be scaled."""
+        own = self.mean()
+        if own == 0 and mean != 0:
+            raise bad(f"{self}.scaled_to", f"mean {mean} asked of a schedule whose mean is 0", "a mean that can scale")
+        return self._times(mean / own if own else 1.0)
+
+    def _times(self, factor: float) -> Schedule:
+        first, *rest = [getattr(self, f.name) for f in fields(self)]  # type: ignore[arg-type]
+        return type(self)(_scale(first, factor), *rest)  # type: ignore[call-arg]
+
+    def _check(self) -> None:
+        """Refuse weights that are not finite or are below -1 (where forbidden tokens would be preferred)."""
+        levels = torch.tensor((0.0, *self.breakpoints, 1.0), dtype=torch.float64)
+        weights = self(levels)
+        if not bool(torch.isfinite(weights).all()) or float(weights.min()) < -1:
+            raise bad(f"weights of {self}", weights.tolist(), "finite numbers of at least -1")
+
+    def __str__(self) -> str:
+        """String form that `parse_schedule` reads back, as in ``ramp-up:2.0,left=0.0,right=0.3``."""
+        first, *rest = fields(self)  # type: ignore[arg-type]
+        options = "".join(f",{f.name}={getattr(self, f.name)!r}" for f in rest)
+        return f"{_kebab(type(self))}:{_text(getattr(self, first.name))}{options}"
+
+
+def _scale(first: float | tuple[tuple[float, float], ...], factor: float) -> object:
+    return tuple((m, w * factor) for m, w in first) if isinstance(first, tuple) else first * factor
+
+
+def _text(first: float | tuple[tuple[float, float], ...]) -> str:
+    return ";".join(f"{m!r}={w!r}" for m, w in first) if isinstance(first, tuple) else repr(first)
+
+
+def _kebab(cls: type) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", cls.__name__).lower()
+
+
+class _Broken(Schedule):
+    """Schedules that are straight between knots (m, w); two knots at one level are a jump.
+
+    At a jump the value nearer to data (smaller m) holds, unless that is zero.
+    """
+
+    @abstractmethod
+    def _knots(self) -> tuple[tuple[float, float], ...]: ...
+
+    @property
+    def breakpoints(self) -> tuple[float, ...]:
+        return tuple(sorted({m for m, _ in self._knots() if 0 < m < 1}))
+
+    def _segments(self, like: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        knots = torch.tensor(self._knots(), dtype=torch.float64, device=like.device)
+        left, right = knots[:-1], knots[1:]
+        keep = right[:, 0] > left[:, 0]
+        return left[keep, 0], right[keep, 0], left[keep, 1], right[keep, 1]
+
+    def __call__(self, level: Tensor) -> Tensor:
+        a, b, wa, wb = self._segments(level)
+        m = level.double().unsqueeze(-1)
+        values = wa + (wb - wa) * (m - a) / (b - a)
+        inside = (m >= a) & (m <= b)
+        # Of the two segments that meet at a jump, the first that is not zero speaks.
+        rank = inside.to(torch.int8) + (inside & (values != 0)).to(torch.int8)
+        return values.gather(-1, rank.argmax(-1, keepdim=True)).squeeze(-1)
+
+    def average(self, low: Tensor, high: Tensor) -> Tensor:
+        a, b, wa, wb = self._segments(low)
+        low, high = torch.broadcast_tensors(low.double(), high.double())
+        start = torch.maximum(low.unsqueeze(-1), a)
+        stop = torch.minimum(high.unsqueeze(-1), b)
+        middle = wa + (wb - wa) * ((start + stop) / 2 - a) / (b - a)
+        width = (high - low).unsqueeze(-1)
+        share = torch.where(width > 0, (stop - start).clamp_min(0) / width, 0.0)
+        return torch.where(high > low, (share * middle).sum(-1), self(low))
+
+
+@dataclass(frozen=True)
+class Constant(_Broken):
+    """w everywhere."""
+
+    weight: float
+
+    def __post_init__(self) -> None:
+        self._check()
+
+    def _knots(self) -> tuple[tuple[float, float], ...]:
+        return (0.0, self.weight), (1.0, self.weight)
+
+
+@dataclass(frozen=True)
+class Interval(_Broken):
+    """w on `left` <= m <= `right`, zero elsewhere (limited-interval guidance, arXiv 2404.07724)."""
+
+    weight: float
+    left: float
+    right: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.left < self.right <= 1:
+            raise bad("Interval(left, right)", (self.left, self.right), "0 <= left < right <= 1")
+        self._check()
+
+    def _knots(self) -> tuple[tuple[float, float], ...]:
+        w = self.weight
+        return (0.0, 0.0), (self.left, 0.0), (self.left, w), (self.right, w), (self.right, 0.0), (1.0, 0.0)
+
+
+@dataclass(frozen=True)
+class RampUp(_Broken):
+    """From 0 at m = 1 linearly to w at `right`, flat down to `left`, linearly back to 0 at m = 0.
+
+    With left = 0 it stays w to the end; with right = 1 it starts at w; with left = right = 1 it is the inverse ramp.
+    """
+
+    weight: float
+    left: float = 0.0
+    right: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.left <= self.right <= 1:
+            raise bad("RampUp(left, right)", (self.left, self.right), "0 <= left <= right <= 1")
+        self._check()
+
+    def _knots(self) -> tuple[tuple[float, float], ...]:
+        w = self.weight
+        start = ((0.0, 0.0),) if self.left > 0 else ()
+        stop = ((1.0, 0.0),) if self.right < 1 else ()
+        return (*start, (self.left, w), (self.right, w), *stop)
+
+
+@dataclass(frozen=True)
+class Linear(_Broken):
+    """w(m) = 2 mean (1 - m): the ramp from nothing at noise to its most at data."""
+
+    average_weight: float
+
+    def __post_init__(self) -> None:
+        self._check()
+
+    def _knots(self) -> tuple[tuple[float, float], ...]:
+        return (0.0, 2 * self.average_weight), (1.0, 0.0)
+
+
+@dataclass(frozen=True)
+class InverseLinear(_Broken):
+    """w(m) = 2 mean m: strong early, the wrong way round."""
+
+    average_weight: float
+
+    def __post_init__(self) -> None:
+        self._check()
+
+    def _knots(self) -> tuple[tuple[float, float], ...]:
+        return (0.0, 0.0), (1.0, 2 * self.average_weight)
+
+
+@dataclass(frozen=True)
+class V(_Broken):
+    """w(m) = 2 mean |2m - 1|: strong at both ends, nothing in the middle."""
+
+    average_weight: float
+
+    def __post_init__(self) -> None:
+        self._check()
+
+    def _knots(self) -> tuple[tuple[float, float], ...]:
+        return (0.0, 2 * self.average_weight), (0.5, 0.0), (1.0, 2 * self.average_weight)
+
+
+@dataclass(frozen=True)
+class InverseV(_Broken):
+    """w(m) = 2 mean (1 - |2m - 1|): strong in the middle, nothing at both ends."""
+
+    average_weight: float
+
+    def __post_init__(self) -> None:
+        self._check()
+
+    def _knots(self) -> tuple[tuple[float, float], ...]:
+        return (0.0, 0.0), (0.5, 2 * self.average_weight), (1.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Piecewise(_Broken):
+    """Straight lines between `knots` (m, w), m non-decreasing from 0 to 1; a level given twice is a jump."""
+
+    knots: Sequence[tuple[float, float]]
+
+    def __post_init__(self) -> None:
+        try:
+            knots = tuple((float(m), float(w)) for m, w in self.knots)
+        except (TypeError, ValueError) as error:
+            raise bad("Piecewise knots", repr(self.knots), "pairs (m, w) of numbers") from error
+        levels = [m for m, _ in knots]
+        if len(knots) < 2 or levels[0] != 0 or levels[-1] != 1 or levels != sorted(levels):
+            raise bad("Piecewise levels", levels, "non-decreasing from 0 to 1, both ends included")
+        if any(levels.count(m) > 2 for m in levels) or levels[1] == 0 or levels[-2] == 1:
+            raise bad("Piecewise levels", levels, "each inner level at most twice (a jump), the ends once")
+        object.__setattr__(self, "knots", knots)
+        if not all(math.isfinite(w) and w >= -1 for _, w in knots):
+            raise bad("Piecewise weights", [w for _, w in knots], "finite numbers of at least -1")
+
+    def _knots(self) -> tuple[tuple[float, float], ...]:
+        return tuple(self.knots)
+
+
+class _Wave(Schedule):
+    """w(m) = mean (1 + sign cos(pi m))."""
+
+    average_weight: float
+    _sign: ClassVar[float]
+
+    def __call__(self, level: Tensor) -> Tensor:
+        return self.average_weight * (1 + self._sign * torch.cos(math.pi * level.double()))
+
+    def average(self, low: Tensor, high: Tensor) -> Tensor:
+        low, high = low.double(), high.double()
+        wave = torch.cos(math.pi * (low + high) / 2) * torch.sinc((high - low) / 2)
+        return self.average_weight * (1 + self._sign * wave)
+
+
+@dataclass(frozen=True)
+class Cosine(_Wave):
+    """w(m) = mean (1 + cos pi m): late, smoothly."""
+
+    average_weight: float
+    _sign: ClassVar[float] = 1.0
+
+    def __post_init__(self) -> None:
+        self._check()
+
+
+@dataclass(frozen=True)
+class Sine(_Wave):
+    """w(m) = mean (1 - cos pi m): early, smoothly."""
+
+    average_weight: float
+    _sign: ClassVar[float] = -1.0
+
+    def __post_init__(self) -> None:
+        self._check()
+
+
+@dataclass(frozen=True)
+class Power(Schedule):
+    """w(m) = mean (1 + p) (1 - m)^p, p >= 0: the larger p, the later."""
+
+    average_weight: float
+    p: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.p) and self.p >= 0):
+            raise bad("Power p", self.p, "a finite number of at least 0")
+        self._check()
+
+    def __call__(self, level: Tensor) -> Tensor:
+        return self.average_weight * (1 + self.p) * (1 - level.double()) ** self.p
+
+    def average(self, low: Tensor, high: Tensor) -> Tensor:
+        low, high = torch.broadcast_tensors(low.double(), high.double())
+        area = (1 - low) ** (1 + self.p) - (1 - high) ** (1 + self.p)
+        return torch.where(high > low, self.average_weight * area / (high - low), self(low))
+
+
+_SCHEDULES: dict[str, type[Schedule]] = {
+    _kebab(c): c
+    for c in (Constant, Interval, RampUp, Linear, InverseLinear, Cosine, Sine, V, InverseV, Power, Piecewise)
+}
+
+
+def parse_schedule(text: str) -> Schedule:
+    """Read a schedule from its string form: ``2``, ``constant:2``, ``ramp-up:2.0,left=0,right=0.3``,
+    ``piecewise:0=3;0.5=1;1=0``.
+
+    Raises `ValueError` for an unknown name or option, listing those there are.
+    """
+    name, colon, rest = text.strip().partition(":")
+    if not colon:
+        try:
+            return Constant(float(name))
+        except ValueError:
+            choose("guidance schedule", name, _SCHEDULES)
+            raise bad("guidance schedule", repr(text), "a number or name:weight,option=value") from None
+    cls = _SCHEDULES[choose("guidance schedule", name, _SCHEDULES)]
+    first, *options = rest.split(",")
+    known = [f.name for f in fields(cls)[1:]]  # type: ignore[arg-type]
+    try:
+        pairs = [item.split("=") for item in options]
+        values = {choose(f"option of {name}", key.strip(), known): float(value) for key, value in pairs}
+        if cls is Piecewise:
+            return Piecewise(tuple((float(m), float(w)) for m, w in (knot.split("=") for knot in first.split(";"))))
+        return cls(float(first), **values)  # type: ignore[call-arg]
+    except TypeError as error:
+        raise bad(f"guidance schedule {name}", repr(text), f"name:weight with the options {known}") from error
+    except ValueError as error:
+        if "got" in str(error):
+            raise
+        raise bad(f"guidance schedule {name}", repr(text), "numbers, as in ramp-up:2.0,left=0,right=0.3") from error

@@ -1,0 +1,50 @@
+"""Simple guidance: the transition probabilities of one step are tilted, staying included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..process import Jump
+from .base import Guidance, Transition, normalise, tilt
+from .schedule import Schedule
+
+__all__ = ["Simple"]
+
+
+@dataclass(frozen=True, eq=False)
+class Simple(Guidance):
+    r"""$P_w(y) \propto P_c(y)^{1+w} P_u(y)^{-w}$ over all outcomes of a step, "stay" among them.
+
+    Tends to `Unlocking` as the steps grow in number; has no continuous-time form of its own. Source: Schiff et al.,
+    "Simple Guidance Mechanisms for Discrete Diffusion Models", arXiv 2412.10193 (the equation; its released masked
+    code tilts the logits instead, which is `Normalized`).
+    """
+
+    weight: float | Tensor | Schedule  # type: ignore[assignment]
+    level = "transition probabilities"
+    content_free = False
+
+    def __post_init__(self) -> None:
+        self._accept_weight()
+
+    def _guided(
+        self,
+        cond: Tensor,
+        ref: Tensor,
+        weight: Tensor,
+        intensity: Callable[[Tensor], Jump],
+        leave: Callable[[Jump], Transition],
+    ) -> Transition:
+        c, u = leave(intensity(cond)), leave(intensity(ref))
+        landing, leaves = normalise(tilt(_leaving(c), _leaving(u), weight.unsqueeze(-1)))
+        stays = tilt(c.log_stay, u.log_stay, weight)
+        return Transition(stays - torch.logaddexp(stays, leaves), landing)
+
+
+def _leaving(step: Transition) -> Tensor:
+    """log P(leave, and land on y), [N, V]."""
+    return torch.log(-torch.expm1(step.log_stay)).unsqueeze(-1) + step.log_landing

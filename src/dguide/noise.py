@@ -1,0 +1,175 @@
+r"""Noise schedules: how fast tokens are corrupted.
+
+The forward process keeps a token clean until time t with probability $\alpha(t)$, where t = 0 is data
+($\alpha = 1$) and t = 1 is noise ($\alpha = 0$):
+
+$$q(x_t \mid x_0) = \alpha(t)\, 1[x_t = x_0] + (1 - \alpha(t))\, \pi(x_t).$$
+
+The noise level is $m(t) = 1 - \alpha(t)$. Both are computed without cancellation, so that each keeps its relative
+precision where it is small. All functions take and return float64 tensors of any shape.
+
+Sources: linear and cosine, Chang et al. (MaskGIT, arXiv 2202.04200); polynomial and geometric, Shi et al. (MD4,
+arXiv 2406.04329, Table 4), the geometric one rescaled here so that it reaches both ends.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from .errors import bad, choose
+
+__all__ = ["Cosine", "Geometric", "Linear", "Noise", "Polynomial", "parse"]
+
+
+class Noise(ABC):
+    r"""A noise schedule $\alpha(t)$, decreasing from 1 at t = 0 to 0 at t = 1.
+
+    A new schedule supplies four formulas: `alpha`, `level`, `slope` and `time`.
+    """
+
+    @abstractmethod
+    def alpha(self, time: Tensor) -> Tensor:
+        r"""Probability $\alpha(t)$ that a token is still clean at `time` (any shape, in [0, 1])."""
+
+    @abstractmethod
+    def level(self, time: Tensor) -> Tensor:
+        r"""Noise level $m(t) = 1 - \alpha(t)$, precise also where it is small."""
+
+    @abstractmethod
+    def slope(self, time: Tensor) -> Tensor:
+        r"""Rate of corruption $m'(t) = -\alpha'(t) \ge 0$ per unit of time."""
+
+    @abstractmethod
+    def time(self, level: Tensor) -> Tensor:
+        r"""The time t at which $m(t)$ is `level` (any shape, in [0, 1])."""
+
+    def __str__(self) -> str:
+        """String form that `parse` reads back, as in ``polynomial:2.0``."""
+        values = [getattr(self, f.name) for f in fields(self)]  # type: ignore[arg-type]
+        name = type(self).__name__.lower()
+        return name + (":" + ",".join(repr(v) for v in values) if values else "")
+
+
+@dataclass(frozen=True)
+class Linear(Noise):
+    r"""$\alpha(t) = 1 - t$."""
+
+    def alpha(self, time: Tensor) -> Tensor:
+        return 1 - time
+
+    def level(self, time: Tensor) -> Tensor:
+        return time
+
+    def slope(self, time: Tensor) -> Tensor:
+        return torch.ones_like(time)
+
+    def time(self, level: Tensor) -> Tensor:
+        return level
+
+
+@dataclass(frozen=True)
+class Cosine(Noise):
+    r"""$\alpha(t) = 1 - \sin(\pi t / 2)$: the masked fraction falls slowly first, fast at the end."""
+
+    def alpha(self, time: Tensor) -> Tensor:
+        return 2 * torch.sin(math.pi / 4 * (1 - time)) ** 2
+
+    def level(self, time: Tensor) -> Tensor:
+        return torch.sin(math.pi / 2 * time)
+
+    def slope(self, time: Tensor) -> Tensor:
+        return math.pi / 2 * torch.sin(math.pi / 2 * (1 - time))
+
+    def time(self, level: Tensor) -> Tensor:
+        # asin loses half the digits near 1, where the angle from the other end is used instead.
+        late = 2 / math.pi * torch.asin(level)
+        early = 1 - 4 / math.pi * torch.asin(torch.sqrt((1 - level) / 2))
+        return torch.where(level < 0.5, late, early)
+
+
+@dataclass(frozen=True)
+class Polynomial(Noise):
+    r"""$\alpha(t) = 1 - t^p$ with `power` p > 0."""
+
+    power: float = 2.0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.power) and self.power > 0):
+            raise bad("Polynomial power", self.power, "a finite number above 0")
+
+    def alpha(self, time: Tensor) -> Tensor:
+        return -torch.expm1(self.power * torch.log(time))
+
+    def level(self, time: Tensor) -> Tensor:
+        return time**self.power
+
+    def slope(self, time: Tensor) -> Tensor:
+        return self.power * time ** (self.power - 1)
+
+    def time(self, level: Tensor) -> Tensor:
+        return level ** (1 / self.power)
+
+
+@dataclass(frozen=True)
+class Geometric(Noise):
+    r"""$\alpha(t)$ proportional to $e^{-\beta(t)} - e^{-\beta_1}$ with $\beta(t) = \beta_0^{1-t}\, \beta_1^t$.
+
+    The published form, $\alpha = e^{-\beta(t)}$, starts below 1 and ends above 0; the affine rescaling here makes
+    $\alpha(0) = 1$ and $\alpha(1) = 0$ exactly. `low` is $\beta_0$, `high` is $\beta_1$.
+    """
+
+    low: float = 1e-5
+    high: float = 20.0
+
+    def __post_init__(self) -> None:
+        if not (0 < self.low < self.high < math.inf):
+            raise bad("Geometric(low, high)", (self.low, self.high), "0 < low < high < infinity")
+
+    @property
+    def _ratio(self) -> float:
+        return math.log(self.high / self.low)
+
+    @property
+    def _span(self) -> float:
+        return -math.exp(-self.low) * math.expm1(self.low - self.high)
+
+    def alpha(self, time: Tensor) -> Tensor:
+        # high - beta(t), without cancellation at t = 1.
+        remaining = -self.high * torch.expm1(-self._ratio * (1 - time))
+        return math.exp(-self.high) * torch.expm1(remaining) / self._span
+
+    def level(self, time: Tensor) -> Tensor:
+        grown = self.low * torch.expm1(self._ratio * time)
+        return -math.exp(-self.low) * torch.expm1(-grown) / self._span
+
+    def slope(self, time: Tensor) -> Tensor:
+        beta = self.low * torch.exp(self._ratio * time)
+        return self._ratio * beta * torch.exp(-beta) / self._span
+
+    def time(self, level: Tensor) -> Tensor:
+        grown = -torch.log1p(-level * self._span * math.exp(self.low))
+        late = torch.log1p(grown / self.low) / self._ratio
+        remaining = torch.log1p((1 - level) * self._span * math.exp(self.high))
+        early = 1 + torch.log1p(-remaining / self.high) / self._ratio
+        return torch.where(level < 0.5, late, early).clamp(0, 1)
+
+
+_NAMES: dict[str, type[Noise]] = {c.__name__.lower(): c for c in (Linear, Cosine, Polynomial, Geometric)}
+
+
+def parse(text: str) -> Noise:
+    """Read a noise schedule from its string form: ``linear``, ``polynomial:2.0``, ``geometric:1e-5,20``.
+
+    Raises `ValueError` for an unknown name (listing those there are) or arguments that do not fit.
+    """
+    name, _, rest = text.strip().partition(":")
+    cls = _NAMES[choose("noise schedule", name.strip().lower(), _NAMES)]
+    try:
+        return cls(*(float(part) for part in rest.split(",") if part.strip()))
+    except (TypeError, ValueError) as error:
+        raise bad(f"noise schedule {name!r}", repr(text), "name:number,number") from error

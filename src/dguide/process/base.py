@@ -1,0 +1,128 @@
+r"""What every corruption process offers: corruption, prior, reverse jumps, the posterior of a step, the ELBO.
+
+The reverse process is a jump process. Per position, at tokens x and time t, the token leaves at an exit rate and lands
+on y != x with a jump probability. Rates here are *per unit of noise level* $m = 1 - \alpha(t)$: multiply by
+$-\alpha'(t)$ (`Noise.slope`) for the rate per unit of time. In this unit nothing depends on how fast $\alpha$ runs,
+and the rates stay finite where $\alpha'$ vanishes.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from ..errors import bad
+from ..noise import Noise
+
+__all__ = ["Jump", "Process", "excluded_logsumexp"]
+
+
+@dataclass(frozen=True)
+class Jump:
+    r"""How strongly a token leaves, and where it lands.
+
+    Attributes:
+        log_intensity: [...], log of an exit rate, or of the integrated rate $\Lambda = -\log P(\text{stay})$ of a step.
+        log_landing: [..., V], log of the jump probabilities q(y), normalised; -inf where the jump is forbidden.
+    """
+
+    log_intensity: Tensor
+    log_landing: Tensor
+
+
+def excluded_logsumexp(log_p: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+    r"""Law without one column: ($\log \sum_{z \ne x} p_z$ [...], `log_p` [..., V] with column x set to -inf)."""
+    rest = log_p.scatter(-1, index.unsqueeze(-1), -math.inf)
+    return torch.logsumexp(rest, -1), rest
+
+
+class Process(ABC):
+    """A corruption process on sequences of `vocab_size` tokens.
+
+    Tokens have any shape; times broadcast against them; laws carry one more dimension [..., V] at the end. Arithmetic
+    is done in the dtype of the laws (float64 in all samplers).
+    """
+
+    vocab_size: int
+    noise: Noise
+    name: ClassVar[str]
+    content_free: ClassVar[bool]
+    """Whether the exit rate is the same whatever the denoiser predicts."""
+    time_free: ClassVar[bool]
+    """Whether $p(x_0 \\mid x_t)$ is the same at all times t."""
+    finite_level: ClassVar[float]
+    """Highest noise level at which rates are finite: samplers that step along rates start there."""
+
+    def _check(self) -> None:
+        """Refuse arguments that no process can have."""
+        if not isinstance(self.vocab_size, int) or self.vocab_size < 1:
+            raise bad(f"{type(self).__name__} vocab_size", repr(self.vocab_size), "an int of at least 1")
+        if not isinstance(self.noise, Noise):
+            raise bad(f"{type(self).__name__} noise", repr(self.noise), "a schedule of dguide.noise")
+
+    @property
+    @abstractmethod
+    def input_size(self) -> int:
+        """How many different token values the network reads."""
+
+    @abstractmethod
+    def prior(self, uniforms: Tensor) -> Tensor:
+        """Tokens of pure noise (t = 1), one for each of `uniforms` in (0, 1)."""
+
+    @abstractmethod
+    def corrupt(self, clean: Tensor, time: Tensor, uniforms: Tensor) -> Tensor:
+        r"""Draw $x_t \sim q(x_t \mid x_0)$.
+
+        Args:
+            clean: $x_0$, [B, L] int64.
+            time: t, [B] or broadcastable to [B, L].
+            uniforms: [B, L, 2] in (0, 1): the first decides whether a token is hit, the second what it becomes.
+        """
+
+    @abstractmethod
+    def kernel(self, time: float) -> Tensor:
+        r"""$q(x_t \mid x_0)$ as a float64 matrix [V, input_size], one row for each $x_0$."""
+
+    @abstractmethod
+    def log_probs(self, logits: Tensor) -> Tensor:
+        """Logits [..., V] as normalised log-probabilities of the data tokens; half precision is raised to float32."""
+
+    @abstractmethod
+    def movable(self, tokens: Tensor) -> Tensor:
+        """Where the reverse process can still change `tokens` (same shape, bool)."""
+
+    @abstractmethod
+    def unfinished(self, tokens: Tensor) -> Tensor:
+        """Where `tokens` may not stay as they are at t = 0 (same shape, bool)."""
+
+    @abstractmethod
+    def rates(self, tokens: Tensor, time: Tensor, log_p: Tensor) -> Jump:
+        r"""Reverse rates per unit of noise level, $r(y) = \lambda\, q(y)$, given $p(x_0 \mid x_t)$ as `log_p`."""
+
+    @abstractmethod
+    def posterior(self, tokens: Tensor, time: Tensor, earlier: Tensor, log_p: Tensor) -> Jump:
+        r"""The exact step from `time` t to `earlier` s < t, $\sum_{x_0} q(x_s \mid x_t, x_0)\, p(x_0 \mid x_t)$,
+        as $\Lambda = -\log P(x_s = x_t)$ and the law of the landing given that the token leaves."""
+
+    @abstractmethod
+    def elbo(self, log_p: Tensor, clean: Tensor, noisy: Tensor, time: Tensor) -> Tensor:
+        r"""Integrand of the continuous-time negative ELBO in nats per unit of noise level, [..., L].
+
+        With $m \sim U(0, 1)$ and $t = $ ``noise.time(m)``, its sum over positions is an unbiased estimate of an upper
+        bound on $-\log p(x_0)$.
+        """
+
+    def _levels(self, time: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+        """(log alpha, log m) at `time`, in the dtype of `like`."""
+        time = torch.as_tensor(time, dtype=torch.float64, device=like.device)
+        return self.noise.alpha(time).log().to(like.dtype), self.noise.level(time).log().to(like.dtype)
+
+    def _normalised(self, logits: Tensor) -> Tensor:
+        if logits.shape[-1] != self.vocab_size:
+            raise bad("logits", f"{logits.shape[-1]} columns", f"{self.vocab_size} (vocab_size)")
+        return torch.log_softmax(logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits, -1)

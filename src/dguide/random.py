@@ -1,0 +1,73 @@
+r"""Counter-based uniforms: a pure function of (seed, sample index, position, draw).
+
+Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) on the counter
+(stream and draw, position, index low, index high) with the seed as key. A sample's randomness therefore does not
+depend on the batch, shard, process or device that computes it, nor on any global generator, and two runs with the same
+seed and different settings are coupled: the same clocks, the same landing uniforms.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import torch
+from torch import Tensor
+
+from .errors import bad
+
+__all__ = ["Stream", "check_seed", "philox", "uniform"]
+
+_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+_WEYL = (0x9E3779B9, 0xBB67AE85)
+_WORD = 0xFFFFFFFF
+
+
+class Stream(IntEnum):
+    """What a uniform is used for; streams never share a counter."""
+
+    CLOCK = 0
+    LANDING = 1
+    PRIOR = 2
+    ACCEPT = 3
+
+
+def check_seed(seed: int) -> int:
+    """Return `seed`, or raise `ValueError` unless it is an int in [0, 2^64)."""
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**64:
+        raise bad("seed", repr(seed), "an int from 0 to 2**64 - 1")
+    return seed
+
+
+def philox(counter: tuple[Tensor, Tensor, Tensor, Tensor], key: tuple[int, int]) -> tuple[Tensor, ...]:
+    """Philox 4x32-10: four words of 32 bits (in int64 tensors) from four counter words and two key words."""
+    a, b, c, d = counter
+    k0, k1 = key
+    for _ in range(10):
+        # int64 products wrap, but their 64 bits are right; the mask undoes the sign of the arithmetic shift.
+        left, right = a * _MULTIPLIERS[0], c * _MULTIPLIERS[1]
+        a, b, c, d = (
+            ((right >> 32) & _WORD) ^ b ^ k0,
+            right & _WORD,
+            ((left >> 32) & _WORD) ^ d ^ k1,
+            left & _WORD,
+        )
+        k0, k1 = (k0 + _WEYL[0]) & _WORD, (k1 + _WEYL[1]) & _WORD
+    return a, b, c, d
+
+
+def uniform(seed: int, stream: Stream, index: Tensor, position: Tensor, draw: Tensor | int = 0) -> Tensor:
+    r"""Uniforms $(2j + 1) / 2^{53}$, j of 52 bits, in the open interval (0, 1).
+
+    Args:
+        seed: the key, 0 to $2^{64} - 1$.
+        stream: what they are for.
+        index: global sample index, int64; broadcast with the others.
+        position: position in the sequence, int64.
+        draw: how many draws of this stream the position has had, below $2^{24}$.
+    """
+    draws = torch.as_tensor(draw, device=index.device)
+    index, position, draws = torch.broadcast_tensors(index, position, draws)
+    counter = ((int(stream) << 24) | draws, position, index & _WORD, (index >> 32) & _WORD)
+    high, low, _, _ = philox(counter, (seed & _WORD, seed >> 32))
+    bits = (high << 20) | (low >> 12)
+    return (2 * bits + 1).double() * 2.0**-53

@@ -1,0 +1,83 @@
+"""What a sampler is: one public step. The loop stands here, once."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from ..guidance import Guidance
+from ..process import Process
+from ..random import Stream
+from .run import Run
+
+__all__ = ["Sampler", "State"]
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """Where a batch stands.
+
+    Attributes:
+        tokens: [B, L] int64.
+        clocks: [B, L] float64, what each position's Exp(1) clock has left; it jumps when its exit rate used it up.
+        jumps: [B, L] int64, how many clocks each position has used.
+        forced: [B] int64, positions that had to leave at the end although their clock had not run out.
+        time: [B] float64, 1 at noise, 0 at data.
+        index: steps taken.
+    """
+
+    tokens: Tensor
+    clocks: Tensor
+    jumps: Tensor
+    forced: Tensor
+    time: Tensor
+    index: int = 0
+
+
+class Sampler(ABC):
+    """A way to draw samples: what one step does. The loop is here.
+
+    To step by hand: ``state = sampler.begin(run)``, then ``state = sampler.step(run, state)`` until
+    ``sampler.finished(run, state)``.
+    """
+
+    guarantee: ClassVar[str]
+    """What the samples are exact for."""
+
+    @abstractmethod
+    def step(self, run: Run, state: State) -> State:
+        """Take one step."""
+
+    @abstractmethod
+    def finished(self, run: Run, state: State) -> bool:
+        """Whether no step is left."""
+
+    @abstractmethod
+    def length(self, run: Run, state: State) -> int:
+        """How many steps are left at most, for the progress bar."""
+
+    @abstractmethod
+    def check(self, process: Process, guidance: Guidance) -> None:
+        """Raise `ValueError` for a combination that has no meaning, naming those that have."""
+
+    def begin(self, run: Run) -> State:
+        """The state at t = 1."""
+        tokens = run.process.prior(run.uniforms(Stream.PRIOR, 0))
+        if run.initial is not None:
+            tokens = torch.where(run.movable(run.initial), tokens, run.initial)
+        zeros = torch.zeros_like(tokens)
+        clocks = -run.uniforms(Stream.CLOCK, 0).log()
+        return State(tokens, clocks, zeros, zeros[:, 0], torch.ones_like(clocks[:, 0]))
+
+    def states(self, run: Run) -> Iterator[State]:
+        """Every state from noise to data, the first included."""
+        state = self.begin(run)
+        yield state
+        while not self.finished(run, state):
+            state = self.step(run, state)
+            yield state

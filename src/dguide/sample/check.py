@@ -1,0 +1,168 @@
+"""The boundary: what `sample` was given, checked all at once and moved to one device."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..errors import bad
+from ..guidance import Guidance, Schedule
+from ..process import Process
+from .denoiser import Condition, Denoiser, batch_of, tensors_of, to_device
+
+__all__ = ["Request", "check"]
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """Checked arguments of `sample`, on `device`."""
+
+    count: int
+    batch_size: int
+    device: torch.device
+    condition: Condition
+    reference: Condition
+    initial: Tensor | None
+    fixed: Tensor | None
+
+
+def check(
+    denoiser: Denoiser,
+    process: Process,
+    length: int,
+    condition: Condition,
+    guidance: Guidance,
+    first_index: int,
+    batch_size: int | None,
+    initial: Tensor | None,
+    fixed: Tensor | None,
+    reference: Condition | Denoiser,
+    device: torch.device | str | None,
+) -> Request:
+    """Refuse what `sample` cannot work with, with got, expected and remedy. Raises `ValueError`."""
+    if not callable(denoiser):
+        raise bad("denoiser", type(denoiser).__name__, "a callable (tokens, time, condition) -> logits")
+    if not isinstance(process, Process):
+        raise bad("process", repr(process), "an instance of Masked or Uniform, as in Masked(vocab_size=16)")
+    if not isinstance(guidance, Guidance):
+        raise bad("guidance", repr(guidance), "an instance of Normalized, Unlocking or Simple", "w = 0 is no guidance.")
+    _count("length", length)
+    where = _device(device, denoiser, condition)
+    count = batch_of(condition)
+    if initial is not None:
+        _tokens(initial, count, length, process)
+        count = len(initial)
+    if count is None:
+        raise bad("condition", "no tensor in it", "tensors with leading dimension B", "Or give initial alone.")
+    if count == 0:
+        raise bad("condition", "an empty batch", "at least one sample")
+    if batch_size is not None:
+        _count("batch_size", batch_size)
+    if isinstance(first_index, bool) or not isinstance(first_index, int) or not 0 <= first_index < 2**63 - count:
+        raise bad("first_index", repr(first_index), "an int of at least 0")
+    if isinstance(guidance.weight, Tensor) and len(guidance.weight) != count:
+        raise bad("guidance weight", f"{len(guidance.weight)} values", f"one for each of the {count} samples")
+    _fixed(fixed, initial, count, length, process)
+    return Request(
+        count,
+        batch_size or count,
+        where,
+        to_device(condition, where),
+        None if callable(reference) else to_device(_reference(denoiser, condition, reference, guidance, count), where),
+        None if initial is None else initial.to(where),
+        None if fixed is None else fixed.to(where),
+    )
+
+
+def _count(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise bad(name, repr(value), "an int of at least 1")
+
+
+def _device(device: torch.device | str | None, denoiser: Denoiser, condition: Condition) -> torch.device:
+    if device is not None:
+        try:
+            chosen = torch.device(device)
+            torch.empty(0, device=chosen)
+        except (RuntimeError, AssertionError, TypeError) as error:
+            raise bad(
+                "device", repr(device), "a device that this PyTorch can use", str(error).splitlines()[0]
+            ) from error
+        return chosen
+    if isinstance(denoiser, torch.nn.Module):
+        for parameter in denoiser.parameters():
+            return parameter.device
+    for tensor in tensors_of(condition):
+        return tensor.device
+    return torch.device("cpu")
+
+
+def _tokens(initial: Tensor, count: int | None, length: int, process: Process) -> None:
+    if not isinstance(initial, Tensor) or initial.dtype != torch.int64:
+        raise bad("initial", getattr(initial, "dtype", type(initial).__name__), "an int64 tensor [B, L]")
+    if initial.ndim != 2 or initial.shape[1] != length or (count is not None and len(initial) != count):
+        raise bad("initial", f"shape {tuple(initial.shape)}", f"[{'B' if count is None else count}, {length}]")
+    if len(initial) and not (int(initial.min()) >= 0 and int(initial.max()) < process.input_size):
+        raise bad(
+            "initial tokens",
+            f"values from {int(initial.min())} to {int(initial.max())}",
+            f"0 to {process.input_size - 1}",
+        )
+
+
+def _fixed(fixed: Tensor | None, initial: Tensor | None, count: int, length: int, process: Process) -> None:
+    if fixed is None:
+        if initial is not None and bool(process.movable(initial).all()) and not bool(process.unfinished(initial).any()):
+            raise bad(
+                f"initial with {type(process).__name__}",
+                "no fixed",
+                "fixed [B, L], which of its tokens to hold",
+                "This process has no mask that would say where to fill in.",
+            )
+        return
+    if not isinstance(fixed, Tensor) or fixed.dtype != torch.bool or tuple(fixed.shape) != (count, length):
+        got = f"{fixed.dtype} {tuple(fixed.shape)}" if isinstance(fixed, Tensor) else type(fixed).__name__
+        raise bad("fixed", got, f"a bool tensor [{count}, {length}]")
+    if initial is None:
+        raise bad("fixed", "no initial", "initial tokens to hold", "Pass initial [B, L].")
+    if bool((fixed & process.unfinished(initial)).any()):
+        raise bad("fixed", "masked positions held in place", "decided tokens", "Unset fixed where initial is the mask.")
+    if bool((fixed & process.movable(initial)).any()):
+        warnings.warn(
+            f"fixed tokens with {type(process).__name__} are a heuristic: they are read as if they were noisy",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def _reference(
+    denoiser: Denoiser, condition: Condition, reference: Condition, guidance: Guidance, count: int
+) -> Condition:
+    if reference is not None:
+        size = batch_of(reference, "reference")
+        if size != count:
+            raise bad("reference", f"leading dimension {size}", f"{count}, that of the condition")
+        return reference
+    if _never_tilts(guidance):
+        return None
+    null = getattr(denoiser, "null", None)
+    if not callable(null):
+        raise bad(
+            "reference",
+            "none, and the denoiser has no method null(condition)",
+            "something to tilt away from",
+            "Add null() to the denoiser, pass reference=, or use weight 0.",
+        )
+    return null(condition)
+
+
+def _never_tilts(guidance: Guidance) -> bool:
+    weight = guidance.weight
+    if isinstance(weight, Schedule):
+        inner = torch.tensor((0.0, *weight.breakpoints, 1.0), dtype=torch.float64)
+        middle = (inner[1:] + inner[:-1]) / 2
+        return not bool(weight(torch.cat((inner, middle))).any())
+    return not bool(torch.as_tensor(weight).any())
