@@ -13,7 +13,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import torch
 from torch import Tensor
@@ -36,12 +36,14 @@ __all__ = [
     "parse_schedule",
 ]
 
+Knots: TypeAlias = tuple[tuple[float, float], ...]
+
 
 class Schedule(ABC):
     """A guidance weight as a function of the noise level: callable on tensors, with a mean.
 
     A new schedule is a frozen dataclass whose first field scales it, with `__call__`, `average` and, where w jumps,
-    bends or turns, `breakpoints`; it calls `self._check()` when made.
+    bends or turns, `breakpoints`.
     """
 
     @abstractmethod
@@ -72,12 +74,16 @@ class Schedule(ABC):
         first, *rest = [getattr(self, f.name) for f in fields(self)]  # type: ignore[arg-type]
         return type(self)(_scale(first, factor), *rest)  # type: ignore[call-arg]
 
-    def _check(self) -> None:
-        """Refuse weights that are not finite or are below -1 (where forbidden tokens would be preferred)."""
+    def __post_init__(self) -> None:
+        self._check_arguments()
         levels = torch.tensor((0.0, *self.breakpoints, 1.0), dtype=torch.float64)
         weights = self(levels)
+        # Below -1 a token that the conditional forbids would be preferred.
         if not bool(torch.isfinite(weights).all()) or float(weights.min()) < -1:
             raise bad(f"weights of {self}", weights.tolist(), "finite numbers of at least -1")
+
+    def _check_arguments(self) -> None:  # noqa: B027 - most have nothing to check
+        """Refuse arguments besides the weight that make no schedule."""
 
     def __str__(self) -> str:
         """String form that `parse_schedule` reads back, as in ``ramp-up:2.0,left=0.0,right=0.3``."""
@@ -86,11 +92,11 @@ class Schedule(ABC):
         return f"{_kebab(type(self))}:{_text(getattr(self, first.name))}{options}"
 
 
-def _scale(first: float | tuple[tuple[float, float], ...], factor: float) -> object:
+def _scale(first: float | Knots, factor: float) -> object:
     return tuple((m, w * factor) for m, w in first) if isinstance(first, tuple) else first * factor
 
 
-def _text(first: float | tuple[tuple[float, float], ...]) -> str:
+def _text(first: float | Knots) -> str:
     return ";".join(f"{m!r}={w!r}" for m, w in first) if isinstance(first, tuple) else repr(first)
 
 
@@ -105,7 +111,7 @@ class _Broken(Schedule):
     """
 
     @abstractmethod
-    def _knots(self) -> tuple[tuple[float, float], ...]: ...
+    def _knots(self) -> Knots: ...
 
     @property
     def breakpoints(self) -> tuple[float, ...]:
@@ -143,10 +149,7 @@ class Constant(_Broken):
 
     weight: float
 
-    def __post_init__(self) -> None:
-        self._check()
-
-    def _knots(self) -> tuple[tuple[float, float], ...]:
+    def _knots(self) -> Knots:
         return (0.0, self.weight), (1.0, self.weight)
 
 
@@ -158,12 +161,11 @@ class Interval(_Broken):
     left: float
     right: float
 
-    def __post_init__(self) -> None:
+    def _check_arguments(self) -> None:
         if not 0 <= self.left < self.right <= 1:
             raise bad("Interval(left, right)", (self.left, self.right), "0 <= left < right <= 1")
-        self._check()
 
-    def _knots(self) -> tuple[tuple[float, float], ...]:
+    def _knots(self) -> Knots:
         w = self.weight
         return (0.0, 0.0), (self.left, 0.0), (self.left, w), (self.right, w), (self.right, 0.0), (1.0, 0.0)
 
@@ -179,68 +181,15 @@ class RampUp(_Broken):
     left: float = 0.0
     right: float = 0.0
 
-    def __post_init__(self) -> None:
+    def _check_arguments(self) -> None:
         if not 0 <= self.left <= self.right <= 1:
             raise bad("RampUp(left, right)", (self.left, self.right), "0 <= left <= right <= 1")
-        self._check()
 
-    def _knots(self) -> tuple[tuple[float, float], ...]:
+    def _knots(self) -> Knots:
         w = self.weight
         start = ((0.0, 0.0),) if self.left > 0 else ()
         stop = ((1.0, 0.0),) if self.right < 1 else ()
         return (*start, (self.left, w), (self.right, w), *stop)
-
-
-@dataclass(frozen=True)
-class Linear(_Broken):
-    """w(m) = 2 mean (1 - m): the ramp from nothing at noise to its most at data."""
-
-    average_weight: float
-
-    def __post_init__(self) -> None:
-        self._check()
-
-    def _knots(self) -> tuple[tuple[float, float], ...]:
-        return (0.0, 2 * self.average_weight), (1.0, 0.0)
-
-
-@dataclass(frozen=True)
-class InverseLinear(_Broken):
-    """w(m) = 2 mean m: strong early, the wrong way round."""
-
-    average_weight: float
-
-    def __post_init__(self) -> None:
-        self._check()
-
-    def _knots(self) -> tuple[tuple[float, float], ...]:
-        return (0.0, 0.0), (1.0, 2 * self.average_weight)
-
-
-@dataclass(frozen=True)
-class V(_Broken):
-    """w(m) = 2 mean |2m - 1|: strong at both ends, nothing in the middle."""
-
-    average_weight: float
-
-    def __post_init__(self) -> None:
-        self._check()
-
-    def _knots(self) -> tuple[tuple[float, float], ...]:
-        return (0.0, 2 * self.average_weight), (0.5, 0.0), (1.0, 2 * self.average_weight)
-
-
-@dataclass(frozen=True)
-class InverseV(_Broken):
-    """w(m) = 2 mean (1 - |2m - 1|): strong in the middle, nothing at both ends."""
-
-    average_weight: float
-
-    def __post_init__(self) -> None:
-        self._check()
-
-    def _knots(self) -> tuple[tuple[float, float], ...]:
-        return (0.0, 0.0), (0.5, 2 * self.average_weight), (1.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -249,7 +198,7 @@ class Piecewise(_Broken):
 
     knots: Sequence[tuple[float, float]]
 
-    def __post_init__(self) -> None:
+    def _check_arguments(self) -> None:
         try:
             knots = tuple((float(m), float(w)) for m, w in self.knots)
         except (TypeError, ValueError) as error:
@@ -259,14 +208,51 @@ class Piecewise(_Broken):
             raise bad("Piecewise levels", levels, "non-decreasing from 0 to 1, both ends included")
         if any(levels.count(m) > 2 for m in levels) or levels[1] == 0 or levels[-2] == 1:
             raise bad("Piecewise levels", levels, "each inner level at most twice (a jump), the ends once")
-        object.__setattr__(self, "knots", knots)
+        # Both sides of a jump count, of which a call sees one.
         if not all(math.isfinite(w) and w >= -1 for _, w in knots):
             raise bad("Piecewise weights", [w for _, w in knots], "finite numbers of at least -1")
+        object.__setattr__(self, "knots", knots)
 
-    def _knots(self) -> tuple[tuple[float, float], ...]:
+    def _knots(self) -> Knots:
         return tuple(self.knots)
 
 
+@dataclass(frozen=True)
+class _Shape(_Broken):
+    """A fixed shape of mean 1, times the mean."""
+
+    average_weight: float
+    _unit: ClassVar[Knots]
+
+    def _knots(self) -> Knots:
+        return tuple((m, self.average_weight * w) for m, w in self._unit)
+
+
+class Linear(_Shape):
+    """w(m) = 2 mean (1 - m): the ramp from nothing at noise to its most at data."""
+
+    _unit = (0.0, 2.0), (1.0, 0.0)
+
+
+class InverseLinear(_Shape):
+    """w(m) = 2 mean m: strong early, the wrong way round."""
+
+    _unit = (0.0, 0.0), (1.0, 2.0)
+
+
+class V(_Shape):
+    """w(m) = 2 mean |2m - 1|: strong at both ends, nothing in the middle."""
+
+    _unit = (0.0, 2.0), (0.5, 0.0), (1.0, 2.0)
+
+
+class InverseV(_Shape):
+    """w(m) = 2 mean (1 - |2m - 1|): strong in the middle, nothing at both ends."""
+
+    _unit = (0.0, 0.0), (0.5, 2.0), (1.0, 0.0)
+
+
+@dataclass(frozen=True)
 class _Wave(Schedule):
     """w(m) = mean (1 + sign cos(pi m))."""
 
@@ -282,26 +268,16 @@ class _Wave(Schedule):
         return self.average_weight * (1 + self._sign * wave)
 
 
-@dataclass(frozen=True)
 class Cosine(_Wave):
     """w(m) = mean (1 + cos pi m): late, smoothly."""
 
-    average_weight: float
-    _sign: ClassVar[float] = 1.0
-
-    def __post_init__(self) -> None:
-        self._check()
+    _sign = 1.0
 
 
-@dataclass(frozen=True)
 class Sine(_Wave):
     """w(m) = mean (1 - cos pi m): early, smoothly."""
 
-    average_weight: float
-    _sign: ClassVar[float] = -1.0
-
-    def __post_init__(self) -> None:
-        self._check()
+    _sign = -1.0
 
 
 @dataclass(frozen=True)
@@ -311,10 +287,9 @@ class Power(Schedule):
     average_weight: float
     p: float
 
-    def __post_init__(self) -> None:
+    def _check_arguments(self) -> None:
         if not (math.isfinite(self.p) and self.p >= 0):
             raise bad("Power p", self.p, "a finite number of at least 0")
-        self._check()
 
     def __call__(self, level: Tensor) -> Tensor:
         return self.average_weight * (1 + self.p) * (1 - level.double()) ** self.p
@@ -338,24 +313,31 @@ def parse_schedule(text: str) -> Schedule:
     Raises `ValueError` for an unknown name or option, listing those there are.
     """
     name, colon, rest = text.strip().partition(":")
-    if not colon:
-        try:
-            return Constant(float(name))
-        except ValueError:
-            choose("guidance schedule", name, _SCHEDULES)
-            raise bad("guidance schedule", repr(text), "a number or name:weight,option=value") from None
+    if not colon and name[:1] in "+-.0123456789":
+        name, rest = "constant", name
     cls = _SCHEDULES[choose("guidance schedule", name, _SCHEDULES)]
     first, *options = rest.split(",")
     known = [f.name for f in fields(cls)[1:]]  # type: ignore[arg-type]
+    form = f"{name}:weight" + "".join(f",{option}=number" for option in known)
     try:
-        pairs = [item.split("=") for item in options]
-        values = {choose(f"option of {name}", key.strip(), known): float(value) for key, value in pairs}
         if cls is Piecewise:
-            return Piecewise(tuple((float(m), float(w)) for m, w in (knot.split("=") for knot in first.split(";"))))
-        return cls(float(first), **values)  # type: ignore[call-arg]
-    except TypeError as error:
-        raise bad(f"guidance schedule {name}", repr(text), f"name:weight with the options {known}") from error
-    except ValueError as error:
-        if "got" in str(error):
-            raise
-        raise bad(f"guidance schedule {name}", repr(text), "numbers, as in ramp-up:2.0,left=0,right=0.3") from error
+            pairs = [knot.partition("=")[::2] for knot in first.split(";")]
+            return Piecewise(tuple((_number(m), _number(w)) for m, w in pairs))
+        values = {}
+        for option in options:
+            key, _, value = option.partition("=")
+            values[choose(f"option of {name}", key.strip(), known)] = _number(value)
+        return cls(_number(first), **values)  # type: ignore[call-arg]
+    except (_NotANumber, TypeError) as error:
+        raise bad("guidance schedule", repr(text), "piecewise:0=1;1=0" if cls is Piecewise else form) from error
+
+
+class _NotANumber(Exception):
+    pass
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise _NotANumber from None

@@ -1,0 +1,213 @@
+r"""Trained denoisers on disk: a directory with `model.safetensors` (weights) and `config.json` (everything else).
+
+Nothing is unpickled, so that a checkpoint of unknown origin cannot run code. Files are written under temporary names
+and renamed, and the configuration carries the SHA-256 of the weights, so that a damaged file, or weights and
+configuration of two different saves, are noticed when they are read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .errors import bad, choose, require
+from .nn import DiffusionTransformer
+from .noise import Noise, parse
+from .process import Masked, Process, Uniform
+
+__all__ = [
+    "CONFIG",
+    "PROCESSES",
+    "WEIGHTS",
+    "Checkpoint",
+    "Config",
+    "describe",
+    "digest",
+    "load",
+    "replacing",
+    "restore",
+    "save",
+]
+
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+FORMAT = "dguide-checkpoint-1"
+PROCESSES: dict[str, type[Process]] = {"masked": Masked, "uniform": Uniform}
+
+
+@dataclass(frozen=True)
+class Config:
+    """What is to be known about trained weights.
+
+    Args:
+        network: Arguments of `DiffusionTransformer`.
+        process: Name and arguments of the process, as `describe` gives them.
+        data: Name of the data set.
+        command: The command that trained the weights.
+        seed: Seed of the training.
+        steps: Training steps after which the weights were taken.
+        held_out_bits: Bits per token on the held-out split (an upper bound of the cross-entropy).
+        held_out_error: Standard error of `held_out_bits`.
+        version: Version of dguide that trained the weights.
+    """
+
+    network: dict[str, Any]
+    process: dict[str, Any]
+    data: str
+    command: str
+    seed: int
+    steps: int
+    held_out_bits: float
+    held_out_error: float
+    version: str
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained denoiser, the process it was trained on, and its history."""
+
+    model: DiffusionTransformer
+    process: Process
+    config: Config
+
+
+def describe(process: Process) -> dict[str, Any]:
+    """Name and arguments of a process as plain values: `{"name": "masked", "vocab_size": 16, ..., "noise": "linear"}`.
+
+    Raises:
+        ValueError: If it is not one of the processes of `PROCESSES`.
+    """
+    if not dataclasses.is_dataclass(process) or PROCESSES.get(process.name) is not type(process):
+        raise bad("process to save", repr(process), "one of " + ", ".join(sorted(PROCESSES)))
+    arguments = {f.name: getattr(process, f.name) for f in dataclasses.fields(process)}
+    return {"name": process.name} | {k: str(v) if isinstance(v, Noise) else v for k, v in arguments.items()}
+
+
+def restore(description: Mapping[str, Any]) -> Process:
+    """The process that `describe` described.
+
+    Raises:
+        ValueError: If the name is unknown, or the arguments are not those of that process.
+    """
+    arguments = dict(description)
+    cls = PROCESSES[choose("process", str(arguments.pop("name", None)), PROCESSES)]
+    try:
+        noise = parse(arguments.pop("noise", "linear"))
+        return cls(**arguments, noise=noise)  # type: ignore[call-arg]
+    except (AttributeError, TypeError) as error:
+        raise bad(f"arguments of process {cls.name!r}", description, "those of " + cls.__name__) from error
+
+
+def save(path: str | Path, model: DiffusionTransformer, config: Config) -> None:
+    """Writes weights and configuration to the directory `path`, made if need be; an older checkpoint is replaced.
+
+    Args:
+        path: A directory.
+        model: The network; its weights are stored in their own dtype.
+        config: What is to be known about it.
+
+    Raises:
+        OSError: If the directory cannot be written.
+    """
+    directory = Path(path)
+    directory.mkdir(parents=True, exist_ok=True)
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    # Both files are complete before either is renamed, so that a kill finds the pair old or new.
+    with replacing(directory / WEIGHTS) as weights, replacing(directory / CONFIG) as text:
+        require("safetensors.torch", "train").save_file(tensors, weights)
+        content = {"format": FORMAT} | asdict(config) | {"sha256": digest(weights)}
+        text.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
+    """Reads the checkpoint in the directory `path`.
+
+    Args:
+        path: A directory that `save` wrote.
+        device: Where the model goes.
+
+    Returns:
+        The checkpoint; its model is in evaluation mode.
+
+    Raises:
+        ValueError: If a file is missing, damaged or of another kind.
+        OSError: If a file is there but cannot be read.
+    """
+    directory = Path(path)
+    for name in (CONFIG, WEIGHTS):
+        if not (directory / name).is_file():
+            there = "no such directory" if not directory.is_dir() else f"a directory without {name}"
+            remedy = "Pass the directory that training wrote."
+            raise bad(f"checkpoint {directory}", there, f"a directory with {CONFIG} and {WEIGHTS}", remedy)
+    config, expected = _read_config(directory / CONFIG)
+    again = "Copy the checkpoint again, both files of it, or train anew."
+    if digest(directory / WEIGHTS) != expected:
+        raise bad(
+            f"weights {directory / WEIGHTS}",
+            f"a file of {(directory / WEIGHTS).stat().st_size} bytes with another SHA-256",
+            f"the one that belongs to {CONFIG}, {expected[:12]}...",
+            again,
+        )
+    process = restore(config.process)
+    safetensors = require("safetensors", "train")
+    try:
+        weights = require("safetensors.torch", "train").load_file(directory / WEIGHTS)
+    except safetensors.SafetensorError as error:
+        raise bad(f"weights {directory / WEIGHTS}", str(error), "a safetensors file", again) from error
+    try:
+        model = DiffusionTransformer(**config.network)
+    except (TypeError, AttributeError) as error:
+        raise bad(f"network in {directory / CONFIG}", str(error), "arguments of DiffusionTransformer", again) from error
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise bad(f"weights {directory / WEIGHTS}", str(error), f"those of the network in {CONFIG}", again) from error
+    return Checkpoint(model.to(device).eval(), process, config)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`, renamed to it on success and removed on failure: readers see all or nothing."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _read_config(path: Path) -> tuple[Config, str]:
+    """The configuration and the SHA-256 of the weights it belongs to."""
+    again = "Copy the file again, or train anew."
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # UnicodeDecodeError and JSONDecodeError are both
+        raise bad(f"configuration {path}", str(error), "a JSON file", again) from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        got = content.get("format") if isinstance(content, dict) else type(content).__name__
+        raise bad(f"configuration {path}", f"format {got!r}", repr(FORMAT), "It was written by another program.")
+    kinds = {f.name: f.type for f in dataclasses.fields(Config)} | {"sha256": "str"}
+    found = {name: value for name, value in content.items() if name != "format"}
+    if found.keys() != kinds.keys():
+        missing, unknown = sorted(kinds.keys() - found.keys()), sorted(found.keys() - kinds.keys())
+        raise bad(f"configuration {path}", f"missing {missing} and unknown {unknown}", f"{sorted(kinds)}", again)
+    for name, kind in kinds.items():
+        wanted = {"int": (int,), "float": (int, float), "str": (str,)}.get(str(kind), (dict,))
+        if not isinstance(found[name], wanted) or isinstance(found[name], bool):
+            raise bad(f"{name} in {path}", repr(found[name]), f"a value of type {kind}", again)
+    checksum = found.pop("sha256")
+    return Config(**found), checksum

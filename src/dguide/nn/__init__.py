@@ -1,0 +1,7 @@
+"""Denoising networks."""
+
+from __future__ import annotations
+
+from dguide.nn.transformer import DiffusionTransformer
+
+__all__ = ["DiffusionTransformer"]

@@ -1,0 +1,100 @@
+r"""What each training step draws, as a function of (seed, step) alone.
+
+There is no random state to carry along: a run that resumes at step s, or is spread over several processes, draws what
+an undisturbed run draws.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..data import Dataset, number_of, random_offsets, shift
+from ..process import Process
+from .config import TrainConfig
+
+__all__ = ["Batch", "draw", "generator"]
+
+
+class Stream(IntEnum):
+    """Independent purposes of randomness."""
+
+    WEIGHTS = 0
+    ORDER = 1
+    STEP = 2
+    DROPOUT = 3
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Inputs and targets of one step: clean and noisy tokens [B, L]; times, conditions and augmentations [B]."""
+
+    clean: Tensor
+    noisy: Tensor
+    time: Tensor
+    condition: Tensor
+    augmentation: Tensor
+
+    def part(self, rows: slice) -> Batch:
+        """The sequences of one process."""
+        return Batch(*(x[rows] for x in self._tensors()))
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch on a device."""
+        return Batch(*(x.to(device) for x in self._tensors()))
+
+    def _tensors(self) -> tuple[Tensor, ...]:
+        return self.clean, self.noisy, self.time, self.condition, self.augmentation
+
+
+def generator(
+    seed: int, stream: Stream, index: int = 0, rank: int = 0, device: torch.device | str = "cpu"
+) -> torch.Generator:
+    """A generator of its own for each seed, purpose, index and process."""
+    word = np.random.SeedSequence((seed, stream, index, rank)).generate_state(1, np.uint64)[0]
+    return torch.Generator(device).manual_seed(int(word))
+
+
+def draw(config: TrainConfig, dataset: Dataset, process: Process, null: int, step: int) -> Batch:
+    r"""The whole batch of a step.
+
+    Sequences run through one random order after another. The noise levels are $m_j = (j + u) / B$ with one uniform u,
+    so that each batch covers (0, 1) evenly (Kingma et al., arXiv 2107.00630, appendix I.1); $t_j$ = `noise.time(m_j)`.
+
+    Args:
+        config: Batch size, seed, shifts and label dropout.
+        dataset: Its training split is drawn from.
+        process: Corrupts the tokens.
+        null: The label that stands for no condition.
+        step: Number of the step.
+    """
+    size, count = config.batch_size, len(dataset.train)
+    rows = _rows(config.seed, step * size, size, count)
+    source = generator(config.seed, Stream.STEP, step)
+    clean, condition = dataset.train.tokens[rows], dataset.train.labels[rows]
+    offsets = random_offsets(size, config.shift, config.shift_share, source)
+    if config.shift and dataset.shape is not None:
+        clean = shift(clean, offsets, dataset.shape)
+    dropped = torch.rand(size, generator=source, dtype=torch.float64) < config.label_dropout
+    level = (torch.arange(size) + _open(torch.rand(1, generator=source, dtype=torch.float64))) / size
+    time = process.noise.time(level)
+    uniforms = _open(torch.rand((*clean.shape, 2), generator=source, dtype=torch.float64))
+    noisy = process.corrupt(clean, time, uniforms)
+    return Batch(clean, noisy, time, condition.masked_fill(dropped, null), number_of(offsets, config.shift))
+
+
+def _open(uniforms: Tensor) -> Tensor:
+    """Uniforms of [0, 1) as uniforms of (0, 1)."""
+    return uniforms.clamp_min(2.0**-54)
+
+
+def _rows(seed: int, start: int, size: int, count: int) -> Tensor:
+    """Entries `start` to `start + size` of an endless sequence of random orders of `count` rows."""
+    places = torch.arange(start, start + size)
+    first, last = start // count, (start + size - 1) // count
+    orders = [torch.randperm(count, generator=generator(seed, Stream.ORDER, r)) for r in range(first, last + 1)]
+    return torch.cat(orders)[places - first * count]

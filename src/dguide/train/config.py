@@ -1,0 +1,91 @@
+"""What a training run is told, checked all at once before any work starts."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from ..checkpoint import PROCESSES
+from ..data import names
+from ..errors import bad, choose
+from ..noise import parse
+
+__all__ = ["TrainConfig"]
+
+
+class TrainConfig(BaseModel):
+    """Settings of a training run; a mistake in any of them is reported, with all others, when it is made.
+
+    Raises:
+        pydantic.ValidationError: A `ValueError` that lists every setting that is wrong, and the valid names.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    out: Path = Field(description="directory of the checkpoint and of the state that a stopped run resumes from")
+    data: str = Field("digits", description="name of a data set")
+    process: str = Field("masked", description="masked or uniform")
+    noise: str = Field("linear", description="noise schedule, such as linear or polynomial:2")
+    seed: int = Field(0, ge=0, description="seed of weights, order of data, corruption and label dropout")
+
+    steps: int | None = Field(None, ge=1, description="length of the run in steps: reproducible to the bit")
+    minutes: float | None = Field(None, gt=0, description="length of the run in minutes, instead of steps")
+
+    width: int = Field(96, ge=2, description="channels of a token")
+    layers: int = Field(3, ge=1, description="transformer blocks")
+    heads: int = Field(4, ge=1, description="attention heads")
+    expansion: int = Field(4, ge=1, description="hidden channels of a block, as a multiple of the width")
+
+    batch_size: int = Field(64, ge=1, description="sequences in a step, over all processes")
+    rate: float = Field(3e-3, gt=0, description="peak learning rate")
+    warmup: int = Field(50, ge=0, description="steps over which the rate rises to its peak")
+    weight_decay: float = Field(0.0, ge=0, description="decoupled weight decay of matrices")
+    clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
+    ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights")
+    dropout: float = Field(0.0, ge=0, lt=1, description="share of channels set to zero in what a block adds")
+    label_dropout: float = Field(0.1, ge=0, le=1, description="share of sequences whose label is replaced by null")
+    shift: int = Field(0, ge=0, description="some images are moved at random by up to that many pixels")
+    shift_share: float = Field(0.5, ge=0, le=1, description="share of the images that are moved, if any are")
+
+    evaluate_every: int = Field(200, ge=1, description="steps between evaluations, each of which saves the state")
+    evaluate_passes: int = Field(8, ge=1, description="noise levels for each held-out sequence in an evaluation")
+    precision: Literal["no", "bf16"] = Field("no", description="mixed precision: no or bf16")
+    device: Literal["auto", "cpu"] = Field("auto", description="auto takes an accelerator if there is one")
+
+    @field_validator("data")
+    @classmethod
+    def _known_data(cls, value: str) -> str:
+        return choose("data set", value, names())
+
+    @field_validator("process")
+    @classmethod
+    def _known_process(cls, value: str) -> str:
+        return choose("process", value, PROCESSES)
+
+    @field_validator("noise")
+    @classmethod
+    def _known_noise(cls, value: str) -> str:
+        return str(parse(value))
+
+    @model_validator(mode="after")
+    def _fitting(self) -> TrainConfig:
+        if (self.steps is None) == (self.minutes is None):
+            raise bad("length of the run", f"steps={self.steps}, minutes={self.minutes}", "exactly one of the two")
+        if self.width % (2 * self.heads):
+            raise bad("width", self.width, f"a multiple of {2 * self.heads} (twice the heads)")
+        return self
+
+    def command(self) -> str:
+        """The command line that starts this run: what differs from the defaults."""
+        words = ["python", "-m", "dguide.train"]
+        for name, value in self.settings().items():
+            if name == "out" or value != type(self).model_fields[name].default:
+                words += ["--" + name.replace("_", "-"), str(value)]
+        return shlex.join(words)
+
+    def settings(self) -> dict[str, Any]:
+        """All settings as plain values that JSON can carry."""
+        return self.model_dump(mode="json")

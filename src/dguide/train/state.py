@@ -1,0 +1,112 @@
+"""The whole state of a training run in one file, from which a stopped run resumes as if it had never stopped.
+
+One safetensors file, replaced in one rename: weights, averaged weights and optimizer moments as tensors, the rest as
+JSON in its header. There is no random state: every step draws from its own seed.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..checkpoint import replacing
+from ..errors import bad, require
+
+__all__ = ["STATE", "Evaluation", "Journal", "read", "write"]
+
+STATE = "state.safetensors"
+KEY = "dguide"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Held-out and training loss, both in bits per token, after `step` steps and `seconds` of work."""
+
+    step: int
+    seconds: float
+    loss: float
+    bits: float
+
+
+@dataclass
+class Journal:
+    """What a run has done so far.
+
+    Args:
+        settings: The configuration of the run.
+        step: Steps done.
+        seconds: Time worked.
+        running: Training losses since the last evaluation, in bits per token.
+        history: The evaluations, oldest first.
+    """
+
+    settings: dict[str, Any]
+    step: int = 0
+    seconds: float = 0.0
+    running: list[float] = field(default_factory=list)
+    history: list[Evaluation] = field(default_factory=list)
+
+    @property
+    def best(self) -> Evaluation | None:
+        """The evaluation with the fewest held-out bits, the earliest of equals."""
+        return min(self.history, key=lambda evaluation: evaluation.bits, default=None)
+
+
+def write(path: Path, journal: Journal, model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Replaces the state in `path` in one go."""
+    tensors: dict[str, Tensor] = {}
+    for part, module in (("model", model), ("average", average)):
+        tensors |= {f"{part}.{name}": tensor for name, tensor in module.state_dict().items()}
+    for index, moments in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in moments.items()}
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    with replacing(path) as temporary:
+        require("safetensors.torch", "train").save_file(tensors, temporary, {KEY: json.dumps(asdict(journal))})
+
+
+def read(
+    path: Path, settings: dict[str, Any], model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
+) -> Journal:
+    """Puts the state in `path` back in place, and returns the journal; a new journal if there is no such file.
+
+    Raises:
+        ValueError: If the file is damaged, or belongs to a run with other settings.
+    """
+    if not path.exists():
+        return Journal(settings)
+    safetensors = require("safetensors", "train")
+    anew = "Delete the file to start anew, or choose another directory."
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            content = json.loads((file.metadata() or {})[KEY])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is not a dict
+        history = [Evaluation(**entry) for entry in content.pop("history")]
+        journal = Journal(**content, history=history)
+    except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise bad(f"training state {path}", repr(error), "a file that dguide.train wrote", anew) from error
+    if journal.settings != settings:
+        names = sorted(journal.settings.keys() | settings.keys())
+        changed = [n for n in names if journal.settings.get(n) != settings.get(n)]
+        now = ", ".join(f"{n}={settings.get(n)}" for n in changed)
+        before = ", ".join(f"{n}={journal.settings.get(n)}" for n in changed)
+        raise bad(f"settings of the run in {path}", now, f"those it began with, {before}", anew)
+    try:
+        model.load_state_dict(_part(tensors, "model"))
+        average.load_state_dict(_part(tensors, "average"))
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in _part(tensors, "optimizer").items():
+            index, key = name.split(".")
+            moments.setdefault(int(index), {})[key] = tensor
+        optimizer.load_state_dict(optimizer.state_dict() | {"state": moments})
+    except (RuntimeError, ValueError) as error:
+        raise bad(f"training state {path}", str(error), "tensors of this network and optimizer", anew) from error
+    return journal
+
+
+def _part(tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:
+    return {name.removeprefix(part + "."): t for name, t in tensors.items() if name.startswith(part + ".")}

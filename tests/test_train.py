@@ -1,0 +1,336 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from dguide import checkpoint
+from dguide.data import load
+from dguide.evaluate import likelihood
+from dguide.process import Masked
+from dguide.train import TrainConfig, train
+from dguide.train.__main__ import main
+from dguide.train.batch import Stream, draw, generator
+from dguide.train.budget import Minutes, Steps, budget, rate
+from dguide.train.ema import Average
+from dguide.train.state import STATE
+
+TINY: dict[str, Any] = {
+    "steps": 12,
+    "width": 16,
+    "layers": 1,
+    "heads": 2,
+    "batch_size": 8,
+    "warmup": 3,
+    "evaluate_every": 5,
+    "evaluate_passes": 1,
+    "dropout": 0.1,
+    "shift": 1,
+    "weight_decay": 0.1,
+    "device": "cpu",
+}
+
+
+def config(out: Path, **changes: Any) -> TrainConfig:
+    return TrainConfig(**(TINY | {"out": out} | changes))
+
+
+def tensors(path: Path) -> dict[str, Tensor]:
+    """Everything a run leaves that must not depend on how often it was stopped."""
+    found = {f"state.{name}": tensor for name, tensor in load_file(path / STATE).items()}
+    return found | load_file(path / checkpoint.WEIGHTS)
+
+
+def assert_same(one: Path, other: Path) -> None:
+    first, second = tensors(one), tensors(other)
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    a, b = checkpoint.load(one).config, checkpoint.load(other).config
+    assert (a.steps, a.held_out_bits, a.held_out_error) == (b.steps, b.held_out_bits, b.held_out_error)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_final_figure() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dguide.train.loop.FINAL_PASSES", 2)
+        yield
+
+
+@pytest.fixture(scope="module", params=["masked", "uniform"])
+def undisturbed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    path = tmp_path_factory.mktemp("undisturbed")
+    result = train(config(path, process=request.param))
+    assert result.finished
+    assert result.steps == 12
+    assert [evaluation.step for evaluation in result.history] == [5, 10, 12]
+    return request.param, path
+
+
+def test_stopped_by_a_signal_and_resumed_gives_the_same_weights(undisturbed: tuple[str, Path], tmp_path: Path) -> None:
+    process, path = undisturbed
+    settings = config(tmp_path, process=process)
+
+    def interrupt(step: int) -> None:
+        if step == 7:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    stopped = train(settings, interrupt)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert (stopped.finished, stopped.steps) == (False, 7)
+    resumed = []
+    assert train(settings, resumed.append).finished
+    assert resumed == [8, 9, 10, 11, 12]
+    assert_same(path, tmp_path)
+
+
+def test_dead_without_notice_and_resumed_gives_the_same_weights(undisturbed: tuple[str, Path], tmp_path: Path) -> None:
+    process, path = undisturbed
+
+    class Dead(Exception):
+        pass
+
+    def die(step: int) -> None:
+        if step in (4, 8):
+            raise Dead
+
+    settings = config(tmp_path, process=process)
+    with pytest.raises(Dead):
+        train(settings, die)  # before the first evaluation: starts anew
+    resumed = []
+    with pytest.raises(Dead):
+        train(settings, lambda step: (resumed.append(step), die(step + 4))[0])
+    assert resumed == [1, 2, 3, 4]
+    with pytest.raises(Dead):
+        train(settings, lambda step: die(step) if step == 8 else None)
+    resumed.clear()
+    assert train(settings, resumed.append).finished
+    assert resumed == [6, 7, 8, 9, 10, 11, 12]  # from the evaluation at step 5
+    assert_same(path, tmp_path)
+
+
+def test_killed_outright_and_resumed_gives_the_same_weights(tmp_path: Path) -> None:
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    settings = config(killed, steps=60, evaluate_every=10)
+    environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+    command = [sys.executable, *settings.command().split()[1:]]
+    run = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not (killed / STATE).exists() and run.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    run.kill()
+    run.wait()
+    steps: list[int] = []
+    assert train(settings, steps.append).finished
+    assert 10 < steps[0] < 60
+    assert train(config(whole, steps=60, evaluate_every=10)).finished
+    assert_same(killed, whole)
+
+
+def test_two_processes_train_what_one_trains(tmp_path: Path) -> None:
+    """The batch is the same, divided in two; only the order of summation differs."""
+    settings = config(tmp_path / "two", dropout=0, steps=6)
+    assert train(config(tmp_path / "one", dropout=0, steps=6)).finished
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    subprocess.run([*launcher, *settings.command().split()[1:]], check=True, capture_output=True, env=environment)
+    one, two = tensors(tmp_path / "one"), tensors(tmp_path / "two")
+    for name in one:
+        torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=1e-5)
+    assert not all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_a_finished_run_is_left_as_it_is(undisturbed: tuple[str, Path]) -> None:
+    process, path = undisturbed
+    before = tensors(path)
+    steps: list[int] = []
+    assert train(config(path, process=process), steps.append).finished
+    assert steps == []
+    after = tensors(path)
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_the_checkpoint_holds_the_best_average_and_tells_its_bits(undisturbed: tuple[str, Path]) -> None:
+    process, path = undisturbed
+    found = checkpoint.load(path)
+    held_out = load("digits").held_out
+    figure = likelihood(found.model, found.process, held_out.tokens, held_out.labels, passes=2)
+    assert found.config.held_out_bits == pytest.approx(figure.bits, rel=1e-6)
+    assert found.process.name == process
+    assert found.model.time_dependent == (process == "uniform")
+    assert "--steps 12" in found.config.command
+    assert f"--out {path}" in found.config.command
+
+
+def test_other_settings_and_damage_are_noticed_before_work(undisturbed: tuple[str, Path], tmp_path: Path) -> None:
+    process, path = undisturbed
+    with pytest.raises(ValueError, match=r"rate=0\.01.*rate=0\.003.*[Dd]elete"):
+        train(config(path, process=process, rate=0.01))
+    (tmp_path / STATE).write_bytes((path / STATE).read_bytes()[:2000])
+    with pytest.raises(ValueError, match=r"training state.*[Dd]elete"):
+        train(config(tmp_path, process=process))
+
+
+def test_training_learns_and_leaves_the_global_generator_alone(tmp_path: Path) -> None:
+    before = torch.random.get_rng_state()
+    settings = config(
+        tmp_path, steps=60, batch_size=32, width=32, dropout=0, shift=0, rate=1e-2, ema=0.9, evaluate_every=30
+    )
+    result = train(settings)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert result.best is not None
+    assert result.best.bits < 2.6  # an untrained network has 4
+    assert result.history[-1].loss < result.history[0].loss
+
+
+def test_minutes_end_the_run_with_the_rate_at_zero(tmp_path: Path) -> None:
+    result = train(config(tmp_path, steps=None, minutes=0.01))
+    assert result.finished
+    assert result.history[-1].step == result.steps
+    assert 0.6 <= result.history[-1].seconds < 6
+
+
+def test_rate_rises_then_falls_as_a_cosine() -> None:
+    assert [rate(1.0, 4, step, 0.0) for step in range(5)] == [0.25, 0.5, 0.75, 1.0, 1.0]
+    assert rate(2.0, 0, 0, 0.5) == pytest.approx(1.0)
+    assert rate(2.0, 0, 9, 1.0) == 0
+    assert Steps(8).fraction(2, 1e9) == 0.25
+    assert Minutes(2).fraction(10**9, 30) == 0.25
+    assert Minutes(2).fraction(0, 1000) == 1
+
+
+def test_budget_follows_the_configuration(tmp_path: Path) -> None:
+    assert budget(config(tmp_path)) == Steps(12)
+    assert budget(config(tmp_path, steps=None, minutes=3)) == Minutes(3)
+
+
+def test_average_is_the_weighted_sum_of_the_weights() -> None:
+    model = nn.Linear(1, 1, bias=False)
+    model.weight.data.fill_(1.0)
+    average = Average(model, 0.5)
+    expected = 1.0
+    for step, value in enumerate((3.0, -1.0, 2.0, 5.0, 0.0, 1.0, 7.0, 2.0, 4.0, 1.0)):
+        model.weight.data.fill_(value)
+        average.update(model, step)
+        decay = min(0.5, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * value
+    assert average.model.weight.item() == pytest.approx(expected)
+    assert not average.model.weight.requires_grad
+
+
+def test_a_batch_is_a_function_of_seed_and_step(tmp_path: Path) -> None:
+    digits, process = load("digits"), Masked(16)
+    one, same = (draw(config(tmp_path), digits, process, 10, 3) for _ in range(2))
+    others = [draw(config(tmp_path), digits, process, 10, 4), draw(config(tmp_path, seed=1), digits, process, 10, 3)]
+    assert torch.equal(one.noisy, same.noisy)
+    assert torch.equal(one.time, same.time)
+    for other in others:
+        assert not torch.equal(one.time, other.time)
+        assert not torch.equal(one.clean, other.clean)
+
+
+def test_each_round_sees_every_sequence_once_across_batches(tmp_path: Path) -> None:
+    digits, process = load("digits"), Masked(16)
+    settings = config(tmp_path, batch_size=719, shift=0)  # two batches are a round of 1,438
+    for start in (0, 2):
+        batches = [draw(settings, digits, process, 10, step) for step in (start, start + 1)]
+        seen = sorted(row for batch in batches for row in batch.clean.tolist())
+        assert seen == sorted(digits.train.tokens.tolist())
+    odd = config(tmp_path, batch_size=1000, shift=0)
+    rounds = torch.cat([draw(odd, digits, process, 10, step).clean for step in range(3)])
+    for start in (0, 1438):
+        assert sorted(rounds[start : start + 1438].tolist()) == sorted(digits.train.tokens.tolist())
+
+
+def test_noise_levels_cover_the_interval_evenly_and_labels_are_dropped(tmp_path: Path) -> None:
+    digits, process = load("digits"), Masked(16)
+    settings = config(tmp_path, batch_size=400, label_dropout=0.3)
+    shares, firsts = [], []
+    for step in range(20):
+        batch = draw(settings, digits, process, 10, step)
+        assert torch.equal((batch.time * 400).floor().long(), torch.arange(400))
+        firsts.append(float(batch.time[0]) * 400)
+        shares.append(float((batch.condition == 10).double().mean()))
+        hidden = (batch.noisy == 16).double().mean(1)
+        assert abs(float(hidden.mean()) - 0.5) < 0.02
+    assert 0.2 < sum(firsts) / 20 < 0.8
+    assert sum(shares) / 20 == pytest.approx(0.3, abs=0.02)
+
+
+def test_half_of_the_images_are_moved_and_each_batch_says_which(tmp_path: Path) -> None:
+    digits, process = load("digits"), Masked(16)
+    real = {tuple(row) for row in digits.train.tokens.tolist()}
+    batch = draw(config(tmp_path, batch_size=1438, shift_share=0.5), digits, process, 10, 0)
+    still = batch.augmentation == 0
+    assert float(still.double().mean()) == pytest.approx(0.5 + 0.5 / 9, abs=0.05)
+    assert all(tuple(row) in real for row in batch.clean[still].tolist())
+    assert not any(tuple(row) in real for row in batch.clean[~still].tolist())
+    untouched = draw(config(tmp_path, batch_size=1438, shift=0), digits, process, 10, 0)
+    assert not untouched.augmentation.any()
+
+
+def test_streams_are_independent() -> None:
+    draws = {
+        float(torch.rand(1, generator=generator(seed, stream, index, rank), dtype=torch.float64))
+        for seed in (0, 1)
+        for stream in Stream
+        for index in (0, 1)
+        for rank in (0, 1)
+    }
+    assert len(draws) == 2 * len(Stream) * 2 * 2
+
+
+def test_all_mistakes_are_reported_at_once_with_the_valid_names(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [
+        "--out",
+        "x",
+        "--process",
+        "maskd",
+        "--data",
+        "mnist",
+        "--noise",
+        "lin",
+        "--steps",
+        "0",
+        "--rate",
+        "-1",
+    ]
+    assert main(arguments) == 2
+    message = capsys.readouterr().err
+    for part in ("masked, uniform", "digits", "cosine, geometric, linear", "--steps", "--rate"):
+        assert part in message
+    assert not Path("x").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"steps": None}, "exactly one"),
+        ({"minutes": 3}, "exactly one"),
+        ({"width": 18, "heads": 4}, "multiple of 8"),
+        ({"precision": "fp8"}, "bf16"),
+        ({"widht": 3}, "widht"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        config(tmp_path, **changes)
+
+
+def test_the_command_restores_the_settings(tmp_path: Path) -> None:
+    settings = config(tmp_path, process="uniform", noise="polynomial:3", rate=1e-3)
+    words = settings.command().split()
+    assert words[:3] == ["python", "-m", "dguide.train"]
+    found = {w[2:].replace("-", "_"): v for w, v in zip(words[3::2], words[4::2], strict=True)}
+    assert TrainConfig(**found) == settings  # type: ignore[arg-type]
+    assert "clip" not in found
