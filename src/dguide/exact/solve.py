@@ -53,7 +53,7 @@ def solve(
     r"""Solve the master equation of the guided reverse process with exact predictions.
 
     Integrated in $\ell = \log(m / (1 - m))$, in which all rates are bounded, piece by piece between the
-    breakpoints of the schedule, with SciPy's DOP853, or Radau where the rates are too fast for an explicit method.
+    breakpoints of the schedule, with SciPy's DOP853, or BDF where the rates are too fast for an explicit method.
 
     Args:
         process: `Masked` or `Uniform`.
@@ -95,7 +95,7 @@ def solve(
         start, stop = (float(torch.logit(torch.tensor(x, dtype=torch.float64))) for x in (high, low))
         # An explicit method needs steps of the order of the shortest waiting time, an implicit one does not.
         stiff = field.fastest(start, stop) * (start - stop) > _STIFF
-        method = {"method": "Radau", "jac": field.matrix} if stiff else {"method": "DOP853"}
+        method = {"method": "BDF", "jac": field.matrix} if stiff else {"method": "DOP853"}
         at = np.append(torch.logit(levels[inside]).numpy(), stop)
         result = integrate(field, (start, stop), law, t_eval=at, rtol=tolerance, atol=tolerance / 1e3, **method)
         if not result.success:

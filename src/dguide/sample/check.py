@@ -11,7 +11,7 @@ from torch import Tensor
 from ..errors import bad
 from ..guidance import Guidance, Schedule
 from ..process import Process
-from .denoiser import Condition, Denoiser, batch_of, tensors_of, to_device
+from .denoiser import Condition, Denoiser, batch_of, stack, tensors_of, to_device
 
 __all__ = ["Request", "check"]
 
@@ -71,7 +71,7 @@ def check(
         batch_size or count,
         where,
         to_device(condition, where),
-        None if callable(reference) else to_device(_reference(denoiser, condition, reference, guidance, count), where),
+        None if callable(reference) else to_device(_reference(denoiser, condition, reference, guidance), where),
         None if initial is None else initial.to(where),
         None if fixed is None else fixed.to(where),
     )
@@ -138,14 +138,9 @@ def _fixed(fixed: Tensor | None, initial: Tensor | None, count: int, length: int
         )
 
 
-def _reference(
-    denoiser: Denoiser, condition: Condition, reference: Condition, guidance: Guidance, count: int
-) -> Condition:
+def _reference(denoiser: Denoiser, condition: Condition, reference: Condition, guidance: Guidance) -> Condition:
     if reference is not None:
-        size = batch_of(reference, "reference")
-        if size != count:
-            raise bad("reference", f"leading dimension {size}", f"{count}, that of the condition")
-        return reference
+        return _alike(condition, reference, "reference")
     if _never_tilts(guidance):
         return None
     null = getattr(denoiser, "null", None)
@@ -156,7 +151,18 @@ def _reference(
             "something to tilt away from",
             "Add null() to the denoiser, pass reference=, or use weight 0.",
         )
-    return null(condition)
+    return _alike(condition, null(condition), "null(condition)")
+
+
+def _alike(condition: Condition, other: Condition, what: str) -> Condition:
+    """`other`, if it has the structure and shapes of `condition`, with which it is stacked in one call."""
+    try:
+        stacked = stack(condition, other)
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise bad(what, f"something that does not fit ({error})", "the structure and shapes of condition") from error
+    if (stacked is None and other is not None) or batch_of(other) != batch_of(condition):
+        raise bad(what, f"leading dimension {batch_of(other)}", f"{batch_of(condition)}, that of condition")
+    return other
 
 
 def _never_tilts(guidance: Guidance) -> bool:

@@ -99,7 +99,7 @@ class _Hit:
         """The guided jump of some rows, its intensity relative to the unguided one."""
         guidance = self.run.guidance
         assert isinstance(guidance, RateGuidance)
-        laws = [None if x is None else self.run.process.log_probs(x[rows]).double() for x in (self.cond, self.ref)]
+        laws = [self.run.laws(x, rows) for x in (self.cond, self.ref)]
         one = torch.zeros_like(weight)
         cond, ref = (None if law is None else Jump(one, law) for law in laws)
         if cond is None or ref is None:

@@ -131,9 +131,9 @@ class Run:
         check_logits(picked, rows, name)
         return picked
 
-    def laws(self, logits: Tensor | None, rows: slice) -> Tensor | None:
+    def laws(self, logits: Tensor | None, rows: slice | Tensor) -> Tensor | None:
         """Log-probabilities in float64 of a chunk of rows of logits."""
-        return None if logits is None else self.process.log_probs(logits[rows]).double()
+        return None if logits is None else self.process.log_probs(logits[rows].double())
 
     def chunks(self, count: int) -> list[slice]:
         """Slices of `count` rows, each small enough to hold its laws in float64."""
