@@ -1,7 +1,7 @@
 """Guidance mechanisms and the schedules of their weight."""
 
 from . import schedule
-from .base import Guidance, RateGuidance, Transition, tilt
+from .base import Guidance, RateGuidance, Step, Transition, tilt
 from .normalized import Normalized
 from .schedule import (
     Constant,
@@ -37,6 +37,7 @@ __all__ = [
     "Schedule",
     "Simple",
     "Sine",
+    "Step",
     "Transition",
     "Unlocking",
     "V",

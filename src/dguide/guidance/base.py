@@ -23,7 +23,7 @@ from ..errors import bad
 from ..process import Jump
 from .schedule import Constant, Schedule
 
-__all__ = ["Guidance", "RateGuidance", "Transition", "normalise", "tilt"]
+__all__ = ["Guidance", "RateGuidance", "Step", "Transition", "normalise", "tilt"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,23 @@ class Transition:
 
     log_stay: Tensor
     log_landing: Tensor
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a sampler along a process, unguided: from a prediction to a jump, from a jump to a law.
+
+    Attributes:
+        intensity: turns a prediction [N, V] into the jump of the process over the step.
+        leave: turns a jump into the law of the step.
+    """
+
+    intensity: Callable[[Tensor], Jump]
+    leave: Callable[[Jump], Transition]
+
+    def __call__(self, log_p: Tensor) -> Transition:
+        """The law of the step for one prediction."""
+        return self.leave(self.intensity(log_p))
 
 
 def tilt(cond: Tensor, ref: Tensor, weight: Tensor) -> Tensor:
@@ -98,38 +115,23 @@ class Guidance(ABC):
             return self.weight.average(ends[0], ends[1]).to(sample.device).expand(sample.shape)
         return self.weight.to(sample.device)[sample]
 
-    def transition(
-        self,
-        cond: Tensor | None,
-        ref: Tensor | None,
-        weight: Tensor,
-        intensity: Callable[[Tensor], Jump],
-        leave: Callable[[Jump], Transition],
-    ) -> Transition:
+    def transition(self, cond: Tensor | None, ref: Tensor | None, weight: Tensor, step: Step) -> Transition:
         r"""The guided law of a step from the two predictions.
 
         Args:
             cond: $\log p(x_0 \mid x_t, c)$, [N, V]; None where every w is -1.
             ref: the same of the reference; None where every w is 0.
             weight: w, [N].
-            intensity: turns a prediction into the jump of the process over the step.
-            leave: turns a jump into the law of the step.
+            step: what the process and the sampler make of one prediction.
         """
-        if ref is None or cond is None:
-            only = cond if ref is None else ref
+        if cond is None or ref is None:
+            only = ref if cond is None else cond
             assert only is not None
-            return leave(intensity(only))
-        return self._guided(cond, ref, weight, intensity, leave)
+            return step(only)
+        return self._guided(cond, ref, weight, step)
 
     @abstractmethod
-    def _guided(
-        self,
-        cond: Tensor,
-        ref: Tensor,
-        weight: Tensor,
-        intensity: Callable[[Tensor], Jump],
-        leave: Callable[[Jump], Transition],
-    ) -> Transition: ...
+    def _guided(self, cond: Tensor, ref: Tensor, weight: Tensor, step: Step) -> Transition: ...
 
 
 class RateGuidance(Guidance):
@@ -142,15 +144,8 @@ class RateGuidance(Guidance):
         log_landing, log_z = normalise(tilt(cond.log_landing, ref.log_landing, weight.unsqueeze(-1)))
         return Jump(self._log_intensity(tilt(cond.log_intensity, ref.log_intensity, weight), log_z), log_landing)
 
-    def _guided(
-        self,
-        cond: Tensor,
-        ref: Tensor,
-        weight: Tensor,
-        intensity: Callable[[Tensor], Jump],
-        leave: Callable[[Jump], Transition],
-    ) -> Transition:
-        return leave(self.combine(intensity(cond), intensity(ref), weight))
+    def _guided(self, cond: Tensor, ref: Tensor, weight: Tensor, step: Step) -> Transition:
+        return step.leave(self.combine(step.intensity(cond), step.intensity(ref), weight))
 
     @abstractmethod
     def _log_intensity(self, tilted: Tensor, log_z: Tensor) -> Tensor:

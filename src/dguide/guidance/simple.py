@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from ..process import Jump
-from .base import Guidance, Transition, normalise, tilt
+from .base import Guidance, Step, Transition, normalise, tilt
 from .schedule import Schedule
 
 __all__ = ["Simple"]
@@ -31,20 +29,13 @@ class Simple(Guidance):
     def __post_init__(self) -> None:
         self._accept_weight()
 
-    def _guided(
-        self,
-        cond: Tensor,
-        ref: Tensor,
-        weight: Tensor,
-        intensity: Callable[[Tensor], Jump],
-        leave: Callable[[Jump], Transition],
-    ) -> Transition:
-        c, u = leave(intensity(cond)), leave(intensity(ref))
+    def _guided(self, cond: Tensor, ref: Tensor, weight: Tensor, step: Step) -> Transition:
+        c, u = step(cond), step(ref)
         landing, leaves = normalise(tilt(_leaving(c), _leaving(u), weight.unsqueeze(-1)))
         stays = tilt(c.log_stay, u.log_stay, weight)
         return Transition(stays - torch.logaddexp(stays, leaves), landing)
 
 
-def _leaving(step: Transition) -> Tensor:
+def _leaving(law: Transition) -> Tensor:
     """log P(leave, and land on y), [N, V]."""
-    return torch.log(-torch.expm1(step.log_stay)).unsqueeze(-1) + step.log_landing
+    return torch.log(-torch.expm1(law.log_stay)).unsqueeze(-1) + law.log_landing

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..categorical import draw
 from ..errors import bad, choose
-from ..guidance import Guidance, Transition
+from ..guidance import Guidance, Step, Transition
 from ..process import Jump, Process
 from ..random import Stream
 from .base import Sampler, State
@@ -87,8 +87,8 @@ class GridSampler(Sampler):
         weight: Tensor,
     ) -> Transition:
         """The guided law of a step for N positions with `tokens` [N] and predictions `cond`, `ref` [N, V]."""
-        intensity = partial(self.intensity, process, tokens, time, earlier)
-        return guidance.transition(cond, ref, weight, intensity, self.leave)
+        step = Step(partial(self.intensity, process, tokens, time, earlier), self.leave)
+        return guidance.transition(cond, ref, weight, step)
 
     def check(self, process: Process, guidance: Guidance) -> None:
         """Every process and every mechanism has a step."""
