@@ -38,7 +38,7 @@ def draw(log_weights: Tensor, uniforms: Tensor) -> Tensor:
     weights = torch.exp((log_weights - log_weights.amax(-1, keepdim=True)).double())
     if vocab <= _TILE:
         return _first_above(weights, uniforms * weights.sum(-1))[0]
-    tiles = torch.nn.functional.pad(weights, (0, -vocab % _TILE)).view(rows, -1, _TILE)
+    tiles = torch.nn.functional.pad(weights, (0, -vocab % _TILE)).unflatten(-1, (-1, _TILE))
     sums = tiles.sum(-1)
     tile, rest = _first_above(sums, uniforms * sums.sum(-1))
     column = _first_above(tiles[torch.arange(rows, device=tiles.device), tile], rest)[0]

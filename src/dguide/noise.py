@@ -141,11 +141,11 @@ class Geometric(Noise):
     def alpha(self, time: Tensor) -> Tensor:
         # high - beta(t), without cancellation at t = 1.
         remaining = -self.high * torch.expm1(-self._ratio * (1 - time))
-        return math.exp(-self.high) * torch.expm1(remaining) / self._span
+        return (-torch.exp(remaining - self.high) * torch.expm1(-remaining) / self._span).clamp(0, 1)
 
     def level(self, time: Tensor) -> Tensor:
         grown = self.low * torch.expm1(self._ratio * time)
-        return -math.exp(-self.low) * torch.expm1(-grown) / self._span
+        return (-math.exp(-self.low) * torch.expm1(-grown) / self._span).clamp(0, 1)
 
     def slope(self, time: Tensor) -> Tensor:
         beta = self.low * torch.exp(self._ratio * time)
@@ -154,7 +154,7 @@ class Geometric(Noise):
     def time(self, level: Tensor) -> Tensor:
         grown = -torch.log1p(-level * self._span * math.exp(self.low))
         late = torch.log1p(grown / self.low) / self._ratio
-        remaining = torch.log1p((1 - level) * self._span * math.exp(self.high))
+        remaining = torch.logaddexp(torch.zeros_like(level), torch.log((1 - level) * self._span) + self.high)
         early = 1 + torch.log1p(-remaining / self.high) / self._ratio
         return torch.where(level < 0.5, late, early).clamp(0, 1)
 
@@ -169,7 +169,12 @@ def parse(text: str) -> Noise:
     """
     name, _, rest = text.strip().partition(":")
     cls = _NAMES[choose("noise schedule", name.strip().lower(), _NAMES)]
+    names = [f.name for f in fields(cls)]  # type: ignore[arg-type]
     try:
-        return cls(*(float(part) for part in rest.split(",") if part.strip()))
-    except (TypeError, ValueError) as error:
-        raise bad(f"noise schedule {name!r}", repr(text), "name:number,number") from error
+        values = [float(part) for part in rest.split(",") if part.strip()]
+    except ValueError:
+        values = [math.nan] * (len(names) + 1)
+    if len(values) > len(names):
+        form = name + (":" if names else "") + ",".join(names)
+        raise bad(f"noise schedule {name}", repr(text), f"{form} with numbers" if names else form)
+    return cls(*values)

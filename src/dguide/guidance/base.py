@@ -68,8 +68,12 @@ def tilt(cond: Tensor, ref: Tensor, weight: Tensor) -> Tensor:
 
 def normalise(log_weights: Tensor) -> tuple[Tensor, Tensor]:
     """(log law [..., V], log of the sum [...]); a row that is all -inf is returned as it is."""
-    log_z = torch.logsumexp(log_weights, -1)
-    return log_weights - torch.where(log_z.isneginf(), 0.0, log_z).unsqueeze(-1), log_z
+    # The largest comes off first: what is left is exact however large it is.
+    top = log_weights.amax(-1, keepdim=True)
+    rest = log_weights - torch.where(top.isneginf(), 0.0, top)
+    log_sum = torch.logsumexp(rest, -1, keepdim=True)
+    law = rest - torch.where(log_sum.isneginf(), 0.0, log_sum)
+    return law, (top + log_sum).squeeze(-1)
 
 
 class Guidance(ABC):

@@ -13,6 +13,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from numbers import Real
 from typing import ClassVar, TypeAlias
 
 import torch
@@ -75,6 +76,10 @@ class Schedule(ABC):
         return type(self)(_scale(first, factor), *rest)  # type: ignore[call-arg]
 
     def __post_init__(self) -> None:
+        for f in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, f.name)
+            if f.type == "float" and (isinstance(value, bool) or not isinstance(value, Real)):
+                raise bad(f"{type(self).__name__} {f.name}", repr(value), "a number")
         self._check_arguments()
         levels = torch.tensor((0.0, *self.breakpoints, 1.0), dtype=torch.float64)
         weights = self(levels)
@@ -204,7 +209,13 @@ class Piecewise(_Broken):
         except (TypeError, ValueError) as error:
             raise bad("Piecewise knots", repr(self.knots), "pairs (m, w) of numbers") from error
         levels = [m for m, _ in knots]
-        if len(knots) < 2 or levels[0] != 0 or levels[-1] != 1 or levels != sorted(levels):
+        if (
+            not all(math.isfinite(m) for m in levels)
+            or len(knots) < 2
+            or levels[0] != 0
+            or levels[-1] != 1
+            or levels != sorted(levels)
+        ):
             raise bad("Piecewise levels", levels, "non-decreasing from 0 to 1, both ends included")
         if any(levels.count(m) > 2 for m in levels) or levels[1] == 0 or levels[-2] == 1:
             raise bad("Piecewise levels", levels, "each inner level at most twice (a jump), the ends once")

@@ -19,7 +19,7 @@ from torch import Tensor
 from ..errors import bad
 from ..noise import Noise
 
-__all__ = ["Jump", "Process", "excluded_logsumexp"]
+__all__ = ["Jump", "Process", "excluded_logsumexp", "over_positions"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,11 @@ def excluded_logsumexp(log_p: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
     r"""Law without one column: ($\log \sum_{z \ne x} p_z$ [...], `log_p` [..., V] with column x set to -inf)."""
     rest = log_p.scatter(-1, index.unsqueeze(-1), -math.inf)
     return torch.logsumexp(rest, -1), rest
+
+
+def over_positions(time: Tensor, tokens: Tensor) -> Tensor:
+    """Times [B] as float64 that broadcast over the positions of `tokens` [B, L]; times [B, L] as they are."""
+    return time.to(tokens.device, torch.float64).reshape(*time.shape, *[1] * (tokens.ndim - time.ndim))
 
 
 class Process(ABC):
@@ -89,8 +94,15 @@ class Process(ABC):
         r"""$q(x_t \mid x_0)$ as a float64 matrix [V, input_size], one row for each $x_0$."""
 
     @abstractmethod
+    def data_logits(self, logits: Tensor) -> Tensor:
+        """Logits [..., V] with the columns that are no data set to -inf."""
+
     def log_probs(self, logits: Tensor) -> Tensor:
         """Logits [..., V] as normalised log-probabilities of the data tokens; half precision is raised to float32."""
+        if logits.shape[-1] != self.vocab_size:
+            raise bad("logits", f"{logits.shape[-1]} columns", f"{self.vocab_size} (vocab_size)")
+        half = logits.dtype in (torch.float16, torch.bfloat16)
+        return torch.log_softmax(self.data_logits(logits.float() if half else logits), -1)
 
     @abstractmethod
     def movable(self, tokens: Tensor) -> Tensor:
@@ -117,12 +129,17 @@ class Process(ABC):
         bound on $-\log p(x_0)$.
         """
 
+    def log_width(self, time: Tensor, earlier: Tensor, like: Tensor) -> Tensor:
+        """log(m_t - m_s), which is log(alpha_s - alpha_t): taken from the pair that is small, exact at both ends."""
+        t, s = (torch.as_tensor(x, dtype=torch.float64, device=like.device) for x in (time, earlier))
+        level = self.noise.level(t)
+        late, early = level - self.noise.level(s), self.noise.alpha(s) - self.noise.alpha(t)
+        return torch.where(level < 0.5, late, early).log().to(like.dtype)
+
     def _levels(self, time: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
         """(log alpha, log m) at `time`, in the dtype of `like`."""
         time = torch.as_tensor(time, dtype=torch.float64, device=like.device)
-        return self.noise.alpha(time).log().to(like.dtype), self.noise.level(time).log().to(like.dtype)
-
-    def _normalised(self, logits: Tensor) -> Tensor:
-        if logits.shape[-1] != self.vocab_size:
-            raise bad("logits", f"{logits.shape[-1]} columns", f"{self.vocab_size} (vocab_size)")
-        return torch.log_softmax(logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits, -1)
+        alpha, level = self.noise.alpha(time), self.noise.level(time)
+        log_alpha = torch.where(level < 0.5, torch.log1p(-level), alpha.log())
+        log_level = torch.where(alpha < 0.5, torch.log1p(-alpha), level.log())
+        return log_alpha.to(like.dtype), log_level.to(like.dtype)

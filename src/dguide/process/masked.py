@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ..errors import bad
 from ..noise import Linear, Noise
-from .base import Jump, Process
+from .base import Jump, Process, over_positions
 
 __all__ = ["Masked"]
 
@@ -66,7 +66,7 @@ class Masked(Process):
         return torch.full(uniforms.shape, self.mask_id, dtype=torch.int64, device=uniforms.device)
 
     def corrupt(self, clean: Tensor, time: Tensor, uniforms: Tensor) -> Tensor:
-        level = self.noise.level(time.double()).reshape(-1, *[1] * (clean.ndim - 1))
+        level = self.noise.level(over_positions(time, clean))
         return torch.where(uniforms[..., 0] < level, self.mask_id, clean)
 
     def kernel(self, time: float) -> Tensor:
@@ -75,11 +75,11 @@ class Masked(Process):
         kernel[:, self.mask_id] += self.noise.level(t)
         return kernel
 
-    def log_probs(self, logits: Tensor) -> Tensor:
-        if self.mask_id < self.vocab_size:
-            column = torch.arange(logits.shape[-1], device=logits.device) == self.mask_id
-            logits = logits.masked_fill(column, -math.inf)
-        return self._normalised(logits)
+    def data_logits(self, logits: Tensor) -> Tensor:
+        if self.mask_id == self.vocab_size:
+            return logits
+        column = torch.arange(self.vocab_size, device=logits.device) == self.mask_id
+        return logits.masked_fill(column, -math.inf)
 
     def movable(self, tokens: Tensor) -> Tensor:
         return tokens == self.mask_id
@@ -92,10 +92,13 @@ class Masked(Process):
         return Jump(torch.where(tokens == self.mask_id, -log_m, -math.inf), log_p)
 
     def posterior(self, tokens: Tensor, time: Tensor, earlier: Tensor, log_p: Tensor) -> Jump:
-        log_intensity = (self._levels(time, log_p)[1] - self._levels(earlier, log_p)[1]).log()
+        log_m = self._levels(time, log_p)[1]
+        share = torch.exp(self.log_width(time, earlier, log_p) - log_m)  # 1 - m_s / m_t
+        far = log_m - self._levels(earlier, log_p)[1]
+        log_intensity = torch.where(share < 0.5, -torch.log1p(-share), far).log()
         return Jump(torch.where(tokens == self.mask_id, log_intensity, -math.inf), log_p)
 
     def elbo(self, log_p: Tensor, clean: Tensor, noisy: Tensor, time: Tensor) -> Tensor:
-        log_m = self._levels(time, log_p)[1].reshape(-1, *[1] * (clean.ndim - 1))
+        log_m = self._levels(over_positions(time, clean), log_p)[1]
         surprise = -log_p.gather(-1, clean.unsqueeze(-1)).squeeze(-1)
         return torch.where(noisy == self.mask_id, surprise * torch.exp(-log_m), 0.0)

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from ..noise import Linear, Noise
-from .base import Jump, Process, excluded_logsumexp
+from .base import Jump, Process, excluded_logsumexp, over_positions
 
 __all__ = ["Uniform"]
 
@@ -53,7 +53,7 @@ class Uniform(Process):
         return (uniforms * self.vocab_size).long().clamp_max(self.vocab_size - 1)
 
     def corrupt(self, clean: Tensor, time: Tensor, uniforms: Tensor) -> Tensor:
-        level = self.noise.level(time.double()).reshape(-1, *[1] * (clean.ndim - 1))
+        level = self.noise.level(over_positions(time, clean))
         return torch.where(uniforms[..., 0] < level, self.prior(uniforms[..., 1]), clean)
 
     def kernel(self, time: float) -> Tensor:
@@ -62,8 +62,8 @@ class Uniform(Process):
             self.noise.level(t) / self.vocab_size
         )
 
-    def log_probs(self, logits: Tensor) -> Tensor:
-        return self._normalised(logits)
+    def data_logits(self, logits: Tensor) -> Tensor:
+        return logits
 
     def movable(self, tokens: Tensor) -> Tensor:
         return torch.ones_like(tokens, dtype=torch.bool)
@@ -95,7 +95,7 @@ class Uniform(Process):
         log_rest, rest = excluded_logsumexp(log_p, tokens)
         here = log_p.gather(-1, tokens.unsqueeze(-1)).squeeze(-1)
         floor = self._log_floor(here, log_rest, log_alpha, log_m) + log_m_s - log_alpha_s - log_v
-        log_step = log_m + torch.log1p(-torch.exp(log_m_s - log_m))  # log(m_t - m_s)
+        log_step = self.log_width(time, earlier, log_p)
         jump = self._jump(tokens, torch.logaddexp(rest, floor.unsqueeze(-1)) + (log_step - log_m).unsqueeze(-1))
         # P(stay) as a sum of positive terms: precise where it is small; 1 - P(leave) is where it is close to one.
         log_spread = torch.logaddexp(log_alpha + log_v, log_m)  # log(V alpha_t + m_t)
@@ -118,7 +118,7 @@ class Uniform(Process):
     def elbo(self, log_p: Tensor, clean: Tensor, noisy: Tensor, time: Tensor) -> Tensor:
         r"""$\sum_{y \ne x} [\hat r(y) - r(y) + r(y) \log (r(y) / \hat r(y))]$: the rate of growth of the divergence
         between the path of the true reverse process, which knows $x_0$ (rates r), and the model's ($\hat r$)."""
-        time = torch.as_tensor(time, dtype=torch.float64, device=log_p.device).reshape(-1, *[1] * (clean.ndim - 1))
+        time = over_positions(time, clean)
         model = self._log_rates(noisy, time, log_p)
         certain = torch.full_like(log_p, -math.inf).scatter(-1, clean.unsqueeze(-1), 0.0)
         true = self._log_rates(noisy, time, certain)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -23,8 +22,10 @@ from .run import Run
 
 __all__ = ["FirstHitting"]
 
-_BEND = 0.25
-"""Largest change of w within a segment on which the exit rates are bounded."""
+_SPREAD = 1.0
+"""Largest difference of log Z_w between the ends of a segment on which it is bounded."""
+_NARROW = 1e-12
+"""Relative width of a segment within which the time of a jump is not told apart."""
 
 
 @dataclass(frozen=True)
@@ -128,63 +129,78 @@ class _Race(_Hit):
 
     def __init__(self, run: Run, state: State) -> None:
         super().__init__(run, state)
-        edges = _edges(run.guidance.weight).to(self.level.device)
-        below = edges[edges < self.level.max()]
+        weight = run.guidance.weight
+        points = (0.0, *weight.breakpoints) if isinstance(weight, Schedule) else (0.0,)
+        self.edges = torch.tensor(points, dtype=torch.float64, device=self.level.device)
+        self.reach = torch.full_like(self.level, math.inf)
         sample = run.rows[self.samples]
+        below = self.edges[self.edges < self.level.max()]
         stakes = [run.guidance.weight_at(edge.expand(len(sample)), sample) for edge in below]
         stakes.append(run.guidance.weight_at(self.level[self.samples], sample))
         self.ask(state, state.time, self.active, torch.stack(stakes))
         pending = self.samples
         while len(pending):
-            pending = pending[~self._candidate(pending, edges)]
+            pending = pending[~self._candidate(pending)]
 
-    def _candidate(self, pending: Tensor, edges: Tensor) -> Tensor:
-        """Run the clocks of the samples `pending` to the next candidate or edge; return who was hit, [len(pending)]."""
-        run, weight_at = self.run, self.run.guidance.weight_at
-        sample, level = run.rows[pending], self.level[pending]
-        low = edges[torch.searchsorted(edges, level) - 1]
-        # Just inside the segment, so that a jump of w at an edge does not count; the slack covers the inset.
-        inset = 1e-9 * (level - low)
-        ends = [weight_at(level - inset, sample), weight_at(low + inset, sample)]
-        slack = 1e-6 * (ends[0] - ends[1]).abs()
-        b, position = self.active[pending].nonzero().unbind(-1)
-        rows = self.row[pending[b], position]
-        bound = torch.maximum(*(self._speeds(rows, end[b]) for end in ends)) + slack[b]
-        log_speed = torch.full(self.clocks[pending].shape, -math.inf, dtype=torch.float64, device=level.device)
-        log_speed[b, position] = bound.clamp_max(600.0)
+    def _candidate(self, pending: Tensor) -> Tensor:
+        """Run the clocks of the samples `pending` to the next candidate, or to the end of the segment on which they
+        are bounded; return who was hit, [len(pending)]."""
+        run, level = self.run, self.level[pending]
+        low, log_speed = self._bounded(pending)
         speed = log_speed.exp()
         clocks = self.clocks[pending]
         wait, first = torch.where(speed > 0, clocks / speed, math.inf).min(-1)
-        reach = torch.log(level / low)
-        met = wait < reach
-        wait = torch.minimum(wait, reach)
+        left = torch.log(level / low)
+        met = wait < left
+        wait = torch.minimum(wait, left)
         self.clocks = self.clocks.index_copy(0, pending, clocks - speed * wait.unsqueeze(-1))
-        level = torch.where(met, level * torch.exp(-wait), low)
+        narrow = level - low <= _NARROW * level
+        top, level = level, torch.where(met, level * torch.exp(-wait), low)
         self.level = self.level.index_copy(0, pending, level)
         # Thin the candidates: accept with probability Z_w(now) / bound; a rejected position gets a fresh clock.
         i = met.nonzero().squeeze(-1)
         at = (pending[i], first[i])
-        true = self._speeds(self.row[at], weight_at(level[i], sample[i])).clamp_max(600.0)
-        accepted = run.uniforms(Stream.ACCEPT, self.jumps[at], at).log() <= true - log_speed[i, first[i]]
+        weight = run.guidance.weight_at(_inside(level, low, top)[i], run.rows[pending[i]])
+        true = self._speeds(self.row[at], weight)
+        ratio = true - log_speed[i, first[i]]
+        accepted = narrow[i] | (run.uniforms(Stream.ACCEPT, self.jumps[at], at).log() <= ratio)
         self.jumps = self.jumps.index_put(at, self.jumps[at] + 1)
         self.clocks = self.clocks.index_put(at, -run.uniforms(Stream.CLOCK, self.jumps[at], at).log())
         self.hit = self.hit.index_copy(0, at[0], at[1])
         return met.index_put((i,), accepted)
 
+    def _bounded(self, pending: Tensor) -> tuple[Tensor, Tensor]:
+        """Where the segment below the present level ends, [P], and the bound of log Z_w on it, [P, L].
+
+        Segments end at breakpoints of the schedule, so that w is monotone on each, and are halved until log Z_w
+        differs by no more than `_SPREAD` between their ends (or they have no width): few candidates are thinned.
+        """
+        level = self.level[pending]
+        low = self.edges[torch.searchsorted(self.edges, level) - 1]
+        # Not much wider than the last one that was good.
+        low = torch.maximum(low, level - self.reach[pending])
+        bound = torch.full(self.clocks[pending].shape, -math.inf, dtype=torch.float64, device=level.device)
+        wide = torch.arange(len(pending), device=level.device)
+        while len(wide):
+            top, end = level[wide], low[wide]
+            sample = self.run.rows[pending[wide]]
+            weights = [self.run.guidance.weight_at(_inside(m, end, top), sample) for m in (top, end)]
+            b, position = self.active[pending[wide]].nonzero().unbind(-1)
+            first, last = (self._speeds(self.row[pending[wide[b]], position], w[b]) for w in weights)
+            bound[wide[b], position] = torch.maximum(first, last)
+            steep = torch.zeros_like(top).index_put((b[(first - last).abs() > _SPREAD],), torch.ones_like(top[0])) > 0
+            wide = wide[steep & (top - end > _NARROW * top)]
+            low[wide] = (level[wide] + low[wide]) / 2
+        self.reach = self.reach.index_copy(0, pending, 2 * (level - low))
+        return low, bound
+
     def _speeds(self, rows: Tensor, weight: Tensor) -> Tensor:
-        """log of how much faster than unguided the clocks of some rows run, [N]."""
+        """log of how much faster than unguided the clocks of some rows run, [N]; e^600 is as good as at once."""
         parts = [self.jump(rows[part], weight[part]).log_intensity for part in self.run.chunks(len(rows))]
-        return torch.cat(parts) if parts else torch.zeros_like(weight)
+        return torch.cat(parts).clamp_max(600.0) if parts else torch.zeros_like(weight)
 
 
-def _edges(weight: Schedule | Tensor | float) -> Tensor:
-    """Noise levels, increasing from 0, between which w is monotone and changes by no more than `_BEND`."""
-    if not isinstance(weight, Schedule):
-        return torch.zeros(1, dtype=torch.float64)
-    edges = []
-    points = (0.0, *weight.breakpoints, 1.0)
-    for low, high in pairwise(points):
-        inside = torch.tensor((low + 1e-9 * (high - low), high - 1e-9 * (high - low)), dtype=torch.float64)
-        parts = max(1, math.ceil(float(weight(inside).diff().abs()) / _BEND - 1e-6))
-        edges.append(torch.linspace(low, high, parts + 1, dtype=torch.float64)[:-1])
-    return torch.cat(edges)
+def _inside(level: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """`level`, a hair away from the ends of its segment, where w may jump."""
+    hair = 1e-9 * (high - low)
+    return torch.minimum(torch.maximum(level, low + hair), high - hair)

@@ -44,10 +44,13 @@ class GridSampler(Sampler):
             if isinstance(self.steps, bool) or not isinstance(self.steps, int) or self.steps < 1:
                 raise bad(f"{type(self).__name__} steps", repr(self.steps), "an int of at least 1")
             return
-        times = [float(t) for t in self.grid]
+        try:
+            times = [float(t) for t in self.grid]
+        except (TypeError, ValueError):
+            times = []
         falling = all(a > b for a, b in pairwise(times))
         if len(times) < 2 or times[0] != 1 or times[-1] != 0 or not falling:
-            raise bad(f"{type(self).__name__} grid", times, "strictly decreasing times from 1 to 0")
+            raise bad(f"{type(self).__name__} grid", repr(self.grid), "strictly decreasing times from 1 to 0")
         object.__setattr__(self, "grid", tuple(times))
         object.__setattr__(self, "steps", len(times) - 1)
 
@@ -157,5 +160,4 @@ class RateSampler(GridSampler):
 
     def intensity(self, process: Process, tokens: Tensor, time: Tensor, earlier: Tensor, log_p: Tensor) -> Jump:
         jump = process.rates(tokens, time, log_p)
-        width = process.noise.level(time) - process.noise.level(earlier)
-        return Jump(jump.log_intensity + width.log().to(log_p), jump.log_landing)
+        return Jump(jump.log_intensity + process.log_width(time, earlier, log_p), jump.log_landing)

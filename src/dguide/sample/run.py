@@ -13,7 +13,7 @@ from ..process import Process
 from ..random import Stream, uniform
 from .denoiser import Condition, Denoiser, stack, take
 
-__all__ = ["Calls", "Run", "check_logits"]
+__all__ = ["Calls", "Run"]
 
 _CHUNK = 1 << 21
 """Entries of a chunk of laws in float64 (16 MiB)."""
@@ -36,6 +36,8 @@ class Run:
         rows: [B], the same samples as indices into a per-sample weight.
         reference: what to tilt away from: a condition for the same denoiser, or another denoiser.
         fixed: [B, L], positions that never move, or None.
+        calls: forward passes so far.
+        seen: networks whose first answer has been looked at.
     """
 
     denoiser: Denoiser
@@ -50,6 +52,7 @@ class Run:
     initial: Tensor | None = None
     fixed: Tensor | None = None
     calls: Calls = field(default_factory=Calls)
+    seen: list[Denoiser] = field(default_factory=list)
 
     @property
     def paced(self) -> bool:
@@ -94,42 +97,58 @@ class Run:
         use_cond, use_ref = bool((weight != -1).any()), bool((weight != 0).any())
         self.calls.conditional += use_cond
         self.calls.reference += use_ref
+        logits: list[Tensor | None]
         if callable(self.reference):
-            return (
-                self._call(self.denoiser, x, t, cond, rows, "conditional") if use_cond else None,
-                self._call(self.reference, x, t, cond, rows, "reference") if use_ref else None,
-            )
-        if not use_ref:
-            return self._call(self.denoiser, x, t, cond, rows, "conditional"), None
-        ref = self.reference if everyone else take(self.reference, chosen)
-        if not use_cond:
-            return None, self._call(self.denoiser, x, t, ref, rows, "reference")
-        both = self._call(
-            self.denoiser,
-            torch.cat((x, x)),
-            torch.cat((t, t)),
-            stack(cond, ref),
-            torch.cat((rows, rows)),
-            "conditional and reference",
-        )
-        first, second = both.chunk(2)
-        return first, second
+            logits = [
+                self._call(self.denoiser, x, t, cond, "conditional") if use_cond else None,
+                self._call(self.reference, x, t, cond, "reference") if use_ref else None,
+            ]
+        else:
+            ref = (self.reference if everyone else take(self.reference, chosen)) if use_ref else None
+            if use_cond and use_ref:
+                both = self._call(
+                    self.denoiser, torch.cat((x, x)), torch.cat((t, t)), stack(cond, ref), "conditional and reference"
+                )
+                logits = list(both.chunk(2))
+            else:
+                who, needed = ("conditional", cond) if use_cond else ("reference", ref)
+                only = self._call(self.denoiser, x, t, needed, who)
+                logits = [only, None] if use_cond else [None, only]
+        picked = [None if part is None else part[rows] for part in logits]
+        for who, part in zip(("conditional", "reference"), picked, strict=True):
+            if part is not None:
+                self._check_rows(part, rows, self.rows[chosen], who)
+        return picked[0], picked[1]
 
     @torch.no_grad()
-    def _call(self, model: Denoiser, tokens: Tensor, time: Tensor, cond: Condition, rows: Tensor, who: str) -> Tensor:
+    def _call(self, model: Denoiser, tokens: Tensor, time: Tensor, cond: Condition, who: str) -> Tensor:
         logits = model(tokens, time, cond)
-        expected = (*tokens.shape, self.process.vocab_size)
+        shape = (*tokens.shape, self.process.vocab_size)
         name = f"logits of the {who} call"
-        if not isinstance(logits, Tensor) or tuple(logits.shape) != expected:
+        if not isinstance(logits, Tensor) or tuple(logits.shape) != shape:
             got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-            raise bad(name, got, f"a tensor [B, L, V] = {expected}")
+            raise bad(name, got, f"a tensor [B, L, V] = {shape}")
         if not logits.dtype.is_floating_point:
             raise bad(name, logits.dtype, "a floating dtype")
         if logits.device != tokens.device:
             raise bad(name, f"device {logits.device}", f"{tokens.device}", "Pass device= or move the denoiser.")
-        picked = logits[rows]
-        check_logits(picked, rows, name)
-        return picked
+        if model not in self.seen:
+            self.seen.append(model)
+            if _are_probabilities(logits):
+                mistaken = "rows that are nowhere negative and sum to one"
+                raise bad(name, mistaken, "logits", "Pass logits, or log-probabilities.")
+        return logits
+
+    def _check_rows(self, logits: Tensor, rows: Tensor, samples: Tensor, who: str) -> None:
+        """Refuse rows [N, V] that are no logits, naming the first; `rows` [B, L] and `samples` [B] say where it is."""
+        top = self.process.data_logits(logits).amax(-1)  # NaN wins, so one pass finds all three
+        wrong = ~torch.isfinite(top)
+        if bool(wrong.any()):
+            first = int(wrong.nonzero()[0])
+            row, position = rows.nonzero()[first].tolist()
+            what = "NaN" if bool(top[first].isnan()) else "+inf" if bool(top[first] > 0) else "-inf in every column"
+            where = f"logits of the {who} call at sample {int(samples[row])}, position {position}"
+            raise bad(where, what, "finite logits (or -inf where forbidden)")
 
     def laws(self, logits: Tensor | None, rows: slice | Tensor) -> Tensor | None:
         """Log-probabilities in float64 of a chunk of rows of logits."""
@@ -141,19 +160,9 @@ class Run:
         return [slice(start, min(start + size, count)) for start in range(0, count, size)]
 
 
-def check_logits(logits: Tensor, rows: Tensor, name: str) -> None:
-    """Refuse rows [N, V] that are no logits: NaN, +inf, all -inf, or probabilities by mistake.
-
-    `rows` [B, L] says where the rows stand, for the message.
-    """
-    top = logits.amax(-1)  # NaN wins, so one pass finds all three
-    wrong = ~torch.isfinite(top)
-    if bool(wrong.any()):
-        first = int(wrong.nonzero()[0])
-        sample, position = rows.nonzero()[first].tolist()
-        what = "NaN" if bool(top[first].isnan()) else "+inf" if bool(top[first] > 0) else "-inf in every column"
-        raise bad(f"{name} at sample {sample}, position {position}", what, "finite logits (or -inf where forbidden)")
-    sums = logits.sum(-1, dtype=torch.float32)
+def _are_probabilities(logits: Tensor) -> bool:
+    """Whether all rows are nowhere negative and sum to one."""
+    if logits.shape[-1] == 1 or bool((logits < 0).any()):
+        return False
     close = 2e-2 if logits.dtype in (torch.float16, torch.bfloat16) else 1e-4
-    if logits.shape[-1] > 1 and len(logits) and bool(((sums - 1).abs() < close).all() & (logits >= 0).all()):
-        raise bad(name, "rows that are nowhere negative and sum to one", "logits", "Pass logits, or log-probabilities.")
+    return bool(((logits.sum(-1, dtype=torch.float32) - 1).abs() < close).all())

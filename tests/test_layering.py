@@ -1,0 +1,228 @@
+"""Data flows one way, modules stay small, and only processes know which process it is."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import dguide
+
+ROOT = Path(dguide.__file__).parent
+MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
+every_module = pytest.mark.parametrize("module", MODULES, ids=str)
+
+LEAVES = {"errors", "random", "categorical"}
+CORE = ["noise", "process", "guidance", "sample", "exact"]
+NETWORKS = {"nn", "data"}
+FRONT = {"cli", "web"}
+
+ALLOWED: dict[str, set[str]] = {
+    **{leaf: {"errors"} for leaf in LEAVES},
+    **{name: {*LEAVES, *CORE[:i]} for i, name in enumerate(CORE)},
+    "nn": {*LEAVES, "noise", "process"},
+    "data": {*LEAVES},
+    "checkpoint": {*LEAVES, "noise", "process", *NETWORKS},
+    "evaluate": {*LEAVES, "noise", "process", "guidance", "sample", "data"},
+    "train": {*LEAVES, *CORE, *NETWORKS, "checkpoint", "evaluate"},
+    "plugins": {*LEAVES, *CORE, "nn"},
+}
+ALLOWED["study"] = set(ALLOWED)
+ALLOWED["cli"] = {*ALLOWED, "web"}
+ALLOWED["web"] = {*ALLOWED} - {"cli"}
+ALLOWED["__init__"] = {*LEAVES, *CORE[:4]}
+ALLOWED["__main__"] = {"cli"}
+
+HEAVY = ["scipy", "sklearn", "accelerate", "matplotlib", "typer", "safetensors", "pydantic"]
+NAMES_OF_PROCESSES = {"Masked", "Uniform"}
+MAY_NAME_PROCESSES = {"process", "checkpoint", "cli"}
+
+
+def part(name: str) -> str:
+    """The part of the package that a dotted name below dguide belongs to, as in sample.api -> sample."""
+    return name.split(".")[0]
+
+
+def part_of(module: Path) -> str:
+    return part(module.with_suffix("").as_posix().replace("/", "."))
+
+
+def imports(module: Path, source: str) -> set[str]:
+    """Dotted names below dguide that the source imports, wherever in the file; "" is the package itself."""
+    package = ["dguide", *module.parts[:-1]]
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            stem = ".".join([*base, *([node.module] if node.module else [])])
+            found |= {f"{stem}.{alias.name}" for alias in node.names} if stem == "dguide" else {stem}
+    return {name.removeprefix("dguide").removeprefix(".") for name in found if part(name) == "dguide"}
+
+
+def upward(module: Path, source: str) -> list[str]:
+    """What the source imports although it may not."""
+    own = part_of(module)
+    used = {part(name) for name in imports(module, source)} - {own, "__version__"}
+    return sorted(used - ALLOWED[own])
+
+
+@every_module
+def test_imports_go_one_way(module: Path) -> None:
+    own = part_of(module)
+    assert own in ALLOWED, f"{module} is in no layer: give it one here"
+    assert upward(module, (ROOT / module).read_text()) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "found"),
+    [
+        ("process/masked.py", "from ..guidance import Normalized", ["guidance"]),
+        ("process/masked.py", "from .. import sample", ["sample"]),
+        ("process/masked.py", "def f():\n    import dguide.sample.run", ["sample"]),
+        ("guidance/base.py", "from dguide.sample import Ancestral", ["sample"]),
+        ("sample/run.py", "from ..exact.oracle import Oracle", ["exact"]),
+        ("evaluate/images.py", "from ..study import grid", ["study"]),
+        ("nn/transformer.py", "from dguide import Masked", ["Masked"]),
+        ("random.py", "from . import noise", ["noise"]),
+        ("process/masked.py", "from .base import Process\nfrom ..noise import Linear\nimport torch", []),
+    ],
+)
+def test_upward_edges_are_seen(module: str, line: str, found: list[str]) -> None:
+    assert upward(Path(module), line) == found
+
+
+def test_the_parts_of_the_core_are_there() -> None:
+    parts = {part_of(module) for module in MODULES}
+    assert {*LEAVES, *CORE} <= parts
+
+
+@every_module
+def test_modules_stay_small(module: Path) -> None:
+    assert len((ROOT / module).read_text().splitlines()) <= 350
+
+
+def branches_on_process(source: str) -> list[int]:
+    """Lines that ask which process it is: by class, by name or by pattern."""
+    lines = []
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Call(func=ast.Name("isinstance" | "issubclass"), args=[_, kinds]):
+                named = {n.id if isinstance(n, ast.Name) else getattr(n, "attr", "") for n in ast.walk(kinds)}
+                suspect = bool(named & NAMES_OF_PROCESSES)
+            case ast.Compare():
+                sides = [node.left, *node.comparators]
+                suspect = any(asks_name(side) or asks_type(side) for side in sides)
+            case ast.Match(subject=subject):
+                suspect = asks_name(subject)
+            case ast.MatchClass(cls=ast.Name(name)):
+                suspect = name in NAMES_OF_PROCESSES
+            case _:
+                suspect = False
+        if suspect:
+            lines.append(node.lineno if hasattr(node, "lineno") else 0)
+    return lines
+
+
+def asks_name(node: ast.AST) -> bool:
+    """Whether it reads `process.name` or `x.process.name`."""
+    match node:
+        case ast.Attribute(attr="name", value=ast.Name("process") | ast.Attribute(attr="process")):
+            return True
+    return False
+
+
+def asks_type(node: ast.AST) -> bool:
+    """Whether it is `type(process)` or `process.__class__`."""
+    match node:
+        case ast.Call(func=ast.Name("type"), args=[ast.Name("process") | ast.Attribute(attr="process")]):
+            return True
+        case ast.Attribute(attr="__class__", value=ast.Name("process") | ast.Attribute(attr="process")):
+            return True
+    return False
+
+
+@every_module
+def test_only_processes_know_which_process_it_is(module: Path) -> None:
+    if part_of(module) not in MAY_NAME_PROCESSES:
+        assert branches_on_process((ROOT / module).read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "if isinstance(process, Masked): pass",
+        "if isinstance(run.process, (process.Uniform, int)): pass",
+        "x = 1 if process.name == 'masked' else 2",
+        "while run.process.name in ('masked',): pass",
+        "if type(process) is Kind: pass",
+        "match process:\n    case Masked(): pass",
+        "match self.process.name:\n    case 'masked': pass",
+    ],
+)
+def test_branches_are_seen(line: str) -> None:
+    assert branches_on_process(line)
+
+
+@pytest.mark.parametrize("line", ["isinstance(process, Process)", "if process.content_free: pass", "run.name == 'a'"])
+def test_what_is_no_branch(line: str) -> None:
+    assert branches_on_process(line) == []
+
+
+NO_MATHEMATICS = {"Tensor", "accelerator", "arange", "as_tensor", "device", "empty", "full", "no_grad", "tensor"}
+
+
+def mathematics(source: str) -> set[str]:
+    """Functions of torch and math that the source uses, but for those that only carry values."""
+    used = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ("torch", "math"):
+            used.add(node.attr)
+        elif isinstance(node, ast.ImportFrom) and part(node.module or "") in ("torch", "math"):
+            used |= {alias.name for alias in node.names}
+    return {name for name in used - NO_MATHEMATICS if not name.startswith(("cuda", "int", "float", "bool"))}
+
+
+def test_the_front_holds_no_mathematics() -> None:
+    for module in MODULES:
+        if part_of(module) in FRONT:
+            assert mathematics((ROOT / module).read_text()) == set(), module
+
+
+@pytest.mark.parametrize("line", ["torch.softmax(x, -1)", "math.log(2)", "from torch import log_softmax"])
+def test_mathematics_is_seen(line: str) -> None:
+    assert mathematics(line)
+
+
+def test_import_is_light() -> None:
+    code = f"import sys, dguide; print([m for m in {HEAVY!r} if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+@every_module
+def test_modules_say_what_they_export_and_what_they_are(module: Path) -> None:
+    tree = ast.parse((ROOT / module).read_text())
+    assert ast.get_docstring(tree), "a module opens with what it is about"
+    if module.name == "__main__.py":
+        return
+    exports = [
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and [getattr(t, "id", "") for t in node.targets] == ["__all__"]
+    ]
+    assert exports, "a module names what it exports in __all__"
+    defined = {n.name for n in tree.body if isinstance(n, (ast.ClassDef, ast.FunctionDef))}
+    imported = {a.asname or a.name for n in tree.body if isinstance(n, (ast.Import, ast.ImportFrom)) for a in n.names}
+    assigned = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    assert set(exports[0]) <= defined | imported | assigned
+
+
+def test_every_public_name_can_be_imported() -> None:
+    for name in dguide.__all__:
+        assert hasattr(dguide, name)
+    assert (ROOT / "py.typed").exists()
