@@ -50,6 +50,23 @@ def test_every_token_is_reached_in_the_middle_of_its_share(vocab: int) -> None:
     assert torch.equal(draw(weights.log().expand(vocab, vocab), middles), torch.arange(vocab))
 
 
+@pytest.mark.parametrize("vocab", [5, 255, 256, 257, 511, 512, 513, 1024])
+def test_shares_end_where_they_should_to_twelve_digits(vocab: int) -> None:
+    weights = random_logits(vocab, seed=vocab).exp()
+    edges = (weights.cumsum(0) / weights.sum())[:-1]
+    for side, tokens in ((-1e-12, torch.arange(vocab - 1)), (1e-12, torch.arange(1, vocab))):
+        assert torch.equal(draw(weights.log().expand(vocab - 1, vocab), edges + side), tokens)
+
+
+def test_a_uniform_on_an_edge_belongs_to_the_next_token() -> None:
+    zero = -math.inf
+    assert draw(f64(0, 0).unsqueeze(0), f64(0.5)).item() == 1
+    assert draw(f64(zero, 0, zero, zero, 0).unsqueeze(0), f64(0.5)).item() == 4
+    tiles = torch.full((1, 512), zero)
+    tiles[0, [255, 511]] = 0.0
+    assert draw(tiles, f64(0.5)).item() == 511
+
+
 @pytest.mark.parametrize("vocab", [2, 7, 256, 257])
 def test_law_of_small_vocabularies(vocab: int) -> None:
     logits = random_logits(vocab, seed=1) / 2

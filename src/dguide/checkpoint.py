@@ -123,7 +123,8 @@ def save(path: str | Path, model: DiffusionTransformer, config: Config) -> None:
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     # Both files are complete before either is renamed, so that a kill finds the pair old or new.
     with replacing(directory / WEIGHTS) as weights, replacing(directory / CONFIG) as text:
-        require("safetensors.torch", "train").save_file(tensors, weights)
+        # As bytes, since the library's own writer makes files that only their owner can read.
+        weights.write_bytes(require("safetensors.torch", "train").save(tensors))
         content = {"format": FORMAT} | asdict(config) | {"sha256": digest(weights)}
         text.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
