@@ -3,6 +3,7 @@
 from . import schedule
 from .base import Guidance, RateGuidance, Step, Transition, tilt
 from .normalized import Normalized
+from .parse import parse_schedule
 from .schedule import (
     Constant,
     Cosine,
@@ -16,7 +17,6 @@ from .schedule import (
     Schedule,
     Sine,
     V,
-    parse_schedule,
 )
 from .simple import Simple
 from .unlocking import Unlocking

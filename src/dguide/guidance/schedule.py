@@ -19,7 +19,7 @@ from typing import ClassVar, TypeAlias
 import torch
 from torch import Tensor
 
-from ..errors import bad, choose
+from ..errors import bad
 
 __all__ = [
     "Constant",
@@ -34,7 +34,7 @@ __all__ = [
     "Schedule",
     "Sine",
     "V",
-    "parse_schedule",
+    "kebab",
 ]
 
 Knots: TypeAlias = tuple[tuple[float, float], ...]
@@ -94,7 +94,7 @@ class Schedule(ABC):
         """String form that `parse_schedule` reads back, as in ``ramp-up:2.0,left=0.0,right=0.3``."""
         first, *rest = fields(self)  # type: ignore[arg-type]
         options = "".join(f",{f.name}={getattr(self, f.name)!r}" for f in rest)
-        return f"{_kebab(type(self))}:{_text(getattr(self, first.name))}{options}"
+        return f"{kebab(type(self))}:{_text(getattr(self, first.name))}{options}"
 
 
 def _scale(first: float | Knots, factor: float) -> object:
@@ -105,7 +105,8 @@ def _text(first: float | Knots) -> str:
     return ";".join(f"{m!r}={w!r}" for m, w in first) if isinstance(first, tuple) else repr(first)
 
 
-def _kebab(cls: type) -> str:
+def kebab(cls: type) -> str:
+    """Name of a class as in string forms: `RampUp` is ``ramp-up``."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", cls.__name__).lower()
 
 
@@ -309,46 +310,3 @@ class Power(Schedule):
         low, high = torch.broadcast_tensors(low.double(), high.double())
         area = (1 - low) ** (1 + self.p) - (1 - high) ** (1 + self.p)
         return torch.where(high > low, self.average_weight * area / (high - low), self(low))
-
-
-_SCHEDULES: dict[str, type[Schedule]] = {
-    _kebab(c): c
-    for c in (Constant, Interval, RampUp, Linear, InverseLinear, Cosine, Sine, V, InverseV, Power, Piecewise)
-}
-
-
-def parse_schedule(text: str) -> Schedule:
-    """Read a schedule from its string form: ``2``, ``constant:2``, ``ramp-up:2.0,left=0,right=0.3``,
-    ``piecewise:0=3;0.5=1;1=0``.
-
-    Raises `ValueError` for an unknown name or option, listing those there are.
-    """
-    name, colon, rest = text.strip().partition(":")
-    if not colon and name[:1] in "+-.0123456789":
-        name, rest = "constant", name
-    cls = _SCHEDULES[choose("guidance schedule", name, _SCHEDULES)]
-    first, *options = rest.split(",")
-    known = [f.name for f in fields(cls)[1:]]  # type: ignore[arg-type]
-    form = f"{name}:weight" + "".join(f",{option}=number" for option in known)
-    try:
-        if cls is Piecewise:
-            pairs = [knot.partition("=")[::2] for knot in first.split(";")]
-            return Piecewise(tuple((_number(m), _number(w)) for m, w in pairs))
-        values = {}
-        for option in options:
-            key, _, value = option.partition("=")
-            values[choose(f"option of {name}", key.strip(), known)] = _number(value)
-        return cls(_number(first), **values)  # type: ignore[call-arg]
-    except (_NotANumber, TypeError) as error:
-        raise bad("guidance schedule", repr(text), "piecewise:0=1;1=0" if cls is Piecewise else form) from error
-
-
-class _NotANumber(Exception):
-    pass
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise _NotANumber from None
