@@ -33,7 +33,7 @@ ALLOWED: dict[str, set[str]] = {
 ALLOWED["study"] = set(ALLOWED)
 ALLOWED["cli"] = {*ALLOWED, "web"}
 ALLOWED["web"] = {*ALLOWED} - {"cli"}
-ALLOWED["__init__"] = {*LEAVES, *CORE[:4]}
+ALLOWED["__init__"] = {*LEAVES, *CORE[:4], "exact"}
 ALLOWED["__main__"] = {"cli"}
 
 HEAVY = ["scipy", "sklearn", "accelerate", "matplotlib", "typer", "safetensors", "pydantic"]

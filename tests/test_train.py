@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -119,14 +121,22 @@ def test_dead_without_notice_and_resumed_gives_the_same_weights(undisturbed: tup
     assert_same(path, tmp_path)
 
 
+def steps_saved(state: Path) -> int:
+    """Steps done in the state of a run; -1 if there is none yet."""
+    if not state.exists():
+        return -1
+    with safe_open(state, "pt") as file:
+        return int(json.loads(file.metadata()["dguide"])["step"])
+
+
 def test_killed_outright_and_resumed_gives_the_same_weights(tmp_path: Path) -> None:
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     settings = config(killed, steps=60, evaluate_every=10)
     environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
-    command = [sys.executable, *settings.command().split()[1:]]
+    command = [sys.executable, "-m", "dguide.train", *settings.command().split()[2:]]
     run = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
-    while not (killed / STATE).exists() and run.poll() is None and time.monotonic() < deadline:
+    while steps_saved(killed / STATE) < 10 and run.poll() is None and time.monotonic() < deadline:
         time.sleep(0.005)
     run.kill()
     run.wait()
@@ -143,7 +153,12 @@ def test_two_processes_train_what_one_trains(tmp_path: Path) -> None:
     assert train(config(tmp_path / "one", dropout=0, steps=6)).finished
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    subprocess.run([*launcher, *settings.command().split()[1:]], check=True, capture_output=True, env=environment)
+    subprocess.run(
+        [*launcher, "-m", "dguide.train", *settings.command().split()[2:]],
+        check=True,
+        capture_output=True,
+        env=environment,
+    )
     one, two = tensors(tmp_path / "one"), tensors(tmp_path / "two")
     for name in one:
         torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=1e-5)
@@ -330,7 +345,29 @@ def test_settings_that_do_not_fit_are_refused(tmp_path: Path, changes: dict[str,
 def test_the_command_restores_the_settings(tmp_path: Path) -> None:
     settings = config(tmp_path, process="uniform", noise="polynomial:3", rate=1e-3)
     words = settings.command().split()
-    assert words[:3] == ["python", "-m", "dguide.train"]
-    found = {w[2:].replace("-", "_"): v for w, v in zip(words[3::2], words[4::2], strict=True)}
+    assert words[:2] == ["dguide", "train"]
+    found = {w[2:].replace("-", "_"): v for w, v in zip(words[2::2], words[3::2], strict=True)}
     assert TrainConfig(**found) == settings  # type: ignore[arg-type]
     assert "clip" not in found
+
+
+def test_a_checkpoint_without_a_run_is_not_trained_over(tmp_path: Path) -> None:
+    settings = config(tmp_path)
+    settings.out.mkdir(parents=True, exist_ok=True)
+    (settings.out / "model.safetensors").write_bytes(b"weights of somebody")
+    with pytest.raises(ValueError, match=r"finished checkpoint .*expected a new one"):
+        train(settings)
+    assert (settings.out / "model.safetensors").read_bytes() == b"weights of somebody"
+    assert not (settings.out / STATE).exists()
+
+
+def test_a_run_that_diverges_stops(tmp_path: Path) -> None:
+    settings = config(tmp_path, rate=1e30, clip=1e30, warmup=0, steps=20)
+    with pytest.raises(RuntimeError, match="diverged"):
+        train(settings)
+
+
+@pytest.mark.parametrize("changes", [{"rate": float("inf")}, {"steps": None, "minutes": float("inf")}])
+def test_settings_are_finite(tmp_path: Path, changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="finite"):
+        config(tmp_path, **changes)

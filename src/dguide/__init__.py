@@ -1,6 +1,6 @@
 """Classifier-free guidance for discrete diffusion models, as theory says it should be done."""
 
-from . import guidance, noise, process
+from . import exact, guidance, noise, process
 from .guidance import (
     Constant,
     Cosine,
@@ -49,6 +49,7 @@ __all__ = [
     "Unlocking",
     "V",
     "__version__",
+    "exact",
     "guidance",
     "noise",
     "parse_schedule",

@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
+from numbers import Real
 
 import torch
 from torch import Tensor
@@ -47,6 +48,13 @@ class Noise(ABC):
     @abstractmethod
     def time(self, level: Tensor) -> Tensor:
         r"""The time t at which $m(t)$ is `level` (any shape, in [0, 1])."""
+
+    def _to_floats(self) -> None:
+        for f in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, f.name)
+            if isinstance(value, bool) or not isinstance(value, Real):
+                raise bad(f"{type(self).__name__} {f.name}", repr(value), "a number")
+            object.__setattr__(self, f.name, float(value))
 
     def __str__(self) -> str:
         """String form that `parse` reads back, as in ``polynomial:2.0``."""
@@ -86,10 +94,7 @@ class Cosine(Noise):
         return math.pi / 2 * torch.sin(math.pi / 2 * (1 - time))
 
     def time(self, level: Tensor) -> Tensor:
-        # asin loses half the digits near 1, where the angle from the other end is used instead.
-        late = 2 / math.pi * torch.asin(level)
-        early = 1 - 4 / math.pi * torch.asin(torch.sqrt((1 - level) / 2))
-        return torch.where(level < 0.5, late, early)
+        return 2 / math.pi * torch.asin(level)
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,7 @@ class Polynomial(Noise):
     power: float = 2.0
 
     def __post_init__(self) -> None:
+        self._to_floats()
         if not (math.isfinite(self.power) and self.power > 0):
             raise bad("Polynomial power", self.power, "a finite number above 0")
 
@@ -127,6 +133,7 @@ class Geometric(Noise):
     high: float = 20.0
 
     def __post_init__(self) -> None:
+        self._to_floats()
         if not (0 < self.low < self.high < math.inf):
             raise bad("Geometric(low, high)", (self.low, self.high), "0 < low < high < infinity")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import pytest
@@ -17,6 +18,7 @@ from dguide import (
     Interval,
     Masked,
     Normalized,
+    Piecewise,
     RampUp,
     Samples,
     Simple,
@@ -168,6 +170,27 @@ def test_a_weak_model_needs_no_null() -> None:
     assert draw(plain, guidance=Normalized(0.0)).tokens.shape == (5, 6)
 
 
+@dataclass
+class Law:
+    """A model that is a dataclass of tensors, which cannot be compared with ==."""
+
+    logits: Tensor
+
+    def __call__(self, tokens: Tensor, time: Tensor, condition: Tensor) -> Tensor:
+        return self.logits.expand(*tokens.shape, 4)
+
+
+def test_models_are_not_compared() -> None:
+    strong, weak = Law(torch.arange(4.0)), Law(torch.zeros(4))
+    assert draw(strong, reference=weak).tokens.shape == (5, 6)
+
+
+def test_a_weight_that_is_minus_one_at_every_edge_and_not_between() -> None:
+    guidance = Unlocking(Piecewise(((0, -1), (0.5, -1), (0.5, 5), (1, -1))))
+    samples = draw(Network(4), guidance=guidance, sampler=FirstHitting(), length=1)
+    assert samples.calls.conditional == 1
+
+
 def test_a_negative_condition() -> None:
     network = Network(4)
     negative = torch.tensor([2, 2, 1, 0, 1])
@@ -177,7 +200,15 @@ def test_a_negative_condition() -> None:
     assert torch.equal(condition, torch.cat((LABELS, negative)))
     assert NULL not in labels_of(network)
     assert not torch.equal(samples.tokens, draw(network, sampler=Ancestral(2)).tokens)
-    # Batches take their own rows of it.
+    # A call for some of the samples takes their rows of it.
+    network.calls.clear()
+    draw(network, reference=negative, sampler=Ancestral(100))
+    assert min(len(condition) for _, _, condition in network.calls) == 2
+    pairs = set(zip(LABELS.tolist(), negative.tolist(), strict=True))
+    for _, _, condition in network.calls:
+        cond, ref = condition.chunk(2)
+        assert set(zip(cond.tolist(), ref.tolist(), strict=True)) <= pairs
+    # So do batches.
     assert torch.equal(draw(network, reference=negative, sampler=Ancestral(2), batch_size=2).tokens, samples.tokens)
 
 

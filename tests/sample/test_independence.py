@@ -152,6 +152,38 @@ def test_settings_with_one_seed_are_coupled() -> None:
     assert not torch.equal(path(Normalized(0.0)), path(Normalized(4.0)))
 
 
+@pytest.mark.parametrize("mechanism", [Normalized, Unlocking])
+def test_a_finer_grid_is_coupled_to_a_coarser_one(mechanism: type[Guidance]) -> None:
+    # A law that looks at nothing, so that steps are exact: what is masked at a common time is the same.
+    class Fixed:
+        def null(self, condition: Tensor) -> Tensor:
+            return condition - 2
+
+        def __call__(self, tokens: Tensor, time: Tensor, condition: Tensor) -> Tensor:
+            laws = torch.tensor([[2.0, 0.0, 1.0, 0.0], [0.0, 1.0, 2.0, 0.5]])
+            return laws[(condition < 0).long()].unsqueeze(1).expand(*tokens.shape, 4)
+
+    def path(sampler: Sampler) -> tuple[Tensor, Tensor]:
+        result = dguide.sample(
+            Fixed(),
+            process=Masked(4),
+            length=10,
+            condition=LABELS,
+            guidance=mechanism(2.0),
+            sampler=sampler,
+            trajectory=True,
+        ).trajectory
+        assert result is not None
+        return result.times, result.tokens == 4
+
+    (coarse_times, coarse), (_, fine) = path(Ancestral(4)), path(Ancestral(12))
+    assert torch.equal(fine[::3], coarse)
+    hit_times, masked = path(FirstHitting())
+    for k in range(1, 4):
+        last = (hit_times >= coarse_times[k]).sum(0) - 1
+        assert torch.equal(masked[last, torch.arange(64)], coarse[k])
+
+
 LEVELS = [1.0, 0.8, 0.55, 0.3, 0.1, 0.02, 0.0]
 OTHER_NOISE = [noise.Cosine(), noise.Polynomial(3.0), noise.Polynomial(0.5), noise.Geometric(1e-3, 10.0)]
 

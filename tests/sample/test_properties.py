@@ -134,6 +134,26 @@ def test_first_hitting_with_unlocking_and_a_constant_weight(problem: Problem, we
     check(problem, Unlocking(weight), FirstHitting())
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("mechanism", [Normalized, Unlocking, Simple])
+@pytest.mark.parametrize("process", [Masked(3), Uniform(3)], ids=["masked", "uniform"])
+def test_the_lowest_finite_value_forbids_like_minus_infinity(process: Any, mechanism: Any, dtype: torch.dtype) -> None:
+    # Networks often fill forbidden columns with the lowest finite value.
+    lowest = torch.finfo(dtype).min
+    cond, ref = torch.tensor([lowest, 0.0, 1.0], dtype=dtype), torch.tensor([0.0, lowest, 1.0], dtype=dtype)
+    logits = torch.stack((cond, ref)).unsqueeze(1).expand(2, 8, 3)
+    for weight in (0.0, 0.5, 20.0):
+        samples = dguide.sample(
+            Table(logits),
+            process=process,
+            length=8,
+            condition=torch.zeros(5, dtype=torch.int64),
+            guidance=mechanism(weight),
+            sampler=Ancestral(3),
+        )
+        assert set(samples.tokens.unique().tolist()) <= {1, 2}
+
+
 @dataclass(frozen=True)
 class Counted(RampUp):
     """A ramp that loses patience: a sampler that asks for w without end fails instead of hanging."""

@@ -3,7 +3,6 @@ r"""How well a denoiser predicts data: an upper bound on its cross-entropy, in b
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +10,8 @@ from torch import Tensor
 
 from ..errors import bad
 from ..process import Process
+from ..sample import Condition, Denoiser
+from ..sample.denoiser import batch_of, take, to_device
 
 __all__ = ["Likelihood", "likelihood"]
 
@@ -34,10 +35,10 @@ class Likelihood:
 
 @torch.no_grad()
 def likelihood(
-    denoiser: Callable[[Tensor, Tensor, Tensor], Tensor],
+    denoiser: Denoiser,
     process: Process,
     tokens: Tensor,
-    condition: Tensor,
+    condition: Condition,
     *,
     passes: int = 16,
     seed: int = 0,
@@ -70,10 +71,10 @@ def likelihood(
         ValueError: If there are no sequences, fewer conditions than sequences, or no passes.
     """
     count = len(tokens)
-    if tokens.dim() != 2 or count == 0 or len(condition) != count:
-        raise bad(
-            "sequences", f"tokens {list(tokens.shape)}, conditions {list(condition.shape)}", "[N, L] and [N], N > 0"
-        )
+    given = batch_of(condition)
+    if tokens.dim() != 2 or count == 0 or given not in (count, None):
+        got = f"tokens {list(tokens.shape)} and {given} conditions"
+        raise bad("sequences", got, "tokens [N, L] and N conditions, N > 0")
     if passes < 1 or batch_size < 1:
         raise bad("passes and batch_size", (passes, batch_size), "two positive numbers")
     generator = torch.Generator().manual_seed(seed)
@@ -86,7 +87,11 @@ def likelihood(
             rows = slice(first, first + batch_size)
             clean, times = tokens[rows].to(device), time[rows].to(device)
             noisy = process.corrupt(clean, times, uniforms[rows].to(device))
-            log_p = process.log_probs(denoiser(noisy, times, condition[rows].to(device)))
+            log_p = process.log_probs(
+                denoiser(
+                    noisy, times.to(torch.get_default_dtype()), to_device(take(condition, rows), torch.device(device))
+                )
+            )
             nats[rows] += process.elbo(log_p, clean, noisy, times).double().sum(-1).cpu()
     bits = nats / (passes * tokens.shape[1] * math.log(2))
     error = float(bits.std()) / math.sqrt(count) if count > 1 else math.nan

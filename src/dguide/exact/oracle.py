@@ -50,10 +50,10 @@ class Oracle:
         logits = torch.empty((*tokens.shape, self.process.vocab_size), dtype=torch.float64)
         for t in moment.unique().tolist():
             for label in condition.unique().tolist():
-                rows = ((moment == t) & (condition == label)).nonzero().squeeze(-1)
+                rows = ((moment == t) & (condition == label)).nonzero().squeeze(-1).cpu()
                 if len(rows):
-                    logits[rows] = self.log_probs(tokens[rows], t, label)
-        return logits
+                    logits[rows] = self.log_probs(tokens[rows].cpu(), t, label)
+        return logits.to(tokens.device)
 
     def log_probs(self, tokens: Tensor, time: float, label: int) -> Tensor:
         """log p(x_0^i = . | x_t = `tokens`) under one table, [B, d, V]."""

@@ -81,6 +81,8 @@ def solve(
     if times is None:
         times = torch.linspace(1, 0, 101, dtype=torch.float64)
     times = times.double().sort(descending=True).values
+    if not bool(((times >= 0) & (times <= 1)).all()):
+        raise bad("exact.solve times", times.tolist(), "times from 0 to 1")
     levels = process.noise.level(times)
     oracle = Oracle(process, [cond], uncond)
     space = Space.of(process, cond.ndim)

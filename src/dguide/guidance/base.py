@@ -4,7 +4,8 @@ Per position, with c the conditional and u the reference (unconditional, a negat
 
 $$q_w(y) = q_c(y)^{1+w}\, q_u(y)^{-w} / Z_w, \qquad Z_w = \sum_y q_c(y)^{1+w}\, q_u(y)^{-w},$$
 
-where $Z_w \ge 1$ for w >= 0. w = 0 is the conditional model, w = -1 the reference.
+where $Z_w \ge 1$ for w >= 0, if the reference allows what the conditional does. w = 0 is the conditional model,
+w = -1 the reference.
 $\log Z_w = w\, D_{1+w}(q_c \Vert q_u)$ is a Renyi divergence, convex in w.
 """
 
@@ -14,6 +15,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from typing import ClassVar
 
 import torch
@@ -98,9 +100,9 @@ class Guidance(ABC):
             value = weight.double()
             if not bool(torch.isfinite(value).all()) or bool((value < -1).any()):
                 raise bad(name, weight.tolist(), "finite numbers of at least -1")
-        elif isinstance(weight, bool) or not isinstance(weight, (int, float)):
+        elif isinstance(weight, bool) or not isinstance(weight, Real):
             raise bad(name, repr(weight), "a number, a schedule of dguide or a tensor [B]")
-        elif not (math.isfinite(weight) and weight >= -1):
+        elif not (math.isfinite(weight) and float(weight) >= -1):
             raise bad(name, weight, "a finite number of at least -1 (0 is the conditional model, -1 the reference)")
         else:
             value = Constant(float(weight))  # type: ignore[assignment]

@@ -78,9 +78,15 @@ class Schedule(ABC):
     def __post_init__(self) -> None:
         for f in fields(self):  # type: ignore[arg-type]
             value = getattr(self, f.name)
-            if f.type == "float" and (isinstance(value, bool) or not isinstance(value, Real)):
+            if f.type != "float":
+                continue
+            if isinstance(value, bool) or not isinstance(value, Real):
                 raise bad(f"{type(self).__name__} {f.name}", repr(value), "a number")
+            object.__setattr__(self, f.name, float(value))
         self._check_arguments()
+        first = getattr(self, fields(self)[0].name)  # type: ignore[arg-type]
+        if isinstance(first, float) and not math.isfinite(first):
+            raise bad(f"weights of {self}", first, "finite numbers of at least -1")
         levels = torch.tensor((0.0, *self.breakpoints, 1.0), dtype=torch.float64)
         weights = self(levels)
         # Below -1 a token that the conditional forbids would be preferred.

@@ -65,7 +65,7 @@ class Process(ABC):
 
     def _check(self) -> None:
         """Refuse arguments that no process can have."""
-        if not isinstance(self.vocab_size, int) or self.vocab_size < 1:
+        if isinstance(self.vocab_size, bool) or not isinstance(self.vocab_size, int) or self.vocab_size < 1:
             raise bad(f"{type(self).__name__} vocab_size", repr(self.vocab_size), "an int of at least 1")
         if not isinstance(self.noise, Noise):
             raise bad(f"{type(self).__name__} noise", repr(self.noise), "a schedule of dguide.noise")

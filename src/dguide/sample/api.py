@@ -99,12 +99,14 @@ def sample(
             probabilities, when they appear.
     """
     check_seed(seed)
+    if callback is not None and not callable(callback):
+        raise bad("callback", repr(callback), "a callable (run, state)")
     if not isinstance(sampler, Sampler):
         raise bad("sampler", repr(sampler), "an instance of Ancestral, Euler, TauLeaping or FirstHitting")
     request: Request = check(
         denoiser, process, length, condition, guidance, first_index, batch_size, initial, fixed, reference, device
     )
-    sampler.check(process, guidance)
+    sampler.check(process, guidance, denoiser)
     bar = require("tqdm", "train").tqdm if progress else None
     parts = []
     for start in range(0, request.count, request.batch_size):

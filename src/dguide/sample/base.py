@@ -13,6 +13,7 @@ from torch import Tensor
 from ..guidance import Guidance
 from ..process import Process
 from ..random import Stream
+from .denoiser import Denoiser
 from .run import Run
 
 __all__ = ["Sampler", "State"]
@@ -62,7 +63,7 @@ class Sampler(ABC):
         """How many steps are left at most, for the progress bar."""
 
     @abstractmethod
-    def check(self, process: Process, guidance: Guidance) -> None:
+    def check(self, process: Process, guidance: Guidance, denoiser: Denoiser) -> None:
         """Raise `ValueError` for a combination that has no meaning, naming those that have."""
 
     def begin(self, run: Run) -> State:

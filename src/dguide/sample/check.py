@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
 
 from ..errors import bad
 from ..guidance import Guidance, Schedule
@@ -50,6 +52,8 @@ def check(
     if not isinstance(guidance, Guidance):
         raise bad("guidance", repr(guidance), "an instance of Normalized, Unlocking or Simple", "w = 0 is no guidance.")
     _count("length", length)
+    for network in (denoiser, reference):
+        _not_training(network)
     where = _device(device, denoiser, condition)
     count = batch_of(condition)
     if initial is not None:
@@ -77,6 +81,16 @@ def check(
     )
 
 
+def _not_training(network: object) -> None:
+    """Refuse a network whose dropout or batch statistics would be drawn anew in every call."""
+    if not isinstance(network, torch.nn.Module):
+        return
+    for name, module in network.named_modules():
+        if module.training and isinstance(module, (_DropoutNd, _BatchNorm)):
+            found = f"{type(module).__name__} {name!r} in training mode"
+            raise bad("denoiser", found, "a network in evaluation mode", "Call .eval() on it.")
+
+
 def _count(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise bad(name, repr(value), "an int of at least 1")
@@ -87,6 +101,8 @@ def _device(device: torch.device | str | None, denoiser: Denoiser, condition: Co
         try:
             chosen = torch.device(device)
             torch.empty(0, device=chosen)
+            if chosen.type == "meta":
+                raise RuntimeError("it holds no values")
         except (RuntimeError, AssertionError, TypeError) as error:
             raise bad(
                 "device", repr(device), "a device that this PyTorch can use", str(error).splitlines()[0]
@@ -160,6 +176,10 @@ def _alike(condition: Condition, other: Condition, what: str) -> Condition:
         stacked = stack(condition, other)
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise bad(what, f"something that does not fit ({error})", "the structure and shapes of condition") from error
+    pairs = zip(tensors_of(condition), tensors_of(other), strict=False)
+    for mine, theirs in pairs:
+        if mine.dtype != theirs.dtype:
+            raise bad(what, theirs.dtype, f"{mine.dtype}, that of condition")
     if (stacked is None and other is not None) or batch_of(other) != batch_of(condition):
         raise bad(what, f"leading dimension {batch_of(other)}", f"{batch_of(condition)}, that of condition")
     return other

@@ -7,6 +7,7 @@ sampling hinders their evaluation", arXiv 2409.02908, for the unguided process; 
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 
 import torch
@@ -18,12 +19,14 @@ from ..guidance import Guidance, RateGuidance, Schedule
 from ..process import Jump, Process
 from ..random import Stream
 from .base import Sampler, State
+from .denoiser import Denoiser
 from .run import Run
 
 __all__ = ["FirstHitting"]
 
 _SPREAD = 1.0
 """Largest difference of log Z_w between the ends of a segment on which it is bounded."""
+_TINY = torch.finfo(torch.float64).tiny
 _NARROW = 1e-12
 """Relative width of a segment within which the time of a jump is not told apart."""
 
@@ -40,7 +43,7 @@ class FirstHitting(Sampler):
 
     guarantee = "exact for denoisers that do not depend on time (with Normalized: for all)"
 
-    def check(self, process: Process, guidance: Guidance) -> None:
+    def check(self, process: Process, guidance: Guidance, denoiser: Denoiser) -> None:
         if not process.content_free:
             raise bad(
                 "FirstHitting with the process", type(process).__name__, "Masked", "Use Ancestral for the others."
@@ -51,6 +54,13 @@ class FirstHitting(Sampler):
                 "no meaning in continuous time",
                 "Normalized or Unlocking",
                 "Simple needs a grid: Ancestral, Euler or TauLeaping.",
+            )
+        if not guidance.content_free and getattr(denoiser, "time_dependent", False):
+            warnings.warn(
+                f"FirstHitting with {type(guidance).__name__} is not exact for a denoiser that depends on time: "
+                "its prediction is frozen from one jump to the next",
+                UserWarning,
+                stacklevel=3,
             )
 
     def finished(self, run: Run, state: State) -> bool:
@@ -134,9 +144,10 @@ class _Race(_Hit):
         self.edges = torch.tensor(points, dtype=torch.float64, device=self.level.device)
         self.reach = torch.full_like(self.level, math.inf)
         sample = run.rows[self.samples]
-        below = self.edges[self.edges < self.level.max()]
-        stakes = [run.guidance.weight_at(edge.expand(len(sample)), sample) for edge in below]
-        stakes.append(run.guidance.weight_at(self.level[self.samples], sample))
+        # Between edges w is monotone, so its values there and in the middle say whether it is 0 or -1 throughout.
+        below = torch.cat((self.edges[self.edges < self.level.max()], self.level.max().unsqueeze(0)))
+        levels = torch.cat((below, (below[1:] + below[:-1]) / 2))
+        stakes = [run.guidance.weight_at(m.expand(len(sample)), sample) for m in levels]
         self.ask(state, state.time, self.active, torch.stack(stakes))
         pending = self.samples
         while len(pending):
@@ -147,15 +158,17 @@ class _Race(_Hit):
         are bounded; return who was hit, [len(pending)]."""
         run, level = self.run, self.level[pending]
         low, log_speed = self._bounded(pending)
-        speed = log_speed.exp()
         clocks = self.clocks[pending]
-        wait, first = torch.where(speed > 0, clocks / speed, math.inf).min(-1)
-        left = torch.log(level / low)
-        met = wait < left
-        wait = torch.minimum(wait, left)
-        self.clocks = self.clocks.index_copy(0, pending, clocks - speed * wait.unsqueeze(-1))
+        # In logs, since speeds may be beyond all numbers, and still one of them is the fastest.
+        log_wait, first = (clocks.log() - log_speed).min(-1)
+        log_left = torch.log(level / low).log()
+        met = log_wait < log_left
+        log_wait = torch.minimum(log_wait, log_left)
+        used = torch.exp(log_speed + log_wait.unsqueeze(-1))
+        self.clocks = self.clocks.index_copy(0, pending, (clocks - used).clamp_min(_TINY))
         narrow = level - low <= _NARROW * level
-        top, level = level, torch.where(met, level * torch.exp(-wait), low)
+        later = (level * torch.exp(-torch.exp(log_wait))).clamp_min(_TINY)
+        top, level = level, torch.where(met, later, low)
         self.level = self.level.index_copy(0, pending, level)
         # Thin the candidates: accept with probability Z_w(now) / bound; a rejected position gets a fresh clock.
         i = met.nonzero().squeeze(-1)
@@ -195,9 +208,9 @@ class _Race(_Hit):
         return low, bound
 
     def _speeds(self, rows: Tensor, weight: Tensor) -> Tensor:
-        """log of how much faster than unguided the clocks of some rows run, [N]; e^600 is as good as at once."""
+        """log of how much faster than unguided the clocks of some rows run, [N]."""
         parts = [self.jump(rows[part], weight[part]).log_intensity for part in self.run.chunks(len(rows))]
-        return torch.cat(parts).clamp_max(600.0) if parts else torch.zeros_like(weight)
+        return torch.cat(parts) if parts else torch.zeros_like(weight)
 
 
 def _inside(level: Tensor, low: Tensor, high: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from ..guidance import Guidance, Step, Transition
 from ..process import Jump, Process
 from ..random import Stream
 from .base import Sampler, State
+from .denoiser import Denoiser
 from .run import Run
 
 __all__ = ["GridSampler", "RateSampler"]
@@ -93,7 +94,7 @@ class GridSampler(Sampler):
         step = Step(partial(self.intensity, process, tokens, time, earlier), self.leave)
         return guidance.transition(cond, ref, weight, step)
 
-    def check(self, process: Process, guidance: Guidance) -> None:
+    def check(self, process: Process, guidance: Guidance, denoiser: Denoiser) -> None:
         """Every process and every mechanism has a step."""
 
     def finished(self, run: Run, state: State) -> bool:

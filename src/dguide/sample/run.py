@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import torch
@@ -132,7 +133,7 @@ class Run:
             raise bad(name, logits.dtype, "a floating dtype")
         if logits.device != tokens.device:
             raise bad(name, f"device {logits.device}", f"{tokens.device}", "Pass device= or move the denoiser.")
-        if model not in self.seen:
+        if not any(model is known for known in self.seen):
             self.seen.append(model)
             if _are_probabilities(logits):
                 mistaken = "rows that are nowhere negative and sum to one"
@@ -152,7 +153,11 @@ class Run:
 
     def laws(self, logits: Tensor | None, rows: slice | Tensor) -> Tensor | None:
         """Log-probabilities in float64 of a chunk of rows of logits."""
-        return None if logits is None else self.process.log_probs(logits[rows].double())
+        if logits is None:
+            return None
+        log_p = self.process.log_probs(logits[rows].double())
+        # So far down a multiple of it may overflow: as good as forbidden.
+        return log_p.masked_fill(log_p < -1e300, -math.inf)
 
     def chunks(self, count: int) -> list[slice]:
         """Slices of `count` rows, each small enough to hold its laws in float64."""

@@ -23,7 +23,7 @@ class TrainConfig(BaseModel):
         pydantic.ValidationError: A `ValueError` that lists every setting that is wrong, and the valid names.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     out: Path = Field(description="directory of the checkpoint and of the state that a stopped run resumes from")
     data: str = Field("digits", description="name of a data set")
@@ -80,11 +80,15 @@ class TrainConfig(BaseModel):
 
     def command(self) -> str:
         """The command line that starts this run: what differs from the defaults."""
-        words = ["python", "-m", "dguide.train"]
+        words = ["dguide", "train"]
         for name, value in self.settings().items():
             if name == "out" or value != type(self).model_fields[name].default:
                 words += ["--" + name.replace("_", "-"), str(value)]
         return shlex.join(words)
+
+    def recipe(self) -> dict[str, Any]:
+        """The settings that a run must keep when it resumes: all but where it is and on what it runs."""
+        return {name: value for name, value in self.settings().items() if name not in ("out", "device")}
 
     def settings(self) -> dict[str, Any]:
         """All settings as plain values that JSON can carry."""

@@ -114,7 +114,8 @@ def train(config: TrainConfig, on_step: Callable[[int], None] | None = None) -> 
     optimizer = torch.optim.AdamW(_groups(model, config.weight_decay), lr=config.rate, betas=(0.9, 0.99))
     config.out.mkdir(parents=True, exist_ok=True)
     state = config.out / STATE
-    journal = read(state, config.settings(), model, average.model, optimizer)
+    _spare(config.out, state)
+    journal = read(state, config.recipe(), model, average.model, optimizer)
     network, stepper = accelerator.prepare(model, optimizer)
     length = budget(config)
 
@@ -154,9 +155,16 @@ def train(config: TrainConfig, on_step: Callable[[int], None] | None = None) -> 
     with Interrupt() as interrupt, Progress(main) as progress:
         fraction = _agree(accelerator, length.fraction(journal.step, journal.seconds))
         progress.start(fraction)
+        if journal.step == 0:
+            save()  # from now on the directory is known as this run's
         began = time.monotonic() - journal.seconds
         while fraction < 1 and not _agree(accelerator, float(interrupt.requested)):
             journal.running.append(step(fraction))
+            if not math.isfinite(journal.running[-1]):
+                remedy = "Lower rate or clip; the last evaluation is what resumes."
+                raise RuntimeError(
+                    f"training diverged: loss {journal.running[-1]} at step {journal.step + 1}. {remedy}"
+                )
             journal.step += 1
             journal.seconds = time.monotonic() - began
             fraction = _agree(accelerator, length.fraction(journal.step, journal.seconds))
@@ -171,6 +179,16 @@ def train(config: TrainConfig, on_step: Callable[[int], None] | None = None) -> 
             _finish(config.out, dataset, device)
     accelerator.wait_for_everyone()
     return Trained(fraction >= 1, journal.step, journal.best, tuple(journal.history), config.out)
+
+
+def _spare(path: Path, state: Path) -> None:
+    """Refuse a directory with a checkpoint that no run here can resume: the first evaluation would replace it."""
+    if state.exists():
+        return
+    for name in (checkpoint.CONFIG, checkpoint.WEIGHTS):
+        if (path / name).exists():
+            expected = f"a new one, or one with the {STATE} of a run to resume"
+            raise bad(f"directory {path}", f"a finished checkpoint ({name})", expected, "Choose another directory.")
 
 
 def _groups(model: nn.Module, decay: float) -> list[dict[str, Any]]:

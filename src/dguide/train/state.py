@@ -66,7 +66,8 @@ def write(path: Path, journal: Journal, model: nn.Module, average: nn.Module, op
         tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in moments.items()}
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     with replacing(path) as temporary:
-        require("safetensors.torch", "train").save_file(tensors, temporary, {KEY: json.dumps(asdict(journal))})
+        header = {KEY: json.dumps(asdict(journal))}
+        temporary.write_bytes(require("safetensors.torch", "train").save(tensors, header))
 
 
 def read(
