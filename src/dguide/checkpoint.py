@@ -166,7 +166,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
         raise bad(f"weights {directory / WEIGHTS}", str(error), "a safetensors file", again) from error
     try:
         model = DiffusionTransformer(**config.network)
-    except (TypeError, AttributeError) as error:
+    except (TypeError, AttributeError, IndexError, KeyError, RuntimeError) as error:
         raise bad(f"network in {directory / CONFIG}", str(error), "arguments of DiffusionTransformer", again) from error
     try:
         model.load_state_dict(weights)

@@ -15,7 +15,7 @@ from ..guidance import Guidance, Schedule
 from ..process import Process
 from .denoiser import Condition, Denoiser, batch_of, stack, tensors_of, to_device
 
-__all__ = ["Request", "check"]
+__all__ = ["Request", "check", "usable_device"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ def check(
     if batch_size is not None:
         _count("batch_size", batch_size)
     if isinstance(first_index, bool) or not isinstance(first_index, int) or not 0 <= first_index < 2**63 - count:
-        raise bad("first_index", repr(first_index), "an int of at least 0")
+        raise bad("first_index", repr(first_index), "an int of at least 0, with all samples below 2**63")
     if isinstance(guidance.weight, Tensor) and len(guidance.weight) != count:
         raise bad("guidance weight", f"{len(guidance.weight)} values", f"one for each of the {count} samples")
     _fixed(fixed, initial, count, length, process)
@@ -96,18 +96,20 @@ def _count(name: str, value: object) -> None:
         raise bad(name, repr(value), "an int of at least 1")
 
 
+def usable_device(device: torch.device | str) -> torch.device:
+    """The device of that name. Raises `ValueError` if nothing can be computed on it."""
+    try:
+        chosen = torch.device(device)
+        torch.empty(1, device=chosen).tolist()
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise bad("device", repr(device), "a device that this PyTorch can use", reason) from error
+    return chosen
+
+
 def _device(device: torch.device | str | None, denoiser: Denoiser, condition: Condition) -> torch.device:
     if device is not None:
-        try:
-            chosen = torch.device(device)
-            torch.empty(0, device=chosen)
-            if chosen.type == "meta":
-                raise RuntimeError("it holds no values")
-        except (RuntimeError, AssertionError, TypeError) as error:
-            raise bad(
-                "device", repr(device), "a device that this PyTorch can use", str(error).splitlines()[0]
-            ) from error
-        return chosen
+        return usable_device(device)
     if isinstance(denoiser, torch.nn.Module):
         for parameter in denoiser.parameters():
             return parameter.device

@@ -98,6 +98,7 @@ def train(config: TrainConfig, on_step: Callable[[int], None] | None = None) -> 
 
     Raises:
         ValueError: If the directory holds a run with other settings, or the batch does not divide among the processes.
+        FloatingPointError: If the loss is no longer finite.
         dguide.errors.MissingExtra: If a package of the extra `train` is not installed.
     """
     accelerator = require("accelerate", "train").Accelerator(
@@ -162,7 +163,7 @@ def train(config: TrainConfig, on_step: Callable[[int], None] | None = None) -> 
             journal.running.append(step(fraction))
             if not math.isfinite(journal.running[-1]):
                 remedy = "Lower rate or clip; the last evaluation is what resumes."
-                raise RuntimeError(
+                raise FloatingPointError(
                     f"training diverged: loss {journal.running[-1]} at step {journal.step + 1}. {remedy}"
                 )
             journal.step += 1

@@ -1,0 +1,44 @@
+# make demo: the study on handwritten digits, in demo/      make test: the tests, with coverage
+# make lint: style and types                                make bench: what the samplers cost
+# Each creates .venv when it is missing or out of date.
+
+PYTHON ?= python3
+VENV := .venv
+STAMP := $(VENV)/.installed
+# Threads that wait without spinning: a busy neighbour then slows the work in proportion, not fivefold.
+DEMO_ENV := OMP_WAIT_POLICY=PASSIVE
+# One thread of torch for each of the two test processes.
+TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+
+.PHONY: demo test lint bench clean
+.DELETE_ON_ERROR:
+
+demo: $(STAMP)
+	$(DEMO_ENV) $(VENV)/bin/dguide demo --out demo
+
+test: $(STAMP)
+	$(TEST_ENV) $(VENV)/bin/python -m pytest -n 2 --cov=dguide --cov-report=term:skip-covered --cov-fail-under=90
+
+lint: $(STAMP)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+bench: $(STAMP)
+	set -e; for file in benchmarks/*.py; do $(VENV)/bin/python $$file; done
+
+clean:
+	rm -rf demo build dist .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf src/*.egg-info
+
+# A Python without ensurepip makes a bare environment, which its own pip then fills.
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV) || { \
+		$(PYTHON) -m venv --clear --without-pip $(VENV) && $(PYTHON) -m pip --python $(VENV)/bin/python install pip; }
+
+$(STAMP): $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "Installing dguide and what it needs into $(VENV) (a few minutes the first time)"
+	$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@

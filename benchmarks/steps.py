@@ -1,0 +1,95 @@
+"""What the samplers cost beside the network: time per call, as a multiple of reading both logits tensors once.
+
+The network is a stub that returns ready logits, and reading them is their sum. All times are medians of interleaved
+repetitions in one process, so that their ratios mean something on a busy machine too. Where tensors are small, the
+ratio is that of the fixed cost of some hundred tensor operations to a sum that stays in the cache; where they are
+large, that of the passes over them in float64.
+
+    python benchmarks/steps.py [--repeats N] [--threads N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+import dguide
+
+SHAPES = ((64, 64, 19), (4, 256, 1024))
+STEPS = 16
+SAMPLERS = {
+    "Ancestral": dguide.Ancestral(STEPS),
+    "Euler": dguide.Euler(STEPS),
+    "TauLeaping": dguide.TauLeaping(STEPS),
+    "FirstHitting": dguide.FirstHitting(),
+}
+MECHANISMS = {"Normalized": dguide.Normalized, "Unlocking": dguide.Unlocking, "Simple": dguide.Simple}
+
+
+class Stub:
+    """A network that costs nothing: its logits are ready."""
+
+    time_dependent = False
+
+    def __init__(self, batch: int, length: int, vocab: int) -> None:
+        generator = torch.Generator().manual_seed(0)
+        self.logits = torch.randn(2 * batch, length, vocab, generator=generator)
+
+    def __call__(self, tokens: Tensor, time: Tensor, condition: Tensor) -> Tensor:
+        return self.logits[: len(tokens)]
+
+    def null(self, condition: Tensor) -> Tensor:
+        return condition
+
+
+def timed(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def measure(batch: int, length: int, vocab: int, repeats: int) -> None:
+    stub = Stub(batch, length, vocab)
+    process, labels = dguide.Masked(vocab), torch.zeros(batch, dtype=torch.int64)
+
+    def run(sampler: str, mechanism: str) -> dguide.Samples:
+        guidance = MECHANISMS[mechanism](weight=1.0)
+        return dguide.sample(
+            stub, process=process, length=length, condition=labels, guidance=guidance, sampler=SAMPLERS[sampler]
+        )
+
+    pairs = [(s, m) for s in SAMPLERS for m in MECHANISMS if (s, m) != ("FirstHitting", "Simple")]
+    calls = {pair: run(*pair).calls.conditional for pair in pairs}  # also warms up
+    reads: list[float] = []
+    times: dict[tuple[str, str], list[float]] = {pair: [] for pair in pairs}
+    for _ in range(repeats):
+        for pair in pairs:
+            reads += [timed(stub.logits.sum) for _ in range(5)]
+            times[pair].append(timed(lambda pair=pair: run(*pair)))  # type: ignore[misc]
+    read = statistics.median(reads)
+    print(f"\nB = {batch}, L = {length}, V = {vocab}: reading both logits tensors takes {1e6 * read:.0f} us = 1")
+    print(f"{'sampler':14s}{'mechanism':12s}{'calls':>6s}{'per call':>10s}")
+    for pair in pairs:
+        ratio = statistics.median(times[pair]) / calls[pair] / read
+        print(f"{pair[0]:14s}{pair[1]:12s}{calls[pair]:6d}{ratio:10.1f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=5, help="repetitions behind each median (default: 5)")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads of PyTorch")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    print(f"Samplers with a stub network, masked process, {STEPS} steps where there is a grid, w = 1, "
+          f"{options.threads} threads.")  # fmt: skip
+    for shape in SHAPES:
+        measure(*shape, options.repeats)
+
+
+if __name__ == "__main__":
+    main()

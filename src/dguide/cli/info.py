@@ -1,0 +1,44 @@
+"""`dguide info`: what is in a checkpoint."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import typer
+
+from .. import checkpoint as checkpoints
+
+__all__ = ["info"]
+
+
+def info(
+    checkpoint: Path = typer.Argument(..., metavar="CHECKPOINT", help="Directory that `dguide train` wrote."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON, for programs."),
+) -> None:
+    """Show what a checkpoint holds: data, process, network, quality, and how it was trained.
+
+    The weights are read and checked against the checksum in its configuration.
+    """
+    loaded = checkpoints.load(checkpoint)
+    config = loaded.config
+    parameters = sum(parameter.numel() for parameter in loaded.model.parameters())
+    if as_json:
+        print(json.dumps(asdict(config) | {"parameters": parameters}, indent=2))
+        return
+    process = dict(config.process)
+    network = loaded.model.hyperparameters
+    lines = {
+        "checkpoint": str(checkpoint),
+        "data": f"{config.data}: {network['length']} tokens of {network['vocab_size']}, {network['n_classes']} classes",
+        "process": f"{process.pop('name')} ({', '.join(f'{key}={value}' for key, value in process.items())})",
+        "network": f"{parameters:,} parameters: {network['layers']} layers of width {network['width']}, "
+        f"{network['heads']} heads",
+        "held-out": f"{config.held_out_bits:.4f} bits per token (standard error {config.held_out_error:.4f})",
+        "trained": f"{config.steps} steps, seed {config.seed}, dguide {config.version}",
+        "command": config.command,
+        "weights": "intact (SHA-256 agrees)",
+    }
+    for name, value in lines.items():
+        print(f"{name + ':':12s}{value}")

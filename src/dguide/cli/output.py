@@ -1,0 +1,57 @@
+"""Files that are written: refused before the work if they cannot be, and never left half-written."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..checkpoint import replacing
+from ..errors import bad
+
+__all__ = ["check_directory", "check_file", "write_npz"]
+
+
+def check_file(option: str, path: Path, suffix: str, size: int) -> None:
+    """Refuses a file of about `size` bytes that could not be written. Raises `ValueError`."""
+    if path.suffix != suffix:
+        raise bad(option, str(path), f"a file name that ends in {suffix}")
+    if path.exists() and not path.is_file():
+        raise bad(option, f"{path}, which exists and is no regular file", "the name of a new or an ordinary file")
+    parent = path.absolute().parent
+    if not parent.is_dir():
+        what = "is no folder" if parent.exists() else "does not exist"
+        raise bad(option, f"{path}, but the folder {parent} {what}", "a file in an existing folder", "Create it first.")
+    _check_room(option, parent, size)
+
+
+def check_directory(option: str, path: Path, size: int) -> None:
+    """Refuses a directory that does not exist and cannot be made, or that cannot take files. Raises `ValueError`."""
+    nearest = path.absolute()
+    while not nearest.exists():
+        nearest = nearest.parent
+    if not nearest.is_dir():
+        raise bad(option, f"{path}, but {nearest} is no folder", "a folder, or a name for a new one")
+    _check_room(option, nearest, size)
+
+
+def _check_room(option: str, folder: Path, size: int) -> None:
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".dguide"):
+            pass
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise bad(option, f"{folder}: {error.strerror}", "a folder that files can be written to") from error
+    if free < size:
+        raise bad(
+            option, f"{folder} with {free / 1e6:,.1f} MB free", f"room for {size / 1e6:,.1f} MB", "Free some space."
+        )
+
+
+def write_npz(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
+    """Writes named arrays, readable without pickle, in one go."""
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)

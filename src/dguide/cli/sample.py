@@ -1,0 +1,188 @@
+"""`dguide sample`: guided samples of a checkpoint, as arrays and as a picture."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import typer
+from torch import Tensor
+
+from .. import __version__
+from .. import checkpoint as checkpoints
+from .. import sample as draw
+from ..checkpoint import Checkpoint
+from ..data import Dataset, load
+from ..errors import bad, require
+from ..guidance import Guidance
+from ..sample import Sampler, Samples
+from ..sample.check import usable_device
+from .names import MECHANISMS, SAMPLERS, guidance_of, sampler_of
+from .output import check_file, write_npz
+
+__all__ = ["sample"]
+
+_PICTURE = 400
+"""The most samples in a picture."""
+
+
+def sample(
+    checkpoint: Path = typer.Argument(..., metavar="CHECKPOINT", help="Directory that `dguide train` wrote."),
+    out: Path = typer.Option(..., metavar="FILE.npz", help="Where the samples go; an older file is replaced."),
+    labels: str = typer.Option("all", metavar="0,1,...|all", help="Classes to sample, in turn."),
+    count: int = typer.Option(
+        100, metavar="NUMBER", min=1, help="Number of samples; number i gets label i mod (number of labels)."
+    ),
+    guidance: str = typer.Option("normalized", metavar="NAME", help=f"Mechanism: {', '.join(MECHANISMS)}."),
+    weight: str = typer.Option(
+        "ramp-up:2.0",
+        metavar="NUMBER|SCHEDULE",
+        help="Guidance weight w: 0 is the conditional model, -1 the unconditional one (the guidance_scale of other "
+        "libraries is 1 + w). A number, or name:weight,option=value with one of the names constant, interval, ramp-up, "
+        "linear, inverse-linear, cosine, sine, v, inverse-v, power, piecewise, as in ramp-up:2.0,left=0,right=0.3.",
+    ),
+    sampler: str = typer.Option("ancestral", metavar="NAME", help=f"Sampler: {', '.join(SAMPLERS)}."),
+    steps: int | None = typer.Option(
+        None, metavar="NUMBER", help="Steps of the sampler; not with first-hitting. [default: 32]"
+    ),
+    grid: str | None = typer.Option(
+        None,
+        metavar="NAME",
+        help="Times of the steps: uniform, or cosine (few tokens a step at first); not with first-hitting. "
+        "[default: uniform]",
+    ),
+    seed: int = typer.Option(0, metavar="NUMBER", help="Key of the random numbers, 0 to 2^64 - 1."),
+    first_index: int = typer.Option(
+        0,
+        metavar="NUMBER",
+        min=0,
+        help="Number of the first sample: shards of one job take ranges that do not overlap.",
+    ),
+    batch_size: int = typer.Option(256, metavar="NUMBER", help="Samples in one pass through the network."),
+    device: str = typer.Option("auto", metavar="NAME", help="auto (an accelerator if there is one), cpu, cuda, ..."),
+    png: bool | None = typer.Option(
+        None, help=f"Draw the first {_PICTURE} samples to FILE.png, images only. [default: for images]"
+    ),
+) -> None:
+    """Draw guided samples from a checkpoint.
+
+    FILE.npz holds, readable without pickle: tokens [N, L], labels [N], calls (forward passes of one batch, conditional
+    and reference), forced [N] (positions that had to leave in the last step) and settings (JSON text). Sample number i
+    depends on the seed, i, its label and the settings, not on the batch size or the shard.
+    """
+    loaded = checkpoints.load(checkpoint, _device(device))
+    dataset = load(loaded.config.data)
+    picture = _picture(png, dataset)
+    check_file("--out", out, ".npz", 8 * count * (dataset.length + 2) + 1_000_000)
+    if picture:
+        check_file("--png", out.with_suffix(".png"), ".png", 0)
+    chosen = torch.tensor(_labels(labels, dataset.n_classes))
+    job = Job(
+        loaded,
+        dataset,
+        guidance_of(guidance, weight),
+        sampler_of(sampler, steps, grid),
+        chosen[(first_index % len(chosen) + torch.arange(count)) % len(chosen)],
+        len(chosen),
+    )
+    began = time.perf_counter()
+    drawn = draw(
+        loaded.model,
+        process=loaded.process,
+        length=dataset.length,
+        condition=job.labels,
+        guidance=job.guidance,
+        sampler=job.sampler,
+        seed=seed,
+        first_index=first_index,
+        batch_size=batch_size,
+        progress=sys.stderr.isatty(),
+    )
+    seconds = time.perf_counter() - began
+    settings = {
+        "version": __version__,
+        "checkpoint": str(checkpoint),
+        "data": dataset.name,
+        "process": loaded.config.process,
+        "labels": labels,
+        "count": count,
+        "guidance": guidance,
+        "weight": str(job.guidance.weight),
+        "sampler": sampler,
+        "steps": getattr(job.sampler, "steps", None),
+        "grid": getattr(job.sampler, "grid", None),
+        "seed": seed,
+        "first_index": first_index,
+        "batch_size": batch_size,
+        "device": str(next(loaded.model.parameters()).device),
+    }
+    _write(out, job, drawn, settings, picture)
+    calls = f"{drawn.calls.conditional} conditional and {drawn.calls.reference} reference calls a batch"
+    forced = f"{int(drawn.forced.sum())} of {drawn.tokens.numel()} positions forced"
+    print(f"{count} samples in {seconds:.1f} s: {calls}, {forced}")
+    print("\n".join(str(path) for path in ([out, out.with_suffix(".png")] if picture else [out])))
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What is to be sampled."""
+
+    checkpoint: Checkpoint
+    dataset: Dataset
+    guidance: Guidance
+    sampler: Sampler
+    labels: Tensor
+    cycle: int
+    """After how many samples the labels repeat."""
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.accelerator.current_accelerator() or torch.device("cpu")
+    return usable_device(name)
+
+
+def _labels(text: str, classes: int) -> list[int]:
+    """The labels that samples number 0, 1, ... have in turn."""
+    try:
+        chosen = list(range(classes)) if text == "all" else [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise bad("--labels", repr(text), "numbers separated by commas, or all") from error
+    wrong = [label for label in chosen if not 0 <= label < classes]
+    if wrong:
+        raise bad("--labels", wrong, f"labels from 0 to {classes - 1}", "All of them: --labels all")
+    return chosen
+
+
+def _picture(wanted: bool | None, dataset: Dataset) -> bool:
+    if wanted and dataset.shape is None:
+        raise bad("--png", f"data {dataset.name}, which are no images", "a checkpoint of images", "Leave it out.")
+    if dataset.shape is None or wanted is False:
+        return False
+    require("matplotlib", "cli")
+    return True
+
+
+def _write(out: Path, job: Job, drawn: Samples, settings: dict[str, object], picture: bool) -> None:
+    arrays = {
+        "tokens": drawn.tokens.cpu().numpy(),
+        "labels": job.labels.numpy(),
+        "calls": np.array([drawn.calls.conditional, drawn.calls.reference]),
+        "forced": drawn.forced.cpu().numpy(),
+        "settings": np.array(json.dumps(settings)),
+    }
+    write_npz(out, arrays)
+    if picture:
+        from ..study import figures
+
+        title = f"{settings['guidance']}, {settings['weight']}, {settings['sampler']}"
+        columns = min(len(job.labels), 10 if 10 % job.cycle == 0 or job.cycle > 20 else job.cycle)
+        names = [job.dataset.class_names[label] for label in job.labels[:columns]]
+        headings = names if job.cycle <= 20 else [""] * columns
+        sheet = figures.contact_sheet(job.dataset, drawn.tokens[:_PICTURE], columns, headings, title)
+        figures.save(sheet, out.with_suffix(".png"))

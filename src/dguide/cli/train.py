@@ -1,0 +1,77 @@
+"""`dguide train`: one option for each setting of `TrainConfig`, which says what they mean and checks them."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import typer
+from pydantic import ValidationError
+
+from .. import checkpoint as checkpoints
+from ..train import TrainConfig
+from ..train import train as run_training
+from .output import check_directory
+
+__all__ = ["train"]
+
+_ROOM = 50_000_000
+"""Bytes for the checkpoint and the state of a run, with its copy while it is replaced; enough for most networks."""
+
+
+def train(**settings: str | None) -> int | None:
+    """Train a denoiser, or resume a run that was stopped.
+
+    Give either --steps (the same weights every time) or --minutes. Progress is shown on standard error. Ctrl-C
+    saves the state after the step in progress; the same command then resumes the run. The best weights so far are
+    in --out as a checkpoint, for `dguide sample` and `dguide info`.
+    """
+    given = {name: value for name, value in settings.items() if value is not None}
+    try:
+        config = TrainConfig(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise ValueError("\n       ".join(_line(found) for found in error.errors())) from error
+    check_directory("--out", config.out, _ROOM)
+    result = run_training(config)
+    if not result.finished:
+        print(f"stopped after step {result.steps}; the same command resumes it")
+        return 130
+    best = checkpoints.load(result.path).config
+    print(
+        f"{result.path}: {best.held_out_bits:.4f} held-out bits per token "
+        f"(standard error {best.held_out_error:.4f}) after step {best.steps} of {result.steps}"
+    )
+    return None
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _line(found: Any) -> str:
+    """One mistake in the settings, as the user made it."""
+    message = str(found["msg"]).removeprefix("Value error, ")
+    if not found["loc"]:
+        return message
+    got = "" if found["type"] in ("missing", "value_error") else f", got {found['input']!r}"
+    return f"{_option(str(found['loc'][0]))}: {message}{got}"
+
+
+def _signature() -> inspect.Signature:
+    """The options as Typer reads them: all are text, which `TrainConfig` converts and checks at once."""
+    metavars = {"int": "NUMBER", "float": "NUMBER", "Path": "DIRECTORY"}
+    parameters = []
+    for name, setting in TrainConfig.model_fields.items():
+        kind = str(getattr(setting.annotation, "__name__", setting.annotation))
+        metavar = next((shown for word, shown in metavars.items() if word in kind), "NAME")
+        required = setting.is_required()
+        default = ... if required else None if setting.default is None else str(setting.default)
+        text = str(setting.description)
+        option = typer.Option(default, _option(name), metavar=metavar, help=f"{text[:1].upper()}{text[1:]}.")
+        kind_of = str if required else (str | None)
+        parameters.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=option, annotation=kind_of))
+    return inspect.Signature(parameters)
+
+
+train.__signature__ = _signature()  # type: ignore[attr-defined]
+train.__annotations__ = {p.name: p.annotation for p in _signature().parameters.values()}

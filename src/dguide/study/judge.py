@@ -1,0 +1,76 @@
+"""One judge for all cells of a grid, and what real data would get from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..data import Dataset, Split
+from ..evaluate import Classifier, Proportion, frechet_distance, precision_recall
+
+__all__ = ["Judge", "Quality"]
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What a judge says of a set of sequences.
+
+    Args:
+        accuracy: Share in which a classifier trained on real data sees the class that was asked for.
+        precision: Share of the sequences within the support of the real ones.
+        recall: Share of the real ones within the support of the sequences.
+        frechet: Fréchet distance to the real ones, smaller is better.
+    """
+
+    accuracy: Proportion
+    precision: float
+    recall: float
+    frechet: float
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """Judges sequences by the training split of a data set, in the space of its pixels.
+
+    Precision, recall and Fréchet distance depend on the number of sequences: compare figures of equal sizes.
+
+    Args:
+        dataset: What is real.
+        classifier: Learnt from the training split.
+        real: Features of the training split, [N, D].
+    """
+
+    dataset: Dataset
+    classifier: Classifier
+    real: NDArray[np.float64]
+
+    @classmethod
+    def fit(cls, dataset: Dataset) -> Judge:
+        """Learns what is real. Raises `dguide.errors.MissingExtra` if scikit-learn is not installed."""
+        return cls(dataset, Classifier.fit(dataset), dataset.features(dataset.train.tokens))
+
+    def __call__(self, tokens: Tensor, labels: Tensor) -> Quality:
+        """Judges `tokens` [N, L] of which `labels` [N] were asked for, N at least 4."""
+        features = self.dataset.features(tokens)
+        neighbours = precision_recall(self.real, features)
+        return Quality(
+            self.classifier.accuracy(tokens, labels),
+            neighbours.precision,
+            neighbours.recall,
+            frechet_distance(self.real, features),
+        )
+
+    def ceiling(self, per_class: int) -> Quality:
+        """What held-out real data gets: the first `per_class` of each class, or as many as there are."""
+        split = balanced(self.dataset.held_out, per_class)
+        return self(split.tokens, split.labels)
+
+
+def balanced(split: Split, per_class: int) -> Split:
+    """The first `per_class` sequences of each class, class by class."""
+    rows = torch.cat([(split.labels == k).nonzero().squeeze(-1)[:per_class] for k in split.labels.unique()])
+    return Split(split.tokens[rows], split.labels[rows])

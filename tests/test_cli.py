@@ -1,0 +1,391 @@
+from __future__ import annotations
+
+import errno
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny import save_tiny
+
+import dguide
+from dguide import checkpoint
+from dguide.cli import main
+from dguide.cli import sample as sample_command
+from dguide.cli import train as train_command
+from dguide.cli.names import MECHANISMS, SAMPLERS, guidance_of, sampler_of
+from dguide.train import TrainConfig
+
+COMMANDS = ("sample", "train", "demo", "info")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return save_tiny(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture
+def run(capsys):
+    """Runs a command line; returns its exit status and what it printed."""
+
+    def call(*arguments):
+        capsys.readouterr()
+        status = main([str(a) for a in arguments])
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return call
+
+
+@pytest.fixture
+def sampled(run, model, tmp_path):
+    """Samples with a few options; returns the arrays."""
+
+    def call(*options, name="samples.npz"):
+        status, _, err = run("sample", model, "--out", tmp_path / name, "--steps", 2, "--no-png", *options)
+        assert status == 0, err
+        with np.load(tmp_path / name, allow_pickle=False) as file:
+            return dict(file)
+
+    return call
+
+
+def test_version(run):
+    assert run("--version") == (0, f"dguide {dguide.__version__}\n", "")
+
+
+def test_nothing_at_all_is_wrong_usage_and_shows_the_commands(run):
+    status, out, err = run()
+    assert (status, out) == (2, "")
+    assert all(f"\n  {command} " in err for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_explains_every_option(run, command):
+    status, out, _ = run(command, "--help")
+    assert status == 0
+    options = [line for line in out.splitlines() if line.startswith("  --")]
+    assert options
+    assert all(len(line.split()) > 1 for line in options)
+
+
+def test_train_has_an_option_for_every_setting_and_shows_its_default(run):
+    out = " ".join(run("train", "--help")[1].split())
+    for name, setting in TrainConfig.model_fields.items():
+        assert f"--{name.replace('_', '-')} " in out
+        if not setting.is_required() and setting.default is not None:
+            assert f"[default: {setting.default}]" in out
+
+
+def test_the_help_names_all_schedules(run):
+    out = " ".join(run("sample", "--help")[1].replace("-\n", "-").split()).replace("- ", "-")
+    with pytest.raises(ValueError, match="expected one of") as caught:
+        dguide.parse_schedule("nothing")
+    names = str(caught.value).partition("one of ")[2].partition(".")[0].split(", ")
+    assert len(names) > 5
+    assert all(name in out for name in names)
+
+
+@pytest.mark.parametrize("wrong", ["--stpes", "--zzz", "-q"])
+def test_a_mistyped_option_lists_those_there_are(run, model, wrong):
+    status, out, err = run("sample", model, "--out", "x.npz", wrong, "3")
+    assert (status, out) == (2, "")
+    assert err.startswith("error: No such option: ")
+    assert all(f"--{name}" in err for name in ("labels", "weight", "guidance", "no-png", "first-index"))
+
+
+@pytest.mark.parametrize("wrong", ["smaple", "zzz"])
+def test_a_mistyped_command_lists_those_there_are(run, wrong):
+    status, _, err = run(wrong)
+    assert status == 2
+    assert "Commands: demo, info, sample, train" in err
+
+
+@pytest.mark.parametrize(
+    ("option", "wrong", "names"),
+    [
+        ("--guidance", "normalised", MECHANISMS),
+        ("--sampler", "ancestor", SAMPLERS),
+        ("--weight", "rampup:2", ["ramp-up", "constant"]),
+        ("--weight", "ramp-up:2,lft=0", ["left", "right"]),
+        ("--grid", "uniforn", ["uniform", "cosine"]),
+    ],
+)
+def test_a_mistyped_name_lists_those_there_are(run, model, tmp_path, option, wrong, names):
+    status, _, err = run("sample", model, "--out", tmp_path / "x.npz", option, wrong)
+    assert status == 2
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert all(name in err for name in names)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--labels", "3,10"], "--labels: got [10], expected labels from 0 to 9"),
+        (["--labels", "a"], "expected numbers separated by commas"),
+        (["--count", "0"], "--count"),
+        (["--count", "many"], "--count"),
+        (["--first-index", "-1"], "--first-index"),
+        (["--batch-size", "0"], "batch_size"),
+        (["--seed", "-1"], "seed"),
+        (["--weight", "-2"], "expected finite numbers of at least -1"),
+        (["--steps", "0"], "steps"),
+        (["--device", "nowhere"], "device: got 'nowhere'"),
+        (["--sampler", "first-hitting", "--steps", "4"], "neither --steps nor --grid"),
+        (["--sampler", "first-hitting", "--guidance", "simple"], "Normalized or Unlocking"),
+    ],
+)
+def test_bad_input_is_one_clean_line(run, model, tmp_path, options, words):
+    status, out, err = run("sample", model, "--out", tmp_path / "x.npz", *options)
+    assert (status, out) == (2, "")
+    assert err.startswith("error: ")
+    assert words in err
+    assert "Traceback" not in err
+    assert not list(tmp_path.iterdir())
+
+
+def test_sample_writes_what_the_library_draws(run, model, tmp_path):
+    out = tmp_path / "samples.npz"
+    options = ["--count", 7, "--labels", "3,5", "--guidance", "unlocking", "--weight", "1.5", "--sampler", "euler"]
+    status, printed, err = run("sample", model, "--out", out, "--steps", 4, "--seed", 9, *options)
+    assert status == 0, err
+    assert "7 samples" in printed
+    loaded = checkpoint.load(model)
+    labels = torch.tensor([3, 5, 3, 5, 3, 5, 3])
+    expected = dguide.sample(
+        loaded.model,
+        process=loaded.process,
+        length=64,
+        condition=labels,
+        guidance=dguide.Unlocking(1.5),
+        sampler=dguide.Euler(steps=4),
+        seed=9,
+    )
+    with np.load(out, allow_pickle=False) as file:
+        assert (file["tokens"] == expected.tokens.numpy()).all()
+        assert (file["labels"] == labels.numpy()).all()
+        assert file["calls"].tolist() == [expected.calls.conditional, expected.calls.reference]
+        assert (file["forced"] == expected.forced.numpy()).all()
+        settings = json.loads(str(file["settings"]))
+    assert (settings["guidance"], settings["weight"]) == ("unlocking", "constant:1.5")
+    assert (settings["sampler"], settings["steps"], settings["seed"], settings["count"]) == ("euler", 4, 9, 7)
+    assert (tmp_path / "samples.png").read_bytes().startswith(b"\x89PNG")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["samples.npz", "samples.png"]
+
+
+def test_the_settings_give_the_same_samples_again(sampled):
+    first = sampled("--count", 5, "--weight", "ramp-up:2.0,left=0,right=0.3", "--guidance", "simple")
+    settings = json.loads(str(first["settings"]))
+    options = [f"--{name}={settings[name]}" for name in ("count", "weight", "guidance", "labels", "seed", "sampler")]
+    assert (sampled(*options)["tokens"] == first["tokens"]).all()
+
+
+def test_shards_are_the_parts_of_the_whole(sampled):
+    whole = sampled("--count", 9, "--labels", "1,2,7,4", "--batch-size", 4)
+    shards = [sampled("--count", n, "--labels", "1,2,7,4", "--first-index", start) for start, n in ((0, 2), (2, 7))]
+    for name in ("tokens", "labels", "forced"):
+        assert (np.concatenate([shard[name] for shard in shards]) == whole[name]).all()
+
+
+def test_first_hitting_takes_a_call_for_each_token(sampled, run, model, tmp_path):
+    status, _, err = run("sample", model, "--out", tmp_path / "a.npz", "--sampler", "first-hitting", "--count", 1)
+    assert status == 0, err
+    with np.load(tmp_path / "a.npz") as file:
+        assert file["calls"].tolist() == [64, 64]
+
+
+@pytest.mark.parametrize("labels", ["4", "0,1,2,3,4,5,6", ",".join("0123456789" * 3)])
+def test_pictures_of_any_number_of_labels(run, model, tmp_path, labels):
+    status, _, err = run("sample", model, "--out", tmp_path / "a.npz", "--steps", 1, "--count", 12, "--labels", labels)
+    assert status == 0, err
+    assert (tmp_path / "a.png").exists()
+
+
+def test_names_on_the_command_line_are_those_of_the_library():
+    for name in MECHANISMS:
+        assert type(guidance_of(name, "1")).__name__.lower() == name
+    for name in SAMPLERS:
+        assert type(sampler_of(name, None, None)).__name__.lower() == name.replace("-", "")
+    assert sampler_of("euler", None, "cosine") == dguide.Euler(grid="cosine")
+
+
+@pytest.fixture
+def no_work(monkeypatch):
+    """Fails if anything is sampled."""
+
+    def draw(*_, **__):
+        pytest.fail("the work began")
+
+    monkeypatch.setattr(sample_command, "draw", draw)
+
+
+@pytest.mark.usefixtures("no_work")
+@pytest.mark.parametrize("case", ["missing", "file", "directory", "suffix", "device"])
+def test_output_problems_are_found_before_the_work(run, model, tmp_path, case):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "taken.npz").mkdir()
+    out, words = {
+        "missing": (tmp_path / "none" / "x.npz", "does not exist"),
+        "file": (tmp_path / "file" / "x.npz", "is no folder"),
+        "directory": (tmp_path / "taken.npz", "no regular file"),
+        "suffix": (tmp_path / "x.npy", "ends in .npz"),
+        "device": (Path("/dev/full"), "ends in .npz"),
+    }[case]
+    status, _, err = run("sample", model, "--out", out)
+    assert status == 2
+    assert words in err
+
+
+@pytest.mark.usefixtures("no_work")
+def test_a_read_only_folder_is_found_before_the_work(run, model, tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", refuse)
+    status, _, err = run("sample", model, "--out", tmp_path / "x.npz")
+    assert (status, "Read-only file system" in err) == (2, True)
+    status, _, err = run("train", "--out", tmp_path / "new" / "run", "--steps", 1)
+    assert (status, "Read-only file system" in err) == (2, True)
+
+
+@pytest.mark.usefixtures("no_work")
+def test_a_full_disk_is_found_before_the_work(run, model, tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1))
+    status, _, err = run("sample", model, "--out", tmp_path / "x.npz")
+    assert (status, "MB free, expected room for" in err) == (2, True)
+    assert run("sample", model, "--out", tmp_path / "x.npz", "--count", 10**15)[0] == 2
+
+
+def test_a_disk_that_fills_up_leaves_nothing(run, model, tmp_path, monkeypatch):
+    def full(file, **_):
+        file.write(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "savez_compressed", full)
+    status, _, err = run("sample", model, "--out", tmp_path / "x.npz", "--steps", 1, "--count", 1)
+    assert (status, err.startswith("error: "), "No space left" in err) == (1, True, True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_ctrl_c_leaves_nothing(run, model, tmp_path, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sample_command, "draw", interrupted)
+    status, _, err = run("sample", model, "--out", tmp_path / "x.npz")
+    assert status == 130
+    assert err.strip().endswith("interrupted")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_mistake_of_ours_shows_where_it_is(run, model, tmp_path, monkeypatch):
+    def broken(*_, **__):
+        raise ZeroDivisionError("oh")
+
+    monkeypatch.setattr(sample_command, "draw", broken)
+    status, _, err = run("sample", model, "--out", tmp_path / "x.npz")
+    assert status == 1
+    assert "Traceback" in err
+    assert err.strip().endswith("error: ZeroDivisionError: oh")
+
+
+def test_training_that_diverges_is_told_in_one_line(run, tmp_path, monkeypatch):
+    def lost(*_):
+        return torch.tensor(float("nan"), requires_grad=True)
+
+    monkeypatch.setattr("dguide.train.loop._loss", lost)
+    small = ["--width", 8, "--layers", 1, "--heads", 2, "--batch-size", 4, "--evaluate-passes", 1, "--device", "cpu"]
+    status, _, err = run("train", "--out", tmp_path / "run", "--steps", 5, *small)
+    assert status == 1
+    assert "error: training diverged" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("module", ["typer", "pydantic", "matplotlib", "sklearn.datasets"])
+@pytest.mark.usefixtures("no_work")
+def test_a_missing_extra_names_the_command_that_installs_it(run, model, tmp_path, monkeypatch, module):
+    monkeypatch.setitem(sys.modules, module, None)
+    from dguide import data
+
+    data.load.cache_clear()
+    status, _, err = run("sample", model, "--out", tmp_path / "x.npz")
+    assert status == 1
+    assert err.startswith(f"error: {module} is not installed: pip install 'dguide[")
+
+
+def test_info(run, model):
+    status, out, _ = run("info", model)
+    assert status == 0
+    for words in ("16, 10 classes", "masked (vocab_size=16, mask_id=16, noise=linear)", "4.0000 bits", "--steps 1"):
+        assert words in out
+    status, out, _ = run("info", model, "--json")
+    assert json.loads(out)["process"]["name"] == "masked"
+
+
+def test_info_of_nothing_and_of_a_damaged_checkpoint(run, tmp_path):
+    status, _, err = run("info", tmp_path)
+    assert (status, "expected a directory with config.json" in err) == (2, True)
+    weights = save_tiny(tmp_path / "model") / checkpoint.WEIGHTS
+    weights.write_bytes(weights.read_bytes()[:-1])
+    status, _, err = run("info", tmp_path / "model")
+    assert (status, "SHA-256" in err) == (2, True)
+
+
+def test_train_sample_and_info_work_together(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("dguide.train.loop.FINAL_PASSES", 1)
+    out = tmp_path / "run"
+    small = ["--width", 8, "--layers", 1, "--heads", 2, "--batch-size", 4, "--evaluate-passes", 1, "--device", "cpu"]
+    status, printed, err = run("train", "--out", out, "--steps", 2, "--process", "uniform", *small)
+    assert status == 0, err
+    assert "held-out bits per token" in printed
+    assert run("info", out)[0] == 0
+    assert run("sample", out, "--out", tmp_path / "x.npz", "--steps", 1, "--count", 2, "--no-png")[0] == 0
+
+
+def test_all_mistakes_in_the_settings_are_told_at_once(run, tmp_path):
+    wrong = ["--process", "maskd", "--rate", "fast", "--data", "digit", "--steps", 3]
+    status, _, err = run("train", "--out", tmp_path / "run", *wrong)
+    assert status == 2
+    assert "one of masked, uniform" in err
+    assert "--rate: Input should be a valid number" in err
+    assert "--data" in err
+    assert not (tmp_path / "run").exists()
+    status, _, err = run("train", "--out", tmp_path / "run")
+    assert (status, "exactly one of the two" in err) == (2, True)
+
+
+def test_a_stopped_training_run_says_how_to_go_on(run, tmp_path, monkeypatch):
+    from dguide.train import Trained
+
+    stopped = Trained(False, 12, None, (), tmp_path)
+    monkeypatch.setattr(train_command, "run_training", lambda _: stopped)
+    status, out, _ = run("train", "--out", tmp_path, "--steps", 20)
+    assert status == 130
+    assert "stopped after step 12; the same command resumes it" in out
+
+
+def test_demo_without_checkpoints_says_what_to_do(run, tmp_path):
+    status, _, err = run("demo", "--out", tmp_path / "demo", "--checkpoints", tmp_path)
+    assert status == 2
+    assert "--checkpoints DIR" in err
+    assert not (tmp_path / "demo").exists()
+    (tmp_path / "file").write_text("")
+    assert run("demo", "--out", tmp_path / "file")[0] == 2
+    assert run("demo", "--out", tmp_path / "demo", "--steps", 0)[0] == 2
+
+
+def test_as_a_program_and_light_to_import():
+    heavy = "{'typer', 'click', 'matplotlib', 'sklearn', 'scipy', 'accelerate', 'pydantic', 'safetensors'}"
+    code = f"import dguide, sys; print(sorted({heavy} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert found.strip() == "[]"
+    done = subprocess.run([sys.executable, "-m", "dguide.cli", "info", "nothing"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: checkpoint nothing")
