@@ -37,7 +37,7 @@ class DemoSettings:
     weights: tuple[float, ...] = (0.0, 1.0, 3.0)
     per_class: int = 20
     steps: int = 16
-    minutes: float = 0.6
+    minutes: float = 1.0
     limit: float = 4.25
     seed: int = 0
 
