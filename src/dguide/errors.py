@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Iterable
+from numbers import Real
 from types import ModuleType
 
-__all__ = ["MissingExtra", "bad", "choose", "require"]
+__all__ = ["MissingExtra", "bad", "choose", "number", "require"]
 
 
 class MissingExtra(ImportError):
@@ -26,6 +27,13 @@ def bad(what: str, got: object, expected: str, remedy: str = "") -> ValueError:
     """The `ValueError` of the whole package: what is wrong, what came, what was expected, what to do."""
     text = f"{what}: got {got}, expected {expected}"
     return ValueError(f"{text}. {remedy}" if remedy else text)
+
+
+def number(what: str, value: object) -> float:
+    """`value` as a float, if it is a real number of any kind; else raise a `ValueError`."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise bad(what, repr(value), "a number")
+    return float(value)
 
 
 def choose(what: str, name: str, names: Iterable[str]) -> str:

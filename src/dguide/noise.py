@@ -17,12 +17,11 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
-from numbers import Real
 
 import torch
 from torch import Tensor
 
-from .errors import bad, choose
+from .errors import bad, choose, number
 
 __all__ = ["Cosine", "Geometric", "Linear", "Noise", "Polynomial", "parse"]
 
@@ -51,10 +50,7 @@ class Noise(ABC):
 
     def _to_floats(self) -> None:
         for f in fields(self):  # type: ignore[arg-type]
-            value = getattr(self, f.name)
-            if isinstance(value, bool) or not isinstance(value, Real):
-                raise bad(f"{type(self).__name__} {f.name}", repr(value), "a number")
-            object.__setattr__(self, f.name, float(value))
+            object.__setattr__(self, f.name, number(f"{type(self).__name__} {f.name}", getattr(self, f.name)))
 
     def __str__(self) -> str:
         """String form that `parse` reads back, as in ``polynomial:2.0``."""
@@ -177,11 +173,11 @@ def parse(text: str) -> Noise:
     name, _, rest = text.strip().partition(":")
     cls = _NAMES[choose("noise schedule", name.strip().lower(), _NAMES)]
     names = [f.name for f in fields(cls)]  # type: ignore[arg-type]
+    form = f"{name}:{','.join(names)} with numbers" if names else name
     try:
         values = [float(part) for part in rest.split(",") if part.strip()]
-    except ValueError:
-        values = [math.nan] * (len(names) + 1)
+    except ValueError as error:
+        raise bad(f"noise schedule {name}", repr(text), form) from error
     if len(values) > len(names):
-        form = name + (":" if names else "") + ",".join(names)
-        raise bad(f"noise schedule {name}", repr(text), f"{form} with numbers" if names else form)
+        raise bad(f"noise schedule {name}", repr(text), form)
     return cls(*values)

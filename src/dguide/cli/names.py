@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from .. import guidance
 from ..errors import bad, choose
-from ..guidance import Guidance, Normalized, Simple, Unlocking, parse_schedule
+from ..guidance import Guidance, parse_schedule
 from ..sample import Ancestral, Euler, FirstHitting, Sampler, TauLeaping
 
 __all__ = ["MECHANISMS", "SAMPLERS", "guidance_of", "sampler_of"]
 
-MECHANISMS: dict[str, type[Normalized] | type[Unlocking] | type[Simple]] = {
-    "normalized": Normalized,
-    "unlocking": Unlocking,
-    "simple": Simple,
-}
+MECHANISMS = {name.lower(): mechanism for name, mechanism in guidance.MECHANISMS.items()}
 _ON_GRID: dict[str, type[Ancestral] | type[Euler] | type[TauLeaping]] = {
     "ancestral": Ancestral,
     "euler": Euler,

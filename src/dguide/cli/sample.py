@@ -20,6 +20,7 @@ from ..checkpoint import Checkpoint
 from ..data import Dataset, load
 from ..errors import bad, require
 from ..guidance import Guidance
+from ..guidance.parse import SCHEDULES
 from ..sample import Sampler, Samples
 from ..sample.check import usable_device
 from .names import MECHANISMS, SAMPLERS, guidance_of, sampler_of
@@ -43,8 +44,8 @@ def sample(
         "ramp-up:2.0",
         metavar="NUMBER|SCHEDULE",
         help="Guidance weight w: 0 is the conditional model, -1 the unconditional one (the guidance_scale of other "
-        "libraries is 1 + w). A number, or name:weight,option=value with one of the names constant, interval, ramp-up, "
-        "linear, inverse-linear, cosine, sine, v, inverse-v, power, piecewise, as in ramp-up:2.0,left=0,right=0.3.",
+        "libraries is 1 + w). A number, or name:weight,option=value with one of the names "
+        f"{', '.join(SCHEDULES)}, as in ramp-up:2.0,left=0,right=0.3.",
     ),
     sampler: str = typer.Option("ancestral", metavar="NAME", help=f"Sampler: {', '.join(SAMPLERS)}."),
     steps: int | None = typer.Option(

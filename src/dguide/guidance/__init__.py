@@ -21,7 +21,11 @@ from .schedule import (
 from .simple import Simple
 from .unlocking import Unlocking
 
+MECHANISMS = {cls.__name__: cls for cls in (Normalized, Unlocking, Simple)}
+"""All mechanisms, by name."""
+
 __all__ = [
+    "MECHANISMS",
     "Constant",
     "Cosine",
     "Guidance",

@@ -114,6 +114,17 @@ class Guidance(ABC):
             return self.weight(level)
         return self.weight.to(sample.device)[sample]
 
+    def weights_below(self, level: Tensor, sample: Tensor) -> Tensor:
+        """Values of w, [K, N], that say whether it is 0 (or -1) at all noise levels up to `level` [].
+
+        Between its breakpoints w is monotone, so its values there and in the middle between them tell.
+        """
+        points = (0.0, *self.weight.breakpoints) if isinstance(self.weight, Schedule) else (0.0,)
+        levels = torch.tensor(points, dtype=torch.float64, device=sample.device)
+        levels = torch.cat((levels[levels < level], level.to(levels).view(1)))
+        levels = torch.cat((levels, (levels[1:] + levels[:-1]) / 2))
+        return torch.stack([self.weight_at(m.expand(len(sample)), sample) for m in levels])
+
     def weight_over(self, low: float, high: float, sample: Tensor) -> Tensor:
         """Mean of w over noise levels `low` to `high`, [N], for the samples with indices `sample` [N]."""
         if isinstance(self.weight, Schedule):

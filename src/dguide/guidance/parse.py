@@ -21,9 +21,9 @@ from .schedule import (
     kebab,
 )
 
-__all__ = ["parse_schedule"]
+__all__ = ["SCHEDULES", "parse_schedule"]
 
-_SCHEDULES: dict[str, type[Schedule]] = {
+SCHEDULES: dict[str, type[Schedule]] = {
     kebab(c): c
     for c in (Constant, Interval, RampUp, Linear, InverseLinear, Cosine, Sine, V, InverseV, Power, Piecewise)
 }
@@ -38,7 +38,7 @@ def parse_schedule(text: str) -> Schedule:
     name, colon, rest = text.strip().partition(":")
     if not colon and name[:1] in "+-.0123456789":
         name, rest = "constant", name
-    cls = _SCHEDULES[choose("guidance schedule", name, _SCHEDULES)]
+    cls = SCHEDULES[choose("guidance schedule", name, SCHEDULES)]
     first, *options = rest.split(",")
     known = [f.name for f in fields(cls)[1:]]  # type: ignore[arg-type]
     form = f"{name}:weight" + "".join(f",{option}=number" for option in known)

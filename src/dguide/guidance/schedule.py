@@ -13,13 +13,12 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from numbers import Real
 from typing import ClassVar, TypeAlias
 
 import torch
 from torch import Tensor
 
-from ..errors import bad
+from ..errors import bad, number
 
 __all__ = [
     "Constant",
@@ -77,12 +76,8 @@ class Schedule(ABC):
 
     def __post_init__(self) -> None:
         for f in fields(self):  # type: ignore[arg-type]
-            value = getattr(self, f.name)
-            if f.type != "float":
-                continue
-            if isinstance(value, bool) or not isinstance(value, Real):
-                raise bad(f"{type(self).__name__} {f.name}", repr(value), "a number")
-            object.__setattr__(self, f.name, float(value))
+            if f.type == "float":
+                object.__setattr__(self, f.name, number(f"{type(self).__name__} {f.name}", getattr(self, f.name)))
         self._check_arguments()
         first = getattr(self, fields(self)[0].name)  # type: ignore[arg-type]
         if isinstance(first, float) and not math.isfinite(first):

@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from ..errors import bad
-from ..guidance import Guidance, Schedule
+from ..guidance import Guidance
 from ..process import Process
 from .denoiser import Condition, Denoiser, batch_of, stack, tensors_of, to_device
 
@@ -159,7 +159,8 @@ def _fixed(fixed: Tensor | None, initial: Tensor | None, count: int, length: int
 def _reference(denoiser: Denoiser, condition: Condition, reference: Condition, guidance: Guidance) -> Condition:
     if reference is not None:
         return _alike(condition, reference, "reference")
-    if _never_tilts(guidance):
+    samples = torch.arange(len(guidance.weight) if isinstance(guidance.weight, Tensor) else 1)
+    if not bool(guidance.weights_below(torch.ones(()), samples).any()):
         return None
     null = getattr(denoiser, "null", None)
     if not callable(null):
@@ -185,12 +186,3 @@ def _alike(condition: Condition, other: Condition, what: str) -> Condition:
     if (stacked is None and other is not None) or batch_of(other) != batch_of(condition):
         raise bad(what, f"leading dimension {batch_of(other)}", f"{batch_of(condition)}, that of condition")
     return other
-
-
-def _never_tilts(guidance: Guidance) -> bool:
-    weight = guidance.weight
-    if isinstance(weight, Schedule):
-        inner = torch.tensor((0.0, *weight.breakpoints, 1.0), dtype=torch.float64)
-        middle = (inner[1:] + inner[:-1]) / 2
-        return not bool(weight(torch.cat((inner, middle))).any())
-    return not bool(torch.as_tensor(weight).any())

@@ -77,7 +77,7 @@ class FirstHitting(Sampler):
         tokens = state.tokens.clone()
         for rows in run.chunks(len(samples)):
             at = (where[0][rows], where[1][rows])
-            law = race.jump(race.rows_of(at), weight[rows]).log_landing
+            law = race.jump(race.row[at], weight[rows]).log_landing
             tokens[at] = draw(law, run.uniforms(Stream.LANDING, 0, at))
         time = torch.where(race.active.any(-1), run.process.noise.time(race.level), state.time)
         return State(tokens, race.clocks, race.jumps, state.forced, time, state.index + 1)
@@ -101,10 +101,6 @@ class _Hit:
         """Call the networks for the positions `wanted`, and remember which row of logits is whose."""
         self.cond, self.ref = self.run.predict(state.tokens, time, wanted, weight)
         self.row = (wanted.flatten().cumsum(0) - 1).view_as(wanted)
-
-    def rows_of(self, at: tuple[Tensor, Tensor]) -> Tensor:
-        """Numbers of the rows of logits of the positions `at`."""
-        return self.row[at]
 
     def jump(self, rows: Tensor, weight: Tensor) -> Jump:
         """The guided jump of some rows, its intensity relative to the unguided one."""
@@ -143,12 +139,8 @@ class _Race(_Hit):
         points = (0.0, *weight.breakpoints) if isinstance(weight, Schedule) else (0.0,)
         self.edges = torch.tensor(points, dtype=torch.float64, device=self.level.device)
         self.reach = torch.full_like(self.level, math.inf)
-        sample = run.rows[self.samples]
-        # Between edges w is monotone, so its values there and in the middle say whether it is 0 or -1 throughout.
-        below = torch.cat((self.edges[self.edges < self.level.max()], self.level.max().unsqueeze(0)))
-        levels = torch.cat((below, (below[1:] + below[:-1]) / 2))
-        stakes = [run.guidance.weight_at(m.expand(len(sample)), sample) for m in levels]
-        self.ask(state, state.time, self.active, torch.stack(stakes))
+        stakes = run.guidance.weights_below(self.level.max(), run.rows[self.samples])
+        self.ask(state, state.time, self.active, stakes)
         pending = self.samples
         while len(pending):
             pending = pending[~self._candidate(pending)]

@@ -10,17 +10,12 @@ from torch import Tensor
 
 from .. import sample
 from ..checkpoint import Checkpoint
-from ..guidance import Constant, Guidance, Normalized, RampUp, Schedule, Simple, Unlocking
+from ..guidance import MECHANISMS, Constant, Guidance, Normalized, RampUp, Schedule
 from ..sample import Calls, Sampler
 from .judge import Judge, Quality
 
 __all__ = ["MECHANISMS", "SCHEDULES", "Cell", "Outcome", "cells", "run_cell"]
 
-MECHANISMS: dict[str, type[Normalized] | type[Unlocking] | type[Simple]] = {
-    "Normalized": Normalized,
-    "Unlocking": Unlocking,
-    "Simple": Simple,
-}
 SCHEDULES: dict[str, Schedule] = {"constant": Constant(1.0), "ramp-up": RampUp(1.0)}
 """Shapes of w over the noise level; cells scale them to their mean weight."""
 
