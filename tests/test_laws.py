@@ -42,13 +42,15 @@ LEVEL = 0.01  # chance of a false alarm in a whole family of tests
 def test_first_hitting_follows_the_continuous_law(mechanism, shape, w):
     process, guidance = dguide.Masked(3), mechanism(SCHEDULES[shape](w))
     tokens = draw(process, guidance, dguide.FirstHitting())
-    assert g_test(tokens, exact.solve(process, COND, UNCOND, guidance, tolerance=1e-6).final) > LEVEL / 18
+    assert (
+        g_test(tokens, exact.solve(exact.Problem(process, COND, UNCOND), guidance, tolerance=1e-6).final) > LEVEL / 18
+    )
 
 
 def test_first_hitting_needs_no_order_of_positions():
     process, guidance = dguide.Masked(2), dguide.Unlocking(dguide.RampUp(3.0, 0.2, 0.5))
     tokens = draw(process, guidance, dguide.FirstHitting(), COND3, UNCOND3)
-    assert g_test(tokens, exact.solve(process, COND3, UNCOND3, guidance, tolerance=1e-6).final) > LEVEL
+    assert g_test(tokens, exact.solve(exact.Problem(process, COND3, UNCOND3), guidance, tolerance=1e-6).final) > LEVEL
 
 
 @pytest.mark.parametrize("sampler", GRID)
@@ -57,15 +59,15 @@ def test_first_hitting_needs_no_order_of_positions():
 def test_a_grid_sampler_follows_its_chain(process, mechanism, sampler):
     process, guidance, sampler = process(3), mechanism(dguide.RampUp(3.0)), sampler(steps=3)
     tokens = draw(process, guidance, sampler, count=SAMPLES // 2)
-    assert g_test(tokens, exact.chain(process, COND, UNCOND, guidance, sampler)) > LEVEL / 18
+    assert g_test(tokens, exact.chain(exact.Problem(process, COND, UNCOND), guidance, sampler)) > LEVEL / 18
 
 
 def test_the_problems_tell_mechanisms_apart():
     """Without this, the tests above could pass for the wrong mechanism."""
     masked = dguide.Masked(3)
-    final = [exact.solve(masked, COND, UNCOND, m(3.0), tolerance=1e-6).final for m in MECHANISMS[:2]]
+    final = [exact.solve(exact.Problem(masked, COND, UNCOND), m(3.0), tolerance=1e-6).final for m in MECHANISMS[:2]]
     assert distance(*final) > 0.2
-    chained = [exact.chain(masked, COND, UNCOND, m(3.0), dguide.Ancestral(3)) for m in MECHANISMS]
+    chained = [exact.chain(exact.Problem(masked, COND, UNCOND), m(3.0), dguide.Ancestral(3)) for m in MECHANISMS]
     assert distance(chained[0], chained[1]) > 0.2
     assert distance(chained[1], chained[2]) > 0.02  # Simple tends to Unlocking: at three steps still apart
 
@@ -76,9 +78,9 @@ def test_the_problems_tell_mechanisms_apart():
 def test_the_chain_tends_to_the_continuous_law_at_first_order(process, mechanism, sampler):
     process, shape = process(2), dguide.RampUp(1.5)
     limit = dguide.Unlocking(shape) if mechanism is dguide.Simple else mechanism(shape)
-    final = exact.solve(process, COND3, UNCOND3, limit).final
+    final = exact.solve(exact.Problem(process, COND3, UNCOND3), limit).final
     coarse, fine = (
-        distance(exact.chain(process, COND3, UNCOND3, mechanism(shape), sampler(steps=steps)), final)
+        distance(exact.chain(exact.Problem(process, COND3, UNCOND3), mechanism(shape), sampler(steps=steps)), final)
         for steps in (64, 128)
     )
     assert fine < 0.02
@@ -89,20 +91,20 @@ def test_the_chain_tends_to_the_continuous_law_at_first_order(process, mechanism
 @pytest.mark.parametrize("process", PROCESSES)
 @pytest.mark.parametrize("mechanism", MECHANISMS[:2])
 def test_no_guidance_is_the_conditional_model(process, mechanism):
-    solution = exact.solve(process(3), COND, UNCOND, mechanism(0.0))
+    solution = exact.solve(exact.Problem(process(3), COND, UNCOND), mechanism(0.0))
     assert distance(solution.final, COND) < 1e-8
 
 
 @pytest.mark.parametrize("process", PROCESSES)
 def test_w_of_minus_one_is_the_reference(process):
     for mechanism in MECHANISMS[:2]:
-        assert distance(exact.solve(process(3), COND, UNCOND, mechanism(-1.0)).final, UNCOND) < 1e-8
+        assert distance(exact.solve(exact.Problem(process(3), COND, UNCOND), mechanism(-1.0)).final, UNCOND) < 1e-8
 
 
 @pytest.mark.parametrize("process", PROCESSES)
 def test_mechanisms_and_samplers_agree_without_guidance(process):
     process, one = process(3), dguide.Ancestral(steps=4)
-    laws = [exact.chain(process, COND, UNCOND, mechanism(0.0), one) for mechanism in MECHANISMS]
+    laws = [exact.chain(exact.Problem(process, COND, UNCOND), mechanism(0.0), one) for mechanism in MECHANISMS]
     assert distance(laws[0], laws[1]) < 1e-12
     assert distance(laws[0], laws[2]) < 1e-12
 
@@ -115,7 +117,7 @@ def test_masked_fraction_in_one_dimension(w):
     tilted = cond ** (1 + w) * uncond ** (-w) / z
     process = dguide.Masked(3)
     for mechanism, power in ((dguide.Normalized, 1.0), (dguide.Unlocking, z)):
-        solution = exact.solve(process, cond, uncond, mechanism(w))
+        solution = exact.solve(exact.Problem(process, cond, uncond), mechanism(w))
         assert torch.allclose(solution.masked_fraction, solution.times**power, atol=1e-7)
         assert distance(solution.final, tilted) < 1e-7
         oracle = exact.Oracle(process, [cond], uncond)
@@ -149,8 +151,8 @@ def test_closed_forms_of_two_positions(w):
     normalized = tilted / 2 * (routes[0] + routes[1])
     unlocking = tilted / (first[0] + first[1]) * (1 / second_given_first + 1 / first_given_second)
     process = dguide.Masked(3)
-    assert distance(exact.solve(process, c, u, dguide.Normalized(w)).final, normalized) < 1e-8
-    assert distance(exact.solve(process, c, u, dguide.Unlocking(w)).final, unlocking) < 1e-8
+    assert distance(exact.solve(exact.Problem(process, c, u), dguide.Normalized(w)).final, normalized) < 1e-8
+    assert distance(exact.solve(exact.Problem(process, c, u), dguide.Unlocking(w)).final, unlocking) < 1e-8
 
 
 def test_no_mask_is_drawn_when_it_is_a_column():
@@ -172,15 +174,17 @@ def test_no_mask_is_drawn_when_it_is_a_column():
         sampler=dguide.FirstHitting(),
     ).tokens
     assert int(tokens.min()) > 0
-    assert g_test(tokens - 1, exact.solve(inner, COND, UNCOND, guidance).final) > LEVEL
+    assert g_test(tokens - 1, exact.solve(exact.Problem(inner, COND, UNCOND), guidance).final) > LEVEL
 
 
 def test_w_is_averaged_over_a_step():
     """One step with a weight that acts in its first half only: Unlocking sees half of it, not all or nothing."""
     process, sampler = dguide.Masked(3), dguide.Ancestral(steps=2)
     guidance = dguide.Unlocking(dguide.Interval(4.0, 0.75, 1.0))
-    expected = exact.chain(process, COND, UNCOND, guidance, sampler)
-    by_hand = exact.chain(process, COND, UNCOND, dguide.Unlocking(dguide.Interval(2.0, 0.5, 1.0)), sampler)
+    expected = exact.chain(exact.Problem(process, COND, UNCOND), guidance, sampler)
+    by_hand = exact.chain(
+        exact.Problem(process, COND, UNCOND), dguide.Unlocking(dguide.Interval(2.0, 0.5, 1.0)), sampler
+    )
     assert distance(expected, by_hand) < 1e-12
     assert g_test(draw(process, guidance, sampler, count=SAMPLES // 4), expected) > LEVEL
 
@@ -192,12 +196,12 @@ def test_w_is_taken_at_the_jump():
     w = (torch.arange(20000, dtype=torch.float64) + 0.5).unsqueeze(-1) / 20000 * 6
     laws = cond ** (1 + w) * uncond ** (-w)
     mean = (laws / laws.sum(-1, keepdim=True)).mean(0)
-    assert distance(exact.solve(process, cond, uncond, guidance).final, mean) < 1e-7
+    assert distance(exact.solve(exact.Problem(process, cond, uncond), guidance).final, mean) < 1e-7
     for sampler in (dguide.Ancestral(2), dguide.Euler(3), dguide.TauLeaping(1), dguide.Ancestral(grid=(1, 0.9, 0))):
         if not isinstance(sampler, dguide.TauLeaping):
-            assert distance(exact.chain(process, cond, uncond, guidance, sampler), mean) < 1e-9
+            assert distance(exact.chain(exact.Problem(process, cond, uncond), guidance, sampler), mean) < 1e-9
         tokens = draw(process, guidance, sampler, cond, uncond, SAMPLES // 4)
-        assert g_test(tokens, exact.chain(process, cond, uncond, guidance, sampler)) > LEVEL / 4
+        assert g_test(tokens, exact.chain(exact.Problem(process, cond, uncond), guidance, sampler)) > LEVEL / 4
 
 
 def test_the_uniform_law_against_ratios_of_marginals():
@@ -233,7 +237,7 @@ def test_the_uniform_law_against_ratios_of_marginals():
         law = torch.full((n * n,), 1 / n**2, dtype=torch.float64)
         for move in moves:
             law = law @ move
-        solution = exact.solve(dguide.Uniform(n), COND, UNCOND, mechanism(w), tolerance=1e-7)
+        solution = exact.solve(exact.Problem(dguide.Uniform(n), COND, UNCOND), mechanism(w), tolerance=1e-7)
         assert distance(law.view(n, n), solution.final) < 1e-5
 
 

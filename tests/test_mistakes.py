@@ -94,9 +94,9 @@ CASES = [
 def test_a_mistake_is_caught(mistake, process, guidance, sampler, monkeypatch):
     process: Process = process(3)
     if isinstance(sampler, dguide.FirstHitting):
-        expected = exact.solve(process, COND, UNCOND, guidance, tolerance=1e-6).final
+        expected = exact.solve(exact.Problem(process, COND, UNCOND), guidance, tolerance=1e-6).final
     else:
-        expected = exact.chain(process, COND, UNCOND, guidance, sampler)
+        expected = exact.chain(exact.Problem(process, COND, UNCOND), guidance, sampler)
     assert g_test(draw(process, guidance, sampler, count=COUNT), expected) > 1e-3
     mistake(monkeypatch)
     assert g_test(draw(process, guidance, sampler, count=COUNT), expected) < REJECTED

@@ -280,19 +280,19 @@ class TestExact:
     def test_solve_has_no_meaning_for_simple(self) -> None:
         law = law_on_data(Masked(3), 2)
         with pytest.raises(ValueError, match=r"got Simple, .*expected Normalized or Unlocking.*exact.chain"):
-            exact.solve(Masked(3), law, law, Simple(1.0))
+            exact.solve(exact.Problem(Masked(3), law, law), Simple(1.0))
 
     def test_chain_has_no_meaning_for_first_hitting(self) -> None:
         law = law_on_data(Masked(3), 2)
         with pytest.raises(ValueError, match=r"got FirstHitting, expected one along a grid.*exact.solve"):
-            exact.chain(Masked(3), law, law, Normalized(1.0), FirstHitting())
+            exact.chain(exact.Problem(Masked(3), law, law), Normalized(1.0), FirstHitting())
 
     def test_one_weight_a_sample_has_no_law(self) -> None:
         law, guidance = law_on_data(Masked(3), 2), Normalized(torch.ones(2))
         with pytest.raises(ValueError, match="weight: got a tensor, expected a number or a schedule"):
-            exact.solve(Masked(3), law, law, guidance)
+            exact.solve(exact.Problem(Masked(3), law, law), guidance)
         with pytest.raises(ValueError, match="weight: got a tensor, expected a number or a schedule"):
-            exact.chain(Masked(3), law, law, guidance, Ancestral(2))
+            exact.chain(exact.Problem(Masked(3), law, law), guidance, Ancestral(2))
 
     @pytest.mark.parametrize(
         "table",
@@ -311,14 +311,14 @@ class TestExact:
         with pytest.raises(ValueError, match=r"cond.*: got .*, expected"):
             exact.Oracle(Masked(3), [table], law)
         with pytest.raises(ValueError, match=r"uncond: got .*, expected"):
-            exact.solve(Masked(3), law, table, Normalized(1.0))
+            exact.solve(exact.Problem(Masked(3), law, table), Normalized(1.0))
 
     def test_tables_of_different_length(self) -> None:
         with pytest.raises(ValueError, match=r"tables: got \[1, 2\], expected the same number of positions"):
             exact.Oracle(Masked(3), [law_on_data(Masked(3), 1)], law_on_data(Masked(3), 2))
 
     def test_too_many_states(self) -> None:
+        law = torch.ones([16] * 6) / 16**6
+        problem = exact.Problem(Masked(16), law, law)
         with pytest.raises(ValueError, match=r"17\^6 states, expected at most .* Take fewer"):
-            exact.chain(
-                Masked(16), torch.ones([16] * 6) / 16**6, torch.ones([16] * 6) / 16**6, Normalized(1.0), Euler()
-            )
+            exact.chain(problem, Normalized(1.0), Euler())

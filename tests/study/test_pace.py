@@ -8,7 +8,8 @@ from dguide.study.pace import pace, problem
 
 
 def test_the_problem_is_what_it_says():
-    cond, uncond = problem(tokens=3, length=2, contrast=1.0)
+    small = problem(tokens=3, length=2, contrast=1.0)
+    cond, uncond = small.cond, small.uncond
     e = torch.e
     one = torch.tensor([e, 1, 1], dtype=torch.float64) / (e + 2)
     assert torch.allclose(cond, torch.outer(one, one))

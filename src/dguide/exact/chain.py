@@ -10,35 +10,34 @@ from torch import Tensor
 
 from ..errors import bad
 from ..guidance import Guidance, Schedule
-from ..process import Process
-from ..sample import GridSampler
-from .oracle import Oracle
+from ..sample import Denoiser, GridSampler
+from .predictions import Predictions
+from .problem import Problem
 from .space import Space
 
-__all__ = ["chain"]
+__all__ = ["Step", "chain"]
 
 _CHUNK = 1 << 23
 _NODES, _WEIGHTS = (torch.from_numpy(x) for x in np.polynomial.legendre.leggauss(32))
 
 
-def chain(process: Process, cond: Tensor, uncond: Tensor, guidance: Guidance, sampler: GridSampler) -> Tensor:
+def chain(problem: Problem, guidance: Guidance, sampler: GridSampler, denoiser: Denoiser | None = None) -> Tensor:
     r"""The law of the samples of `Ancestral`, `Euler` or `TauLeaping` with exact predictions.
 
     Each step multiplies the law by the step matrix $\prod_i T_i(x_s^i \mid x_t)$; the predictions are those of the
     `Oracle` at the start of the step.
 
     Args:
-        process: `Masked` or `Uniform`.
-        cond: p(x | c), joint table [V] * d.
-        uncond: p(x), joint table [V] * d.
+        problem: the process and the laws.
         guidance: any mechanism with a number or a schedule as weight.
         sampler: any sampler along a grid.
+        denoiser: what predicts, with conditions as in `Problem.oracle`; default that oracle.
 
     Returns:
         [V] * d float64, the law of the final tokens.
 
     Raises:
-        ValueError: for tables that are no laws, a weight per sample, a sampler without a grid.
+        ValueError: for a weight per sample, or a sampler without a grid.
     """
     if not isinstance(sampler, GridSampler):
         raise bad(
@@ -46,24 +45,31 @@ def chain(process: Process, cond: Tensor, uncond: Tensor, guidance: Guidance, sa
         )
     if not isinstance(guidance.weight, Schedule):
         raise bad("exact.chain weight", "a tensor", "a number or a schedule")
-    oracle = Oracle(process, [cond], uncond)
-    space = Space.of(process, cond.ndim)
+    process = problem.process
+    space = Space.of(process, problem.positions)
+    laws = Predictions(space, denoiser or problem.oracle())
     law = space.prior()
     for time, earlier in pairwise(sampler.times(process)):
-        law = law @ _Step(space, oracle, guidance, sampler, time, earlier)
+        law = law @ Step(space, laws, guidance, sampler, time, earlier)
     return space.data_law(law)
 
 
-class _Step:
+class Step:
     """The matrix of one step, which acts on a law from the right: `law @ step`. It is never stored."""
 
     def __init__(
-        self, space: Space, oracle: Oracle, guidance: Guidance, sampler: GridSampler, time: Tensor, earlier: Tensor
+        self,
+        space: Space,
+        predictions: Predictions,
+        guidance: Guidance,
+        sampler: GridSampler,
+        time: Tensor,
+        earlier: Tensor,
     ) -> None:
         self.space = space
         process, here = space.process, space.here
         high, low = float(process.noise.level(time)), float(process.noise.level(earlier))
-        laws = [oracle.log_probs(space.tokens, float(time), k)[space.state, space.position] for k in (0, 1)]
+        laws = predictions(float(time))
 
         def moves(weight: Tensor) -> tuple[Tensor, Tensor]:
             w = weight.expand(len(here))

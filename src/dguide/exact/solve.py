@@ -13,10 +13,10 @@ from torch import Tensor
 
 from ..errors import bad, require
 from ..guidance import Guidance, RateGuidance, Schedule
-from ..process import Process
-from ..sample import Ancestral
-from .chain import _Step
-from .oracle import Oracle
+from ..sample import Ancestral, Denoiser
+from .chain import Step
+from .predictions import Predictions
+from .problem import Problem
 from .space import Space
 
 __all__ = ["Solution", "solve"]
@@ -43,12 +43,11 @@ class Solution:
 
 
 def solve(
-    process: Process,
-    cond: Tensor,
-    uncond: Tensor,
+    problem: Problem,
     guidance: Guidance,
     times: Tensor | None = None,
     tolerance: float = 1e-9,
+    denoiser: Denoiser | None = None,
 ) -> Solution:
     r"""Solve the master equation of the guided reverse process with exact predictions.
 
@@ -56,15 +55,14 @@ def solve(
     breakpoints of the schedule, with SciPy's DOP853, or BDF where the rates are too fast for an explicit method.
 
     Args:
-        process: `Masked` or `Uniform`.
-        cond: p(x | c), joint table [V] * d.
-        uncond: p(x), joint table [V] * d.
+        problem: the process and the laws.
         guidance: a mechanism that acts on rates (`Normalized`, `Unlocking`) with a number or a schedule as weight.
         times: where to report the masked fraction; default 101 equidistant times from 1 to 0.
         tolerance: relative tolerance of the integration (absolute: a thousandth of it).
+        denoiser: what predicts, with conditions as in `Problem.oracle`; default that oracle.
 
     Raises:
-        ValueError: for tables that are no laws, or a mechanism without a continuous-time form.
+        ValueError: for a mechanism without a continuous-time form, or a weight per sample.
         MissingExtra: without SciPy.
     """
     integrate = require("scipy.integrate", "exact").solve_ivp
@@ -83,14 +81,15 @@ def solve(
     times = times.double().sort(descending=True).values
     if not bool(((times >= 0) & (times <= 1)).all()):
         raise bad("exact.solve times", times.tolist(), "times from 0 to 1")
+    process = problem.process
     levels = process.noise.level(times)
-    oracle = Oracle(process, [cond], uncond)
-    space = Space.of(process, cond.ndim)
+    space = Space.of(process, problem.positions)
+    predictions = Predictions(space, denoiser or problem.oracle())
     unfinished = space.unfinished().numpy()
     law = space.prior().numpy()
     edges = [_LAST, *(b for b in schedule.breakpoints if _LAST < b < 1), 1 - _FIRST]
     fraction = np.full(len(times), np.nan)
-    field = _Field(space, oracle, guidance, schedule)
+    field = _Field(space, predictions, guidance, schedule)
     for low, high in reversed(list(pairwise(edges))):
         field.piece = (low, high)
         inside = ((levels > low) & (levels <= high)).nonzero().squeeze(-1)
@@ -107,22 +106,17 @@ def solve(
     fraction[levels.numpy() > edges[-1]] = unfinished @ space.prior().numpy()
     fraction[levels.numpy() <= _LAST] = 0.0
     end = process.noise.time(torch.tensor(_LAST, dtype=torch.float64))
-    final = torch.from_numpy(law) @ _Step(space, oracle, guidance, Ancestral(steps=1), end, torch.zeros_like(end))
+    final = torch.from_numpy(law) @ Step(space, predictions, guidance, Ancestral(steps=1), end, torch.zeros_like(end))
     return Solution(space.data_law(final), times, torch.from_numpy(fraction))
 
 
 class _Field:
     """Right-hand side of the master equation, d law / d ell."""
 
-    def __init__(self, space: Space, oracle: Oracle, guidance: RateGuidance, schedule: Schedule) -> None:
-        self.space, self.oracle, self.guidance, self.schedule = space, oracle, guidance, schedule
+    def __init__(self, space: Space, predictions: Predictions, guidance: RateGuidance, schedule: Schedule) -> None:
+        self.space, self.predictions, self.guidance, self.schedule = space, predictions, guidance, schedule
         self.piece = (0.0, 1.0)
         self.to = space.destinations()
-        self.laws = self._laws(0.5) if space.process.time_free else None
-
-    def _laws(self, time: float) -> list[Tensor]:
-        space = self.space
-        return [self.oracle.log_probs(space.tokens, time, k)[space.state, space.position] for k in (0, 1)]
 
     def _flows(self, ell: float) -> Tensor:
         """Rates per unit of ell from each pair (state, position) to each token, [N, V]."""
@@ -130,7 +124,7 @@ class _Field:
         odds = torch.tensor(ell, dtype=torch.float64)
         level = torch.sigmoid(odds)
         time = process.noise.time(level)
-        laws = self.laws or self._laws(float(time))
+        laws = self.predictions(float(time))
         cond, ref = (process.rates(self.space.here, time, log_p) for log_p in laws)
         # A hair inside the piece, where a jump of w at its end does not count.
         low, high = self.piece

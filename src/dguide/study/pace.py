@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..exact import Oracle, solve
+from ..exact import Problem, solve
 from ..guidance import RateGuidance
 from ..process import Masked
 from ..sample import FirstHitting, sample
@@ -37,7 +37,7 @@ class Pace:
     count: int
 
 
-def problem(tokens: int = 4, length: int = 3, contrast: float = 2.0) -> tuple[Tensor, Tensor]:
+def problem(tokens: int = 4, length: int = 3, contrast: float = 2.0) -> Problem:
     r"""A small problem with labels: class c prefers token c, $p(x \mid c) \propto \prod_i e^{\kappa\, 1[x_i = c]}$.
 
     Args:
@@ -46,7 +46,7 @@ def problem(tokens: int = 4, length: int = 3, contrast: float = 2.0) -> tuple[Te
         contrast: $\kappa$.
 
     Returns:
-        The joint tables of class 0 and of the even mixture of all classes, each [tokens] * length.
+        Class 0 against the even mixture of all classes, under the masked process.
     """
     one = torch.full((tokens, tokens), 1.0, dtype=torch.float64)
     one.fill_diagonal_(math.exp(contrast))
@@ -54,18 +54,17 @@ def problem(tokens: int = 4, length: int = 3, contrast: float = 2.0) -> tuple[Te
     joint = one
     for _ in range(length - 1):
         joint = joint.unsqueeze(-1) * one.view(tokens, *[1] * (joint.ndim - 1), tokens)
-    return joint[0], joint.mean(0)
+    return Problem(Masked(tokens), joint[0], joint.mean(0), f"{tokens} classes, {length} positions")
 
 
 def pace(guidance: RateGuidance, count: int, seed: int = 0) -> Pace:
     """Solves and samples `problem` under `guidance`; the samples are those of `FirstHitting`, which is exact for it."""
-    cond, uncond = problem()
-    process = Masked(len(cond))
-    theory = solve(process, cond, uncond, guidance)
+    small = problem()
+    theory = solve(small, guidance)
     drawn = sample(
-        Oracle(process, [cond], uncond),
-        process=process,
-        length=cond.ndim,
+        small.oracle(),
+        process=small.process,
+        length=small.positions,
         condition=torch.zeros(count, dtype=torch.int64),
         guidance=guidance,
         sampler=FirstHitting(),

@@ -1,0 +1,46 @@
+"""What a denoiser predicts in every state of a small problem."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from ..sample import Denoiser
+from .space import Space
+
+__all__ = ["Predictions"]
+
+_ROWS = 1 << 16
+
+
+class Predictions:
+    """Log-probabilities of a denoiser at all movable positions, [N, V], under the condition and under none.
+
+    Args:
+        space: the states; `state` and `position` of it say which N rows.
+        denoiser: any denoiser whose condition is a tensor of labels; asked with label 0.
+    """
+
+    def __init__(self, space: Space, denoiser: Denoiser) -> None:
+        self.space, self.denoiser = space, denoiser
+        self._at = lru_cache(maxsize=1)(self._ask)
+
+    def __call__(self, time: float) -> tuple[Tensor, Tensor]:
+        """(conditional, unconditional) laws at `time`."""
+        return self._at(time if getattr(self.denoiser, "time_dependent", True) else 0.5)
+
+    def _ask(self, time: float) -> tuple[Tensor, Tensor]:
+        zero = torch.zeros(len(self.space.tokens), dtype=torch.int64)
+        return self._laws(zero, time), self._laws(self.denoiser.null(zero), time)  # type: ignore[attr-defined]
+
+    @torch.no_grad()
+    def _laws(self, labels: Tensor, time: float) -> Tensor:
+        parts = []
+        for rows in torch.arange(len(labels)).split(_ROWS):
+            tokens = self.space.tokens[rows]
+            at = torch.full((len(rows),), time, dtype=torch.float64)
+            logits = self.denoiser(tokens, at, labels[rows])[self.space.process.movable(tokens)]
+            parts.append(self.space.process.log_probs(logits.double()))
+        return torch.cat(parts)
