@@ -15,6 +15,7 @@ from ..errors import MissingExtra
 from .demo import demo
 from .info import info
 from .sample import sample
+from .theory import theory
 from .train import train
 
 __all__ = ["app", "run"]
@@ -48,7 +49,7 @@ def _root(
     """Holds the options of `dguide` itself."""
 
 
-for _command in (sample, train, demo, info):
+for _command in (sample, train, demo, theory, info):
     app.command()(_command)
 
 

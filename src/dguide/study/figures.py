@@ -18,7 +18,19 @@ from .grid import MECHANISMS, SCHEDULES, Cell, Outcome
 from .judge import Quality
 from .pace import Pace
 
-__all__ = ["COLOURS", "contact_sheet", "film_strip", "mosaic", "pace_figure", "picture_grid", "save", "trade_off"]
+__all__ = [
+    "COLOURS",
+    "LINES",
+    "MARKS",
+    "blank",
+    "contact_sheet",
+    "film_strip",
+    "mosaic",
+    "pace_figure",
+    "picture_grid",
+    "save",
+    "trade_off",
+]
 
 COLOURS = {"Normalized": "#0072B2", "Unlocking": "#D55E00", "Simple": "#009E73"}
 """Apart also without colour vision (Okabe and Ito's), and always joined by another line or mark."""
@@ -35,10 +47,14 @@ _SCALE = 6
 Pixels = NDArray[np.float64]
 
 
+_METADATA = {".png": {"Software": None}, ".svg": {"Date": None, "Creator": None}}
+"""Nothing that would make two files of the same picture differ."""
+
+
 def save(figure: Any, path: Path) -> None:
-    """Writes a figure as PNG, all or nothing."""
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", metadata={"Software": None})
+    """Writes a figure as PNG or SVG, as the suffix of `path` says, all or nothing and always the same bytes."""
+    with replacing(path) as temporary, require("matplotlib", "cli").rc_context({"svg.hashsalt": "dguide"}):
+        figure.savefig(temporary, format=path.suffix[1:], metadata=_METADATA[path.suffix])
 
 
 def mosaic(tiles: Pixels, gap: int = 1) -> Pixels:
@@ -62,7 +78,7 @@ def contact_sheet(dataset: Dataset, tokens: Tensor, columns: int, headings: Sequ
     tiles = np.full((rows * columns, *dataset.picture(tokens[:1]).shape[1:], 3), _PAPER)
     tiles[: len(tokens)] = ink(dataset, tokens)
     size = (max(4.0, 0.5 * columns + 0.4), 0.5 * rows + 0.8)
-    figure = _figure(size)
+    figure = blank(size)
     axes = figure.add_subplot()
     _show(axes, mosaic(tiles.reshape(rows, columns, *tiles.shape[1:])), columns, headings)
     axes.set_title(title, fontsize=11)
@@ -85,7 +101,7 @@ def picture_grid(
     empty = np.full((shown, classes, *(dataset.shape or ()), 3), _PAPER)
     found = {outcome.cell: outcome for outcome in outcomes}
     rows = [(mechanism, schedule) for mechanism in MECHANISMS for schedule in SCHEDULES]
-    figure = _figure((15.0, 1.2 + 1.2 * len(rows)))
+    figure = blank((15.0, 1.2 + 1.2 * len(rows)))
     grid = figure.add_gridspec(len(rows), 1 + len(weights))
 
     def cell(axes: Any, outcome: Outcome, count: int) -> None:
@@ -140,7 +156,7 @@ def film_strip(dataset: Dataset, tokens: Tensor, masked: Tensor, times: Tensor, 
     hidden = masked.cpu().view(dataset.picture(tokens).shape).numpy()
     images = np.where(hidden.repeat(_SCALE, -2).repeat(_SCALE, -1)[..., None], stripes, images)
     states, batch = tokens.shape[:2]
-    figure = _figure((1.15 * states + 0.4, 1.15 * batch + 1.2))
+    figure = blank((1.15 * states + 0.4, 1.15 * batch + 1.2))
     axes = figure.add_subplot()
     shares = masked.double().mean((1, 2))
     headings = [f"t = {float(t):.3g}\n{float(m):.0%} masked" for t, m in zip(times, shares, strict=True)]
@@ -157,7 +173,7 @@ def pace_figure(exact: Sequence[tuple[str, str, Pace]], measured: Sequence[Outco
         measured: Outcomes of the masked checkpoint to show.
         noise: The noise schedule of the checkpoint, whose level is the pace of `Normalized`.
     """
-    figure = _figure((13.0, 5.4))
+    figure = blank((13.0, 5.4))
     left, right = figure.subplots(1, 2)
     for mechanism, detail, curve in exact:
         colour, mark = COLOURS[mechanism], MARKS[mechanism]
@@ -198,7 +214,7 @@ def pace_figure(exact: Sequence[tuple[str, str, Pace]], measured: Sequence[Outco
 
 def trade_off(panels: Mapping[str, Sequence[Outcome]], real: Quality) -> Any:
     """Precision against recall of every cell, a panel for each process; lines join the weights of one guidance."""
-    figure = _figure((6.4 * len(panels), 6.4))
+    figure = blank((6.4 * len(panels), 6.4))
     row = figure.subplots(1, len(panels), squeeze=False, sharex=True, sharey=True)[0]
     for axes, (title, outcomes) in zip(row, panels.items(), strict=True):
         start = [o.quality for o in outcomes if o.cell == Cell(0.0)]
@@ -230,7 +246,8 @@ def trade_off(panels: Mapping[str, Sequence[Outcome]], real: Quality) -> Any:
     return figure
 
 
-def _figure(size: tuple[float, float]) -> Any:
+def blank(size: tuple[float, float]) -> Any:
+    """An empty figure of `size` in inches that belongs to no window."""
     figure = require("matplotlib.figure", "cli").Figure(figsize=size, dpi=120, layout="constrained")
     require("matplotlib.backends.backend_agg", "cli").FigureCanvasAgg(figure)
     return figure

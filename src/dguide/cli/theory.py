@@ -1,0 +1,33 @@
+"""`dguide theory`: the figures of the theory."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import typer
+
+from ..study.progress import duration
+from ..study.theory.gallery import PLATES, gallery
+from .output import check_directory
+
+__all__ = ["theory"]
+
+_ROOM = 50_000_000
+
+
+def theory(
+    out: Path = typer.Option(Path("theory"), metavar="DIRECTORY", help="Folder for the figures; made if need be."),
+    only: list[str] = typer.Option(
+        [], metavar="NAME", help=f"Draw this plate alone, or these: {', '.join(PLATES)}. The page then shows no other."
+    ),
+) -> None:
+    """Draw what guidance does in theory: figures, the numbers behind them, and a page that explains them.
+
+    Solves small problems exactly and shows where each mechanism and schedule leads, how fast, and what finite steps
+    cost. Open index.html in the folder when it is done.
+    """
+    check_directory("--out", out, _ROOM)
+    began = time.perf_counter()
+    done = gallery(out, only)
+    print(f"{len(done.files)} files in {duration(time.perf_counter() - began)}; open {done.index}")

@@ -1,0 +1,5 @@
+"""The plates of the gallery: one module each, from the computation to the picture and what is to be said of it."""
+
+from __future__ import annotations
+
+__all__: list[str] = []
