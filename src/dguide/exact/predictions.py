@@ -25,11 +25,12 @@ class Predictions:
 
     def __init__(self, space: Space, denoiser: Denoiser) -> None:
         self.space, self.denoiser = space, denoiser
+        self.time_dependent = getattr(denoiser, "time_dependent", not space.process.time_free)
         self._at = lru_cache(maxsize=1)(self._ask)
 
     def __call__(self, time: float) -> tuple[Tensor, Tensor]:
         """(conditional, unconditional) laws at `time`."""
-        return self._at(time if getattr(self.denoiser, "time_dependent", True) else 0.5)
+        return self._at(time if self.time_dependent else 0.5)
 
     def _ask(self, time: float) -> tuple[Tensor, Tensor]:
         zero = torch.zeros(len(self.space.tokens), dtype=torch.int64)

@@ -60,6 +60,8 @@ class Process(ABC):
     """Whether the exit rate is the same whatever the denoiser predicts."""
     time_free: ClassVar[bool]
     """Whether $p(x_0 \\mid x_t)$ is the same at all times t."""
+    absorbing: ClassVar[bool]
+    """Whether a token that has left its noisy state never moves again."""
     finite_level: ClassVar[float]
     """Highest noise level at which rates are finite: samplers that step along rates start there."""
 

@@ -42,6 +42,7 @@ class Masked(Process):
     name = "masked"
     content_free = True
     time_free = True
+    absorbing = True
     finite_level = 1.0
 
     def __post_init__(self) -> None:

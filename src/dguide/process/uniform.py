@@ -40,6 +40,7 @@ class Uniform(Process):
     name = "uniform"
     content_free = False
     time_free = False
+    absorbing = False
     finite_level = 1 - 1e-3
 
     def __post_init__(self) -> None:

@@ -1,0 +1,179 @@
+r"""The law of guided sampling where a decided token never moves again.
+
+Then noisy states are graded by how many positions can still move, and mass only flows from one grade to the next
+below. Collocation in time, implicit elsewhere, becomes one sweep over the grades: in each, the flows from above are
+known, and every state is a scalar linear equation at K points.
+
+The coordinate is $s = -\log m$, in which all rates are bounded: with $v_i$ the exit rate of position i there,
+
+$$\frac{d}{ds} p(x) = \sum_{i, x'} p(x')\, v_i(x')\, q_w(x_i \mid x') - p(x) \sum_i v_i(x),$$
+
+x' being x with position i undecided. Where the pace is free of content (`Normalized`), $v_i = 1$; then with
+$p(x) = m^k a(x)$ in grade k
+
+$$-\frac{d}{dm} a(x) = \sum_{i, x'} a(x')\, q_w(x_i \mid x')$$
+
+has no exit and no singularity, and m itself is the coordinate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..errors import bad
+from ..guidance import RateGuidance
+from ..process import Jump
+from .collocation import Radau
+from .predictions import Predictions
+from .space import Space
+
+__all__ = ["Carried", "Grades"]
+
+_CHUNK = 1 << 17
+"""Entries of a chunk of landings: what stays in the cache while it is worked on."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Grade:
+    """The states in which k positions can still move.
+
+    Attributes:
+        states: [S], their numbers.
+        rows: [S, k], their rows of predictions.
+        sources: [S, d - k], where what flows into them leaves: numbers into the [rows * V] flows of the grade above.
+    """
+
+    states: Tensor
+    rows: Tensor
+    sources: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Carried:
+    """A law after one step.
+
+    Attributes:
+        law: [S_k] for each grade, at the end of the step.
+        tail: L1 norm of the two highest Legendre coefficients of the law along the step, the larger one: what the
+            polynomials could not follow. The end of the step is far more exact than that.
+        undecided: [K + 1], expected share of positions that can still move, at the start and at the points.
+    """
+
+    law: list[Tensor]
+    tail: Tensor
+    undecided: Tensor
+
+
+class Grades:
+    """The graded states of a small problem under one guidance.
+
+    A law is a list of [S_k], from grade d (everything can still move) down to 0, of p(x), or of a(x) if `paced`.
+    """
+
+    def __init__(self, space: Space, predictions: Predictions, guidance: RateGuidance) -> None:
+        if predictions.time_dependent:
+            raise bad(
+                "exact.solve denoiser",
+                "time_dependent = True",
+                "one that does not read the time, for an absorbing process",
+                "exact.chain takes any.",
+            )
+        self.space, self.predictions, self.guidance = space, predictions, guidance
+        self.paced = space.process.content_free and guidance.content_free
+        self.grades = _graded(space)
+
+    def start(self) -> list[Tensor]:
+        """Pure noise."""
+        prior = self.space.prior()
+        return [prior[grade.states] for grade in self.grades]
+
+    def decided(self, law: list[Tensor]) -> Tensor:
+        """[S], the part of a law that moves no more."""
+        whole = torch.zeros(len(self.space.tokens), dtype=torch.float64)
+        return whole.index_copy(0, self.grades[-1].states, law[-1])
+
+    def carry(self, law: list[Tensor], weights: Tensor, width: float, order: Radau) -> Carried:
+        """Take one step. Differentiable in the weights.
+
+        Args:
+            law: at the start of the step.
+            weights: [K], w at the points of the step.
+            width: of the step, in the coordinate.
+            order: the points.
+        """
+        d = len(self.grades) - 1
+        integral = width * order.integral
+        eye = torch.eye(len(weights), dtype=torch.float64)
+        end, flows = [], torch.zeros(0, len(weights), dtype=torch.float64)
+        tail, undecided = torch.zeros(2, dtype=torch.float64), torch.zeros(len(weights) + 1, dtype=torch.float64)
+        for k, grade, start in zip(range(d, -1, -1), self.grades, law, strict=True):
+            values, leaving = [], []
+            for part in self._parts(grade, len(weights)):
+                first = start[part].unsqueeze(-1)
+                at = first + flows[grade.sources[part]].sum(1) @ integral.T
+                if k > 0:
+                    speed, landing = self._rates(grade.rows[part], weights)
+                    if not self.paced:
+                        exits = speed.sum(1).unsqueeze(1)
+                        at = torch.linalg.solve(eye + integral * exits, at)
+                    flow = (at.unsqueeze(1) * speed).unsqueeze(2) * landing
+                    leaving.append(flow.flatten(0, 2))
+                values.append(torch.cat((first, at), 1))
+            nodes = torch.cat(values)
+            end.append(nodes[:, -1])
+            tail = tail + (nodes @ order.coefficients[-2:].T).abs().sum(0).detach()
+            undecided = undecided + k / d * nodes.sum(0).detach()
+            flows = torch.cat(leaving) if leaving else flows
+        return Carried(end, tail.max(), undecided)
+
+    def exhaust(self, law: list[Tensor], weight: Tensor) -> list[Tensor]:
+        """Let everything land, with w as it is: only the order of the jumps matters, and it has no memory of time."""
+        flows = torch.zeros(0, dtype=torch.float64)
+        end = []
+        for grade, start in zip(self.grades, law, strict=True):
+            at = start + flows[grade.sources].sum(1)
+            end.append(at)
+            if grade.rows.shape[1]:
+                leaving = []
+                for part in self._parts(grade, 1):
+                    speed, landing = self._rates(grade.rows[part], weight.view(1))
+                    share = at[part].unsqueeze(1) * (speed / speed.sum(1, keepdim=True)).squeeze(-1)
+                    leaving.append((share.unsqueeze(-1) * landing.squeeze(-1)).flatten())
+                flows = torch.cat(leaving)
+        return [*(torch.zeros_like(x) for x in end[:-1]), end[-1]]
+
+    def _parts(self, grade: _Grade, points: int) -> tuple[slice, ...]:
+        size = max(1, _CHUNK // (points * max(points, self.space.process.vocab_size * max(1, grade.rows.shape[1]))))
+        count = len(grade.states)
+        return tuple(slice(i, min(i + size, count)) for i in range(0, count, size))
+
+    def _rates(self, rows: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Exit rates per unit of s of `rows` [S, k] at K points, [S, k, K], and landings, [S, k, V, K]."""
+        points = len(weights)
+        laws = self.predictions(0.5)
+        cond, ref = (Jump(x.new_zeros(()), x[rows.flatten()].unsqueeze(-2)) for x in laws)
+        jump = self.guidance.combine(cond, ref, weights)
+        speed = jump.log_intensity.exp().expand(rows.numel(), points).view(*rows.shape, points)
+        return speed, jump.log_landing.exp().transpose(-1, -2).view(*rows.shape, -1, points)
+
+
+def _graded(space: Space) -> list[_Grade]:
+    movable = space.process.movable(space.tokens).sum(-1)
+    first_row = movable.cumsum(0) - movable
+    to = space.destinations()
+    grades: list[_Grade] = []
+    sources = torch.zeros(1, 0, dtype=torch.int64)
+    d = space.tokens.shape[1]
+    for k in range(d, -1, -1):
+        states = (movable == k).nonzero().squeeze(-1)
+        rows = first_row[states].unsqueeze(-1) + torch.arange(k)
+        grades.append(_Grade(states, rows, sources))
+        if k:
+            # Every state of the next grade is entered once through each of its d - k + 1 decided positions.
+            landing = to[rows].flatten()
+            entering = (movable[landing] == k - 1).nonzero().squeeze(-1)
+            sources = entering[landing[entering].argsort(stable=True)].view(-1, d - k + 1)
+    return grades
