@@ -1,0 +1,200 @@
+r"""Random problems: families of joint laws on which guidance can be judged exactly, each the work of one seed.
+
+`dirichlet` has no structure, `mixture` no correlation within a class, `markov` correlation along a line, `ising`
+correlation on a lattice. In each the condition is one class of several and "no condition" a mixture that it is part of,
+with share s, so that $\log Z_w \le w \log (1/s)$: the bound is what the strength of guidance can reach.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ..errors import bad
+from ..process import Masked
+from .problem import Problem
+
+__all__ = ["FAMILIES", "dirichlet", "ising", "markov", "mixture"]
+
+_STATES = 1 << 22
+_ACCURACY = 1e-6
+
+
+def dirichlet(n: int, d: int, seed: int, concentration: float = 0.5, share: float = 0.2) -> Problem:
+    """Two independent tables drawn from a Dirichlet law: the condition, and what is mixed with it to make the whole.
+
+    Args:
+        n: number of tokens.
+        d: number of positions.
+        seed: which of the problems.
+        concentration: of every state; the smaller, the fewer states carry the mass, and the less the tables overlap.
+        share: of the condition in the whole, in (0, 1].
+
+    Raises:
+        ValueError: for sizes or parameters outside their range.
+    """
+    generator = _begin(n, d, seed, 1)
+    _check("concentration", concentration, concentration > 0, "a number above 0")
+    _check("share", share, 0 < share <= 1, "a number above 0, at most 1")
+    cond, other = _dirichlet((2, n**d), concentration, generator).view(2, *[n] * d)
+    return Problem(Masked(n), cond, share * cond + (1 - share) * other, _name("dirichlet", n, d, seed))
+
+
+def mixture(n: int, d: int, seed: int, overlap: float = 0.3, classes: int = 5, spread: float = 0.0) -> Problem:
+    r"""Classes without correlation within them, that overlap as much as asked.
+
+    $$p_k(x) = \prod_i \mathrm{softmax}(\beta \sigma_i g_{k,i})_{x_i}:$$
+
+    g is standard normal, $\sigma_i = e^{s z_i}$ with spread s and z standard normal, and $\beta$ is solved for so
+    that $\sum_x \min(p_0(x), \bar p(x))$ is `overlap`, with $\bar p$ the even mixture of all classes but the first.
+    With a spread some positions are all but certain and others are open.
+
+    Args:
+        n: number of tokens, at least 2.
+        d: number of positions.
+        seed: which of the problems.
+        overlap: of the first class, which is the condition, with the rest, in (0, 1), met within 1e-6.
+        classes: number of classes, at least 2; the whole is their even mixture.
+        spread: s, at least 0.
+
+    Raises:
+        ValueError: for sizes or parameters outside their range.
+    """
+    generator = _begin(n, d, seed, 2)
+    _check("overlap", overlap, 0 < overlap < 1, "a number between 0 and 1")
+    _check("classes", classes, classes >= 2, "at least 2")
+    _check("spread", spread, spread >= 0, "a number of at least 0")
+    g = torch.randn(classes, d, n, generator=generator, dtype=torch.float64)
+    z = torch.randn(d, generator=generator, dtype=torch.float64)
+    # At the first position no class prefers the token of the first one: a large beta parts them for certain.
+    same = g[:, 0].argmax(-1) == g[0, 0].argmax()
+    same[0] = False
+    g[same, 0] = g[same, 0].roll(1, -1)
+    g = g * torch.exp(spread * z).unsqueeze(-1)
+
+    def tables(beta: float) -> Tensor:
+        return torch.stack([_product(law) for law in torch.softmax(beta * g, -1)])
+
+    low, high = 0.0, 1.0
+    while _overlap(tables(high)) > overlap:
+        high *= 2
+    while True:
+        beta = (low + high) / 2
+        found = _overlap(laws := tables(beta))
+        if abs(found - overlap) <= _ACCURACY:
+            return Problem(Masked(n), laws[0], laws.mean(0), _name("mixture", n, d, seed))
+        low, high = (beta, high) if found > overlap else (low, beta)
+
+
+def markov(n: int, d: int, seed: int, concentration: float = 0.5, classes: int = 5) -> Problem:
+    r"""Markov chains along the positions, $p_k(x) = \mu_k(x_1) \prod_i P_k(x_i, x_{i+1})$, each class with its own.
+
+    $\mu_k$ and the rows of $P_k$ are drawn from Dirichlet laws. The condition is the first class, the whole the even
+    mixture of all.
+
+    Args:
+        n: number of tokens.
+        d: number of positions.
+        seed: which of the problems.
+        concentration: of every token; the smaller, the more each token decides the next.
+        classes: number of classes, at least 2.
+
+    Raises:
+        ValueError: for sizes or parameters outside their range.
+    """
+    generator = _begin(n, d, seed, 3)
+    _check("concentration", concentration, concentration > 0, "a number above 0")
+    _check("classes", classes, classes >= 2, "at least 2")
+    rows = _dirichlet((classes, 1 + n, n), concentration, generator)
+    law, step = rows[:, 0], rows[:, 1:]
+    for _ in range(d - 1):
+        law = law.unsqueeze(-1) * step.view(classes, *[1] * (law.ndim - 2), n, n)
+    return Problem(Masked(n), law[0], law.mean(0), _name("markov", n, d, seed))
+
+
+def ising(n: int, d: int, seed: int, coupling: float = 0.5, field: float = 1.0, classes: int = 5) -> Problem:
+    r"""Spins on a lattice in the field of a pattern (n = 2: Ising; otherwise Potts), one pattern for each class,
+
+    $$p_k(x) \propto \exp\Big(J \sum_{i \sim j} 1[x_i = x_j] + h \sum_i 1[x_i = y_{k,i}]\Big).$$
+
+    The lattice is the rectangle of d sites nearest to a square, without wrapping; the patterns $y_k$ are different
+    and otherwise random. The condition is the first class, the whole the even mixture of all.
+
+    Args:
+        n: number of tokens.
+        d: number of positions.
+        seed: which of the problems.
+        coupling: J; positive makes neighbours alike.
+        field: h, how strongly a class is bound to its pattern.
+        classes: number of classes, at least 2, at most n^d.
+
+    Raises:
+        ValueError: for sizes or parameters outside their range.
+    """
+    generator = _begin(n, d, seed, 4)
+    _check("coupling", coupling, math.isfinite(coupling), "a finite number")
+    _check("field", field, math.isfinite(field), "a finite number")
+    _check("classes", classes, 2 <= classes <= n**d, f"from 2 to the {n**d} patterns there are")
+    states = torch.cartesian_prod(*[torch.arange(n)] * d).view(-1, d)
+    columns = d // max(k for k in range(1, math.isqrt(d) + 1) if d % k == 0)
+    energy = torch.zeros(n**d, dtype=torch.float64)
+    for i in range(d):
+        for j in (i + 1, i + columns):
+            if j < d and (j > i + 1 or j % columns):
+                energy += coupling * (states[:, i] == states[:, j])
+    patterns = states[torch.randperm(n**d, generator=generator)[:classes]]
+    alike = (states == patterns.unsqueeze(1)).sum(-1)
+    laws = torch.softmax(energy + field * alike, -1).view(classes, *[n] * d)
+    return Problem(Masked(n), laws[0], laws.mean(0), _name("ising", n, d, seed))
+
+
+FAMILIES: dict[str, Callable[..., Problem]] = {
+    "dirichlet": dirichlet,
+    "mixture": mixture,
+    "markov": markov,
+    "ising": ising,
+}
+"""All families by name, each called with (n, d, seed) and its own parameters by name."""
+
+
+def _begin(n: int, d: int, seed: int, stream: int) -> torch.Generator:
+    if isinstance(n, bool) or not isinstance(n, int) or n < 2:
+        raise bad("n", repr(n), "an int of at least 2 tokens")
+    if isinstance(d, bool) or not isinstance(d, int) or d < 1:
+        raise bad("d", repr(d), "an int of at least 1 position")
+    if (n + 1) ** d > _STATES:
+        raise bad("problem", f"{n + 1}^{d} noisy states", f"at most {_STATES}", "Take fewer tokens or positions.")
+    return torch.Generator().manual_seed(1_000_003 * seed + stream)
+
+
+def _check(what: str, got: float, fine: bool, expected: str) -> None:
+    if not fine:
+        raise bad(what, got, expected)
+
+
+def _name(family: str, n: int, d: int, seed: int) -> str:
+    return f"{family} n={n} d={d} seed={seed}"
+
+
+def _dirichlet(shape: tuple[int, ...], concentration: float, generator: torch.Generator) -> Tensor:
+    """Independent laws over the last axis, drawn in logs, where no concentration is too small."""
+    alpha = torch.full(shape, concentration + 1, dtype=torch.float64)
+    gamma = torch._standard_gamma(alpha, generator)
+    # Gamma(a + 1) U^(1/a) is Gamma(a).
+    boost = torch.rand(shape, generator=generator, dtype=torch.float64).clamp_min(1e-300).log() / concentration
+    return torch.softmax(gamma.log() + boost, -1)
+
+
+def _product(laws: Tensor) -> Tensor:
+    """The joint table of independent positions, from their laws [d, n]."""
+    joint = laws[0]
+    for law in laws[1:]:
+        joint = joint.unsqueeze(-1) * law
+    return joint
+
+
+def _overlap(laws: Tensor) -> float:
+    return float(torch.minimum(laws[0], laws[1:].mean(0)).sum())
