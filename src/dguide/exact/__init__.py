@@ -1,9 +1,24 @@
 """Small problems, solved exactly: the judge of every sampler."""
 
+from . import families
 from .chain import chain
+from .closed import distance_to_data, distance_to_noise, jump_chain, one_position, renyi
 from .oracle import Oracle
 from .problem import Problem
 from .solve import Solution, solve
 from .space import Space
 
-__all__ = ["Oracle", "Problem", "Solution", "Space", "chain", "solve"]
+__all__ = [
+    "Oracle",
+    "Problem",
+    "Solution",
+    "Space",
+    "chain",
+    "distance_to_data",
+    "distance_to_noise",
+    "families",
+    "jump_chain",
+    "one_position",
+    "renyi",
+    "solve",
+]

@@ -1,0 +1,263 @@
+r"""Closed forms of guided masked diffusion with exact predictions: what `exact.solve` must agree with.
+
+With $s = -\log m$ every masked position i leaves at a *pace* $v_i$: 1 for `Normalized`, $Z_i(x)$ for `Unlocking`, the
+sum of $q_c^{1+w} q_u^{-w}$ at that position given what is decided. Hence
+
+- one position: masked at noise level m with probability $F(m) = \exp(-\int_m^1 v(m') / m'\, dm')$, final law
+  $\int q_{w(m)}\, dF(m)$;
+- constant w, any number of positions: the order of jumps is a chain of its own, position i is next with probability
+  $v_i / \sum_j v_j$, and one pass over the sets of decided positions gives the final law;
+- total variation to either end of the dynamics is the probability of having jumped, or of a mask being left.
+
+Derivations: docs/theory.md. Sources: He, Rojas, Tao (arXiv 2506.10971) for one and two positions; Rojas et al.
+(arXiv 2507.08965) for schedules.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import reduce
+from itertools import combinations, pairwise
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import bad, number
+from ..guidance import Constant, RateGuidance, Schedule
+from ..process import Jump
+from .problem import Problem
+from .solve import Solution
+
+__all__ = ["distance_to_data", "distance_to_noise", "jump_chain", "one_position", "renyi"]
+
+_NODES, _SHARES = (torch.from_numpy(x) / 2 for x in np.polynomial.legendre.leggauss(32))
+_NODES = _NODES + 0.5
+_END = 45.0
+"""The s at which a jump counts as one at m = 0."""
+_MOST = 2.0
+"""Integrated pace over one panel of the quadrature, at most."""
+
+
+def renyi(p: Tensor, q: Tensor, order: float) -> float:
+    r"""Renyi divergence $D_a(p \Vert q) = \frac{1}{a - 1} \log \sum_x p(x)^a q(x)^{1 - a}$ in nats.
+
+    At a = 1 it is the Kullback-Leibler divergence, at infinity $\log \max p / q$. $\log Z_w = w D_{1+w}(c \Vert u)$.
+    Source: van Erven and Harremoes (arXiv 1206.2459).
+
+    Args:
+        p, q: laws of one shape, q positive wherever p is.
+        order: a > 0, infinity included.
+
+    Raises:
+        ValueError: for tensors that are no laws, of different shapes, or an order that is not positive.
+    """
+    for name, law in (("p", p), ("q", q)):
+        if not isinstance(law, Tensor) or not law.numel() or law.is_complex():
+            raise bad(f"renyi {name}", type(law).__name__, "a tensor of probabilities")
+        if not (float(law.min()) >= 0 and abs(float(law.double().sum()) - 1) <= 1e-6):
+            raise bad(f"renyi {name}", f"entries from {float(law.min())}, sum {float(law.sum())}", "a law")
+    if p.shape != q.shape:
+        raise bad("renyi shapes", (tuple(p.shape), tuple(q.shape)), "the same shape")
+    a = number("renyi order", order)
+    if not a > 0:
+        raise bad("renyi order", order, "a number above 0")
+    there = p > 0
+    log_p, log_q = p[there].double().log(), q[there].double().log()
+    if bool(log_q.isinf().any()):
+        raise bad("renyi q", "zero where p is not", "a law that allows whatever p allows")
+    ratio = log_p - log_q
+    if math.isinf(a):
+        return float(ratio.max())
+    if a == 1:
+        return float((log_p.exp() * ratio).sum())
+    return float(torch.logsumexp(log_p + (a - 1) * ratio, 0)) / (a - 1)
+
+
+def one_position(problem: Problem, guidance: RateGuidance, times: Tensor | None = None) -> Solution:
+    r"""One masked position under any schedule: $\int q_{w(m)}\, dF(m)$ with $F(m) = e^{-\int_m^1 v(m') / m' dm'}$.
+
+    For `Normalized` F(m) = m: the plain average of $q_{w(m)}$ over the noise level, in which "early" and "late" count
+    alike. For `Unlocking` $v = Z_{w(m)}$; with constant w, $F(m) = m^{Z_w}$ and the final law is $q_w$ for both.
+    Gauss-Legendre quadrature in $s = -\log m$, split at the breakpoints of the schedule. Source: arXiv 2507.08965.
+
+    Args:
+        problem: the masked process, one position.
+        guidance: a mechanism that acts on rates, with a number or a schedule as weight.
+        times: where to report the masked fraction F; default 101 equidistant times from 1 to 0.
+
+    Raises:
+        ValueError: for another process or number of positions, a mechanism or a weight without a closed form.
+    """
+    schedule = _schedule(problem, guidance, "one_position")
+    if problem.positions != 1:
+        raise bad("one_position problem", f"{problem.positions} positions", "1", "Use jump_chain or solve for more.")
+    times = torch.linspace(1, 0, 101, dtype=torch.float64) if times is None else times
+    times = times.double().sort(descending=True).values
+    m, chance, left = _first_jump(problem, guidance, schedule, problem.process.noise.level(times))
+    landing = _next_jumps(problem, guidance, (), schedule(m))[0].log_landing.exp()
+    return Solution(chance @ landing, times, left)
+
+
+def jump_chain(problem: Problem, guidance: RateGuidance) -> Tensor:
+    r"""The final law of the masked process for constant w, any number of positions, by the order of jumps.
+
+    With $T = p_c^{1+w} p_u^{-w}$, $Z_i(x_A)$ of position i given the decided ones A, and sums over all orders $\sigma$,
+    `Normalized` gives $\frac{T(x)}{d!} \sum_\sigma \prod_k 1 / Z_{\sigma_k}(x_{\sigma_{<k}})$ and `Unlocking`
+    $T(x) \sum_\sigma \prod_k 1 / \sum_j Z_j(x_{\sigma_{<k}})$, j over what is still masked. Instead of d! orders it
+    goes through the $2^d$ sets of decided positions, the smaller first. Source: arXiv 2506.10971 for d = 2.
+
+    Returns:
+        [V] * d float64.
+
+    Raises:
+        ValueError: for another process, a mechanism without rates, or a weight that is not constant.
+    """
+    schedule = _schedule(problem, guidance, "jump_chain")
+    weight = torch.tensor(_constant(schedule, "jump_chain"), dtype=torch.float64)
+    everywhere = tuple(range(problem.positions))
+    visits: dict[tuple[int, ...], Tensor] = {(): torch.ones([1] * problem.positions, dtype=torch.float64)}
+    for decided in _subsets(problem):
+        jumps = _next_jumps(problem, guidance, decided, weight)
+        paces = {i: jump.log_intensity.unsqueeze(i) for i, jump in jumps.items()}
+        total = reduce(torch.logaddexp, paces.values())
+        for i, jump in jumps.items():
+            share = torch.where(total.isneginf(), 0.0, (paces[i] - total).exp())
+            flow = visits[decided] * share * jump.log_landing.exp().movedim(-1, i)
+            after = tuple(sorted((*decided, i)))
+            visits[after] = visits[after] + flow if after in visits else flow
+    return visits[everywhere]
+
+
+def distance_to_noise(problem: Problem, guidance: RateGuidance, times: Tensor) -> Tensor:
+    r"""Total variation between the law at `times` and the start, all masked: $1 - e^{-\int_m^1 \sum_i v_i / m'\, dm'}$.
+
+    It is the probability that some position has jumped; the $v_i$ are those of the state in which none has. For
+    `Normalized` that is $1 - m^d$, with constant w it is $1 - m^{\sum_i Z_i}$ for `Unlocking`. In elapsed time
+    $\tau = 1 - t$ and with $\alpha = 1 - t$ the former reads $1 - (1 - \tau)^d$. Source: arXiv 2507.08965.
+
+    Returns:
+        the shape of `times`, float64.
+
+    Raises:
+        ValueError: for another process, or a mechanism or a weight without a closed form.
+    """
+    schedule = _schedule(problem, guidance, "distance_to_noise")
+    levels = problem.process.noise.level(times.double())
+    return 1 - _first_jump(problem, guidance, schedule, levels.flatten())[2].view(levels.shape)
+
+
+def distance_to_data(problem: Problem, guidance: RateGuidance, times: Tensor) -> tuple[Tensor, Tensor]:
+    r"""Bounds of the total variation between the law at `times` and the final law, for constant w.
+
+    It is the probability that a mask is left, for decided states only gain. Every position carries an Exp(1) clock, so
+    with $v$ between $v_-$ and $v_+$ in all states that can be reached,
+    $$1 - (1 - m^{v_+})^d \le TV \le 1 - (1 - m^{v_-})^d.$$
+    Both are $1 - (1 - m)^d$ for `Normalized`, and $m^{Z_w}$ for one position under `Unlocking`, which
+    $e^{w KL} \le Z_w \le e^{w D_\infty}$ makes doubly exponential in w. With two or more positions it is so only if
+    no conditional of the last position is that of the reference: see docs/theory.md. Source: arXiv 2506.10971.
+
+    Returns:
+        (lower, upper), each of the shape of `times`, float64.
+
+    Raises:
+        ValueError: for another process, a mechanism without rates, or a weight that is not constant.
+    """
+    schedule = _schedule(problem, guidance, "distance_to_data")
+    weight = torch.tensor(_constant(schedule, "distance_to_data"), dtype=torch.float64)
+    levels = problem.process.noise.level(times.double())
+    seen = []
+    for decided in _subsets(problem):
+        reached = _marginal(problem.uncond if weight == -1 else problem.cond, decided) > 0
+        for i, jump in _next_jumps(problem, guidance, decided, weight).items():
+            seen.append(jump.log_intensity[reached.select(i, 0)].exp())
+    paces = torch.cat(seen)
+    slow, fast = (-torch.expm1(problem.positions * torch.log1p(-(levels**v))) for v in (paces.min(), paces.max()))
+    return fast, slow
+
+
+def _schedule(problem: Problem, guidance: RateGuidance, what: str) -> Schedule:
+    """The schedule of the guidance, if the problem and it are of the kind that has closed forms."""
+    if not isinstance(problem, Problem):
+        raise bad(f"{what} problem", type(problem).__name__, "an exact.Problem")
+    if not (problem.process.content_free and problem.process.time_free):
+        raise bad(f"{what} process", problem.process.name, "the masked process", "Use exact.solve.")
+    if not isinstance(guidance, RateGuidance):
+        raise bad(f"{what} guidance", type(guidance).__name__, "Normalized or Unlocking")
+    if not isinstance(guidance.weight, Schedule):
+        raise bad(f"{what} weight", "a tensor", "a number or a schedule")
+    return guidance.weight
+
+
+def _constant(schedule: Schedule, what: str) -> float:
+    if not isinstance(schedule, Constant):
+        raise bad(f"{what} weight", schedule, "a constant weight", "Use exact.solve for a schedule.")
+    return schedule.weight
+
+
+def _first_jump(
+    problem: Problem, guidance: RateGuidance, schedule: Schedule, levels: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Noise levels [N] from 1 to 0, the chance [N] that the first jump is there, and that none is down to `levels`."""
+
+    def pace(s: Tensor) -> Tensor:
+        jumps = _next_jumps(problem, guidance, (), schedule(torch.exp(-s)))
+        return sum((jump.log_intensity.exp().view(s.shape) for jump in jumps.values()), torch.zeros(()))
+
+    asked = (-levels.log()).clamp(0, _END).tolist()
+    edges = sorted({0.0, _END, *asked, *(-math.log(b) for b in schedule.breakpoints)})
+    panels, left, at = list(pairwise(edges))[::-1], 1.0, {0.0: 1.0}
+    nodes, chances = [], []
+    while panels:
+        start, stop = panels.pop()
+        s = start + (stop - start) * _NODES
+        density = pace(s) * (stop - start)
+        total = float(density @ _SHARES)
+        at_once = stop - start < 1e-12 * (1 + start)  # a pace beyond what numbers resolve
+        if not (at_once or (total <= _MOST and stop - start <= 1)):
+            middle = (start + stop) / 2
+            panels += [(middle, stop), (start, middle)]
+            continue
+        spent = (pace(start + (s - start).unsqueeze(-1) * _NODES) @ _SHARES) * (s - start)
+        nodes.append(torch.exp(-s))
+        chances.append(left * _SHARES * (1.0 if at_once else density * torch.exp(-spent)))
+        left *= 0.0 if at_once else math.exp(-total)
+        at[stop] = left
+        if left < 1e-30:
+            break
+    nodes.append(torch.zeros(1, dtype=torch.float64))
+    chances.append(torch.full((1,), left, dtype=torch.float64))
+    held = [at.get(s, 0.0) if m > 0 else 0.0 for s, m in zip(asked, levels.tolist(), strict=True)]
+    return torch.cat(nodes), torch.cat(chances), torch.tensor(held, dtype=torch.float64)
+
+
+def _subsets(problem: Problem) -> Iterator[tuple[int, ...]]:
+    """All sets of decided positions but that of all, smaller ones first."""
+    for size in range(problem.positions):
+        yield from combinations(range(problem.positions), size)
+
+
+def _marginal(table: Tensor, decided: tuple[int, ...]) -> Tensor:
+    """The law of the decided positions, with axes of size 1 for the others."""
+    masked = [i for i in range(table.ndim) if i not in decided]
+    return table.sum(masked, keepdim=True) if masked else table
+
+
+def _next_jumps(problem: Problem, guidance: RateGuidance, decided: tuple[int, ...], weight: Tensor) -> dict[int, Jump]:
+    """For each masked position its pace and landing law, given the decided ones: the table without its own axis,
+    which comes last in the landing. `weight` broadcasts against the table without that axis."""
+    jumps = {}
+    for i in range(problem.positions):
+        if i not in decided:
+            cond, ref = (_given(law, decided, i).log() for law in (problem.cond, problem.uncond))
+            w = weight.broadcast_to(torch.broadcast_shapes(weight.shape, cond.shape[:-1]))
+            unit = torch.zeros_like(w)
+            jumps[i] = guidance.combine(Jump(unit, cond), Jump(unit, ref), w)
+    return jumps
+
+
+def _given(table: Tensor, decided: tuple[int, ...], i: int) -> Tensor:
+    """The law of position i, along the last axis, given the decided ones; zero where those have no probability."""
+    joint = _marginal(table, (*decided, i)).movedim(i, -1)
+    return (joint / joint.sum(-1, keepdim=True)).nan_to_num(0.0)
