@@ -22,12 +22,12 @@ COUNT = 20_000
 
 
 def z_left_in(patch):
-    patch.setattr(dguide.Normalized, "_log_intensity", lambda self, tilted, log_z: tilted + log_z)
+    patch.setattr(dguide.Normalized, "log_intensity", lambda self, tilted, log_z: tilted + log_z)
     patch.setattr(dguide.Normalized, "content_free", False)
 
 
 def z_left_out(patch):
-    patch.setattr(dguide.Unlocking, "_log_intensity", lambda self, tilted, log_z: tilted)
+    patch.setattr(dguide.Unlocking, "log_intensity", lambda self, tilted, log_z: tilted)
 
 
 def sign_of_w(patch):

@@ -29,8 +29,9 @@ from ..process import Jump
 from .collocation import Radau
 from .predictions import Predictions
 from .space import Space
+from .walk import Carried
 
-__all__ = ["Carried", "Grades"]
+__all__ = ["Grades"]
 
 _CHUNK = 1 << 17
 """Entries of a chunk of landings: what stays in the cache while it is worked on."""
@@ -51,22 +52,6 @@ class _Grade:
     sources: Tensor
 
 
-@dataclass(frozen=True, eq=False)
-class Carried:
-    """A law after one step.
-
-    Attributes:
-        law: [S_k] for each grade, at the end of the step.
-        tail: L1 norm of the two highest Legendre coefficients of the law along the step, the larger one: what the
-            polynomials could not follow. The end of the step is far more exact than that.
-        undecided: [K + 1], expected share of positions that can still move, at the start and at the points.
-    """
-
-    law: list[Tensor]
-    tail: Tensor
-    undecided: Tensor
-
-
 class Grades:
     """The graded states of a small problem under one guidance.
 
@@ -84,6 +69,16 @@ class Grades:
         self.space, self.predictions, self.guidance = space, predictions, guidance
         self.paced = space.process.content_free and guidance.content_free
         self.grades = _graded(space)
+        self.first, self.last = 1.0, 0.0 if self.paced else 1e-9
+        self.stride = 1.0 if self.paced else 2 / len(self.grades)
+
+    def coordinate(self, level: Tensor) -> Tensor:
+        """Increases from noise to data."""
+        return -level if self.paced else -level.log()
+
+    def level(self, coordinate: Tensor) -> Tensor:
+        """Inverse of `coordinate`."""
+        return -coordinate if self.paced else torch.exp(-coordinate)
 
     def start(self) -> list[Tensor]:
         """Pure noise."""
@@ -95,15 +90,10 @@ class Grades:
         whole = torch.zeros(len(self.space.tokens), dtype=torch.float64)
         return whole.index_copy(0, self.grades[-1].states, law[-1])
 
-    def carry(self, law: list[Tensor], weights: Tensor, width: float, order: Radau) -> Carried:
-        """Take one step. Differentiable in the weights.
-
-        Args:
-            law: at the start of the step.
-            weights: [K], w at the points of the step.
-            width: of the step, in the coordinate.
-            order: the points.
-        """
+    def carry(
+        self, law: list[Tensor], levels: Tensor, weights: Tensor, width: float, order: Radau, tolerance: float = 0.0
+    ) -> Carried:
+        """Take one step, with nothing left to iterate. Differentiable in the weights."""
         d = len(self.grades) - 1
         integral = width * order.integral
         eye = torch.eye(len(weights), dtype=torch.float64)

@@ -2,23 +2,73 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from ..guidance import Schedule
 from .collocation import Radau, radau
-from .graded import Carried, Grades
 
-__all__ = ["Stretch", "inside", "walk"]
+__all__ = ["Carried", "Carrier", "Stretch", "inside", "walk"]
 
-_LAST = 1e-9
-"""Noise level from which on w is taken as constant, where the coordinate goes on for ever."""
 _ORDER = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Carried:
+    """A law after one step.
+
+    Attributes:
+        law: at the end of the step.
+        tail: L1 norm of the two highest Legendre coefficients of the law along the step, the larger one: what the
+            polynomials could not follow. The end of the step is far more exact than that.
+        undecided: [K + 1], expected share of positions that may not stay as they are, at the start and at the points.
+    """
+
+    law: list[Tensor]
+    tail: Tensor
+    undecided: Tensor
+
+
+class Carrier(Protocol):
+    """What carries a law from noise to data, in a coordinate of its own that increases on the way.
+
+    Attributes:
+        first: noise level where it starts.
+        last: noise level where it ends.
+        stride: a step to try first.
+    """
+
+    first: float
+    last: float
+    stride: float
+
+    def start(self) -> list[Tensor]:
+        """Pure noise."""
+
+    def coordinate(self, level: Tensor) -> Tensor:
+        """The coordinate at a noise level."""
+
+    def level(self, coordinate: Tensor) -> Tensor:
+        """The noise level at a coordinate."""
+
+    def carry(
+        self, law: list[Tensor], levels: Tensor, weights: Tensor, width: float, order: Radau, tolerance: float
+    ) -> Carried:
+        """Take one step.
+
+        Args:
+            law: at the start of the step.
+            levels: [K], noise levels at the points of the step.
+            weights: [K], w there.
+            width: of the step, in the coordinate.
+            order: the points.
+            tolerance: what an iterative solution, if there is one, may leave.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,20 +76,20 @@ class Stretch:
     """One step along the way.
 
     Attributes:
-        levels: [K + 1], noise levels at its start and at its points.
-        width: how long it is in the coordinate of the grades.
-        carried: the law after it.
+        start: its coordinate.
+        width: how long it is.
         order: its points.
+        carried: the law after it.
     """
 
-    levels: Tensor
+    start: float
     width: float
-    carried: Carried
     order: Radau
+    carried: Carried
 
-    def fraction(self, share: Tensor) -> Tensor:
-        """Expected share of undecided positions at `share` [M] of the way through the step."""
-        return self.order.between(self.carried.undecided, share)
+    def undecided(self, coordinate: Tensor) -> Tensor:
+        """Expected share of undecided positions at `coordinate` [M] inside the step."""
+        return self.order.between(self.carried.undecided, ((coordinate - self.start) / self.width).clamp(0, 1))
 
 
 def inside(level: Tensor, low: float, high: float) -> Tensor:
@@ -48,32 +98,29 @@ def inside(level: Tensor, low: float, high: float) -> Tensor:
     return level.clamp(low + hair, high - hair)
 
 
-def walk(grades: Grades, schedule: Schedule, tolerance: float, order: Radau | None = None) -> Iterator[Stretch]:
-    """Carry pure noise down to data, or to where w is as good as constant.
+def walk(carrier: Carrier, schedule: Schedule, tolerance: float) -> Iterator[Stretch]:
+    """Carry pure noise to data in steps.
 
     Args:
-        grades: the states.
+        carrier: the states.
         schedule: w.
         tolerance: `Carried.tail` that a step may have.
-        order: points of a step.
     """
-    order = order or radau(_ORDER)
-    law, last = grades.start(), 0.0 if grades.paced else _LAST
-    edges = [last, *(b for b in schedule.breakpoints if last < b < 1), 1.0]
-    width = math.inf if grades.paced else 2 / len(grades.grades)
+    order = radau(_ORDER)
+    law, width = carrier.start(), carrier.stride
+    edges = [carrier.last, *(b for b in schedule.breakpoints if carrier.last < b < carrier.first), carrier.first]
     for low, high in reversed(list(pairwise(edges))):
-        whole = high - low if grades.paced else math.log(high / low)
-        done = 0.0
-        while done < whole:
+        at, stop = (float(carrier.coordinate(torch.tensor(m, dtype=torch.float64))) for m in (high, low))
+        shortest = 1e-9 * (stop - at)
+        while at < stop:
             # No sliver is left at the end of a piece.
-            width = whole - done if width > 0.9 * (whole - done) else width
-            points = done + width * torch.cat((order.points.new_zeros(1), order.points))
-            levels = high - points if grades.paced else high * torch.exp(-points)
-            carried = grades.carry(law, schedule(inside(levels[1:], low, high)), width, order)
+            width = stop - at if width > 0.9 * (stop - at) else width
+            levels = carrier.level(at + width * order.points)
+            carried = carrier.carry(law, levels, schedule(inside(levels, low, high)), width, order, tolerance)
             excess = float(carried.tail) / tolerance
             if excess <= 1:
-                yield Stretch(levels, width, carried, order)
-                law, done = carried.law, whole if width == whole - done else done + width
-            elif width < 1e-9 * whole:
+                yield Stretch(at, width, order, carried)
+                law, at = carried.law, stop if width == stop - at else at + width
+            elif width < shortest:
                 raise RuntimeError(f"no step is short enough near noise level {float(levels[0])}: raise the tolerance")
-            width *= min(3.0, max(0.2, 0.9 * max(excess, 1e-30) ** (-1 / len(order.points))))
+            width *= min(2.0, max(0.2, 0.9 * max(excess, 1e-30) ** (-1 / _ORDER)))

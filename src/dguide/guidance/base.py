@@ -159,11 +159,11 @@ class RateGuidance(Guidance):
     def combine(self, cond: Jump, ref: Jump, weight: Tensor) -> Jump:
         r"""The guided jump: landing $q_w$, and an intensity made of $\lambda_c^{1+w} \lambda_u^{-w}$ and $Z_w$."""
         log_landing, log_z = normalise(tilt(cond.log_landing, ref.log_landing, weight.unsqueeze(-1)))
-        return Jump(self._log_intensity(tilt(cond.log_intensity, ref.log_intensity, weight), log_z), log_landing)
+        return Jump(self.log_intensity(tilt(cond.log_intensity, ref.log_intensity, weight), log_z), log_landing)
 
     def _guided(self, cond: Tensor, ref: Tensor, weight: Tensor, step: Step) -> Transition:
         return step.leave(self.combine(step.intensity(cond), step.intensity(ref), weight))
 
     @abstractmethod
-    def _log_intensity(self, tilted: Tensor, log_z: Tensor) -> Tensor:
+    def log_intensity(self, tilted: Tensor, log_z: Tensor) -> Tensor:
         """Guided log intensity from the `tilted` one of the two models and log Z_w, both [N]."""

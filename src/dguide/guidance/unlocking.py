@@ -27,5 +27,5 @@ class Unlocking(RateGuidance):
     def __post_init__(self) -> None:
         self._accept_weight()
 
-    def _log_intensity(self, tilted: Tensor, log_z: Tensor) -> Tensor:
+    def log_intensity(self, tilted: Tensor, log_z: Tensor) -> Tensor:
         return tilted + log_z

@@ -1,0 +1,154 @@
+r"""The law of guided sampling where every noisy state has a positive probability, one axis at a time.
+
+Reverse rates are ratios of marginals: with $\rho = p_m(x)$ the law of noisy states at noise level m, and
+$\pi$ the noise, position i of x moves to y at rate $(\pi(x_i) / \alpha)\, \rho(x^{i \leftarrow y}) / \rho(x)$ per unit
+of m. Tilted, its landing is proportional to $G = \rho_c^{1+w} \rho_u^{-w}$ on the line of states through x along axis
+i, x itself excluded. So all that is ever needed are sums along axes of tensors as large as the law; the generator is
+never built.
+
+The coordinate is $\ell = -\log(m / (1 - m))$. A step is collocation with all flows implicit: what stays in a state is
+solved for exactly, what comes from others by SciPy's GMRES around it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..errors import require
+from ..guidance import RateGuidance
+from ..guidance.base import tilt
+from .collocation import Radau
+from .problem import Problem
+from .walk import Carried
+
+__all__ = ["Ratios"]
+
+
+@dataclass(frozen=True, eq=False)
+class _Flow:
+    """Flows along one axis at K points: p moves from x to y at `leave(x)` p(x) `weight(y)`, y != x on the line.
+
+    Attributes:
+        axis: of the tensors [K, V, ..., V].
+        weight: G, scaled along each line.
+        leave: exit rate over the sum of `weight` along the rest of the line.
+        exit: the exit rate.
+    """
+
+    axis: int
+    weight: Tensor
+    leave: Tensor
+    exit: Tensor
+
+
+class Ratios:
+    """All states of a small problem under one guidance. Laws are lists of one [V] * d table."""
+
+    first, last = 1 - 1e-12, 1e-13
+    stride = 1.0
+
+    def __init__(self, problem: Problem, guidance: RateGuidance) -> None:
+        self.problem, self.guidance = problem, guidance
+        self.gmres = require("scipy.sparse.linalg", "exact")
+
+    def start(self) -> list[Tensor]:
+        """Pure noise."""
+        return [_noised(self.problem.cond, self.problem.process.kernel(1.0))]
+
+    def coordinate(self, level: Tensor) -> Tensor:
+        """Increases from noise to data."""
+        return -torch.logit(level)
+
+    def level(self, coordinate: Tensor) -> Tensor:
+        """Inverse of `coordinate`."""
+        return torch.sigmoid(-coordinate)
+
+    def carry(
+        self, law: list[Tensor], levels: Tensor, weights: Tensor, width: float, order: Radau, tolerance: float
+    ) -> Carried:
+        """Take one step, as `Grades.carry` does."""
+        start, points = law[0], len(levels)
+        flows = self._flows(levels, weights)
+        integral = width * order.integral
+        exits = torch.stack([flow.exit for flow in flows]).sum(0).flatten(1).T
+        staying = torch.eye(points, dtype=torch.float64) + integral * exits.unsqueeze(1)
+        factors = torch.linalg.lu_factor(staying)
+
+        def settle(change: Tensor) -> Tensor:
+            """What `change` [K, S] leaves in each state, by which others it came."""
+            settled: Tensor = torch.linalg.lu_solve(*factors, change.T.unsqueeze(-1))
+            return settled.squeeze(-1).T
+
+        def entering(values: Tensor) -> Tensor:
+            into = torch.zeros_like(values)
+            for flow in flows:
+                into += flow.weight * _others(values * flow.leave, flow.axis)
+            return into
+
+        def apply(vector: NDArray[np.float64]) -> NDArray[np.float64]:
+            values = torch.from_numpy(vector).view(points, *start.shape)
+            return (values.flatten(1) - settle(integral @ entering(values).flatten(1))).flatten().numpy()
+
+        still = start.flatten().expand(points, -1)
+        size = still.numel()
+        system = self.gmres.LinearOperator((size, size), apply, dtype=np.float64)
+        solution, failed = self.gmres.gmres(
+            system, settle(still).flatten().numpy(), x0=still.flatten().numpy(), rtol=0.0, atol=tolerance * 1e-4,
+            restart=30, maxiter=4,
+        )  # fmt: skip
+        nodes = torch.cat((still[:1], torch.from_numpy(solution).view(points, -1)))
+        tail = (order.coefficients[-2:] @ nodes).abs().sum(-1).max()
+        if failed:
+            tail = torch.full_like(tail, torch.inf)
+        return Carried([nodes[-1].view_as(start)], tail, torch.zeros(points + 1, dtype=torch.float64))
+
+    def _flows(self, levels: Tensor, weights: Tensor) -> list[_Flow]:
+        """Per unit of the coordinate, for each axis."""
+        process, shape = self.problem.process, [-1] + [1] * self.problem.positions
+        kernels = [process.kernel(float(t)) for t in process.noise.time(levels)]
+        noise = process.kernel(1.0)[0]
+        log_c, log_u = (
+            torch.stack([_noised(table, kernel) for kernel in kernels]).log()
+            for table in (self.problem.cond, self.problem.uncond)
+        )
+        weight, slope = weights.view(shape), levels.log().view(shape)
+        log_g = tilt(log_c, log_u, weight)
+        flows = []
+        for axis in range(1, log_c.ndim):
+            here = noise.log().view([-1] + [1] * (log_c.ndim - 1 - axis)) + slope
+            rest_c, rest_u = (_line(x, axis)[1] for x in (log_c, log_u))
+            scaled, rest_g = _line(log_g, axis)
+            tilted = tilt(here + rest_c - log_c, here + rest_u - log_u, weight)
+            log_exit = self.guidance.log_intensity(tilted, rest_g - tilt(rest_c, rest_u, weight))
+            leave = torch.nan_to_num(log_exit.exp() / _others(scaled, axis), posinf=0.0)
+            flows.append(_Flow(axis, scaled, leave, log_exit.exp()))
+        return flows
+
+
+def _noised(table: Tensor, kernel: Tensor) -> Tensor:
+    """The law of noisy states, from a law of data."""
+    for axis in range(table.ndim):
+        table = torch.tensordot(table, kernel, dims=([axis], [0])).movedim(-1, axis)
+    return table.contiguous()
+
+
+def _others(x: Tensor, axis: int) -> Tensor:
+    """Sum over the line through each entry along `axis`, without that entry: sums of terms that do not cancel."""
+    parts = x.unbind(axis)
+    below, above = [torch.zeros_like(parts[0])], [torch.zeros_like(parts[0])]
+    for part, mirror in zip(parts[:-1], parts[:0:-1], strict=True):
+        below.append(below[-1] + part)
+        above.append(above[-1] + mirror)
+    return torch.stack([b + a for b, a in zip(below, reversed(above), strict=True)], axis)
+
+
+def _line(log_x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+    """x scaled by its largest entry along `axis`, and log of the sum of the others."""
+    top = log_x.amax(axis, keepdim=True)
+    scaled = torch.exp(log_x - top)
+    return scaled, top + _others(scaled, axis).log()
