@@ -1,0 +1,84 @@
+r"""A sampler whose pace and order of positions come from two different mechanisms: `jumps` for problems of any size.
+
+In each step the number K of positions that leave is drawn as it would be under one mechanism, and the K positions as
+those that win an exponential race at the speeds of another; the tokens are drawn from the guided law, which is the same
+for both. It is exact given predictions frozen within a step and follows the law of `Jumps.stepwise`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ...categorical import draw
+from ...errors import bad
+from ...guidance import Guidance, RateGuidance
+from ...process import Process
+from ...random import Stream
+from ...sample import Ancestral, Denoiser, Run, State
+from ...sample.base import Sampler
+
+__all__ = ["Decoupled"]
+
+
+@dataclass(frozen=True)
+class Decoupled(Sampler):
+    """How many positions leave in a step by `pace`, and which ones by `order`.
+
+    Args:
+        steps: number of steps.
+        pace, order: mechanisms that act on rates, with the weight of the guidance that is sampled with.
+    """
+
+    steps: int
+    pace: RateGuidance
+    order: RateGuidance
+    guarantee = "exact given predictions frozen within a step"
+
+    def check(self, process: Process, guidance: Guidance, denoiser: Denoiser) -> None:
+        if not process.content_free:
+            raise bad("Decoupled with the process", type(process).__name__, "Masked")
+
+    def length(self, run: Run, state: State) -> int:
+        return self.steps - state.index
+
+    def finished(self, run: Run, state: State) -> bool:
+        return state.index >= self.steps
+
+    def step(self, run: Run, state: State) -> State:
+        grid = Ancestral(self.steps)
+        time, earlier = grid.times(run.process)[state.index : state.index + 2]
+        low = float(run.process.noise.level(earlier))
+        active = run.movable(state.tokens)
+        sample, position = active.nonzero().unbind(-1)
+        where = (sample, position)
+        tokens, leaves = state.tokens.clone(), torch.zeros_like(active)
+        if len(sample):
+            weight = run.guidance.weight_over(float(run.process.noise.level(time)), low, run.rows[sample])
+            predicted = run.predict(state.tokens, time.expand(len(tokens)), active, weight)
+            cond, ref = (run.laws(logits, slice(None)) for logits in predicted)
+
+            def law(guidance: Guidance) -> tuple[Tensor, Tensor]:
+                """Integrated rate of leaving, and law of the landing."""
+                moves = grid.transition(run.process, guidance, state.tokens[where], time, earlier, cond, ref, weight)
+                return -moves.log_stay, moves.log_landing
+
+            def clocks(stream: Stream, speed: Tensor) -> Tensor:
+                """When each position's clock runs out at a speed; never where there is none."""
+                out = torch.full(active.shape, math.inf, dtype=torch.float64)
+                out[where] = -run.uniforms(stream, state.index, where).log() / speed
+                return out
+
+            leaves = active  # all of them at the end, where integrated rates are infinite
+            if low > 0:
+                count = (clocks(Stream.CLOCK, law(self.pace)[0]) <= 1).sum(-1, keepdim=True)
+                rank = clocks(Stream.ACCEPT, law(self.order)[0]).argsort(-1).argsort(-1)
+                leaves = active & (rank < count)
+            sample, position = leaves.nonzero().unbind(-1)
+            to = (sample, position)
+            tokens[to] = draw(law(run.guidance)[1][leaves[where]], run.uniforms(Stream.LANDING, 0, to))
+        at = earlier.expand(len(tokens))
+        return replace(state, tokens=tokens, jumps=state.jumps + leaves, time=at, index=state.index + 1)
