@@ -11,8 +11,9 @@ from torch import Tensor
 from ..errors import bad
 from ..guidance import Guidance, Schedule
 from ..sample import Denoiser, GridSampler
+from .check import check_denoiser, check_guidance
 from .predictions import Predictions
-from .problem import Problem
+from .problem import Problem, check_problem
 from .space import Space
 
 __all__ = ["Step", "chain"]
@@ -39,6 +40,9 @@ def chain(problem: Problem, guidance: Guidance, sampler: GridSampler, denoiser: 
     Raises:
         ValueError: for a weight per sample, or a sampler without a grid.
     """
+    check_problem("exact.chain", problem)
+    check_guidance("exact.chain", guidance)
+    check_denoiser("exact.chain", denoiser)
     if not isinstance(sampler, GridSampler):
         raise bad(
             "exact.chain sampler", type(sampler).__name__, "one along a grid", "Use exact.solve for FirstHitting."

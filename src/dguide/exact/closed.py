@@ -27,7 +27,8 @@ from torch import Tensor
 from ..errors import bad, number
 from ..guidance import Constant, RateGuidance, Schedule
 from ..process import Jump
-from .problem import Problem
+from .check import check_times
+from .problem import Problem, check_problem
 from .solve import Solution
 
 __all__ = ["distance_to_data", "distance_to_noise", "jump_chain", "one_position", "renyi"]
@@ -94,7 +95,7 @@ def one_position(problem: Problem, guidance: RateGuidance, times: Tensor | None 
     if problem.positions != 1:
         raise bad("one_position problem", f"{problem.positions} positions", "1", "Use jump_chain or solve for more.")
     times = torch.linspace(1, 0, 101, dtype=torch.float64) if times is None else times
-    times = times.double().sort(descending=True).values
+    times = check_times("one_position", times).sort(descending=True).values
     m, chance, left = _first_jump(problem, guidance, schedule, problem.process.noise.level(times))
     landing = _next_jumps(problem, guidance, (), schedule(m))[0].log_landing.exp()
     return Solution(chance @ landing, times, left)
@@ -144,7 +145,7 @@ def distance_to_noise(problem: Problem, guidance: RateGuidance, times: Tensor) -
         ValueError: for another process, or a mechanism or a weight without a closed form.
     """
     schedule = _schedule(problem, guidance, "distance_to_noise")
-    levels = problem.process.noise.level(times.double())
+    levels = problem.process.noise.level(check_times("distance_to_noise", times))
     return 1 - _first_jump(problem, guidance, schedule, levels.flatten())[2].view(levels.shape)
 
 
@@ -166,7 +167,7 @@ def distance_to_data(problem: Problem, guidance: RateGuidance, times: Tensor) ->
     """
     schedule = _schedule(problem, guidance, "distance_to_data")
     weight = torch.tensor(_constant(schedule, "distance_to_data"), dtype=torch.float64)
-    levels = problem.process.noise.level(times.double())
+    levels = problem.process.noise.level(check_times("distance_to_data", times))
     seen = []
     for decided in _subsets(problem):
         reached = _marginal(problem.uncond if weight == -1 else problem.cond, decided) > 0
@@ -179,8 +180,7 @@ def distance_to_data(problem: Problem, guidance: RateGuidance, times: Tensor) ->
 
 def _schedule(problem: Problem, guidance: RateGuidance, what: str) -> Schedule:
     """The schedule of the guidance, if the problem and it are of the kind that has closed forms."""
-    if not isinstance(problem, Problem):
-        raise bad(f"{what} problem", type(problem).__name__, "an exact.Problem")
+    check_problem(what, problem)
     if not (problem.process.content_free and problem.process.time_free):
         raise bad(f"{what} process", problem.process.name, "the masked process", "Use exact.solve.")
     if not isinstance(guidance, RateGuidance):

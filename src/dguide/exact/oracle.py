@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..errors import bad
 from ..process import Process
-from .space import check_table
+from .check import check_law
 
 __all__ = ["Oracle"]
 
@@ -31,9 +31,11 @@ class Oracle:
     """
 
     def __init__(self, process: Process, cond: Sequence[Tensor], uncond: Tensor) -> None:
+        if isinstance(cond, Tensor) or not isinstance(cond, Sequence) or not len(cond):
+            raise bad("cond", type(cond).__name__, "a list of at least one joint table, one for each class")
         self.process = process
-        self.tables = [check_table(process, table, f"cond[{k}]") for k, table in enumerate(cond)]
-        self.tables.append(check_table(process, uncond, "uncond"))
+        self.tables = [check_law(process, table, f"cond[{k}]") for k, table in enumerate(cond)]
+        self.tables.append(check_law(process, uncond, "uncond"))
         if len({table.ndim for table in self.tables}) > 1:
             raise bad("tables", [table.ndim for table in self.tables], "the same number of positions in all")
         self.time_dependent = not process.time_free
@@ -44,6 +46,10 @@ class Oracle:
         return torch.full_like(condition, len(self.tables) - 1)
 
     def __call__(self, tokens: Tensor, time: Tensor, condition: Tensor) -> Tensor:
+        d, size = self.tables[0].ndim, self.process.input_size
+        if tokens.ndim != 2 or tokens.shape[1] != d or bool(((tokens < 0) | (tokens >= size)).any()):
+            span = f"tokens {int(tokens.min())} to {int(tokens.max())}" if tokens.numel() else "no tokens"
+            raise bad("tokens", f"shape {tuple(tokens.shape)}, {span}", f"[B, {d}] with tokens 0 to {size - 1}")
         if bool((condition < 0).any()) or bool((condition >= len(self.tables)).any()):
             raise bad("labels", condition.unique().tolist(), f"0 to {len(self.tables) - 1}")
         moment = time.double() if self.time_dependent else torch.full_like(time, 0.5, dtype=torch.float64)

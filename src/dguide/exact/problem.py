@@ -10,10 +10,10 @@ from torch import Tensor
 from ..errors import bad, number
 from ..guidance.base import normalise, tilt
 from ..process import Process
+from .check import check_law
 from .oracle import Oracle
-from .space import check_table
 
-__all__ = ["Problem"]
+__all__ = ["Problem", "check_problem"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class Problem:
 
     def __post_init__(self) -> None:
         for what in ("cond", "uncond"):
-            object.__setattr__(self, what, check_table(self.process, getattr(self, what), what))
+            object.__setattr__(self, what, check_law(self.process, getattr(self, what), what))
         if self.cond.ndim != self.uncond.ndim:
             raise bad("tables", [self.cond.ndim, self.uncond.ndim], "the same number of positions in both")
         lost = (self.cond > 0) & (self.uncond == 0)
@@ -72,3 +72,9 @@ class Problem:
     def oracle(self) -> Oracle:
         """The exact denoiser: label 0 is the condition, 1 stands for none."""
         return Oracle(self.process, [self.cond], self.uncond)
+
+
+def check_problem(what: str, problem: Problem) -> None:
+    """Raises `ValueError` unless `problem` is a `Problem`."""
+    if not isinstance(problem, Problem):
+        raise bad(f"{what} problem", type(problem).__name__, "an exact.Problem(process, cond, uncond)")

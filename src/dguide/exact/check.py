@@ -1,0 +1,54 @@
+"""What every entrance of `dguide.exact` refuses, before any work."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..errors import bad
+from ..guidance import Guidance
+from ..process import Process
+from .space import check_table
+
+__all__ = ["check_denoiser", "check_guidance", "check_law", "check_times"]
+
+
+def check_law(process: Process, table: Tensor, what: str) -> Tensor:
+    """A joint table as a float64 law [V] * d of data. Raises `ValueError` unless it is one for the process."""
+    if not isinstance(process, Process):
+        raise bad("process", repr(process), "a process such as dguide.Masked(vocab_size=3)")
+    if isinstance(table, Tensor) and table.is_complex():
+        raise bad(what, table.dtype, "real probabilities")
+    law = check_table(process, table, what)
+    never = process.data_logits(torch.zeros(process.vocab_size)).isneginf()
+    for axis in range(law.ndim):
+        if bool(never.any()) and float(law.movedim(axis, -1)[..., never].max()) > 0:
+            column = int(never.nonzero()[0])
+            raise bad(what, f"mass on token {column}, the mask, at position {axis}", "none: it is no data")
+    return law
+
+
+def check_guidance(what: str, guidance: Guidance) -> None:
+    """Raises `ValueError` unless `guidance` is a mechanism with its weight."""
+    if not isinstance(guidance, Guidance):
+        raise bad(f"{what} guidance", repr(guidance), "a mechanism with its weight, such as dguide.Normalized(2.0)")
+
+
+def check_denoiser(what: str, denoiser: object) -> None:
+    """Raises `ValueError` unless `denoiser` is None or can be called with and without the condition."""
+    if denoiser is not None and not (callable(denoiser) and callable(getattr(denoiser, "null", None))):
+        raise bad(
+            f"{what} denoiser",
+            type(denoiser).__name__,
+            "a callable (tokens, time, labels) -> logits with a method null(labels)",
+            "Leave it out for the exact one.",
+        )
+
+
+def check_times(what: str, times: Tensor) -> Tensor:
+    """`times` as float64. Raises `ValueError` unless it is a tensor of times from 0 to 1."""
+    if not isinstance(times, Tensor) or times.is_complex():
+        raise bad(f"{what} times", repr(times), "a tensor of times from 0 to 1")
+    if not bool(((times >= 0) & (times <= 1)).all()):
+        raise bad(f"{what} times", times.tolist(), "times from 0 to 1")
+    return times.double()
