@@ -6,6 +6,7 @@ Where a claim holds only under a condition, the test holds both the claim and wh
 from __future__ import annotations
 
 import math
+import re
 import runpy
 from itertools import product
 from pathlib import Path
@@ -261,3 +262,14 @@ def test_the_theory_by_hand(capsys):
         assert line.startswith(f"{mechanism.__name__:<10}")
         assert distance(names["hand"][mechanism.__name__], exact.jump_chain(names["problem"], mechanism(3.0))) < 1e-12
     assert distance(names["hand"]["Normalized"], names["hand"]["Unlocking"]) > 0.1
+
+
+def test_every_claim_names_a_test_that_exists():
+    text = (ROOT / "docs" / "theory.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
+    assert len(named) > 35
+    for path, name in named:
+        assert f"def {name}(" in (ROOT / path).read_text(encoding="utf-8"), f"{path}::{name}"
+    here = re.findall(r"^def (test_\w+)\(", Path(__file__).read_text(encoding="utf-8"), re.MULTILINE)
+    told = {name for _, name in named} | {"test_the_theory_by_hand", "test_every_claim_names_a_test_that_exists"}
+    assert set(here) <= told
