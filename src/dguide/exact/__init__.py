@@ -3,12 +3,14 @@
 from . import families
 from .chain import chain
 from .closed import distance_to_data, distance_to_noise, jump_chain, one_position, renyi
+from .optimal import Optimum, kl_divergence, optimal_schedule, total_variation
 from .oracle import Oracle
 from .problem import Problem
 from .solve import Solution, solve
 from .space import Space
 
 __all__ = [
+    "Optimum",
     "Oracle",
     "Problem",
     "Solution",
@@ -18,7 +20,10 @@ __all__ = [
     "distance_to_noise",
     "families",
     "jump_chain",
+    "kl_divergence",
     "one_position",
+    "optimal_schedule",
     "renyi",
     "solve",
+    "total_variation",
 ]

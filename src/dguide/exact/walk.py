@@ -15,8 +15,6 @@ from .collocation import Radau, radau
 
 __all__ = ["Carried", "Carrier", "Stretch", "inside", "walk"]
 
-_ORDER = 12
-
 
 @dataclass(frozen=True, eq=False)
 class Carried:
@@ -98,15 +96,16 @@ def inside(level: Tensor, low: float, high: float) -> Tensor:
     return level.clamp(low + hair, high - hair)
 
 
-def walk(carrier: Carrier, schedule: Schedule, tolerance: float) -> Iterator[Stretch]:
+def walk(carrier: Carrier, schedule: Schedule, tolerance: float, points: int = 12) -> Iterator[Stretch]:
     """Carry pure noise to data in steps.
 
     Args:
         carrier: the states.
         schedule: w.
         tolerance: `Carried.tail` that a step may have.
+        points: in a step.
     """
-    order = radau(_ORDER)
+    order = radau(points)
     law, width = carrier.start(), carrier.stride
     edges = [carrier.last, *(b for b in schedule.breakpoints if carrier.last < b < carrier.first), carrier.first]
     for low, high in reversed(list(pairwise(edges))):
@@ -123,4 +122,4 @@ def walk(carrier: Carrier, schedule: Schedule, tolerance: float) -> Iterator[Str
                 law, at = carried.law, stop if width == stop - at else at + width
             elif width < shortest:
                 raise RuntimeError(f"no step is short enough near noise level {float(levels[0])}: raise the tolerance")
-            width *= min(2.0, max(0.2, 0.9 * max(excess, 1e-30) ** (-1 / _ORDER)))
+            width *= min(2.0, max(0.2, 0.9 * max(excess, 1e-30) ** (-1 / points)))

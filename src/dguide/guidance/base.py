@@ -64,8 +64,9 @@ def tilt(cond: Tensor, ref: Tensor, weight: Tensor) -> Tensor:
     What the conditional forbids stays forbidden; what only the reference forbids is not tilted; w = -1 is the
     reference itself.
     """
-    tilted = cond + weight * (cond - ref)
-    return torch.where(weight == -1, ref, torch.where(cond.isinf() | ref.isinf(), cond, tilted))
+    # What is infinite is kept out of the product, so that there is a derivative in the weight.
+    further = (cond - ref).masked_fill(cond.isinf() | ref.isinf(), 0.0)
+    return torch.where(weight == -1, ref, cond + weight * further)
 
 
 def normalise(log_weights: Tensor) -> tuple[Tensor, Tensor]:

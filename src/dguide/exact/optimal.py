@@ -1,0 +1,172 @@
+r"""The schedule w(m) whose samples come closest to a target law, by differentiating through the solver."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..errors import bad, choose, number, require
+from ..guidance import Constant, Linear, Piecewise, RateGuidance
+from .collocation import radau
+from .graded import Grades
+from .predictions import Predictions
+from .problem import Problem
+from .solve import solve
+from .space import Space, check_table
+from .walk import walk
+
+__all__ = ["OBJECTIVES", "Optimum", "kl_divergence", "optimal_schedule", "total_variation"]
+
+_ORDER, _TOLERANCE = 5, 1e-3
+_EFFORT = {"maxiter": 60, "maxfun": 120, "ftol": 1e-7}
+"""Total variation has kinks, on which a search for the last digit would never end."""
+
+
+def total_variation(law: Tensor, target: Tensor) -> Tensor:
+    r"""$\frac12 \sum_x |p(x) - q(x)|$ of two joint tables."""
+    return (law - target).abs().sum() / 2
+
+
+def kl_divergence(law: Tensor, target: Tensor) -> Tensor:
+    r"""$KL(q \Vert p) = \sum_x q(x) \log (q(x) / p(x))$ of the target q from the law p, in nats."""
+    # Where the target has no mass the law does not matter, its zeros included.
+    held = target > 0
+    return (target[held] * (target[held].log() - law[held].log())).sum()
+
+
+OBJECTIVES = {"total-variation": total_variation, "kl": kl_divergence}
+
+
+@dataclass(frozen=True, eq=False)
+class Optimum:
+    """The best schedule that was found, and how close it comes.
+
+    Attributes:
+        schedule: w(m), straight between its knots.
+        distance: of its exact law to the target.
+        constant: the same of the constant weight of the target.
+        evaluations: of the law and its gradient.
+    """
+
+    schedule: Piecewise
+    distance: float
+    constant: float
+    evaluations: int
+
+
+def optimal_schedule(
+    problem: Problem,
+    weight: float,
+    guidance: type[RateGuidance],
+    objective: str = "total-variation",
+    knots: int | Sequence[float] = 8,
+    target: Tensor | None = None,
+    lowest: float = 0.0,
+) -> Optimum:
+    r"""Find the schedule w(m) under which the law of the samples is closest to a target.
+
+    w is straight between knots and free at each of them; its mean is not held. The law is differentiated by torch
+    through the collocation of `dguide.exact.graded` and minimised by SciPy's L-BFGS-B from the constant and from a
+    ramp, so what is found is a local optimum. Its distance is that of `solve`.
+
+    Args:
+        problem: the process (absorbing) and the laws.
+        weight: w of the tilted target $p_c^{1+w} p_u^{-w} / Z$, and of the schedules it starts from.
+        guidance: the mechanism, `Normalized` or `Unlocking`.
+        objective: "total-variation", or "kl" for $KL(\text{target} \Vert \text{law})$.
+        knots: how many pieces of equal length, or the noise levels themselves, from 0 to 1.
+        target: joint table [V] * d to come close to; default the tilted target.
+        lowest: the least weight allowed, above -1; less than 0 lets it lean towards the reference where that helps.
+
+    Raises:
+        ValueError: for a process that is not absorbing, an unknown objective, or a weight, knots or target that is none.
+        MissingExtra: without SciPy.
+    """
+    minimize = require("scipy.optimize", "exact").minimize
+    distance = OBJECTIVES[choose("objective", objective, OBJECTIVES)]
+    levels = _levels(knots)
+    if not -1 < number("lowest", lowest) <= number("weight", weight) < np.inf:
+        raise bad("weight and lowest", (weight, lowest), "-1 < lowest <= weight, finite")
+    if not problem.process.absorbing:
+        raise bad("optimal_schedule process", type(problem.process).__name__, "an absorbing one: Masked")
+    goal = problem.target(weight) if target is None else check_table(problem.process, target, "target")
+    if goal.ndim != problem.positions:
+        raise bad("target", f"{goal.ndim} positions", f"{problem.positions}")
+    space = Space.of(problem.process, problem.positions)
+    grades = Grades(space, Predictions(space, problem.oracle()), guidance(weight))
+    highest = 5.0 * (weight + 1)
+    best: Any = None
+    evaluations = 0
+    for start in (Constant(float(weight)), Linear(float(weight))):
+        path = _Path(grades, levels, start(levels).clamp_min(lowest))
+
+        def loss(values: NDArray[np.float64], path: _Path = path) -> tuple[float, NDArray[np.float64]]:
+            w = torch.from_numpy(values).requires_grad_()
+            result = distance(space.data_law(path(w)), goal)
+            result.backward()
+            assert w.grad is not None
+            return float(result.detach()), w.grad.numpy()
+
+        found = minimize(
+            loss,
+            start(levels).clamp_min(lowest).numpy(),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=[(lowest, highest)] * len(levels),
+        )
+        evaluations += found.nfev
+        best = found if best is None or found.fun < best.fun else best
+    schedule = _schedule(levels, torch.from_numpy(best.x))
+    none = torch.zeros(0)
+    laws = (solve(problem, guidance(w), times=none).final for w in (schedule, Constant(float(weight))))
+    return Optimum(schedule, *(float(distance(law, goal)) for law in laws), evaluations)
+
+
+def _levels(knots: int | Sequence[float]) -> Tensor:
+    if isinstance(knots, int) and not isinstance(knots, bool) and knots >= 1:
+        return torch.linspace(0, 1, knots + 1, dtype=torch.float64)
+    try:
+        levels = torch.tensor([number("knots", k) for k in knots], dtype=torch.float64)  # type: ignore[union-attr]
+    except TypeError:
+        levels = torch.zeros(0)
+    if len(levels) < 2 or levels[0] != 0 or levels[-1] != 1 or not bool((levels.diff() > 0).all()):
+        raise bad("knots", repr(knots), "a number of pieces, or increasing noise levels from 0 to 1")
+    return levels
+
+
+def _schedule(levels: Tensor, weights: Tensor) -> Piecewise:
+    return Piecewise(tuple(zip(levels.tolist(), weights.tolist(), strict=True)))
+
+
+class _Path:
+    """The law at the end as a differentiable function of w at the knots, in steps that do not change with it."""
+
+    def __init__(self, grades: Grades, levels: Tensor, weights: Tensor) -> None:
+        self.grades, self.order = grades, radau(_ORDER)
+        self.steps = []
+        for stretch in walk(grades, _schedule(levels, weights), _TOLERANCE, _ORDER):
+            at = grades.level(stretch.start + stretch.width * self.order.points)
+            self.steps.append((at, _hats(levels, at), stretch.width))
+
+    def __call__(self, weights: Tensor) -> Tensor:
+        law = self.grades.start()
+        for at, hats, width in self.steps:
+            law = self.grades.carry(law, at, hats @ weights, width, self.order).law
+        if not self.grades.paced:
+            law = self.grades.exhaust(law, weights[0])
+        return self.grades.decided(law)
+
+
+def _hats(levels: Tensor, at: Tensor) -> Tensor:
+    """[M, knots]: what each knot contributes to a function that is straight between them, `at` [M]."""
+    right = torch.searchsorted(levels, at).clamp(1, len(levels) - 1)
+    share = (at - levels[right - 1]) / (levels[right] - levels[right - 1])
+    hats = torch.zeros(len(at), len(levels), dtype=torch.float64)
+    hats.scatter_(1, right.unsqueeze(1), share.unsqueeze(1))
+    return hats.scatter_add_(1, (right - 1).unsqueeze(1), (1 - share).unsqueeze(1))
