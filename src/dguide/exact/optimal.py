@@ -2,7 +2,7 @@ r"""The schedule w(m) whose samples come closest to a target law, by differentia
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,7 +63,7 @@ class Optimum:
 def optimal_schedule(
     problem: Problem,
     weight: float,
-    guidance: type[RateGuidance],
+    guidance: Callable[[float | Schedule], RateGuidance],
     objective: str = "total-variation",
     knots: int | Sequence[float] = 8,
     target: Tensor | None = None,
@@ -78,14 +78,14 @@ def optimal_schedule(
     Args:
         problem: the process (absorbing) and the laws.
         weight: w of the tilted target $p_c^{1+w} p_u^{-w} / Z$, and of the schedules it starts from.
-        guidance: the mechanism, `Normalized` or `Unlocking`.
+        guidance: the mechanism, as a function of its weight: `Normalized` or `Unlocking`.
         objective: "total-variation", or "kl" for $KL(\text{target} \Vert \text{law})$.
         knots: how many pieces of equal length, or the noise levels themselves, from 0 to 1.
         target: joint table [V] * d to come close to; default the tilted target.
         lowest: the least weight allowed, above -1; less than 0 lets it lean towards the reference where that helps.
 
     Raises:
-        ValueError: for a process that is not absorbing, an unknown objective, or a weight, knots or target that is none.
+        ValueError: for a process that is not absorbing, an unknown objective, or a wrong weight, knots or target.
         MissingExtra: without SciPy.
     """
     minimize = require("scipy.optimize", "exact").minimize
@@ -123,9 +123,11 @@ def optimal_schedule(
         evaluations += found.nfev
         best = found if best is None or found.fun < best.fun else best
     schedule = _schedule(levels, torch.from_numpy(best.x))
-    none = torch.zeros(0)
-    laws = (solve(problem, guidance(w), times=none).final for w in (schedule, Constant(float(weight))))
-    return Optimum(schedule, *(float(distance(law, goal)) for law in laws), evaluations)
+
+    def reached(w: float | Schedule) -> float:
+        return float(distance(solve(problem, guidance(w), times=torch.zeros(0)).final, goal))
+
+    return Optimum(schedule, reached(schedule), reached(weight), evaluations)
 
 
 def _levels(knots: int | Sequence[float]) -> Tensor:
