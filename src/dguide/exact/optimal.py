@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import bad, choose, number, require
-from ..guidance import Constant, Linear, Piecewise, RateGuidance
+from ..guidance import Constant, Linear, Piecewise, RateGuidance, Schedule
 from .collocation import radau
 from .graded import Grades
 from .predictions import Predictions
