@@ -15,7 +15,7 @@ with $x^{-i}$ the state x with position i masked. In a step of finite length K p
 drawn as if the others were still masked. Here K follows the speeds of one mechanism (a sum of independent indicators)
 and which K they are those of another (an exponential race), so that each can be frozen while the other is exchanged.
 If both are `Normalized` this is `Ancestral` exactly. If both are `Unlocking` it is so but for the tie between K and the
-race: in `Ancestral` they are one event, here two.
+race: in `Ancestral` they are one event, here two (laws up to 0.05 apart on the problems of the tests).
 """
 
 from __future__ import annotations

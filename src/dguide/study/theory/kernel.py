@@ -19,7 +19,7 @@ __all__ = ["Kernel", "bell"]
 
 
 def bell(vocab: int, width: float, floor: float) -> Tensor:
-    r"""A kernel between ordered tokens, $K(x \mid y) \propto e^{-(x - y)^2 / 2 b^2}$ with width b: [V, V], a row for each y.
+    r"""A kernel between ordered tokens [V, V], $K(x \mid y) \propto e^{-(x - y)^2 / 2 b^2}$ of width b, row by row y.
 
     A share `floor` of each row is spread evenly, so that no token is impossible.
     """

@@ -112,11 +112,9 @@ class Riddle:
         return {e: quartiles([c.apart for c in self.cases if c.errors == e]) for e in ERRORS}
 
     def prediction(self) -> dict[str, Correlation]:
-        """Rank correlation of the clash with how far apart the mechanisms are, by kind of error and over "all"."""
-        groups = {e: [c for c in self.cases if c.errors == e] for e in ERRORS} | {"all": list(self.cases)}
-        return {
-            name: rank_correlation([c.clash for c in cases], [c.apart for c in cases]) for name, cases in groups.items()
-        }
+        """Rank correlation over problems of the clash with how far apart the mechanisms are, by kind of error."""
+        groups = {errors: [case for case in self.cases if case.errors == errors] for errors in ERRORS}
+        return {e: rank_correlation([c.clash for c in cases], [c.apart for c in cases]) for e, cases in groups.items()}
 
 
 def clash(jumps: Jumps) -> float:

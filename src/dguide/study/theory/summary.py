@@ -84,5 +84,5 @@ def rank_correlation(x: Sequence[float], y: Sequence[float]) -> Correlation:
 
 def _ranks(values: Sequence[float]) -> Tensor:
     numbers = torch.tensor(values, dtype=torch.float64)
-    below = (numbers < numbers.unsqueeze(-1)).sum(-1)
-    return below + (numbers == numbers.unsqueeze(-1)).sum(-1) / 2
+    below, equal = (numbers < numbers.unsqueeze(-1)), (numbers == numbers.unsqueeze(-1))
+    return (below.double() + equal.double() / 2).sum(-1)
