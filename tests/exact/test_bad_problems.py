@@ -168,3 +168,17 @@ def test_too_many_states():
     large = exact.Problem(Masked(5), LARGE, LARGE)
     for call in (exact.solve, lambda *a: exact.chain(*a, Ancestral(2))):
         refuses(lambda: call(large, Normalized(1.0)), r"got 6\^9 states, expected at most \d+\. Take fewer tokens")
+
+
+def test_a_step_that_would_take_hours_is_refused() -> None:
+    law = torch.ones([2] * 18, dtype=torch.float64) / 2**18
+    problem = exact.Problem(Uniform(2), law, law)
+    with pytest.raises(ValueError, match=r"exact.chain: got 6.9e\+10 transitions in a step, expected at most"):
+        exact.chain(problem, Normalized(1.0), Ancestral(2))
+
+
+def test_too_many_states_to_solve() -> None:
+    law = torch.ones([2] * 23, dtype=torch.float32) / 2**23
+    problem = exact.Problem(Uniform(2), law, law)
+    with pytest.raises(ValueError, match=r"2\^23 states, expected at most"):
+        exact.solve(problem, Normalized(1.0))

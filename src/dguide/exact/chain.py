@@ -19,6 +19,7 @@ from .space import Space
 __all__ = ["Step", "chain"]
 
 _CHUNK = 1 << 23
+_MOVES = 1 << 34
 _NODES, _WEIGHTS = (torch.from_numpy(x) for x in np.polynomial.legendre.leggauss(32))
 
 
@@ -51,11 +52,20 @@ def chain(problem: Problem, guidance: Guidance, sampler: GridSampler, denoiser: 
         raise bad("exact.chain weight", "a tensor", "a number or a schedule")
     process = problem.process
     space = Space.of(process, problem.positions)
+    _check_work(space)
     laws = Predictions(space, denoiser or problem.oracle())
     law = space.prior()
     for time, earlier in pairwise(sampler.times(process)):
         law = law @ Step(space, laws, guidance, sampler, time, earlier)
     return space.data_law(law)
+
+
+def _check_work(space: Space) -> None:
+    """Raises `ValueError` for a step that would take hours: with predictions frozen, a state may go to any other."""
+    movable = torch.bincount(space.process.movable(space.tokens).sum(-1)).tolist()
+    moves = sum(count * space.process.input_size**k for k, count in enumerate(movable))
+    if moves > _MOVES:
+        raise bad("exact.chain", f"{moves:.1e} transitions in a step", f"at most {_MOVES:.1e}", "Take fewer states.")
 
 
 class Step:

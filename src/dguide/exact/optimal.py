@@ -16,7 +16,7 @@ from ..guidance import Constant, Linear, Piecewise, RateGuidance, Schedule
 from .collocation import radau
 from .graded import Grades
 from .predictions import Predictions
-from .problem import Problem
+from .problem import Problem, check_problem
 from .solve import solve
 from .space import Space, check_table
 from .walk import walk
@@ -89,6 +89,7 @@ def optimal_schedule(
         MissingExtra: without SciPy.
     """
     minimize = require("scipy.optimize", "exact").minimize
+    check_problem("optimal_schedule", problem)
     distance = OBJECTIVES[choose("objective", objective, OBJECTIVES)]
     levels = _levels(knots)
     if not -1 < number("lowest", lowest) <= number("weight", weight) < np.inf:

@@ -24,6 +24,7 @@ from ..guidance import RateGuidance
 from ..guidance.base import tilt
 from .collocation import Radau
 from .problem import Problem
+from .space import check_states
 from .walk import Carried
 
 __all__ = ["Ratios"]
@@ -53,6 +54,7 @@ class Ratios:
     stride = 1.0
 
     def __init__(self, problem: Problem, guidance: RateGuidance) -> None:
+        check_states(problem.process, problem.positions)
         self.problem, self.guidance = problem, guidance
         self.gmres = require("scipy.sparse.linalg", "exact")
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..errors import bad
 from ..process import Process
 
-__all__ = ["Space", "check_table"]
+__all__ = ["Space", "check_states", "check_table"]
 
 _STATES = 1 << 22
 
@@ -25,6 +25,13 @@ def check_table(process: Process, table: Tensor, what: str) -> Tensor:
     if not bool(torch.isfinite(law).all()) or float(law.min()) < 0 or abs(total - 1) > 1e-6:
         raise bad(what, f"entries from {float(law.min())}, sum {total}", "probabilities that sum to one")
     return law / total
+
+
+def check_states(process: Process, d: int) -> None:
+    """Raises `ValueError` for more noisy states of d positions than fit into memory."""
+    if process.input_size**d > _STATES:
+        states = f"{process.input_size}^{d} states"
+        raise bad("exact state space", states, f"at most {_STATES}", "Take fewer tokens or positions.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,11 +50,8 @@ class Space:
     @staticmethod
     def of(process: Process, d: int) -> Space:
         """The space of sequences of length d."""
+        check_states(process, d)
         size = process.input_size
-        if size**d > _STATES:
-            raise bad(
-                "exact state space", f"{size}^{d} states", f"at most {_STATES}", "Take fewer tokens or positions."
-            )
         grid = torch.cartesian_prod(*[torch.arange(size)] * d).view(-1, d)
         strides = size ** torch.arange(d - 1, -1, -1)
         state, position = process.movable(grid).nonzero().unbind(-1)
