@@ -20,15 +20,17 @@ from .guidance import (
     parse_schedule,
 )
 from .process import Masked, Uniform
-from .sample import Ancestral, Denoiser, Euler, FirstHitting, Samples, TauLeaping, sample
+from .sample import SMC, Ancestral, Denoiser, Diagnostics, Euler, FirstHitting, Samples, TauLeaping, sample
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "SMC",
     "Ancestral",
     "Constant",
     "Cosine",
     "Denoiser",
+    "Diagnostics",
     "Euler",
     "FirstHitting",
     "Interval",

@@ -29,6 +29,7 @@ class Stream(IntEnum):
     LANDING = 1
     PRIOR = 2
     ACCEPT = 3
+    RESAMPLE = 4
 
 
 def check_seed(seed: int) -> int:

@@ -63,7 +63,7 @@ BAD_ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
     "guidance class": ({"guidance": Normalized}, "guidance: .*instance of Normalized, Unlocking or Simple"),
     "guidance number": ({"guidance": 2.0}, "guidance: got 2.0.*instance of Normalized"),
     "guidance schedule": ({"guidance": RampUp(2.0)}, "guidance: .*instance of Normalized"),
-    "sampler name": ({"sampler": "euler"}, "sampler: .*instance of Ancestral, Euler, TauLeaping or FirstHitting"),
+    "sampler name": ({"sampler": "euler"}, "sampler: .*instance of Ancestral, Euler, TauLeaping, FirstHitting or SMC"),
     "sampler class": ({"sampler": Euler}, "sampler: .*instance of Ancestral"),
     "length 0": ({"length": 0}, "length: got 0, expected an int of at least 1"),
     "length negative": ({"length": -3}, "length: got -3"),

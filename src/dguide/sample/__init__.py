@@ -4,20 +4,29 @@ from .ancestral import Ancestral
 from .api import Samples, Trajectory, sample
 from .base import Sampler, State
 from .denoiser import Condition, Denoiser
+from .diagnostics import Diagnostics, DiagnosticsTable
 from .euler import Euler
 from .first_hitting import FirstHitting
 from .grid import GridSampler, RateSampler
+from .observe import Landing, Observer
 from .run import Calls, Run
+from .smc import SMC, Particles
 from .tau_leaping import TauLeaping
 
 __all__ = [
+    "SMC",
     "Ancestral",
     "Calls",
     "Condition",
     "Denoiser",
+    "Diagnostics",
+    "DiagnosticsTable",
     "Euler",
     "FirstHitting",
     "GridSampler",
+    "Landing",
+    "Observer",
+    "Particles",
     "RateSampler",
     "Run",
     "Sampler",

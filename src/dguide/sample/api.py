@@ -16,6 +16,7 @@ from ..random import check_seed
 from .base import Sampler, State
 from .check import Request, check
 from .denoiser import Condition, Denoiser, take
+from .observe import Observer
 from .run import Calls, Run
 
 __all__ = ["Samples", "Trajectory", "sample"]
@@ -38,12 +39,14 @@ class Samples:
         calls: forward passes of one batch (the most that any batch took), conditional and reference separately.
         forced: [B] int64, positions of each sample that had to leave in the last step.
         trajectory: the states on the way, if asked for.
+        log_normalizer: [B], log of an unbiased estimate of the normalising constant of the tilted law; of `SMC` only.
     """
 
     tokens: Tensor
     calls: Calls
     forced: Tensor
     trajectory: Trajectory | None = None
+    log_normalizer: Tensor | None = None
 
 
 def sample(
@@ -77,10 +80,10 @@ def sample(
         condition: a tensor or nested structure with leading dimension B; None (with `initial` giving B) for a model
             without conditions.
         guidance: `Normalized`, `Unlocking` or `Simple` with its weight (w = 0: conditional, w = -1: reference).
-        sampler: `Ancestral`, `Euler`, `TauLeaping` or `FirstHitting`.
+        sampler: `Ancestral`, `Euler`, `TauLeaping` or `FirstHitting`, or `SMC` with one of these inside.
         seed: key of the randomness, 0 to 2^64 - 1.
         first_index: index of the first sample, so that shards of one job never repeat each other.
-        batch_size: samples a forward pass; default all B.
+        batch_size: samples a forward pass; default all B. With `SMC` a pass has a row for each of their particles.
         initial: [B, L] tokens; for the masked process, masks where to fill in.
         fixed: [B, L] bool, positions of `initial` to hold. For the uniform process this is a heuristic: the held
             tokens are read as if they were noisy.
@@ -89,7 +92,8 @@ def sample(
         device: where to sample; default that of the denoiser's parameters, else of the condition, else the CPU.
         progress: show a progress bar (needs tqdm).
         trajectory: keep every state.
-        callback: called with (run, state) after every step.
+        callback: called with (run, state) after every step; an `Observer`, such as `Diagnostics`, is also told what
+            the networks predict and where tokens land.
 
     Returns:
         `Samples`.
@@ -102,9 +106,20 @@ def sample(
     if callback is not None and not callable(callback):
         raise bad("callback", repr(callback), "a callable (run, state)")
     if not isinstance(sampler, Sampler):
-        raise bad("sampler", repr(sampler), "an instance of Ancestral, Euler, TauLeaping or FirstHitting")
+        raise bad("sampler", repr(sampler), "an instance of Ancestral, Euler, TauLeaping, FirstHitting or SMC")
     request: Request = check(
-        denoiser, process, length, condition, guidance, first_index, batch_size, initial, fixed, reference, device
+        denoiser,
+        process,
+        length,
+        condition,
+        guidance,
+        first_index,
+        batch_size,
+        initial,
+        fixed,
+        reference,
+        device,
+        sampler.stakes,
     )
     sampler.check(process, guidance, denoiser)
     bar = require("tqdm", "train").tqdm if progress else None
@@ -123,6 +138,7 @@ def sample(
             length,
             None if request.initial is None else request.initial[rows],
             None if request.fixed is None else request.fixed[rows],
+            observers=(callback,) if isinstance(callback, Observer) else (),
         )
         parts.append(_batch(sampler, run, trajectory, callback, bar))
     return _joined(parts)
@@ -132,26 +148,38 @@ def _batch(
     sampler: Sampler, run: Run, trajectory: bool, callback: Callable[[Run, State], Any] | None, bar: Any
 ) -> Samples:
     kept = []
-    state = sampler.begin(run)
-    steps = sampler.states(run)
+    states = sampler.states(run)
     if bar is not None:
-        steps = bar(steps, total=sampler.length(run, state) + 1, unit="step")
-    for state in steps:
+        states = bar(states, total=sampler.length(run, sampler.begin(run)) + 1, unit="step")
+    for state in states:
         if trajectory:
-            kept.append((state.tokens, state.time))
+            kept.append(state)
         if callback is not None and state.index > 0:
             callback(run, state)
-    path = Trajectory(*(torch.stack(x) for x in zip(*kept, strict=True))) if trajectory else None
-    return Samples(state.tokens, run.calls, state.forced, path)
+    path = _path(kept) if trajectory else None
+    return Samples(state.tokens, run.calls, state.forced, path, state.log_normalizer)
+
+
+def _path(states: list[State]) -> Trajectory:
+    """The states that led to the samples, back from the last one."""
+    rows = torch.arange(len(states[-1].tokens), device=states[-1].tokens.device)
+    tokens, times = [], []
+    for state in reversed(states):
+        tokens.append(state.tokens[rows])
+        times.append(state.time[rows])
+        rows = rows if state.origin is None else state.origin[rows]
+    return Trajectory(torch.stack(tokens[::-1]), torch.stack(times[::-1]))
 
 
 def _joined(parts: list[Samples]) -> Samples:
     paths = [part.trajectory for part in parts if part.trajectory is not None]
+    normalizers = [part.log_normalizer for part in parts if part.log_normalizer is not None]
     return Samples(
         torch.cat([part.tokens for part in parts]),
         Calls(max(part.calls.conditional for part in parts), max(part.calls.reference for part in parts)),
         torch.cat([part.forced for part in parts]),
         _aligned(paths) if paths else None,
+        torch.cat(normalizers) if normalizers else None,
     )
 
 

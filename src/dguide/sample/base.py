@@ -30,6 +30,8 @@ class State:
         forced: [B] int64, positions that had to leave at the end although their clock had not run out.
         time: [B] float64, 1 at noise, 0 at data.
         index: steps taken.
+        origin: [B], which row of the state before each row comes from; None if each comes from its own.
+        log_normalizer: [samples], log of the estimated normalising constant, from the sampler that makes one (`SMC`).
     """
 
     tokens: Tensor
@@ -38,6 +40,8 @@ class State:
     forced: Tensor
     time: Tensor
     index: int = 0
+    origin: Tensor | None = None
+    log_normalizer: Tensor | None = None
 
 
 class Sampler(ABC):
@@ -65,6 +69,11 @@ class Sampler(ABC):
     @abstractmethod
     def check(self, process: Process, guidance: Guidance, denoiser: Denoiser) -> None:
         """Raise `ValueError` for a combination that has no meaning, naming those that have."""
+
+    @property
+    def stakes(self) -> tuple[float, ...]:
+        """Weights besides those of the guidance whose laws it needs: they too decide which networks are called."""
+        return ()
 
     def begin(self, run: Run) -> State:
         """The state at t = 1."""

@@ -43,6 +43,7 @@ def check(
     fixed: Tensor | None,
     reference: Condition | Denoiser,
     device: torch.device | str | None,
+    stakes: tuple[float, ...] = (),
 ) -> Request:
     """Refuse what `sample` cannot work with, with got, expected and remedy. Raises `ValueError`."""
     if not callable(denoiser):
@@ -75,7 +76,7 @@ def check(
         batch_size or count,
         where,
         to_device(condition, where),
-        None if callable(reference) else to_device(_reference(denoiser, condition, reference, guidance), where),
+        None if callable(reference) else to_device(_reference(denoiser, condition, reference, guidance, stakes), where),
         None if initial is None else initial.to(where),
         None if fixed is None else fixed.to(where),
     )
@@ -156,11 +157,13 @@ def _fixed(fixed: Tensor | None, initial: Tensor | None, count: int, length: int
         )
 
 
-def _reference(denoiser: Denoiser, condition: Condition, reference: Condition, guidance: Guidance) -> Condition:
+def _reference(
+    denoiser: Denoiser, condition: Condition, reference: Condition, guidance: Guidance, stakes: tuple[float, ...]
+) -> Condition:
     if reference is not None:
         return _alike(condition, reference, "reference")
     samples = torch.arange(len(guidance.weight) if isinstance(guidance.weight, Tensor) else 1)
-    if not bool(guidance.weights_below(torch.ones(()), samples).any()):
+    if not bool(guidance.weights_below(torch.ones(()), samples).any()) and not any(stakes):
         return None
     null = getattr(denoiser, "null", None)
     if not callable(null):

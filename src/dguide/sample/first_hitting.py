@@ -77,8 +77,11 @@ class FirstHitting(Sampler):
         tokens = state.tokens.clone()
         for rows in run.chunks(len(samples)):
             at = (where[0][rows], where[1][rows])
-            law = race.jump(race.row[at], weight[rows]).log_landing
+            laws = race.laws(race.row[at])
+            law = race.jump(laws, weight[rows]).log_landing
             tokens[at] = draw(law, run.uniforms(Stream.LANDING, 0, at))
+            if run.observers:
+                run.landed(at, tokens[at], race.level[at[0]], laws, law)
         time = torch.where(race.active.any(-1), run.process.noise.time(race.level), state.time)
         return State(tokens, race.clocks, race.jumps, state.forced, time, state.index + 1)
 
@@ -102,11 +105,14 @@ class _Hit:
         self.cond, self.ref = self.run.predict(state.tokens, time, wanted, weight)
         self.row = (wanted.flatten().cumsum(0) - 1).view_as(wanted)
 
-    def jump(self, rows: Tensor, weight: Tensor) -> Jump:
-        """The guided jump of some rows, its intensity relative to the unguided one."""
+    def laws(self, rows: Tensor) -> list[Tensor | None]:
+        """Predictions of some rows, in logs."""
+        return [self.run.laws(x, rows) for x in (self.cond, self.ref)]
+
+    def jump(self, laws: list[Tensor | None], weight: Tensor) -> Jump:
+        """The guided jump of such rows, its intensity relative to the unguided one."""
         guidance = self.run.guidance
         assert isinstance(guidance, RateGuidance)
-        laws = [self.run.laws(x, rows) for x in (self.cond, self.ref)]
         one = torch.zeros_like(weight)
         cond, ref = (None if law is None else Jump(one, law) for law in laws)
         if cond is None or ref is None:
@@ -201,7 +207,7 @@ class _Race(_Hit):
 
     def _speeds(self, rows: Tensor, weight: Tensor) -> Tensor:
         """log of how much faster than unguided the clocks of some rows run, [N]."""
-        parts = [self.jump(rows[part], weight[part]).log_intensity for part in self.run.chunks(len(rows))]
+        parts = [self.jump(self.laws(rows[part]), weight[part]).log_intensity for part in self.run.chunks(len(rows))]
         return torch.cat(parts) if parts else torch.zeros_like(weight)
 
 

@@ -137,7 +137,11 @@ class GridSampler(Sampler):
                 leaves[at] = going
                 to = (at[0][going], at[1][going])
                 u = run.uniforms(Stream.LANDING, state.jumps[to], to)
-                new[to] = draw(law.log_landing[going], u)
+                landing = law.log_landing[going]
+                new[to] = draw(landing, u)
+                if run.observers:
+                    level = high - (high - low) * _fraction(clocks[to], hazard[to])
+                    run.landed(to, new[to], level, [x if x is None else x[going] for x in laws], landing)
         forced = (leaves & (clocks > hazard)).sum(-1)
         jumps = state.jumps + leaves
         fresh = -run.uniforms(Stream.CLOCK, jumps).log()

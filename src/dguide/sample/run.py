@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -13,6 +14,7 @@ from ..guidance import Guidance
 from ..process import Process
 from ..random import Stream, uniform
 from .denoiser import Condition, Denoiser, stack, take
+from .observe import Landing, Observer
 
 __all__ = ["Calls", "Run"]
 
@@ -39,6 +41,9 @@ class Run:
         fixed: [B, L], positions that never move, or None.
         calls: forward passes so far.
         seen: networks whose first answer has been looked at.
+        observers: who is told of predictions and landings.
+        stakes: weights besides those of the guidance whose laws are needed: they too decide which networks are called.
+        renewals: [B], how often the randomness of a sample was replaced by fresh one, or None for never.
     """
 
     denoiser: Denoiser
@@ -54,6 +59,9 @@ class Run:
     fixed: Tensor | None = None
     calls: Calls = field(default_factory=Calls)
     seen: list[Denoiser] = field(default_factory=list)
+    observers: tuple[Observer, ...] = ()
+    stakes: tuple[float, ...] = ()
+    renewals: Tensor | None = None
 
     @property
     def paced(self) -> bool:
@@ -68,9 +76,12 @@ class Run:
     def uniforms(self, stream: Stream, draw: Tensor | int, where: tuple[Tensor, Tensor] | None = None) -> Tensor:
         """Uniforms of a stream for all positions [B, L], or for the positions `where` (sample, position) [N]."""
         if where is None:
-            position = torch.arange(self.length, device=self.index.device)
-            return uniform(self.seed, stream, self.index.unsqueeze(-1), position, draw)
-        return uniform(self.seed, stream, self.index[where[0]], where[1], draw)
+            device = self.index.device
+            where = torch.arange(len(self.index), device=device).unsqueeze(-1), torch.arange(self.length, device=device)
+        sample, position = where
+        if self.renewals is not None:
+            position = position + self.length * self.renewals[sample]  # counters that no position has used
+        return uniform(self.seed, stream, self.index[sample], position, draw)
 
     def predict(
         self, tokens: Tensor, time: Tensor, wanted: Tensor, weight: Tensor
@@ -78,7 +89,8 @@ class Run:
         """Call the networks for the positions `wanted` and return their rows of logits.
 
         Only samples with a wanted position are in the call; only the conditional is called where every weight is 0,
-        only the reference where every weight is -1, otherwise both, stacked if they are one network.
+        only the reference where every weight is -1, otherwise both, stacked if they are one network. Weights are those
+        of `weight` and `stakes`.
 
         Args:
             tokens: [B, L].
@@ -95,7 +107,8 @@ class Run:
         rows = wanted if everyone else wanted[chosen]
         t = t.to(torch.get_default_dtype())
         cond = self.condition if everyone else take(self.condition, chosen)
-        use_cond, use_ref = bool((weight != -1).any()), bool((weight != 0).any())
+        use_cond = bool((weight != -1).any()) or any(w != -1 for w in self.stakes)
+        use_ref = bool((weight != 0).any()) or any(w != 0 for w in self.stakes)
         self.calls.conditional += use_cond
         self.calls.reference += use_ref
         logits: list[Tensor | None]
@@ -119,7 +132,25 @@ class Run:
         for who, part in zip(("conditional", "reference"), picked, strict=True):
             if part is not None:
                 self._check_rows(part, rows, self.rows[chosen], who)
+        for observer in self.observers:
+            observer.looked(self, tokens, time, wanted, *picked)
         return picked[0], picked[1]
+
+    def landed(
+        self, where: tuple[Tensor, Tensor], token: Tensor, level: Tensor, laws: Sequence[Tensor | None], law: Tensor
+    ) -> None:
+        """Tell the observers that the positions `where` (sample, position) [N] took `token` [N] at noise `level` [N].
+
+        Args:
+            laws: log-laws [N, V] of the conditional and of the reference, None if not called.
+            law: log-law [N, V] by which the tokens were drawn.
+        """
+        cond, ref, proposal = (
+            None if x is None else x.gather(-1, token.unsqueeze(-1)).squeeze(-1) for x in (*laws, law)
+        )
+        assert proposal is not None
+        for observer in self.observers:
+            observer.landed(self, Landing(*where, token, level, cond, ref, proposal))
 
     @torch.no_grad()
     def _call(self, model: Denoiser, tokens: Tensor, time: Tensor, cond: Condition, who: str) -> Tensor:
