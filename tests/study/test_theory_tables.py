@@ -74,7 +74,7 @@ def judged():
     patch.setattr(schedules, "_SHAPES", ((3, 3), (3, 4)))
     kept = {k: v for k, v in schedules.SCHEDULES.items() if k in ("ramp-up", "inverse", "power 3/2")}
     patch.setattr(schedules, "SCHEDULES", kept)
-    chosen = schedules.compute(optimum=lambda problem, guidance: kept["power 3/2"](problem))
+    chosen = schedules.compute(optimum=lambda problem, guidance: kept["power 3/2"](problem).scaled_to(3.0))
     patch.undo()
     return chosen
 

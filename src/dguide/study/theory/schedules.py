@@ -119,14 +119,15 @@ def problems(half: str) -> Iterator[Problem]:
 
 def compute(
     weight: float = 3.0,
-    optimum: Callable[[Problem, RateGuidance], Schedule] | None = None,
+    optimum: Callable[[Problem, Callable[[float | Schedule], RateGuidance]], Schedule] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Schedules:
     """Solves every problem of both halves under every schedule and both mechanisms.
 
     Args:
         weight: mean w of all schedules.
-        optimum: the best schedule for a problem and a mechanism, another row of the table; its mean is scaled too.
+        optimum: what finds the best schedule for a problem and a mechanism (such as `exact.optimal_schedule`), for
+            another row of the table; its mean is left as it is.
         progress: told (done, all) after each problem.
     """
     work = [(half, problem) for half in HALVES for problem in problems(half)]
@@ -136,7 +137,7 @@ def compute(
         for mechanism in (Normalized, Unlocking):
             choices = {name: choice(problem).scaled_to(weight) for name, choice in SCHEDULES.items()}
             if optimum:
-                choices["optimum"] = optimum(problem, mechanism(weight)).scaled_to(weight)
+                choices["optimum"] = optimum(problem, mechanism)
             for name, schedule in choices.items():
                 law = solve(problem, mechanism(schedule), times=torch.ones(1), tolerance=1e-5).final.clamp_min(0)
                 cases.append(

@@ -1,0 +1,126 @@
+"""Why Unlocking degrades on digits: order, pace and errors of the scores exchanged one at a time, w = 3, constant.
+
+The trained model of the digits, and the training images blurred token by token, whose scores are known exactly at the
+same 64 positions; errors are then put on the exact scores, shared by the conditional and unconditional prediction or
+independent. Every row is judged by the Frechet distance to real images in pixel space.
+
+    python benchmarks/riddle.py [--per-class N] [--only model|exact|shared|independent] [--steps T ...]
+
+All rows of 500 samples take the better part of an hour of one core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from itertools import product
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+import dguide
+from dguide import Ancestral, FirstHitting, Normalized, Unlocking, checkpoint, data
+from dguide.sample import Denoiser, Sampler
+from dguide.study import Judge
+from dguide.study.theory.decoupled import Decoupled
+from dguide.study.theory.kernel import Kernel, bell
+
+MODEL = Path(__file__).parents[1] / "checkpoints" / "digits-masked"
+WEIGHT, LENGTH, VOCAB, CLASSES = 3.0, 64, 16, 10
+
+
+class Erring:
+    """A denoiser whose logits err by a smooth random function of the tokens (random Fourier features).
+
+    Every logit errs by about `scale`; the error of each label is a function of its own, or one is shared by all.
+    """
+
+    time_dependent = False
+
+    def __init__(self, exact: Kernel, scale: float, shared: bool, features: int = 128, seed: int = 0) -> None:
+        generator = torch.Generator().manual_seed(seed)
+
+        def normal(*shape: int) -> Tensor:
+            return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+        self.exact, self.scale, self.shared, self.null = exact, scale, shared, exact.null
+        self.frequency = 0.3 * normal(LENGTH * (VOCAB + 1), features)
+        self.phase = 2 * math.pi * torch.rand(features, generator=generator, dtype=torch.float64)
+        self.own = normal(CLASSES + 1, features, LENGTH * VOCAB) * math.sqrt(2 / features)
+        self.common = normal(features, LENGTH * VOCAB) * math.sqrt(2 / features)
+
+    def __call__(self, tokens: Tensor, time: Tensor, condition: Tensor) -> Tensor:
+        shown = torch.nn.functional.one_hot(tokens, VOCAB + 1).double().flatten(1)
+        wave = torch.cos(shown @ self.frequency + self.phase)
+        error = wave @ self.common
+        if not self.shared:
+            for label in condition.unique():
+                error[condition == label] = wave[condition == label] @ self.own[label]
+        return self.exact(tokens, time, condition) + self.scale * error.view(*tokens.shape, VOCAB)
+
+
+def settings(steps: list[int]) -> dict[str, Sampler]:
+    """Samplers by name: every pace with every order, and one position at a time."""
+    mechanisms = {"Normalized": Normalized(WEIGHT), "Unlocking": Unlocking(WEIGHT)}
+    return {
+        f"T = {t}, pace of {pace}, order of {order}": Decoupled(t, mechanisms[pace], mechanisms[order])
+        for t, pace, order in product(steps, mechanisms, mechanisms)
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--per-class", type=int, default=50)
+    parser.add_argument("--only", choices=("model", "exact", "shared", "independent"))
+    parser.add_argument("--steps", type=int, nargs="*", default=[32])
+    parser.add_argument("--scale", type=float, default=0.5, help="of the errors, in nats")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    trained = checkpoint.load(MODEL)
+    digits = data.load(trained.config.data)
+    exact = Kernel(digits.train, bell(VOCAB, 1.0, 0.01), CLASSES)
+    denoisers: dict[str, Denoiser] = {
+        "model": trained.model,
+        "exact": exact,
+        "shared": Erring(exact, args.scale, shared=True),
+        "independent": Erring(exact, args.scale, shared=False),
+    }
+    judge = Judge.fit(digits)
+    labels = torch.arange(CLASSES).repeat_interleave(args.per_class)
+
+    def row(name: str, denoiser: Denoiser, guidance: dguide.Normalized | dguide.Unlocking, sampler: Sampler) -> None:
+        began = time.perf_counter()
+        drawn = dguide.sample(
+            denoiser,
+            process=trained.process,
+            length=LENGTH,
+            condition=labels,
+            guidance=guidance,
+            sampler=sampler,
+            seed=args.seed,
+            batch_size=250,
+        )
+        quality = judge(drawn.tokens, labels)
+        print(
+            f"{name:60s} Frechet {quality.frechet:.3f} precision {quality.precision:.3f} recall {quality.recall:.3f}"
+            f" calls {drawn.calls.conditional} ({time.perf_counter() - began:.0f} s)",
+            flush=True,
+        )
+
+    for name, denoiser in denoisers.items():
+        if args.only in (None, name):
+            row(f"{name}, no guidance", denoiser, Normalized(0.0), Ancestral(32))
+            for mechanism in (Normalized(WEIGHT), Unlocking(WEIGHT)):
+                kind = type(mechanism).__name__
+                row(f"{name}, one at a time, {kind}", denoiser, mechanism, FirstHitting())
+                for t in args.steps:
+                    row(f"{name}, T = {t}, {kind}", denoiser, mechanism, Ancestral(t))
+            for setting, sampler in settings(args.steps).items():
+                row(f"{name}, {setting}", denoiser, Normalized(WEIGHT), sampler)
+
+
+if __name__ == "__main__":
+    main()
