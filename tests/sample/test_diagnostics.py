@@ -84,8 +84,16 @@ def test_the_divergence_at_weight_zero_is_that_of_kullback_and_leibler() -> None
     assert abs(seen[1e-6] - seen[0.0]) < 1e-5
 
 
-@pytest.mark.parametrize("sampler", [FirstHitting(), Ancestral(60)], ids=str)
-@pytest.mark.parametrize("mechanism", [Normalized, Unlocking])
+@pytest.mark.parametrize(
+    ("mechanism", "sampler"),
+    [
+        (Normalized, FirstHitting()),
+        (Normalized, Ancestral(5)),  # exact between the times of its grid as well
+        (Unlocking, FirstHitting()),
+        (Unlocking, Ancestral(60)),
+    ],
+    ids=str,
+)
 def test_the_masked_fraction_follows_the_exact_law(mechanism: type[Any], sampler: Sampler) -> None:
     guidance, count = mechanism(dguide.RampUp(4.0, 0.2, 0.5)), 10_000
     diagnostics = Diagnostics(bins=12)
