@@ -13,7 +13,7 @@ from ...errors import choose, require
 from ..figures import save
 from ..progress import Progress
 from .page import page
-from .plates import convergence, maps, steps, tilting, weights
+from .plates import bands, convergence, diagnosis, maps, optimal, particles, riddle, steps, tilting, weights
 from .plates.base import Plate, plain
 
 __all__ = ["PLATES", "Gallery", "gallery"]
@@ -24,6 +24,11 @@ PLATES: dict[str, Callable[[], Iterable[Plate]]] = {
     "maps": maps.plates,
     "weights": lambda: [weights.plate()],
     "steps": lambda: [steps.plate()],
+    "optimal": lambda: [optimal.plate()],
+    "particles": lambda: [particles.plate()],
+    "bands": lambda: [bands.plate()],
+    "riddle": lambda: [riddle.plate()],
+    "diagnosis": diagnosis.plates,
 }
 """What makes each plate, or the few that share a computation, in the order of the page."""
 INDEX = "index.html"

@@ -19,9 +19,10 @@ _SYMBOLS = {
     "sum": "&sum;",
     "log": "log",
     "TV": "TV",
-    "Normalized": "Normalized",
 }
 """What is not set as a variable in italics."""
+_LONGEST = 30
+"""Characters of a formula that no line may break."""
 _TAGS = {"_": "sub", "^": "sup"}
 
 
@@ -36,7 +37,8 @@ def _spans(text: str) -> str:
     parts = [words, *rest]
     for k, part in enumerate(parts):
         if k % 2:
-            parts[k] = formula(part)
+            kind = ' class="whole"' if len(part) <= _LONGEST else ""
+            parts[k] = f"<span{kind}>{formula(part)}</span>"
             continue
         part = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", escape(part, quote=False))
         parts[k] = re.sub(r"`(.+?)`", r"<code>\1</code>", part)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 
 from ... import __version__
@@ -22,10 +22,12 @@ p { max-width: 46rem; margin: .6rem 0; }
 nav ol { columns: 2 18rem; padding-left: 1.4rem; }
 figure { margin: 3rem 0 0; border-top: 1px solid #bbb; padding-top: 1.4rem; }
 .picture { overflow-x: auto; }
-.picture img { display: block; width: 100%; min-width: 36rem; height: auto; }
+.picture img { display: block; width: 100%; min-width: 42rem; height: auto; }
 .files { font-size: .85rem; color: #444; }
 a { color: #00508a; }
 code { font-size: .92em; }
+sub, sup { line-height: 0; }
+.whole { white-space: nowrap; }
 .table { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .85rem; margin: 1rem 0; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
@@ -36,9 +38,9 @@ th:first-child, td:first-child { text-align: left; }
 
 _OPENING = """
 Classifier-free guidance of a discrete diffusion model replaces the law of a token, $q_c$ under the condition and $q_u$
-without it, by $q_w = q_c^(1+w) q_u^(-w) / Z_w$. No guidance is $w = 0$; the `guidance_scale` of other libraries is
-$1 + w$. Mechanisms differ in the rate at which masked positions are decided: **Normalized** (arXiv 2507.08965) leaves
-it alone, **Unlocking** (2406.01572) multiplies it by $Z_w$, **Simple** (2412.10193) tilts the probabilities of a whole
+without it, by $q_w = q_c^(1+w) q_u^(-w) / Z_w$. No guidance is $w = 0$; the `guidance_scale` of other libraries is $1 +
+w$. Mechanisms differ in the rate at which masked positions are decided: **Normalized** (arXiv 2507.08965) leaves it
+alone, **Unlocking** (2406.01572) multiplies it by $Z_w$, **Simple** (2412.10193) tilts the probabilities of a whole
 step and tends to Unlocking as steps grow in number. A schedule lets $w$ depend on the noise level $m$, which is the
 expected share of masked positions: 1 is noise, 0 is data; schedules are compared at equal mean.
 
@@ -79,6 +81,19 @@ def _figure(number: int, plate: Plate) -> str:
     return f"""<figure id="{name}">
 <h2>Figure {number}. {escape(plate.title)}</h2>
 <div class="picture"><img src="{name}.svg" alt="{escape(plate.alt, quote=True)}"></div>
-<figcaption>{html(plate.caption)}
+<figcaption>{html(plate.caption)}{_table(plate.table)}
 <p class="files">Files: {links}</p></figcaption>
 </figure>"""
+
+
+def _table(lines: Sequence[Sequence[str]]) -> str:
+    if not lines:
+        return ""
+    head, *body = ("".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in line) for tag, line in _tagged(lines))
+    rows = "\n".join(f"<tr>{line}</tr>" for line in body)
+    return f'\n<div class="table"><table>\n<tr>{head}</tr>\n{rows}\n</table></div>'
+
+
+def _tagged(lines: Sequence[Sequence[str]]) -> Iterator[tuple[str, Sequence[str]]]:
+    """Headings first."""
+    return zip(("th", *["td"] * (len(lines) - 1)), lines, strict=True)

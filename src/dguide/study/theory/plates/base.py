@@ -17,7 +17,6 @@ __all__ = [
     "EARLY_TO_LATE",
     "WIDTH",
     "Plate",
-    "apart",
     "direct_label",
     "frame",
     "panels",
@@ -49,6 +48,7 @@ class Plate:
         caption: What is seen, as `markup.html` reads it; its numbers are computed.
         alt: The picture in words, for those who do not see it.
         data: The numbers behind it, a dataclass.
+        table: Lines of cells to show below the caption, headings first; none if empty.
     """
 
     name: str
@@ -57,11 +57,7 @@ class Plate:
     caption: str
     alt: str
     data: Any
-
-
-def apart(p: Tensor, q: Tensor) -> float:
-    r"""Total variation $\frac12 \sum_x |p(x) - q(x)|$ of two laws."""
-    return 0.5 * float((p - q).abs().sum())
+    table: Sequence[Sequence[str]] = ()
 
 
 def plain(value: Any) -> Any:

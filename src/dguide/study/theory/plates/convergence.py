@@ -2,10 +2,9 @@ r"""How fast the law settles: total variation between the law at time t and the 
 
 A decided position never moves again, so the law at time t, masks included, is below the final law on every sequence
 without a mask, and their total variation is the probability that some mask is left. With `Normalized`, alpha = 1 - t
-and d positions that is $1 - (1-t)^d$, whatever the weight. With `Unlocking`, constant w and d = 2 it is
-$2 f(t) - t^{Z_1 + Z_2}$, with f the masked fraction and $Z_i$ those of the two positions while both are masked; for
-d = 1 it is $t^{Z_w}$, which falls double-exponentially in w, for $Z_w$ grows exponentially (arXiv 2506.10971,
-2507.08965).
+and d positions that is $1 - (1-t)^d$, whatever the weight. For two positions it is twice the masked fraction less the
+probability that both are masked; for one position and `Unlocking` it is $t^{Z_w}$, which falls double-exponentially in
+w, for $Z_w$ grows exponentially (arXiv 2506.10971, 2507.08965).
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ....exact import Problem, solve
+from ....exact.closed import distance_to_noise
 from ....guidance import Normalized, Unlocking
 from ...figures import COLOURS
 from ..markup import short
@@ -66,22 +66,14 @@ class Convergence:
         return torch.stack([self.times[int((row - 0.5).abs().argmin())] for row in self.unlocking])
 
 
-def exits(problem: Problem, weight: float) -> float:
-    """$Z_1 + Z_2$ of a problem of two positions while both are masked."""
-    total = 0.0
-    for axis in (0, 1):
-        cond, uncond = (table.sum(1 - axis) for table in (problem.cond, problem.uncond))
-        total += float((cond ** (1 + weight) * uncond**-weight).sum())
-    return total
-
-
 def compute(two: Problem, one: Problem, weights: tuple[float, ...] = WEIGHTS) -> Convergence:
     """Solves a problem of two positions for each weight, and evaluates the closed form of one of one position."""
     times = torch.linspace(1, 0, 101, dtype=torch.float64)
     positions = torch.tensor(POSITIONS, dtype=torch.float64).unsqueeze(-1)
 
-    def some_mask(guidance: Normalized | Unlocking, both: float) -> Tensor:
-        return 2 * solve(two, guidance, times=times).masked_fraction - times**both
+    def some_mask(guidance: Normalized | Unlocking) -> Tensor:
+        both = 1 - distance_to_noise(two, guidance, times)
+        return 2 * solve(two, guidance, times=times).masked_fraction - both
 
     fine = torch.linspace(0, 6, 61, dtype=torch.float64)
     z = torch.tensor([one.log_z(float(w)) for w in fine], dtype=torch.float64).exp()
@@ -91,9 +83,9 @@ def compute(two: Problem, one: Problem, weights: tuple[float, ...] = WEIGHTS) ->
         times,
         POSITIONS,
         1 - (1 - times) ** positions,
-        some_mask(Normalized(weights[-1]), 2.0),
+        some_mask(Normalized(weights[-1])),
         weights,
-        torch.stack([some_mask(Unlocking(w), exits(two, w)) for w in weights]),
+        torch.stack([some_mask(Unlocking(w)) for w in weights]),
         fine,
         _MOMENTS,
         torch.stack([t**z for t in _MOMENTS]),
@@ -146,16 +138,17 @@ def plate() -> Plate:
     caption = f"""
 **Problem.** (a, b) Two positions, {data.problem}; (c) one position, {data.line}. **Formula.** A decided position never
 moves again, so the total variation between the law at time $t$, masks included, and the final law is the probability
-that some mask is left. For Normalized, $d$ positions and $alpha = 1 - t$ that is $1 - (1 - t)^d$; for Unlocking and
-$d = 1$ it is $t^(Z_w)$.
+that some mask is left. For Normalized, $d$ positions and $alpha = 1 - t$ that is $1 - (1 - t)^d$; for Unlocking and $d
+= 1$ it is $t^(Z_w)$.
 
 (a) With Normalized the way to the final law does not depend on the weight; the more positions, the later the last one
 is decided. Marks: the solver at $w = {data.weights[-1]:g}$, $d = 2$, within {short(error)} of the formula. (b) With
-Unlocking it does: the distance has halved at $t$ = {halved} for $w$ = {weights}. The first position is decided early;
-what the second adds depends on the first. (c) With one position the distance at fixed $t$ falls double-exponentially in
-$w$: at $t = {at:g}$ from {first:.2f} without guidance to {last:.3f} at $w = {float(data.fine[-1]):g}$, at
-$t = {data.moments[1]:g}$ from {float(data.left[1, 0]):.2f} to {short(float(data.left[1, -1]))}. Steps that are spread
-evenly over time then fall where nothing is left to decide. Sources: arXiv 2506.10971, 2507.08965."""
+Unlocking it does: the distance has halved at $t$ = {halved} for $w$ = {weights}. But there is a floor: where the first
+position has told the rings apart, nothing is left to tilt, $Z = 1$, and the second leaves at its own pace. (c) With one
+position the distance at fixed $t$ falls double-exponentially in $w$: at $t = {at:g}$ from {first:.2f} without guidance
+to {last:.3f} at $w = {float(data.fine[-1]):g}$, at $t = {data.moments[1]:g}$ from {float(data.left[1, 0]):.2f} to
+{short(float(data.left[1, -1]))}. Steps that are spread evenly over time then fall where nothing is left to decide.
+Sources: arXiv 2506.10971, 2507.08965."""
     alt = (
         "Three panels of total variation against the final law. Left: Normalized, curves for 1 to 64 positions. "
         "Middle: Unlocking, curves fall earlier the larger the weight. Right: at fixed time, distance falls faster "

@@ -18,7 +18,8 @@ from torch import Tensor
 from ....errors import require
 from ....exact import Problem, solve
 from ....guidance import Normalized, RateGuidance, Schedule, Unlocking
-from .base import EARLY_TO_LATE, Plate, apart, panels
+from ..summary import total_variation
+from .base import EARLY_TO_LATE, Plate, panels
 from .problems import other_class, rings
 
 __all__ = ["Maps", "compute", "draw", "draw_errors", "plates"]
@@ -52,7 +53,7 @@ class Maps:
     @cached_property
     def distance(self) -> dict[str, dict[str, float]]:
         """Total variation to the target, by mechanism and schedule."""
-        return {m: {s: apart(law, self.target) for s, law in laws.items()} for m, laws in self.laws.items()}
+        return {m: {s: total_variation(law, self.target) for s, law in laws.items()} for m, laws in self.laws.items()}
 
 
 def compute(problem: Problem, weight: float = WEIGHT) -> Maps:
@@ -100,7 +101,7 @@ def draw(data: Maps) -> Any:
         f"tilted target, $w = {data.weight:g}$": data.target,
     }
     for axis, (title, law) in zip(axes[0], given.items(), strict=True):
-        picture = _heat(axis, law, data, f"{title}\nTV to target {apart(law, data.target):.3f}", **look)
+        picture = _heat(axis, law, data, f"{title}\nTV to target {total_variation(law, data.target):.3f}", **look)
     for row, (mechanism, laws) in zip(axes[1:], data.laws.items(), strict=True):
         for axis, (schedule, law) in zip(row, laws.items(), strict=True):
             title = f"{mechanism}, {schedule}\nTV to target {data.distance[mechanism][schedule]:.3f}"
@@ -131,7 +132,7 @@ def draw_errors(data: Maps) -> Any:
 def plates() -> tuple[Plate, Plate]:
     """The plates of the laws and of their errors."""
     data = compute(rings())
-    cond = apart(data.cond, data.target)
+    cond = total_variation(data.cond, data.target)
     tv = data.distance
     beyond = [f"{m}, {s} ({d:.3f})" for m, row in tv.items() for s, d in row.items() if d > cond]
     best = min((d, f"{m}, {s}") for m, row in tv.items() for s, d in row.items())

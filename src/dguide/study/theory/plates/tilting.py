@@ -144,11 +144,11 @@ def plate() -> Plate:
 
 (a) The larger the weight, the further the law moves away from the other class. With one position every mechanism ends
 in exactly this law. (b) They differ in pace. Normalized leaves the share of masked positions at time $t$ as it is, $t$;
-Unlocking decides $Z_w$ times too fast and leaves $t^(Z_w)$. At $w = {strongest:g}$ that is
-$Z_w = {float(data.z[-1]):.2f}$: half of all positions are decided at $t = {half:.2f}$ instead of 0.5. Lines are the
-formulas, marks the numerical solution of the master equation; they agree within {short(data.error)}. (c) $Z_w$ grows
-with the weight, in the end exponentially (the scale is logarithmic): $log Z_w = w D_(1+w)(q_c || q_u)$, a Rényi
-divergence, is convex in $w$. Sources: arXiv 2507.08965 (Normalized), 2406.01572 (Unlocking)."""
+Unlocking decides $Z_w$ times too fast and leaves $t^(Z_w)$. At $w = {strongest:g}$ that is $Z_w =
+{float(data.z[-1]):.2f}$: half of all positions are decided at $t = {half:.2f}$ instead of 0.5. Lines are the formulas,
+marks the numerical solution of the master equation; they agree within {short(data.error)}. (c) $Z_w$ grows with the
+weight, in the end exponentially (the scale is logarithmic): $log Z_w = w D_(1+w)(q_c || q_u)$, a Rényi divergence, is
+convex in $w$. Sources: arXiv 2507.08965 (Normalized), 2406.01572 (Unlocking)."""
     alt = (
         "Three panels. Left: guided laws for several weights move left, away from the other class. Middle: masked "
         "fraction over time, a straight line for Normalized, ever steeper curves for Unlocking. Right: Z grows with w."

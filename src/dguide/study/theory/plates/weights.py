@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ....exact import Problem, solve
 from ...figures import COLOURS
-from .base import EARLY_TO_LATE, Plate, apart, frame, panels
+from ..summary import total_variation
+from .base import EARLY_TO_LATE, Plate, frame, panels
 from .maps import MECHANISMS
 from .problems import rings
 
@@ -42,14 +43,17 @@ def compute(problem: Problem, weights: tuple[float, ...] = WEIGHTS) -> Weights:
     distance = {
         name: {
             kind: torch.tensor(
-                [apart(solve(problem, mechanism(schedule(w))).final, t) for w, t in zip(weights, targets, strict=True)],
+                [
+                    total_variation(solve(problem, mechanism(schedule(w))).final, t)
+                    for w, t in zip(weights, targets, strict=True)
+                ],
                 dtype=torch.float64,
             )
             for kind, (schedule, *_) in EARLY_TO_LATE.items()
         }
         for name, mechanism in MECHANISMS.items()
     }
-    unguided = torch.tensor([apart(problem.cond, target) for target in targets], dtype=torch.float64)
+    unguided = torch.tensor([total_variation(problem.cond, target) for target in targets], dtype=torch.float64)
     return Weights(problem.name, weights, unguided, distance)
 
 
