@@ -100,23 +100,23 @@ class Grades:
         end, flows = [], torch.zeros(0, len(weights), dtype=torch.float64)
         tail, undecided = torch.zeros(2, dtype=torch.float64), torch.zeros(len(weights) + 1, dtype=torch.float64)
         for k, grade, start in zip(range(d, -1, -1), self.grades, law, strict=True):
-            values, leaving = [], []
+            values, above, size = [], flows, self.space.process.vocab_size * k
+            flows = start.new_zeros(size * len(start), len(weights))
             for part in self._parts(grade, len(weights)):
                 first = start[part].unsqueeze(-1)
-                at = first + flows[grade.sources[part]].sum(1) @ integral.T
+                at = first + above[grade.sources[part]].sum(1) @ integral.T
                 if k > 0:
                     speed, landing = self._rates(grade.rows[part], weights)
                     if not self.paced:
                         exits = speed.sum(1).unsqueeze(1)
                         at = torch.linalg.solve(eye + integral * exits, at)
                     flow = (at.unsqueeze(1) * speed).unsqueeze(2) * landing
-                    leaving.append(flow.flatten(0, 2))
+                    flows[part.start * size : part.stop * size] = flow.flatten(0, 2)
                 values.append(torch.cat((first, at), 1))
             nodes = torch.cat(values)
             end.append(nodes[:, -1])
             tail = tail + (nodes @ order.coefficients[-2:].T).abs().sum(0).detach()
             undecided = undecided + k / d * nodes.sum(0).detach()
-            flows = torch.cat(leaving) if leaving else flows
         return Carried(end, tail.max(), undecided)
 
     def exhaust(self, law: list[Tensor], weight: Tensor) -> list[Tensor]:

@@ -12,7 +12,7 @@ from .space import Space
 
 __all__ = ["Predictions"]
 
-_ROWS = 1 << 16
+_ROWS = 1 << 12
 
 
 class Predictions:

@@ -38,13 +38,11 @@ class _Flow:
         axis: of the tensors [K, V, ..., V].
         weight: G, scaled along each line.
         leave: exit rate over the sum of `weight` along the rest of the line.
-        exit: the exit rate.
     """
 
     axis: int
     weight: Tensor
     leave: Tensor
-    exit: Tensor
 
 
 class Ratios:
@@ -75,10 +73,9 @@ class Ratios:
     ) -> Carried:
         """Take one step, as `Grades.carry` does."""
         start, points = law[0], len(levels)
-        flows = self._flows(levels, weights)
+        flows, exits = self._flows(levels, weights)
         integral = width * order.integral
-        exits = torch.stack([flow.exit for flow in flows]).sum(0).flatten(1).T
-        staying = torch.eye(points, dtype=torch.float64) + integral * exits.unsqueeze(1)
+        staying = torch.eye(points, dtype=torch.float64) + integral * exits.flatten(1).T.unsqueeze(1)
         factors = torch.linalg.lu_factor(staying)
 
         def settle(change: Tensor) -> Tensor:
@@ -101,7 +98,7 @@ class Ratios:
         system = self.gmres.LinearOperator((size, size), apply, dtype=np.float64)
         solution, failed = self.gmres.gmres(
             system, settle(still).flatten().numpy(), x0=still.flatten().numpy(), rtol=0.0, atol=tolerance * 1e-4,
-            restart=30, maxiter=4,
+            restart=20, maxiter=6,
         )  # fmt: skip
         nodes = torch.cat((still[:1], torch.from_numpy(solution).view(points, -1)))
         tail = (order.coefficients[-2:] @ nodes).abs().sum(-1).max()
@@ -109,8 +106,8 @@ class Ratios:
             tail = torch.full_like(tail, torch.inf)
         return Carried([nodes[-1].view_as(start)], tail, torch.zeros(points + 1, dtype=torch.float64))
 
-    def _flows(self, levels: Tensor, weights: Tensor) -> list[_Flow]:
-        """Per unit of the coordinate, for each axis."""
+    def _flows(self, levels: Tensor, weights: Tensor) -> tuple[list[_Flow], Tensor]:
+        """Per unit of the coordinate: the flows along each axis, and the exit rate of every state."""
         process, shape = self.problem.process, [-1] + [1] * self.problem.positions
         kernels = [process.kernel(float(t)) for t in process.noise.time(levels)]
         noise = process.kernel(1.0)[0]
@@ -120,7 +117,7 @@ class Ratios:
         )
         weight, slope = weights.view(shape), levels.log().view(shape)
         log_g = tilt(log_c, log_u, weight)
-        flows = []
+        flows, exits = [], torch.zeros_like(log_g)
         for axis in range(1, log_c.ndim):
             here = noise.log().view([-1] + [1] * (log_c.ndim - 1 - axis)) + slope
             rest_c, rest_u = (_line(x, axis)[1] for x in (log_c, log_u))
@@ -128,8 +125,9 @@ class Ratios:
             tilted = tilt(here + rest_c - log_c, here + rest_u - log_u, weight)
             log_exit = self.guidance.log_intensity(tilted, rest_g - tilt(rest_c, rest_u, weight))
             leave = torch.nan_to_num(log_exit.exp() / _others(scaled, axis), posinf=0.0)
-            flows.append(_Flow(axis, scaled, leave, log_exit.exp()))
-        return flows
+            flows.append(_Flow(axis, scaled, leave))
+            exits += log_exit.exp()
+        return flows, exits
 
 
 def _noised(table: Tensor, kernel: Tensor) -> Tensor:

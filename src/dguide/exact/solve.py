@@ -20,6 +20,8 @@ from .walk import walk
 
 __all__ = ["Solution", "solve"]
 
+_MANY = 1 << 15
+
 
 @dataclass(frozen=True, eq=False)
 class Solution:
@@ -128,6 +130,7 @@ def _by_ratios(
             "exact.chain takes any.",
         )
     law = problem.cond
-    for stretch in walk(Ratios(problem, guidance), schedule, tolerance):
+    points = 12 if law.numel() <= _MANY else 6  # memory grows with their square
+    for stretch in walk(Ratios(problem, guidance), schedule, tolerance, points):
         law = stretch.carried.law[0]
     return Solution(law, times, torch.zeros_like(times))
