@@ -2,4 +2,6 @@
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from .summary import Correlation, Quartiles
+
+__all__ = ["Correlation", "Quartiles"]

@@ -2,4 +2,6 @@
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from .base import Plate
+
+__all__ = ["Plate"]

@@ -112,13 +112,13 @@ q_c^(1+w) q_u^(-w)$, from the logits alone: `dguide.Diagnostics` does so for any
 
 (a) Mean over the positions that are looked at, with the range from the 10 % to the 90 % quantile: shaded for
 Normalized, thin dashed lines for Unlocking. With Normalized the mean is largest at $t =
-{float(normalized.times[seen][peak]):.2f}$, where it is {float(share[peak]):.2f}. With Unlocking the positions that are
-still masked are those of which the model is unsure, and $Z_w$ is small there. With Unlocking, which decides positions
-of large $Z_w$ first, those that are left have a smaller one: around $m = {float(unlocking.edges[half]):g}$ the mean is
-{float(unlocking.log_z[half - 1]):.2f}, against {float(normalized.log_z[half - 1]):.2f}. (b) Normalized keeps the pace
-of the process. With Unlocking {float(unlocking.masked_fraction[half]):.0%} of the positions are still masked at $m =
-{float(unlocking.edges[half]):g}$, instead of {float(unlocking.edges[half]):.0%}: the mean of $Z_w$ over positions, not
-the mean of its logarithm, sets the pace. Predictions here are those of a trained network; samples are drawn."""
+{float(normalized.times[seen][peak]):.2f}$, where it is {float(share[peak]):.2f}. With Unlocking, which decides
+positions of large $Z_w$ first, those that are left have a smaller one: around $m = {float(unlocking.edges[half]):g}$
+the mean is {float(unlocking.log_z[half - 1]):.2f}, against {float(normalized.log_z[half - 1]):.2f}. (b) Normalized
+keeps the pace of the process. With Unlocking {float(unlocking.masked_fraction[half]):.0%} of the positions are still
+masked at $m = {float(unlocking.edges[half]):g}$, instead of {float(unlocking.edges[half]):.0%}: the mean of $Z_w$ over
+positions, not the mean of its logarithm, sets the pace. Predictions here are those of a trained network; samples are
+drawn."""
     alt = """Left: mean and quantiles of log Z over time for both mechanisms on a model of digits. Right: masked
     fraction over noise level, straight for Normalized, below it for Unlocking."""
     return [Plate("diagnosis", "A trained model", draw(data.tables), caption, alt, data)]
