@@ -29,7 +29,7 @@ from ..process import Jump
 from .collocation import Radau
 from .predictions import Predictions
 from .space import Space
-from .walk import Carried
+from .walk import Carried, at_once
 
 __all__ = ["Grades"]
 
@@ -90,9 +90,7 @@ class Grades:
         whole = torch.zeros(len(self.space.tokens), dtype=torch.float64)
         return whole.index_copy(0, self.grades[-1].states, law[-1])
 
-    def carry(
-        self, law: list[Tensor], levels: Tensor, weights: Tensor, width: float, order: Radau, tolerance: float = 0.0
-    ) -> Carried:
+    def carry(self, law: list[Tensor], levels: Tensor, weights: Tensor, width: float, order: Radau) -> Carried:
         """Take one step, with nothing left to iterate. Differentiable in the weights."""
         d = len(self.grades) - 1
         integral = width * order.integral
@@ -146,8 +144,8 @@ class Grades:
         laws = self.predictions(0.5)
         cond, ref = (Jump(x.new_zeros(()), x[rows.flatten()].unsqueeze(-2)) for x in laws)
         jump = self.guidance.combine(cond, ref, weights)
-        speed = jump.log_intensity.exp().expand(rows.numel(), points).view(*rows.shape, points)
-        return speed, jump.log_landing.exp().transpose(-1, -2).view(*rows.shape, -1, points)
+        log_speed = jump.log_intensity.expand(rows.numel(), points).view(*rows.shape, points)
+        return at_once(log_speed, 1).exp(), jump.log_landing.exp().transpose(-1, -2).view(*rows.shape, -1, points)
 
 
 def _graded(space: Space) -> list[_Grade]:

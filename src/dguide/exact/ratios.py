@@ -25,9 +25,11 @@ from ..guidance.base import tilt
 from .collocation import Radau
 from .problem import Problem
 from .space import check_states
-from .walk import Carried
+from .walk import Carried, at_once
 
 __all__ = ["Ratios"]
+
+_RESIDUAL = 1e-13
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,9 +70,7 @@ class Ratios:
         """Inverse of `coordinate`."""
         return torch.sigmoid(-coordinate)
 
-    def carry(
-        self, law: list[Tensor], levels: Tensor, weights: Tensor, width: float, order: Radau, tolerance: float
-    ) -> Carried:
+    def carry(self, law: list[Tensor], levels: Tensor, weights: Tensor, width: float, order: Radau) -> Carried:
         """Take one step, as `Grades.carry` does."""
         start, points = law[0], len(levels)
         flows, exits = self._flows(levels, weights)
@@ -97,7 +97,7 @@ class Ratios:
         size = still.numel()
         system = self.gmres.LinearOperator((size, size), apply, dtype=np.float64)
         solution, failed = self.gmres.gmres(
-            system, settle(still).flatten().numpy(), x0=still.flatten().numpy(), rtol=0.0, atol=tolerance * 1e-4,
+            system, settle(still).flatten().numpy(), x0=still.flatten().numpy(), rtol=0.0, atol=_RESIDUAL,
             restart=20, maxiter=6,
         )  # fmt: skip
         nodes = torch.cat((still[:1], torch.from_numpy(solution).view(points, -1)))
@@ -117,16 +117,21 @@ class Ratios:
         )
         weight, slope = weights.view(shape), levels.log().view(shape)
         log_g = tilt(log_c, log_u, weight)
-        flows, exits = [], torch.zeros_like(log_g)
+        lines, log_exits = [], []
         for axis in range(1, log_c.ndim):
             here = noise.log().view([-1] + [1] * (log_c.ndim - 1 - axis)) + slope
             rest_c, rest_u = (_line(x, axis)[1] for x in (log_c, log_u))
             scaled, rest_g = _line(log_g, axis)
             tilted = tilt(here + rest_c - log_c, here + rest_u - log_u, weight)
-            log_exit = self.guidance.log_intensity(tilted, rest_g - tilt(rest_c, rest_u, weight))
-            leave = torch.nan_to_num(log_exit.exp() / _others(scaled, axis), posinf=0.0)
+            log_exits.append(self.guidance.log_intensity(tilted, rest_g - tilt(rest_c, rest_u, weight)))
+            lines.append((axis, scaled))
+        flows, exits = [], torch.zeros_like(log_g)
+        for exit_rate, (axis, scaled) in zip(at_once(torch.stack(log_exits), 0).exp(), lines, strict=True):
+            # Where nothing else on the line has any weight in float64, nothing moves.
+            others = _others(scaled, axis)
+            leave = torch.where(others > 1e-290, exit_rate / others, 0.0)
             flows.append(_Flow(axis, scaled, leave))
-            exits += log_exit.exp()
+            exits += leave * others
         return flows, exits
 
 

@@ -133,4 +133,6 @@ def _by_ratios(
     points = 12 if law.numel() <= _MANY else 6  # memory grows with their square
     for stretch in walk(Ratios(problem, guidance), schedule, tolerance, points):
         law = stretch.carried.law[0]
-    return Solution(law, times, torch.zeros_like(times))
+    if not abs(float(law.sum()) - 1) < 100 * tolerance:
+        raise RuntimeError(f"the law sums to {float(law.sum())}: weights this large have no solution in float64")
+    return Solution(law.clamp_min(0), times, torch.zeros_like(times))

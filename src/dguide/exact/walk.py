@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,7 +14,9 @@ from torch import Tensor
 from ..guidance import Schedule
 from .collocation import Radau, radau
 
-__all__ = ["Carried", "Carrier", "Stretch", "inside", "walk"]
+__all__ = ["Carried", "Carrier", "Stretch", "at_once", "inside", "walk"]
+
+_AT_ONCE = 70.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +57,7 @@ class Carrier(Protocol):
     def level(self, coordinate: Tensor) -> Tensor:
         """The noise level at a coordinate."""
 
-    def carry(
-        self, law: list[Tensor], levels: Tensor, weights: Tensor, width: float, order: Radau, tolerance: float
-    ) -> Carried:
+    def carry(self, law: list[Tensor], levels: Tensor, weights: Tensor, width: float, order: Radau) -> Carried:
         """Take one step.
 
         Args:
@@ -65,7 +66,6 @@ class Carrier(Protocol):
             weights: [K], w there.
             width: of the step, in the coordinate.
             order: the points.
-            tolerance: what an iterative solution, if there is one, may leave.
         """
 
 
@@ -90,6 +90,14 @@ class Stretch:
         return self.order.between(self.carried.undecided, ((coordinate - self.start) / self.width).clamp(0, 1))
 
 
+def at_once(log_speed: Tensor, dim: int) -> Tensor:
+    """Exit rates of the positions of a state (along `dim`), in logs, scaled down together where they leave all numbers.
+
+    What leaves at such a rate leaves at once; which position does is what their ratios say.
+    """
+    return log_speed - (log_speed.detach().amax(dim, keepdim=True) - _AT_ONCE).clamp_min(0)
+
+
 def inside(level: Tensor, low: float, high: float) -> Tensor:
     """`level`, a hair away from the ends of a piece, where w may jump."""
     hair = 1e-12 * (high - low)
@@ -110,16 +118,17 @@ def walk(carrier: Carrier, schedule: Schedule, tolerance: float, points: int = 1
     edges = [carrier.last, *(b for b in schedule.breakpoints if carrier.last < b < carrier.first), carrier.first]
     for low, high in reversed(list(pairwise(edges))):
         at, stop = (float(carrier.coordinate(torch.tensor(m, dtype=torch.float64))) for m in (high, low))
-        shortest = 1e-9 * (stop - at)
+        shortest = 1e-13 * (stop - at)
         while at < stop:
             # No sliver is left at the end of a piece.
-            width = stop - at if width > 0.9 * (stop - at) else width
+            width = stop - at if width > 0.9 * (stop - at) else max(width, shortest)
             levels = carrier.level(at + width * order.points)
-            carried = carrier.carry(law, levels, schedule(inside(levels, low, high)), width, order, tolerance)
+            carried = carrier.carry(law, levels, schedule(inside(levels, low, high)), width, order)
             excess = float(carried.tail) / tolerance
-            if excess <= 1:
+            if math.isfinite(excess) and (excess <= 1 or width <= shortest):
+                # What cannot be followed in the shortest step leaves at once; the method damps it, and keeps its mass.
                 yield Stretch(at, width, order, carried)
                 law, at = carried.law, stop if width == stop - at else at + width
-            elif width < shortest:
-                raise RuntimeError(f"no step is short enough near noise level {float(levels[0])}: raise the tolerance")
+            elif width <= shortest:
+                raise RuntimeError(f"the equations have no solution in float64 near noise level {float(levels[0])}")
             width *= min(2.0, max(0.2, 0.9 * max(excess, 1e-30) ** (-1 / points)))

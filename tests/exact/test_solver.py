@@ -1,0 +1,85 @@
+"""Where the solver has to look after itself: layers too thin to see, weights too large, sizes that matter."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from judge import COND, COND3, UNCOND, UNCOND3, distance
+
+from dguide import (
+    Cosine,
+    Interval,
+    InverseLinear,
+    Linear,
+    Masked,
+    Normalized,
+    Piecewise,
+    Power,
+    Uniform,
+    Unlocking,
+    exact,
+)
+from dguide.exact.collocation import radau
+from dguide.exact.families import dirichlet
+
+MASKED = exact.Problem(Masked(3), COND, UNCOND)
+UNIFORM = exact.Problem(Uniform(3), COND, UNCOND)
+MECHANISMS = pytest.mark.parametrize("mechanism", [Normalized, Unlocking])
+
+
+@pytest.mark.parametrize("order", [3, 5, 12])
+def test_collocation_has_its_order(order: int) -> None:
+    points = radau(order)
+    powers = torch.arange(2 * order - 1, dtype=torch.float64).unsqueeze(1)
+    integrals = points.points**powers @ points.integral[-1]
+    torch.testing.assert_close(integrals, 1 / (powers.squeeze(1) + 1), rtol=0, atol=1e-14)
+    at = torch.rand(7, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    ends = torch.cat((torch.zeros(1, dtype=torch.float64), points.points))
+    torch.testing.assert_close(points.between(ends**order, at), at**order, rtol=0, atol=1e-13)
+
+
+@MECHANISMS
+@pytest.mark.parametrize(
+    "schedule", [Cosine(10.0), InverseLinear(10.0), InverseLinear(40.0), Interval(20.0, 0.2, 0.6)], ids=str
+)
+@pytest.mark.parametrize("problem", [MASKED, UNIFORM], ids=["masked", "uniform"])
+def test_weights_beyond_all_measure(problem: exact.Problem, schedule, mechanism) -> None:
+    loose, tight = (exact.solve(problem, mechanism(schedule), tolerance=t) for t in (1e-7, 1e-10))
+    assert distance(loose.final, tight.final) < 1e-8
+    torch.testing.assert_close(loose.masked_fraction, tight.masked_fraction, rtol=0, atol=1e-6)
+    assert float(tight.final.min()) >= 0
+    assert abs(float(tight.final.sum()) - 1) < 1e-9
+
+
+def test_what_leaves_at_once_goes_where_the_jump_chain_says() -> None:
+    # At w = 40 everything is decided before m falls below 0.99, at a weight between 39.6 and 40.
+    steep = Unlocking(Piecewise(((0.0, 40.0), (0.5, 40.0), (1.0, 40.0 - 1e-9))))
+    assert distance(exact.solve(MASKED, steep).final, exact.jump_chain(MASKED, Unlocking(40.0))) < 1e-8
+
+
+def test_what_has_no_solution_in_float64_is_said() -> None:
+    with pytest.raises(RuntimeError, match="weights this large have no solution in float64"):
+        exact.solve(UNIFORM, Normalized(Piecewise(((0.0, 30.0), (1.0, -0.9)))))
+
+
+@MECHANISMS
+def test_relative_error_with_many_states(mechanism) -> None:
+    problem = dirichlet(3, 6, seed=1)
+    loose, tight = (exact.solve(problem, mechanism(Linear(2.0)), tolerance=t).final for t in (1e-9, 1e-12))
+    large = tight > 1e-12
+    assert int(large.sum()) > 700
+    assert float(((loose - tight).abs() / tight)[large].max()) < 1e-8
+
+
+@MECHANISMS
+def test_a_schedule_without_a_derivative_at_noise(mechanism) -> None:
+    problem = exact.Problem(Masked(2), COND3, UNCOND3)
+    law = exact.solve(problem, mechanism(Power(2.0, 0.5))).final
+    nearly = Piecewise(tuple((m, 3.0 * (1 - m) ** 0.5) for m in (1 - (torch.linspace(1, 0, 400) ** 2)).tolist()))
+    assert distance(law, exact.solve(problem, mechanism(nearly), tolerance=1e-7).final) < 1e-4
+
+
+def test_no_times_need_no_curve() -> None:
+    solution = exact.solve(MASKED, Unlocking(2.0), times=torch.zeros(0))
+    assert len(solution.masked_fraction) == 0
+    assert distance(solution.final, exact.jump_chain(MASKED, Unlocking(2.0))) < 1e-12
