@@ -13,7 +13,7 @@ from ...errors import choose, require
 from ..figures import save
 from ..progress import Progress
 from .page import page
-from .plates import bands, convergence, diagnosis, maps, optimal, particles, riddle, steps, tilting, weights
+from .plates import bands, convergence, diagnosis, maps, optimal, particles, riddle, schedules, steps, tilting, weights
 from .plates.base import Plate, plain
 
 __all__ = ["PLATES", "Gallery", "gallery"]
@@ -25,6 +25,7 @@ PLATES: dict[str, Callable[[], Iterable[Plate]]] = {
     "weights": lambda: [weights.plate()],
     "steps": lambda: [steps.plate()],
     "optimal": lambda: [optimal.plate()],
+    "schedules": lambda: [schedules.plate()],
     "particles": lambda: [particles.plate()],
     "bands": lambda: [bands.plate()],
     "riddle": lambda: [riddle.plate()],

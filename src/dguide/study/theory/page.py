@@ -30,9 +30,8 @@ sub, sup { line-height: 0; }
 .whole { white-space: nowrap; }
 .table { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .85rem; margin: 1rem 0; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
+th, td { padding: .25rem .7rem; text-align: left; border-bottom: 1px solid #ddd; white-space: nowrap; }
 th { border-bottom: 2px solid #888; }
-th:first-child, td:first-child { text-align: left; }
 @media print { figure { break-inside: avoid; } .files { display: none; } }
 """
 

@@ -66,7 +66,7 @@ def table(data: Riddle) -> list[tuple[str, ...]]:
     head = ("errors of predictions", "steps", "pace", "order", "to target", "worse than Normalized")
     body = [
         (row.errors, "one by one" if row.steps is None else str(row.steps), row.pace, row.order, str(row.distance),
-         f"{row.worse:.0%}")
+         "compared with" if row.order == "normalized" and row.pace != "unlocking" else f"{row.worse:.0%}")
         for row in data.rows()
     ]  # fmt: skip
     return [head, *body]
