@@ -55,8 +55,8 @@ def draw(data: Matters) -> Any:
 
 def table(rows: Sequence[Row]) -> list[tuple[str, ...]]:
     """Lines of the page: median and quartiles in continuous time."""
-    head = ("log Z_w", "schedule", "problems", "Normalized to target", "Unlocking to target", "one to the other",
-            "Unlocking, still masked at m = 1/2")  # fmt: skip
+    head = ("log Z_w", "schedule", "problems", "Normalized to target", "Unlocking to target", "apart",
+            "masked at m = 1/2")  # fmt: skip
     body = [
         (row.group, row.schedule, str(row.count), *(str(row.distance[name]) for name in _SHOWN), str(row.apart),
          str(row.masked["Unlocking"]))
