@@ -71,6 +71,21 @@ def test_relative_error_with_many_states(mechanism) -> None:
     assert float(((loose - tight).abs() / tight)[large].max()) < 1e-8
 
 
+def test_relative_error_of_the_uniform_process() -> None:
+    tables = dirichlet(3, 4, seed=0)
+    problem = exact.Problem(Uniform(3), tables.cond, tables.uncond)
+    for w, law in ((0.0, problem.cond), (-1.0, problem.uncond)):
+        final = exact.solve(problem, Normalized(w)).final
+        assert float(((final - law).abs() / law).max()) < 1e-8
+
+
+def test_with_two_tokens_the_mechanisms_are_one() -> None:
+    law = torch.softmax(torch.arange(2.0**9, dtype=torch.float64) / 2**9, 0).view([2] * 9)
+    problem = exact.Problem(Uniform(2), law, law.flip(0))
+    final = exact.solve(problem, Unlocking(1.0), tolerance=1e-5).final
+    assert distance(final, exact.solve(problem, Normalized(1.0), tolerance=1e-5).final) < 1e-6
+
+
 @MECHANISMS
 def test_a_schedule_without_a_derivative_at_noise(mechanism) -> None:
     problem = exact.Problem(Masked(2), COND3, UNCOND3)

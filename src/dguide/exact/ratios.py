@@ -50,12 +50,14 @@ class _Flow:
 class Ratios:
     """All states of a small problem under one guidance. Laws are lists of one [V] * d table."""
 
-    first, last = 1 - 1e-12, 1e-13
+    first = 1 - 1e-12
     stride = 1.0
 
     def __init__(self, problem: Problem, guidance: RateGuidance) -> None:
         check_states(problem.process, problem.positions)
         self.problem, self.guidance = problem, guidance
+        # As far down as the rarest state, every position of it noise, still has a probability in float64.
+        self.last = max(1e-16, 10 ** (-280 / problem.positions))
         self.gmres = require("scipy.sparse.linalg", "exact")
 
     def start(self) -> list[Tensor]:
