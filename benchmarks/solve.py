@@ -57,7 +57,9 @@ def run(process: str, n: int, d: int, mechanism: str) -> dict[str, float]:
 
 
 def main() -> None:
-    print("process  n  d  mechanism    states  seconds (median of 3)  memory / state vector  L1 error  largest relative")
+    print(
+        "process  n  d  mechanism    states  seconds (median of 3)  memory / state vector  L1 error  largest relative"
+    )
     for case in CASES:
         found = json.loads(
             subprocess.run([sys.executable, __file__, json.dumps(case)], capture_output=True, check=True).stdout
