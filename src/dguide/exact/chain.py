@@ -20,6 +20,7 @@ __all__ = ["Step", "chain"]
 
 _CHUNK = 1 << 23
 _MOVES = 1 << 34
+_NODES_AT_ONCE = 1 << 18
 _NODES, _SHARES = (torch.from_numpy(x) for x in np.polynomial.legendre.leggauss(16))
 
 
@@ -68,6 +69,18 @@ def _check_work(space: Space) -> None:
         raise bad("exact.chain", f"{moves:.1e} transitions in a step", f"at most {_MOVES:.1e}", "Take fewer states.")
 
 
+def _between(schedule: Schedule, low: float, high: float) -> tuple[Tensor, Tensor]:
+    """Noise levels between two, and their shares in a mean of a function of w: one for each piece where w is flat."""
+    levels, shares = [], []
+    for a, b in pairwise([low, *(m for m in schedule.breakpoints if low < m < high), high]):
+        nodes = (a + b) / 2 + (b - a) / 2 * _NODES
+        weights = schedule(nodes)
+        flat = bool((weights == weights[0]).all())
+        levels.append(nodes[:1] if flat else nodes)
+        shares.append((_SHARES.sum().view(1) if flat else _SHARES) / 2 * (b - a) / (high - low))
+    return torch.cat(levels), torch.cat(shares)
+
+
 class Step:
     """The matrix of one step, which acts on a law from the right: `law @ step`. It is never stored."""
 
@@ -85,28 +98,25 @@ class Step:
         high, low = float(process.noise.level(time)), float(process.noise.level(earlier))
         laws = predictions(float(time))
 
-        def moves(weight: Tensor) -> tuple[Tensor, Tensor]:
-            w = weight.expand(len(here))
-            step = sampler.transition(process, guidance, here, time, earlier, laws[0], laws[1], w)
-            return step.log_stay.exp(), step.log_landing.exp()
+        def moves(weights: Tensor) -> tuple[Tensor, Tensor]:
+            """Probability to stay [N] and law of the landing [K, N, V] under each of K weights."""
+            count = len(weights)
+            cond, ref = (law.repeat(count, 1) for law in laws)
+            w = weights.repeat_interleave(len(here))
+            step = sampler.transition(process, guidance, here.repeat(count), time, earlier, cond, ref, w)
+            return step.log_stay[: len(here)].exp(), step.log_landing.exp().view(count, *laws[0].shape)
 
         schedule = guidance.weight
         assert isinstance(schedule, Schedule)
         if process.content_free and guidance.content_free:
             # w is taken at the time of the jump, which is uniform in the noise level over the step.
+            levels, shares = _between(schedule, low, high)
             landing = torch.zeros_like(laws[0])
-            ends = [low, *(b for b in schedule.breakpoints if low < b < high), high]
-            for a, b in pairwise(ends):
-                weights = schedule((a + b) / 2 + (b - a) / 2 * _NODES)
-                # Where w does not change, one point says it all.
-                points = (
-                    [(weights[0], 2.0)] if bool((weights == weights[0]).all()) else zip(weights, _SHARES, strict=True)
-                )
-                for weight, share in points:
-                    stay, law = moves(weight)
-                    landing += law * share / 2 * (b - a) / (high - low)
+            for part in torch.arange(len(levels)).split(max(1, _NODES_AT_ONCE // landing.numel())):
+                stay, found = moves(schedule(levels[part]))
+                landing += torch.einsum("k,knv->nv", shares[part], found)
         else:
-            stay, landing = moves(schedule.average(*torch.tensor((low, high), dtype=torch.float64)))
+            stay, (landing,) = moves(schedule.average(*torch.tensor((low, high), dtype=torch.float64)).view(1))
         if low == 0:
             stay = torch.where(process.unfinished(here), 0.0, stay)
         self.matrix = torch.zeros(len(here), process.input_size, dtype=torch.float64)
