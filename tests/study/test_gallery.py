@@ -176,8 +176,11 @@ def test_bands_show_medians_of_their_problems():
     figure = bands.draw(data)
     markers = figure.axes[2].lines[0].get_ydata()
     assert list(markers) == pytest.approx([0.3] * 3)
-    lines = bands.table(data.rows())
-    assert len(lines) == 1 + 9
+    lines = bands.table(data)
+    assert len(lines) == 1 + 3 * 3 * 5 + 3
+    assert [cells[:4] for cells in lines[1::15][:3]] == [
+        (f"log Z_w {band}", "1", "2", "constant") for band in matters.BANDS
+    ]
     assert all(len(cells) == len(lines[0]) for cells in lines)
 
 

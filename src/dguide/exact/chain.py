@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -124,24 +126,46 @@ class Step:
         self.matrix.scatter_add_(1, here.unsqueeze(-1), stay.unsqueeze(-1))
 
     def __rmatmul__(self, law: Tensor) -> Tensor:
-        space, size = self.space, self.space.process.input_size
         new = torch.zeros_like(law)
-        moving = torch.zeros(space.tokens.shape, dtype=torch.bool)
-        moving[space.state, space.position] = True
-        row = (moving.flatten().cumsum(0) - 1).view_as(moving)
-        patterns, which = torch.unique(moving, dim=0, return_inverse=True)
-        for k, pattern in enumerate(patterns):
-            positions = pattern.nonzero().squeeze(-1)
-            states = (which == k).nonzero().squeeze(-1)
-            # Where the moving positions end up, relative to the part of the state that stays.
-            offset = torch.zeros(1, dtype=torch.int64)
-            for i in positions:
-                offset = (offset.unsqueeze(-1) + torch.arange(size) * space.strides[i]).flatten()
-            base = (space.tokens[states] * space.strides * ~pattern).sum(-1)
-            for part in torch.arange(len(states)).split(max(1, _CHUNK // len(offset))):
-                mass = law[states[part]].unsqueeze(-1)
-                for i in positions:
-                    step = self.matrix[row[states[part], i]]
-                    mass = (mass.unsqueeze(-1) * step.unsqueeze(1)).flatten(1)
-                new.index_add_(0, (base[part].unsqueeze(-1) + offset).flatten(), mass.flatten())
+        for moves in _moves(self.space):
+            for part in torch.arange(len(moves.base)).split(max(1, _CHUNK // len(moves.offset))):
+                mass = law[moves.states[part]].unsqueeze(-1)
+                for rows in moves.rows:
+                    mass = (mass.unsqueeze(-1) * self.matrix[rows[part]].unsqueeze(1)).flatten(1)
+                to = moves.base[part].unsqueeze(-1) + moves.offset
+                new.index_add_(0, to.flatten(), mass.flatten())
         return new
+
+
+@dataclass(frozen=True, eq=False)
+class _Moves:
+    """The states in which the same positions can move.
+
+    Attributes:
+        states: [S], their numbers.
+        base: [S], the number of each without its moving positions.
+        offset: [M], what every way for those positions to end up adds to it.
+        rows: [S] for each of the positions, rows of `Space.state`.
+    """
+
+    states: Tensor
+    base: Tensor
+    offset: Tensor
+    rows: list[Tensor]
+
+
+@lru_cache(maxsize=1)
+def _moves(space: Space) -> list[_Moves]:
+    moving = torch.zeros(space.tokens.shape, dtype=torch.bool)
+    moving[space.state, space.position] = True
+    row = (moving.flatten().cumsum(0) - 1).view_as(moving)
+    patterns, which = torch.unique(moving, dim=0, return_inverse=True)
+    found = []
+    for k, pattern in enumerate(patterns):
+        states = (which == k).nonzero().squeeze(-1)
+        base = (space.tokens[states] * space.strides * ~pattern).sum(-1)
+        offset = torch.zeros(1, dtype=torch.int64)
+        for stride in space.strides[pattern]:
+            offset = (offset.unsqueeze(-1) + torch.arange(space.process.input_size) * stride).flatten()
+        found.append(_Moves(states, base, offset, list(row[states][:, pattern].unbind(-1))))
+    return found

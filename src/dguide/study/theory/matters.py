@@ -50,7 +50,10 @@ _STRENGTHS: dict[str, tuple[dict[str, Any], ...]] = {
 }
 """Parameters of each family under which log Z_w at w = 3 falls into the three bands, more or less."""
 _SHAPES = ((2, 4), (4, 2), (3, 3), (2, 6), (3, 4), (3, 5), (3, 6))
-_STEPPED = [(family, 3, 3, _STRENGTHS[family][-1]) for family in ("mixture", "markov", "ising")]
+_STEPPED = [
+    *((family, 3, 3, strength) for family, strengths in _STRENGTHS.items() for strength in strengths),
+    *((family, 2, 4, strengths[-1]) for family, strengths in _STRENGTHS.items()),
+]
 _LARGE = [("ising", 2, 9, _STRENGTHS["ising"][-1])]
 
 
@@ -137,7 +140,7 @@ def problems(seed: int = 0) -> tuple[list[tuple[str, Problem]], list[tuple[str, 
 
 
 def compute(weight: float = 3.0, seed: int = 0, progress: Callable[[int, int], None] | None = None) -> Matters:
-    """Solves all problems: 85 of 16 to 729 states in continuous time, three strong ones of 27 states at `STEPS`.
+    """Solves all problems: 85 of 16 to 729 states in continuous time, 16 of 16 and 27 states at `STEPS`.
 
     Args:
         weight: mean w of all schedules.

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from ...figures import COLOURS, LINES, MARKS
-from ..matters import BANDS, STEPS, Matters, Row, compute
+from ..matters import BANDS, STEPS, Matters, compute
 from .base import Plate, frame, panels
 
 __all__ = ["draw", "plate", "table"]
 
 _SCHEDULES = {"inverse": "inverse\n(early)", "constant": "constant", "ramp-up": "ramp-up\n(late)"}
 _SHOWN = ("Normalized", "Unlocking")
+_TABLED = (2, 4, 16, 64)
 
 
 def draw(data: Matters) -> Any:
@@ -53,15 +53,18 @@ def draw(data: Matters) -> Any:
     return figure
 
 
-def table(rows: Sequence[Row]) -> list[tuple[str, ...]]:
-    """Lines of the page: median and quartiles in continuous time."""
-    head = ("log Z_w", "schedule", "problems", "Normalized to target", "Unlocking to target", "apart",
-            "masked at m = 1/2")  # fmt: skip
+def table(data: Matters) -> list[tuple[str, ...]]:
+    """Lines of the page, medians and quartiles: by band and steps, and by structure in continuous time."""
+    head = ("problems", "count", "steps", "schedule", *COLOURS, "apart", "masked at m = 1/2")
+    by_band = [(f"log Z_w {row.group}", row) for row in data.rows() if row.steps in (None, *_TABLED)]
+    by_family = [(row.group, row) for row in data.rows(lambda case: case.family) if row.steps is None]
     body = [
-        (row.group, row.schedule, str(row.count), *(str(row.distance[name]) for name in _SHOWN), str(row.apart),
-         str(row.masked["Unlocking"]))
-        for row in rows
-        if row.steps is None
+        (
+            group, str(row.count), "limit" if row.steps is None else str(row.steps), row.schedule,
+            *(str(row.distance[name]) for name in COLOURS), str(row.apart),
+            str(row.masked["Unlocking"]) if row.masked else "",
+        )
+        for group, row in by_band + by_family
     ]  # fmt: skip
     return [head, *body]
 
@@ -82,14 +85,15 @@ def plate() -> Plate:
 **Problem.** {count} random problems of {len(families)} families ({", ".join(families)}), mean weight $w =
 {data.weight:g}$, exact predictions. **Formula.** They are sorted by $log Z_w = w D_(1+w)(p_c || p_u)$ of the joint
 laws, which says how much guidance asks for. Above: TV to the tilted target in continuous time (Simple has the limit of
-Unlocking). Below: with $T$ ancestral steps, the problems of 27 states of the strongest band.
+Unlocking). Below: with $T$ ancestral steps, those problems of the strongest band that have at most 27 states.
 
 Where little is asked for, nothing matters much: medians with log Z below 1 are {medians(least, "Normalized")} for
 Normalized, {medians(least, "Unlocking")} for Unlocking, and the two laws are {rows[least, "constant"].apart.median:.3f}
 apart under a constant weight. With log Z of 3 or more they are {medians(most, "Normalized")} and
 {medians(most, "Unlocking")}; the mechanisms are then {rows[most, "constant"].apart.median:.3f} apart under a constant
 weight and {rows[most, "inverse"].apart.median:.3f} under early-heavy ones. Numbers are medians over problems, bars and
-brackets quartiles."""
+brackets quartiles; "apart" is the TV between Normalized and Unlocking, "masked" the share that Unlocking has left. Finite
+steps are of fewer problems than the limit: compare their rows with each other, not with those of the limit."""
     alt = """Six panels. Above, distance to the target by schedule for weak, medium and strong guidance, Normalized and
     Unlocking side by side. Below, distance against the number of steps for each schedule."""
-    return Plate("bands", "When it matters: random problems", draw(data), caption, alt, data, table(data.rows()))
+    return Plate("bands", "When it matters: random problems", draw(data), caption, alt, data, table(data))
