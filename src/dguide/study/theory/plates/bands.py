@@ -92,8 +92,8 @@ Normalized, {medians(least, "Unlocking")} for Unlocking, and the two laws are {r
 apart under a constant weight. With log Z of 3 or more they are {medians(most, "Normalized")} and
 {medians(most, "Unlocking")}; the mechanisms are then {rows[most, "constant"].apart.median:.3f} apart under a constant
 weight and {rows[most, "inverse"].apart.median:.3f} under early-heavy ones. Numbers are medians over problems, bars and
-brackets quartiles; "apart" is the TV between Normalized and Unlocking, "masked" the share that Unlocking has left. Finite
-steps are of fewer problems than the limit: compare their rows with each other, not with those of the limit."""
+brackets quartiles; "apart" is the TV between Normalized and Unlocking, "masked" the share that Unlocking has left.
+Finite steps are of fewer problems than the limit: compare them with each other, not with the limit."""
     alt = """Six panels. Above, distance to the target by schedule for weak, medium and strong guidance, Normalized and
     Unlocking side by side. Below, distance against the number of steps for each schedule."""
     return Plate("bands", "When it matters: random problems", draw(data), caption, alt, data, table(data))
