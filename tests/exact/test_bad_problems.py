@@ -182,3 +182,30 @@ def test_too_many_states_to_solve() -> None:
     problem = exact.Problem(Uniform(2), law, law)
     with pytest.raises(ValueError, match=r"2\^23 states, expected at most"):
         exact.solve(problem, Normalized(1.0))
+
+
+@pytest.mark.parametrize("shape", [(), (3, 2)])
+def test_times_in_another_shape(shape: tuple) -> None:
+    for function in (exact.solve, exact.one_position):
+        problem = GOOD if function is exact.solve else exact.Problem(Masked(2), FAIR.sum(0), FAIR.sum(0))
+        with pytest.raises(ValueError, match=r"times: got shape .*, expected 1 dimension"):
+            function(problem, Unlocking(1.0), times=torch.full(shape, 0.5))
+
+
+@pytest.mark.parametrize("answer", [nan, -math.inf, None], ids=str)
+def test_a_denoiser_that_answers_nonsense(answer: float | None) -> None:
+    class Wrong:
+        time_dependent = False
+
+        def __call__(self, tokens, time, labels):
+            return None if answer is None else torch.full((*tokens.shape, 2), answer)
+
+        def null(self, labels):
+            return labels
+
+    for run in (
+        lambda: exact.solve(GOOD, Unlocking(1.0), denoiser=Wrong()),
+        lambda: exact.chain(GOOD, Normalized(1.0), Ancestral(2), denoiser=Wrong()),
+    ):
+        with pytest.raises(ValueError, match=r"logits of the denoiser: got .*, expected"):
+            run()

@@ -288,3 +288,9 @@ def test_the_end_does_not_in_two_if_one_follows_from_the_other():
     assert min(apart) > 0.35
     both = exact.Problem(Masked(2), torch.outer(*[f64(0.9, 0.1)] * 2), torch.outer(*[f64(0.3, 0.7)] * 2))
     assert float(left(both, Unlocking(4.0), [0.5])[0]) < 1e-15
+
+
+@pytest.mark.parametrize("order", [1 + 1e-15, 1 - 1e-12, 1 + 2e-7])
+def test_the_divergence_is_continuous_at_one(order: float) -> None:
+    p, q = f64([0.5, 0.5]), f64([0.9, 0.1])
+    assert exact.renyi(p, q, order) == pytest.approx(exact.renyi(p, q, 1.0), abs=1e-6)

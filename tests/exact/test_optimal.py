@@ -83,7 +83,10 @@ def test_less_than_nothing_early_may_be_better() -> None:
     ("change", "message"),
     [
         ({"objective": "hellinger"}, "unknown objective: got 'hellinger', expected one of kl, total-variation"),
-        ({"knots": 0}, "knots: got 0, expected a number of pieces, or increasing noise levels from 0 to 1"),
+        ({"knots": 0}, "knots: got 0, expected a number of pieces up to 1000, or increasing noise levels from 0 to 1"),
+        ({"knots": 100_000}, "knots: got 100000, expected a number of pieces up to 1000"),
+        ({"guidance": dguide.Simple}, "guidance: got .*Simple.*expected a mechanism without its weight"),
+        ({"guidance": dguide.Normalized(2.0)}, "guidance: got Normalized.*expected a mechanism without its weight"),
         ({"knots": [0.0, 0.7, 0.5, 1.0]}, "knots: got .*increasing"),
         ({"weight": -2.0}, "weight and lowest: got"),
         ({"weight": math.inf}, "weight and lowest: got"),
@@ -98,3 +101,18 @@ def test_bad_input(change: dict, message: str) -> None:
     arguments = {"problem": PROBLEM, "weight": 2.0, "guidance": dguide.Normalized, **change}
     with pytest.raises(ValueError, match=message):
         exact.optimal_schedule(**arguments)
+
+
+def test_a_target_out_of_reach_is_refused() -> None:
+    law = torch.tensor([[0.5, 0.0], [0.0, 0.5]], dtype=torch.float64)
+    problem = exact.Problem(dguide.Masked(2), law, law)
+    with pytest.raises(ValueError, match="target: got probability where no schedule has any"):
+        exact.optimal_schedule(problem, 1.0, dguide.Normalized, "kl", target=torch.full((2, 2), 0.25))
+
+
+def test_laws_of_different_shapes_are_not_compared() -> None:
+    for distance in (exact.total_variation, exact.kl_divergence):
+        with pytest.raises(
+            ValueError, match=r"laws to compare: got \(\(3,\), \(3, 3\)\), expected tables of one shape"
+        ):
+            distance(torch.ones(3) / 3, torch.ones(3, 3) / 9)

@@ -57,9 +57,29 @@ def test_what_leaves_at_once_goes_where_the_jump_chain_says() -> None:
     assert distance(exact.solve(MASKED, steep).final, exact.jump_chain(MASKED, Unlocking(40.0))) < 1e-8
 
 
-def test_what_has_no_solution_in_float64_is_said() -> None:
-    with pytest.raises(RuntimeError, match="weights this large have no solution in float64"):
-        exact.solve(UNIFORM, Normalized(Piecewise(((0.0, 30.0), (1.0, -0.9)))))
+@MECHANISMS
+@pytest.mark.parametrize("w", [0.5, 1.0, 2.0, 300.0])
+@pytest.mark.parametrize(
+    ("cond", "uncond"),
+    [
+        ([1.0, 0.0], [0.5, 0.5]),
+        ([1 - 1e-8, 1e-8], [0.5, 0.5]),
+        ([[0.5, 0.0], [0.0, 0.5]], [[0.25, 0.25], [0.25, 0.25]]),
+        ([[1 / 3, 0.0, 0.0], [0.0, 1 / 3, 0.0], [0.0, 0.0, 1 / 3]], [[1 / 9] * 3] * 3),
+    ],
+    ids=["one", "nearly one", "diagonal", "three"],
+)
+def test_laws_with_zeros_of_the_uniform_process(cond, uncond, w, mechanism) -> None:
+    laws = [torch.tensor(x, dtype=torch.float64) for x in (cond, uncond)]
+    problem = exact.Problem(Uniform(len(cond)), *laws)
+    final = exact.solve(problem, mechanism(w)).final
+    assert abs(float(final.sum()) - 1) < 1e-12
+    assert float(final[problem.cond == 0].sum()) < 1e-12
+
+
+def test_weights_that_vary_wildly_under_the_uniform_process() -> None:
+    steep = Normalized(Piecewise(((0.0, 30.0), (1.0, -0.9))))
+    assert distance(exact.solve(UNIFORM, steep).final, exact.solve(UNIFORM, steep, tolerance=1e-11).final) < 1e-9
 
 
 @MECHANISMS

@@ -45,10 +45,12 @@ def check_denoiser(what: str, denoiser: object) -> None:
         )
 
 
-def check_times(what: str, times: Tensor) -> Tensor:
-    """`times` as float64. Raises `ValueError` unless it is a tensor of times from 0 to 1."""
+def check_times(what: str, times: Tensor, dims: int | None = None) -> Tensor:
+    """`times` as float64. Raises `ValueError` unless it is a tensor of times from 0 to 1 (of so many dimensions)."""
     if not isinstance(times, Tensor) or times.is_complex():
         raise bad(f"{what} times", repr(times), "a tensor of times from 0 to 1")
+    if dims is not None and times.ndim != dims:
+        raise bad(f"{what} times", f"shape {tuple(times.shape)}", f"{dims} dimension")
     if not bool(((times >= 0) & (times <= 1)).all()):
         raise bad(f"{what} times", times.tolist(), "times from 0 to 1")
     return times.double()

@@ -71,7 +71,7 @@ def renyi(p: Tensor, q: Tensor, order: float) -> float:
     ratio = log_p - log_q
     if math.isinf(a):
         return float(ratio.max())
-    if a == 1:
+    if abs(a - 1) < 1e-7:
         return float((log_p.exp() * ratio).sum())
     return float(torch.logsumexp(log_p + (a - 1) * ratio, 0)) / (a - 1)
 
@@ -95,7 +95,7 @@ def one_position(problem: Problem, guidance: RateGuidance, times: Tensor | None 
     if problem.positions != 1:
         raise bad("one_position problem", f"{problem.positions} positions", "1", "Use jump_chain or solve for more.")
     times = torch.linspace(1, 0, 101, dtype=torch.float64) if times is None else times
-    times = check_times("one_position", times).sort(descending=True).values
+    times = check_times("one_position", times, dims=1).sort(descending=True).values
     m, chance, left = _first_jump(problem, guidance, schedule, problem.process.noise.level(times))
     landing = _next_jumps(problem, guidance, (), schedule(m))[0].log_landing.exp()
     return Solution(chance @ landing, times, left)

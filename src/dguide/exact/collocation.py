@@ -24,8 +24,7 @@ class Radau:
     Attributes:
         points: [K], c on (0, 1], the last is 1.
         integral: [K, K], A.
-        last: [2, K + 1], the two highest Legendre coefficients of the polynomial through 0 and the points.
-        coefficients: [K + 1, K + 1], all of them.
+        coefficients: [K + 1, K + 1], Legendre coefficients of the polynomial through 0 and the points.
     """
 
     points: Tensor

@@ -24,20 +24,31 @@ from .walk import walk
 __all__ = ["OBJECTIVES", "Optimum", "kl_divergence", "optimal_schedule", "total_variation"]
 
 _ORDER, _TOLERANCE = 5, 1e-3
+_HIGHEST = 5.0
 _EFFORT = {"maxiter": 60, "maxfun": 120, "ftol": 1e-7}
 """Total variation has kinks, on which a search for the last digit would never end."""
 
 
 def total_variation(law: Tensor, target: Tensor) -> Tensor:
-    r"""$\frac12 \sum_x |p(x) - q(x)|$ of two joint tables."""
+    r"""$\frac12 \sum_x |p(x) - q(x)|$ of two joint tables. Raises `ValueError` for different shapes."""
+    _check_shapes(law, target)
     return (law - target).abs().sum() / 2
 
 
 def kl_divergence(law: Tensor, target: Tensor) -> Tensor:
-    r"""$KL(q \Vert p) = \sum_x q(x) \log (q(x) / p(x))$ of the target q from the law p, in nats."""
+    r"""$KL(q \Vert p) = \sum_x q(x) \log (q(x) / p(x))$ of the target q from the law p, in nats.
+
+    Raises `ValueError` for different shapes.
+    """
+    _check_shapes(law, target)
     # Where the target has no mass the law does not matter, its zeros included.
     held = target > 0
     return (target[held] * (target[held].log() - law[held].log())).sum()
+
+
+def _check_shapes(law: Tensor, target: Tensor) -> None:
+    if law.shape != target.shape:
+        raise bad("laws to compare", (tuple(law.shape), tuple(target.shape)), "tables of one shape")
 
 
 OBJECTIVES = {"total-variation": total_variation, "kl": kl_divergence}
@@ -71,9 +82,9 @@ def optimal_schedule(
 ) -> Optimum:
     r"""Find the schedule w(m) under which the law of the samples is closest to a target.
 
-    w is straight between knots and free at each of them; its mean is not held. The law is differentiated by torch
-    through the collocation of `dguide.exact.graded` and minimised by SciPy's L-BFGS-B from the constant and from a
-    ramp, so what is found is a local optimum. Its distance is that of `solve`.
+    w is straight between knots and free at each of them, from `lowest` to 5 (1 + `weight`); its mean is not held. The
+    law is differentiated by torch through the collocation of `dguide.exact.graded` and minimised by SciPy's L-BFGS-B
+    from the constant and from a ramp, so what is found is a local optimum. Its distance is that of `solve`.
 
     Args:
         problem: the process (absorbing) and the laws.
@@ -92,6 +103,7 @@ def optimal_schedule(
     check_problem("optimal_schedule", problem)
     distance = OBJECTIVES[choose("objective", objective, OBJECTIVES)]
     levels = _levels(knots)
+    highest = _HIGHEST * (number("weight", weight) + 1)
     if not -1 < number("lowest", lowest) <= number("weight", weight) < np.inf:
         raise bad("weight and lowest", (weight, lowest), "-1 < lowest <= weight, finite")
     if not problem.process.absorbing:
@@ -100,8 +112,12 @@ def optimal_schedule(
     if goal.ndim != problem.positions:
         raise bad("target", f"{goal.ndim} positions", f"{problem.positions}")
     space = Space.of(problem.process, problem.positions)
-    grades = Grades(space, Predictions(space, problem.oracle()), guidance(weight))
-    highest = 5.0 * (weight + 1)
+    mechanism = guidance(weight) if callable(guidance) else guidance
+    if not callable(guidance) or not isinstance(mechanism, RateGuidance):
+        raise bad(
+            "optimal_schedule guidance", repr(guidance), "a mechanism without its weight: Normalized or Unlocking"
+        )
+    grades = Grades(space, Predictions(space, problem.oracle()), mechanism)
     best: Any = None
     evaluations = 0
     for start in (Constant(float(weight)), Linear(float(weight))):
@@ -120,9 +136,12 @@ def optimal_schedule(
             jac=True,
             method="L-BFGS-B",
             bounds=[(lowest, highest)] * len(levels),
+            options=_EFFORT,
         )
         evaluations += found.nfev
         best = found if best is None or found.fun < best.fun else best
+    if not np.isfinite(best.fun):
+        raise bad("target", "probability where no schedule has any", "a law within the reach of the problem")
     schedule = _schedule(levels, torch.from_numpy(best.x))
 
     def reached(w: float | Schedule) -> float:
@@ -132,14 +151,14 @@ def optimal_schedule(
 
 
 def _levels(knots: int | Sequence[float]) -> Tensor:
-    if isinstance(knots, int) and not isinstance(knots, bool) and knots >= 1:
+    if isinstance(knots, int) and not isinstance(knots, bool) and 1 <= knots <= 1000:
         return torch.linspace(0, 1, knots + 1, dtype=torch.float64)
     try:
         levels = torch.tensor([number("knots", k) for k in knots], dtype=torch.float64)  # type: ignore[union-attr]
     except TypeError:
         levels = torch.zeros(0)
     if len(levels) < 2 or levels[0] != 0 or levels[-1] != 1 or not bool((levels.diff() > 0).all()):
-        raise bad("knots", repr(knots), "a number of pieces, or increasing noise levels from 0 to 1")
+        raise bad("knots", repr(knots), "a number of pieces up to 1000, or increasing noise levels from 0 to 1")
     return levels
 
 

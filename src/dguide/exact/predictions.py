@@ -7,6 +7,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from ..errors import bad
 from ..sample import Denoiser
 from .space import Space
 
@@ -42,6 +43,15 @@ class Predictions:
         for rows in torch.arange(len(labels)).split(_ROWS):
             tokens = self.space.tokens[rows]
             at = torch.full((len(rows),), time, dtype=torch.float64)
-            logits = self.denoiser(tokens, at, labels[rows])[self.space.process.movable(tokens)]
-            parts.append(self.space.process.log_probs(logits.double()))
+            logits = self.denoiser(tokens, at, labels[rows])
+            shape = (*tokens.shape, self.space.process.vocab_size)
+            if not isinstance(logits, Tensor) or logits.shape != shape:
+                got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+                raise bad("logits of the denoiser", got, f"a tensor [B, d, V] = {shape}")
+            wanted = logits[self.space.process.movable(tokens)].double()
+            if not bool(self.space.process.data_logits(wanted).amax(-1).isfinite().all()):
+                raise bad(
+                    "logits of the denoiser", "NaN, +inf or a row of -inf", "finite logits (-inf where forbidden)"
+                )
+            parts.append(self.space.process.log_probs(wanted))
         return torch.cat(parts)

@@ -58,7 +58,7 @@ class Ratios:
         self.problem, self.guidance = problem, guidance
         # As far down as the rarest state, every position of it noise, still has a probability in float64.
         self.last = max(1e-16, 10 ** (-280 / problem.positions))
-        self.gmres = require("scipy.sparse.linalg", "exact")
+        self.linalg = require("scipy.sparse.linalg", "exact")
 
     def start(self) -> list[Tensor]:
         """Pure noise."""
@@ -81,28 +81,33 @@ class Ratios:
         factors = torch.linalg.lu_factor(staying)
 
         def settle(change: Tensor) -> Tensor:
-            """What `change` [K, S] leaves in each state, by which others it came."""
+            """What is in each state at the points, if `change` [K, S] came in up to them, and some of it left."""
             settled: Tensor = torch.linalg.lu_solve(*factors, change.T.unsqueeze(-1))
             return settled.squeeze(-1).T
 
         def entering(values: Tensor) -> Tensor:
+            """Flow into each state at the points."""
             into = torch.zeros_like(values)
             for flow in flows:
                 into += flow.weight * _others(values * flow.leave, flow.axis)
             return into
 
-        def apply(vector: NDArray[np.float64]) -> NDArray[np.float64]:
-            values = torch.from_numpy(vector).view(points, *start.shape)
-            return (values.flatten(1) - settle(integral @ entering(values).flatten(1))).flatten().numpy()
-
         still = start.flatten().expand(points, -1)
+
+        # The unknown is what flows in, not what is there: where rates are huge, little is there and much flows.
+        def apply(vector: NDArray[np.float64]) -> NDArray[np.float64]:
+            flow = torch.from_numpy(vector).view(points, -1)
+            back = entering(settle(integral @ flow).view(points, *start.shape)).flatten(1)
+            return (flow - back).flatten().numpy()
+
+        first = entering(settle(still).view(points, *start.shape)).flatten().numpy()
         size = still.numel()
-        system = self.gmres.LinearOperator((size, size), apply, dtype=np.float64)
-        solution, failed = self.gmres.gmres(
-            system, settle(still).flatten().numpy(), x0=still.flatten().numpy(), rtol=0.0, atol=_RESIDUAL,
-            restart=20, maxiter=6,
-        )  # fmt: skip
-        nodes = torch.cat((still[:1], torch.from_numpy(solution).view(points, -1)))
+        system = self.linalg.LinearOperator((size, size), apply, dtype=np.float64)
+        solution, failed = self.linalg.gmres(
+            system, first, x0=first, rtol=0.0, atol=_RESIDUAL / max(width, 1), restart=20, maxiter=6
+        )
+        solution = settle(still + integral @ torch.from_numpy(solution).view(points, -1))
+        nodes = torch.cat((still[:1], solution))
         tail = (order.coefficients[-2:] @ nodes).abs().sum(-1).max()
         if failed:
             tail = torch.full_like(tail, torch.inf)

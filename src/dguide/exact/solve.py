@@ -80,7 +80,7 @@ def solve(
         raise bad("exact.solve tolerance", tolerance, "a number between 0 and 1")
     if times is None:
         times = torch.linspace(1, 0, 101, dtype=torch.float64)
-    times = check_times("exact.solve", times).sort(descending=True).values
+    times = check_times("exact.solve", times, dims=1).sort(descending=True).values
     return (_by_grades if problem.process.absorbing else _by_ratios)(
         problem, guidance, schedule, times, tolerance, denoiser
     )
@@ -133,6 +133,6 @@ def _by_ratios(
     points = 12 if law.numel() <= _MANY else 6  # memory grows with their square
     for stretch in walk(Ratios(problem, guidance), schedule, tolerance, points):
         law = stretch.carried.law[0]
-    if not abs(float(law.sum()) - 1) < 100 * tolerance:
-        raise RuntimeError(f"the law sums to {float(law.sum())}: weights this large have no solution in float64")
+    if not abs(float(law.sum()) - 1) < max(tolerance, 1e-12):
+        raise RuntimeError(f"the law sums to {float(law.sum())}: these equations have no solution in float64")
     return Solution(law.clamp_min(0), times, torch.zeros_like(times))

@@ -77,7 +77,3 @@ class Space:
         """A law [S] over noisy states as a joint table [V, ..., V] of data; the rest must have no mass."""
         d, size = self.tokens.shape[1], self.process.input_size
         return law.view([size] * d)[tuple([slice(0, self.process.vocab_size)] * d)].contiguous()
-
-    def unfinished(self) -> Tensor:
-        """[S], the share of positions that may not stay as they are at t = 0."""
-        return self.process.unfinished(self.tokens).double().mean(-1)

@@ -76,7 +76,7 @@ class SMC(Sampler):
     and its predictions fit together; otherwise the mean over orders (and times) of the product of tilted predictions.
     Along a grid predictions are frozen within a step: the limit is the same product, in which positions that leave in
     one step do so independently, averaged over who leaves when, and normalised; it tends to the target as steps grow in
-    number. The reference must allow what the conditional does. See the module for equations and sources.
+    number. The guidance inside must allow whatever the target does. See the module for equations and sources.
 
     Args:
         particles: K.
@@ -122,6 +122,14 @@ class SMC(Sampler):
         varies = isinstance(guidance.weight, Schedule) and not isinstance(guidance.weight, Constant)
         if self.weight is None and varies:
             raise bad("SMC weight", f"none, with the schedule {guidance.weight}", "the weight of the target")
+        towards = isinstance(guidance.weight, Constant) and guidance.weight.weight == -1
+        if self.weight == -1 and not towards:
+            raise bad(
+                "SMC weight",
+                f"-1 with {guidance}",
+                "guidance of constant weight -1 inside",
+                "What only the reference allows would never be drawn.",
+            )
 
     def begin(self, run: Run) -> State:
         if int(run.index.max()) >= 2**63 // self.particles:
