@@ -363,6 +363,7 @@ def test_bad_arguments(arguments: dict[str, Any], message: str) -> None:
         (Uniform(2), Normalized(1.0), SMC(sampler=Ancestral()), "SMC with the process: got Uniform, expected Masked"),
         (Masked(2), Simple(1.0), SMC(), "FirstHitting with Simple"),
         (Masked(2), Normalized(RampUp(1.0)), SMC(), "SMC weight: got none, with the schedule ramp-up"),
+        (Masked(2), Normalized(0.0), SMC(weight=-1), "SMC weight: got -1.*expected guidance of constant weight -1"),
     ],
 )
 def test_combinations_without_meaning(process: Any, guidance: Guidance, sampler: SMC, message: str) -> None:
