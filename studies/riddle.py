@@ -63,7 +63,7 @@ class Erring:
 
 def settings(steps: list[int]) -> dict[str, Sampler]:
     """Samplers by name: every pace with every order, and one position at a time."""
-    mechanisms = {"Normalized": Normalized(WEIGHT), "Unlocking": Unlocking(WEIGHT)}
+    mechanisms = {"Normalized": Normalized, "Unlocking": Unlocking}
     return {
         f"T = {t}, pace of {pace}, order of {order}": Decoupled(t, mechanisms[pace], mechanisms[order])
         for t, pace, order in product(steps, mechanisms, mechanisms)

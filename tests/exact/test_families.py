@@ -117,12 +117,17 @@ def test_dirichlet_tables_have_the_spread_of_their_law():
     assert float(values.var()) == pytest.approx(variance, rel=0.08)
 
 
+def test_the_ends_of_the_ranges_make_problems():
+    assert mixture(3, 4, 0, spread=10.0).log_z(3.0) > 0
+    assert ising(2, 3, (1 << 43) - 1, coupling=1e6, field=-1e6).log_z(1.0) >= 0
+
+
 @pytest.mark.parametrize(
     ("call", "what"),
     [
         (lambda: dirichlet(1, 3, 0), "at least 2 tokens"),
         (lambda: markov(3, 0, 0), "at least 1 position"),
-        (lambda: ising(9, 9, 0), "noisy states"),
+        (lambda: ising(9, 9, 0), "exact state space"),
         (lambda: dirichlet(2, 2, 0, concentration=0.0), "concentration"),
         (lambda: dirichlet(2, 2, 0, share=0.0), "share"),
         (lambda: mixture(2, 2, 0, overlap=1.0), "overlap"),
@@ -131,6 +136,17 @@ def test_dirichlet_tables_have_the_spread_of_their_law():
         (lambda: markov(2, 2, 0, concentration=-1.0), "concentration"),
         (lambda: ising(2, 2, 0, classes=5), "4 patterns"),
         (lambda: ising(2, 2, 0, field=math.inf), "field"),
+        (lambda: ising(2, 2, 0, field=1e308), "field"),
+        (lambda: ising(2, 2, 0, coupling="a"), "coupling"),
+        (lambda: mixture(2, 2, 0, overlap="a"), "overlap"),
+        (lambda: mixture(2, 2, 0, spread=math.inf), "spread"),
+        (lambda: mixture(2, 2, 0, spread=1e4), "spread"),
+        (lambda: mixture(2, 2, 0, classes=2.5), "classes"),
+        (lambda: markov(2, 2, 0, classes=2.0), "classes"),
+        (lambda: markov(2, 2, 0, classes=10**10), "classes"),
+        (lambda: dirichlet(2, 2, 0, concentration=math.inf), "concentration"),
+        (lambda: dirichlet(2, 2, 0.5), "seed"),
+        (lambda: dirichlet(2, 2, 10**20), "seed"),
     ],
 )
 def test_what_makes_no_problem_is_refused(call, what):

@@ -8,14 +8,14 @@ import pytest
 import torch
 from judge import COND, UNCOND, g_test
 
-from dguide import Ancestral, FirstHitting, Masked, Normalized, Uniform, Unlocking, sample
+from dguide import Ancestral, FirstHitting, Masked, Normalized, Simple, Uniform, Unlocking, sample
 from dguide.data import Split
-from dguide.exact import Oracle, Problem, chain, solve
+from dguide.exact import Oracle, Problem, chain, solve, total_variation
 from dguide.exact.families import markov, mixture
+from dguide.sample import Observer
 from dguide.study.theory.decoupled import Decoupled
 from dguide.study.theory.jumps import Jumps
 from dguide.study.theory.kernel import Kernel, bell
-from dguide.study.theory.summary import total_variation
 
 W = 3.0
 JUDGE = Problem(Masked(3), COND, UNCOND, "two positions that do not commute")
@@ -73,7 +73,7 @@ def test_the_sampler_follows_the_exact_law(pace, order):
         length=2,
         condition=torch.zeros(count, dtype=torch.int64),
         guidance=Normalized(W),
-        sampler=Decoupled(6, pace(W), order(W)),
+        sampler=Decoupled(6, pace, order),
         seed=3,
     )
     jumps = Jumps.of(JUDGE, W)
@@ -84,7 +84,50 @@ def test_the_sampler_follows_the_exact_law(pace, order):
 
 def test_the_sampler_is_for_masks():
     with pytest.raises(ValueError, match="Masked"):
-        Decoupled(4, Normalized(1.0), Unlocking(1.0)).check(Uniform(3), Normalized(1.0), JUDGE.oracle())
+        Decoupled(4, Normalized, Unlocking).check(Uniform(3), Normalized(1.0), JUDGE.oracle())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        ((0, Normalized, Unlocking), "steps"),
+        ((4, Normalized(1.0), Unlocking), "pace"),
+        ((4, Normalized, Simple), "order"),
+    ],
+)
+def test_what_makes_no_decoupled_sampler_is_refused(arguments, what):
+    with pytest.raises(ValueError, match=what):
+        Decoupled(*arguments)
+
+
+def test_the_sampler_tells_observers_of_every_landing():
+    count, heard = 200, []
+
+    class Ear(Observer):
+        def landed(self, run, landing):
+            heard.append(landing)
+
+    drawn = sample(
+        JUDGE.oracle(),
+        process=JUDGE.process,
+        length=2,
+        condition=torch.zeros(count, dtype=torch.int64),
+        guidance=Normalized(W),
+        sampler=Decoupled(4, Normalized, Unlocking),
+        callback=Ear(),
+    )
+    assert sum(len(landing.token) for landing in heard) == 2 * count
+    tokens = torch.full_like(drawn.tokens, -1)
+    for landing, low in zip(heard, (0.75, 0.5, 0.25, 0.0), strict=True):
+        tokens[landing.sample, landing.position] = landing.token
+        assert bool(((landing.level > low) & (landing.level < low + 0.25)).all())
+    assert torch.equal(tokens, drawn.tokens)
+
+
+def test_jumps_are_for_masks():
+    problem = Problem(Uniform(3), COND, UNCOND)
+    with pytest.raises(ValueError, match="Masked"):
+        Jumps.of(problem, W)
 
 
 def test_a_blurred_data_set_has_the_scores_of_its_joint_table():

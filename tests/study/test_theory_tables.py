@@ -5,15 +5,14 @@ from __future__ import annotations
 import pytest
 
 from dguide import Normalized, Unlocking
-from dguide.exact import solve
+from dguide.exact import kl_divergence, solve, total_variation
 from dguide.exact.families import mixture
 from dguide.study.theory import matters, schedules
-from dguide.study.theory.summary import total_variation
 
 
 @pytest.fixture(scope="module")
 def small():
-    pytest.MonkeyPatch().setattr(matters, "_SHAPES", ((3, 3),))
+    pytest.MonkeyPatch().setattr(matters, "SHAPES", ((3, 3),))
     pytest.MonkeyPatch().setattr(matters, "_LARGE", [])
     pytest.MonkeyPatch().setattr(matters, "STEPS", (2, 8))
     seen = []
@@ -32,8 +31,9 @@ def test_a_case_is_what_the_solver_says(small):
     )
     laws = {m.__name__: solve(problem, m(3.0)).final for m in (Normalized, Unlocking)}
     for name, law in laws.items():
-        assert case.distance[name] == pytest.approx(total_variation(law, problem.target(3.0)), abs=1e-5)
-    assert case.apart == pytest.approx(total_variation(*laws.values()), abs=1e-5)
+        assert case.distance[name] == pytest.approx(float(total_variation(law, problem.target(3.0))), abs=1e-5)
+        assert case.divergence[name] == pytest.approx(float(kl_divergence(law, problem.target(3.0))), abs=1e-4)
+    assert case.apart == pytest.approx(float(total_variation(*laws.values())), abs=1e-5)
     assert case.masked["Normalized"] == pytest.approx(0.5, abs=1e-5)
     assert case.masked["Unlocking"] < 0.45
     assert case.distance["Simple"] == case.distance["Unlocking"]
@@ -72,7 +72,7 @@ def test_bands_have_their_lower_end():
 @pytest.fixture(scope="module")
 def judged():
     patch = pytest.MonkeyPatch()
-    patch.setattr(schedules, "_SHAPES", ((3, 4),))
+    patch.setattr(schedules, "SHAPES", ((3, 4),))
     kept = {k: v for k, v in schedules.SCHEDULES.items() if k in ("ramp-up", "inverse", "power 3/2")}
     patch.setattr(schedules, "SCHEDULES", kept)
     chosen = schedules.compute(optimum=lambda problem, guidance: kept["power 3/2"](problem).scaled_to(3.0))

@@ -13,13 +13,15 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ..errors import bad
+from ..errors import bad, number
 from ..process import Masked
 from .problem import Problem
+from .space import check_states
 
 __all__ = ["FAMILIES", "dirichlet", "ising", "markov", "mixture"]
 
-_STATES = 1 << 22
+_ENTRIES = 1 << 25
+"""Of the joint tables of all classes together: 256 MiB."""
 _ACCURACY = 1e-6
 
 
@@ -37,8 +39,8 @@ def dirichlet(n: int, d: int, seed: int, concentration: float = 0.5, share: floa
         ValueError: for sizes or parameters outside their range.
     """
     generator = _begin(n, d, seed, 1)
-    _check("concentration", concentration, concentration > 0, "a number above 0")
-    _check("share", share, 0 < share <= 1, "a number above 0, at most 1")
+    concentration = _check("concentration", concentration, lambda x: x > 0, "a finite number above 0")
+    share = _check("share", share, lambda x: 0 < x <= 1, "a number above 0, at most 1")
     cond, other = _dirichlet((2, n**d), concentration, generator).view(2, *[n] * d)
     return Problem(Masked(n), cond, share * cond + (1 - share) * other, _name("dirichlet", n, d, seed))
 
@@ -58,15 +60,15 @@ def mixture(n: int, d: int, seed: int, overlap: float = 0.3, classes: int = 5, s
         seed: which of the problems.
         overlap: of the first class, which is the condition, with the rest, in (0, 1), met within 1e-6.
         classes: number of classes, at least 2; the whole is their even mixture.
-        spread: s, at least 0.
+        spread: s, 0 to 10.
 
     Raises:
         ValueError: for sizes or parameters outside their range.
     """
     generator = _begin(n, d, seed, 2)
-    _check("overlap", overlap, 0 < overlap < 1, "a number between 0 and 1")
-    _check("classes", classes, classes >= 2, "at least 2")
-    _check("spread", spread, spread >= 0, "a number of at least 0")
+    overlap = _check("overlap", overlap, lambda x: 0 < x < 1, "a number between 0 and 1")
+    spread = _check("spread", spread, lambda x: 0 <= x <= 10, "a number from 0 to 10")
+    _check_classes(classes, n, d)
     g = torch.randn(classes, d, n, generator=generator, dtype=torch.float64)
     z = torch.randn(d, generator=generator, dtype=torch.float64)
     # At the first position no class prefers the token of the first one: a large beta parts them for certain.
@@ -106,8 +108,8 @@ def markov(n: int, d: int, seed: int, concentration: float = 0.5, classes: int =
         ValueError: for sizes or parameters outside their range.
     """
     generator = _begin(n, d, seed, 3)
-    _check("concentration", concentration, concentration > 0, "a number above 0")
-    _check("classes", classes, classes >= 2, "at least 2")
+    concentration = _check("concentration", concentration, lambda x: x > 0, "a finite number above 0")
+    _check_classes(classes, n, d)
     rows = _dirichlet((classes, 1 + n, n), concentration, generator)
     law, step = rows[:, 0], rows[:, 1:]
     for _ in range(d - 1):
@@ -135,9 +137,11 @@ def ising(n: int, d: int, seed: int, coupling: float = 0.5, field: float = 1.0, 
         ValueError: for sizes or parameters outside their range.
     """
     generator = _begin(n, d, seed, 4)
-    _check("coupling", coupling, math.isfinite(coupling), "a finite number")
-    _check("field", field, math.isfinite(field), "a finite number")
-    _check("classes", classes, 2 <= classes <= n**d, f"from 2 to the {n**d} patterns there are")
+    coupling = _check("coupling", coupling, lambda x: abs(x) <= 1e6, "a number from -1e6 to 1e6")
+    field = _check("field", field, lambda x: abs(x) <= 1e6, "a number from -1e6 to 1e6")
+    _check_classes(classes, n, d)
+    if classes > n**d:
+        raise bad("classes", classes, f"at most the {n**d} patterns there are")
     states = torch.cartesian_prod(*[torch.arange(n)] * d).view(-1, d)
     columns = d // max(k for k in range(1, math.isqrt(d) + 1) if d % k == 0)
     energy = torch.zeros(n**d, dtype=torch.float64)
@@ -165,14 +169,22 @@ def _begin(n: int, d: int, seed: int, stream: int) -> torch.Generator:
         raise bad("n", repr(n), "an int of at least 2 tokens")
     if isinstance(d, bool) or not isinstance(d, int) or d < 1:
         raise bad("d", repr(d), "an int of at least 1 position")
-    if (n + 1) ** d > _STATES:
-        raise bad("problem", f"{n + 1}^{d} noisy states", f"at most {_STATES}", "Take fewer tokens or positions.")
+    if isinstance(seed, bool) or not isinstance(seed, int) or abs(seed) >= 1 << 43:
+        raise bad("seed", repr(seed), "an int of less than 2^43 in size")
+    check_states(Masked(n), d)
     return torch.Generator().manual_seed(1_000_003 * seed + stream)
 
 
-def _check(what: str, got: float, fine: bool, expected: str) -> None:
-    if not fine:
+def _check(what: str, got: object, fine: Callable[[float], bool], expected: str) -> float:
+    value = number(what, got)
+    if not (math.isfinite(value) and fine(value)):
         raise bad(what, got, expected)
+    return value
+
+
+def _check_classes(classes: int, n: int, d: int) -> None:
+    if isinstance(classes, bool) or not isinstance(classes, int) or not 2 <= classes <= _ENTRIES // n**d:
+        raise bad("classes", repr(classes), f"an int from 2 to {_ENTRIES // n**d}, so that all tables fit into memory")
 
 
 def _name(family: str, n: int, d: int, seed: int) -> str:

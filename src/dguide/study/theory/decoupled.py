@@ -8,7 +8,9 @@ for both. It is exact given predictions frozen within a step and follows the law
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,14 +31,23 @@ class Decoupled(Sampler):
     """How many positions leave in a step by `pace`, and which ones by `order`.
 
     Args:
-        steps: number of steps.
-        pace, order: mechanisms that act on rates, with the weight of the guidance that is sampled with.
+        steps: number of steps, at least 1.
+        pace, order: mechanisms that act on rates, as classes: the weight is that of the guidance that is sampled with.
+
+    Raises:
+        ValueError: for fewer steps, or mechanisms that are no classes.
     """
 
     steps: int
-    pace: RateGuidance
-    order: RateGuidance
+    pace: Callable[[Any], RateGuidance]
+    order: Callable[[Any], RateGuidance]
     guarantee = "exact given predictions frozen within a step"
+
+    def __post_init__(self) -> None:
+        Ancestral(self.steps)  # refuses what is no number of steps
+        for what, mechanism in (("pace", self.pace), ("order", self.order)):
+            if not (isinstance(mechanism, type) and issubclass(mechanism, RateGuidance)):
+                raise bad(f"Decoupled {what}", repr(mechanism), "the class of a mechanism that acts on rates")
 
     def check(self, process: Process, guidance: Guidance, denoiser: Denoiser) -> None:
         if not process.content_free:
@@ -51,14 +62,14 @@ class Decoupled(Sampler):
     def step(self, run: Run, state: State) -> State:
         grid = Ancestral(self.steps)
         time, earlier = grid.times(run.process)[state.index : state.index + 2]
-        low = float(run.process.noise.level(earlier))
+        high, low = (float(run.process.noise.level(t)) for t in (time, earlier))
         active = run.movable(state.tokens)
         sample, position = active.nonzero().unbind(-1)
         where = (sample, position)
         tokens, leaves = state.tokens.clone(), torch.zeros_like(active)
         if len(sample):
-            weight = run.guidance.weight_over(float(run.process.noise.level(time)), low, run.rows[sample])
-            predicted = run.predict(state.tokens, time.expand(len(tokens)), active, weight)
+            weight = run.guidance.weight_over(low, high, run.rows[sample])
+            predicted = run.predict(state.tokens, time.to(tokens.device).expand(len(tokens)), active, weight)
             cond, ref = (run.laws(logits, slice(None)) for logits in predicted)
 
             def law(guidance: Guidance) -> tuple[Tensor, Tensor]:
@@ -68,17 +79,23 @@ class Decoupled(Sampler):
 
             def clocks(stream: Stream, speed: Tensor) -> Tensor:
                 """When each position's clock runs out at a speed; never where there is none."""
-                out = torch.full(active.shape, math.inf, dtype=torch.float64)
+                out = torch.full(active.shape, math.inf, dtype=torch.float64, device=active.device)
                 out[where] = -run.uniforms(stream, state.index, where).log() / speed
                 return out
 
             leaves = active  # all of them at the end, where integrated rates are infinite
             if low > 0:
-                count = (clocks(Stream.CLOCK, law(self.pace)[0]) <= 1).sum(-1, keepdim=True)
-                rank = clocks(Stream.ACCEPT, law(self.order)[0]).argsort(-1).argsort(-1)
+                count = (clocks(Stream.CLOCK, law(self.pace(run.guidance.weight))[0]) <= 1).sum(-1, keepdim=True)
+                rank = clocks(Stream.ACCEPT, law(self.order(run.guidance.weight))[0]).argsort(-1).argsort(-1)
                 leaves = active & (rank < count)
             sample, position = leaves.nonzero().unbind(-1)
             to = (sample, position)
-            tokens[to] = draw(law(run.guidance)[1][leaves[where]], run.uniforms(Stream.LANDING, 0, to))
+            going = leaves[where]
+            landing = law(run.guidance)[1][going]
+            tokens[to] = draw(landing, run.uniforms(Stream.LANDING, 0, to))
+            if run.observers:
+                # Only the step is known: they are spread evenly over it.
+                level = low + (high - low) * run.uniforms(Stream.CLOCK, self.steps, to)
+                run.landed(to, tokens[to], level, [x if x is None else x[going] for x in (cond, ref)], landing)
         at = earlier.expand(len(tokens))
         return replace(state, tokens=tokens, jumps=state.jumps + leaves, time=at, index=state.index + 1)

@@ -27,6 +27,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from ...errors import bad
 from ...exact import Problem, Space
 from ...exact.predictions import Predictions
 from ...guidance import RateGuidance
@@ -55,7 +56,12 @@ class Jumps:
 
     @classmethod
     def of(cls, problem: Problem, weight: float, denoiser: Denoiser | None = None) -> Jumps:
-        """The jumps of a problem (masked process) at weight w, by default with exact predictions."""
+        """The jumps of a problem (masked process) at weight w, by default with exact predictions.
+
+        Raises `ValueError` for any other process.
+        """
+        if not problem.process.absorbing:
+            raise bad("Jumps of the process", type(problem.process).__name__, "Masked")
         space = Space.of(problem.process, problem.positions)
         return cls(space, weight, *Predictions(space, denoiser or problem.oracle())(0.5))
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...exact import Problem, chain, solve
+from ...exact import Problem, chain, kl_divergence, solve, total_variation
 from ...exact.families import FAMILIES
 from ...guidance import (
     MECHANISMS,
@@ -29,9 +29,9 @@ from ...guidance import (
     Unlocking,
 )
 from ...sample import Ancestral
-from .summary import Quartiles, divergence, quartiles, total_variation
+from .summary import Quartiles, quartiles
 
-__all__ = ["BANDS", "SCHEDULES", "STEPS", "Case", "Matters", "Row", "band", "compute", "problems"]
+__all__ = ["BANDS", "SCHEDULES", "SHAPES", "STEPS", "Case", "Matters", "Row", "band", "compute", "problems"]
 
 SCHEDULES: dict[str, Schedule] = {
     "constant": Constant(1.0),
@@ -49,7 +49,8 @@ _STRENGTHS: dict[str, tuple[dict[str, Any], ...]] = {
     "ising": ({"field": 0.3}, {"field": 0.8}, {"field": 3.0}),
 }
 """Parameters of each family under which log Z_w at w = 3 falls into the three bands, more or less."""
-_SHAPES = ((2, 4), (4, 2), (3, 3), (2, 6), (3, 4), (3, 5), (3, 6))
+SHAPES = ((2, 4), (4, 2), (3, 3), (2, 6), (3, 4), (3, 5), (3, 6))
+"""Tokens and positions."""
 _STEPPED = [
     *((family, 3, 3, strength) for family, strengths in _STRENGTHS.items() for strength in strengths),
     *((family, 2, 4, strengths[-1]) for family, strengths in _STRENGTHS.items()),
@@ -131,7 +132,7 @@ def band(log_z: float) -> str:
 
 def problems(seed: int = 0) -> tuple[list[tuple[str, Problem]], list[tuple[str, Problem]]]:
     """(family, problem) of those that are solved in continuous time, and of those that are solved at finite steps."""
-    grid = [(f, n, d, strength) for f, strengths in _STRENGTHS.items() for n, d in _SHAPES for strength in strengths]
+    grid = [(f, n, d, strength) for f, strengths in _STRENGTHS.items() for n, d in SHAPES for strength in strengths]
     limits, stepped = (
         [(family, FAMILIES[family](n, d, seed, **strength)) for family, n, d, strength in which]
         for which in (grid + _LARGE, _STEPPED)
@@ -177,9 +178,9 @@ def _case(family: str, problem: Problem, weight: float, schedule: str, steps: in
         problem.log_z(weight),
         schedule,
         steps,
-        {name: total_variation(law, target) for name, law in laws.items()},
-        {name: divergence(target, law.clamp_min(0)) for name, law in laws.items()},
-        total_variation(laws[Normalized.__name__], laws[Unlocking.__name__]),
+        {name: float(total_variation(law, target)) for name, law in laws.items()},
+        {name: float(kl_divergence(law.clamp_min(0), target)) for name, law in laws.items()},
+        float(total_variation(laws[Normalized.__name__], laws[Unlocking.__name__])),
         masked,
     )
 

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ...errors import bad
 from ...exact import Problem
+from ...process import Process
 
 __all__ = ["Perturbed"]
 
@@ -34,7 +35,7 @@ class Perturbed:
         seed: which errors.
 
     Raises:
-        ValueError: for parameters outside their range.
+        ValueError: for parameters outside their range, or a process that is not masked.
     """
 
     time_dependent = False
@@ -48,6 +49,8 @@ class Perturbed:
         smoothing: float = 0.0,
         seed: int = 0,
     ) -> None:
+        if not problem.process.absorbing:
+            raise bad("Perturbed with the process", type(problem.process).__name__, "Masked")
         if not (0 <= shared <= 1 and 0 <= smoothing <= 1):
             raise bad("shared, smoothing", (shared, smoothing), "shares from 0 to 1")
         if not (math.isfinite(scale) and math.isfinite(examples) and scale >= 0 and examples >= 0):
@@ -55,10 +58,11 @@ class Perturbed:
         self.oracle, self.smoothing = problem.oracle(), smoothing
         vocab, d = problem.process.vocab_size, problem.positions
         self.size = problem.process.input_size
+        self.uniform = problem.process.log_probs(torch.zeros(vocab, dtype=torch.float64)).exp()
         generator = torch.Generator().manual_seed(seed)
         own, common = torch.randn(3, self.size**d, d, vocab, generator=generator, dtype=torch.float64).split((2, 1))
         self.errors = math.sqrt(1 - shared) * own + math.sqrt(shared) * common
-        seen = torch.stack([_contexts(table) for table in (problem.cond, problem.uncond)])
+        seen = torch.stack([_contexts(problem.process, table) for table in (problem.cond, problem.uncond)])
         self.deviation = scale / torch.sqrt(1 + examples * seen)
 
     def null(self, condition: Tensor) -> Tensor:
@@ -70,13 +74,15 @@ class Perturbed:
         deviation = self.deviation[condition, state].view(-1, 1, 1)
         share = self.smoothing * deviation**2 / (1 + deviation**2)
         law = self.oracle(tokens, time, condition).exp()
-        law = (1 - share) * law + share / law.shape[-1]
+        law = (1 - share) * law + share * self.uniform
         errors: Tensor = deviation * self.errors[condition, state]
         return law.log() + errors
 
 
-def _contexts(table: Tensor) -> Tensor:
-    """The probability of the tokens that are not masked, for all states in row-major order; the mask comes last."""
-    for axis in range(table.ndim):
-        table = torch.cat((table, table.sum(axis, keepdim=True)), axis)
+def _contexts(process: Process, table: Tensor) -> Tensor:
+    """The probability of the tokens that are not masked, for all states in row-major order."""
+    shows = torch.eye(process.vocab_size, process.input_size, dtype=table.dtype)
+    shows[:, process.movable(torch.arange(process.input_size))] = 1  # the mask stands for every token
+    for _ in range(table.ndim):
+        table = torch.tensordot(table, shows, ([0], [0]))  # the axis in front comes back behind all others
     return table.flatten()

@@ -19,12 +19,13 @@ from typing import Any
 
 import torch
 
-from ...exact import Problem
+from ...errors import bad
+from ...exact import Problem, total_variation
 from ...exact.families import FAMILIES
 from ...guidance import Normalized, Unlocking
 from .jumps import Jumps
 from .perturbed import Perturbed
-from .summary import Correlation, Quartiles, quartiles, rank_correlation, total_variation
+from .summary import Correlation, Quartiles, quartiles, rank_correlation
 
 __all__ = ["ERRORS", "Case", "Riddle", "Row", "clash", "compute", "problems"]
 
@@ -122,7 +123,11 @@ def clash(jumps: Jumps) -> float:
 
     $$\frac{2}{d (d - 1)} \sum_{i < j} \tfrac12 \tanh \frac{|\log Z_i - \log Z_j|}{2} \; \mathrm{TV}\big(
     q_i(a)\, q_j(b \mid a),\; q_j(b)\, q_i(a \mid b)\big).$$
+
+    Raises `ValueError` for a single position, which has no order.
     """
+    if jumps.space.tokens.shape[1] < 2:
+        raise bad("positions", 1, "at least 2, for there to be an order")
     space, jump = jumps.space, jumps.jump(Unlocking)
     vocab = space.process.vocab_size
     rows = torch.full(space.tokens.shape, -1)
@@ -135,7 +140,7 @@ def clash(jumps: Jumps) -> float:
         forth = law[rows[empty, i]].unsqueeze(-1) * law[rows[after[:, i], j]]
         back = law[rows[empty, j]].unsqueeze(-1) * law[rows[after[:, j], i]]
         lead = (jump.log_intensity[rows[empty, i]] - jump.log_intensity[rows[empty, j]]).abs() / 2
-        total += 0.5 * float(torch.tanh(lead)) * total_variation(forth, back.T)
+        total += 0.5 * float(torch.tanh(lead)) * float(total_variation(forth, back.T))
     return total / len(pairs)
 
 
@@ -174,5 +179,5 @@ def _case(family: str, errors: str, target: torch.Tensor, jumps: Jumps, steps: i
     for pace, paced in _HALVES.items():
         for order, ordered in _HALVES.items():
             laws[pace, order, steps] = jumps.stepwise(paced, ordered, steps)
-    distance = {key: total_variation(law, target) for key, law in laws.items()}
-    return Case(family, errors, distance, total_variation(*single.values()), clash(jumps))
+    distance = {key: float(total_variation(law, target)) for key, law in laws.items()}
+    return Case(family, errors, distance, float(total_variation(*single.values())), clash(jumps))

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import torch
 
 from ...evaluate import Proportion, proportion
-from ...exact import Problem, solve
+from ...exact import Problem, kl_divergence, solve, total_variation
 from ...exact.families import FAMILIES
 from ...guidance import Constant, Interval, InverseLinear, Normalized, Power, RampUp, RateGuidance, Schedule, Unlocking
-from .summary import Quartiles, divergence, quartiles, total_variation
+from .matters import SHAPES
+from .summary import Quartiles, quartiles
 
 __all__ = ["HALVES", "SCHEDULES", "Case", "Row", "Schedules", "compute", "problems"]
 
@@ -32,7 +33,6 @@ SCHEDULES: dict[str, Choice] = {
 HALVES = {"design": range(0, 2), "held-out": range(1000, 1002)}
 """Seeds of the problems of both halves."""
 _FAMILIES = ("dirichlet", "mixture", "markov")
-_SHAPES = ((2, 4), (4, 2), (3, 3), (2, 6), (3, 4), (3, 5), (3, 6))
 _BASE = "ramp-up"
 
 
@@ -112,7 +112,7 @@ class Schedules:
 def problems(half: str) -> Iterator[Problem]:
     """The problems of one of `HALVES`: three families, 16 to 729 states."""
     for family in _FAMILIES:
-        for n, d in _SHAPES:
+        for n, d in SHAPES:
             for seed in HALVES[half]:
                 yield FAMILIES[family](n, d, seed)
 
@@ -149,8 +149,8 @@ def compute(
                         problem.positions,
                         mechanism.__name__,
                         name,
-                        total_variation(law, target),
-                        divergence(target, law),
+                        float(total_variation(law, target)),
+                        float(kl_divergence(law, target)),
                     )
                 )
         if progress:

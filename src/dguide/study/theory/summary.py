@@ -1,4 +1,4 @@
-"""Distances between laws, and how a number is spread over many problems."""
+"""How a number is spread over many problems."""
 
 from __future__ import annotations
 
@@ -10,19 +10,8 @@ import torch
 from torch import Tensor
 
 from ...errors import bad
-from ...exact import optimal
 
-__all__ = ["Correlation", "Quartiles", "divergence", "quartiles", "rank_correlation", "total_variation"]
-
-
-def total_variation(p: Tensor, q: Tensor) -> float:
-    r"""$\frac12 \sum_x |p(x) - q(x)|$ of two laws of one shape."""
-    return float(optimal.total_variation(p, q))
-
-
-def divergence(p: Tensor, q: Tensor) -> float:
-    r"""$\sum_x p(x) \log (p(x) / q(x))$ in nats, infinite where q forbids what p allows."""
-    return float(optimal.kl_divergence(q, p))
+__all__ = ["Correlation", "Quartiles", "quartiles", "rank_correlation"]
 
 
 @dataclass(frozen=True)

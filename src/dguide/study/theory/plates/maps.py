@@ -16,9 +16,8 @@ import torch
 from torch import Tensor
 
 from ....errors import require
-from ....exact import Problem, solve
+from ....exact import Problem, solve, total_variation
 from ....guidance import Normalized, RateGuidance, Schedule, Unlocking
-from ..summary import total_variation
 from .base import EARLY_TO_LATE, Plate, panels
 from .problems import other_class, rings
 
@@ -53,7 +52,9 @@ class Maps:
     @cached_property
     def distance(self) -> dict[str, dict[str, float]]:
         """Total variation to the target, by mechanism and schedule."""
-        return {m: {s: total_variation(law, self.target) for s, law in laws.items()} for m, laws in self.laws.items()}
+        return {
+            m: {s: float(total_variation(law, self.target)) for s, law in laws.items()} for m, laws in self.laws.items()
+        }
 
 
 def compute(problem: Problem, weight: float = WEIGHT) -> Maps:

@@ -9,11 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ....exact import Problem, solve
+from ....exact import Problem, kl_divergence, solve
 from ....exact.optimal import optimal_schedule
 from ....guidance import Normalized, Unlocking
 from ...figures import COLOURS
-from ..summary import divergence
 from .base import EARLY_TO_LATE, Plate, frame, panels, shade
 from .problems import rings
 
@@ -55,7 +54,9 @@ def compute(problem: Problem, weights: tuple[float, ...] = WEIGHTS, pieces: int 
         means[name] = torch.tensor([found.schedule.mean() for found in best], dtype=torch.float64)
         rows = {"optimal": [found.distance for found in best]}
         for kind, (schedule, *_) in EARLY_TO_LATE.items():
-            rows[kind] = [divergence(problem.target(w), solve(problem, mechanism(schedule(w))).final) for w in weights]
+            rows[kind] = [
+                float(kl_divergence(solve(problem, mechanism(schedule(w))).final, problem.target(w))) for w in weights
+            ]
         distance[name] = {kind: torch.tensor(row, dtype=torch.float64) for kind, row in rows.items()}
     return Optimal(problem.name, weights, levels, schedules, means, distance)
 

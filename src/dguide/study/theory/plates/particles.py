@@ -9,11 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ....exact import Problem, solve
+from ....exact import Problem, solve, total_variation
 from ....guidance import Normalized, RateGuidance, Unlocking
 from ....sample import SMC, sample
 from ...figures import COLOURS, LINES, MARKS
-from ..summary import total_variation
 from .base import Plate, frame, panels
 from .problems import rings
 
@@ -100,9 +99,9 @@ def compute(
             assert drawn.log_normalizer is not None
             z = drawn.log_normalizer.exp()
             law = empirical(drawn.tokens, problem.process.vocab_size)
-            rows.append((total_variation(law, target), float(z.mean()), float(z.std()) / math.sqrt(samples)))
+            rows.append((float(total_variation(law, target)), float(z.mean()), float(z.std()) / math.sqrt(samples)))
         distance[name], estimate[name], error[name] = torch.tensor(rows, dtype=torch.float64).T
-    one = {name: total_variation(solve(problem, guidance).final, target) for name, guidance in inside.items()}
+    one = {name: float(total_variation(solve(problem, guidance).final, target)) for name, guidance in inside.items()}
     noise = sampling_noise(target, samples)
     exact = math.exp(problem.log_z(weight))
     return Particles(problem.name, weight, samples, particles, distance, one, noise, exact, estimate, error)

@@ -13,13 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ....exact import Problem, chain, solve
+from ....exact import Problem, chain, solve, total_variation
 from ....exact.families import dirichlet
 from ....guidance import MECHANISMS, Normalized, RateGuidance, Unlocking
 from ....process import Process, Uniform
 from ....sample import Ancestral, Euler, GridSampler, TauLeaping
 from ...figures import COLOURS, LINES, MARKS
-from ..summary import total_variation
 from .base import Plate, frame, panels
 
 __all__ = ["Steps", "compute", "draw", "order", "plate"]

@@ -8,9 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ....exact import Problem, solve
+from ....exact import Problem, solve, total_variation
 from ...figures import COLOURS
-from ..summary import total_variation
 from .base import EARLY_TO_LATE, Plate, frame, panels
 from .maps import MECHANISMS
 from .problems import rings
