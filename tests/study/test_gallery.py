@@ -161,6 +161,17 @@ def test_the_best_schedule_is_no_worse_than_those_it_is_compared_with():
     optimal.draw(data)
 
 
+@pytest.mark.parametrize(
+    ("curve", "told"),
+    [
+        ([4.0, 9.7, 0.0], "goes from 0.0 at noise over its peak, 9.7 at $m = 0.50$, to 4.0 at data"),
+        ([8.6, 3.0, 0.0], "goes from 0.0 at noise to 8.6 at data"),
+    ],
+)
+def test_the_course_of_a_weight_is_told_with_its_peak(curve, told):
+    assert optimal.course(torch.tensor([0.0, 0.5, 1.0]), torch.tensor(curve)) == told
+
+
 def test_bands_show_medians_of_their_problems():
     mechanisms = ("Normalized", "Unlocking", "Simple")
     cases = [

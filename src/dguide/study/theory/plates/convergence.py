@@ -143,7 +143,7 @@ that some mask is left. For Normalized, $d$ positions and $alpha = 1 - t$ that i
 
 (a) With Normalized the way to the final law does not depend on the weight; the more positions, the later the last one
 is decided. Marks: the solver at $w = {data.weights[-1]:g}$, $d = 2$, within {short(error)} of the formula. (b) With
-Unlocking it does: the distance has halved at $t$ = {halved} for $w$ = {weights}. But there is a floor: where the first
+Unlocking it does: the distance has halved at $t$ = {halved} for $w$ = {weights}. Where the first
 position has told the rings apart, nothing is left to tilt, $Z = 1$, and the second leaves at its own pace. (c) With one
 position the distance at fixed $t$ falls double-exponentially in $w$: at $t = {at:g}$ from {first:.2f} without guidance
 to {last:.3f} at $w = {float(data.fine[-1]):g}$, at $t = {data.moments[1]:g}$ from {float(data.left[1, 0]):.2f} to

@@ -105,6 +105,7 @@ def plates() -> list[Plate]:
     share = normalized.log_z[seen]
     peak = int(share.argmax())
     half = len(unlocking.edges) // 2
+    left, plain = float(unlocking.log_z[half - 1]), float(normalized.log_z[half - 1])
     caption = f"""
 **Problem.** The shipped model of {data.model}, masked process, constant $w = {data.weight:g}$, {data.samples} samples
 of {STEPS} ancestral steps, seed 0. **Formula.** For every position the networks are asked for, $log Z_w = log sum
@@ -112,13 +113,13 @@ q_c^(1+w) q_u^(-w)$, from the logits alone: `dguide.Diagnostics` does so for any
 
 (a) Mean over the positions that are looked at, with the range from the 10 % to the 90 % quantile: shaded for
 Normalized, thin dashed lines for Unlocking. With Normalized the mean is largest at $t =
-{float(normalized.times[seen][peak]):.2f}$, where it is {float(share[peak]):.2f}. With Unlocking, which decides
-positions of large $Z_w$ first, those that are left have a smaller one: around $m = {float(unlocking.edges[half]):g}$
-the mean is {float(unlocking.log_z[half - 1]):.2f}, against {float(normalized.log_z[half - 1]):.2f}. (b) Normalized
+{float(normalized.times[seen][peak]):.2f}$, where it is {float(share[peak]):.2f}. Unlocking decides positions of
+large $Z_w$ first; around $m = {float(unlocking.edges[half]):g}$ the mean over those that are left is {left:.2f},
+{"below" if left < plain else "not below"} the {plain:.2f} of Normalized. (b) Normalized
 keeps the pace of the process. With Unlocking {float(unlocking.masked_fraction[half]):.0%} of the positions are still
-masked at $m = {float(unlocking.edges[half]):g}$, instead of {float(unlocking.edges[half]):.0%}: the mean of $Z_w$ over
+masked at $m = {float(unlocking.edges[half]):g}$, against {float(unlocking.edges[half]):.0%}: the mean of $Z_w$ over
 positions, not the mean of its logarithm, sets the pace. Predictions here are those of a trained network; samples are
 drawn."""
     alt = """Left: mean and quantiles of log Z over time for both mechanisms on a model of digits. Right: masked
-    fraction over noise level, straight for Normalized, below it for Unlocking."""
+    fraction over noise level, for both mechanisms and as expected without guidance."""
     return [Plate("diagnosis", "A trained model", draw(data.tables), caption, alt, data)]

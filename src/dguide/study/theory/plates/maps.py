@@ -93,7 +93,7 @@ def draw(data: Maps) -> Any:
     """Three laws that are given and two rows of what is sampled, all on one scale."""
     figure, axes = panels(3, 10.4, rows=3)
     top = float(max(data.target.max(), *(law.max() for laws in data.laws.values() for law in laws.values())))
-    # Twenty times as dark in the middle of the scale: square roots show tails and peaks at once.
+    # Square roots show tails and peaks at once: half of the largest probability is drawn at 0.71 of the scale.
     scale = require("matplotlib.colors", "cli").PowerNorm(0.5, vmin=0, vmax=top)
     look = {"cmap": "Blues", "norm": scale}
     given = {
@@ -158,13 +158,16 @@ samples $T/2 * [1/(Z_1 Z_2(x_1)) + 1/(Z_2 Z_1(x_2))]$, with $T$ before it is nor
 both are masked and $Z_2(x_1)$ that of position 2 once $x_1$ is known.
 
 The target has no such factors: $Z_2(x_1)$ and $Z_1(x_2)$ are large where the position that comes second still has much
-to tell, and such pairs are drawn too rarely. Late guidance leaves the first position nearly untilted and errs least
-with either mechanism: {tv["Normalized"]["late"]:.3f} and {tv["Unlocking"]["late"]:.3f}, against
-{tv["Normalized"]["early"]:.3f} and {tv["Unlocking"]["early"]:.3f} for early guidance."""
+to tell, and such pairs are drawn too rarely. Late guidance tilts the first position
+less: it ends {tv["Normalized"]["late"]:.3f} (Normalized) and {tv["Unlocking"]["late"]:.3f} (Unlocking) from the target,
+constant {tv["Normalized"]["constant"]:.3f} and {tv["Unlocking"]["constant"]:.3f}, early
+{tv["Normalized"]["early"]:.3f} and {tv["Unlocking"]["early"]:.3f}."""
     alt_laws = """Nine heat maps of a plane. First row: two crossing rings, the left ring, and the target, a left ring
-    with gaps where the rings cross. Below: what Normalized and Unlocking sample with early, constant and late weights;
-    early guidance loses the right arc, most of all with Unlocking."""
-    alt_errors = "Six maps of differences: too much on the left arc, too little on the right; least for late weights."
+    with gaps where the rings cross. Below: what Normalized and Unlocking sample with early, constant and late
+    weights."""
+    alt_errors = (
+        "Six maps of differences: too much on the left arc, too little on the right; by mechanism and schedule."
+    )
     return (
         Plate("maps", "What is asked for and what is sampled", draw(data), laws, alt_laws, data),
         Plate("errors", "Where it goes wrong", draw_errors(data), errors, alt_errors, data.distance),

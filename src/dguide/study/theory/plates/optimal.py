@@ -16,7 +16,7 @@ from ...figures import COLOURS
 from .base import EARLY_TO_LATE, Plate, frame, panels, shade
 from .problems import rings
 
-__all__ = ["Optimal", "compute", "draw", "plate"]
+__all__ = ["Optimal", "compute", "course", "draw", "plate"]
 
 WEIGHTS = (1.0, 2.0, 4.0)
 PIECES = 6
@@ -50,7 +50,7 @@ def compute(problem: Problem, weights: tuple[float, ...] = WEIGHTS, pieces: int 
     levels = torch.linspace(0, 1, pieces + 1, dtype=torch.float64)
     for name, mechanism in _MECHANISMS.items():
         best = [optimal_schedule(problem, w, mechanism, objective="kl", knots=pieces) for w in weights]
-        schedules[name] = torch.stack([found.schedule(levels) for found in best])
+        schedules[name] = torch.stack([found.schedule(levels) for found in best]).clamp(min=0)
         means[name] = torch.tensor([found.schedule.mean() for found in best], dtype=torch.float64)
         rows = {"optimal": [found.distance for found in best]}
         for kind, (schedule, *_) in EARLY_TO_LATE.items():
@@ -89,15 +89,22 @@ def draw(data: Optimal) -> Any:
     return figure
 
 
+def course(levels: Tensor, curve: Tensor) -> str:
+    """The way of a weight [K] from noise to data in words: both ends, and the peak where it is neither."""
+    at = int(curve.argmax())
+    start, peak, end = (f"{float(curve[k]):.1f}" for k in (-1, at, 0))
+    between = "" if at in (0, len(curve) - 1) else f" over its peak, {peak} at $m = {float(levels[at]):.2f}$,"
+    return f"goes from {start} at noise{between} to {end} at data"
+
+
 def plate() -> Plate:
     """The plate of the optimal schedules."""
     data = compute(rings(12))
     last = data.weights[-1]
 
     def told(name: str) -> str:
-        rows, curve = data.distance[name], data.schedules[name][-1]
-        others = ", ".join(f"{kind} {float(row[-1]):.3f}" for kind, row in rows.items())
-        return f"{name} rises from {float(curve[-1]):.1f} to {float(curve.max()):.1f} (distances: {others} nats)"
+        others = ", ".join(f"{kind} {float(row[-1]):.3f}" for kind, row in data.distance[name].items())
+        return f"{name} {course(data.levels, data.schedules[name][-1])} (distances: {others} nats)"
 
     means = " and ".join(f"{float(mean[-1]):.1f} ({name})" for name, mean in data.means.items())
     caption = f"""
@@ -106,10 +113,10 @@ each, minimises the KL divergence $sum T log(T / p)$ of the law $p$ in continuou
 p_u^(-w)$. The law is differentiated through the solver, from a constant and from a ramp, so what is found is a local
 optimum. Dotted: the weight of the target. The mean of the optimum is free, that of the others is $w$.
 
-At a target weight of $w = {last:g}$ the best weight for {told("Normalized")}; for {told("Unlocking")}. The means of
-both are {means}: hardly any guidance at the start and most of it at the end, but no more in all. Where Unlocking has
+At a target weight of $w = {last:g}$ the best weight for {told("Normalized")}; for {told("Unlocking")}. Their means over
+the noise level are {means}. Where Unlocking has
 left nothing masked the weight hardly matters, so its last knots are ill determined. What the optimum leaves, no
 schedule of this kind mends: it takes the factors of $Z_w$ that look ahead, as sequential Monte Carlo does."""
-    alt = """Two panels of optimal weights over the noise level, small at noise and large at data, and bars that compare
-    their distance to the target with early, constant and late schedules."""
+    alt = """Two panels of optimal weights over the noise level, and bars that compare their distance to
+    the target with early, constant and late schedules."""
     return Plate("optimal", "The best schedule", draw(data), caption, alt, data)
