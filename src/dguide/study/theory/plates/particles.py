@@ -160,8 +160,9 @@ def plate() -> Plate:
 guidance leaves out. `SMC` carries several particles for each sample, weighs and resamples them, and returns one; the
 mean of its weights estimates $Z = sum p_c^(1+w) p_u^(-w)$ without bias.
 
-(a) One particle is plain guidance. The distance goes, from one to {most}, {ends}. As many samples of the
-target itself would be {float(data.noise[0]):.3f} away (95 % of the time {float(data.noise[1]):.3f} to {float(data.noise[2]):.3f});
+(a) One particle is plain guidance. The distance goes, from one to {most}, {ends}. As many samples of the target
+itself would be {float(data.noise[0]):.3f} away (95 % of the time
+{float(data.noise[1]):.3f} to {float(data.noise[2]):.3f});
 below that nothing can be told apart. Short bars: the exact laws of plain guidance. (b) At every number of particles the
 mean of the estimates should be the exact constant, {data.exact:.3f}: of {2 * len(data.particles)} means,
 the furthest is {off:.1f} standard errors away. The price is that every network call carries
