@@ -1,4 +1,4 @@
-"""What is left to gain by the schedule: fixed shapes against the best schedule of each problem (forty minutes of one core).
+"""What is left to gain by the schedule: fixed shapes against the best one of each problem (forty minutes of one core).
 
 Total variation to the tilted target, medians and quartiles over the held-out and the design problems.
 """

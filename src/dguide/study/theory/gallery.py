@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import torch
+
 from ...errors import choose, require
 from ..figures import save
 from ..progress import Progress
@@ -69,8 +71,9 @@ def gallery(out: Path, only: Sequence[str] = ()) -> Gallery:
     for module in ("matplotlib", "scipy"):
         require(module, "cli")
     progress = Progress(len(names), len(names))
-    fresh = not out.exists()
+    fresh, threads = not out.exists(), torch.get_num_threads()
     out.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)  # many small tensors: waiting for a second thread takes longer than what it does
     try:
         with TemporaryDirectory(dir=out, prefix=".theory-") as room:
             plates = []
@@ -87,6 +90,8 @@ def gallery(out: Path, only: Sequence[str] = ()) -> Gallery:
         if fresh and not any(out.iterdir()):
             out.rmdir()
         raise
+    finally:
+        torch.set_num_threads(threads)
     return Gallery(out / INDEX, tuple(out / path.name for path in written), progress.log)
 
 
