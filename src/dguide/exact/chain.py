@@ -18,7 +18,7 @@ from .predictions import Predictions
 from .problem import Problem, check_problem
 from .space import Space
 
-__all__ = ["Step", "chain"]
+__all__ = ["chain"]
 
 _CHUNK = 1 << 23
 _MOVES = 1 << 34
@@ -59,7 +59,7 @@ def chain(problem: Problem, guidance: Guidance, sampler: GridSampler, denoiser: 
     laws = Predictions(space, denoiser or problem.oracle())
     law = space.prior()
     for time, earlier in pairwise(sampler.times(process)):
-        law = law @ Step(space, laws, guidance, sampler, time, earlier)
+        law = law @ _Step(space, laws, guidance, sampler, time, earlier)
     return space.data_law(law)
 
 
@@ -83,7 +83,7 @@ def _between(schedule: Schedule, low: float, high: float) -> tuple[Tensor, Tenso
     return torch.cat(levels), torch.cat(shares)
 
 
-class Step:
+class _Step:
     """The matrix of one step, which acts on a law from the right: `law @ step`. It is never stored."""
 
     def __init__(

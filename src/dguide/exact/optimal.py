@@ -13,12 +13,13 @@ from torch import Tensor
 
 from ..errors import bad, choose, number, require
 from ..guidance import Constant, Linear, Piecewise, RateGuidance, Schedule
+from .check import check_law
 from .collocation import radau
 from .graded import Grades
 from .predictions import Predictions
 from .problem import Problem, check_problem
 from .solve import solve
-from .space import Space, check_table
+from .space import Space
 from .walk import walk
 
 __all__ = ["OBJECTIVES", "Optimum", "kl_divergence", "optimal_schedule", "total_variation"]
@@ -108,7 +109,7 @@ def optimal_schedule(
         raise bad("weight and lowest", (weight, lowest), "-1 < lowest <= weight, finite")
     if not problem.process.absorbing:
         raise bad("optimal_schedule process", type(problem.process).__name__, "an absorbing one: Masked")
-    goal = problem.target(weight) if target is None else check_table(problem.process, target, "target")
+    goal = problem.target(weight) if target is None else check_law(problem.process, target, "target")
     if goal.ndim != problem.positions:
         raise bad("target", f"{goal.ndim} positions", f"{problem.positions}")
     space = Space.of(problem.process, problem.positions)
