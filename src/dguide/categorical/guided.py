@@ -1,0 +1,70 @@
+r"""The guided categorical draw: a token from $q_w(y) \propto q_c(y)^{1+w} q_u(y)^{-w}$, for selected rows of logits."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from . import vectorised
+from .decoding import Decoding
+from .rows import Draws, Rows
+
+__all__ = ["guided_draw"]
+
+_PLAIN = Decoding()
+
+
+def guided_draw(
+    cond: Rows,
+    ref: Rows | None,
+    weight: Tensor,
+    uniforms: Tensor,
+    *,
+    decoding: Decoding = _PLAIN,
+    forbidden: Tensor | None = None,
+    partition: bool = False,
+    spread: bool = False,
+) -> Draws:
+    r"""Draw one token a row by inverse CDF from the guided law
+
+    $$q_w(y) = q_c(y)^{1+w}\, q_u(y)^{-w} / Z_w, \qquad q_c = \mathrm{softmax}(c), \quad q_u = \mathrm{softmax}(u).$$
+
+    Logits in half precision are raised to float32. Rows of finite logits are tilted in float32, all others (a token
+    that one of the two forbids by -inf, logits in float64) in float64, several times slower: name what is always
+    forbidden in `forbidden`. Cumulative sums are in float64. What is read is read once, and no temporary is larger than
+    a few rows.
+
+    Args:
+        cond: N rows of logits c; the only network asked if `ref` is None.
+        ref: N rows of logits u.
+        weight: w, [N] float64, at least -1; not looked at without `ref`.
+        uniforms: [N] float64 in (0, 1).
+        decoding: temperature and truncation of the tilted law. (Its `forbidden` is not read here.)
+        forbidden: [K] int64, columns that are removed from both laws before the tilt.
+        partition: whether `Draws` carries $\log Z_w$ and the token's probability under c and u.
+        spread: whether it carries maximum, entropy and margin of $q_w$.
+
+    Returns:
+        `Draws`. A token whose weight is zero is never drawn; at temperature 0 the first of the most probable is taken.
+
+    Raises:
+        BadRow: (a `ValueError`) for a row with NaN or +inf, or with -inf everywhere.
+    """
+    if forbidden is None:
+        forbidden = torch.zeros(0, dtype=torch.int64, device=uniforms.device)
+    if cond.values.dtype == torch.float64 or not len(cond):
+        return vectorised.exact(cond, ref, weight, uniforms, decoding, forbidden, partition, spread)
+    draws, served = vectorised.fast(cond, ref, weight, uniforms, decoding, forbidden, partition, spread)
+    if bool(served.all()):
+        return draws
+    left = (~served).nonzero().squeeze(-1)
+    ref = None if ref is None else ref[left]
+    try:
+        others = vectorised.exact(cond[left], ref, weight[left], uniforms[left], decoding, forbidden, partition, spread)
+    except vectorised.BadRow as error:
+        again, row = divmod(error.row, len(left))
+        raise vectorised.BadRow(again * len(cond) + int(left[row]), error.what) from None
+    for name in Draws.__dataclass_fields__:
+        if getattr(draws, name) is not None:
+            getattr(draws, name).index_copy_(0, left, getattr(others, name))
+    return draws

@@ -1,0 +1,73 @@
+"""Rows of logits where the network left them, and what a draw from them says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+__all__ = ["Draws", "Rows"]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Some rows of a tensor of logits, which are not copied until they are looked at.
+
+    Attributes:
+        values: [R, V] in any floating dtype, with unit stride along the last dimension.
+        index: [N] int64, which of the R rows, in which order.
+    """
+
+    values: Tensor
+    index: Tensor
+
+    @classmethod
+    def of(cls, logits: Tensor, row: Tensor) -> Rows:
+        """The rows `row` [N] of `logits` [B, L, V], counted position by position, sample after sample."""
+        batch, length, vocab = logits.shape
+        outer, inner, unit = logits.stride()
+        if unit != 1 or inner < vocab or outer % inner:
+            return cls(logits.reshape(-1, vocab), row)
+        # Positions or columns that the network cut off leave gaps, over which a view can step.
+        apart = outer // inner
+        values = torch.as_strided(logits, ((batch - 1) * apart + length, vocab), (inner, 1))
+        return cls(values, row if apart == length else row // length * apart + row % length)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, part: slice | Tensor) -> Rows:
+        return Rows(self.values, self.index[part])
+
+    def gather(self) -> Tensor:
+        """A copy of the rows, [N, V]."""
+        return self.values.index_select(0, self.index)
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    r"""Tokens drawn from guided laws, row by row.
+
+    Attributes:
+        token: [N] int64.
+        log_prob: [N] float64, log-probability with which it was drawn.
+        log_z: [N] float64, $\log Z_w$; 0 where only one network was asked. On request, with the next two.
+        log_cond: [N] float64, log-probability of the token under the conditional.
+        log_ref: [N] float64, the same under the reference; None without one.
+        log_tilted: [N] float64, log-probability of the token in $q_w$ itself, before temperature and truncation. On
+            request, with the next three.
+        log_max: [N] float64, largest log-probability in $q_w$.
+        entropy: [N] float64, entropy of $q_w$ in nats.
+        margin: [N] float64, largest probability in $q_w$ less the second largest.
+    """
+
+    token: Tensor
+    log_prob: Tensor
+    log_z: Tensor | None = None
+    log_cond: Tensor | None = None
+    log_ref: Tensor | None = None
+    log_tilted: Tensor | None = None
+    log_max: Tensor | None = None
+    entropy: Tensor | None = None
+    margin: Tensor | None = None

@@ -1,0 +1,202 @@
+r"""Guided draws in plain PyTorch, on any device: a few rows at a time, so that all of the work stays in the cache.
+
+Two precisions. `fast` tilts the logits as they are, $z = c + w (c - u)$, in float32, of which the softmax is $q_w$: the
+normalisers of the two predictions drop out. It serves every row whose logits are finite. `exact` normalises both
+predictions first, in float64, and knows what to make of tokens that one of them forbids; it serves all other rows, and
+logits in float64.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from ..errors import bad
+from .decoding import Decoding
+from .inverse import TILE, pick
+from .law import tilt
+from .rows import Draws, Rows
+
+__all__ = ["BadRow", "chunks", "exact", "fast", "log_law"]
+
+_CHUNK = 1 << 18
+"""Entries of a chunk of rows: 1 MiB in float32."""
+
+
+class BadRow(ValueError):
+    """A row that is no row of logits: its number, and what is wrong with it."""
+
+    def __init__(self, row: int, what: str) -> None:
+        super().__init__(str(bad(f"logits in row {row}", what, "finite logits (or -inf where forbidden)")))
+        self.row, self.what = row, what
+
+
+def chunks(count: int, vocab: int, entries: int = _CHUNK) -> list[slice]:
+    """Slices of `count` rows, each of few enough to stay in the cache."""
+    size = max(1, entries // vocab)
+    return [slice(start, min(start + size, count)) for start in range(0, max(count, 1), size)]
+
+
+def log_law(rows: Rows, forbidden: Tensor) -> Tensor:
+    """Normalised log-probabilities of some rows, [N, V] float64.
+
+    Raises:
+        BadRow: for NaN, +inf, or -inf in every column.
+    """
+    logits = rows.gather().double().index_fill_(-1, forbidden, -math.inf)
+    top = logits.amax(-1)  # NaN wins, so one pass finds all three
+    wrong = ~torch.isfinite(top)
+    if bool(wrong.any()):
+        first = int(wrong.nonzero()[0])
+        value = float(top[first])
+        raise BadRow(first, "NaN" if math.isnan(value) else "+inf" if value > 0 else "-inf in every column")
+    log_p = logits.sub_(top.unsqueeze(-1)).log_softmax(-1)
+    # So far down a multiple of it may overflow: as good as forbidden.
+    return log_p.masked_fill_(log_p < -1e300, -math.inf)
+
+
+def exact(
+    cond: Rows,
+    ref: Rows | None,
+    weight: Tensor,
+    uniforms: Tensor,
+    decoding: Decoding,
+    forbidden: Tensor,
+    partition: bool,
+    spread: bool,
+) -> Draws:
+    """Draws from any rows; see `guided_draw`.
+
+    Raises:
+        BadRow: for a row of `cond` (numbered 0 to N - 1) or of `ref` (N to 2N - 1) that is no row of logits.
+    """
+
+    def part(rows: slice) -> Draws:
+        c = _named(cond[rows], forbidden, rows.start)
+        u = None if ref is None else _named(ref[rows], forbidden, rows.start + len(cond))
+        z = c if u is None else tilt(c, u, weight[rows].unsqueeze(-1))
+        zeros = torch.zeros_like(uniforms[rows])
+        return _drawn(z, [c, u], [zeros, zeros], weight[rows], uniforms[rows], decoding, partition, spread)[0]
+
+    return _joined([part(rows) for rows in chunks(len(cond), cond.values.shape[-1], _CHUNK // 2)])
+
+
+def _named(rows: Rows, forbidden: Tensor, start: int) -> Tensor:
+    try:
+        return log_law(rows, forbidden)
+    except BadRow as error:
+        raise BadRow(start + error.row, error.what) from None
+
+
+def fast(
+    cond: Rows,
+    ref: Rows | None,
+    weight: Tensor,
+    uniforms: Tensor,
+    decoding: Decoding,
+    forbidden: Tensor,
+    partition: bool,
+    spread: bool,
+) -> tuple[Draws, Tensor]:
+    """Draws from rows of finite logits; see `guided_draw`. Returns also which rows it could serve, [N] bool."""
+    vocab = cond.values.shape[-1]
+    padded = vocab if vocab <= TILE else vocab + -vocab % TILE
+
+    def part(rows: slice) -> tuple[Draws, Tensor]:
+        c = cond[rows].gather().float()
+        z = c.new_full((len(c), padded), -math.inf) if padded > vocab else torch.empty_like(c)
+        laws: list[Tensor | None] = [c, None]
+        log_sums: list[Tensor | None] = [None, None]
+        finite = None
+        if ref is None:
+            z[:, :vocab] = c
+        else:
+            u = ref[rows].gather().float()
+            if len(forbidden):
+                u.index_fill_(-1, forbidden, 0.0)
+            finite = u.sum(-1).isfinite()
+            torch.lerp(u, c, (1 + weight[rows]).float().unsqueeze(-1), out=z[:, :vocab])
+            laws[1] = u
+        if len(forbidden):
+            z.index_fill_(-1, forbidden, -math.inf)
+        if partition:
+            for which, law in enumerate(laws):
+                if law is not None:
+                    log_sums[which] = torch.logsumexp(law.index_fill_(-1, forbidden, -math.inf), -1).double()
+        draws, whole = _drawn(z, laws, log_sums, weight[rows], uniforms[rows], decoding, partition, spread)
+        return draws, whole if finite is None else whole & finite
+
+    parts = [part(rows) for rows in chunks(len(cond), vocab)]
+    return _joined([draws for draws, _ in parts]), torch.cat([served for _, served in parts])
+
+
+def _drawn(
+    z: Tensor,
+    laws: list[Tensor | None],
+    log_sums: list[Tensor | None],
+    weight: Tensor,
+    uniforms: Tensor,
+    decoding: Decoding,
+    partition: bool,
+    spread: bool,
+) -> tuple[Draws, Tensor]:
+    """Draw from softmax(`z`), and which rows were finite.
+
+    Args:
+        z: [n, V], tilted log-weights, of any normalisation; columns beyond those of the laws are -inf.
+        laws: [n, V] each, what was tilted; None where there is no reference.
+        log_sums: [n] float64 each, log of the sum of the exponentials of `laws`.
+        weight: w, [n].
+        uniforms: [n].
+        decoding: what is done to the law.
+        partition: whether the attributes of `Draws` from log_z on are asked for.
+        spread: whether those from log_tilted on are.
+    """
+    q = torch.softmax(z, -1)
+    if decoding.plain:
+        p = q
+        token = pick(p, uniforms)
+        total = torch.ones_like(uniforms)
+    elif decoding.temperature == 0:
+        p, token = q, z.argmax(-1)
+        total = _at(q, token)
+    else:
+        p = q if decoding.temperature == 1 else torch.softmax((z - z.amax(-1, keepdim=True)) / decoding.temperature, -1)
+        p = decoding.truncated(p)
+        token = pick(p, uniforms)
+        total = p.sum(-1, dtype=torch.float64)
+    chosen = _at(p, token)
+    found: dict[str, Tensor | None] = {"log_prob": (chosen / total).log()}
+    if partition:
+        cond, ref = (
+            None if law is None or log_sum is None else _at(law, token) - log_sum
+            for law, log_sum in zip(laws, log_sums, strict=True)
+        )
+        log_z = torch.zeros_like(uniforms)
+        if ref is not None and log_sums[0] is not None and log_sums[1] is not None:
+            tilted = torch.logsumexp(z, -1).double()
+            log_z = tilted - (1 + weight) * log_sums[0] + weight * log_sums[1]
+        found |= {"log_z": log_z, "log_cond": cond, "log_ref": ref}
+    if spread:
+        largest = q.topk(min(2, q.shape[-1]), -1).values.double()
+        first, second = largest[:, 0], largest[:, 1] if largest.shape[-1] > 1 else torch.zeros_like(largest[:, 0])
+        found |= {
+            "log_tilted": _at(q, token).log(),
+            "log_max": first.log(),
+            "entropy": torch.special.entr(q).sum(-1, dtype=torch.float64),
+            "margin": first - second,
+        }
+    return Draws(token, **found), ~chosen.isnan()  # type: ignore[arg-type]
+
+
+def _at(values: Tensor, token: Tensor) -> Tensor:
+    return values.gather(-1, token.unsqueeze(-1)).squeeze(-1).double()
+
+
+def _joined(parts: list[Draws]) -> Draws:
+    if len(parts) == 1:
+        return parts[0]
+    columns = zip(*((getattr(part, name) for name in Draws.__dataclass_fields__) for part in parts), strict=True)
+    return Draws(*(None if column[0] is None else torch.cat(column) for column in columns))
