@@ -47,7 +47,7 @@ def schedule_reversed(patch):
 
 def denoiser_sees_reversed_time(patch):
     predict = Run.predict
-    patch.setattr(Run, "predict", lambda self, x, time, wanted, weight: predict(self, x, 1 - time, wanted, weight))
+    patch.setattr(Run, "predict", lambda self, x, time, query: predict(self, x, 1 - time, query))
 
 
 def weight_at_the_start_of_the_step(patch):

@@ -1,6 +1,7 @@
 """Classifier-free guidance for discrete diffusion models, as theory says it should be done."""
 
 from . import exact, guidance, noise, process
+from .categorical import Decoding
 from .guidance import (
     Constant,
     Cosine,
@@ -29,6 +30,7 @@ __all__ = [
     "Ancestral",
     "Constant",
     "Cosine",
+    "Decoding",
     "Denoiser",
     "Diagnostics",
     "Euler",

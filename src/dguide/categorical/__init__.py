@@ -5,6 +5,19 @@ from .guided import guided_draw
 from .inverse import draw
 from .law import normalise, tilt
 from .rows import Draws, Rows
-from .vectorised import BadRow
+from .vectorised import BadRow, at_token, chunks, decoded, log_law
 
-__all__ = ["BadRow", "Decoding", "Draws", "Rows", "draw", "guided_draw", "normalise", "tilt"]
+__all__ = [
+    "BadRow",
+    "Decoding",
+    "Draws",
+    "Rows",
+    "at_token",
+    "chunks",
+    "decoded",
+    "draw",
+    "guided_draw",
+    "log_law",
+    "normalise",
+    "tilt",
+]

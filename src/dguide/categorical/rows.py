@@ -71,3 +71,7 @@ class Draws:
     log_max: Tensor | None = None
     entropy: Tensor | None = None
     margin: Tensor | None = None
+
+    def __getitem__(self, part: slice | Tensor) -> Draws:
+        """The draws of some rows."""
+        return Draws(**{name: value[part] for name, value in vars(self).items() if value is not None})

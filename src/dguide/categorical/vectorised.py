@@ -19,7 +19,7 @@ from .inverse import TILE, pick
 from .law import tilt
 from .rows import Draws, Rows
 
-__all__ = ["BadRow", "chunks", "exact", "fast", "log_law"]
+__all__ = ["BadRow", "at_token", "chunks", "decoded", "exact", "fast", "log_law"]
 
 _CHUNK = 1 << 18
 """Entries of a chunk of rows: 1 MiB in float32."""
@@ -132,6 +132,11 @@ def fast(
     return _joined([draws for draws, _ in parts]), torch.cat([served for _, served in parts])
 
 
+def decoded(log_law: Tensor, uniforms: Tensor, decoding: Decoding) -> Draws:
+    """Draw a token from each law [N, V], given in logs: `Draws` of token and log_prob."""
+    return _drawn(log_law, [None, None], [None, None], uniforms, uniforms, decoding, False, False)[0]
+
+
 def _drawn(
     z: Tensor,
     laws: list[Tensor | None],
@@ -161,17 +166,17 @@ def _drawn(
         total = torch.ones_like(uniforms)
     elif decoding.temperature == 0:
         p, token = q, z.argmax(-1)
-        total = _at(q, token)
+        total = at_token(q, token)
     else:
         p = q if decoding.temperature == 1 else torch.softmax((z - z.amax(-1, keepdim=True)) / decoding.temperature, -1)
         p = decoding.truncated(p)
         token = pick(p, uniforms)
         total = p.sum(-1, dtype=torch.float64)
-    chosen = _at(p, token)
+    chosen = at_token(p, token)
     found: dict[str, Tensor | None] = {"log_prob": (chosen / total).log()}
     if partition:
         cond, ref = (
-            None if law is None or log_sum is None else _at(law, token) - log_sum
+            None if law is None or log_sum is None else at_token(law, token) - log_sum
             for law, log_sum in zip(laws, log_sums, strict=True)
         )
         log_z = torch.zeros_like(uniforms)
@@ -183,7 +188,7 @@ def _drawn(
         largest = q.topk(min(2, q.shape[-1]), -1).values.double()
         first, second = largest[:, 0], largest[:, 1] if largest.shape[-1] > 1 else torch.zeros_like(largest[:, 0])
         found |= {
-            "log_tilted": _at(q, token).log(),
+            "log_tilted": at_token(q, token).log(),
             "log_max": first.log(),
             "entropy": torch.special.entr(q).sum(-1, dtype=torch.float64),
             "margin": first - second,
@@ -191,12 +196,13 @@ def _drawn(
     return Draws(token, **found), ~chosen.isnan()  # type: ignore[arg-type]
 
 
-def _at(values: Tensor, token: Tensor) -> Tensor:
+def at_token(values: Tensor, token: Tensor) -> Tensor:
+    """The entry of each row of `values` [N, V] in the column `token` [N], in float64."""
     return values.gather(-1, token.unsqueeze(-1)).squeeze(-1).double()
 
 
 def _joined(parts: list[Draws]) -> Draws:
     if len(parts) == 1:
         return parts[0]
-    columns = zip(*((getattr(part, name) for name in Draws.__dataclass_fields__) for part in parts), strict=True)
-    return Draws(*(None if column[0] is None else torch.cat(column) for column in columns))
+    names = [name for name in Draws.__dataclass_fields__ if getattr(parts[0], name) is not None]
+    return Draws(**{name: torch.cat([getattr(part, name) for part in parts]) for name in names})

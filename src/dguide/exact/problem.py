@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..categorical import normalise, tilt
 from ..errors import bad, number
-from ..guidance.base import normalise, tilt
 from ..process import Process
 from .check import check_law
 from .oracle import Oracle

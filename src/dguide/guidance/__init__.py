@@ -1,7 +1,7 @@
 """Guidance mechanisms and the schedules of their weight."""
 
 from . import schedule
-from .base import Guidance, RateGuidance, Step, Transition, tilt
+from .base import Guidance, RateGuidance, Step, Transition, tilt, unlanded
 from .normalized import Normalized
 from .parse import parse_schedule
 from .schedule import (
@@ -48,4 +48,5 @@ __all__ = [
     "parse_schedule",
     "schedule",
     "tilt",
+    "unlanded",
 ]

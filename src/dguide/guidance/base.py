@@ -26,7 +26,7 @@ from ..errors import bad
 from ..process import Jump
 from .schedule import Constant, Schedule
 
-__all__ = ["Guidance", "RateGuidance", "Step", "Transition", "normalise", "tilt"]
+__all__ = ["Guidance", "RateGuidance", "Step", "Transition", "normalise", "tilt", "unlanded"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,11 @@ class Step:
     def __call__(self, log_p: Tensor) -> Transition:
         """The law of the step for one prediction."""
         return self.leave(self.intensity(log_p))
+
+
+def unlanded(log_intensity: Tensor) -> Jump:
+    """A jump of which only the rate matters: a law of one column stands in for its landing."""
+    return Jump(log_intensity, torch.zeros_like(log_intensity).unsqueeze(-1))
 
 
 class Guidance(ABC):
@@ -131,6 +136,18 @@ class Guidance(ABC):
     @abstractmethod
     def _guided(self, cond: Tensor, ref: Tensor, weight: Tensor, step: Step) -> Transition: ...
 
+    @abstractmethod
+    def log_stay(self, log_intensity: Tensor, log_z: Tensor, leave: Callable[[Jump], Transition]) -> Tensor:
+        r"""log-probability to stay in a step in which both models leave at the same rate, as masks do, [N].
+
+        The landing is $q_w$ then, and of the two predictions only $Z_w$ can matter to whether a token leaves.
+
+        Args:
+            log_intensity: log of the integrated exit rate of both models over the step, [N] or [].
+            log_z: $\log Z_w$, [N].
+            leave: what the sampler makes of a jump.
+        """
+
 
 class RateGuidance(Guidance):
     """A mechanism that acts on rates, and so has a meaning in continuous time: it combines two jumps into one."""
@@ -144,6 +161,9 @@ class RateGuidance(Guidance):
 
     def _guided(self, cond: Tensor, ref: Tensor, weight: Tensor, step: Step) -> Transition:
         return step.leave(self.combine(step.intensity(cond), step.intensity(ref), weight))
+
+    def log_stay(self, log_intensity: Tensor, log_z: Tensor, leave: Callable[[Jump], Transition]) -> Tensor:
+        return leave(unlanded(self.log_intensity(log_intensity, log_z))).log_stay
 
     @abstractmethod
     def log_intensity(self, tilted: Tensor, log_z: Tensor) -> Tensor:

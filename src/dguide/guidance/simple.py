@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from .base import Guidance, Step, Transition, normalise, tilt
+from ..process import Jump
+from .base import Guidance, Step, Transition, normalise, tilt, unlanded
 from .schedule import Schedule
 
 __all__ = ["Simple"]
@@ -34,6 +36,10 @@ class Simple(Guidance):
         landing, leaves = normalise(tilt(_leaving(c), _leaving(u), weight.unsqueeze(-1)))
         stays = tilt(c.log_stay, u.log_stay, weight)
         return Transition(stays - torch.logaddexp(stays, leaves), landing)
+
+    def log_stay(self, log_intensity: Tensor, log_z: Tensor, leave: Callable[[Jump], Transition]) -> Tensor:
+        stays = leave(unlanded(log_intensity)).log_stay
+        return stays - torch.logaddexp(stays, torch.log(-torch.expm1(stays)) + log_z)
 
 
 def _leaving(law: Transition) -> Tensor:

@@ -60,6 +60,8 @@ class Process(ABC):
     """Whether the exit rate is the same whatever the denoiser predicts."""
     time_free: ClassVar[bool]
     """Whether $p(x_0 \\mid x_t)$ is the same at all times t."""
+    point_mass: ClassVar[bool]
+    """Whether noise is one token, the same everywhere."""
     absorbing: ClassVar[bool]
     """Whether a token that has left its noisy state never moves again."""
     finite_level: ClassVar[float]
@@ -79,7 +81,7 @@ class Process(ABC):
 
     @abstractmethod
     def prior(self, uniforms: Tensor) -> Tensor:
-        """Tokens of pure noise (t = 1), one for each of `uniforms` in (0, 1)."""
+        """Tokens of pure noise (t = 1), one for each of `uniforms` in (0, 1), whose values a `point_mass` ignores."""
 
     @abstractmethod
     def corrupt(self, clean: Tensor, time: Tensor, uniforms: Tensor) -> Tensor:
@@ -95,9 +97,16 @@ class Process(ABC):
     def kernel(self, time: float) -> Tensor:
         r"""$q(x_t \mid x_0)$ as a float64 matrix [V, input_size], one row for each $x_0$."""
 
-    @abstractmethod
+    @property
+    def excluded(self) -> tuple[int, ...]:
+        """Columns of the logits that are no data."""
+        return ()
+
     def data_logits(self, logits: Tensor) -> Tensor:
         """Logits [..., V] with the columns that are no data set to -inf."""
+        if not self.excluded:
+            return logits
+        return logits.index_fill(-1, torch.tensor(self.excluded, device=logits.device), -math.inf)
 
     def log_probs(self, logits: Tensor) -> Tensor:
         """Logits [..., V] as normalised log-probabilities of the data tokens; half precision is raised to float32."""

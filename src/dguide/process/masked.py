@@ -42,6 +42,7 @@ class Masked(Process):
     name = "masked"
     content_free = True
     time_free = True
+    point_mass = True
     absorbing = True
     finite_level = 1.0
 
@@ -76,11 +77,9 @@ class Masked(Process):
         kernel[:, self.mask_id] += self.noise.level(t)
         return kernel
 
-    def data_logits(self, logits: Tensor) -> Tensor:
-        if self.mask_id == self.vocab_size:
-            return logits
-        column = torch.arange(self.vocab_size, device=logits.device) == self.mask_id
-        return logits.masked_fill(column, -math.inf)
+    @property
+    def excluded(self) -> tuple[int, ...]:
+        return () if self.mask_id == self.vocab_size else (self.mask_id,)
 
     def movable(self, tokens: Tensor) -> Tensor:
         return tokens == self.mask_id

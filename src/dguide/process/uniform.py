@@ -40,6 +40,7 @@ class Uniform(Process):
     name = "uniform"
     content_free = False
     time_free = False
+    point_mass = False
     absorbing = False
     finite_level = 1 - 1e-3
 
@@ -62,9 +63,6 @@ class Uniform(Process):
         return self.noise.alpha(t) * torch.eye(self.vocab_size, dtype=torch.float64) + (
             self.noise.level(t) / self.vocab_size
         )
-
-    def data_logits(self, logits: Tensor) -> Tensor:
-        return logits
 
     def movable(self, tokens: Tensor) -> Tensor:
         return torch.ones_like(tokens, dtype=torch.bool)

@@ -9,6 +9,7 @@ from .euler import Euler
 from .first_hitting import FirstHitting
 from .grid import GridSampler, RateSampler
 from .observe import Landing, Observer
+from .predict import Predictions, Query
 from .run import Calls, Run
 from .smc import SMC, Particles
 from .tau_leaping import TauLeaping
@@ -27,6 +28,8 @@ __all__ = [
     "Landing",
     "Observer",
     "Particles",
+    "Predictions",
+    "Query",
     "RateSampler",
     "Run",
     "Sampler",

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..categorical import Decoding
 from ..errors import bad, require
 from ..guidance import Guidance
 from ..process import Process
@@ -20,6 +21,8 @@ from .observe import Observer
 from .run import Calls, Run
 
 __all__ = ["Samples", "Trajectory", "sample"]
+
+_PLAIN = Decoding()
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +66,7 @@ def sample(
     initial: Tensor | None = None,
     fixed: Tensor | None = None,
     reference: Condition | Denoiser = None,
+    decoding: Decoding = _PLAIN,
     device: torch.device | str | None = None,
     progress: bool = False,
     trajectory: bool = False,
@@ -89,6 +93,7 @@ def sample(
             tokens are read as if they were noisy.
         reference: what to tilt away from: a condition (a negative prompt) or another denoiser (a weaker model, called
             with `condition`). Default: ``denoiser.null(condition)``.
+        decoding: temperature, top-k, top-p and forbidden tokens; see `Decoding`. Default: the guided law itself.
         device: where to sample; default that of the denoiser's parameters, else of the condition, else the CPU.
         progress: show a progress bar (needs tqdm).
         trajectory: keep every state.
@@ -119,6 +124,7 @@ def sample(
         fixed,
         reference,
         device,
+        decoding,
         sampler.stakes,
     )
     sampler.check(process, guidance, denoiser)
@@ -138,6 +144,7 @@ def sample(
             length,
             None if request.initial is None else request.initial[rows],
             None if request.fixed is None else request.fixed[rows],
+            decoding=decoding,
             observers=(callback,) if isinstance(callback, Observer) else (),
         )
         parts.append(_batch(sampler, run, trajectory, callback, bar))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -30,6 +30,7 @@ class State:
         forced: [B] int64, positions that had to leave at the end although their clock had not run out.
         time: [B] float64, 1 at noise, 0 at data.
         index: steps taken.
+        plan: what the sampler worked out ahead; None to work it out again.
         origin: [B], which row of the state before each row comes from; None if each comes from its own.
         log_normalizer: [samples], log of the estimated normalising constant, from the sampler that makes one (`SMC`).
     """
@@ -40,6 +41,7 @@ class State:
     forced: Tensor
     time: Tensor
     index: int = 0
+    plan: Any = None
     origin: Tensor | None = None
     log_normalizer: Tensor | None = None
 
@@ -77,11 +79,11 @@ class Sampler(ABC):
 
     def begin(self, run: Run) -> State:
         """The state at t = 1."""
-        tokens = run.process.prior(run.uniforms(Stream.PRIOR, 0))
+        clocks = -run.uniforms(Stream.CLOCK, 0).log()
+        tokens = run.process.prior(clocks if run.process.point_mass else run.uniforms(Stream.PRIOR, 0))
         if run.initial is not None:
             tokens = torch.where(run.movable(run.initial), tokens, run.initial)
         zeros = torch.zeros_like(tokens)
-        clocks = -run.uniforms(Stream.CLOCK, 0).log()
         return State(tokens, clocks, zeros, zeros[:, 0], torch.ones_like(clocks[:, 0]))
 
     def states(self, run: Run) -> Iterator[State]:

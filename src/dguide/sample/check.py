@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
+from ..categorical import Decoding
 from ..errors import bad
 from ..guidance import Guidance
 from ..process import Process
@@ -43,6 +44,7 @@ def check(
     fixed: Tensor | None,
     reference: Condition | Denoiser,
     device: torch.device | str | None,
+    decoding: Decoding,
     stakes: tuple[float, ...] = (),
 ) -> Request:
     """Refuse what `sample` cannot work with, with got, expected and remedy. Raises `ValueError`."""
@@ -53,6 +55,7 @@ def check(
     if not isinstance(guidance, Guidance):
         raise bad("guidance", repr(guidance), "an instance of Normalized, Unlocking or Simple", "w = 0 is no guidance.")
     _count("length", length)
+    _decoding(decoding, process)
     for network in (denoiser, reference):
         _not_training(network)
     where = _device(device, denoiser, condition)
@@ -80,6 +83,16 @@ def check(
         None if initial is None else initial.to(where),
         None if fixed is None else fixed.to(where),
     )
+
+
+def _decoding(decoding: Decoding, process: Process) -> None:
+    if not isinstance(decoding, Decoding):
+        raise bad("decoding", repr(decoding), "an instance of Decoding, as in Decoding(temperature=0.8, top_k=50)")
+    vocab = process.vocab_size
+    if decoding.forbidden and decoding.forbidden[-1] >= vocab:
+        raise bad("Decoding forbidden", decoding.forbidden[-1], f"tokens from 0 to vocab_size - 1 = {vocab - 1}")
+    if len({*process.excluded, *decoding.forbidden}) == vocab:
+        raise bad("Decoding forbidden", f"all {vocab} tokens", "at least one token to draw")
 
 
 def _not_training(network: object) -> None:

@@ -21,11 +21,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..categorical import normalise, tilt
 from ..errors import bad, number
-from ..guidance import tilt
-from ..guidance.base import normalise
 from ..process import Process
 from .observe import Landing, Observer
+from .predict import Predictions
 from .run import Run
 
 __all__ = ["Diagnostics", "DiagnosticsTable"]
@@ -104,27 +104,28 @@ class Diagnostics(Observer):
         self._cells = torch.zeros(2, bins, 2 * _CELLS + 1, dtype=torch.int64)  # log Z, divergence
         self._count, self._unmeasured, self._landings = torch.zeros(3, bins, dtype=torch.int64).unbind(0)
 
-    def looked(
-        self, run: Run, tokens: Tensor, time: Tensor, wanted: Tensor, cond: Tensor | None, ref: Tensor | None
-    ) -> None:
+    def looked(self, run: Run, tokens: Tensor, time: Tensor, predictions: Predictions) -> None:
         process = run.process
         if self._process is not None and self._process != process:
             raise bad("Diagnostics", f"{process} after {self._process}", "one process", "Make one for each.")
         self._process = process
-        sample, position = wanted.nonzero().unbind(-1)
+        sample = predictions.query.sample
         level = process.noise.level(time.to(tokens.device, torch.float64).expand(len(tokens)))[sample]
-        if cond is None or ref is None:
+        if not (predictions.query.cond and predictions.query.ref):
             self._unmeasured += self._counts(level)
             return
         # Rates, and with them the law of a jump, may be infinite at m = 1.
         when = process.noise.time(level.clamp_max(process.finite_level))
         weight = run.guidance.weight_at(level, run.rows[sample]) if self.weight is None else self.weight
         weight = torch.as_tensor(weight, dtype=torch.float64, device=level.device).expand(level.shape)
-        here = tokens[sample, position]
-        for rows in run.chunks(len(level)):
-            laws = [process.log_probs(x[rows].double()) for x in (cond, ref)]
-            jumps = [process.rates(here[rows], when[rows], law).log_landing for law in laws]
-            self._add(level[rows], weight[rows], *jumps)
+        here = tokens[sample, predictions.query.position]
+        for part in predictions.parts():
+            cond, ref = (
+                process.rates(here[part], when[part], law).log_landing
+                for law in predictions.laws(part)
+                if law is not None
+            )
+            self._add(level[part], weight[part], cond, ref)
 
     def landed(self, run: Run, landing: Landing) -> None:
         self._landings += self._counts(landing.level)

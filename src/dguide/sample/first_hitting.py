@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..categorical import draw
 from ..errors import bad
 from ..guidance import Guidance, RateGuidance, Schedule
-from ..process import Jump, Process
+from ..process import Process
 from ..random import Stream
 from .base import Sampler, State
 from .denoiser import Denoiser
+from .predict import Query
 from .run import Run
 
 __all__ = ["FirstHitting"]
@@ -70,24 +70,91 @@ class FirstHitting(Sampler):
         return int(run.movable(state.tokens).sum(-1).max())
 
     def step(self, run: Run, state: State) -> State:
-        race = _Known(run, state) if run.paced else _Race(run, state)
-        samples = race.samples
-        where = (samples, race.hit[samples])
-        weight = run.guidance.weight_at(race.level[samples], run.rows[samples])
-        tokens = state.tokens.clone()
-        for rows in run.chunks(len(samples)):
-            at = (where[0][rows], where[1][rows])
-            laws = race.laws(race.row[at])
-            law = race.jump(laws, weight[rows]).log_landing
-            tokens[at] = draw(law, run.uniforms(Stream.LANDING, 0, at))
-            if run.observers:
-                run.landed(at, tokens[at], race.level[at[0]], laws, law)
-        time = torch.where(race.active.any(-1), run.process.noise.time(race.level), state.time)
-        return State(tokens, race.clocks, race.jumps, state.forced, time, state.index + 1)
+        return _appointed(run, state) if run.paced else _raced(run, state)
 
 
-class _Hit:
-    """Who is hit next in each sample, and when: `hit` [B], `level` [B], with the clocks as they stand then."""
+def _appointed(run: Run, state: State) -> State:
+    """The pace is free of content: the shortest clock is hit, and its law is needed once, now."""
+    plan = state.plan if isinstance(state.plan, _Hits) else _Hits.ahead(run, state)
+    turn = state.index - plan.first
+    chosen = (plan.count > turn).nonzero().squeeze(-1)
+    position = plan.order[chosen, turn]
+    time = run.process.noise.time(plan.level[:, turn])
+    everyone = len(chosen) == len(plan.count)
+    row = torch.arange(len(chosen), device=chosen.device) * run.length + position
+    query = Query(chosen, position, None if everyone else chosen, row, plan.cond[turn], plan.ref[turn])
+    predictions = run.predict(state.tokens, time, query)
+    weight, uniforms = plan.weight[chosen, turn], plan.uniforms[chosen, turn]
+    draws = predictions.draw(weight, uniforms, partition=bool(run.observers))
+    if run.observers:
+        run.landed((chosen, position), plan.level[chosen, turn], draws)
+    return State(
+        state.tokens.index_put((chosen, position), draws.token),
+        state.clocks - plan.wait[:, turn : turn + 1],
+        state.jumps.index_put((chosen, position), torch.ones_like(position)),
+        state.forced,
+        torch.where(plan.count > turn, time, state.time),
+        state.index + 1,
+        plan,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Hits:
+    """Who will be hit in each sample, in turn: all [B, turns], but for `count` [B] of them that are still masked."""
+
+    first: int
+    count: Tensor
+    order: Tensor
+    wait: Tensor
+    level: Tensor
+    weight: Tensor
+    uniforms: Tensor
+    cond: list[bool]
+    ref: list[bool]
+
+    @classmethod
+    def ahead(cls, run: Run, state: State) -> _Hits:
+        active = run.movable(state.tokens)
+        count = active.sum(-1)
+        turns = int(count.max())
+        clocks, order = state.clocks.masked_fill(~active, math.inf).sort(-1)
+        clocks, order = clocks[:, :turns], order[:, :turns]
+        due = torch.arange(turns, device=count.device) < count.unsqueeze(-1)
+        clocks = torch.where(due, clocks, 0.0)
+        wait = torch.where(due, clocks.diff(dim=-1, prepend=torch.zeros_like(clocks[:, :1])), 0.0)
+        level = run.process.noise.level(state.time).unsqueeze(-1) * torch.exp(-clocks)
+        sample = torch.arange(len(count), device=count.device).unsqueeze(-1).expand(order.shape)
+        weight = run.guidance.weight_at(level, run.rows[sample])
+        uniforms = run.uniforms(Stream.LANDING, 0, (sample, order))
+        asked = [
+            ((weight != alone) & due).any(0).tolist() if all(w == alone for w in run.stakes) else [True] * turns
+            for alone in (-1, 0)
+        ]
+        return cls(state.index, count, order, wait, level, weight, uniforms, asked[0], asked[1])
+
+
+def _raced(run: Run, state: State) -> State:
+    """The pace depends on content: whoever wins the race is hit."""
+    race = _Race(run, state)
+    samples = race.samples
+    where = (samples, race.hit[samples])
+    weight = run.guidance.weight_at(race.level[samples], run.rows[samples])
+    predictions = race.predictions[race.row[where]]
+    uniforms = run.uniforms(Stream.LANDING, 0, where)
+    draws = predictions.draw(weight, uniforms, partition=bool(run.observers))
+    if run.observers:
+        run.landed(where, race.level[samples], draws)
+    time = torch.where(race.active.any(-1), run.process.noise.time(race.level), state.time)
+    tokens = state.tokens.index_put(where, draws.token)
+    return State(tokens, race.clocks, race.jumps, state.forced, time, state.index + 1)
+
+
+class _Race:
+    """Who is hit next in each sample, and when: `hit` [B], `level` [B], with the clocks as they stand then.
+
+    Predictions first, then clocks against a bound, and thinning.
+    """
 
     def __init__(self, run: Run, state: State) -> None:
         self.run = run
@@ -96,57 +163,14 @@ class _Hit:
         self.level = run.process.noise.level(state.time)
         self.clocks, self.jumps = state.clocks, state.jumps
         self.hit = torch.zeros_like(state.forced)
-        self.cond: Tensor | None = None
-        self.ref: Tensor | None = None
-        self.row = torch.zeros_like(state.tokens)
-
-    def ask(self, state: State, time: Tensor, wanted: Tensor, weight: Tensor) -> None:
-        """Call the networks for the positions `wanted`, and remember which row of logits is whose."""
-        self.cond, self.ref = self.run.predict(state.tokens, time, wanted, weight)
-        self.row = (wanted.flatten().cumsum(0) - 1).view_as(wanted)
-
-    def laws(self, rows: Tensor) -> list[Tensor | None]:
-        """Predictions of some rows, in logs."""
-        return [self.run.laws(x, rows) for x in (self.cond, self.ref)]
-
-    def jump(self, laws: list[Tensor | None], weight: Tensor) -> Jump:
-        """The guided jump of such rows, its intensity relative to the unguided one."""
-        guidance = self.run.guidance
-        assert isinstance(guidance, RateGuidance)
-        one = torch.zeros_like(weight)
-        cond, ref = (None if law is None else Jump(one, law) for law in laws)
-        if cond is None or ref is None:
-            only = cond or ref
-            assert only is not None
-            return only
-        return guidance.combine(cond, ref, weight)
-
-
-class _Known(_Hit):
-    """The pace is free of content: the shortest clock is hit, and its distribution is needed once, now."""
-
-    def __init__(self, run: Run, state: State) -> None:
-        super().__init__(run, state)
-        wait, self.hit = self.clocks.masked_fill(~self.active, math.inf).min(-1)
-        wait = torch.where(self.active.any(-1), wait, 0.0)
-        self.clocks = self.clocks - wait.unsqueeze(-1)
-        self.level = self.level * torch.exp(-wait)
-        wanted = torch.zeros_like(self.active).scatter(-1, self.hit.unsqueeze(-1), True) & self.active
-        weight = run.guidance.weight_at(self.level[self.samples], run.rows[self.samples])
-        self.ask(state, run.process.noise.time(self.level), wanted, weight)
-
-
-class _Race(_Hit):
-    """The pace depends on content: predictions first, then clocks against a bound, and thinning."""
-
-    def __init__(self, run: Run, state: State) -> None:
-        super().__init__(run, state)
         weight = run.guidance.weight
         points = (0.0, *weight.breakpoints) if isinstance(weight, Schedule) else (0.0,)
         self.edges = torch.tensor(points, dtype=torch.float64, device=self.level.device)
         self.reach = torch.full_like(self.level, math.inf)
+        where = self.active.nonzero().unbind(-1)
         stakes = run.guidance.weights_below(self.level.max(), run.rows[self.samples])
-        self.ask(state, state.time, self.active, stakes)
+        self.predictions = run.predict(state.tokens, state.time, Query.of(run, where, stakes))
+        self.row = (self.active.flatten().cumsum(0) - 1).view_as(self.active)
         pending = self.samples
         while len(pending):
             pending = pending[~self._candidate(pending)]
@@ -207,8 +231,9 @@ class _Race(_Hit):
 
     def _speeds(self, rows: Tensor, weight: Tensor) -> Tensor:
         """log of how much faster than unguided the clocks of some rows run, [N]."""
-        parts = [self.jump(self.laws(rows[part]), weight[part]).log_intensity for part in self.run.chunks(len(rows))]
-        return torch.cat(parts) if parts else torch.zeros_like(weight)
+        guidance = self.run.guidance
+        assert isinstance(guidance, RateGuidance)
+        return guidance.log_intensity(torch.zeros_like(weight), self.predictions[rows].log_z(weight))
 
 
 def _inside(level: Tensor, low: Tensor, high: Tensor) -> Tensor:

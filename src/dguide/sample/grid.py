@@ -5,23 +5,25 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from ..categorical import draw
+from ..categorical import at_token, decoded
 from ..errors import bad, choose
-from ..guidance import Guidance, Step, Transition
+from ..guidance import Guidance, Step, Transition, unlanded
 from ..process import Jump, Process
 from ..random import Stream
+from .agenda import Agenda, agenda, fraction
 from .base import Sampler, State
 from .denoiser import Denoiser
+from .predict import Query
 from .run import Run
 
-__all__ = ["GridSampler", "RateSampler"]
+__all__ = ["GridSampler", "RateSampler", "walk"]
 
 
 @dataclass(frozen=True)
@@ -98,62 +100,144 @@ class GridSampler(Sampler):
         """Every process and every mechanism has a step."""
 
     def finished(self, run: Run, state: State) -> bool:
-        return state.index >= len(self.times(run.process)) - 1
+        return state.index >= len(walk(self, run.process).levels) - 1
 
     def length(self, run: Run, state: State) -> int:
-        return len(self.times(run.process)) - 1 - state.index
+        return len(walk(self, run.process).levels) - 1 - state.index
 
     def step(self, run: Run, state: State) -> State:
-        process, guidance = run.process, run.guidance
-        times = self.times(process)
-        time, earlier = times[state.index], times[state.index + 1]
-        high, low = float(process.noise.level(time)), float(process.noise.level(earlier))
-        tokens, clocks = state.tokens, state.clocks
+        if run.paced:
+            return self._appointed(run, state)
+        if run.process.content_free:
+            return self._awaited(run, state)
+        return self._frozen(run, state)
+
+    def _appointed(self, run: Run, state: State) -> State:
+        """One step where the pace is known: whoever is due is drawn, the others are not looked at."""
+        path = walk(self, run.process)
+        plan = state.plan
+        if not isinstance(plan, Agenda):
+            active, rest = run.movable(state.tokens), slice(state.index, None)
+            where = active.device
+            plan = agenda(
+                run, active, state.clocks, path.noise[rest].to(where), path.hazards[rest].to(where), state.index
+            )
+        visit = plan.visits.get(state.index)
+        tokens, jumps, forced = state.tokens, state.jumps, state.forced
+        if visit is not None:
+            time = torch.full_like(state.time, path.times[state.index])
+            predictions = run.predict(tokens, time, visit.query)
+            draws = predictions.draw(visit.weight, visit.uniforms, partition=bool(run.observers))
+            tokens = tokens.flatten().index_copy(0, visit.flat, draws.token).view_as(tokens)
+            jumps = jumps.flatten().index_fill(0, visit.flat, 1).view_as(jumps)
+            forced = forced if visit.forced is None else forced + visit.forced
+            if run.observers:
+                run.landed((visit.query.sample, visit.query.position), visit.level, draws)
+        return State(
+            tokens,
+            state.clocks - path.hazards[state.index],
+            jumps,
+            forced,
+            torch.full_like(state.time, path.times[state.index + 1]),
+            state.index + 1,
+            plan,
+        )
+
+    def _awaited(self, run: Run, state: State) -> State:
+        """One step where $Z_w$ sets the pace: all masks are looked at, and those that leave keep what they drew."""
+        path, guidance = walk(self, run.process), run.guidance
+        high, low = path.levels[state.index : state.index + 2]
+        plan = state.plan if isinstance(state.plan, Tensor) else run.uniforms(Stream.LANDING, 0)
+        sample, position = where = run.movable(state.tokens).nonzero().unbind(-1)
+        tokens, clocks, jumps, forced = (x.clone() for x in (state.tokens, state.clocks, state.jumps, state.forced))
+        if len(sample):
+            time = torch.full_like(state.time, path.times[state.index])
+            weight = guidance.weight_over(low, high, run.rows[sample])
+            predictions = run.predict(tokens, time, Query.of(run, where, weight))
+            draws = predictions.draw(weight, plan[where], partition=True)
+            assert draws.log_z is not None
+            hazard = -guidance.log_stay(path.log_intensity[state.index].to(draws.log_z), draws.log_z, self.leave)
+            clock = clocks[where]
+            late = (clock > hazard) & (low == 0)
+            leaves = (clock <= hazard) | late
+            clocks[where] = clock - hazard
+            to = (sample[leaves], position[leaves])
+            tokens[to] = draws.token[leaves]
+            jumps[to] += 1
+            forced += torch.bincount(sample[late], minlength=len(forced))
+            if run.observers:
+                level = high - (high - low) * fraction(clock[leaves], hazard[leaves])
+                run.landed(to, level, draws[leaves])
+        time = torch.full_like(state.time, path.times[state.index + 1])
+        return State(tokens, clocks, jumps, forced, time, state.index + 1, plan)
+
+    def _frozen(self, run: Run, state: State) -> State:
+        """One step of a process in which any position may leave, at a rate that depends on the prediction."""
+        process, guidance, path = run.process, run.guidance, walk(self, run.process)
+        now, then = path.noisy_times[state.index : state.index + 2]
+        high, low = path.levels[state.index : state.index + 2]
+        tokens, clocks, jumps, forced = (x.clone() for x in (state.tokens, state.clocks, state.jumps, state.forced))
         active = run.movable(tokens)
         must = process.unfinished(tokens) & active if low == 0 else torch.zeros_like(active)
-        hazard = torch.zeros_like(clocks)
-        wanted = active
-        if run.paced:
-            # The exit rate does not look at the law, so a law of one column stands in for the prediction.
-            blank = torch.zeros((*tokens.shape, 1), dtype=torch.float64, device=tokens.device)
-            hazard = -self.leave(self.intensity(process, tokens, time, earlier, blank)).log_stay
-            wanted = active & ((clocks <= hazard) | must)
-        where = tuple(wanted.nonzero().unbind(-1))
-        if run.paced:
-            level = high - (high - low) * _fraction(clocks[where], hazard[where])
-            weight = guidance.weight_at(level, run.rows[where[0]])
-        else:
-            weight = guidance.weight_over(low, high, run.rows[where[0]])
-        leaves = torch.zeros_like(active)
-        new = tokens.clone()
+        where = active.nonzero().unbind(-1)
+        weight = guidance.weight_over(low, high, run.rows[where[0]])
         if len(where[0]):
-            cond, ref = run.predict(tokens, time.to(tokens.device).expand(len(tokens)), wanted, weight)
-            for rows in run.chunks(len(where[0])):
-                at = (where[0][rows], where[1][rows])
-                laws = (run.laws(cond, rows), run.laws(ref, rows))
-                law = self.transition(process, guidance, tokens[at], time, earlier, *laws, weight[rows])
-                hazard[at] = -law.log_stay
-                going = (clocks[at] <= hazard[at]) | must[at]
-                leaves[at] = going
+            time = torch.full_like(state.time, path.times[state.index])
+            predictions = run.predict(tokens, time, Query.of(run, where, weight))
+            for part in predictions.parts():
+                at = (where[0][part], where[1][part])
+                laws = predictions.laws(part)
+                law = self.transition(process, guidance, state.tokens[at], now, then, *laws, weight[part])
+                hazard, clock = -law.log_stay, clocks[at]
+                going = (clock <= hazard) | must[at]
                 to = (at[0][going], at[1][going])
-                u = run.uniforms(Stream.LANDING, state.jumps[to], to)
-                landing = law.log_landing[going]
-                new[to] = draw(landing, u)
+                draws = decoded(law.log_landing[going], run.uniforms(Stream.LANDING, jumps[to], to), run.decoding)
+                tokens[to] = draws.token
+                jumps[to] += 1
+                clocks[at] = clock - hazard
+                clocks[to] = -run.uniforms(Stream.CLOCK, jumps[to], to).log()
+                forced += torch.bincount(at[0][must[at] & (clock > hazard)], minlength=len(forced))
                 if run.observers:
-                    level = high - (high - low) * _fraction(clocks[to], hazard[to])
-                    run.landed(to, new[to], level, [x if x is None else x[going] for x in laws], landing)
-        forced = (leaves & (clocks > hazard)).sum(-1)
-        jumps = state.jumps + leaves
-        fresh = -run.uniforms(Stream.CLOCK, jumps).log()
-        clocks = torch.where(leaves, fresh, clocks - torch.where(active, hazard, 0.0))
-        return State(new, clocks, jumps, state.forced + forced, earlier.expand(len(tokens)), state.index + 1)
+                    level = high - (high - low) * fraction(clock[going], hazard[going])
+                    cond, ref = (None if x is None else at_token(x[going], draws.token) for x in laws)
+                    run.landed(to, level, replace(draws, log_cond=cond, log_ref=ref))
+        time = torch.full_like(state.time, path.times[state.index + 1])
+        return State(tokens, clocks, jumps, forced, time, state.index + 1)
 
 
-def _fraction(clock: Tensor, hazard: Tensor) -> Tensor:
-    """How far through the step a clock runs out; a clock that outlives the step is forced, anywhere in it."""
-    late = clock > hazard
-    inside = torch.expm1(-clock) / torch.expm1(-hazard)
-    return torch.where(late, -torch.expm1(hazard - clock), inside)
+@dataclass(frozen=True, eq=False)
+class Walk:
+    """A grid and what its steps are before any prediction.
+
+    Attributes:
+        noisy_times: [T + 1] float64, on the CPU.
+        noise: [T + 1], their noise levels.
+        log_intensity: [T], log of the integrated exit rate of a noisy token in each step, where it is known.
+        hazards: [T], -log of the probability that it stays.
+        times: the times as numbers.
+        levels: the levels as numbers.
+    """
+
+    noisy_times: Tensor
+    noise: Tensor
+    log_intensity: Tensor
+    hazards: Tensor
+    times: list[float]
+    levels: list[float]
+
+
+@lru_cache(maxsize=64)
+def walk(sampler: GridSampler, process: Process) -> Walk:
+    """The grid of a sampler along a process."""
+    times = sampler.times(process)
+    noise = process.noise.level(times)
+    log_intensity = hazards = torch.zeros(0)
+    if process.content_free:
+        token = process.prior(torch.full_like(times[1:], 0.5))
+        blank = torch.zeros_like(times[1:]).unsqueeze(-1)  # a law of one column, as good as any other
+        log_intensity = sampler.intensity(process, token, times[:-1], times[1:], blank).log_intensity
+        hazards = -sampler.leave(unlanded(log_intensity)).log_stay
+    return Walk(times, noise, log_intensity, hazards, times.tolist(), noise.tolist())
 
 
 class RateSampler(GridSampler):

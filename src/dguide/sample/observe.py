@@ -13,6 +13,7 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from .base import State
+    from .predict import Predictions
     from .run import Run
 
 __all__ = ["Landing", "Observer"]
@@ -45,18 +46,14 @@ class Landing:
 class Observer:
     """Is told what happens in a run; a subclass overrides what it wants to hear."""
 
-    def looked(
-        self, run: Run, tokens: Tensor, time: Tensor, wanted: Tensor, cond: Tensor | None, ref: Tensor | None
-    ) -> None:
+    def looked(self, run: Run, tokens: Tensor, time: Tensor, predictions: Predictions) -> None:
         """The networks were called.
 
         Args:
             run: the batch.
             tokens: [B, L], what they read.
             time: [B], at which time.
-            wanted: [B, L] bool, the N positions they were called for.
-            cond: [N, V], logits of the conditional there, in row-major order; None if it was not called.
-            ref: [N, V], the same of the reference.
+            predictions: for which positions (`query`), and what they said (`laws`, slice by slice of `parts`).
         """
 
     def landed(self, run: Run, landing: Landing) -> None:

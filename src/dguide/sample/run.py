@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from ..categorical import Decoding, Draws, Rows
 from ..errors import bad
 from ..guidance import Guidance
 from ..process import Process
 from ..random import Stream, uniform
 from .denoiser import Condition, Denoiser, stack, take
 from .observe import Landing, Observer
+from .predict import Predictions, Query, Where
 
 __all__ = ["Calls", "Run"]
 
-_CHUNK = 1 << 21
-"""Entries of a chunk of laws in float64 (16 MiB)."""
+_LOOKED_AT = 16
+"""Rows of the first answer of a network that are looked at for a common mistake."""
 
 
 @dataclass
@@ -43,6 +44,7 @@ class Run:
         seen: networks whose first answer has been looked at.
         observers: who is told of predictions and landings.
         stakes: weights besides those of the guidance whose laws are needed: they too decide which networks are called.
+        decoding: temperature, truncation and forbidden tokens.
         renewals: [B], how often the randomness of a sample was replaced by fresh one, or None for never.
     """
 
@@ -61,6 +63,7 @@ class Run:
     seen: list[Denoiser] = field(default_factory=list)
     observers: tuple[Observer, ...] = ()
     stakes: tuple[float, ...] = ()
+    decoding: Decoding = Decoding()
     renewals: Tensor | None = None
 
     @property
@@ -73,7 +76,7 @@ class Run:
         free = self.process.movable(tokens)
         return free if self.fixed is None else free & ~self.fixed
 
-    def uniforms(self, stream: Stream, draw: Tensor | int, where: tuple[Tensor, Tensor] | None = None) -> Tensor:
+    def uniforms(self, stream: Stream, draw: Tensor | int, where: Where | None = None) -> Tensor:
         """Uniforms of a stream for all positions [B, L], or for the positions `where` (sample, position) [N]."""
         if where is None:
             device = self.index.device
@@ -83,117 +86,80 @@ class Run:
             position = position + self.length * self.renewals[sample]  # counters that no position has used
         return uniform(self.seed, stream, self.index[sample], position, draw)
 
-    def predict(
-        self, tokens: Tensor, time: Tensor, wanted: Tensor, weight: Tensor
-    ) -> tuple[Tensor | None, Tensor | None]:
-        """Call the networks for the positions `wanted` and return their rows of logits.
+    @cached_property
+    def forbidden(self) -> Tensor:
+        """Columns of the logits that are never drawn, [K] int64."""
+        columns = sorted({*self.process.excluded, *self.decoding.forbidden})
+        return torch.tensor(columns, dtype=torch.int64, device=self.index.device)
 
-        Only samples with a wanted position are in the call; only the conditional is called where every weight is 0,
-        only the reference where every weight is -1, otherwise both, stacked if they are one network. Weights are those
-        of `weight` and `stakes`.
+    def predict(self, tokens: Tensor, time: Tensor, query: Query) -> Predictions:
+        """Call the networks.
+
+        Only samples with a position in question are in the call, and only the networks that matter; both are called at
+        once if they are one network. A denoiser with `logits_at` computes nothing but the rows in question.
 
         Args:
             tokens: [B, L].
             time: [B].
-            wanted: [B, L] bool.
-            weight: any shape, the weights at stake.
-
-        Returns:
-            Logits [N, V] of the conditional and of the reference (None if not called), N positions in row-major order.
+            query: what is asked.
         """
-        chosen = wanted.any(-1).nonzero().squeeze(-1)
-        everyone = len(chosen) == len(tokens)
-        x, t = (tokens, time) if everyone else (tokens[chosen], time[chosen])
-        rows = wanted if everyone else wanted[chosen]
+        chosen = query.chosen
+        x, t = (tokens, time) if chosen is None else (tokens[chosen], time[chosen])
         t = t.to(torch.get_default_dtype())
-        cond = self.condition if everyone else take(self.condition, chosen)
-        use_cond = bool((weight != -1).any()) or any(w != -1 for w in self.stakes)
-        use_ref = bool((weight != 0).any()) or any(w != 0 for w in self.stakes)
-        self.calls.conditional += use_cond
-        self.calls.reference += use_ref
-        logits: list[Tensor | None]
+        cond = self.condition if chosen is None else take(self.condition, chosen)
+        self.calls.conditional += query.cond
+        self.calls.reference += query.ref
+        rows: list[Rows | None] = [None, None]
         if callable(self.reference):
-            logits = [
-                self._call(self.denoiser, x, t, cond, "conditional") if use_cond else None,
-                self._call(self.reference, x, t, cond, "reference") if use_ref else None,
-            ]
+            if query.cond:
+                rows[0] = self._call(self.denoiser, x, t, cond, query.row, "conditional")
+            if query.ref:
+                rows[1] = self._call(self.reference, x, t, cond, query.row, "reference")
+        elif query.cond and query.ref:
+            other = self.reference if chosen is None else take(self.reference, chosen)
+            twice = torch.cat((query.row, query.row + x.numel()))
+            x, t, both = torch.cat((x, x)), torch.cat((t, t)), stack(cond, other)
+            answer = self._call(self.denoiser, x, t, both, twice, "conditional and reference")
+            rows = [answer[: len(query)], answer[len(query) :]]
+        elif query.cond:
+            rows[0] = self._call(self.denoiser, x, t, cond, query.row, "conditional")
         else:
-            ref = (self.reference if everyone else take(self.reference, chosen)) if use_ref else None
-            if use_cond and use_ref:
-                both = self._call(
-                    self.denoiser, torch.cat((x, x)), torch.cat((t, t)), stack(cond, ref), "conditional and reference"
-                )
-                logits = list(both.chunk(2))
-            else:
-                who, needed = ("conditional", cond) if use_cond else ("reference", ref)
-                only = self._call(self.denoiser, x, t, needed, who)
-                logits = [only, None] if use_cond else [None, only]
-        picked = [None if part is None else part[rows] for part in logits]
-        for who, part in zip(("conditional", "reference"), picked, strict=True):
-            if part is not None:
-                self._check_rows(part, rows, self.rows[chosen], who)
+            other = self.reference if chosen is None else take(self.reference, chosen)
+            rows[1] = self._call(self.denoiser, x, t, other, query.row, "reference")
+        answers = Predictions(self, query, *rows)
         for observer in self.observers:
-            observer.looked(self, tokens, time, wanted, *picked)
-        return picked[0], picked[1]
+            observer.looked(self, tokens, time, answers)
+        return answers
 
-    def landed(
-        self, where: tuple[Tensor, Tensor], token: Tensor, level: Tensor, laws: Sequence[Tensor | None], law: Tensor
-    ) -> None:
-        """Tell the observers that the positions `where` (sample, position) [N] took `token` [N] at noise `level` [N].
-
-        Args:
-            laws: log-laws [N, V] of the conditional and of the reference, None if not called.
-            law: log-law [N, V] by which the tokens were drawn.
-        """
-        cond, ref, proposal = (
-            None if x is None else x.gather(-1, token.unsqueeze(-1)).squeeze(-1) for x in (*laws, law)
-        )
-        assert proposal is not None
+    def landed(self, where: Where, level: Tensor, draws: Draws) -> None:
+        """Tell the observers that the positions `where` [N] took the tokens of `draws` at noise `level` [N]."""
+        sample, position = where
+        landing = Landing(sample, position, draws.token, level, draws.log_cond, draws.log_ref, draws.log_prob)
         for observer in self.observers:
-            observer.landed(self, Landing(*where, token, level, cond, ref, proposal))
+            observer.landed(self, landing)
 
-    @torch.no_grad()
-    def _call(self, model: Denoiser, tokens: Tensor, time: Tensor, cond: Condition, who: str) -> Tensor:
-        logits = model(tokens, time, cond)
-        shape = (*tokens.shape, self.process.vocab_size)
+    def _call(self, model: Denoiser, tokens: Tensor, time: Tensor, cond: Condition, rows: Tensor, who: str) -> Rows:
+        """The rows in question of what `model` says."""
+        at = getattr(model, "logits_at", None)
+        with torch.inference_mode():
+            logits = at(tokens, time, cond, rows) if at is not None else model(tokens, time, cond)
+        vocab = self.process.vocab_size
+        shape, form = ((*tokens.shape, vocab), "[B, L, V]") if at is None else ((len(rows), vocab), "[N, V]")
         name = f"logits of the {who} call"
         if not isinstance(logits, Tensor) or tuple(logits.shape) != shape:
             got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-            raise bad(name, got, f"a tensor [B, L, V] = {shape}")
+            raise bad(name, got, f"a tensor {form} = {shape}")
         if not logits.dtype.is_floating_point:
             raise bad(name, logits.dtype, "a floating dtype")
         if logits.device != tokens.device:
             raise bad(name, f"device {logits.device}", f"{tokens.device}", "Pass device= or move the denoiser.")
+        found = Rows.of(logits, rows) if at is None else Rows.of(logits.unsqueeze(0), torch.arange(len(rows)).to(rows))
         if not any(model is known for known in self.seen):
             self.seen.append(model)
-            if _are_probabilities(logits):
+            if _are_probabilities(found[:_LOOKED_AT].gather()):
                 mistaken = "rows that are nowhere negative and sum to one"
                 raise bad(name, mistaken, "logits", "Pass logits, or log-probabilities.")
-        return logits
-
-    def _check_rows(self, logits: Tensor, rows: Tensor, samples: Tensor, who: str) -> None:
-        """Refuse rows [N, V] that are no logits, naming the first; `rows` [B, L] and `samples` [B] say where it is."""
-        top = self.process.data_logits(logits).amax(-1)  # NaN wins, so one pass finds all three
-        wrong = ~torch.isfinite(top)
-        if bool(wrong.any()):
-            first = int(wrong.nonzero()[0])
-            row, position = rows.nonzero()[first].tolist()
-            what = "NaN" if bool(top[first].isnan()) else "+inf" if bool(top[first] > 0) else "-inf in every column"
-            where = f"logits of the {who} call at sample {int(samples[row])}, position {position}"
-            raise bad(where, what, "finite logits (or -inf where forbidden)")
-
-    def laws(self, logits: Tensor | None, rows: slice | Tensor) -> Tensor | None:
-        """Log-probabilities in float64 of a chunk of rows of logits."""
-        if logits is None:
-            return None
-        log_p = self.process.log_probs(logits[rows].double())
-        # So far down a multiple of it may overflow: as good as forbidden.
-        return log_p.masked_fill(log_p < -1e300, -math.inf)
-
-    def chunks(self, count: int) -> list[slice]:
-        """Slices of `count` rows, each small enough to hold its laws in float64."""
-        size = max(1, _CHUNK // self.process.vocab_size)
-        return [slice(start, min(start + size, count)) for start in range(0, count, size)]
+        return found
 
 
 def _are_probabilities(logits: Tensor) -> bool:

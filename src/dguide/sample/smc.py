@@ -36,10 +36,9 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
-from ..categorical import draw
+from ..categorical import draw, normalise, tilt
 from ..errors import bad, number
-from ..guidance import Constant, Guidance, Schedule, tilt
-from ..guidance.base import normalise
+from ..guidance import Constant, Guidance, Schedule
 from ..process import Process
 from ..random import Stream
 from .base import Sampler, State
@@ -134,6 +133,10 @@ class SMC(Sampler):
     def begin(self, run: Run) -> State:
         if int(run.index.max()) >= 2**63 // self.particles:
             raise bad("first_index", int(run.index[0]), f"indices below 2**63 / {self.particles}", "Number from 0.")
+        if run.decoding.temperature == 0 or run.decoding.truncates:
+            raise bad(
+                "SMC with decoding", run.decoding, "proposals that allow whatever the target does", "Cut nothing."
+            )
         count, k = len(run.index), self.particles
         rows = torch.arange(count, device=run.index.device).repeat_interleave(k)
         inner = replace(
@@ -217,7 +220,7 @@ def _rows(state: State, rows: Tensor) -> State:
     tokens, clocks, jumps, forced, time = (
         x[rows] for x in (state.tokens, state.clocks, state.jumps, state.forced, state.time)
     )
-    return State(tokens, clocks, jumps, forced, time, state.index, rows)
+    return State(tokens, clocks, jumps, forced, time, state.index, origin=rows)
 
 
 def _particles(state: State, inner: Run, log_weight: Tensor) -> Particles:

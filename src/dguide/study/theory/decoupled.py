@@ -15,13 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...categorical import draw
 from ...errors import bad
 from ...guidance import Guidance, RateGuidance
 from ...process import Process
 from ...random import Stream
-from ...sample import Ancestral, Denoiser, Run, State
-from ...sample.base import Sampler
+from ...sample import Ancestral, Denoiser, Query, Run, Sampler, State
+from ...sample.grid import walk
 
 __all__ = ["Decoupled"]
 
@@ -61,41 +60,37 @@ class Decoupled(Sampler):
 
     def step(self, run: Run, state: State) -> State:
         grid = Ancestral(self.steps)
-        time, earlier = grid.times(run.process)[state.index : state.index + 2]
-        high, low = (float(run.process.noise.level(t)) for t in (time, earlier))
+        path = walk(grid, run.process)
+        high, low = path.levels[state.index : state.index + 2]
         active = run.movable(state.tokens)
-        sample, position = active.nonzero().unbind(-1)
-        where = (sample, position)
+        sample, position = where = active.nonzero().unbind(-1)
         tokens, leaves = state.tokens.clone(), torch.zeros_like(active)
         if len(sample):
             weight = run.guidance.weight_over(low, high, run.rows[sample])
-            predicted = run.predict(state.tokens, time.to(tokens.device).expand(len(tokens)), active, weight)
-            cond, ref = (run.laws(logits, slice(None)) for logits in predicted)
+            time = torch.full_like(state.time, path.times[state.index])
+            predictions = run.predict(state.tokens, time, Query.of(run, where, weight))
+            draws = predictions.draw(weight, run.uniforms(Stream.LANDING, 0, where), partition=True)
 
-            def law(guidance: Guidance) -> tuple[Tensor, Tensor]:
-                """Integrated rate of leaving, and law of the landing."""
-                moves = grid.transition(run.process, guidance, state.tokens[where], time, earlier, cond, ref, weight)
-                return -moves.log_stay, moves.log_landing
-
-            def clocks(stream: Stream, speed: Tensor) -> Tensor:
-                """When each position's clock runs out at a speed; never where there is none."""
+            def clocks(stream: Stream, mechanism: Callable[[Any], RateGuidance]) -> Tensor:
+                """When each position's clock runs out at the rate of a mechanism; never where there is none."""
+                assert draws.log_z is not None
+                rate = path.log_intensity[state.index].to(draws.log_z)
+                speed = -mechanism(run.guidance.weight).log_stay(rate, draws.log_z, grid.leave)
                 out = torch.full(active.shape, math.inf, dtype=torch.float64, device=active.device)
                 out[where] = -run.uniforms(stream, state.index, where).log() / speed
                 return out
 
             leaves = active  # all of them at the end, where integrated rates are infinite
             if low > 0:
-                count = (clocks(Stream.CLOCK, law(self.pace(run.guidance.weight))[0]) <= 1).sum(-1, keepdim=True)
-                rank = clocks(Stream.ACCEPT, law(self.order(run.guidance.weight))[0]).argsort(-1).argsort(-1)
+                count = (clocks(Stream.CLOCK, self.pace) <= 1).sum(-1, keepdim=True)
+                rank = clocks(Stream.ACCEPT, self.order).argsort(-1).argsort(-1)
                 leaves = active & (rank < count)
-            sample, position = leaves.nonzero().unbind(-1)
-            to = (sample, position)
             going = leaves[where]
-            landing = law(run.guidance)[1][going]
-            tokens[to] = draw(landing, run.uniforms(Stream.LANDING, 0, to))
+            to = (sample[going], position[going])
+            tokens[to] = draws.token[going]
             if run.observers:
                 # Only the step is known: they are spread evenly over it.
                 level = low + (high - low) * run.uniforms(Stream.CLOCK, self.steps, to)
-                run.landed(to, tokens[to], level, [x if x is None else x[going] for x in (cond, ref)], landing)
-        at = earlier.expand(len(tokens))
+                run.landed(to, level, draws[going])
+        at = torch.full_like(state.time, path.times[state.index + 1])
         return replace(state, tokens=tokens, jumps=state.jumps + leaves, time=at, index=state.index + 1)
