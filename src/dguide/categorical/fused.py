@@ -1,0 +1,131 @@
+r"""Guided draws on a CUDA device in two Triton kernels, which read the logits once where the network left them.
+
+A row is summarised tile by tile, a tile is drawn by its sum, and a token within it: see `kernels`. Triton is optional
+(`pip install dguide[cuda]`; PyTorch for CUDA brings it along) and not loaded before the first draw.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from functools import cache
+from importlib.util import find_spec
+
+import torch
+from torch import Tensor
+
+from .decoding import Decoding
+from .rows import Draws, Rows
+
+__all__ = ["TILE", "fast", "serves"]
+
+TILE = 4096
+"""Columns of a tile. The same for every number of rows, so that a token never depends on the batch it is drawn in."""
+
+_PER_THREAD = 16
+"""Columns of a tile for each thread: two loads of 16 bytes in half precision."""
+
+_DTYPES = (torch.float32, torch.bfloat16, torch.float16)
+
+
+@cache
+def _installed() -> bool:
+    return find_spec("triton") is not None
+
+
+def serves(values: Tensor, decoding: Decoding) -> bool:
+    """Whether `fast` is for logits like these and this decoding: CUDA, at most single precision, no truncation."""
+    return values.is_cuda and values.dtype in _DTYPES and not decoding.truncates and _installed()
+
+
+def fast(
+    cond: Rows,
+    ref: Rows | None,
+    weight: Tensor,
+    uniforms: Tensor,
+    decoding: Decoding,
+    forbidden: Tensor,
+    partition: bool,
+    spread: bool,
+) -> tuple[Draws, Tensor]:
+    """Draws in float32; see `guided_draw`. Returns also which rows it could serve, [N] bool, and does not wait for it.
+
+    Served are rows whose allowed columns hold no NaN or +inf, and where both are asked finite values only, but for
+    c = -inf with w > 0. `decoding.truncates` is not looked at.
+    """
+    from . import kernels
+
+    count, vocab = len(cond), cond.values.shape[-1]
+    tile, group = _sizes(vocab, cond.values.dtype)
+    tiles = -(-vocab // tile)
+    token = uniforms.new_zeros(count, dtype=torch.int64)
+    served = uniforms.new_ones(count, dtype=torch.bool)
+    found = uniforms.new_zeros(8, count)
+    if count:
+        few = not (partition or spread or decoding.temperature not in (0, 1))
+        slots = kernels.FEW_SLOTS if few else kernels.SLOTS
+        parts = uniforms.new_empty(count, slots, tiles)
+        banned, banned_tiles = _banned(forbidden, vocab, tile)
+        logits = [
+            part
+            for rows in (cond, cond if ref is None else ref)
+            for part in (rows.values, rows.index.contiguous(), rows.values.stride(0))
+        ]
+        inputs = [*logits, weight.contiguous(), banned, banned_tiles, parts]
+        what = {
+            "SLOTS": slots,
+            "TILE": tile,
+            "HAS_REF": ref is not None,
+            "HAS_BANNED": len(forbidden) > 0,
+            "GREEDY": decoding.temperature == 0,
+            "TEMPERED": decoding.temperature not in (0, 1),
+            "PARTITION": partition,
+            "SPREAD": spread,
+            "num_warps": max(1, tile // (32 * _PER_THREAD)),
+        }
+        scale = _scale(decoding.temperature)
+        with torch.cuda.device(uniforms.device) if uniforms.is_cuda else contextlib.nullcontext():
+            kernels.summarise[(count * tiles,)](*inputs, vocab, tiles, scale, GROUP=group, **what)
+            kernels.choose[(count,)](
+                *inputs,
+                uniforms.contiguous(),
+                token,
+                served,
+                found,
+                count,
+                vocab,
+                tiles,
+                scale,
+                TILES=_power(tiles),
+                **what,
+            )
+    log_prob, log_z, log_cond, log_ref, log_tilted, log_max, entropy, margin = found.unbind(0)
+    draws = Draws(token, log_prob)
+    if partition:
+        draws = replace(draws, log_z=log_z, log_cond=log_cond, log_ref=None if ref is None else log_ref)
+    if spread:
+        draws = replace(draws, log_tilted=log_tilted, log_max=log_max, entropy=entropy, margin=margin)
+    return draws, served
+
+
+def _sizes(vocab: int, dtype: torch.dtype) -> tuple[int, int]:
+    """Columns of a tile, and of what one load brings to a thread (16 bytes)."""
+    group = 16 // dtype.itemsize
+    return max(group, min(TILE, _power(vocab))), group
+
+
+def _power(count: int) -> int:
+    """The smallest power of two that is not below `count`."""
+    return 1 << (count - 1).bit_length()
+
+
+def _scale(temperature: float) -> float:
+    """1 / temperature, kept where a product with it in float32 is neither NaN nor flushed to zero."""
+    return 1.0 if temperature == 0 else min(max(1 / temperature, 1e-35), 1e35)
+
+
+def _banned(forbidden: Tensor, vocab: int, tile: int) -> tuple[Tensor, Tensor]:
+    """Which columns are forbidden, [tiles * tile] uint8, and which tiles have such a column, [tiles] uint8."""
+    banned = torch.zeros(vocab + -vocab % tile, dtype=torch.uint8, device=forbidden.device)
+    banned.index_fill_(0, forbidden, 1)
+    return banned, banned.view(-1, tile).amax(-1)
