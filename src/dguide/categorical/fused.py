@@ -19,7 +19,7 @@ from .rows import Draws, Rows
 
 __all__ = ["TILE", "fast", "serves"]
 
-TILE = 4096
+TILE = 2048
 """Columns of a tile. The same for every number of rows, so that a token never depends on the batch it is drawn in."""
 
 _PER_THREAD = 16
@@ -65,18 +65,18 @@ def fast(
         few = not (partition or spread or decoding.temperature not in (0, 1))
         slots = kernels.FEW_SLOTS if few else kernels.SLOTS
         parts = uniforms.new_empty(count, slots, tiles)
-        banned, banned_tiles = _banned(forbidden, vocab, tile)
+        keep, whole = _kept(forbidden, vocab, tiles, tile)
         logits = [
             part
             for rows in (cond, cond if ref is None else ref)
             for part in (rows.values, rows.index.contiguous(), rows.values.stride(0))
         ]
-        inputs = [*logits, weight.contiguous(), banned, banned_tiles, parts]
+        inputs = [*logits, weight.contiguous(), keep, whole, parts]
         what = {
             "SLOTS": slots,
             "TILE": tile,
+            "TILES": tiles,
             "HAS_REF": ref is not None,
-            "HAS_BANNED": len(forbidden) > 0,
             "GREEDY": decoding.temperature == 0,
             "TEMPERED": decoding.temperature not in (0, 1),
             "PARTITION": partition,
@@ -85,7 +85,7 @@ def fast(
         }
         scale = _scale(decoding.temperature)
         with torch.cuda.device(uniforms.device) if uniforms.is_cuda else contextlib.nullcontext():
-            kernels.summarise[(count * tiles,)](*inputs, vocab, tiles, scale, GROUP=group, **what)
+            kernels.summarise[(count * tiles,)](*inputs, scale, GROUP=group, **what)
             kernels.choose[(count,)](
                 *inputs,
                 uniforms.contiguous(),
@@ -93,10 +93,8 @@ def fast(
                 served,
                 found,
                 count,
-                vocab,
-                tiles,
                 scale,
-                TILES=_power(tiles),
+                PADDED=_power(tiles),
                 **what,
             )
     log_prob, log_z, log_cond, log_ref, log_tilted, log_max, entropy, margin = found.unbind(0)
@@ -124,8 +122,9 @@ def _scale(temperature: float) -> float:
     return 1.0 if temperature == 0 else min(max(1 / temperature, 1e-35), 1e35)
 
 
-def _banned(forbidden: Tensor, vocab: int, tile: int) -> tuple[Tensor, Tensor]:
-    """Which columns are forbidden, [tiles * tile] uint8, and which tiles have such a column, [tiles] uint8."""
-    banned = torch.zeros(vocab + -vocab % tile, dtype=torch.uint8, device=forbidden.device)
-    banned.index_fill_(0, forbidden, 1)
-    return banned, banned.view(-1, tile).amax(-1)
+def _kept(forbidden: Tensor, vocab: int, tiles: int, tile: int) -> tuple[Tensor, Tensor]:
+    """Which columns of the tiles count, [tiles * tile] uint8, and in which tiles all do, [tiles] uint8."""
+    keep = torch.ones(tiles * tile, dtype=torch.uint8, device=forbidden.device)
+    keep[vocab:] = 0
+    keep.index_fill_(0, forbidden, 0)
+    return keep, keep.view(tiles, tile).amin(-1)

@@ -43,48 +43,60 @@ ENTROPY = tl.constexpr(6)
 MARGIN = tl.constexpr(7)
 
 INF = tl.constexpr(float("inf"))
+LOG2E = tl.constexpr(1.4426950408889634)
 
 
 @triton.jit
 def _pull(weight):
-    """How z is built from c, u and w: from u for w < -1/2, from c otherwise; so w = -1 is u and w = 0 is c exactly."""
+    """How z is built from c, u and w: from u for w < -1/2, from c otherwise; so w = -1 is u and w = 0 is c exactly.
+
+    And the value of c, -inf or none, that is right to give z = -inf.
+    """
     from_ref = weight < -0.5
-    return from_ref, tl.where(from_ref, 1 + weight, weight).to(tl.float32)
+    pull = tl.where(from_ref, 1 + weight, weight).to(tl.float32)
+    zero = tl.where((weight > 0) | (from_ref & (pull > 0)), -INF, INF)
+    return from_ref, pull, zero.to(tl.float32)
 
 
 @triton.jit
 def _tilt(c, u, from_ref, pull):
-    """c + w (c - u); +inf where the answer in float32 would be wrong, be it NaN or not.
-
-    c = -inf beside a finite u is right, as weight zero, for w > 0.
-    """
+    """c + w (c - u)."""
     apart = c - u
-    z = tl.fma(apart, tl.zeros_like(apart) + pull, tl.where(from_ref, u, c))
-    right = (tl.abs(u) < INF) & ((tl.abs(apart) < INF) | (c == -INF)) & (z < INF)
-    return tl.where(right, z, INF)
+    return tl.fma(apart, tl.zeros_like(apart) + pull, tl.where(from_ref, u, c))
 
 
 @triton.jit
-def _logits(rows, columns, live):
-    return tl.load(rows + columns, mask=live, other=0.0, eviction_policy="evict_first").to(tl.float32)
-
-
-@triton.jit
-def _tile(cond, ref, columns, from_ref, pull, banned, banned_tiles, tile, vocab, HAS_REF, HAS_BANNED):
-    """z, c, u of a tile, and which of its columns count; z = -inf in all others."""
-    keep = columns < vocab
-    c = _logits(cond, columns, keep)
-    u = c
-    if HAS_REF:
-        u = _logits(ref, columns, keep)
-        z = _tilt(c, u, from_ref, pull)
+def _load(rows, columns, keep, whole):
+    """Logits of a tile, 0 in columns that do not count. Hardly any tile needs the mask, which may cost wide loads."""
+    if whole:
+        values = tl.load(rows + columns, eviction_policy="evict_first")
     else:
-        z = tl.where(c < INF, c, INF)
-    if HAS_BANNED:
-        # Hardly any tile has a forbidden column: the others load nothing here.
-        some = tl.load(banned_tiles + tile) != 0
-        keep = keep & (tl.load(banned + columns, mask=keep & some, other=0) == 0)
-    return tl.where(keep, z, -INF), c, u, keep
+        values = tl.load(rows + columns, mask=tl.load(keep + columns) != 0, other=0.0, eviction_policy="evict_first")
+    return values.to(tl.float32)
+
+
+@triton.jit
+def _tile(cond, ref, weight, keep, whole, tile, TILE: tl.constexpr, HAS_REF: tl.constexpr):
+    """z, c, u of a tile: -inf in columns that do not count; z = +inf in those that float32 would get wrong."""
+    columns = tile * TILE + tl.arange(0, TILE)
+    whole = tl.load(whole + tile) != 0
+    c = _load(cond, columns, keep, whole)
+    if HAS_REF:
+        u = _load(ref, columns, keep, whole)
+        from_ref, pull, zero = _pull(weight)
+        z = _tilt(c, u, from_ref, pull)
+        right = (tl.abs(u) < INF) & ((tl.abs(z) < INF) | (c == zero))
+    else:
+        u = c
+        z = c
+        right = c < INF
+    z = tl.where(right, z, INF)
+    if not whole:
+        counts = tl.load(keep + columns) != 0
+        z = tl.where(counts, z, -INF)
+        c = tl.where(counts, c, -INF)
+        u = tl.where(counts, u, -INF)
+    return z, c, u
 
 
 @triton.jit
@@ -100,10 +112,21 @@ def _sum(terms, GROUP: tl.constexpr):
 
 
 @triton.jit
-def _log_sum(parts, at, tiles, here, TOP_SLOT, MASS_SLOT):
+def _max(values, GROUP: tl.constexpr):
+    return tl.max(tl.max(tl.reshape(values, (values.shape[0] // GROUP, GROUP)), 1), 0)
+
+
+@triton.jit
+def _exp(x, scale):
+    """exp(scale x) of what is not positive, its smallest values flushed to zero: one instruction on the way."""
+    return tl.exp2(x * (scale * LOG2E))
+
+
+@triton.jit
+def _log_sum(parts, at, here, TILES: tl.constexpr, TOP_SLOT: tl.constexpr, MASS_SLOT: tl.constexpr):
     """Log of the sum of the exponentials over all tiles."""
-    top = tl.load(parts + TOP_SLOT * tiles + at, mask=here, other=-INF)
-    mass = tl.load(parts + MASS_SLOT * tiles + at, mask=here, other=0.0)
+    top = tl.load(parts + TOP_SLOT * TILES + at, mask=here, other=-INF)
+    mass = tl.load(parts + MASS_SLOT * TILES + at, mask=here, other=0.0)
     best = _finite(tl.max(top, 0))
     return best + tl.log(tl.sum(mass * tl.exp(top - best), 0))
 
@@ -135,17 +158,15 @@ def summarise(
     ref_index,
     ref_stride,
     weight,
-    banned,
-    banned_tiles,
+    keep,
+    whole,
     parts,
-    vocab,
-    tiles,
     scale,
     SLOTS: tl.constexpr,
     TILE: tl.constexpr,
+    TILES: tl.constexpr,
     GROUP: tl.constexpr,
     HAS_REF: tl.constexpr,
-    HAS_BANNED: tl.constexpr,
     GREEDY: tl.constexpr,
     TEMPERED: tl.constexpr,
     PARTITION: tl.constexpr,
@@ -153,45 +174,39 @@ def summarise(
 ):
     """The entries of `parts` of one tile of one row."""
     program = tl.program_id(0)
-    row = (program // tiles).to(tl.int64)
-    tile = program % tiles
-    columns = tile * TILE + tl.arange(0, TILE)
+    row = (program // TILES).to(tl.int64)
+    tile = program % TILES
     cond += tl.load(cond_index + row) * cond_stride
+    w = 0.0
     if HAS_REF:
         ref += tl.load(ref_index + row) * ref_stride
-        from_ref, pull = _pull(tl.load(weight + row))
-    else:
-        from_ref, pull = False, 0.0
-    z, c, u, keep = _tile(
-        cond, ref, columns, from_ref, pull, banned, banned_tiles, tile, vocab, HAS_REF, HAS_BANNED
-    )
-    top = tl.max(z, 0)
-    parts += row * SLOTS * tiles + tile
-    tl.store(parts + TOP * tiles, top.to(tl.float64))
+        w = tl.load(weight + row)
+    z, c, u = _tile(cond, ref, w, keep, whole, tile, TILE, HAS_REF)
+    top = _max(z, GROUP)
+    parts += row * SLOTS * TILES + tile
+    tl.store(parts + TOP * TILES, top.to(tl.float64))
     below = z - _finite(top)
     if TEMPERED:
-        tl.store(parts + MASS * tiles, _sum(tl.exp(below * scale), GROUP))
+        tl.store(parts + MASS * TILES, _sum(_exp(below, scale), GROUP))
     if PARTITION or SPREAD or not (GREEDY or TEMPERED):
-        each = tl.exp(below)
+        each = _exp(below, 1.0)
         if TEMPERED:
-            tl.store(parts + PLAIN * tiles, _sum(each, GROUP))
+            tl.store(parts + PLAIN * TILES, _sum(each, GROUP))
         else:
-            tl.store(parts + MASS * tiles, _sum(each, GROUP))
+            tl.store(parts + MASS * TILES, _sum(each, GROUP))
         if SPREAD:
-            tl.store(parts + LEAN * tiles, _sum(tl.where(each > 0, each * below, 0.0), GROUP))
+            tl.store(parts + LEAN * TILES, _sum(tl.where(each > 0, each * below, 0.0), GROUP))
             highest = z == top
-            runner = tl.max(tl.where(highest, -INF, z), 0)
+            runner = _max(tl.where(highest, -INF, z), GROUP)
             several = tl.sum(highest.to(tl.int32), 0) > 1
-            tl.store(parts + SECOND * tiles, tl.where(several, top, runner).to(tl.float64))
+            tl.store(parts + SECOND * TILES, tl.where(several, top, runner).to(tl.float64))
     if PARTITION and HAS_REF:
-        c = tl.where(keep, c, -INF)
-        cond_top = tl.max(c, 0)
-        tl.store(parts + COND_TOP * tiles, cond_top.to(tl.float64))
-        tl.store(parts + COND_MASS * tiles, _sum(tl.exp(c - _finite(cond_top)), GROUP))
-        u = tl.where(keep, u, -INF)
-        ref_top = tl.max(u, 0)
-        tl.store(parts + REF_TOP * tiles, ref_top.to(tl.float64))
-        tl.store(parts + REF_MASS * tiles, _sum(tl.exp(u - _finite(ref_top)), GROUP))
+        cond_top = _max(c, GROUP)
+        tl.store(parts + COND_TOP * TILES, cond_top.to(tl.float64))
+        tl.store(parts + COND_MASS * TILES, _sum(_exp(c - _finite(cond_top), 1.0), GROUP))
+        ref_top = _max(u, GROUP)
+        tl.store(parts + REF_TOP * TILES, ref_top.to(tl.float64))
+        tl.store(parts + REF_MASS * TILES, _sum(_exp(u - _finite(ref_top), 1.0), GROUP))
 
 
 @triton.jit
@@ -203,22 +218,20 @@ def choose(
     ref_index,
     ref_stride,
     weight,
-    banned,
-    banned_tiles,
+    keep,
+    whole,
     parts,
     uniforms,
     token,
     served,
     found,
     rows,
-    vocab,
-    tiles,
     scale,
     SLOTS: tl.constexpr,
     TILE: tl.constexpr,
     TILES: tl.constexpr,
+    PADDED: tl.constexpr,
     HAS_REF: tl.constexpr,
-    HAS_BANNED: tl.constexpr,
     GREEDY: tl.constexpr,
     TEMPERED: tl.constexpr,
     PARTITION: tl.constexpr,
@@ -226,35 +239,34 @@ def choose(
 ):
     """Token, whether the row was fit for float32, and the entries of `found`, [8, N], of one row."""
     row = tl.program_id(0).to(tl.int64)
-    parts += row * SLOTS * tiles
-    at = tl.arange(0, TILES)
-    here = at < tiles
-    top = tl.load(parts + TOP * tiles + at, mask=here, other=-INF)
+    parts += row * SLOTS * TILES
+    at = tl.arange(0, PADDED)
+    here = at < TILES
+    top = tl.load(parts + TOP * TILES + at, mask=here, other=-INF)
     best = tl.max(top, 0)
     right = (best < INF) & (best > -INF)
     best = tl.where(right, best, 0.0)
     lift = top - best
-    first_best = tl.min(tl.where(top == best, at, tiles - 1), 0)
+    first_best = tl.min(tl.where(top == best, at, TILES - 1), 0)
     if GREEDY:
         tile = first_best
         into = 0.0
         total = 1.0
     else:
-        mass = tl.load(parts + MASS * tiles + at, mask=here, other=0.0)
+        mass = tl.load(parts + MASS * TILES + at, mask=here, other=0.0)
         tile, into, total = _first_above(mass * tl.exp(lift * scale), tl.load(uniforms + row), at)
 
     cond += tl.load(cond_index + row) * cond_stride
     w = tl.load(weight + row)
-    from_ref, pull = _pull(w)
     if HAS_REF:
         ref += tl.load(ref_index + row) * ref_stride
+    z, _, _ = _tile(cond, ref, w, keep, whole, tile, TILE, HAS_REF)
     columns = tile * TILE + tl.arange(0, TILE)
-    z, _, _, _ = _tile(cond, ref, columns, from_ref, pull, banned, banned_tiles, tile, vocab, HAS_REF, HAS_BANNED)
     peak = tl.max(z, 0)
     if GREEDY:
-        column = tl.min(tl.where(z == peak, columns, vocab - 1), 0)
+        column = tl.min(tl.where(z == peak, columns, TILES * TILE), 0)
     else:
-        each = tl.exp((z - _finite(peak)) * scale).to(tl.float64)
+        each = _exp(z - _finite(peak), scale).to(tl.float64)
         column, _, _ = _first_above(each, into, columns)
     column = tl.where(right, column, 0)
     tl.store(token + row, column.to(tl.int64))
@@ -264,6 +276,7 @@ def choose(
     z_at = c_at
     if HAS_REF:
         u_at = tl.load(ref + column).to(tl.float32)
+        from_ref, pull, _ = _pull(w)
         z_at = _tilt(c_at, u_at, from_ref, pull)
     below = z_at.to(tl.float64) - best
     found += row
@@ -273,16 +286,16 @@ def choose(
         tl.store(found + LOG_PROB * rows, below * scale - tl.log(total))
     if PARTITION or SPREAD:
         if TEMPERED:
-            mass = tl.load(parts + PLAIN * tiles + at, mask=here, other=0.0)
+            mass = tl.load(parts + PLAIN * TILES + at, mask=here, other=0.0)
         else:
-            mass = tl.load(parts + MASS * tiles + at, mask=here, other=0.0)
+            mass = tl.load(parts + MASS * TILES + at, mask=here, other=0.0)
         share = tl.exp(lift)
         total = tl.sum(mass * share, 0)
         log_total = tl.log(total)
     if PARTITION:
         if HAS_REF:
-            log_cond = _log_sum(parts, at, tiles, here, COND_TOP, COND_MASS)
-            log_ref = _log_sum(parts, at, tiles, here, REF_TOP, REF_MASS)
+            log_cond = _log_sum(parts, at, here, TILES, COND_TOP, COND_MASS)
+            log_ref = _log_sum(parts, at, here, TILES, REF_TOP, REF_MASS)
             tl.store(found + LOG_Z * rows, best + log_total - (1 + w) * log_cond + w * log_ref)
             tl.store(found + LOG_COND * rows, c_at.to(tl.float64) - log_cond)
             tl.store(found + LOG_REF * rows, u_at.to(tl.float64) - log_ref)
@@ -290,9 +303,9 @@ def choose(
             tl.store(found + LOG_Z * rows, 0.0)
             tl.store(found + LOG_COND * rows, below - log_total)
     if SPREAD:
-        lean = tl.load(parts + LEAN * tiles + at, mask=here, other=0.0)
+        lean = tl.load(parts + LEAN * TILES + at, mask=here, other=0.0)
         moment = tl.sum(tl.where(share > 0, share * (lean + lift * mass), 0.0), 0)
-        second = tl.load(parts + SECOND * tiles + first_best)
+        second = tl.load(parts + SECOND * TILES + first_best)
         runner = tl.maximum(tl.max(tl.where(at == first_best, -INF, top), 0), second)
         tl.store(found + LOG_TILTED * rows, below - log_total)
         tl.store(found + LOG_MAX * rows, -log_total)
