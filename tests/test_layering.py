@@ -36,7 +36,7 @@ ALLOWED["web"] = {*ALLOWED} - {"cli"}
 ALLOWED["__init__"] = {*LEAVES, *CORE[:4], "exact"}
 ALLOWED["__main__"] = {"cli"}
 
-HEAVY = ["scipy", "sklearn", "accelerate", "matplotlib", "typer", "safetensors", "pydantic"]
+HEAVY = ["scipy", "sklearn", "accelerate", "matplotlib", "typer", "safetensors", "pydantic", "triton"]
 NAMES_OF_PROCESSES = {"Masked", "Uniform"}
 MAY_NAME_PROCESSES = {"process", "checkpoint", "cli"}
 

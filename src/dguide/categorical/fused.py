@@ -33,9 +33,9 @@ def _installed() -> bool:
     return find_spec("triton") is not None
 
 
-def serves(values: Tensor, decoding: Decoding) -> bool:
-    """Whether `fast` is for logits like these and this decoding: CUDA, at most single precision, no truncation."""
-    return values.is_cuda and values.dtype in _DTYPES and not decoding.truncates and _installed()
+def serves(device: torch.device, dtype: torch.dtype, decoding: Decoding) -> bool:
+    """Whether `fast` is for such logits: on a CUDA device with Triton at hand, in at most single precision, not cut."""
+    return device.type == "cuda" and dtype in _DTYPES and not decoding.truncates and _installed()
 
 
 def fast(
@@ -53,50 +53,14 @@ def fast(
     Served are rows whose allowed columns hold no NaN or +inf, and where both are asked finite values only, but for
     c = -inf with w > 0. `decoding.truncates` is not looked at.
     """
-    from . import kernels
-
-    count, vocab = len(cond), cond.values.shape[-1]
-    tile, group = _sizes(vocab, cond.values.dtype)
-    tiles = -(-vocab // tile)
+    count = len(cond)
     token = uniforms.new_zeros(count, dtype=torch.int64)
     served = uniforms.new_ones(count, dtype=torch.bool)
     found = uniforms.new_zeros(8, count)
     if count:
-        few = not (partition or spread or decoding.temperature not in (0, 1))
-        slots = kernels.FEW_SLOTS if few else kernels.SLOTS
-        parts = uniforms.new_empty(count, slots, tiles)
-        keep, whole = _kept(forbidden, vocab, tiles, tile)
-        logits = [
-            part
-            for rows in (cond, cond if ref is None else ref)
-            for part in (rows.values, rows.index.contiguous(), rows.values.stride(0))
-        ]
-        inputs = [*logits, weight.contiguous(), keep, whole, parts]
-        what = {
-            "SLOTS": slots,
-            "TILE": tile,
-            "TILES": tiles,
-            "HAS_REF": ref is not None,
-            "GREEDY": decoding.temperature == 0,
-            "TEMPERED": decoding.temperature not in (0, 1),
-            "PARTITION": partition,
-            "SPREAD": spread,
-            "num_warps": max(1, tile // (32 * _PER_THREAD)),
-        }
-        scale = _scale(decoding.temperature)
-        with torch.cuda.device(uniforms.device) if uniforms.is_cuda else contextlib.nullcontext():
-            kernels.summarise[(count * tiles,)](*inputs, scale, GROUP=group, **what)
-            kernels.choose[(count,)](
-                *inputs,
-                uniforms.contiguous(),
-                token,
-                served,
-                found,
-                count,
-                scale,
-                PADDED=_power(tiles),
-                **what,
-            )
+        device = torch.cuda.device(uniforms.device) if uniforms.is_cuda else contextlib.nullcontext()
+        with device:
+            _launch(cond, ref, weight, uniforms, decoding, forbidden, partition, spread, (token, served, found))
     log_prob, log_z, log_cond, log_ref, log_tilted, log_max, entropy, margin = found.unbind(0)
     draws = Draws(token, log_prob)
     if partition:
@@ -104,6 +68,48 @@ def fast(
     if spread:
         draws = replace(draws, log_tilted=log_tilted, log_max=log_max, entropy=entropy, margin=margin)
     return draws, served
+
+
+def _launch(
+    cond: Rows,
+    ref: Rows | None,
+    weight: Tensor,
+    uniforms: Tensor,
+    decoding: Decoding,
+    forbidden: Tensor,
+    partition: bool,
+    spread: bool,
+    results: tuple[Tensor, Tensor, Tensor],
+) -> None:
+    """Run both kernels; `results` are token [N], served [N] and found [8, N] to write to."""
+    from . import kernels
+
+    count, vocab = len(cond), cond.values.shape[-1]
+    tile, group = _sizes(vocab, cond.values.dtype)
+    tiles = -(-vocab // tile)
+    tempered = decoding.temperature not in (0, 1)
+    slots = kernels.SLOTS if partition or spread or tempered else kernels.FEW_SLOTS
+    parts = uniforms.new_empty(count, slots, tiles)
+    logits = [
+        part
+        for rows in (cond, cond if ref is None else ref)
+        for part in (rows.values, rows.index.contiguous(), rows.values.stride(0))
+    ]
+    inputs = [*logits, weight.contiguous(), *_kept(forbidden, vocab, tiles, tile), parts]
+    scale = _scale(decoding.temperature)
+    what = {
+        "SLOTS": slots,
+        "TILE": tile,
+        "TILES": tiles,
+        "HAS_REF": ref is not None,
+        "GREEDY": decoding.temperature == 0,
+        "TEMPERED": tempered,
+        "PARTITION": partition,
+        "SPREAD": spread,
+        "num_warps": max(1, tile // (32 * _PER_THREAD)),
+    }
+    kernels.summarise[(count * tiles,)](*inputs, scale, GROUP=group, **what)
+    kernels.choose[(count,)](*inputs, uniforms.contiguous(), *results, count, scale, PADDED=_power(tiles), **what)
 
 
 def _sizes(vocab: int, dtype: torch.dtype) -> tuple[int, int]:

@@ -4,12 +4,14 @@ Only `fused` imports this module, when it is first asked: it needs Triton, which
 
 `summarise` runs one program a row and tile and reads both logits once. Of $z = c + w (c - u)$ it leaves the maximum of
 the tile and the sum of $\exp(z - \max)$, and with each further statistic its own sum, as float64 in `parts`, of shape
-[N, SLOTS, tiles]. `choose` runs one program a row: it picks a tile by these sums, reads that tile again and picks the
-token in it. Sums are float32 over the few neighbours that one load brings to a thread, float64 beyond: of positive
-terms, so that is exact to a few roundings of float32, which every exp(z) has anyway, and costs a conversion and an
-addition in float64 for 8 (half precision) or 4 columns only; cards with hardly any float64 units do not feel it either.
+[N, SLOTS, TILES]. `choose` runs one program a row: it picks a tile by these sums, reads that tile again and picks the
+token in it by a running sum in float64, so that a token in the tail has its share of a tile beside any head.
 
-What is wrong in an allowed column becomes z = +inf: the maximum, which is needed anyway, then tells of it.
+Sums of a tile are float32 over the few neighbours that one load brings to a thread, float64 beyond. The terms are
+positive: that is exact to the few roundings of float32 that each term has anyway, at one conversion and one addition in
+float64 for 8 columns (4 in single precision), which even cards with hardly any float64 units have time for.
+
+A column that float32 would get wrong becomes z = +inf: the maximum, which is needed anyway, then tells of it.
 """
 
 # mypy: ignore-errors
@@ -43,6 +45,8 @@ ENTROPY = tl.constexpr(6)
 MARGIN = tl.constexpr(7)
 
 INF = tl.constexpr(float("inf"))
+NAN = tl.constexpr(float("nan"))
+FAR = tl.constexpr(-1e37)  # rows that lie below it altogether are not for float32
 LOG2E = tl.constexpr(1.4426950408889634)
 
 
@@ -50,12 +54,13 @@ LOG2E = tl.constexpr(1.4426950408889634)
 def _pull(weight):
     """How z is built from c, u and w: from u for w < -1/2, from c otherwise; so w = -1 is u and w = 0 is c exactly.
 
-    And the value of c, -inf or none, that is right to give z = -inf.
+    And up to which c, if to any, it is right that z = -inf: what is forbidden has weight zero where c counts, and for
+    w > 0 so has a c that is finite only by name, whose z overflows.
     """
     from_ref = weight < -0.5
     pull = tl.where(from_ref, 1 + weight, weight).to(tl.float32)
-    zero = tl.where((weight > 0) | (from_ref & (pull > 0)), -INF, INF)
-    return from_ref, pull, zero.to(tl.float32)
+    nothing = tl.where(from_ref, -INF, 10 * FAR)
+    return from_ref, pull, tl.where(pull > 1e-30, nothing, NAN).to(tl.float32)
 
 
 @triton.jit
@@ -83,9 +88,9 @@ def _tile(cond, ref, weight, keep, whole, tile, TILE: tl.constexpr, HAS_REF: tl.
     c = _load(cond, columns, keep, whole)
     if HAS_REF:
         u = _load(ref, columns, keep, whole)
-        from_ref, pull, zero = _pull(weight)
+        from_ref, pull, nothing = _pull(weight)
         z = _tilt(c, u, from_ref, pull)
-        right = (tl.abs(u) < INF) & ((tl.abs(z) < INF) | (c == zero))
+        right = (tl.abs(u) < INF) & ((tl.abs(z) < INF) | (c <= nothing))
     else:
         u = c
         z = c
@@ -244,7 +249,7 @@ def choose(
     here = at < TILES
     top = tl.load(parts + TOP * TILES + at, mask=here, other=-INF)
     best = tl.max(top, 0)
-    right = (best < INF) & (best > -INF)
+    right = (best < INF) & (best > FAR)
     best = tl.where(right, best, 0.0)
     lift = top - best
     first_best = tl.min(tl.where(top == best, at, TILES - 1), 0)
@@ -257,9 +262,10 @@ def choose(
         tile, into, total = _first_above(mass * tl.exp(lift * scale), tl.load(uniforms + row), at)
 
     cond += tl.load(cond_index + row) * cond_stride
-    w = tl.load(weight + row)
+    w = 0.0
     if HAS_REF:
         ref += tl.load(ref_index + row) * ref_stride
+        w = tl.load(weight + row)
     z, _, _ = _tile(cond, ref, w, keep, whole, tile, TILE, HAS_REF)
     columns = tile * TILE + tl.arange(0, TILE)
     peak = tl.max(z, 0)

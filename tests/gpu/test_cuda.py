@@ -1,0 +1,109 @@
+"""Guided draws on a CUDA device: the laws of the kernels, as they are compiled, and a whole run beside the CPU's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from fused_laws import *  # noqa: F403
+from helpers import Network
+from torch import Tensor
+
+import dguide
+from dguide.categorical import Decoding, Draws, Rows, fused, guided_draw
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and PyTorch sees none here"),
+]
+
+
+def moved(value: Any, device: str) -> Any:
+    """Rows, draws and tensors on another device; all else as it is. Rows stay as far apart as they were."""
+    if isinstance(value, Rows):
+        return Rows(moved(value.values, device), value.index.to(device))
+    if isinstance(value, Draws):
+        names = Draws.__dataclass_fields__
+        return Draws(**{name: moved(getattr(value, name), device) for name in names})
+    if isinstance(value, Tensor):
+        copy = torch.empty_strided(value.shape, value.stride(), dtype=value.dtype, device=device)
+        return copy.copy_(value)
+    return value
+
+
+@pytest.fixture
+def draw() -> Any:
+    def fast(*arguments: Any) -> tuple[Draws, Tensor]:
+        draws, served = fused.fast(*(moved(argument, "cuda") for argument in arguments))
+        return moved(draws, "cpu"), served.cpu()
+
+    return fast
+
+
+@pytest.fixture
+def many() -> int:
+    return 200_000
+
+
+def test_the_kernels_are_what_cuda_draws_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    fast = fused.fast
+    monkeypatch.setattr(fused, "fast", lambda *arguments: asked.append(len(arguments)) or fast(*arguments))
+    logits = torch.zeros(4, 9, device="cuda")
+    one = torch.full((4,), 0.5, dtype=torch.float64, device="cuda")
+    draws = guided_draw(Rows(logits, torch.arange(4, device="cuda")), None, one, one)
+    assert asked == [8]
+    assert draws.token.tolist() == [4] * 4
+
+
+def test_nothing_waits_for_the_device() -> None:
+    values = torch.randn(64, 5000, device="cuda")
+    rows = Rows(values, torch.arange(64, device="cuda"))
+    w = torch.ones(64, dtype=torch.float64, device="cuda")
+    forbidden = torch.tensor([3], device="cuda")
+    inputs = (rows, rows, w, w / 2, Decoding(), forbidden, True, True)
+    fused.fast(*inputs)  # compiled now
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        fused.fast(*inputs)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+def test_rows_beyond_two_thousand_million_entries() -> None:
+    vocab, rows = 126_464, 17_000
+    values = torch.empty(rows, vocab, dtype=torch.bfloat16, device="cuda")
+    values[-2:] = torch.randn(2, vocab, device="cuda")
+    last = Rows(values, torch.tensor([rows - 1, rows - 2], device="cuda"))
+    copy = Rows(values[-2:].clone(), torch.tensor([1, 0], device="cuda"))
+    u = torch.tensor([0.3, 0.8], dtype=torch.float64, device="cuda")
+    none = torch.zeros(0, dtype=torch.int64, device="cuda")
+    there, here = (fused.fast(part, part, u, u, Decoding(), none, True, True)[0] for part in (last, copy))
+    for name in Draws.__dataclass_fields__:
+        assert torch.equal(getattr(there, name), getattr(here, name)), name
+
+
+@pytest.mark.parametrize("guidance", [dguide.Normalized(2.0), dguide.Unlocking(2.0)], ids=["normalized", "unlocking"])
+def test_a_whole_run_is_that_of_the_cpu(guidance: Any) -> None:
+    """One network, whose logits are the same on both to rounding: tokens differ only where a rounding decides."""
+    tokens = []
+    for device in ("cpu", "cuda"):
+        network = Network(4000)
+        network.here, network.left, network.label = (t.to(device) for t in (network.here, network.left, network.label))
+        samples = dguide.sample(
+            network,
+            process=dguide.Masked(4000),
+            length=32,
+            condition=(torch.arange(64) % 3).to(device),
+            guidance=guidance,
+            sampler=dguide.Ancestral(steps=8),
+            device=device,
+        )
+        tokens.append(samples.tokens.cpu())
+    flipped = tokens[0] != tokens[1]
+    print(
+        f"flips: {int(flipped.sum())} of {flipped.numel()}, in {int(flipped.any(-1).sum())} of {len(flipped)} samples"
+    )
+    # A flip changes what the network says of the neighbours, so it may take its sample along; none is likely at all.
+    assert int(flipped.any(-1).sum()) <= 1
