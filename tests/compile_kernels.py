@@ -21,8 +21,6 @@ TYPES = {
     "cond_stride": "i32",
     "ref_stride": "i32",
     "weight": "*fp64",
-    "keep": "*u8",
-    "whole": "*u8",
     "parts": "*fp64",
     "uniforms": "*fp64",
     "token": "*i64",
@@ -49,7 +47,8 @@ def compiled(kernel: Any, capability: int, dtype: str, more: bool) -> Any:
         "PARTITION": more,
         "SPREAD": False,
     }
-    types = {**TYPES, "cond": f"*{dtype}", "ref": f"*{dtype}"}
+    keep = "*i32" if dtype == "fp32" else "*i16"
+    types = {**TYPES, "cond": f"*{dtype}", "ref": f"*{dtype}", "keep": keep, "whole": keep}
     names = kernel.arg_names
     aligned = [i for i, name in enumerate(names) if types.get(name, "")[:1] == "*" or name.endswith("_stride")]
     source = ASTSource(

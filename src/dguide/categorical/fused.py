@@ -95,7 +95,7 @@ def _launch(
         for rows in (cond, cond if ref is None else ref)
         for part in (rows.values, rows.index.contiguous(), rows.values.stride(0))
     ]
-    inputs = [*logits, weight.contiguous(), *_kept(forbidden, vocab, tiles, tile), parts]
+    inputs = [*logits, weight.contiguous(), *_kept(forbidden, vocab, tiles, tile, group), parts]
     scale = _scale(decoding.temperature)
     what = {
         "SLOTS": slots,
@@ -128,9 +128,13 @@ def _scale(temperature: float) -> float:
     return 1.0 if temperature == 0 else min(max(1 / temperature, 1e-35), 1e35)
 
 
-def _kept(forbidden: Tensor, vocab: int, tiles: int, tile: int) -> tuple[Tensor, Tensor]:
-    """Which columns of the tiles count, [tiles * tile] uint8, and in which tiles all do, [tiles] uint8."""
-    keep = torch.ones(tiles * tile, dtype=torch.uint8, device=forbidden.device)
+def _kept(forbidden: Tensor, vocab: int, tiles: int, tile: int, group: int) -> tuple[Tensor, Tensor]:
+    """Which columns of the tiles count, [tiles * tile], and in which tiles all do, [tiles].
+
+    An entry is as wide as a logit: the load of a narrower one would spread columns over threads in its own way, and
+    drag that of the logits along, so that a warp would no longer read them in one piece.
+    """
+    keep = torch.ones(tiles * tile, dtype=torch.int16 if group == 8 else torch.int32, device=forbidden.device)
     keep[vocab:] = 0
     keep.index_fill_(0, forbidden, 0)
     return keep, keep.view(tiles, tile).amin(-1)

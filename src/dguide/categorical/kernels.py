@@ -71,23 +71,25 @@ def _tilt(c, u, from_ref, pull):
 
 
 @triton.jit
-def _load(rows, columns, keep, whole):
-    """Logits of a tile, 0 in columns that do not count. Hardly any tile needs the mask, which may cost wide loads."""
-    if whole:
-        values = tl.load(rows + columns, eviction_policy="evict_first")
-    else:
-        values = tl.load(rows + columns, mask=tl.load(keep + columns) != 0, other=0.0, eviction_policy="evict_first")
-    return values.to(tl.float32)
-
-
-@triton.jit
 def _tile(cond, ref, weight, keep, whole, tile, TILE: tl.constexpr, HAS_REF: tl.constexpr):
     """z, c, u of a tile: -inf in columns that do not count; z = +inf in those that float32 would get wrong."""
     columns = tile * TILE + tl.arange(0, TILE)
     whole = tl.load(whole + tile) != 0
-    c = _load(cond, columns, keep, whole)
+    # Hardly any tile needs a mask, which may cost wide loads. All are under way before the first is looked at.
+    if whole:
+        c = tl.load(cond + columns, eviction_policy="evict_first")
+        u = c
+        if HAS_REF:
+            u = tl.load(ref + columns, eviction_policy="evict_first")
+    else:
+        counts = tl.load(keep + columns) != 0
+        c = tl.load(cond + columns, mask=counts, other=0.0, eviction_policy="evict_first")
+        u = c
+        if HAS_REF:
+            u = tl.load(ref + columns, mask=counts, other=0.0, eviction_policy="evict_first")
+    c = c.to(tl.float32)
     if HAS_REF:
-        u = _load(ref, columns, keep, whole)
+        u = u.to(tl.float32)
         from_ref, pull, nothing = _pull(weight)
         z = _tilt(c, u, from_ref, pull)
         right = (tl.abs(u) < INF) & ((tl.abs(z) < INF) | (c <= nothing))
