@@ -21,6 +21,7 @@ from dguide.random import Stream, uniform
 __all__ = [
     "test_a_row_does_not_depend_on_its_batch",
     "test_a_tail_in_the_tile_of_a_head",
+    "test_a_uniform_on_an_edge_belongs_to_the_next_token_that_has_weight",
     "test_draws_and_statistics_follow_the_definition",
     "test_every_token_has_its_share",
     "test_greedy_takes_the_first_of_the_largest",
@@ -240,7 +241,7 @@ def test_which_rows_are_served(draw: Draw) -> None:
         count = len(cases)
         cond, ref = logits(count, 5, 14), logits(count, 5, 15)
         cond[:, 2], ref[:, 2] = (torch.tensor([case[at] for case in cases]) for at in (0, 1))
-        w, u = f64(*(case[2] for case in cases)), f64(0.999).expand(count)
+        w, u = f64(*(case[2] for case in cases)), f64(0.999).repeat(count)
         wanted = torch.tensor([case[3] for case in cases])
         inputs = (all_of(cond), all_of(ref) if guided else None, w, u)
         draws, served = draw(*inputs, PLAIN, NONE, True, True)
@@ -257,6 +258,25 @@ def test_which_rows_are_served(draw: Draw) -> None:
         assert not bool((hidden.token == 2).any())
     _, served = draw(all_of(torch.full((1, 5), -INF)), None, f64(0), f64(0.5), PLAIN, NONE, True, True)
     assert not bool(served.any())
+    # The first token is the likeliest, but its c - u overflows.
+    far, apart = torch.full((2, 1, 5), -3e38)
+    far[0, 0], apart[0, 0] = -1.8e38, 1.8e38
+    _, served = draw(all_of(far), all_of(apart), f64(0.01), f64(0.5), PLAIN, NONE, False, False)
+    assert not bool(served.any())
+
+
+def test_a_uniform_on_an_edge_belongs_to_the_next_token_that_has_weight(draw: Draw) -> None:
+    vocab = 2 * TILE + 3
+    places = [[0, 1], [3, 7], [TILE - 1, TILE], [5, 2 * TILE - 1], [TILE, vocab - 1], [2 * TILE, vocab - 2]]
+    cond = torch.full((len(places), vocab), -INF)
+    for row, where in enumerate(places):
+        cond[row, where] = -3.0
+    for u, which in ((0.5, 1), (0.5 - 2.0**-52, 0), (2.0**-53, 0), (1 - 2.0**-53, 1)):
+        for values in (cond, cond.bfloat16()):
+            same = f64(u).repeat(len(places))
+            draws, served = draw(all_of(values), None, weights(len(places), 0.0), same, PLAIN, NONE, False, False)
+            assert bool(served.all())
+            assert draws.token.tolist() == [where[which] for where in places]
 
 
 def test_greedy_takes_the_first_of_the_largest(draw: Draw) -> None:
