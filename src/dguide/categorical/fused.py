@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 from functools import cache
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
 
 import torch
 from torch import Tensor
@@ -28,9 +28,17 @@ _PER_THREAD = 16
 _DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
 
+_SINCE = (3, 3)
+"""Earlier versions of Triton, which come with PyTorch before 2.7, do not compile the kernels."""
+
+
 @cache
 def _installed() -> bool:
-    return find_spec("triton") is not None
+    for name in ("triton", "pytorch-triton"):
+        with contextlib.suppress(PackageNotFoundError):
+            major, minor = version(name).split(".")[:2]
+            return (int(major), int(minor)) >= _SINCE
+    return False
 
 
 def serves(device: torch.device, dtype: torch.dtype, decoding: Decoding) -> bool:

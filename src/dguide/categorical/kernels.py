@@ -195,7 +195,7 @@ def summarise(
     below = z - _finite(top)
     if TEMPERED:
         tl.store(parts + MASS * TILES, _sum(_exp(below, scale), GROUP))
-    if PARTITION or SPREAD or not (GREEDY or TEMPERED):
+    if (PARTITION or SPREAD) or not (GREEDY or TEMPERED):
         each = _exp(below, 1.0)
         if TEMPERED:
             tl.store(parts + PLAIN * TILES, _sum(each, GROUP))
