@@ -103,7 +103,7 @@ CASES = [
 def test_draws_and_statistics_follow_the_definition(
     draw: Draw, vocab: int, dtype: torch.dtype, temperature: float, guided: bool
 ) -> None:
-    count = 18
+    count = 12
     cond, ref = logits(count, vocab, 1, dtype), logits(count, vocab, 2, dtype) if guided else None
     w, u = weights(count, -1.0, 0.0, 3.0, 0.5, -0.7, -0.3), uniforms(count)
     forbidden = torch.arange(1, vocab, 4) if vocab > 2 else NONE
@@ -175,7 +175,7 @@ def test_a_tail_in_the_tile_of_a_head(draw: Draw) -> None:
     vocab, head, small = TILE - 48, 1000, 1e-9
     cond = torch.full((1, vocab), math.log(small))
     cond[0, head] = 0.0
-    count = 120
+    count = 100
     inside = uniforms(count, seed=9) * head * small
     law = cond.double().softmax(-1).squeeze(0)
     beyond = law[: head + 1].sum() + uniforms(count, seed=10) * (vocab - head - 1) * law[-1]

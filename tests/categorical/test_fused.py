@@ -32,7 +32,7 @@ def draw() -> Iterator[Interpreter]:
 
 @pytest.fixture
 def many() -> int:
-    return 160
+    return 120
 
 
 @needs_triton
@@ -52,19 +52,18 @@ def test_without_triton_nothing_is(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @needs_triton
 @pytest.mark.skipif(sys.platform != "linux", reason="Triton brings ptxas for Linux only")
-@pytest.mark.parametrize("capability", [80, 90])
-def test_kernels_compile_without_a_card_and_spill_nothing(capability: int, tmp_path: Path) -> None:
+def test_kernels_compile_without_a_card_and_spill_nothing(tmp_path: Path) -> None:
     """Read in words of 16 bytes, keep everything in registers, and few enough of them that the card is full."""
     tests = Path(__file__).parents[1]
     paths = [str(tests), *(path for path in sys.path if path)]
     env = {**os.environ, "TRITON_CACHE_DIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(paths)}
     env.pop("TRITON_INTERPRET", None)
-    command = [sys.executable, str(tests / "compile_kernels.py"), str(capability)]
+    command = [sys.executable, str(tests / "compile_kernels.py"), "80", "90"]
     result = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     lines = [line.split() for line in result.stdout.splitlines()]
     print(result.stdout)
-    assert len(lines) == 5
+    assert len(lines) == 10
     for name, registers, spilled, wide in lines:
         assert int(spilled) == 0, name
         assert int(wide) >= 4, name

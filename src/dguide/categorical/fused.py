@@ -27,7 +27,6 @@ _PER_THREAD = 16
 
 _DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
-
 _SINCE = (3, 3)
 """Earlier versions of Triton, which come with PyTorch before 2.7, do not compile the kernels."""
 
