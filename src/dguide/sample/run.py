@@ -156,7 +156,7 @@ class Run:
         found = Rows.of(logits, rows) if at is None else Rows.of(logits.unsqueeze(0), torch.arange(len(rows)).to(rows))
         if not any(model is known for known in self.seen):
             self.seen.append(model)
-            if _are_probabilities(found[:_LOOKED_AT].gather()):
+            if _are_probabilities((logits[0] if at is None else logits)[:_LOOKED_AT]):
                 mistaken = "rows that are nowhere negative and sum to one"
                 raise bad(name, mistaken, "logits", "Pass logits, or log-probabilities.")
         return found
