@@ -221,7 +221,9 @@ class _Race:
             sample = self.run.rows[pending[wide]]
             weights = [self.run.guidance.weight_at(_inside(m, end, top), sample) for m in (top, end)]
             b, position = self.active[pending[wide]].nonzero().unbind(-1)
-            first, last = (self._speeds(self.row[pending[wide[b]], position], w[b]) for w in weights)
+            rows, first_w, last_w = self.row[pending[wide[b]], position], *(w[b] for w in weights)
+            first = self._speeds(rows, first_w)
+            last = first if torch.equal(first_w, last_w) else self._speeds(rows, last_w)
             bound[wide[b], position] = torch.maximum(first, last)
             steep = torch.zeros_like(top).index_put((b[(first - last).abs() > _SPREAD],), torch.ones_like(top[0])) > 0
             wide = wide[steep & (top - end > _NARROW * top)]
