@@ -80,9 +80,8 @@ def _appointed(run: Run, state: State) -> State:
     chosen = (plan.count > turn).nonzero().squeeze(-1)
     position = plan.order[chosen, turn]
     time = run.process.noise.time(plan.level[:, turn])
-    everyone = len(chosen) == len(plan.count)
     row = torch.arange(len(chosen), device=chosen.device) * run.length + position
-    query = Query(chosen, position, None if everyone else chosen, row, plan.cond[turn], plan.ref[turn])
+    query = Query.made(run, (chosen, position), chosen, row, plan.cond[turn], plan.ref[turn])
     predictions = run.predict(state.tokens, time, query)
     weight, uniforms = plan.weight[chosen, turn], plan.uniforms[chosen, turn]
     draws = predictions.draw(weight, uniforms, partition=bool(run.observers))
