@@ -1,13 +1,14 @@
 """What the bundled network costs at sampling time, and what faster ways to compute it change in the samples.
 
-Costs are ratios of medians of interleaved repetitions in one process, so that they mean something on a busy machine:
+Costs are ratios of medians of processor time of interleaved repetitions on one thread, so that they mean something on a
+busy machine:
 
 - rows: logits at a sixteenth of the positions (a step of a sampler that decides 1/16 of them) against all of them;
 - precisions: bfloat16, float16 and compiled, against float32, of the digits checkpoint and of a larger random network;
 - flips: samples and tokens of the digits that differ from those of float32, everything else being equal, and the bits
   per held-out token at the same noise.
 
-    python benchmarks/backbone.py [--repeats N] [--threads N] [--samples N] [--out FILE.json]
+    python benchmarks/backbone.py [--repeats N] [--samples N] [--out FILE.json]
 """
 
 from __future__ import annotations
@@ -64,14 +65,14 @@ def digits(process: str = "masked") -> checkpoint.Checkpoint:
 
 
 def medians(works: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Median seconds of each, which take turns; the first turn only warms up."""
+    """Median processor seconds of each, which take turns; the first turn only warms up."""
     times: dict[str, list[float]] = {name: [] for name in works}
     for turn in range(repeats + 1):
         for name, work in works.items():
-            began = time.perf_counter()
+            began = time.process_time()
             work()
             if turn:
-                times[name].append(time.perf_counter() - began)
+                times[name].append(time.process_time() - began)
     return {name: statistics.median(found) for name, found in times.items()}
 
 
@@ -191,11 +192,10 @@ def machine() -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=15, help="repetitions behind each median (default: 15)")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads of PyTorch")
     parser.add_argument("--samples", type=int, default=200, help="samples among which flips are counted (default: 200)")
     parser.add_argument("--out", type=Path, help="where the results go, as JSON")
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    torch.set_num_threads(1)
     results = {
         "machine": machine(),
         "repeats": options.repeats,
