@@ -19,6 +19,7 @@ from dguide.cli import main
 from dguide.cli import sample as sample_command
 from dguide.cli import train as train_command
 from dguide.cli.names import MECHANISMS, SAMPLERS, guidance_of, sampler_of
+from dguide.nn import Compiled, Inference
 from dguide.train import TrainConfig
 
 COMMANDS = ("sample", "train", "demo", "theory", "info")
@@ -138,6 +139,7 @@ def test_a_mistyped_name_lists_those_there_are(run, model, tmp_path, option, wro
         (["--weight", "-2"], "expected finite numbers of at least -1"),
         (["--steps", "0"], "steps"),
         (["--device", "nowhere"], "device: got 'nowhere'"),
+        (["--dtype", "float61"], "unknown dtype: got 'float61', expected one of bfloat16, float16, float32"),
         (["--sampler", "first-hitting", "--steps", "4"], "neither --steps nor --grid"),
         (["--sampler", "first-hitting", "--guidance", "simple"], "Normalized or Unlocking"),
     ],
@@ -178,6 +180,36 @@ def test_sample_writes_what_the_library_draws(run, model, tmp_path):
     assert (settings["sampler"], settings["steps"], settings["seed"], settings["count"]) == ("euler", 4, 9, 7)
     assert (tmp_path / "samples.png").read_bytes().startswith(b"\x89PNG")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["samples.npz", "samples.png"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_precision_and_compilation_are_those_of_the_library(sampled, model, monkeypatch, dtype, compiled):
+    monkeypatch.setattr(sample_command, "Compiled", lambda: Compiled("eager"))  # no machine code, which takes long
+    built = []
+    monkeypatch.setattr(sample_command, "Inference", lambda *a, **k: built.append((a, k)) or Inference(*a, **k))
+    drawn = sampled("--count", 6, "--dtype", dtype, *(["--compile"] if compiled else []))
+    assert [type(speedup).__name__ for speedup in built[0][0][1:]] == ["Compiled"] * compiled
+    loaded = checkpoint.load(model)
+    expected = dguide.sample(
+        Inference(loaded.model, dtype=dtype),
+        process=loaded.process,
+        length=64,
+        condition=torch.arange(6),
+        guidance=dguide.Normalized(dguide.RampUp(2.0)),
+        sampler=dguide.Ancestral(steps=2),
+    )
+    assert (drawn["tokens"] == expected.tokens.numpy()).all()
+    settings = json.loads(str(drawn["settings"]))
+    assert (settings["dtype"], settings["compile"]) == (dtype, compiled)
+
+
+def test_compilation_without_a_compiler_is_told_before_the_work(run, model, tmp_path, monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    status, _, err = run("sample", model, "--out", tmp_path / "x.npz", "--compile", "--device", "cpu")
+    assert status == 2
+    assert err.startswith("error: torch.compile on the CPU: got no C++ compiler no-such-compiler")
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_settings_give_the_same_samples_again(sampled):

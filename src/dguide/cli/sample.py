@@ -21,6 +21,7 @@ from ..data import Dataset, load
 from ..errors import bad, require
 from ..guidance import Guidance
 from ..guidance.parse import SCHEDULES
+from ..nn import DTYPES, Compiled, Inference
 from ..sample import Sampler, Samples
 from ..sample.check import usable_device
 from .names import MECHANISMS, SAMPLERS, guidance_of, sampler_of
@@ -66,6 +67,17 @@ def sample(
     ),
     batch_size: int = typer.Option(256, metavar="NUMBER", help="Samples in one pass through the network."),
     device: str = typer.Option("auto", metavar="NAME", help="auto (an accelerator if there is one), cpu, cuda, ..."),
+    dtype: str = typer.Option(
+        "float32",
+        metavar="NAME",
+        help=f"Precision of the network: {', '.join(DTYPES)}. A lower one is faster where the processor knows it, and "
+        "changes some samples.",
+    ),
+    compiled: bool = typer.Option(
+        False,
+        "--compile/--no-compile",
+        help="Compile the network in the first steps, which then take up to a minute: for many samples.",
+    ),
     png: bool | None = typer.Option(
         None, help=f"Draw the first {_PICTURE} samples to FILE.png, images only. [default: for images]"
     ),
@@ -82,6 +94,7 @@ def sample(
     check_file("--out", out, ".npz", 8 * count * (dataset.length + 2) + 1_000_000)
     if picture:
         check_file("--png", out.with_suffix(".png"), ".png", 0)
+    network = Inference(loaded.model, *([Compiled()] if compiled else []), dtype=dtype)
     chosen = torch.tensor(_labels(labels, dataset.n_classes))
     job = Job(
         loaded,
@@ -93,7 +106,7 @@ def sample(
     )
     began = time.perf_counter()
     drawn = draw(
-        loaded.model,
+        network,
         process=loaded.process,
         length=dataset.length,
         condition=job.labels,
@@ -120,7 +133,9 @@ def sample(
         "seed": seed,
         "first_index": first_index,
         "batch_size": batch_size,
-        "device": str(next(loaded.model.parameters()).device),
+        "device": str(next(network.parameters()).device),
+        "dtype": dtype,
+        "compile": compiled,
     }
     _write(out, job, drawn, settings, picture)
     calls = f"{drawn.calls.conditional} conditional and {drawn.calls.reference} reference calls a batch"
