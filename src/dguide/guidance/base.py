@@ -113,6 +113,8 @@ class Guidance(ABC):
 
     def weight_over(self, low: float | Tensor, high: float | Tensor, sample: Tensor) -> Tensor:
         """Mean of w over noise levels `low` to `high` ([N], or one for all), [N], for the samples `sample` [N]."""
+        if isinstance(self.weight, Constant):
+            return torch.full(sample.shape, self.weight.weight, dtype=torch.float64, device=sample.device)
         if isinstance(self.weight, Schedule):
             start, end = (torch.as_tensor(level, dtype=torch.float64) for level in (low, high))
             return self.weight.average(start, end).to(sample.device).expand(sample.shape)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..errors import bad, number
+from ..random import Stream
 from .counts import Counted
 from .unmasking import Turn, foremost, ranked
 
@@ -73,9 +74,10 @@ class LowConfidence(Scored):
         assert turn.draws.log_tilted is not None
         if self.noise == 0:
             return turn.draws.log_tilted
-        gumbel = -(-turn.order[turn.sample, turn.position].log()).log()
+        # The clocks of the start are the first draw of their stream.
+        clocks = -turn.run.uniforms(Stream.CLOCK, turn.index + 1, (turn.sample, turn.position)).log()
         done = (self.counts(turn.total) >= turn.left.unsqueeze(-1)).sum(-1)
-        return turn.draws.log_tilted + self.noise * (1 - done / self.steps)[turn.sample] * gumbel
+        return turn.draws.log_tilted - self.noise * (1 - done.double() / self.steps)[turn.sample] * clocks.log()
 
 
 @dataclass(frozen=True)

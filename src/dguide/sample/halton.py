@@ -53,11 +53,8 @@ class Halton(Counted):
     def begin(self, run: Run) -> State:
         rows, columns = self.shape
         if rows * columns != run.length:
-            raise bad(
-                "Halton shape",
-                f"{self.shape}, of {rows * columns} positions",
-                f"one of length = {run.length} positions",
-            )
+            found = f"{self.shape}, of {rows * columns} positions"
+            raise bad("Halton shape", found, f"rows times columns = length = {run.length}")
         return super().begin(run)
 
     def candidates(self, active: Tensor, leaving: Tensor) -> Tensor:

@@ -26,8 +26,8 @@ from .run import Run
 
 __all__ = ["Turn", "Unmasking", "foremost", "ranked"]
 
-_AHEAD = 1 << 18
-"""Uniforms worked out at once: the few hundred small operations behind them cost the same for one step or for many."""
+_AHEAD = 1 << 14
+"""How many uniforms are worked out at once, which stay in the cache: a hundred small operations for few or for many."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,22 +35,24 @@ class Turn:
     """What is known in a step when those who leave are chosen.
 
     Attributes:
+        run: the batch.
+        index: steps taken before.
         sample: [N], row of the batch of each position that was looked at; in order.
         position: [N], position in the sample.
         draws: what was drawn for them, with the spread of $q_w$.
         left: [B], masks of each sample.
         total: [B], masks there were at first.
         after: [B], masks after the step, as far as that is fixed beforehand.
-        order: [B, L], uniforms to choose by.
     """
 
+    run: Run
+    index: int
     sample: Tensor
     position: Tensor
     draws: Draws
     left: Tensor
     total: Tensor
     after: Tensor
-    order: Tensor
 
 
 class Unmasking(Sampler):
@@ -102,18 +104,19 @@ class Unmasking(Sampler):
         sample, position = where = self.candidates(active, left - after).nonzero().unbind(-1)
         if not len(sample):
             return replace(state, index=state.index + 1)
-        low, high = after / total.clamp_min(1).double(), left / total.clamp_min(1).double()
-        weight = run.guidance.weight_over(low, high, run.rows)[sample]
-        ahead = _Ahead.at(run, state, fresh=not self.predictable)
+        whole = total.clamp_min(1).double()
+        high = left / whole
+        weight = run.guidance.weight_over(after / whole, high, run.rows)[sample]
+        plan, uniforms = _landing(run, state, fresh=not self.predictable)
         predictions = run.predict(state.tokens, run.process.noise.time(high), Query.of(run, where, weight))
-        draws = predictions.draw(weight, ahead.landing[where], partition=bool(run.observers), spread=self.spread)
-        leaves = self.choose(Turn(sample, position, draws, left, total, after, ahead.order))
+        draws = predictions.draw(weight, uniforms[where], partition=bool(run.observers), spread=self.spread)
+        leaves = self.choose(Turn(run, state.index, sample, position, draws, left, total, after))
         to = (sample[leaves], position[leaves])
         landed = torch.bincount(to[0], minlength=len(left))
         if run.observers:
             turn = torch.arange(len(to[0]), device=landed.device) - (landed.cumsum(0) - landed)[to[0]]
-            run.landed(to, (left[to[0]] - turn - 0.5) / total[to[0]].double(), draws[leaves])
-        time = run.process.noise.time((left - landed) / total.clamp_min(1).double())
+            run.landed(to, (left[to[0]] - turn - 0.5) / whole[to[0]], draws[leaves])
+        time = run.process.noise.time((left - landed) / whole)
         return State(
             state.tokens.index_put(to, draws.token[leaves]),
             state.clocks,
@@ -121,7 +124,7 @@ class Unmasking(Sampler):
             state.forced,
             torch.where(left > 0, time, state.time),
             state.index + 1,
-            ahead.plan,
+            plan,
         )
 
 
@@ -140,7 +143,7 @@ def ranked(turn: Turn, score: Tensor) -> tuple[Tensor, Tensor]:
     Of equal scores the one further left comes first.
     """
     lowest = torch.finfo(torch.float64).min
-    scores = torch.full(turn.order.shape, -torch.inf, dtype=torch.float64, device=score.device)
+    scores = torch.full((len(turn.left), turn.run.length), -torch.inf, dtype=torch.float64, device=score.device)
     scores[turn.sample, turn.position] = score.double().clamp_min(lowest)
     falling, order = scores.sort(dim=-1, descending=True, stable=True)
     return falling, order
@@ -154,38 +157,26 @@ def foremost(turn: Turn, order: Tensor, count: Tensor) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class _Plan:
-    """Uniforms of the steps from `first` on, [K, B, L] each; all steps share one where those of a landing are kept."""
+    """Landing uniforms of the steps from `first` on, [K, B, L]; of one for all steps where they do not change."""
 
     first: int
-    landing: Tensor
-    order: Tensor
+    uniforms: Tensor
 
 
-@dataclass(frozen=True, eq=False)
-class _Ahead:
-    """The uniforms of one step, [B, L] each, and the plan that they are of."""
+def _landing(run: Run, state: State, fresh: bool) -> tuple[_Plan, Tensor]:
+    """The landing uniforms of the next step, [B, L], and the plan that they are of.
 
-    landing: Tensor
-    order: Tensor
-    plan: _Plan
-
-    @classmethod
-    def at(cls, run: Run, state: State, fresh: bool) -> _Ahead:
-        """The uniforms of the next step.
-
-        Where the choice depends on the tokens drawn, those that were not kept are drawn again, and must not be drawn
-        by the same uniform: it is no longer uniform given that its token was not kept. Elsewhere the choice says
-        nothing about the uniform of a landing, and every sampler uses the same one.
-        """
-        plan = state.plan
-        if not isinstance(plan, _Plan) or (fresh and state.index >= plan.first + len(plan.landing)):
-            if fresh:
-                steps = max(1, min(run.length, _AHEAD // (len(run.index) * run.length)))
-                draw = torch.arange(state.index, state.index + steps, device=run.index.device).view(-1, 1, 1)
-                # The clocks of the start have been drawn from the other stream.
-                landing, order = run.uniforms(Stream.LANDING, draw), run.uniforms(Stream.CLOCK, draw + 1)
-            else:
-                landing = order = run.uniforms(Stream.LANDING, 0).unsqueeze(0)
-            plan = _Plan(state.index, landing, order)
-        turn = state.index - plan.first if fresh else 0
-        return cls(plan.landing[turn], plan.order[turn], plan)
+    Where the choice depends on the tokens drawn, those that were not kept are drawn again, and not by the same uniform:
+    it is no longer uniform given that its token was not kept. Elsewhere the choice says nothing about the uniform of a
+    landing, and every step uses the same one, that of all other samplers.
+    """
+    plan = state.plan
+    if not fresh:
+        if not isinstance(plan, _Plan):
+            plan = _Plan(state.index, run.uniforms(Stream.LANDING, 0).unsqueeze(0))
+        return plan, plan.uniforms[0]
+    if not isinstance(plan, _Plan) or state.index >= plan.first + len(plan.uniforms):
+        steps = max(1, min(run.length, _AHEAD // (len(run.index) * run.length)))
+        draw = torch.arange(state.index, state.index + steps, device=run.index.device)
+        plan = _Plan(state.index, run.uniforms(Stream.LANDING, draw.view(-1, 1, 1)))
+    return plan, plan.uniforms[state.index - plan.first]
