@@ -546,7 +546,7 @@ def test_many_particles_reach_the_target_where_one_position_leaves_a_step() -> N
     noise = 0.5 * float((2 * target * (1 - target) / (math.pi * count)).sqrt().sum())
     far = [
         distance(counts_of(samples_of(sampler, problem, 2.0, count), 2) / count, target)
-        for sampler in (TopMargin(3), SMC(32, TopMargin(3)))
+        for sampler in (TopMargin(3), SMC(64, TopMargin(3)))
     ]
     assert far[1] < 2 * noise < 4 * noise < far[0]
 
