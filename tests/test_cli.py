@@ -142,6 +142,10 @@ def test_a_mistyped_name_lists_those_there_are(run, model, tmp_path, option, wro
         (["--dtype", "float61"], "unknown dtype: got 'float61', expected one of bfloat16, float16, float32"),
         (["--sampler", "first-hitting", "--steps", "4"], "neither --steps nor --grid"),
         (["--sampler", "first-hitting", "--guidance", "simple"], "Normalized or Unlocking"),
+        (["--sampler", "entropy-bounded", "--steps", "4"], "got --steps, expected --bound"),
+        (["--sampler", "ancestral", "--bound", "1", "--block", "4"], "got --bound and --block, expected --steps"),
+        (["--sampler", "halton", "--noise", "1"], "got --noise, expected --steps and --grid"),
+        (["--sampler", "top-margin", "--guidance", "unlocking"], "expected Normalized"),
     ],
 )
 def test_bad_input_is_one_clean_line(run, model, tmp_path, options, words):
@@ -244,8 +248,13 @@ def test_names_on_the_command_line_are_those_of_the_library():
     for name in MECHANISMS:
         assert type(guidance_of(name, "1")).__name__.lower() == name
     for name in SAMPLERS:
-        assert type(sampler_of(name, None, None)).__name__.lower() == name.replace("-", "")
+        assert type(sampler_of(name, shape=(8, 8))).__name__.lower() == name.replace("-", "")
     assert sampler_of("euler", None, "cosine") == dguide.Euler(grid="cosine")
+    assert sampler_of("halton", 4, "arccos", shape=(2, 3)) == dguide.Halton(4, "arccos", shape=(2, 3))
+    assert sampler_of("low-confidence", noise=2.0) == dguide.LowConfidence(noise=2.0)
+    assert sampler_of("entropy-bounded", bound=0.5, block=8) == dguide.Blocks(dguide.EntropyBounded(0.5), 8)
+    with pytest.raises(ValueError, match="data that are no images"):
+        sampler_of("halton")
 
 
 @pytest.fixture

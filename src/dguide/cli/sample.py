@@ -50,13 +50,25 @@ def sample(
     ),
     sampler: str = typer.Option("ancestral", metavar="NAME", help=f"Sampler: {', '.join(SAMPLERS)}."),
     steps: int | None = typer.Option(
-        None, metavar="NUMBER", help="Steps of the sampler; not with first-hitting. [default: 32]"
+        None, metavar="NUMBER", help="Steps of the sampler; not with first-hitting and entropy-bounded. [default: 32]"
     ),
     grid: str | None = typer.Option(
         None,
         metavar="NAME",
-        help="Times of the steps: uniform, or cosine (few tokens a step at first); not with first-hitting. "
-        "[default: uniform]",
+        help="Times of the steps: uniform, or cosine (few tokens a step at first; arccos too where a sampler fixes how "
+        "many there are a step); not with first-hitting and entropy-bounded. [default: uniform]",
+    ),
+    noise: float | None = typer.Option(
+        None, metavar="NUMBER", help="Noise on the confidence of low-confidence. [default: 0]"
+    ),
+    bound: float | None = typer.Option(
+        None, metavar="NUMBER", help="Entropy in nats that a step of entropy-bounded may take. [default: 0.1]"
+    ),
+    block: int | None = typer.Option(
+        None,
+        metavar="NUMBER",
+        help="Positions of a block: blocks are unmasked one after the other, each with all of the steps. Only with "
+        "samplers that fix how many tokens there are a step. [default: no blocks]",
     ),
     seed: int = typer.Option(0, metavar="NUMBER", help="Key of the random numbers, 0 to 2^64 - 1."),
     first_index: int = typer.Option(
@@ -100,7 +112,7 @@ def sample(
         loaded,
         dataset,
         guidance_of(guidance, weight),
-        sampler_of(sampler, steps, grid),
+        sampler_of(sampler, steps, grid, noise, bound, block, dataset.shape),
         chosen[(first_index % len(chosen) + torch.arange(count)) % len(chosen)],
         len(chosen),
     )
@@ -118,6 +130,7 @@ def sample(
         progress=sys.stderr.isatty(),
     )
     seconds = time.perf_counter() - began
+    inside = getattr(job.sampler, "sampler", job.sampler)
     settings = {
         "version": __version__,
         "checkpoint": str(checkpoint),
@@ -128,8 +141,11 @@ def sample(
         "guidance": guidance,
         "weight": str(job.guidance.weight),
         "sampler": sampler,
-        "steps": getattr(job.sampler, "steps", None),
-        "grid": getattr(job.sampler, "grid", None),
+        "steps": getattr(inside, "steps", None),
+        "grid": getattr(inside, "grid", None),
+        "noise": getattr(inside, "noise", None),
+        "bound": getattr(inside, "bound", None),
+        "block": block,
         "seed": seed,
         "first_index": first_index,
         "batch_size": batch_size,
