@@ -146,6 +146,9 @@ def test_a_mistyped_name_lists_those_there_are(run, model, tmp_path, option, wro
         (["--sampler", "ancestral", "--bound", "1", "--block", "4"], "got --bound and --block, expected --steps"),
         (["--sampler", "halton", "--noise", "1"], "got --noise, expected --steps and --grid"),
         (["--sampler", "top-margin", "--guidance", "unlocking"], "expected Normalized"),
+        (["--temperature", "-1"], "Decoding temperature: got -1.0"),
+        (["--top-k", "0"], "Decoding top_k: got 0"),
+        (["--top-p", "1.5"], "Decoding top_p: got 1.5"),
     ],
 )
 def test_bad_input_is_one_clean_line(run, model, tmp_path, options, words):
@@ -206,6 +209,23 @@ def test_precision_and_compilation_are_those_of_the_library(sampled, model, monk
     assert (drawn["tokens"] == expected.tokens.numpy()).all()
     settings = json.loads(str(drawn["settings"]))
     assert (settings["dtype"], settings["compile"]) == (dtype, compiled)
+
+
+def test_tokens_are_decoded_as_by_the_library(sampled, model):
+    drawn = sampled("--count", 6, "--temperature", 0.7, "--top-k", 5, "--top-p", 0.9)
+    loaded = checkpoint.load(model)
+    expected = dguide.sample(
+        loaded.model,
+        process=loaded.process,
+        length=64,
+        condition=torch.arange(6),
+        guidance=dguide.Normalized(dguide.RampUp(2.0)),
+        sampler=dguide.Ancestral(steps=2),
+        decoding=dguide.Decoding(temperature=0.7, top_k=5, top_p=0.9),
+    )
+    assert (drawn["tokens"] == expected.tokens.numpy()).all()
+    settings = json.loads(str(drawn["settings"]))
+    assert (settings["temperature"], settings["top_k"], settings["top_p"]) == (0.7, 5, 0.9)
 
 
 def test_compilation_without_a_compiler_is_told_before_the_work(run, model, tmp_path, monkeypatch):

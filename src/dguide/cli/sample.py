@@ -16,6 +16,7 @@ from torch import Tensor
 from .. import __version__
 from .. import checkpoint as checkpoints
 from .. import sample as draw
+from ..categorical import Decoding
 from ..checkpoint import Checkpoint
 from ..data import Dataset, load
 from ..errors import bad, require
@@ -70,6 +71,15 @@ def sample(
         help="Positions of a block: blocks are unmasked one after the other, each with all of the steps. Only with "
         "samplers that fix how many tokens there are a step. [default: no blocks]",
     ),
+    temperature: float = typer.Option(
+        1.0, metavar="NUMBER", help="Temperature of the guided law a token is drawn from; 0 takes the most probable."
+    ),
+    top_k: int | None = typer.Option(
+        None, metavar="NUMBER", help="Draw from so many of the most probable tokens only. [default: all]"
+    ),
+    top_p: float | None = typer.Option(
+        None, metavar="NUMBER", help="Draw from the fewest tokens that have so much probability. [default: all]"
+    ),
     seed: int = typer.Option(0, metavar="NUMBER", help="Key of the random numbers, 0 to 2^64 - 1."),
     first_index: int = typer.Option(
         0,
@@ -106,6 +116,7 @@ def sample(
     check_file("--out", out, ".npz", 8 * count * (dataset.length + 2) + 1_000_000)
     if picture:
         check_file("--png", out.with_suffix(".png"), ".png", 0)
+    decoding = Decoding(temperature, top_k, top_p)
     network = Inference(loaded.model, *([Compiled()] if compiled else []), dtype=dtype)
     chosen = torch.tensor(_labels(labels, dataset.n_classes))
     job = Job(
@@ -124,6 +135,7 @@ def sample(
         condition=job.labels,
         guidance=job.guidance,
         sampler=job.sampler,
+        decoding=decoding,
         seed=seed,
         first_index=first_index,
         batch_size=batch_size,
@@ -146,6 +158,9 @@ def sample(
         "noise": getattr(inside, "noise", None),
         "bound": getattr(inside, "bound", None),
         "block": block,
+        "temperature": temperature,
+        "top_k": top_k,
+        "top_p": top_p,
         "seed": seed,
         "first_index": first_index,
         "batch_size": batch_size,

@@ -104,10 +104,9 @@ class Predictions:
 
     def log_z(self, weight: Tensor) -> Tensor:
         r"""$\log Z_w$ at each position, [N] float64."""
-        run = replace(self.run, decoding=Decoding())
-        draws = replace(self, run=run).draw(weight, torch.full_like(weight, 0.5), partition=True)
-        assert draws.log_z is not None
-        return draws.log_z
+        log_z = self._drawn(weight, torch.full_like(weight, 0.5), Decoding(), partition=True).log_z
+        assert log_z is not None
+        return log_z
 
     def draw(self, weight: Tensor, uniforms: Tensor, *, partition: bool = False, spread: bool = False) -> Draws:
         """Draw a token from $q_w$ at each position; see `dguide.categorical.guided_draw`.
@@ -115,6 +114,11 @@ class Predictions:
         Raises:
             ValueError: for a row that is no row of logits, naming sample and position.
         """
+        return self._drawn(weight, uniforms, self.run.decoding, partition, spread)
+
+    def _drawn(
+        self, weight: Tensor, uniforms: Tensor, decoding: Decoding, partition: bool = False, spread: bool = False
+    ) -> Draws:
         first, second = (self.cond, self.ref) if self.cond is not None else (self.ref, None)
         assert first is not None
         try:
@@ -123,7 +127,7 @@ class Predictions:
                 second,
                 weight,
                 uniforms,
-                decoding=self.run.decoding,
+                decoding=decoding,
                 forbidden=self.run.forbidden,
                 partition=partition,
                 spread=spread,
@@ -132,7 +136,7 @@ class Predictions:
             again, row = divmod(error.row, len(self.query))
             raise self._named(self.cond is None or again == 1, row, error) from None
         if self.cond is None:
-            return Draws(**{**vars(draws), "log_cond": None, "log_ref": draws.log_cond})
+            return replace(draws, log_cond=None, log_ref=draws.log_cond)
         return draws
 
     def laws(self, part: slice | Tensor = slice(None)) -> tuple[Tensor | None, Tensor | None]:
