@@ -199,4 +199,4 @@ def _joined(parts: list[Draws]) -> Draws:
     if len(parts) == 1:
         return parts[0]
     columns = zip(*((getattr(part, name) for name in Draws.__dataclass_fields__) for part in parts), strict=True)
-    return Draws(*(None if column[0] is None else torch.cat(column) for column in columns))
+    return Draws(*(None if column[0] is None else torch.cat(column) for column in columns))  # type: ignore[arg-type]
