@@ -12,7 +12,7 @@ import itertools
 import logging
 import os
 import struct
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import torch
@@ -95,7 +95,7 @@ def _draw(
     index = cond.index.contiguous()
     ref_index = index if ref is None or ref.index is cond.index else ref.index.contiguous()
     weight = weight.to(torch.float64).expand(count).contiguous()
-    uniforms, forbidden = uniforms.to(torch.float64).contiguous(), forbidden.contiguous()
+    uniforms, forbidden = uniforms.to(torch.float64).contiguous(), forbidden.to(torch.int64).contiguous()
     token = torch.empty(count, dtype=torch.int64)
     served = torch.empty(count, dtype=torch.bool)
     found = torch.empty((8 if partition or spread else 1, count), dtype=torch.float64)
@@ -151,7 +151,11 @@ def _run(code: ctypes.CDLL, task: bytes, count: int, vocab: int) -> int:
         return int(draw(task, 0, count))
     ends = [count * part // threads for part in range(threads + 1)]
     others = [_pool(threads).submit(draw, task, *part) for part in itertools.pairwise(ends[1:])]
-    return min(int(draw(task, 0, ends[1])), *(int(other.result()) for other in others))
+    try:
+        own = int(draw(task, 0, ends[1]))
+    finally:
+        wait(others)  # they write to tensors of the caller, which must be there whatever happens here
+    return min(own, *(int(other.result()) for other in others))
 
 
 def _agrees(code: ctypes.CDLL) -> bool:
@@ -166,7 +170,7 @@ def _agrees(code: ctypes.CDLL) -> bool:
         if own is None or not bool(own[1].all()):
             return False
         for name in Draws.__dataclass_fields__:
-            if not torch.allclose(getattr(own[0], name).double(), getattr(wanted, name).double(), atol=1e-3):
+            if not torch.allclose(getattr(own[0], name).double(), getattr(wanted, name).double(), atol=1e-4):
                 return False
     return True
 

@@ -198,5 +198,5 @@ def _at(values: Tensor, token: Tensor) -> Tensor:
 def _joined(parts: list[Draws]) -> Draws:
     if len(parts) == 1:
         return parts[0]
-    columns = zip(*((getattr(part, name) for name in Draws.__dataclass_fields__) for part in parts), strict=True)
+    columns = [[getattr(part, name) for part in parts] for name in Draws.__dataclass_fields__]
     return Draws(*(None if column[0] is None else torch.cat(column) for column in columns))  # type: ignore[arg-type]
