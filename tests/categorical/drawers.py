@@ -56,8 +56,8 @@ def all_served(cond: Rows, *rest: object) -> tuple[Draws, Tensor]:
 
 NO_LIBRARY = "" if compiled.library() is not None else "no C compiler that works (see compiled.library)"
 FAST = Drawer("fast", vectorised.fast, (torch.float32, *HALF), 2048)
-EXACT = Drawer("exact", all_served, (torch.float64, torch.float32, *HALF), 384)
-COMPILED = Drawer("compiled", compiled.fast, (torch.float32, *HALF), 8192, NO_LIBRARY, truncates=False)
+EXACT = Drawer("exact", all_served, (torch.float64, torch.float32, *HALF), 256)
+COMPILED = Drawer("compiled", compiled.fast, (torch.float32, *HALF), 6000, NO_LIBRARY, truncates=False)
 DRAWERS = [FAST, EXACT, COMPILED]
 """To judge another implementation, name it here."""
 

@@ -69,8 +69,8 @@ def test_the_judge_sees_a_mistake(mistake: str) -> None:
 def tail_problem(dtype: torch.dtype, weight: float) -> tuple[Tensor, Tensor, Tensor]:
     """c and u of a law with a head of 1 - 1e-9, and the tokens of its tail: around the head, and far from it."""
     head = 100_003
-    near = torch.arange(head - 60, head + 61)
-    tail = torch.cat((torch.arange(0, VOCAB, 1583), near[near != head])).unique()
+    near = torch.arange(head - 30, head + 31)
+    tail = torch.cat((torch.arange(0, VOCAB, 2503), near[near != head])).unique()
     log_q = torch.full((VOCAB,), -60.0, dtype=torch.float64)
     log_q[tail] = math.log(1e-9 / len(tail))
     log_q[head] = 0.0
@@ -103,7 +103,7 @@ def test_a_cumulative_sum_in_single_precision_is_caught() -> None:
     cumulative = torch.softmax(2 * c - u, -1).cumsum(-1)
     naive = torch.searchsorted(cumulative, points.float() * cumulative[-1], right=True)
     behind_the_head = expected > 100_003
-    assert int(behind_the_head.sum()) > 200
+    assert int(behind_the_head.sum()) > 100
     assert not bool((naive == expected)[behind_the_head].any())
 
 

@@ -2,8 +2,8 @@
  *
  * A row is z = c + w (c - u) in float32, made and summed tile by tile while it is read, so that the arithmetic hides
  * behind the memory: each tile is the float64 sum of exp(z - top), for the largest z met so far, and is rescaled once
- * the largest of all is known. The tile, then the token in it (made again), is the first whose cumulative weight exceeds
- * the share `uniform` of the total, so a token of weight zero is never drawn.
+ * the largest of all is known. The tile, then the token in it (made again), is the first whose cumulative weight
+ * exceeds the share `uniform` of the total, so a token of weight zero is never drawn.
  *
  * Loops over a tile are plain C with a length that is a multiple of LANES; the pragmas only allow that sums be
  * reordered, which makes them vectors on any machine. Nothing may be compiled with -ffast-math: NaN and infinity mean
@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define ALWAYS inline __attribute__((always_inline))
 
 enum { TILE = 256, LANES = 16 };
 enum { FLOAT32, BFLOAT16, FLOAT16 };
@@ -72,7 +74,7 @@ static float entry(const struct rows *rows, int64_t row, int64_t column) {
 }
 
 /* 2^40 exp(x) for x <= 0, to 2 ulp. The factor keeps clear of denormal numbers, down to where float32 ends. */
-static inline float scaled_exp(float x) {
+static ALWAYS float scaled_exp(float x) {
     const float magic = 12582912.0f + 127.0f + 40.0f; /* 1.5 * 2^23 rounds to integers: the low bits are an exponent */
     float shifted = x * 1.44269504f + magic;
     float n = shifted - magic;
@@ -91,19 +93,19 @@ static inline float scaled_exp(float x) {
 #define UNSCALE 0x1p-40
 #define LOWEST (-103.97208f) /* log of half the least positive float32 */
 
-static inline float weight_of(float x) {
+static ALWAYS float weight_of(float x) {
     float e = scaled_exp(x);
     return x < LOWEST ? 0.0f : e; /* further down `e` means nothing; NaN stays NaN */
 }
 
-static inline float largest(const float *x, int m) {
+static ALWAYS float largest(const float *x, int m) {
     float top = -FLT_MAX;
 #pragma omp simd reduction(max : top)
     for (int i = 0; i < m; i++) top = x[i] > top ? x[i] : top;
     return top;
 }
 
-static inline double sum_exp(const float *x, int m, float top, float rate) {
+static ALWAYS double sum_exp(const float *x, int m, float top, float rate) {
     double sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (int i = 0; i < m; i++) sum += weight_of((x[i] - top) * rate);
@@ -120,7 +122,7 @@ static const struct running NOTHING = {-FLT_MAX, 0, 0};
 
 static void raise_to(struct running *law, float top) {
     if (!(top > law->top)) return;
-    const double shift = (double)law->top - top, factor = exp(shift);
+    const double shift = (double)law->top - top, factor = law->sum > 0 ? exp(shift) : 0; /* exp(-huge) is slow */
     law->mean = factor * (law->mean + shift * law->sum);
     law->sum *= factor;
     law->top = top;
@@ -197,23 +199,31 @@ static void forbid(float *values, const unsigned char *mask, int m) {
     for (int i = 0; i < m; i++) values[i] = mask[i] ? -INFINITY : values[i];
 }
 
-/* z = c + w (c - u), from whichever of the two it is nearer to. Returns 0, or NaN if an entry of u is not finite. */
-static float tilt(float *restrict z, const float *restrict c, const float *restrict u, int m, float w, float scale) {
-    float zero = 0;
+/* A tile of z: its largest, and 0, or NaN if an entry of u is not finite. */
+struct tile {
+    float top, zero;
+};
+
+/* z = c + w (c - u), from whichever of the two it is nearer to. */
+static struct tile tilt(float *restrict z, const float *restrict c, const float *restrict u, int m, float w,
+                        float scale) {
+    float zero = 0, top = -FLT_MAX;
     if (w < -0.5f) {
-#pragma omp simd reduction(+ : zero)
+#pragma omp simd reduction(+ : zero) reduction(max : top)
         for (int i = 0; i < m; i++) {
             z[i] = u[i] + scale * (c[i] - u[i]);
             zero += u[i] * 0.0f;
+            top = z[i] > top ? z[i] : top;
         }
     } else {
-#pragma omp simd reduction(+ : zero)
+#pragma omp simd reduction(+ : zero) reduction(max : top)
         for (int i = 0; i < m; i++) {
             z[i] = c[i] + w * (c[i] - u[i]);
             zero += u[i] * 0.0f;
+            top = z[i] > top ? z[i] : top;
         }
     }
-    return zero;
+    return (struct tile){top, zero};
 }
 
 /* Which rows of the two predictions a draw is from, and how they are tilted. */
@@ -229,16 +239,17 @@ static int width(const struct task *task, int64_t t) {
 
 static int padded(int n) { return (n + LANES - 1) / LANES * LANES; }
 
-/* Tile t of z. Returns 0, or NaN if an entry of u is not finite; adds to the laws of c and u if they are not NULL. */
-__attribute__((noinline)) static float make(const struct task *task, const struct workspace *work,
-                                            const struct pair *pair, int64_t t, float *z, struct running *laws) {
+/* Makes tile t of z, and adds to the laws of c and u if they are not NULL. */
+__attribute__((noinline)) static struct tile make(const struct task *task, const struct workspace *work,
+                                                  const struct pair *pair, int64_t t, float *z, struct running *laws) {
     const int n = width(task, t), m = padded(n), guided = task->ref.values != NULL;
     const unsigned char *mask = work->touched[t] ? work->forbidden + t * TILE : NULL;
-    float c_copy[TILE], u_copy[TILE], zero = 0;
+    float c_copy[TILE], u_copy[TILE];
+    struct tile tile = {0, 0};
     const float *c = load(&task->cond, pair->cond, t * TILE, n, m, mask, c_copy);
     if (guided) {
         const float *u = load(&task->ref, pair->ref, t * TILE, n, m, mask, u_copy);
-        zero = tilt(z, c, u, m, pair->w, pair->scale);
+        tile = tilt(z, c, u, m, pair->w, pair->scale);
         if (laws) {
             if (mask) {
                 forbid(c_copy, mask, m);
@@ -251,7 +262,8 @@ __attribute__((noinline)) static float make(const struct task *task, const struc
         memcpy(z, c, m * sizeof(float));
     }
     if (mask) forbid(z, mask, m);
-    return zero;
+    if (mask || !guided) tile.top = largest(z, m);
+    return tile;
 }
 
 /* First column whose cumulative weight exceeds `rest`; rounding can leave none, then the last of positive weight. */
@@ -283,23 +295,27 @@ static double settle(const struct workspace *work, int64_t tiles, float top, flo
     return total;
 }
 
-/* The token that `uniform` stands for; `z` is left as its tile. */
-static int64_t choose(const struct task *task, const struct workspace *work, const struct pair *pair, double uniform,
-                      double total, float top, float rate, float *z) {
+/* The token that `uniform` stands for; `z` holds the last tile before, and that of the token after. */
+static int64_t choose(const struct task *task, const struct workspace *work, const struct pair *pair, int64_t tiles,
+                      double uniform, double total, float top, float rate, float *z) {
     int64_t t = 0;
+    double before = 0, target = 0;
     if (task->temperature == 0) {
         while (work->tops[t] != top) t++;
-        make(task, work, pair, t, z, NULL);
-        int column = 0;
-        while (z[column] != top) column++;
-        return t * TILE + column;
+    } else {
+        const double below = nextafter(total, 0), share = uniform * total;
+        target = share < below ? share : below;
+        while (before + work->sums[t] <= target) before += work->sums[t++];
     }
-    const double below = nextafter(total, 0), share = uniform * total, target = share < below ? share : below;
-    double before = 0;
-    while (before + work->sums[t] <= target) before += work->sums[t++];
-    const double factor = exp(rate * ((double)work->refs[t] - top));
-    make(task, work, pair, t, z, NULL);
-    return t * TILE + column_above(z, padded(width(task, t)), work->refs[t], rate, (target - before) / factor);
+    if (t < tiles - 1) make(task, work, pair, t, z, NULL);
+    int column = 0;
+    if (task->temperature == 0) {
+        while (z[column] != top) column++;
+    } else {
+        const double factor = work->refs[t] == top ? 1 : exp(rate * ((double)work->refs[t] - top));
+        column = column_above(z, padded(width(task, t)), work->refs[t], rate, (target - before) / factor);
+    }
+    return t * TILE + column;
 }
 
 /* Draws from one row. Returns 1 if it did, 0 if the row is not for it, -1 if there is no such row. */
@@ -320,8 +336,9 @@ static int draw_row(const struct task *task, const struct workspace *work, int64
     struct leaders leaders = {-FLT_MAX, -FLT_MAX};
     for (int64_t t = 0; t < tiles; t++) {
         const int m = padded(width(task, t));
-        zero += make(task, work, &pair, t, z, task->partition ? laws : NULL);
-        const float top = largest(z, m);
+        const struct tile tile = make(task, work, &pair, t, z, task->partition ? laws : NULL);
+        const float top = tile.top;
+        zero += tile.zero;
         raise_to(&law, top);
         work->tops[t] = top;
         work->refs[t] = law.top;
@@ -337,7 +354,7 @@ static int draw_row(const struct task *task, const struct workspace *work, int64
     const float top = law.top;
     const double total = settle(work, tiles, top, rate);
     if (!(total > 0 && total < INFINITY && zero == 0)) return 0;
-    const int64_t token = choose(task, work, &pair, task->uniforms[number], total, top, rate, z);
+    const int64_t token = choose(task, work, &pair, tiles, task->uniforms[number], total, top, rate, z);
     task->token[number] = token;
 
     double *found = task->found + number;
