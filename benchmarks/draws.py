@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import random
 import statistics
 import subprocess
 import sys
@@ -38,11 +39,11 @@ def timed(work: Callable[[], object], times: int) -> float:
 
 
 def interleaved(works: dict[str, Callable[[], object]], rounds: int, times: int) -> dict[str, list[float]]:
-    """Seconds of each of the works in every round, after one that warms up; each round begins with another one."""
+    """Seconds of each of the works in every round, after one that warms up; each round in another order."""
     found: dict[str, list[float]] = {name: [] for name in works}
-    order = list(works)
+    order, shuffled = list(works), random.Random(0)
     for number in range(rounds + 1):
-        order.append(order.pop(0))
+        shuffled.shuffle(order)
         for name in order:
             seconds = timed(works[name], times)
             if number:
