@@ -2,16 +2,28 @@ r"""The guided categorical draw: a token from $q_w(y) \propto q_c(y)^{1+w} q_u(y
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
-from . import vectorised
+from . import compiled, vectorised
 from .decoding import Decoding
 from .rows import Draws, Rows
 
-__all__ = ["guided_draw"]
+__all__ = ["guided_draw", "implementation"]
 
 _PLAIN = Decoding()
+
+Implementation = Callable[[Rows, Rows | None, Tensor, Tensor, Decoding, Tensor, bool, bool], tuple[Draws, Tensor]]
+"""Arguments of `vectorised.fast`; returns draws, and which rows they may be used for. `exact` serves the others."""
+
+
+def implementation(device: torch.device, dtype: torch.dtype, decoding: Decoding) -> Implementation:
+    """The quickest way of drawing from logits in float32 or half precision."""
+    if compiled.serves(device, dtype, decoding):
+        return compiled.fast
+    return vectorised.fast
 
 
 def guided_draw(
@@ -32,7 +44,7 @@ def guided_draw(
     Logits in half precision are raised to float32. Rows of finite logits are tilted in float32, all others (a token
     that one of the two forbids by -inf, logits in float64) in float64, several times slower: name what is always
     forbidden in `forbidden`. Cumulative sums are in float64. What is read is read once, and no temporary is larger than
-    a few rows.
+    a few rows. On the CPU this is done in C, if the machine has a compiler (see `compiled`).
 
     Args:
         cond: N rows of logits c; the only network asked if `ref` is None.
@@ -54,7 +66,8 @@ def guided_draw(
         forbidden = torch.zeros(0, dtype=torch.int64, device=uniforms.device)
     if cond.values.dtype == torch.float64 or not len(cond):
         return vectorised.exact(cond, ref, weight, uniforms, decoding, forbidden, partition, spread)
-    draws, served = vectorised.fast(cond, ref, weight, uniforms, decoding, forbidden, partition, spread)
+    fast = implementation(cond.values.device, cond.values.dtype, decoding)
+    draws, served = fast(cond, ref, weight, uniforms, decoding, forbidden, partition, spread)
     if bool(served.all()):
         return draws
     left = (~served).nonzero().squeeze(-1)
