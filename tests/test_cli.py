@@ -19,6 +19,7 @@ from dguide.cli import main
 from dguide.cli import sample as sample_command
 from dguide.cli import train as train_command
 from dguide.cli.names import MECHANISMS, SAMPLERS, guidance_of, sampler_of
+from dguide.nn import Compiled, Inference
 from dguide.train import TrainConfig
 
 COMMANDS = ("sample", "train", "demo", "theory", "info")
@@ -138,8 +139,16 @@ def test_a_mistyped_name_lists_those_there_are(run, model, tmp_path, option, wro
         (["--weight", "-2"], "expected finite numbers of at least -1"),
         (["--steps", "0"], "steps"),
         (["--device", "nowhere"], "device: got 'nowhere'"),
+        (["--dtype", "float61"], "unknown dtype: got 'float61', expected one of bfloat16, float16, float32"),
         (["--sampler", "first-hitting", "--steps", "4"], "neither --steps nor --grid"),
         (["--sampler", "first-hitting", "--guidance", "simple"], "Normalized or Unlocking"),
+        (["--sampler", "entropy-bounded", "--steps", "4"], "got --steps, expected --bound"),
+        (["--sampler", "ancestral", "--bound", "1", "--block", "4"], "got --bound and --block, expected --steps"),
+        (["--sampler", "halton", "--noise", "1"], "got --noise, expected --steps and --grid"),
+        (["--sampler", "top-margin", "--guidance", "unlocking"], "expected Normalized"),
+        (["--temperature", "-1"], "Decoding temperature: got -1.0"),
+        (["--top-k", "0"], "Decoding top_k: got 0"),
+        (["--top-p", "1.5"], "Decoding top_p: got 1.5"),
     ],
 )
 def test_bad_input_is_one_clean_line(run, model, tmp_path, options, words):
@@ -180,6 +189,53 @@ def test_sample_writes_what_the_library_draws(run, model, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["samples.npz", "samples.png"]
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_precision_and_compilation_are_those_of_the_library(sampled, model, monkeypatch, dtype, compiled):
+    monkeypatch.setattr(sample_command, "Compiled", lambda: Compiled("eager"))  # no machine code, which takes long
+    built = []
+    monkeypatch.setattr(sample_command, "Inference", lambda *a, **k: built.append((a, k)) or Inference(*a, **k))
+    drawn = sampled("--count", 6, "--dtype", dtype, *(["--compile"] if compiled else []))
+    assert [type(speedup).__name__ for speedup in built[0][0][1:]] == ["Compiled"] * compiled
+    loaded = checkpoint.load(model)
+    expected = dguide.sample(
+        Inference(loaded.model, dtype=dtype),
+        process=loaded.process,
+        length=64,
+        condition=torch.arange(6),
+        guidance=dguide.Normalized(dguide.RampUp(2.0)),
+        sampler=dguide.Ancestral(steps=2),
+    )
+    assert (drawn["tokens"] == expected.tokens.numpy()).all()
+    settings = json.loads(str(drawn["settings"]))
+    assert (settings["dtype"], settings["compile"]) == (dtype, compiled)
+
+
+def test_tokens_are_decoded_as_by_the_library(sampled, model):
+    drawn = sampled("--count", 6, "--temperature", 0.7, "--top-k", 5, "--top-p", 0.9)
+    loaded = checkpoint.load(model)
+    expected = dguide.sample(
+        loaded.model,
+        process=loaded.process,
+        length=64,
+        condition=torch.arange(6),
+        guidance=dguide.Normalized(dguide.RampUp(2.0)),
+        sampler=dguide.Ancestral(steps=2),
+        decoding=dguide.Decoding(temperature=0.7, top_k=5, top_p=0.9),
+    )
+    assert (drawn["tokens"] == expected.tokens.numpy()).all()
+    settings = json.loads(str(drawn["settings"]))
+    assert (settings["temperature"], settings["top_k"], settings["top_p"]) == (0.7, 5, 0.9)
+
+
+def test_compilation_without_a_compiler_is_told_before_the_work(run, model, tmp_path, monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    status, _, err = run("sample", model, "--out", tmp_path / "x.npz", "--compile", "--device", "cpu")
+    assert status == 2
+    assert err.startswith("error: torch.compile on the CPU: got no C++ compiler no-such-compiler")
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_settings_give_the_same_samples_again(sampled):
     first = sampled("--count", 5, "--weight", "ramp-up:2.0,left=0,right=0.3", "--guidance", "simple")
     settings = json.loads(str(first["settings"]))
@@ -212,8 +268,13 @@ def test_names_on_the_command_line_are_those_of_the_library():
     for name in MECHANISMS:
         assert type(guidance_of(name, "1")).__name__.lower() == name
     for name in SAMPLERS:
-        assert type(sampler_of(name, None, None)).__name__.lower() == name.replace("-", "")
+        assert type(sampler_of(name, shape=(8, 8))).__name__.lower() == name.replace("-", "")
     assert sampler_of("euler", None, "cosine") == dguide.Euler(grid="cosine")
+    assert sampler_of("halton", 4, "arccos", shape=(2, 3)) == dguide.Halton(4, "arccos", shape=(2, 3))
+    assert sampler_of("low-confidence", noise=2.0) == dguide.LowConfidence(noise=2.0)
+    assert sampler_of("entropy-bounded", bound=0.5, block=8) == dguide.Blocks(dguide.EntropyBounded(0.5), 8)
+    with pytest.raises(ValueError, match="data that are no images"):
+        sampler_of("halton")
 
 
 @pytest.fixture

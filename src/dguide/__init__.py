@@ -21,24 +21,45 @@ from .guidance import (
     parse_schedule,
 )
 from .process import Masked, Uniform
-from .sample import SMC, Ancestral, Denoiser, Diagnostics, Euler, FirstHitting, Samples, TauLeaping, sample
+from .sample import (
+    SMC,
+    Ancestral,
+    Blocks,
+    Denoiser,
+    Diagnostics,
+    EntropyBounded,
+    Euler,
+    FirstHitting,
+    Halton,
+    LowConfidence,
+    LowEntropy,
+    Samples,
+    TauLeaping,
+    TopMargin,
+    sample,
+)
 
 __version__ = "0.1.0"
 
 __all__ = [
     "SMC",
     "Ancestral",
+    "Blocks",
     "Constant",
     "Cosine",
     "Decoding",
     "Denoiser",
     "Diagnostics",
+    "EntropyBounded",
     "Euler",
     "FirstHitting",
+    "Halton",
     "Interval",
     "InverseLinear",
     "InverseV",
     "Linear",
+    "LowConfidence",
+    "LowEntropy",
     "Masked",
     "Normalized",
     "Piecewise",
@@ -49,6 +70,7 @@ __all__ = [
     "Simple",
     "Sine",
     "TauLeaping",
+    "TopMargin",
     "Uniform",
     "Unlocking",
     "V",

@@ -5,32 +5,11 @@ from typing import Any
 
 import pytest
 import torch
+from networks import awake, inputs, network
 from torch import Tensor
 
 from dguide import noise
 from dguide.nn import DiffusionTransformer
-
-
-def network(**changes: Any) -> DiffusionTransformer:
-    arguments: dict[str, Any] = {"input_size": 6, "shape": (2, 3), "width": 16, "layers": 2, "heads": 2} | changes
-    return DiffusionTransformer(5, 3, 6, **arguments)
-
-
-def awake(**changes: Any) -> DiffusionTransformer:
-    """A network whose gates and head are no longer zero, so that everything it reads matters."""
-    model = network(**changes)
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(torch.randn(parameter.shape, generator=generator), alpha=0.3)
-    return model.eval()
-
-
-def inputs(batch: int = 4, top: int = 6) -> tuple[Tensor, Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    tokens = torch.randint(0, top, (batch, 6), generator=generator)
-    time = torch.rand(batch, generator=generator, dtype=torch.float64)
-    return tokens, time, torch.randint(0, 4, (batch,), generator=generator)
 
 
 def test_fresh_network_predicts_the_uniform_law() -> None:
@@ -95,6 +74,41 @@ def test_evidence_of_the_present_token_is_bayes_rule() -> None:
     torch.testing.assert_close(law, likelihood / likelihood.sum(-1, keepdim=True), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "changes", [{}, {"layers": 1}, {"noise": "linear"}, {"shape": None, "augmentations": 9}], ids=str
+)
+def test_logits_at_are_rows_of_forward(changes: dict[str, Any]) -> None:
+    model = awake(**changes)
+    tokens, time, labels = inputs(4)
+    everywhere = model(tokens, time, labels).flatten(0, 1)
+    for rows in ([7], [0, 23], [11, 3, 3, 18, 0], list(range(24)), []):
+        chosen = torch.tensor(rows, dtype=torch.int64)
+        found = model.logits_at(tokens, time, labels, chosen)
+        assert found.dtype == everywhere.dtype
+        torch.testing.assert_close(found, everywhere[chosen], rtol=1e-5, atol=1e-5)
+    assert torch.pdist(everywhere).min() > 1e-3  # no two rows could be mistaken for each other
+
+
+def test_logits_at_do_the_position_wise_work_at_their_rows_only() -> None:
+    model, seen = awake(layers=3), {}
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.Linear):
+            module.register_forward_hook(lambda _, args, __, name=name: seen.update({name: args[0].shape[:-1].numel()}))
+    model.logits_at(*inputs(4), torch.tensor([1, 9, 20]))
+    at_rows = {name for name, count in seen.items() if count == 3}
+    assert at_rows == {"blocks.2.out", "blocks.2.expand", "blocks.2.contract", "head"}
+
+
+def test_gradients_flow_through_logits_at() -> None:
+    model, rows = awake(noise="linear"), torch.tensor([2, 13])
+    model(*inputs(4)).flatten(0, 1)[rows].square().sum().backward()
+    expected = [parameter.grad for parameter in model.parameters()]
+    model.zero_grad()
+    model.logits_at(*inputs(4), rows).square().sum().backward()
+    for parameter, gradient in zip(model.parameters(), expected, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient, rtol=1e-3, atol=1e-4)
+
+
 def test_evidence_is_finite_at_both_ends() -> None:
     model = network(input_size=5, noise="linear")
     tokens, _, labels = inputs(2, top=5)
@@ -143,6 +157,8 @@ def test_bad_labels_are_refused(labels: Tensor, message: str) -> None:
     tokens, time, _ = inputs()
     with pytest.raises(ValueError, match=message):
         network()(tokens, time, labels)
+    with pytest.raises(ValueError, match=message):
+        network().logits_at(tokens, time, labels, torch.tensor([0]))
 
 
 def test_bad_tokens_and_times_are_refused() -> None:
@@ -155,6 +171,23 @@ def test_bad_tokens_and_times_are_refused() -> None:
         network()(tokens, time[:1], labels)
     with pytest.raises(ValueError, match="floating"):
         network()(tokens, labels, labels)
+    with pytest.raises(ValueError, match="0 to 5"):
+        network().logits_at(tokens + 6, time, labels, torch.tensor([0]))
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (torch.tensor([0, 24]), r"rows.*0 to 24.*0 to 23"),
+        (torch.tensor([-1]), r"rows.*-1 to -1"),
+        (torch.ones(4, 6, dtype=torch.bool), r"rows.*bool \[4, 6\].*not a mask"),
+        (torch.tensor([[0]]), r"rows.*\[1, 1\].*\[N\]"),
+        (torch.tensor([0], dtype=torch.int32), r"rows.*int32.*int64"),
+    ],
+)
+def test_bad_rows_are_refused(rows: Tensor, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        network().logits_at(*inputs(), rows)
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,20 @@ from torch import Tensor
 import dguide
 from dguide import (
     Ancestral,
+    Blocks,
+    EntropyBounded,
     Euler,
     FirstHitting,
+    Halton,
     Interval,
+    LowConfidence,
+    LowEntropy,
     Masked,
     Normalized,
     RampUp,
     Simple,
     TauLeaping,
+    TopMargin,
     Uniform,
     Unlocking,
     exact,
@@ -176,6 +182,43 @@ BAD_GRIDS = [[], [1], [1, 1, 0], [0, 1], [1, 0.5], [0.9, 0], [1, 0.2, 0.3, 0], [
 def test_bad_grids(sampler: type, grid: Any) -> None:
     with pytest.raises(ValueError, match=rf"{sampler.__name__} grid: got .*, expected .*decreasing times from 1 to 0"):
         sampler(grid=grid)
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [LowConfidence(2), TopMargin(2), LowEntropy(2), EntropyBounded(), Halton(2, shape=(2, 3)), Blocks(TopMargin(2))],
+    ids=str,
+)
+def test_samplers_that_fix_the_pace_refuse_what_would_set_it(sampler: Any) -> None:
+    name = "TopMargin" if isinstance(sampler, Blocks) else type(sampler).__name__
+    refused(f"{name} with the process: got Uniform, expected Masked", sampler=sampler, process=Uniform(4))
+    for mechanism in (Unlocking, Simple):
+        text = refused(f"{name} with {mechanism.__name__}: ", sampler=sampler, guidance=mechanism(1.0))
+        assert "expected Normalized" in text
+        assert "Ancestral, Euler and TauLeaping tell them apart" in text
+
+
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (lambda: LowConfidence(0), "LowConfidence steps: got 0, expected an int"),
+        (lambda: TopMargin(2.0), "TopMargin steps: got 2.0"),  # type: ignore[arg-type]
+        (lambda: LowEntropy(grid="linear"), "unknown grid: got 'linear', expected one of arccos, cosine, uniform"),
+        (lambda: LowEntropy(grid=(1, 0.5)), "LowEntropy grid: .*strictly decreasing shares of masks from 1 to 0"),
+        (lambda: LowEntropy(grid=(1, 0.5, 0.5, 0)), "LowEntropy grid: "),
+        (lambda: LowConfidence(noise=-1.0), "LowConfidence noise: got -1.0, expected a finite number of at least 0"),
+        (lambda: LowConfidence(noise=math.inf), "LowConfidence noise: got inf"),
+        (lambda: EntropyBounded(-0.1), "EntropyBounded bound: got -0.1, expected a finite number of at least 0"),
+        (lambda: EntropyBounded(math.nan), "EntropyBounded bound: got nan"),
+        (lambda: Halton(2, shape=(2, 0)), r"Halton shape: got \(2, 0\), expected \(rows, columns\)"),
+        (lambda: Halton(2, shape=6), "Halton shape: got 6"),  # type: ignore[arg-type]
+        (lambda: Blocks(Ancestral(2)), "Blocks sampler: got Ancestral.*expected an instance of LowConfidence"),  # type: ignore[arg-type]
+        (lambda: Blocks(TopMargin(2), 0), "Blocks size: got 0, expected an int of at least 1"),
+    ],
+)
+def test_arguments_of_samplers_that_choose_who_is_unmasked(make: Any, match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        make()
 
 
 def test_mistyped_grid_lists_the_names() -> None:

@@ -13,9 +13,12 @@ from torch import Tensor
 import dguide
 from dguide import (
     Ancestral,
+    EntropyBounded,
     Euler,
     FirstHitting,
+    Halton,
     Interval,
+    LowConfidence,
     Masked,
     Normalized,
     Piecewise,
@@ -71,6 +74,23 @@ def test_weight_minus_one_calls_only_the_reference(process: Process, mechanism: 
     assert labels_of(network) == {NULL}
     unconditional = draw(Network(4), process, guidance=mechanism(0.0), condition=torch.full((5,), NULL))
     assert torch.equal(samples.tokens, unconditional.tokens)
+
+
+@pytest.mark.parametrize("sampler", [LowConfidence(3), EntropyBounded(0.5), Halton(3, shape=(2, 3))], ids=str)
+def test_samplers_that_choose_who_is_unmasked_call_what_matters(sampler: Any) -> None:
+    for weight, asked in [(0.0, {0, 1, 2}), (-1.0, {NULL}), (1.5, {0, 1, 2, NULL})]:
+        network = Network(4)
+        calls = draw(network, guidance=Normalized(weight), sampler=sampler).calls
+        assert labels_of(network) == asked
+        assert (calls.conditional, calls.reference) == (
+            len(network.calls) * (weight != -1),
+            len(network.calls) * (weight != 0),
+        )
+        assert len(network.calls) == 3 or isinstance(sampler, EntropyBounded)
+    # A schedule that is 0 in the first half asks the conditional alone there: the last of these steps is in the other.
+    network = Network(4)
+    calls = draw(network, guidance=Normalized(Interval(2.0, 0.0, 0.3)), sampler=sampler).calls
+    assert 0 < calls.reference < calls.conditional == len(network.calls)
 
 
 @every_process

@@ -136,7 +136,8 @@ class Keeper(Observer):
     def __init__(self) -> None:
         self.values: list[Tensor] = []
 
-    def looked(self, run: Any, tokens: Any, time: Any, wanted: Any, cond: Any, ref: Any) -> None:
+    def looked(self, run: Any, tokens: Any, time: Any, predictions: Any) -> None:
+        cond, ref = predictions.laws()
         self.values.append(log_z(cond.exp(), ref.exp(), 2.0))
 
 

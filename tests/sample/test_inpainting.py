@@ -11,12 +11,31 @@ from helpers import Network
 from torch import Tensor
 
 import dguide
-from dguide import Ancestral, Euler, FirstHitting, Masked, Normalized, Samples, Simple, TauLeaping, Uniform, Unlocking
+from dguide import (
+    Ancestral,
+    Blocks,
+    EntropyBounded,
+    Euler,
+    FirstHitting,
+    Halton,
+    LowConfidence,
+    Masked,
+    Normalized,
+    Samples,
+    Simple,
+    TauLeaping,
+    TopMargin,
+    Uniform,
+    Unlocking,
+)
 from dguide.guidance import Guidance
 
-SAMPLERS = [Ancestral(5), Euler(5), TauLeaping(5), FirstHitting()]
+GRID_SAMPLERS = [Ancestral(5), Euler(5), TauLeaping(5)]
+CHOOSING = [LowConfidence(3), TopMargin(3), EntropyBounded(0.5), Halton(3, shape=(2, 4)), Blocks(TopMargin(2), 3)]
+SAMPLERS = [*GRID_SAMPLERS, FirstHitting(), *CHOOSING]
 MECHANISMS = [Normalized, Unlocking, Simple]
-MEANINGFUL = [(s, m) for s in SAMPLERS for m in MECHANISMS if not (isinstance(s, FirstHitting) and m is Simple)]
+MEANINGFUL = [(s, m) for s in GRID_SAMPLERS for m in MECHANISMS]
+MEANINGFUL += [(FirstHitting(), m) for m in MECHANISMS[:2]] + [(s, Normalized) for s in CHOOSING]
 LABELS = torch.tensor([0, 1, 2])
 
 
@@ -94,7 +113,7 @@ def test_fixed_tokens_of_the_masked_process(sampler: Any) -> None:
     assert torch.equal(samples.tokens, draw(initial=initial, sampler=sampler).tokens)
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS[:3], ids=str)
+@pytest.mark.parametrize("sampler", GRID_SAMPLERS, ids=str)
 @pytest.mark.parametrize("mechanism", MECHANISMS)
 def test_fixed_tokens_of_the_uniform_process(sampler: Any, mechanism: type[Guidance]) -> None:
     initial = half_masked(4) % 4

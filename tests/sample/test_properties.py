@@ -15,18 +15,23 @@ from torch import Tensor
 import dguide
 from dguide import (
     Ancestral,
+    Blocks,
     Constant,
     Cosine,
+    EntropyBounded,
     Euler,
     FirstHitting,
     Interval,
     InverseLinear,
+    LowConfidence,
+    LowEntropy,
     Masked,
     Normalized,
     Power,
     RampUp,
     Simple,
     TauLeaping,
+    TopMargin,
     Uniform,
     Unlocking,
 )
@@ -49,6 +54,17 @@ GRID_SAMPLERS = st.builds(
     st.integers(1, 4),
     st.sampled_from(["uniform", "cosine"]),
 )
+
+CHOOSING = st.one_of(
+    st.builds(
+        lambda kind, steps, grid: kind(steps, grid),
+        st.sampled_from([LowConfidence, TopMargin, LowEntropy]),
+        st.integers(1, 5),
+        st.sampled_from(["uniform", "cosine", "arccos"]),
+    ),
+    st.builds(EntropyBounded, st.sampled_from([0.0, 0.5, 9.0])),
+)
+CHOOSING = st.one_of(CHOOSING, st.builds(Blocks, CHOOSING, st.integers(1, 3)))
 
 
 @dataclass
@@ -127,6 +143,11 @@ def test_grid_samplers(problem: Problem, weight: Any, sampler: Any, mechanism: A
 @given(problem=problems(("masked", "inside")), weight=SCHEDULES)
 def test_first_hitting_with_normalized(problem: Problem, weight: Any) -> None:
     check(problem, Normalized(weight), FirstHitting())
+
+
+@given(problem=problems(("masked", "inside")), weight=SCHEDULES, sampler=CHOOSING)
+def test_samplers_that_choose_who_is_unmasked(problem: Problem, weight: Any, sampler: Any) -> None:
+    check(problem, Normalized(weight), sampler)
 
 
 @given(problem=problems(("masked", "inside")), weight=WEIGHTS)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from . import fused, vectorised
+from . import compiled, fused, vectorised
 from .decoding import Decoding
 from .rows import Draws, Rows
 
@@ -21,6 +21,8 @@ Implementation = Callable[[Rows, Rows | None, Tensor, Tensor, Decoding, Tensor, 
 
 def implementation(device: torch.device, dtype: torch.dtype, decoding: Decoding) -> Implementation:
     """The quickest way of drawing from logits in float32 or half precision."""
+    if compiled.serves(device, dtype, decoding):
+        return compiled.fast
     if fused.serves(device, dtype, decoding):
         return fused.fast
     return vectorised.fast
@@ -44,7 +46,8 @@ def guided_draw(
     Logits in half precision are raised to float32. Rows of finite logits are tilted in float32, all others (a token
     that one of the two forbids by -inf, logits in float64) in float64, several times slower: name what is always
     forbidden in `forbidden`. Cumulative sums are in float64. What is read is read once, and no temporary is larger than
-    a few rows. On CUDA two Triton kernels do this, where Triton is installed (see `fused`).
+    a few rows. On the CPU this is done in C, if the machine has a compiler (see `compiled`), on CUDA by two Triton
+    kernels, if Triton is installed (see `fused`).
 
     Args:
         cond: N rows of logits c; the only network asked if `ref` is None.

@@ -23,15 +23,20 @@ class Rows:
     index: Tensor
 
     @classmethod
-    def of(cls, logits: Tensor, row: Tensor) -> Rows:
-        """The rows `row` [N] of `logits` [B, L, V], counted position by position, sample after sample."""
+    def of(cls, logits: Tensor, row: Tensor | None = None) -> Rows:
+        """The rows `row` [N] of `logits` [B, L, V], counted position by position, sample after sample.
+
+        Without `row` all of them, of logits [N, V].
+        """
+        if row is None:
+            return cls.of(logits.unsqueeze(0), torch.arange(len(logits), device=logits.device))
         batch, length, vocab = logits.shape
         outer, inner, unit = logits.stride()
         if unit != 1 or inner < vocab or outer % inner:
             return cls(logits.reshape(-1, vocab), row)
         # Positions or columns that the network cut off leave gaps, over which a view can step.
-        apart = outer // inner
-        values = torch.as_strided(logits, ((batch - 1) * apart + length, vocab), (inner, 1))
+        apart = outer // inner if batch > 1 else length
+        values = torch.as_strided(logits, ((batch - 1) * apart + length, vocab), (inner, 1), logits.storage_offset())
         return cls(values, row if apart == length else row // length * apart + row % length)
 
     def __len__(self) -> int:

@@ -5,17 +5,37 @@ from __future__ import annotations
 from .. import guidance
 from ..errors import bad, choose
 from ..guidance import Guidance, parse_schedule
-from ..sample import Ancestral, Euler, FirstHitting, Sampler, TauLeaping
+from ..sample import (
+    Ancestral,
+    Blocks,
+    EntropyBounded,
+    Euler,
+    FirstHitting,
+    Halton,
+    LowConfidence,
+    LowEntropy,
+    Sampler,
+    TauLeaping,
+    TopMargin,
+    Unmasking,
+)
 
 __all__ = ["MECHANISMS", "SAMPLERS", "guidance_of", "sampler_of"]
 
 MECHANISMS = {name.lower(): mechanism for name, mechanism in guidance.MECHANISMS.items()}
-_ON_GRID: dict[str, type[Ancestral] | type[Euler] | type[TauLeaping]] = {
-    "ancestral": Ancestral,
-    "euler": Euler,
-    "tau-leaping": TauLeaping,
+_GRID = ("steps", "grid")
+SAMPLERS: dict[str, tuple[type[Sampler], tuple[str, ...]]] = {
+    "ancestral": (Ancestral, _GRID),
+    "euler": (Euler, _GRID),
+    "tau-leaping": (TauLeaping, _GRID),
+    "first-hitting": (FirstHitting, ()),
+    "low-confidence": (LowConfidence, (*_GRID, "noise")),
+    "top-margin": (TopMargin, _GRID),
+    "low-entropy": (LowEntropy, _GRID),
+    "entropy-bounded": (EntropyBounded, ("bound",)),
+    "halton": (Halton, _GRID),
 }
-SAMPLERS = (*_ON_GRID, "first-hitting")
+"""Each with the options it takes."""
 
 
 def guidance_of(name: str, weight: str) -> Guidance:
@@ -24,13 +44,32 @@ def guidance_of(name: str, weight: str) -> Guidance:
     return mechanism(parse_schedule(weight))
 
 
-def sampler_of(name: str, steps: int | None, grid: str | None) -> Sampler:
-    """The sampler of that name; None stands for the default. Raises `ValueError` for what does not fit together."""
-    choose("sampler", name, SAMPLERS)
-    given = {key: value for key, value in (("steps", steps), ("grid", grid)) if value is not None}
-    if name in _ON_GRID:
-        return _ON_GRID[name](**given)  # type: ignore[arg-type]
-    if given:
-        options = " and ".join(f"--{key}" for key in given)
-        raise bad("sampler first-hitting", options, "neither --steps nor --grid", "It has no grid: one token a call.")
-    return FirstHitting()
+def sampler_of(
+    name: str,
+    steps: int | None = None,
+    grid: str | None = None,
+    noise: float | None = None,
+    bound: float | None = None,
+    block: int | None = None,
+    shape: tuple[int, int] | None = None,
+) -> Sampler:
+    """The sampler of that name; None stands for the default, `shape` is that of the images.
+
+    Raises:
+        ValueError: for what does not fit together.
+    """
+    kind, takes = SAMPLERS[choose("sampler", name, SAMPLERS)]
+    options = {"steps": steps, "grid": grid, "noise": noise, "bound": bound}
+    given: dict[str, object] = {key: value for key, value in options.items() if value is not None}
+    useless = [f"--{key}" for key in given if key not in takes]
+    if block is not None and not issubclass(kind, Unmasking):
+        useless.append("--block")
+    if useless:
+        others = [f"--{key}" for key in takes] or ["neither --steps nor --grid"]
+        raise bad(f"sampler {name}", " and ".join(useless), " and ".join(others) + " at most")
+    if kind is Halton:
+        if shape is None:
+            raise bad("sampler halton", "data that are no images", "a checkpoint of images")
+        given["shape"] = shape
+    sampler = kind(**given)
+    return sampler if block is None or not isinstance(sampler, Unmasking) else Blocks(sampler, block)

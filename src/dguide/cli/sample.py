@@ -16,11 +16,13 @@ from torch import Tensor
 from .. import __version__
 from .. import checkpoint as checkpoints
 from .. import sample as draw
+from ..categorical import Decoding
 from ..checkpoint import Checkpoint
 from ..data import Dataset, load
 from ..errors import bad, require
 from ..guidance import Guidance
 from ..guidance.parse import SCHEDULES
+from ..nn import DTYPES, Compiled, Inference
 from ..sample import Sampler, Samples
 from ..sample.check import usable_device
 from .names import MECHANISMS, SAMPLERS, guidance_of, sampler_of
@@ -49,13 +51,34 @@ def sample(
     ),
     sampler: str = typer.Option("ancestral", metavar="NAME", help=f"Sampler: {', '.join(SAMPLERS)}."),
     steps: int | None = typer.Option(
-        None, metavar="NUMBER", help="Steps of the sampler; not with first-hitting. [default: 32]"
+        None, metavar="NUMBER", help="Steps of the sampler; not with first-hitting and entropy-bounded. [default: 32]"
     ),
     grid: str | None = typer.Option(
         None,
         metavar="NAME",
-        help="Times of the steps: uniform, or cosine (few tokens a step at first); not with first-hitting. "
-        "[default: uniform]",
+        help="Times of the steps: uniform, or cosine (few tokens a step at first; arccos too where a sampler fixes how "
+        "many there are a step); not with first-hitting and entropy-bounded. [default: uniform]",
+    ),
+    noise: float | None = typer.Option(
+        None, metavar="NUMBER", help="Noise on the confidence of low-confidence. [default: 0]"
+    ),
+    bound: float | None = typer.Option(
+        None, metavar="NUMBER", help="Entropy in nats that a step of entropy-bounded may take. [default: 0.1]"
+    ),
+    block: int | None = typer.Option(
+        None,
+        metavar="NUMBER",
+        help="Positions of a block: blocks are unmasked one after the other, each with all of the steps. Only with "
+        "samplers that fix how many tokens there are a step. [default: no blocks]",
+    ),
+    temperature: float = typer.Option(
+        1.0, metavar="NUMBER", help="Temperature of the guided law a token is drawn from; 0 takes the most probable."
+    ),
+    top_k: int | None = typer.Option(
+        None, metavar="NUMBER", help="Draw from so many of the most probable tokens only. [default: all]"
+    ),
+    top_p: float | None = typer.Option(
+        None, metavar="NUMBER", help="Draw from the fewest tokens that have so much probability. [default: all]"
     ),
     seed: int = typer.Option(0, metavar="NUMBER", help="Key of the random numbers, 0 to 2^64 - 1."),
     first_index: int = typer.Option(
@@ -66,6 +89,17 @@ def sample(
     ),
     batch_size: int = typer.Option(256, metavar="NUMBER", help="Samples in one pass through the network."),
     device: str = typer.Option("auto", metavar="NAME", help="auto (an accelerator if there is one), cpu, cuda, ..."),
+    dtype: str = typer.Option(
+        "float32",
+        metavar="NAME",
+        help=f"Precision of the network: {', '.join(DTYPES)}. A lower one is faster where the processor knows it, and "
+        "changes some samples.",
+    ),
+    compiled: bool = typer.Option(
+        False,
+        "--compile/--no-compile",
+        help="Compile the network in the first steps, which then take up to a minute: for many samples.",
+    ),
     png: bool | None = typer.Option(
         None, help=f"Draw the first {_PICTURE} samples to FILE.png, images only. [default: for images]"
     ),
@@ -82,29 +116,33 @@ def sample(
     check_file("--out", out, ".npz", 8 * count * (dataset.length + 2) + 1_000_000)
     if picture:
         check_file("--png", out.with_suffix(".png"), ".png", 0)
+    decoding = Decoding(temperature, top_k, top_p)
+    network = Inference(loaded.model, *([Compiled()] if compiled else []), dtype=dtype)
     chosen = torch.tensor(_labels(labels, dataset.n_classes))
     job = Job(
         loaded,
         dataset,
         guidance_of(guidance, weight),
-        sampler_of(sampler, steps, grid),
+        sampler_of(sampler, steps, grid, noise, bound, block, dataset.shape),
         chosen[(first_index % len(chosen) + torch.arange(count)) % len(chosen)],
         len(chosen),
     )
     began = time.perf_counter()
     drawn = draw(
-        loaded.model,
+        network,
         process=loaded.process,
         length=dataset.length,
         condition=job.labels,
         guidance=job.guidance,
         sampler=job.sampler,
+        decoding=decoding,
         seed=seed,
         first_index=first_index,
         batch_size=batch_size,
         progress=sys.stderr.isatty(),
     )
     seconds = time.perf_counter() - began
+    inside = getattr(job.sampler, "sampler", job.sampler)
     settings = {
         "version": __version__,
         "checkpoint": str(checkpoint),
@@ -115,12 +153,20 @@ def sample(
         "guidance": guidance,
         "weight": str(job.guidance.weight),
         "sampler": sampler,
-        "steps": getattr(job.sampler, "steps", None),
-        "grid": getattr(job.sampler, "grid", None),
+        "steps": getattr(inside, "steps", None),
+        "grid": getattr(inside, "grid", None),
+        "noise": getattr(inside, "noise", None),
+        "bound": getattr(inside, "bound", None),
+        "block": block,
+        "temperature": temperature,
+        "top_k": top_k,
+        "top_p": top_p,
         "seed": seed,
         "first_index": first_index,
         "batch_size": batch_size,
-        "device": str(next(loaded.model.parameters()).device),
+        "device": str(next(network.parameters()).device),
+        "dtype": dtype,
+        "compile": compiled,
     }
     _write(out, job, drawn, settings, picture)
     calls = f"{drawn.calls.conditional} conditional and {drawn.calls.reference} reference calls a batch"

@@ -111,11 +111,13 @@ class Guidance(ABC):
         levels = torch.cat((levels, (levels[1:] + levels[:-1]) / 2))
         return torch.stack([self.weight_at(m.expand(len(sample)), sample) for m in levels])
 
-    def weight_over(self, low: float, high: float, sample: Tensor) -> Tensor:
-        """Mean of w over noise levels `low` to `high`, [N], for the samples with indices `sample` [N]."""
+    def weight_over(self, low: float | Tensor, high: float | Tensor, sample: Tensor) -> Tensor:
+        """Mean of w over noise levels `low` to `high` ([N], or one for all), [N], for the samples `sample` [N]."""
+        if isinstance(self.weight, Constant):
+            return torch.full(sample.shape, self.weight.weight, dtype=torch.float64, device=sample.device)
         if isinstance(self.weight, Schedule):
-            ends = torch.tensor((low, high), dtype=torch.float64)
-            return self.weight.average(ends[0], ends[1]).to(sample.device).expand(sample.shape)
+            start, end = (torch.as_tensor(level, dtype=torch.float64) for level in (low, high))
+            return self.weight.average(start, end).to(sample.device).expand(sample.shape)
         return self.weight.to(sample.device)[sample]
 
     def transition(self, cond: Tensor | None, ref: Tensor | None, weight: Tensor, step: Step) -> Transition:

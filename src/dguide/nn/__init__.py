@@ -1,7 +1,10 @@
-"""Denoising networks."""
+"""Denoising networks, and what makes them fast to sample from."""
 
 from __future__ import annotations
 
+from dguide.nn.compiled import Compiled
+from dguide.nn.graphs import CudaGraphs
+from dguide.nn.inference import DTYPES, Inference
 from dguide.nn.transformer import DiffusionTransformer
 
-__all__ = ["DiffusionTransformer"]
+__all__ = ["DTYPES", "Compiled", "CudaGraphs", "DiffusionTransformer", "Inference"]

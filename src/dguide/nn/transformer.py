@@ -6,8 +6,7 @@ through adaptive layer norms whose gates start at zero (adaLN-zero: Peebles and 
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -15,8 +14,25 @@ from torch import Tensor, nn
 
 from ..errors import bad
 from ..noise import Noise, parse
+from .blocks import Block, Dropout, Grid, LevelEmbedding, Sequence
 
-__all__ = ["DiffusionTransformer"]
+__all__ = ["DiffusionTransformer", "Trunk"]
+
+
+class Trunk(NamedTuple):
+    """What the network knows after its last attention, from where on every position is on its own.
+
+    Attributes:
+        hidden: Positions before the last block, [B, L, W].
+        mixed: What the attention of the last block gathered for each of them, [B, L, W].
+        block: Shifts, scales and gates of the last block, [B, 6 W].
+        last: Shift and scale before the output layer, [B, 2 W].
+    """
+
+    hidden: Tensor
+    mixed: Tensor
+    block: Tensor
+    last: Tensor
 
 
 class DiffusionTransformer(nn.Module):
@@ -149,7 +165,35 @@ class DiffusionTransformer(nn.Module):
         Raises:
             ValueError: If shapes, dtypes or ranges are not as above.
         """
-        self._check(tokens, time, condition)
+        self.check_shapes(tokens, time, condition)
+        self.check_ranges(tokens, condition)
+        logits = self.readout(self.trunk(tokens, time, condition, augmentation))
+        return self.add_evidence(logits, tokens, time.unsqueeze(-1))
+
+    def logits_at(self, tokens: Tensor, time: Tensor, condition: Tensor, rows: Tensor) -> Tensor:
+        """Logits of the clean token at some positions: those rows of `forward`, up to rounding, for less work.
+
+        What follows the last attention treats each position on its own, and is done for these positions only.
+
+        Args:
+            tokens: Noisy tokens, [B, L] int64.
+            time: Time of each sequence in [0, 1], [B], any floating dtype.
+            condition: Class of each sequence, or the null label `n_classes`, [B] int64.
+            rows: Which of the B L positions, counted in row-major order, [N] int64; in any order, repeated or not.
+
+        Returns:
+            Logits, [N, V].
+
+        Raises:
+            ValueError: If shapes, dtypes or ranges are not as above.
+        """
+        self.check_shapes(tokens, time, condition, rows)
+        self.check_ranges(tokens, condition, rows)
+        logits = self.readout(self.trunk(tokens, time, condition), rows)
+        return self.add_evidence(logits, tokens.flatten()[rows], time[rows // self.length])
+
+    def trunk(self, tokens: Tensor, time: Tensor, condition: Tensor, augmentation: Tensor | None = None) -> Trunk:
+        """All that needs the other positions, the arguments of `forward` unchecked."""
         context = self.label(condition)
         if self.augmentation is not None:
             context = context + self.augmentation(torch.zeros_like(condition) if augmentation is None else augmentation)
@@ -157,20 +201,42 @@ class DiffusionTransformer(nn.Module):
             context = context + self.level(self.noise.level(time.double()))
         context = F.silu(context)
         hidden = self.position(self.token(tokens))
-        for block in self.blocks:
+        for block in self.blocks[:-1]:
             hidden = block(hidden, context)
-        shift, scale = self.modulation(context).unsqueeze(1).chunk(2, dim=-1)
+        last: Any = self.blocks[-1]
+        modulation = last.modulation(context)
+        return Trunk(hidden, last.mix(hidden, modulation.unsqueeze(1)), modulation, self.modulation(context))
+
+    def readout(self, trunk: Trunk, rows: Tensor | None = None) -> Tensor:
+        """Logits without evidence: of all positions, [B, L, V], or of `rows`, [N, V]."""
+        if rows is None:
+            hidden, mixed, block, last = trunk.hidden, trunk.mixed, trunk.block.unsqueeze(1), trunk.last.unsqueeze(1)
+        else:
+            sequence = rows // self.length
+            hidden, mixed = (x.flatten(0, 1).index_select(0, rows) for x in (trunk.hidden, trunk.mixed))
+            block, last = (x.index_select(0, sequence) for x in (trunk.block, trunk.last))
+        final: Any = self.blocks[-1]
+        hidden = final.finish(hidden, mixed, block)
+        shift, scale = last.chunk(2, dim=-1)
         logits: Tensor = self.head(self.norm(hidden) * (1 + scale) + shift)
-        return logits if self.noise is None else logits.float() + self._evidence(self.noise, tokens, time).float()
+        return logits
 
-    def _evidence(self, noise: Noise, tokens: Tensor, time: Tensor) -> Tensor:
-        """What each token tells about its clean self, `log(1 + alpha V / m)` in its own column, [B, L, V] float64."""
+    def add_evidence(self, logits: Tensor, tokens: Tensor, time: Tensor) -> Tensor:
+        """Adds to logits [..., V] what each token [...] at its time tells of its clean self, `log(1 + alpha V / m)`.
+
+        The result is float32. Without a noise schedule, tokens tell nothing, and the logits stay as they are.
+        """
+        if self.noise is None:
+            return logits
         # At m = 0 the evidence is infinite; the smallest level keeps it at 30, beyond which nothing changes.
-        odds = noise.alpha(time.double()) * self.vocab_size / noise.level(time.double()).clamp_min(1e-12)
-        columns = torch.arange(self.vocab_size, device=tokens.device)
-        return (tokens.unsqueeze(-1) == columns) * odds.log1p()[:, None, None]
+        odds = self.noise.alpha(time.double()) * self.vocab_size / self.noise.level(time.double()).clamp_min(1e-12)
+        telling = tokens < self.vocab_size  # a mask is not
+        column = torch.where(telling, tokens, 0).unsqueeze(-1)
+        evidence = torch.where(telling, odds.log1p(), 0.0).float().unsqueeze(-1)
+        return logits.float().scatter_add(-1, column, evidence)
 
-    def _check(self, tokens: Tensor, time: Tensor, condition: Tensor) -> None:
+    def check_shapes(self, tokens: Tensor, time: Tensor, condition: Tensor, rows: Tensor | None = None) -> None:
+        """Refuses arguments of the wrong shape or dtype, without a look at what they hold. Raises `ValueError`."""
         batch = len(tokens)
         if tokens.dtype != torch.int64 or tokens.dim() != 2 or tokens.shape[1] != self.length:
             got, expected = f"{tokens.dtype} {list(tokens.shape)}", f"torch.int64 [B, {self.length}]"
@@ -181,8 +247,18 @@ class DiffusionTransformer(nn.Module):
         if condition.dtype != torch.int64 or condition.shape != (batch,):
             got, expected = f"{condition.dtype} {list(condition.shape)}", f"torch.int64 [{batch}]"
             raise bad("labels", got, expected, "Pass one class for each sequence.")
+        if rows is not None and (rows.dtype != torch.int64 or rows.dim() != 1):
+            got = f"{rows.dtype} {list(rows.shape)}"
+            raise bad(
+                "rows", got, "torch.int64 [N]", "Pass indices of positions, not a mask: wanted.flatten().nonzero()"
+            )
+
+    def check_ranges(self, tokens: Tensor, condition: Tensor, rows: Tensor | None = None) -> None:
+        """Refuses values out of range, for which an accelerator has to be waited for. Raises `ValueError`."""
         _check_range("tokens", tokens, self.input_size, "Pass tokens of the process of this network.")
         _check_range("labels", condition, self.n_classes + 1, f"The null label, no condition, is {self.n_classes}.")
+        if rows is not None:
+            _check_range("rows", rows, tokens.numel(), "They count the positions of all sequences in row-major order.")
 
 
 def _check_range(what: str, values: Tensor, end: int, remedy: str) -> None:
@@ -191,93 +267,3 @@ def _check_range(what: str, values: Tensor, end: int, remedy: str) -> None:
     low, high = (int(value) for value in torch.aminmax(values))
     if low < 0 or high >= end:
         raise bad(what, f"values from {low} to {high}", f"values from 0 to {end - 1}", remedy)
-
-
-class Block(nn.Module):
-    """One transformer block: `h + g1 attention(norm(h))`, then `h + g2 mlp(norm(h))`, scales and gates from context."""
-
-    def __init__(self, width: int, heads: int, expansion: int, dropout: float) -> None:
-        super().__init__()
-        self.heads = heads
-        self.norm = nn.LayerNorm(width, elementwise_affine=False)
-        self.modulation = nn.Linear(width, 6 * width)
-        self.query_key_value = nn.Linear(width, 3 * width)
-        self.out = nn.Linear(width, width)
-        self.expand = nn.Linear(width, expansion * width)
-        self.contract = nn.Linear(expansion * width, width)
-        self.dropout = Dropout(dropout)
-
-    def forward(self, hidden: Tensor, context: Tensor) -> Tensor:
-        shift1, scale1, gate1, shift2, scale2, gate2 = self.modulation(context).unsqueeze(1).chunk(6, dim=-1)
-        hidden = hidden + gate1 * self.dropout(self.attention(self.norm(hidden) * (1 + scale1) + shift1))
-        raised = F.gelu(self.expand(self.norm(hidden) * (1 + scale2) + shift2), approximate="tanh")
-        out: Tensor = hidden + gate2 * self.dropout(self.contract(raised))
-        return out
-
-    def attention(self, hidden: Tensor) -> Tensor:
-        batch, length, width = hidden.shape
-        parts = self.query_key_value(hidden).view(batch, length, 3, self.heads, width // self.heads)
-        query, key, value = parts.permute(2, 0, 3, 1, 4)
-        mixed = F.scaled_dot_product_attention(query, key, value)
-        out: Tensor = self.out(mixed.transpose(1, 2).reshape(batch, length, width))
-        return out
-
-
-class Dropout(nn.Module):
-    """Sets a random share of channels to zero in training, drawn from a generator of its own, not the global one."""
-
-    def __init__(self, share: float) -> None:
-        super().__init__()
-        self.share = share
-        self.generator: torch.Generator | None = None
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        if not self.training or self.share == 0:
-            return hidden
-        if self.generator is None:
-            raise bad("dropout in training", "no generator", "one", "Call reseed(generator) of the network first.")
-        kept = torch.empty_like(hidden).bernoulli_(1 - self.share, generator=self.generator)
-        return hidden * kept / (1 - self.share)
-
-
-class Sequence(nn.Module):
-    """Adds an embedding of its index to each position."""
-
-    def __init__(self, length: int, width: int) -> None:
-        super().__init__()
-        self.index = nn.Embedding(length, width)
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        return hidden + self.index.weight
-
-
-class Grid(nn.Module):
-    """Adds embeddings of its row and of its column to each position."""
-
-    def __init__(self, height: int, width: int, channels: int) -> None:
-        super().__init__()
-        self.row = nn.Embedding(height, channels)
-        self.column = nn.Embedding(width, channels)
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        return hidden + (self.row.weight[:, None] + self.column.weight[None, :]).flatten(0, 1)
-
-
-class LevelEmbedding(nn.Module):
-    """Sinusoidal features of the noise level m, `cos(f m)` and `sin(f m)` with f from 1 to 500, through two layers."""
-
-    frequencies: Tensor
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        # f = 1 tells one end from the other, f = 500 levels that are 0.01 apart.
-        frequencies = torch.exp(torch.linspace(0, math.log(500), width // 2, dtype=torch.float64))
-        self.register_buffer("frequencies", frequencies, persistent=False)
-        self.first = nn.Linear(width, width)
-        self.second = nn.Linear(width, width)
-
-    def forward(self, level: Tensor) -> Tensor:
-        angle = level[:, None] * self.frequencies
-        features = torch.cat((angle.cos(), angle.sin()), dim=-1).to(self.first.weight.dtype)
-        out: Tensor = self.second(F.silu(self.first(features)))
-        return out

@@ -3,29 +3,41 @@
 from .ancestral import Ancestral
 from .api import Samples, Trajectory, sample
 from .base import Sampler, State
+from .blocks import Blocks
+from .confidence import LowConfidence, LowEntropy, Scored, TopMargin
+from .counts import Counted
 from .denoiser import Condition, Denoiser
 from .diagnostics import Diagnostics, DiagnosticsTable
+from .entropy_bounded import EntropyBounded
 from .euler import Euler
 from .first_hitting import FirstHitting
 from .grid import GridSampler, RateSampler
+from .halton import Halton
 from .observe import Landing, Observer
 from .predict import Predictions, Query
 from .run import Calls, Run
 from .smc import SMC, Particles
 from .tau_leaping import TauLeaping
+from .unmasking import Turn, Unmasking
 
 __all__ = [
     "SMC",
     "Ancestral",
+    "Blocks",
     "Calls",
     "Condition",
+    "Counted",
     "Denoiser",
     "Diagnostics",
     "DiagnosticsTable",
+    "EntropyBounded",
     "Euler",
     "FirstHitting",
     "GridSampler",
+    "Halton",
     "Landing",
+    "LowConfidence",
+    "LowEntropy",
     "Observer",
     "Particles",
     "Predictions",
@@ -34,8 +46,12 @@ __all__ = [
     "Run",
     "Sampler",
     "Samples",
+    "Scored",
     "State",
     "TauLeaping",
+    "TopMargin",
     "Trajectory",
+    "Turn",
+    "Unmasking",
     "sample",
 ]

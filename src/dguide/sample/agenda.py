@@ -8,7 +8,6 @@ are worked out at once for a whole run; a step is left with a call of the networ
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -81,8 +80,6 @@ def agenda(run: Run, active: Tensor, clocks: Tensor, levels: Tensor, hazards: Te
     pairs, which = torch.unique_consecutive(step * batch + sample, return_inverse=True)
     calls = torch.bincount(pairs // batch, minlength=steps)
     row = (which - (calls.cumsum(0) - calls)[step]) * run.length + position
-    chosen = (pairs % batch).split(calls.tolist())
-    counts = torch.bincount(step, minlength=steps)
     asked = [
         (torch.bincount(step[weight != alone], minlength=steps) > 0).tolist()
         if all(w == alone for w in run.stakes)
@@ -90,14 +87,12 @@ def agenda(run: Run, active: Tensor, clocks: Tensor, levels: Tensor, hazards: Te
         for alone in (-1, 0)
     ]
     forced = torch.bincount(sample[rest > hazards[step]], minlength=batch)
-    flat = sample * run.length + position
+    sizes = torch.bincount(step, minlength=steps).tolist()
+    columns = (sample, position, row, sample * run.length + position, level, weight, uniforms)
+    parts = zip((pairs % batch).split(calls.tolist()), *(column.split(sizes) for column in columns), strict=True)
     visits = {}
-    sizes = counts.tolist()
-    for k, (start, size) in enumerate(zip(accumulate(sizes, initial=0), sizes, strict=False)):
-        if size:
-            part = slice(start, start + size)
-            whole = None if len(chosen[k]) == batch else chosen[k]
-            query = Query(sample[part], position[part], whole, row[part], asked[0][k], asked[1][k])
-            late = forced if k == steps - 1 else None
-            visits[first + k] = Visit(query, flat[part], level[part], weight[part], uniforms[part], late)
+    for k, (chosen, who, where, rows, flat, when, w, u) in enumerate(parts):
+        if sizes[k]:
+            query = Query.made(run, (who, where), chosen, rows, asked[0][k], asked[1][k])
+            visits[first + k] = Visit(query, flat, when, w, u, forced if k == steps - 1 else None)
     return Agenda(visits)

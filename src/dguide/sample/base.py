@@ -77,6 +77,11 @@ class Sampler(ABC):
         """Weights besides those of the guidance whose laws it needs: they too decide which networks are called."""
         return ()
 
+    @property
+    def predictable(self) -> bool:
+        """Whether who lands in a step depends on what is decided before it only, and not on the tokens that land."""
+        return True
+
     def begin(self, run: Run) -> State:
         """The state at t = 1."""
         clocks = -run.uniforms(Stream.CLOCK, 0).log()

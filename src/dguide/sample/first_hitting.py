@@ -80,9 +80,8 @@ def _appointed(run: Run, state: State) -> State:
     chosen = (plan.count > turn).nonzero().squeeze(-1)
     position = plan.order[chosen, turn]
     time = run.process.noise.time(plan.level[:, turn])
-    everyone = len(chosen) == len(plan.count)
     row = torch.arange(len(chosen), device=chosen.device) * run.length + position
-    query = Query(chosen, position, None if everyone else chosen, row, plan.cond[turn], plan.ref[turn])
+    query = Query.made(run, (chosen, position), chosen, row, plan.cond[turn], plan.ref[turn])
     predictions = run.predict(state.tokens, time, query)
     weight, uniforms = plan.weight[chosen, turn], plan.uniforms[chosen, turn]
     draws = predictions.draw(weight, uniforms, partition=bool(run.observers))
@@ -221,7 +220,9 @@ class _Race:
             sample = self.run.rows[pending[wide]]
             weights = [self.run.guidance.weight_at(_inside(m, end, top), sample) for m in (top, end)]
             b, position = self.active[pending[wide]].nonzero().unbind(-1)
-            first, last = (self._speeds(self.row[pending[wide[b]], position], w[b]) for w in weights)
+            rows, first_w, last_w = self.row[pending[wide[b]], position], *(w[b] for w in weights)
+            first = self._speeds(rows, first_w)
+            last = first if torch.equal(first_w, last_w) else self._speeds(rows, last_w)
             bound[wide[b], position] = torch.maximum(first, last)
             steep = torch.zeros_like(top).index_put((b[(first - last).abs() > _SPREAD],), torch.ones_like(top[0])) > 0
             wide = wide[steep & (top - end > _NARROW * top)]

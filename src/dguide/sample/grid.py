@@ -125,8 +125,7 @@ class GridSampler(Sampler):
         visit = plan.visits.get(state.index)
         tokens, jumps, forced = state.tokens, state.jumps, state.forced
         if visit is not None:
-            time = torch.full_like(state.time, path.times[state.index])
-            predictions = run.predict(tokens, time, visit.query)
+            predictions = run.predict(tokens, _now(state, path), visit.query)
             draws = predictions.draw(visit.weight, visit.uniforms, partition=bool(run.observers))
             tokens = tokens.flatten().index_copy(0, visit.flat, draws.token).view_as(tokens)
             jumps = jumps.flatten().index_fill(0, visit.flat, 1).view_as(jumps)
@@ -135,7 +134,7 @@ class GridSampler(Sampler):
                 run.landed((visit.query.sample, visit.query.position), visit.level, draws)
         return State(
             tokens,
-            state.clocks - path.hazards[state.index],
+            state.clocks - path.spent[state.index],
             jumps,
             forced,
             torch.full_like(state.time, path.times[state.index + 1]),
@@ -151,9 +150,8 @@ class GridSampler(Sampler):
         sample, position = where = run.movable(state.tokens).nonzero().unbind(-1)
         tokens, clocks, jumps, forced = (x.clone() for x in (state.tokens, state.clocks, state.jumps, state.forced))
         if len(sample):
-            time = torch.full_like(state.time, path.times[state.index])
             weight = guidance.weight_over(low, high, run.rows[sample])
-            predictions = run.predict(tokens, time, Query.of(run, where, weight))
+            predictions = run.predict(tokens, _now(state, path), Query.of(run, where, weight))
             draws = predictions.draw(weight, plan[where], partition=True)
             assert draws.log_z is not None
             hazard = -guidance.log_stay(path.log_intensity[state.index].to(draws.log_z), draws.log_z, self.leave)
@@ -182,8 +180,7 @@ class GridSampler(Sampler):
         where = active.nonzero().unbind(-1)
         weight = guidance.weight_over(low, high, run.rows[where[0]])
         if len(where[0]):
-            time = torch.full_like(state.time, path.times[state.index])
-            predictions = run.predict(tokens, time, Query.of(run, where, weight))
+            predictions = run.predict(tokens, _now(state, path), Query.of(run, where, weight))
             for part in predictions.parts():
                 at = (where[0][part], where[1][part])
                 laws = predictions.laws(part)
@@ -205,6 +202,11 @@ class GridSampler(Sampler):
         return State(tokens, clocks, jumps, forced, time, state.index + 1)
 
 
+def _now(state: State, path: Walk) -> Tensor:
+    """The time of the next step, [B]: that of the state, but for a first step that cannot begin at t = 1."""
+    return state.time if state.index else torch.full_like(state.time, path.times[0])
+
+
 @dataclass(frozen=True, eq=False)
 class Walk:
     """A grid and what its steps are before any prediction.
@@ -214,6 +216,7 @@ class Walk:
         noise: [T + 1], their noise levels.
         log_intensity: [T], log of the integrated exit rate of a noisy token in each step, where it is known.
         hazards: [T], -log of the probability that it stays.
+        spent: the hazards as numbers.
         times: the times as numbers.
         levels: the levels as numbers.
     """
@@ -222,6 +225,7 @@ class Walk:
     noise: Tensor
     log_intensity: Tensor
     hazards: Tensor
+    spent: list[float]
     times: list[float]
     levels: list[float]
 
@@ -237,7 +241,7 @@ def walk(sampler: GridSampler, process: Process) -> Walk:
         blank = torch.zeros_like(times[1:]).unsqueeze(-1)  # a law of one column, as good as any other
         log_intensity = sampler.intensity(process, token, times[:-1], times[1:], blank).log_intensity
         hazards = -sampler.leave(unlanded(log_intensity)).log_stay
-    return Walk(times, noise, log_intensity, hazards, times.tolist(), noise.tolist())
+    return Walk(times, noise, log_intensity, hazards, hazards.tolist(), times.tolist(), noise.tolist())
 
 
 class RateSampler(GridSampler):

@@ -27,16 +27,21 @@ class Query:
     Attributes:
         sample: [N], row of the batch; in order.
         position: [N], position in the sample.
-        chosen: [b], the samples that have such a position, in order; None if all have. Only they are in the call.
-        row: [N], which of the b L positions of the call each is.
+        who: which rows of the batch each row of the call reads, [R] or a slice: the samples that have such a position,
+            twice if one network is asked for both predictions.
+        side: which rows of `Run.conditions` each is told, [R] or a slice.
+        row: [N], which of the R L positions of the call each is.
+        apart: how many positions after that the reference's answer stands, if it comes from the same call.
         cond: whether the conditional is asked.
         ref: whether the reference is.
     """
 
     sample: Tensor
     position: Tensor
-    chosen: Tensor | None
+    who: Tensor | slice
+    side: Tensor | slice
     row: Tensor
+    apart: int
     cond: bool
     ref: bool
 
@@ -48,15 +53,25 @@ class Query:
         """
         sample, position = where
         chosen, which = torch.unique_consecutive(sample, return_inverse=True)
-        everyone = len(chosen) == len(run.index)
-        return cls(
-            sample,
-            position,
-            None if everyone else chosen,
-            which * run.length + position,
-            bool((weight != -1).any()) or any(w != -1 for w in run.stakes),
-            bool((weight != 0).any()) or any(w != 0 for w in run.stakes),
-        )
+        cond = bool((weight != -1).any()) or any(w != -1 for w in run.stakes)
+        ref = bool((weight != 0).any()) or any(w != 0 for w in run.stakes)
+        return cls.made(run, where, chosen, which * run.length + position, cond, ref)
+
+    @classmethod
+    def made(cls, run: Run, where: Where, chosen: Tensor, row: Tensor, cond: bool, ref: bool) -> Query:
+        """The query for positions of the samples `chosen` that are number `row` [N] of their positions."""
+        batch, one = len(run.index), not callable(run.reference)
+        who: Tensor | slice = chosen
+        side: Tensor | slice = chosen
+        if cond and ref and one:
+            side = torch.cat((chosen, chosen + batch))
+            who = side % batch
+        elif len(chosen) == batch:
+            who, side = slice(None), slice(batch) if cond or not one else slice(batch, None)
+        elif one and not cond:
+            side = chosen + batch
+        apart = len(chosen) * run.length if cond and ref and one else 0
+        return cls(where[0], where[1], who, side, row, apart, cond, ref)
 
     def __len__(self) -> int:
         return len(self.sample)
@@ -89,10 +104,9 @@ class Predictions:
 
     def log_z(self, weight: Tensor) -> Tensor:
         r"""$\log Z_w$ at each position, [N] float64."""
-        run = replace(self.run, decoding=Decoding())
-        draws = replace(self, run=run).draw(weight, torch.full_like(weight, 0.5), partition=True)
-        assert draws.log_z is not None
-        return draws.log_z
+        log_z = self._drawn(weight, torch.full_like(weight, 0.5), Decoding(), partition=True).log_z
+        assert log_z is not None
+        return log_z
 
     def draw(self, weight: Tensor, uniforms: Tensor, *, partition: bool = False, spread: bool = False) -> Draws:
         """Draw a token from $q_w$ at each position; see `dguide.categorical.guided_draw`.
@@ -100,6 +114,11 @@ class Predictions:
         Raises:
             ValueError: for a row that is no row of logits, naming sample and position.
         """
+        return self._drawn(weight, uniforms, self.run.decoding, partition, spread)
+
+    def _drawn(
+        self, weight: Tensor, uniforms: Tensor, decoding: Decoding, partition: bool = False, spread: bool = False
+    ) -> Draws:
         first, second = (self.cond, self.ref) if self.cond is not None else (self.ref, None)
         assert first is not None
         try:
@@ -108,7 +127,7 @@ class Predictions:
                 second,
                 weight,
                 uniforms,
-                decoding=self.run.decoding,
+                decoding=decoding,
                 forbidden=self.run.forbidden,
                 partition=partition,
                 spread=spread,
@@ -117,7 +136,7 @@ class Predictions:
             again, row = divmod(error.row, len(self.query))
             raise self._named(self.cond is None or again == 1, row, error) from None
         if self.cond is None:
-            return Draws(**{**vars(draws), "log_cond": None, "log_ref": draws.log_cond})
+            return replace(draws, log_cond=None, log_ref=draws.log_cond)
         return draws
 
     def laws(self, part: slice | Tensor = slice(None)) -> tuple[Tensor | None, Tensor | None]:

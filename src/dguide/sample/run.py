@@ -19,6 +19,8 @@ from .predict import Predictions, Query, Where
 
 __all__ = ["Calls", "Run"]
 
+BOTH = "conditional and reference"
+
 _LOOKED_AT = 16
 """Rows of the first answer of a network that are looked at for a common mistake."""
 
@@ -92,6 +94,13 @@ class Run:
         columns = sorted({*self.process.excluded, *self.decoding.forbidden})
         return torch.tensor(columns, dtype=torch.int64, device=self.index.device)
 
+    @cached_property
+    def conditions(self) -> Condition:
+        """What the conditional is told, and after it what the reference is told, if that is the same network."""
+        if self.reference is None or callable(self.reference):
+            return self.condition
+        return stack(self.condition, self.reference)
+
     def predict(self, tokens: Tensor, time: Tensor, query: Query) -> Predictions:
         """Call the networks.
 
@@ -103,30 +112,20 @@ class Run:
             time: [B].
             query: what is asked.
         """
-        chosen = query.chosen
-        x, t = (tokens, time) if chosen is None else (tokens[chosen], time[chosen])
-        t = t.to(torch.get_default_dtype())
-        cond = self.condition if chosen is None else take(self.condition, chosen)
+        x, t = tokens[query.who], time[query.who].to(torch.get_default_dtype())
+        told = take(self.conditions, query.side)
         self.calls.conditional += query.cond
         self.calls.reference += query.ref
-        rows: list[Rows | None] = [None, None]
-        if callable(self.reference):
-            if query.cond:
-                rows[0] = self._call(self.denoiser, x, t, cond, query.row, "conditional")
-            if query.ref:
-                rows[1] = self._call(self.reference, x, t, cond, query.row, "reference")
-        elif query.cond and query.ref:
-            other = self.reference if chosen is None else take(self.reference, chosen)
-            twice = torch.cat((query.row, query.row + x.numel()))
-            x, t, both = torch.cat((x, x)), torch.cat((t, t)), stack(cond, other)
-            answer = self._call(self.denoiser, x, t, both, twice, "conditional and reference")
-            rows = [answer[: len(query)], answer[len(query) :]]
+        cond: Rows | None = None
+        ref: Rows | None = None
+        if query.apart:
+            cond, ref = self._call(self.denoiser, x, t, told, (query.row, query.row + query.apart), BOTH)
         elif query.cond:
-            rows[0] = self._call(self.denoiser, x, t, cond, query.row, "conditional")
-        else:
-            other = self.reference if chosen is None else take(self.reference, chosen)
-            rows[1] = self._call(self.denoiser, x, t, other, query.row, "reference")
-        answers = Predictions(self, query, *rows)
+            (cond,) = self._call(self.denoiser, x, t, told, (query.row,), "conditional")
+        if query.ref and not query.apart:
+            model = self.reference if callable(self.reference) else self.denoiser
+            (ref,) = self._call(model, x, t, told, (query.row,), "reference")
+        answers = Predictions(self, query, cond, ref)
         for observer in self.observers:
             observer.looked(self, tokens, time, answers)
         return answers
@@ -138,11 +137,14 @@ class Run:
         for observer in self.observers:
             observer.landed(self, landing)
 
-    def _call(self, model: Denoiser, tokens: Tensor, time: Tensor, cond: Condition, rows: Tensor, who: str) -> Rows:
-        """The rows in question of what `model` says."""
+    def _call(
+        self, model: Denoiser, tokens: Tensor, time: Tensor, cond: Condition, parts: tuple[Tensor, ...], who: str
+    ) -> list[Rows]:
+        """What `model` says in one call, in as many parts as are asked for, each some of its positions."""
         at = getattr(model, "logits_at", None)
+        rows = parts[0] if at is None or len(parts) == 1 else torch.cat(parts)
         with torch.inference_mode():
-            logits = at(tokens, time, cond, rows) if at is not None else model(tokens, time, cond)
+            logits = model(tokens, time, cond) if at is None else at(tokens, time, cond, rows)
         vocab = self.process.vocab_size
         shape, form = ((*tokens.shape, vocab), "[B, L, V]") if at is None else ((len(rows), vocab), "[N, V]")
         name = f"logits of the {who} call"
@@ -153,13 +155,14 @@ class Run:
             raise bad(name, logits.dtype, "a floating dtype")
         if logits.device != tokens.device:
             raise bad(name, f"device {logits.device}", f"{tokens.device}", "Pass device= or move the denoiser.")
-        found = Rows.of(logits, rows) if at is None else Rows.of(logits.unsqueeze(0), torch.arange(len(rows)).to(rows))
         if not any(model is known for known in self.seen):
             self.seen.append(model)
-            if _are_probabilities(found[:_LOOKED_AT].gather()):
+            if _are_probabilities((logits[0] if at is None else logits)[:_LOOKED_AT]):
                 mistaken = "rows that are nowhere negative and sum to one"
                 raise bad(name, mistaken, "logits", "Pass logits, or log-probabilities.")
-        return found
+        if at is None:
+            return [Rows.of(logits, part) for part in parts]
+        return list(map(Rows.of, logits.split([len(part) for part in parts])))
 
 
 def _are_probabilities(logits: Tensor) -> bool:

@@ -85,7 +85,8 @@ class SMC(Sampler):
             share of K: 0 never, 1 whenever weights differ.
 
     Raises:
-        ValueError: for particles below 1, a threshold outside [0, 1], a weight below -1, or SMC within SMC.
+        ValueError: for particles below 1, a threshold outside [0, 1], a weight below -1, SMC within SMC, or a sampler
+            whose choice of who lands depends on the token (`LowConfidence`).
     """
 
     particles: int = 16
@@ -102,6 +103,13 @@ class SMC(Sampler):
             raise bad("SMC sampler", repr(self.sampler), "an instance of FirstHitting, Ancestral, Euler or TauLeaping")
         if isinstance(self.sampler, SMC):
             raise bad("SMC sampler", "another SMC", "FirstHitting, Ancestral, Euler or TauLeaping", "Raise particles.")
+        if not self.sampler.predictable:
+            raise bad(
+                "SMC sampler",
+                f"{self.sampler}, which keeps a token or not by what it is",
+                "one that chooses who lands without it",
+                "Its tokens have no known probability to be weighed by. Use TopMargin, LowEntropy or FirstHitting.",
+            )
         if self.weight is not None:
             object.__setattr__(self, "weight", number("SMC weight", self.weight))
             if not (math.isfinite(self.weight) and self.weight >= -1):

@@ -1,0 +1,184 @@
+r"""Guided draws on the CPU in C, which reads every logit once: for `Rows` in float32, bfloat16 and float16.
+
+The source is `compiled.c`, compiled when it is first asked for. The environment variable `DGUIDE_COMPILED=0`, read at
+that time, turns it off; `vectorised` then does the same, several times slower.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import itertools
+import logging
+import os
+import struct
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from . import vectorised
+from .compiler import compiled
+from .decoding import Decoding
+from .rows import Draws, Rows
+
+__all__ = ["fast", "library", "serves"]
+
+_KINDS = {torch.float32: 0, torch.bfloat16: 1, torch.float16: 2}
+_NO_ROWS = (0, 0, 0, 0, 0)
+_TASK = struct.Struct("=5q5q6qd5q")
+"""`struct task` of the source: all of its members have 8 bytes."""
+
+_WORTH_THREADS = 1 << 20
+"""Entries from which waking other threads costs little beside the work."""
+
+
+@functools.cache
+def library() -> ctypes.CDLL | None:
+    """The compiled source, or None where it cannot be had, is not wanted, or does not do what it should."""
+    if os.environ.get("DGUIDE_COMPILED") == "0":
+        return None
+    code = compiled(Path(__file__).with_suffix(".c"))
+    if code is None:
+        return None
+    code.dguide_draw.argtypes = [ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64]
+    code.dguide_exp.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64]
+    if _agrees(code):
+        return code
+    logging.getLogger(__name__).debug("compiled.c is not used: this compiler makes something else of it")
+    return None
+
+
+def serves(device: torch.device, dtype: torch.dtype, decoding: Decoding) -> bool:
+    """Whether there is a library for logits of this kind."""
+    return device.type == "cpu" and dtype in _KINDS and not decoding.truncates and library() is not None
+
+
+def fast(
+    cond: Rows,
+    ref: Rows | None,
+    weight: Tensor,
+    uniforms: Tensor,
+    decoding: Decoding,
+    forbidden: Tensor,
+    partition: bool,
+    spread: bool,
+) -> tuple[Draws, Tensor]:
+    """Draws from rows without NaN and +inf; see `guided_draw`. Returns also which rows it could serve, [N] bool.
+
+    A conditional that forbids tokens by -inf is served where w is positive or there is no reference. What this cannot
+    read at all is left to `vectorised.fast`, and so is complaining about it.
+    """
+    code = library()
+    if code is not None and not decoding.truncates and _fits(cond, ref, uniforms):
+        found = _draw(code, cond, ref, weight, uniforms, decoding, forbidden, partition, spread)
+        if found is not None:
+            return found
+    return vectorised.fast(cond, ref, weight, uniforms, decoding, forbidden, partition, spread)
+
+
+def _draw(
+    code: ctypes.CDLL,
+    cond: Rows,
+    ref: Rows | None,
+    weight: Tensor,
+    uniforms: Tensor,
+    decoding: Decoding,
+    forbidden: Tensor,
+    partition: bool,
+    spread: bool,
+) -> tuple[Draws, Tensor] | None:
+    """What `fast` returns; None for numbers of rows or columns that there are not."""
+    count, vocab = len(cond), cond.values.shape[1]
+    # Bound to names: they must outlive the call.
+    index = cond.index.contiguous()
+    ref_index = index if ref is None or ref.index is cond.index else ref.index.contiguous()
+    weight = weight.to(torch.float64).expand(count).contiguous()
+    uniforms, forbidden = uniforms.to(torch.float64).contiguous(), forbidden.to(torch.int64).contiguous()
+    token = torch.empty(count, dtype=torch.int64)
+    served = torch.empty(count, dtype=torch.bool)
+    found = torch.empty((8 if partition or spread else 1, count), dtype=torch.float64)
+    task = _TASK.pack(
+        *_told(cond.values, index),
+        *(_NO_ROWS if ref is None else _told(ref.values, ref_index)),
+        vocab,
+        len(forbidden),
+        count,
+        weight.data_ptr(),
+        uniforms.data_ptr(),
+        forbidden.data_ptr(),
+        decoding.temperature,
+        partition,
+        spread,
+        token.data_ptr(),
+        served.data_ptr(),
+        found.data_ptr(),
+    )
+    if _run(code, task, count, vocab):
+        return None
+    if len(found) == 1:
+        return Draws(token, found[0]), served
+    log_prob, log_z, log_cond, log_ref, *shape = found.unbind(0)
+    asked = (log_z, log_cond, None if ref is None else log_ref) if partition else (None, None, None)
+    return Draws(token, log_prob, *asked, *(shape if spread else ())), served
+
+
+def _fits(cond: Rows, ref: Rows | None, uniforms: Tensor) -> bool:
+    """Whether the rows are laid out as they should be."""
+    shape = len(uniforms), cond.values.shape[-1]
+    return min(shape) > 0 and all(
+        rows.values.is_cpu
+        and rows.values.dtype in _KINDS
+        and rows.values.ndim == 2
+        and (len(rows), rows.values.shape[1]) == shape
+        and (rows.values.stride(1) == 1 or shape[1] == 1)
+        and rows.index.dtype == torch.int64
+        for rows in (cond, ref)
+        if rows is not None
+    )
+
+
+def _told(values: Tensor, index: Tensor) -> tuple[int, int, int, int, int]:
+    return values.data_ptr(), index.data_ptr(), _KINDS[values.dtype], values.shape[0], values.stride(0)
+
+
+def _run(code: ctypes.CDLL, task: bytes, count: int, vocab: int) -> int:
+    """Draw all rows, on as many threads as torch has. Other than 0 says that nothing may be used."""
+    draw = code.dguide_draw
+    threads = min(torch.get_num_threads(), count) if count * vocab > _WORTH_THREADS else 1
+    if threads == 1:
+        return int(draw(task, 0, count))
+    ends = [count * part // threads for part in range(threads + 1)]
+    others = [_pool(threads).submit(draw, task, *part) for part in itertools.pairwise(ends[1:])]
+    try:
+        own = int(draw(task, 0, ends[1]))
+    finally:
+        wait(others)  # they write to tensors of the caller, which must be there whatever happens here
+    return min(own, *(int(other.result()) for other in others))
+
+
+def _agrees(code: ctypes.CDLL) -> bool:
+    """Whether it draws as `vectorised` does. No compiler is trusted with arithmetic that it may reorder."""
+    logits = torch.sin(torch.arange(2400.0)).view(8, 300) * 5
+    cond, ref = Rows(logits, torch.arange(4)), Rows(logits, torch.arange(4, 8))
+    share = torch.arange(1, 5).double()
+    forbidden = torch.tensor([7, 290])
+    for decoding in (Decoding(), Decoding(temperature=0.5)):
+        asked = (cond, ref, share, share / 5, decoding, forbidden, True, True)
+        own, wanted = _draw(code, *asked), vectorised.fast(*asked)[0]
+        if own is None or not bool(own[1].all()):
+            return False
+        for name in Draws.__dataclass_fields__:
+            if not torch.allclose(getattr(own[0], name).double(), getattr(wanted, name).double(), atol=1e-4):
+                return False
+    return True
+
+
+@functools.cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads - 1, thread_name_prefix="dguide")
+
+
+if hasattr(os, "register_at_fork"):  # a forked process has none of these threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)

@@ -1,0 +1,109 @@
+"""What the transformer is made of: the block, its dropout, and embeddings of positions and of the noise level."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..errors import bad
+
+__all__ = ["Block", "Dropout", "Grid", "LevelEmbedding", "Sequence"]
+
+
+class Block(nn.Module):
+    """One transformer block: `h + g1 attention(norm(h))`, then `h + g2 mlp(norm(h))`, scales and gates from context."""
+
+    def __init__(self, width: int, heads: int, expansion: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.modulation = nn.Linear(width, 6 * width)
+        self.query_key_value = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+        self.expand = nn.Linear(width, expansion * width)
+        self.contract = nn.Linear(expansion * width, width)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, hidden: Tensor, context: Tensor) -> Tensor:
+        modulation = self.modulation(context).unsqueeze(1)
+        return self.finish(hidden, self.mix(hidden, modulation), modulation)
+
+    def mix(self, hidden: Tensor, modulation: Tensor) -> Tensor:
+        """Attention before its output layer, [B, L, W]: the last time that a position sees others."""
+        batch, length, width = hidden.shape
+        shift, scale = modulation.chunk(6, dim=-1)[:2]
+        parts = self.query_key_value(self.norm(hidden) * (1 + scale) + shift)
+        query, key, value = parts.view(batch, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        mixed = F.scaled_dot_product_attention(query, key, value)
+        return mixed.transpose(1, 2).reshape(batch, length, width)
+
+    def finish(self, hidden: Tensor, mixed: Tensor, modulation: Tensor) -> Tensor:
+        """The rest of the block, for positions in any layout [..., W]; the modulations [..., 6 W] broadcast."""
+        _, _, gate1, shift2, scale2, gate2 = modulation.chunk(6, dim=-1)
+        hidden = hidden + gate1 * self.dropout(self.out(mixed))
+        raised = F.gelu(self.expand(self.norm(hidden) * (1 + scale2) + shift2), approximate="tanh")
+        out: Tensor = hidden + gate2 * self.dropout(self.contract(raised))
+        return out
+
+
+class Dropout(nn.Module):
+    """Sets a random share of channels to zero in training, drawn from a generator of its own, not the global one."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+        self.generator: torch.Generator | None = None
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        if not self.training or self.share == 0:
+            return hidden
+        if self.generator is None:
+            raise bad("dropout in training", "no generator", "one", "Call reseed(generator) of the network first.")
+        kept = torch.empty_like(hidden).bernoulli_(1 - self.share, generator=self.generator)
+        return hidden * kept / (1 - self.share)
+
+
+class Sequence(nn.Module):
+    """Adds an embedding of its index to each position."""
+
+    def __init__(self, length: int, width: int) -> None:
+        super().__init__()
+        self.index = nn.Embedding(length, width)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return hidden + self.index.weight
+
+
+class Grid(nn.Module):
+    """Adds embeddings of its row and of its column to each position."""
+
+    def __init__(self, height: int, width: int, channels: int) -> None:
+        super().__init__()
+        self.row = nn.Embedding(height, channels)
+        self.column = nn.Embedding(width, channels)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return hidden + (self.row.weight[:, None] + self.column.weight[None, :]).flatten(0, 1)
+
+
+class LevelEmbedding(nn.Module):
+    """Sinusoidal features of the noise level m, `cos(f m)` and `sin(f m)` with f from 1 to 500, through two layers."""
+
+    frequencies: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        # f = 1 tells one end from the other, f = 500 levels that are 0.01 apart.
+        frequencies = torch.exp(torch.linspace(0, math.log(500), width // 2, dtype=torch.float64))
+        self.register_buffer("frequencies", frequencies, persistent=False)
+        self.first = nn.Linear(width, width)
+        self.second = nn.Linear(width, width)
+
+    def forward(self, level: Tensor) -> Tensor:
+        angle = level[:, None] * self.frequencies
+        features = torch.cat((angle.cos(), angle.sin()), dim=-1).to(self.first.weight.dtype)
+        out: Tensor = self.second(F.silu(self.first(features)))
+        return out

@@ -1,0 +1,81 @@
+"""Kernels fused by `torch.compile`, for calls of any number of samples and rows."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+import sysconfig
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import bad
+from .inference import Parts
+from .transformer import Trunk
+
+__all__ = ["Compiled"]
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """Compiles trunk and readout, in the first calls, which then take seconds to a minute.
+
+    Samplers call with a number of samples and rows that varies from step to step. Both are compiled as variables, so
+    that a run needs few graphs: of the trunk, one for many samples and one for a single one; of the readout, at most
+    as many for all positions, and as many for chosen rows.
+
+    Args:
+        backend: Backend of `torch.compile`.
+
+    Raises:
+        ValueError: When it is applied, if what turns graphs into machine code is not installed.
+    """
+
+    backend: str = "inductor"
+
+    def __call__(self, parts: Parts, device: torch.device) -> Parts:
+        """Compiled parts."""
+        if self.backend == "inductor":
+            _check_toolchain(device)
+        compiled_trunk: Callable[..., Trunk] = torch.compile(parts.trunk, backend=self.backend)
+        compiled_readout: Callable[..., Tensor] = torch.compile(parts.readout, backend=self.backend)
+
+        def trunk(tokens: Tensor, time: Tensor, condition: Tensor) -> Trunk:
+            return compiled_trunk(_sized(tokens), _sized(time), _sized(condition))
+
+        def readout(found: Trunk, rows: Tensor | None) -> Tensor:
+            found = Trunk(*(_sized(x) for x in found))
+            if rows is None:
+                return compiled_readout(found, None)
+            # A graph is for no row, for one, or for any other number: it is always asked for two or more.
+            padded = torch.nn.functional.pad(rows, (0, max(0, 2 - len(rows))))
+            return compiled_readout(found, _sized(padded))[: len(rows)]
+
+        return Parts(trunk, readout)
+
+
+def _sized(x: Tensor) -> Tensor:
+    """The same tensor, as one whose leading dimension a graph must not take for a constant."""
+    view: Any = x.view_as(x)  # the mark stays off tensors of the caller
+    if len(x) > 1:
+        torch._dynamo.mark_dynamic(view, 0)
+    return view  # type: ignore[no-any-return]
+
+
+def _check_toolchain(device: torch.device) -> None:
+    """Refuses what `torch.compile` would fail at in the first call."""
+    remedy = "Install it, or leave Compiled (--compile) out."
+    if device.type == "cpu":
+        compiler = os.environ.get("CXX") or {"win32": "cl", "darwin": "clang++"}.get(sys.platform, "g++")
+        if shutil.which(compiler) is None:
+            raise bad("torch.compile on the CPU", f"no C++ compiler {compiler}", "one in PATH or CXX", remedy)
+        if not (Path(sysconfig.get_path("include")) / "Python.h").is_file():
+            raise bad("torch.compile on the CPU", "no Python.h", "the headers of this Python", remedy)
+    elif device.type == "cuda" and importlib.util.find_spec("triton") is None:
+        raise bad("torch.compile on CUDA", "no module triton", "the one this PyTorch needs", remedy)

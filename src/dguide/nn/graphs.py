@@ -1,0 +1,111 @@
+"""CUDA graphs: the trunk recorded once for each of a few batch sizes, then launched as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import bad
+from .inference import Parts
+from .transformer import Trunk
+
+__all__ = ["CudaGraphs", "Recorded", "Recorder", "bucket"]
+
+Recorder = Callable[[Callable[[], Trunk]], tuple[Callable[[], Any], Trunk]]
+"""Runs work once and returns how to run it again, and where its results are, now and after each further run."""
+
+_WARM_UP = 3
+"""Runs before a recording, in which libraries choose algorithms and the compiler compiles."""
+
+
+@dataclass(frozen=True)
+class CudaGraphs:
+    """Records the trunk as CUDA graphs, which spares the launch of each kernel; the readout stays as it is.
+
+    A graph has fixed shapes: a batch is padded to the next of the sizes 1, 2, 3, 4, 6, 8, 12, 16, 24, ... (at most
+    half as much again), recorded when it first comes up. An `Inference` that uses them serves one thread at a time.
+
+    Raises:
+        ValueError: When it is applied to a network that is not on CUDA.
+    """
+
+    def __call__(self, parts: Parts, device: torch.device) -> Parts:
+        """Parts whose trunk is recorded."""
+        if device.type != "cuda":
+            remedy = "Move the model to cuda first, or leave CudaGraphs out."
+            raise bad("CudaGraphs", f"a network on {device}", "one on CUDA", remedy)
+        return Parts(Recorded(parts.trunk, recorder(device)), parts.readout)
+
+
+def bucket(batch: int) -> int:
+    """The least of 1, 2, 3, 4, 6, 8, 12, 16, ... (powers of two, and halfway between them) that is at least `batch`."""
+    power = 1 << max(batch - 1, 0).bit_length()
+    return power * 3 // 4 if power >= 4 and batch <= power * 3 // 4 else power
+
+
+@dataclass(frozen=True, eq=False)
+class _Recording:
+    """Inputs and results of a recorded run, at fixed addresses."""
+
+    tokens: Tensor
+    time: Tensor
+    condition: Tensor
+    replay: Callable[[], Any]
+    found: Trunk
+
+
+@dataclass(frozen=True, eq=False)
+class Recorded:
+    """A trunk that is run by replaying the recording of the smallest size that holds the batch.
+
+    The results lie in memory that the next call overwrites.
+    """
+
+    trunk: Callable[[Tensor, Tensor, Tensor], Trunk]
+    record: Recorder
+    recordings: dict[int, _Recording] = field(default_factory=dict)
+
+    def __call__(self, tokens: Tensor, time: Tensor, condition: Tensor) -> Trunk:
+        """What the trunk finds for a batch, as views of the results of a recording."""
+        batch = len(tokens)
+        size = bucket(batch)
+        if size not in self.recordings:
+            self.recordings[size] = self._make(size, tokens)
+        recording = self.recordings[size]
+        # Rows beyond the batch keep what was there, which is valid input too, and whose results nobody reads.
+        recording.tokens[:batch].copy_(tokens)
+        recording.time[:batch].copy_(time)
+        recording.condition[:batch].copy_(condition)
+        recording.replay()
+        return Trunk(*(x[:batch] for x in recording.found))
+
+    def _make(self, size: int, like: Tensor) -> _Recording:
+        tokens = like.new_zeros((size, *like.shape[1:]))
+        time = like.new_ones(size, dtype=torch.float64)
+        condition = like.new_zeros(size)
+        replay, found = self.record(lambda: self.trunk(tokens, time, condition))
+        return _Recording(tokens, time, condition, replay, found)
+
+
+def recorder(device: torch.device) -> Recorder:
+    """A recorder of CUDA graphs on `device`, which share one pool of memory, as only one of them ever runs."""
+    pool = torch.cuda.graph_pool_handle()
+
+    def record(work: Callable[[], Trunk]) -> tuple[Callable[[], Any], Trunk]:
+        with torch.cuda.device(device):
+            side = torch.cuda.Stream()
+            side.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(side):
+                for _ in range(_WARM_UP):
+                    work()
+            torch.cuda.current_stream().wait_stream(side)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph, pool=pool):
+                found = work()
+        return graph.replay, found
+
+    return record
