@@ -1,9 +1,10 @@
 r"""Published sampling algorithms, written plainly: what a researcher's code does in each step, tensor by tensor.
 
 All take logits of condition and reference for every position and every token, [B, L, V], and tilt them as
-$u + (1 + w)(c - u)$ over the whole tensor. They are faithful to what they are named after, draw the right law (the tests
-hold them to the exact one) and are no slower than they need be in that form; where public code patches what is left at
-the end by the most probable token, these draw it, which costs nothing and is right. They use the global generator.
+$u + (1 + w)(c - u)$ over the whole tensor. They are faithful to what they are named after, draw the right law (the
+tests hold them to the exact one) and are no slower than they need be in that form; where public code patches what is
+left at the end by the most probable token, these draw it, which costs nothing and is right. They use the global
+generator.
 """
 
 from __future__ import annotations

@@ -73,9 +73,13 @@ class Stub:
         return condition
 
 
-def samplers(steps: int) -> dict[str, dguide.sample.Sampler]:
+class Enough(Exception):
+    """Raised by a callback to end a run whose first steps were all that was wanted."""
+
+
+def samplers(steps: int) -> dict[str, Any]:
     """Samplers of dguide whose runs are timed, those that this version has."""
-    names = {"ancestral": "Ancestral", "low-confidence": "LowConfidence"}
+    names = {"ancestral": "Ancestral", "tau-leaping": "TauLeaping", "low-confidence": "LowConfidence"}
     return {order: getattr(dguide, name)(steps=steps) for order, name in names.items() if hasattr(dguide, name)}
 
 

@@ -2,7 +2,8 @@
 
 Each case runs in a process of its own, after a warm-up at a tiny shape, so that loading libraries is not counted. The
 peak is the high-water mark of resident memory: that of the process's own address space (VmHWM), since the one of
-`getrusage` begins at the peak of whoever started the process. Baselines are given three of their steps, which are alike.
+`getrusage` begins at the peak of whoever started the process. Baselines are given three of their steps, which are
+alike.
 
     python -m benchmarks.memory [--threads N] [--quick]
 """
@@ -24,7 +25,7 @@ import torch
 from . import baselines, common, speed
 from .common import Shape, Stub
 
-MIB = 1 << 20
+MB = 1e6
 _STATUS = Path("/proc/self/status")
 
 
@@ -90,9 +91,9 @@ def main() -> None:
         found = {who: launch(who, shape, options.threads) for who in people}
         logits = next(iter(found.values()))["logits"]
         results[name] = {"logits": logits, "extra": {who: value["extra"] for who, value in found.items()}}
-        print(f"\n{shape}: peak memory above the ready logits of {logits / MIB:.0f} MiB")
+        print(f"\n{shape}: peak memory above the ready logits of {logits / MB:.0f} MB")
         for who, extra in results[name]["extra"].items():
-            print(f"  {who:24s}{extra / MIB:9.1f} MiB")
+            print(f"  {who:24s}{extra / MB:9.1f} MB")
     print(f"\n{common.write('memory', began, results, options.out)}")
 
 

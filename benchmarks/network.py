@@ -14,6 +14,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -24,7 +25,7 @@ from dguide import checkpoint
 from dguide.nn import DiffusionTransformer
 
 from . import common
-from .common import IMAGE, Shape
+from .common import IMAGE, Enough, Shape
 
 DIGITS = common.ROOT / "checkpoints" / "digits-masked"
 FIRST_STEPS = 4
@@ -51,10 +52,6 @@ class Timed:
     def null(self, condition: Tensor) -> Tensor:
         null: Tensor = self.network.null(condition)
         return null
-
-
-class Enough(Exception):
-    """The steps that were wanted have been taken."""
 
 
 def stop_after(steps: int) -> Callable[[Any, Any], None]:
@@ -86,10 +83,8 @@ def outside(network: Any, shape: Shape, repeats: int, first: int | None) -> dict
     for turn in range(repeats + 1):
         timed = Timed(network)
         began = time.perf_counter()
-        try:
+        with suppress(Enough):
             common.sampled(timed, shape, sampler, seed=turn, callback=None if first is None else stop_after(first))
-        except Enough:
-            pass
         total = time.perf_counter() - began
         if turn > 0:  # the first one warms up
             totals.append(total)
@@ -128,7 +123,7 @@ def main() -> None:
     network = large(image, **size)
     few = Shape(image.name, image.batch, image.length, image.vocab, image.mask, HALF_STEPS)
     slow = max(1, options.repeats // 2)
-    results = {
+    results: dict[str, Any] = {
         "digits": {
             "batch": images.batch,
             "outside": outside(digits.model, images, options.repeats, None),
@@ -147,7 +142,9 @@ def main() -> None:
             f"  {share['calls']} calls in {share['steps']} of {share['of steps']} steps, {share['seconds']:.2f} s: "
             f"{100 * share['share outside']:.2f} % of the time outside the network"
         )
-        print(f"  guidance on half of [0, 1], {half['steps']} steps: {half['ratio']:.3f} of the time of constant guidance")
+        print(
+            f"  guidance on half of [0, 1], {half['steps']} steps: {half['ratio']:.3f} of the time of constant guidance"
+        )
     print(f"\n{common.write('network', began, results, options.out)}")
 
 

@@ -1,9 +1,9 @@
 r"""At which pace a float32 Gumbel draw with the mask in it unmasks a uniform law, and at which pace dguide does.
 
-The draw over tokens and mask takes the mask with probability (T - 1) / T when T steps are left, so the pace, T times the
-share of positions that leave, should be 1. In float32 the uniforms near 1 are multiples of 2^-24 apart, so that no noise
-of a token is smaller than about 2^-24: with V tokens of probability 1 / (V T) each, leaving then takes a noise of the
-mask above V T 2^-24, however lucky the tokens are.
+The draw over tokens and mask takes the mask with probability (T - 1) / T when T steps are left, so the pace, T times
+the share of positions that leave, should be 1. In float32 the uniforms near 1 are multiples of 2^-24 apart, so that no
+noise of a token is smaller than about 2^-24: with V tokens of probability 1 / (V T) each, leaving then takes a noise of
+the mask above V T 2^-24, however lucky the tokens are.
 
 The tokens are drawn as in `baselines.gumbel`, uniform by uniform. Because all have the same weight only the luckiest
 matters, and given it the chance to leave is that of the mask's own uniform, counted exactly over its 2^24 values: far
@@ -16,6 +16,7 @@ same chance summed over the law of the luckiest of V uniforms from those 2^24 va
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -24,7 +25,7 @@ from torch import Tensor
 import dguide
 
 from . import baselines, common
-from .common import LANGUAGE, Shape
+from .common import LANGUAGE, Enough, Shape
 
 VOCAB = 126_464
 LEFT = (64, 256, 1000)
@@ -106,12 +107,10 @@ def ours(left: int, leavers: int) -> dict[str, float]:
 
     def look(run: Any, state: Any) -> None:
         seen.append(float((state.tokens != shape.mask).double().mean()))
-        raise StopIteration
+        raise Enough
 
-    try:
+    with suppress(Enough):
         common.sampled(Uninformed(2), shape, dguide.Ancestral(steps=left), weight=0.0, callback=look)
-    except StopIteration:
-        pass
     count = shape.batch * length
     return {"pace": left * seen[0], "error": left * math.sqrt(seen[0] * (1 - seen[0]) / count)}
 

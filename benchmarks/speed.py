@@ -1,8 +1,8 @@
 """Whole runs of the samplers beside published algorithms written plainly, with a network that costs nothing.
 
-dguide is timed over whole runs of `dguide.sample`, checks included. A baseline takes up to seconds a step and the same
-in all of them, so at the large shapes three of its steps are timed (the first, the middle and the last one, with as many
-masks as there would be) and their mean is multiplied by the number of steps; at the small shape whole runs are timed.
+dguide is timed over whole runs of `dguide.sample`, checks included. A baseline takes up to seconds a step, so at the
+large shapes three of its steps are timed (the first, the middle and the last one, with as many masks as there would be)
+and their mean is multiplied by the number of steps; at the small shape whole runs are timed.
 
     python -m benchmarks.speed [--repeats N] [--threads N] [--quick]
 """
