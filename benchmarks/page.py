@@ -43,26 +43,36 @@ def targets(results: Results) -> str:
     rows, short, absent = [], [], []
     for target in TARGETS:
         value = target.value(results)
-        rows.append((target.text, target.asked, "not measured" if value is None else target.shown(value),
-                     verdict(target, value)))  # fmt: skip
+        measured = "not measured" if value is None else target.shown(value)
+        rows.append((target.text, target.asked, measured, verdict(target, value)))
         if value is None:
-            absent.append(target.text)
+            absent.append(f"- {target.text}")
         elif not target.met(value):
-            short.append(f"{target.text} ({target.shown(value)}, asked {target.asked})")
-    lines = [table(("what", "asked", "measured", "met"), rows), ""]
-    lines.append("Falls short: " + "; ".join(short) + "." if short else "Of what was measured nothing falls short.")
+            short.append(f"- {target.text}: {measured}, asked {target.asked}")
+    parts = [table(("what", "asked", "measured", "met"), rows)]
+    if short:
+        parts.append("**Falls short:**\n\n" + "\n".join(short))
+    elif len(absent) < len(TARGETS):
+        parts.append("Of what was measured nothing falls short.")
     if absent:
-        lines.append("Not measured: " + "; ".join(absent) + ".")
-    return "\n".join(lines)
+        parts.append("**Not measured:**\n\n" + "\n".join(absent))
+    return "\n\n".join(parts)
 
 
 def machine(results: Results) -> str:
+    if not results:
+        return MISSING
     rows = []
     for name, found in results.items():
         m = found["machine"]
-        rows.append((f"`{name}`", m.get("gpu", m["cpu"]), str(m["threads"]), m["torch"], m["dguide"],
-                     m["commit"][:10] + " ".join(m["commit"].partition(" ")[1:]), m["date"][:16] + "Z"))  # fmt: skip
-    return table(("results", "machine", "threads", "torch", "dguide", "commit", "when"), rows) if rows else MISSING
+        device = m.get("gpu", f"{m['cpu']}, {m['cores']} cores")
+        commit, _, changed = m["commit"].partition(" ")
+        load = "" if m["load before"] is None else f"{m['load before']:.1f}"
+        versions = (m["torch"], m["dguide"], f"{commit[:10]} {changed}".strip())
+        rows.append((f"`{name}`", device, str(m["threads"]), load, *versions, m["date"][:16].replace("T", " ")))
+    head = ("results", "machine", "threads", "load before", "torch", "dguide", "commit", "when (UTC)")
+    note = "The load is the mean number of processes that wanted a core in the minute before, an earlier benchmark's too."
+    return f"{table(head, rows)}\n\n{note}"
 
 
 def speed(results: Results) -> str:
@@ -73,7 +83,7 @@ def speed(results: Results) -> str:
         sizes = f"B = {found['batch']}, L = {found['length']}, V = {found['vocab']:,}, {found['steps']} steps"
         parts.append(f"**{name}**: {sizes}; baselines: {found['baselines']}\n")
         rows = [(PEOPLE[who], common.seconds(value), times(value / own)) for who, value in seconds.items()]
-        parts.append(table(("sampler", "a run takes", "of `Ancestral`"), rows) + "\n")
+        parts.append(table(("sampler", "a run takes", "times `Ancestral`"), rows) + "\n")
     return "\n".join(parts).rstrip()
 
 
@@ -121,12 +131,15 @@ def pace(results: Results) -> str:
     return table(head, rows) + note
 
 
+PICTURE = "![Seconds of a run against length, vocabulary, batch and steps, log-log](images/scaling.svg)"
+
+
 def scaling(results: Results) -> str:
     found = results["scaling"]["results"]["sizes"]
     people = list(next(iter(found.values()))["seconds"])
     rows = [(PEOPLE[who], *(f"{found[size]['exponents'][who]:.2f}" for size in found)) for who in people]
-    return table(("exponent of the cost in", *(f"{size} ({s['values'][0]:,} to {s['values'][-1]:,})"
-                                               for size, s in found.items())), rows)  # fmt: skip
+    ranges = (f"{size} ({s['values'][0]:,} to {s['values'][-1]:,})" for size, s in found.items())
+    return f"{PICTURE}\n\n{table(('exponent of the cost in', *ranges), rows)}"
 
 
 def gpu(results: Results) -> str:

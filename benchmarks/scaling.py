@@ -107,12 +107,13 @@ def _panel(axis: Any, size: str, found: dict[str, Any]) -> None:
     last = 0.0
     for height, colour, slope in sorted(ends):
         last = max(height, 1.9 * last)
-        axis.annotate(f"{slope:.2f}".replace("-", "\N{MINUS SIGN}"), (found["values"][-1], last), (9, 0),
+        text = f"{slope:.2f}".replace("-0.00", "0.00").replace("-", "\N{MINUS SIGN}")
+        axis.annotate(text, (found["values"][-1], last), (9, 0),
                       textcoords="offset points", color=colour, va="center", fontweight="bold")  # fmt: skip
 
 
 def main() -> None:
-    options = common.options(__doc__, repeats=3)
+    options = common.options(__doc__, repeats=5)
     began = common.machine()
     base = common.quick(BASE) if options.quick else BASE
     ranges = {size: values[:4] for size, values in RANGES.items()} if options.quick else RANGES
