@@ -71,7 +71,7 @@ def machine(results: Results) -> str:
         versions = (m["torch"], m["dguide"], f"{commit[:10]} {changed}".strip())
         rows.append((f"`{name}`", device, str(m["threads"]), load, *versions, m["date"][:16].replace("T", " ")))
     head = ("results", "machine", "threads", "load before", "torch", "dguide", "commit", "when (UTC)")
-    note = "The load is the mean number of processes that wanted a core in the minute before, an earlier benchmark's too."
+    note = "The load is the mean number of processes that wanted a core in the minute before, ours too."
     return f"{table(head, rows)}\n\n{note}"
 
 
