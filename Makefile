@@ -1,5 +1,6 @@
 # make demo: the study on handwritten digits, in demo/      make test: the tests, with coverage
-# make lint: style and types                                make bench: what the samplers cost
+# make lint: style and types                                make bench: what the samplers cost, and docs/speed.md
+# make bench-gpu: the same on a GPU, where there is one
 # Each creates .venv when it is missing or out of date.
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ DEMO_ENV := OMP_WAIT_POLICY=PASSIVE
 # One thread of torch for each of the two test processes.
 TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench bench-gpu clean
 .DELETE_ON_ERROR:
 
 demo: $(STAMP)
@@ -25,7 +26,11 @@ lint: $(STAMP)
 	$(VENV)/bin/mypy
 
 bench: $(STAMP)
-	set -e; for file in benchmarks/*.py; do $(VENV)/bin/python $$file; done
+	$(VENV)/bin/python -m benchmarks
+
+bench-gpu: $(STAMP)
+	$(VENV)/bin/python -m benchmarks.gpu
+	$(VENV)/bin/python -m benchmarks.page
 
 clean:
 	rm -rf demo build dist .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -5,20 +5,19 @@ repetitions in one process, so that their ratios mean something on a busy machin
 ratio is that of the fixed cost of some hundred tensor operations to a sum that stays in the cache; where they are
 large, that of the passes over them in float64.
 
-    python benchmarks/steps.py [--repeats N] [--threads N]
+    python -m benchmarks.steps [--repeats N] [--threads N]
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
-import time
-from collections.abc import Callable
 
 import torch
-from torch import Tensor
 
 import dguide
+
+from .common import Shape, Stub, timed
 
 SHAPES = ((64, 64, 19), (4, 256, 1024))
 STEPS = 16
@@ -31,30 +30,8 @@ SAMPLERS = {
 MECHANISMS = {"Normalized": dguide.Normalized, "Unlocking": dguide.Unlocking, "Simple": dguide.Simple}
 
 
-class Stub:
-    """A network that costs nothing: its logits are ready."""
-
-    time_dependent = False
-
-    def __init__(self, batch: int, length: int, vocab: int) -> None:
-        generator = torch.Generator().manual_seed(0)
-        self.logits = torch.randn(2 * batch, length, vocab, generator=generator)
-
-    def __call__(self, tokens: Tensor, time: Tensor, condition: Tensor) -> Tensor:
-        return self.logits[: len(tokens)]
-
-    def null(self, condition: Tensor) -> Tensor:
-        return condition
-
-
-def timed(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
-
-
 def measure(batch: int, length: int, vocab: int, repeats: int) -> None:
-    stub = Stub(batch, length, vocab)
+    stub = Stub(Shape("", batch, length, vocab, vocab, STEPS))
     process, labels = dguide.Masked(vocab), torch.zeros(batch, dtype=torch.int64)
 
     def run(sampler: str, mechanism: str) -> dguide.Samples:

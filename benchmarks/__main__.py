@@ -1,0 +1,35 @@
+"""Run every benchmark of the CPU, each in a process of its own, then write their numbers into docs/speed.md.
+
+python -m benchmarks [NAMES...] [OPTIONS...]        default: all; options, such as --repeats 1, go to each
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+from . import common, page
+
+NAMES = ("speed", "confidence", "memory", "network", "pace", "scaling")
+OTHERS = ("steps", "solve")
+"""They print, write no results and take no options from here."""
+
+
+def main(words: list[str]) -> None:
+    first = next((i for i, word in enumerate(words) if word.startswith("-")), len(words))
+    names, options = words[:first] or [*NAMES, *OTHERS], words[first:]
+    unknown = sorted(set(names) - {*NAMES, *OTHERS})
+    if unknown:
+        raise SystemExit(f"benchmarks: got {', '.join(unknown)}; expected some of {', '.join((*NAMES, *OTHERS))}")
+    for name in names:
+        print(f"\n==== {name}", flush=True)
+        began = time.perf_counter()
+        command = [sys.executable, "-m", f"benchmarks.{name}", *(options if name in NAMES else ())]
+        subprocess.run(command, check=True, cwd=common.ROOT)
+        print(f"==== {name} took {time.perf_counter() - began:.0f} s", flush=True)
+    page.main()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,140 @@
+"""The benchmarks measure what they say, on problems so small that it takes no time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+import dguide
+from benchmarks import baselines, common, confidence, gpu, memory, network, pace, scaling, speed
+from benchmarks.common import Stub
+
+TINY = common.quick(common.IMAGE)
+
+
+def test_times_of_steps_are_scaled_to_a_run_and_those_of_runs_are_not():
+    times = {"dguide ancestral": [3.0, 1.0, 2.0]}
+    times |= {f"{name} {i}": [1.0 + i] for name in baselines.BASELINES for i in range(3)}
+    found = speed.totals(times, replace(TINY, steps=10), whole=False)
+    assert found == {"dguide ancestral": 2.0, **dict.fromkeys(baselines.BASELINES, 20.0)}
+    times = {"dguide ancestral": [2.0], **{name: [5.0] for name in baselines.BASELINES}}
+    assert set(speed.totals(times, TINY, whole=True).values()) == {2.0, 5.0}
+
+
+def test_steps_of_baselines_are_timed_with_the_masks_of_their_stage(monkeypatch):
+    seen = []
+    monkeypatch.setitem(baselines.BASELINES, "spy", lambda tokens, stage, *rest: seen.append((tokens, stage.index)))
+    for work in speed.baseline_steps("spy", Stub(TINY), TINY):
+        work()
+    assert [(int((tokens == TINY.mask).sum()), index) for tokens, index in seen] == [(16, 0), (8, 2), (4, 3)]
+
+
+def test_both_kinds_of_measurement_name_every_sampler():
+    for whole in (False, True):
+        found = speed.measure(TINY, repeats=1, whole=whole)["seconds"]
+        assert {"dguide ancestral", "dguide tau-leaping", *baselines.BASELINES} <= set(found)
+        assert min(found.values()) > 0
+
+
+def test_works_take_turns_after_a_warm_up():
+    log = []
+    times = common.interleaved({"a": lambda: log.append("a"), "b": lambda: log.append("b")}, repeats=2)
+    assert log == ["a", "b"] * 3
+    assert {name: len(values) for name, values in times.items()} == {"a": 2, "b": 2}
+
+
+def test_a_stub_gives_the_two_conditions_different_logits_that_are_ready():
+    stub = Stub(TINY)
+    logits = stub(torch.zeros(2 * TINY.batch, TINY.length), torch.ones(4), torch.zeros(4))
+    assert logits.data_ptr() == stub.logits.data_ptr()
+    assert not torch.equal(*logits.chunk(2))
+
+
+def test_masked_rows_are_those_before_each_step():
+    sampler = dguide.Ancestral(grid=(1.0, 0.0))
+    assert confidence.masked_rows(Stub(TINY), TINY, sampler) == [TINY.batch * TINY.length]
+    counts = confidence.masked_rows(Stub(TINY), TINY, dguide.Ancestral(TINY.steps))
+    assert counts[0] == TINY.batch * TINY.length
+    assert counts == sorted(counts, reverse=True)
+    found = confidence.measure(TINY, dguide.Ancestral(TINY.steps), repeats=1)
+    assert found["rows"] == sum(counts)
+    assert set(found["ratio"]) == {"row by row", "one sum"}
+
+
+@pytest.mark.skipif(not memory._STATUS.exists(), reason="needs the memory of a process as Linux tells it")
+def test_memory_of_a_case_is_what_it_takes_at_its_peak(monkeypatch):
+    def greedy(who, stub, shape):
+        return lambda: torch.ones(shape.steps << 20).sum()  # 4 bytes each, gone at the end
+
+    monkeypatch.setattr(memory, "work", greedy)
+    extra = memory.child("greedy", replace(TINY, steps=32))["extra"]
+    assert 0.9 * (128 << 20) < extra < 1.2 * (128 << 20)
+
+
+def test_a_timed_network_knows_its_calls_and_a_run_can_stop():
+    found = network.outside(network.large(TINY, width=16, layers=1, heads=2), TINY, repeats=1, first=None)
+    assert 0 < found["share outside"] < 1
+    assert 1 <= found["calls"] <= TINY.steps
+    stopped = network.outside(network.large(TINY, width=16, layers=1, heads=2), TINY, repeats=1, first=1)
+    assert stopped["calls"] <= 1
+    assert (stopped["steps"], stopped["of steps"]) == (1, TINY.steps)
+
+
+def test_the_large_network_has_100_million_parameters():
+    with torch.device("meta"):
+        size = sum(p.numel() for p in network.large(common.IMAGE).parameters())
+    assert 95e6 < size < 110e6
+
+
+def test_dguide_unmasks_at_the_right_pace_whatever_the_vocabulary():
+    found = pace.ours(left=8, leavers=2_000)
+    assert abs(found["pace"] - 1) < 4 * found["error"]
+    assert pace.same_positions(vocab=50)
+
+
+@pytest.mark.parametrize("power", [1.0, 0.5])
+def test_an_exponent_is_that_of_a_power_law(power):
+    sizes = [2, 4, 8, 16, 32, 64]
+    assert scaling.exponent(sizes, [3.0 * size**power for size in sizes]) == pytest.approx(power)
+    fixed = [size + 10.0 * (size < 16) for size in sizes]
+    assert scaling.exponent(sizes, fixed) == pytest.approx(1.0)
+
+
+def test_scaling_varies_one_size_and_keeps_the_mask_last():
+    shape = scaling.at("vocab", 64, scaling.BASE)
+    assert shape == replace(scaling.BASE, vocab=64, mask=63)
+    found = scaling.measure([replace(TINY, steps=steps) for steps in (1, 2)], repeats=1)
+    assert {len(values) for values in found.values()} == {2}
+
+
+def test_the_draw_on_a_device_is_compared_with_a_copy(monkeypatch):
+    rows = []
+    monkeypatch.setattr(gpu.categorical, "Rows", lambda values, index: (values, index), raising=False)
+    monkeypatch.setattr(gpu.categorical, "guided_draw", lambda *words: rows.append(words), raising=False)
+    clock = iter([2.0, 1.0]).__next__
+    found = gpu.bandwidth("cpu", rows=4, vocab=10, copied=100, repeats=1, clock=lambda work: (work(), clock())[1])
+    (cond, index), (ref, _), weight, uniforms = rows[-1]
+    assert cond.dtype == ref.dtype == torch.bfloat16
+    assert cond.shape == (4, 10)
+    assert index.tolist() == [0, 1, 2, 3]
+    assert weight.shape == uniforms.shape == (4,)
+    assert found["bytes a second"] == {"draw": 2 * 4 * 10 * 2 / 2.0, "copy": 2 * 100 / 1.0}
+    assert found["share of copy"] == pytest.approx(80 / 200)
+    seconds = gpu.runs(TINY, "cpu", torch.float32, 1, gpu.waited)["seconds"]
+    assert set(baselines.BASELINES) < set(seconds)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a device")
+def test_without_a_device_the_benchmark_of_the_gpu_says_so(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["gpu"])
+    with pytest.raises(SystemExit) as failure:
+        gpu.main()
+    assert failure.value.code == 2
+    assert "no CUDA device" in capsys.readouterr().err
+
+
+def test_shapes_have_their_mask_among_the_columns():
+    for shape in common.SHAPES.values():
+        assert 0 <= shape.mask < shape.vocab
