@@ -178,7 +178,7 @@ def test_rows_are_read_where_they_are(drawer: Drawer, dtype: torch.dtype, vocab:
     weight, points = full(60, 1.0), uniforms(60)
     u = noise(3, 4, vocab, seed=10).to(dtype)
     tokens = {
-        name: drawer(Rows.of(logits, row), Rows.of(u, row), weight, points).token for name, logits in layouts.items()
+        name: drawer(*Rows.of(logits, row), *Rows.of(u, row), weight, points).token for name, logits in layouts.items()
     }
     for name, token in tokens.items():
         assert torch.equal(token, tokens["plain"]), name

@@ -90,7 +90,7 @@ def _draw(
     spread: bool,
 ) -> tuple[Draws, Tensor] | None:
     """What `fast` returns; None for numbers of rows or columns that there are not."""
-    count, vocab = len(cond), cond.values.shape[1]
+    count, vocab = cond.index.shape[0], cond.values.shape[1]
     # Bound to names: they must outlive the call.
     index = cond.index.contiguous()
     ref_index = index if ref is None or ref.index is cond.index else ref.index.contiguous()
@@ -103,7 +103,7 @@ def _draw(
         *_told(cond.values, index),
         *(_NO_ROWS if ref is None else _told(ref.values, ref_index)),
         vocab,
-        len(forbidden),
+        forbidden.shape[0],
         count,
         weight.data_ptr(),
         uniforms.data_ptr(),
@@ -117,7 +117,7 @@ def _draw(
     )
     if _run(code, task, count, vocab):
         return None
-    if len(found) == 1:
+    if not (partition or spread):
         return Draws(token, found[0]), served
     log_prob, log_z, log_cond, log_ref, *shape = found.unbind(0)
     asked = (log_z, log_cond, None if ref is None else log_ref) if partition else (None, None, None)
@@ -126,16 +126,22 @@ def _draw(
 
 def _fits(cond: Rows, ref: Rows | None, uniforms: Tensor) -> bool:
     """Whether the rows are laid out as they should be."""
-    shape = len(uniforms), cond.values.shape[-1]
-    return min(shape) > 0 and all(
-        rows.values.is_cpu
-        and rows.values.dtype in _KINDS
-        and rows.values.ndim == 2
-        and (len(rows), rows.values.shape[1]) == shape
-        and (rows.values.stride(1) == 1 or shape[1] == 1)
-        and rows.index.dtype == torch.int64
-        for rows in (cond, ref)
-        if rows is not None
+    count, vocab = uniforms.shape[0], cond.values.shape[-1]
+    if not (count and vocab and _readable(cond, count, vocab)):
+        return False
+    return ref is None or _readable(ref, count, vocab)
+
+
+def _readable(rows: Rows, count: int, vocab: int) -> bool:
+    values, index = rows.values, rows.index
+    return (
+        values.is_cpu
+        and values.dtype in _KINDS
+        and values.ndim == 2
+        and values.shape[1] == vocab
+        and (values.stride(1) == 1 or vocab == 1)
+        and index.dtype == torch.int64
+        and index.shape[0] == count
     )
 
 

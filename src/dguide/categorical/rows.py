@@ -23,24 +23,23 @@ class Rows:
     index: Tensor
 
     @classmethod
-    def of(cls, logits: Tensor, row: Tensor | None = None) -> Rows:
-        """The rows `row` [N] of `logits` [B, L, V], counted position by position, sample after sample.
-
-        Without `row` all of them, of logits [N, V].
-        """
-        if row is None:
-            return cls.of(logits.unsqueeze(0), torch.arange(len(logits), device=logits.device))
+    def of(cls, logits: Tensor, *rows: Tensor) -> list[Rows]:
+        """For each of `rows` [N] those of `logits` [B, L, V], counted position by position, sample after sample."""
         batch, length, vocab = logits.shape
+        if logits.is_contiguous():
+            values = logits.view(-1, vocab)
+            return [cls(values, row) for row in rows]
         outer, inner, unit = logits.stride()
         if unit != 1 or inner < vocab or outer % inner:
-            return cls(logits.reshape(-1, vocab), row)
+            values = logits.reshape(-1, vocab)
+            return [cls(values, row) for row in rows]
         # Positions or columns that the network cut off leave gaps, over which a view can step.
         apart = outer // inner if batch > 1 else length
         values = torch.as_strided(logits, ((batch - 1) * apart + length, vocab), (inner, 1), logits.storage_offset())
-        return cls(values, row if apart == length else row // length * apart + row % length)
+        return [cls(values, row // length * apart + row % length) for row in rows]
 
     def __len__(self) -> int:
-        return len(self.index)
+        return self.index.shape[0]
 
     def __getitem__(self, part: slice | Tensor) -> Rows:
         return Rows(self.values, self.index[part])

@@ -96,6 +96,8 @@ class Guidance(ABC):
 
     def weight_at(self, level: Tensor, sample: Tensor) -> Tensor:
         """w at noise `level` [N] for the samples with indices `sample` [N]."""
+        if isinstance(self.weight, Constant):
+            return torch.full_like(level, self.weight.weight, dtype=torch.float64)
         if isinstance(self.weight, Schedule):
             return self.weight(level)
         return self.weight.to(sample.device)[sample]

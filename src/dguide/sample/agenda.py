@@ -8,6 +8,7 @@ are worked out at once for a whole run; a step is left with a call of the networ
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -15,6 +16,10 @@ from torch import Tensor
 from ..random import Stream
 from .predict import Query
 from .run import Run
+
+if TYPE_CHECKING:
+    from .base import State
+    from .grid import Walk
 
 __all__ = ["Agenda", "Visit", "agenda", "fraction"]
 
@@ -42,8 +47,14 @@ class Visit:
 
 @dataclass(frozen=True, eq=False)
 class Agenda:
-    """Visits by number of the step; a step in which nobody leaves has none."""
+    """What is to be done along a path.
 
+    Attributes:
+        path: the grid.
+        visits: by number of the step; a step in which nobody leaves has none.
+    """
+
+    path: Walk
     visits: dict[int, Visit]
 
 
@@ -54,19 +65,12 @@ def fraction(clock: Tensor, hazard: Tensor) -> Tensor:
     return torch.where(late, -torch.expm1(hazard - clock), inside)
 
 
-def agenda(run: Run, active: Tensor, clocks: Tensor, levels: Tensor, hazards: Tensor, first: int) -> Agenda:
-    """Work out who leaves in which of the steps that are left.
-
-    Args:
-        run: the batch.
-        active: [B, L] bool, who is still to leave.
-        clocks: [B, L] float64, what is left of their clocks.
-        levels: [T + 1], noise levels of the grid from here on, the last of them 0, where all must have left.
-        hazards: [T], integrated exit rates of its steps.
-        first: number of the next step.
-    """
+def agenda(run: Run, state: State, path: Walk) -> Agenda:
+    """Work out who leaves in which of the steps of `path` that are left; all must have left at its end, at noise 0."""
+    active, first = run.movable(state.tokens), state.index
+    levels, hazards = path.noise[first:].to(active.device), path.hazards[first:].to(active.device)
     sample, position = active.nonzero().unbind(-1)
-    clock, steps = clocks[sample, position], len(hazards)
+    clock, steps = state.clocks[sample, position], hazards.shape[0]
     spent = hazards.cumsum(0)
     step = torch.searchsorted(spent, clock).clamp_max(steps - 1)
     order = torch.argsort(step, stable=True)
@@ -81,18 +85,23 @@ def agenda(run: Run, active: Tensor, clocks: Tensor, levels: Tensor, hazards: Te
     calls = torch.bincount(pairs // batch, minlength=steps)
     row = (which - (calls.cumsum(0) - calls)[step]) * run.length + position
     asked = [
-        (torch.bincount(step[weight != alone], minlength=steps) > 0).tolist()
-        if all(w == alone for w in run.stakes)
+        (torch.bincount(step[weight != lonely], minlength=steps) > 0).tolist()
+        if all(w == lonely for w in run.stakes)
         else [True] * steps
-        for alone in (-1, 0)
+        for lonely in (-1, 0)
     ]
     forced = torch.bincount(sample[rest > hazards[step]], minlength=batch)
     sizes = torch.bincount(step, minlength=steps).tolist()
     columns = (sample, position, row, sample * run.length + position, level, weight, uniforms)
-    parts = zip((pairs % batch).split(calls.tolist()), *(column.split(sizes) for column in columns), strict=True)
+    numbers = calls.tolist()
+    alone = pairs % batch
+    # The calls for both predictions: the samples of each step, and then the same again.
+    again = torch.argsort((pairs // batch).repeat(2), stable=True)
+    twice = [x[again].split([2 * n for n in numbers]) for x in (alone.repeat(2), torch.cat((alone, alone + batch)))]
+    parts = zip(alone.split(numbers), *twice, *(column.split(sizes) for column in columns), strict=True)
     visits = {}
-    for k, (chosen, who, where, rows, flat, when, w, u) in enumerate(parts):
+    for k, (chosen, both, sides, who, where, rows, flat, when, w, u) in enumerate(parts):
         if sizes[k]:
-            query = Query.made(run, (who, where), chosen, rows, asked[0][k], asked[1][k])
+            query = Query.made(run, (who, where), chosen, rows, asked[0][k], asked[1][k], (both, sides))
             visits[first + k] = Visit(query, flat, when, w, u, forced if k == steps - 1 else None)
-    return Agenda(visits)
+    return Agenda(path, visits)

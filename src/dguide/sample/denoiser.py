@@ -50,7 +50,9 @@ def tensors_of(condition: Condition) -> list[Tensor]:
 
 def take(condition: Condition, rows: Tensor | slice) -> Condition:
     """The `rows` of every tensor in `condition`."""
-    return _map(lambda x: x[rows], condition)
+    if isinstance(rows, slice):
+        return _map(lambda x: x[rows], condition)
+    return _map(lambda x: x.index_select(0, rows), condition)
 
 
 def stack(first: Condition, second: Condition) -> Condition:

@@ -100,10 +100,11 @@ class GridSampler(Sampler):
         """Every process and every mechanism has a step."""
 
     def finished(self, run: Run, state: State) -> bool:
-        return state.index >= len(walk(self, run.process).levels) - 1
+        return self.length(run, state) <= 0
 
     def length(self, run: Run, state: State) -> int:
-        return len(walk(self, run.process).levels) - 1 - state.index
+        path = state.plan.path if isinstance(state.plan, Agenda) else walk(self, run.process)
+        return len(path.levels) - 1 - state.index
 
     def step(self, run: Run, state: State) -> State:
         if run.paced:
@@ -114,14 +115,10 @@ class GridSampler(Sampler):
 
     def _appointed(self, run: Run, state: State) -> State:
         """One step where the pace is known: whoever is due is drawn, the others are not looked at."""
-        path = walk(self, run.process)
         plan = state.plan
         if not isinstance(plan, Agenda):
-            active, rest = run.movable(state.tokens), slice(state.index, None)
-            where = active.device
-            plan = agenda(
-                run, active, state.clocks, path.noise[rest].to(where), path.hazards[rest].to(where), state.index
-            )
+            plan = agenda(run, state, walk(self, run.process))
+        path = plan.path
         visit = plan.visits.get(state.index)
         tokens, jumps, forced = state.tokens, state.jumps, state.forced
         if visit is not None:

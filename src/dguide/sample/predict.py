@@ -58,23 +58,34 @@ class Query:
         return cls.made(run, where, chosen, which * run.length + position, cond, ref)
 
     @classmethod
-    def made(cls, run: Run, where: Where, chosen: Tensor, row: Tensor, cond: bool, ref: bool) -> Query:
-        """The query for positions of the samples `chosen` that are number `row` [N] of their positions."""
-        batch, one = len(run.index), not callable(run.reference)
+    def made(
+        cls,
+        run: Run,
+        where: Where,
+        chosen: Tensor,
+        row: Tensor,
+        cond: bool,
+        ref: bool,
+        twice: tuple[Tensor, Tensor] | None = None,
+    ) -> Query:
+        """The query for positions of the samples `chosen` that are number `row` [N] of their positions.
+
+        `twice` are `who` and `side` of a call for both predictions, if they are at hand.
+        """
+        batch, one = run.index.shape[0], not callable(run.reference)
         who: Tensor | slice = chosen
         side: Tensor | slice = chosen
         if cond and ref and one:
-            side = torch.cat((chosen, chosen + batch))
-            who = side % batch
-        elif len(chosen) == batch:
+            who, side = twice or (torch.cat((chosen, chosen)), torch.cat((chosen, chosen + batch)))
+        elif chosen.shape[0] == batch:
             who, side = slice(None), slice(batch) if cond or not one else slice(batch, None)
         elif one and not cond:
             side = chosen + batch
-        apart = len(chosen) * run.length if cond and ref and one else 0
+        apart = chosen.shape[0] * run.length if cond and ref and one else 0
         return cls(where[0], where[1], who, side, row, apart, cond, ref)
 
     def __len__(self) -> int:
-        return len(self.sample)
+        return self.sample.shape[0]
 
     def __getitem__(self, part: slice | Tensor) -> Query:
         """The same call, of which only the positions `part` matter."""

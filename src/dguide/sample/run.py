@@ -112,8 +112,8 @@ class Run:
             time: [B].
             query: what is asked.
         """
-        x, t = tokens[query.who], time[query.who].to(torch.get_default_dtype())
-        told = take(self.conditions, query.side)
+        x, t = take((tokens, time), query.who)
+        t, told = t.to(torch.get_default_dtype()), take(self.conditions, query.side)
         self.calls.conditional += query.cond
         self.calls.reference += query.ref
         cond: Rows | None = None
@@ -161,8 +161,9 @@ class Run:
                 mistaken = "rows that are nowhere negative and sum to one"
                 raise bad(name, mistaken, "logits", "Pass logits, or log-probabilities.")
         if at is None:
-            return [Rows.of(logits, part) for part in parts]
-        return list(map(Rows.of, logits.split([len(part) for part in parts])))
+            return Rows.of(logits, *parts)
+        whole = logits.unsqueeze(0)
+        return Rows.of(whole, *torch.arange(len(rows), device=rows.device).split([len(part) for part in parts]))
 
 
 def _are_probabilities(logits: Tensor) -> bool:
