@@ -21,7 +21,7 @@ from .guidance import (
     parse_schedule,
 )
 from .process import Masked, Uniform
-from .sample import SMC, Ancestral, Denoiser, Diagnostics, Euler, FirstHitting, Samples, TauLeaping, sample
+from .sample import SMC, Ancestral, Denoiser, Diagnostics, Euler, FirstHitting, Samples, TauLeaping, Trapezoidal, sample
 
 __version__ = "0.1.0"
 
@@ -49,6 +49,7 @@ __all__ = [
     "Simple",
     "Sine",
     "TauLeaping",
+    "Trapezoidal",
     "Uniform",
     "Unlocking",
     "V",

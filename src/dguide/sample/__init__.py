@@ -9,10 +9,12 @@ from .euler import Euler
 from .first_hitting import FirstHitting
 from .grid import GridSampler, RateSampler
 from .observe import Landing, Observer
+from .on_grid import OnGrid, Stage, View
 from .predict import Predictions, Query
 from .run import Calls, Run
 from .smc import SMC, Particles
 from .tau_leaping import TauLeaping
+from .trapezoidal import Trapezoidal
 
 __all__ = [
     "SMC",
@@ -27,6 +29,7 @@ __all__ = [
     "GridSampler",
     "Landing",
     "Observer",
+    "OnGrid",
     "Particles",
     "Predictions",
     "Query",
@@ -34,8 +37,11 @@ __all__ = [
     "Run",
     "Sampler",
     "Samples",
+    "Stage",
     "State",
     "TauLeaping",
     "Trajectory",
+    "Trapezoidal",
+    "View",
     "sample",
 ]
