@@ -21,7 +21,19 @@ from .guidance import (
     parse_schedule,
 )
 from .process import Masked, Uniform
-from .sample import SMC, Ancestral, Denoiser, Diagnostics, Euler, FirstHitting, Samples, TauLeaping, Trapezoidal, sample
+from .sample import (
+    SMC,
+    Ancestral,
+    Denoiser,
+    Diagnostics,
+    Euler,
+    FirstHitting,
+    Remasking,
+    Samples,
+    TauLeaping,
+    Trapezoidal,
+    sample,
+)
 
 __version__ = "0.1.0"
 
@@ -44,6 +56,7 @@ __all__ = [
     "Piecewise",
     "Power",
     "RampUp",
+    "Remasking",
     "Samples",
     "Schedule",
     "Simple",

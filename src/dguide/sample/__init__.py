@@ -11,6 +11,7 @@ from .grid import GridSampler, RateSampler
 from .observe import Landing, Observer
 from .on_grid import OnGrid, Stage, View
 from .predict import Predictions, Query
+from .remasking import Remasking
 from .run import Calls, Run
 from .smc import SMC, Particles
 from .tau_leaping import TauLeaping
@@ -34,6 +35,7 @@ __all__ = [
     "Predictions",
     "Query",
     "RateSampler",
+    "Remasking",
     "Run",
     "Sampler",
     "Samples",

@@ -80,6 +80,7 @@ class Trapezoidal(OnGrid):
         "second order in the steps where no extrapolated rate is negative (for the uniform process: and w = 0, up to "
         "a small first-order term in w); otherwise first order"
     )
+    revisits = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
