@@ -32,6 +32,7 @@ from .sample import (
     Samples,
     TauLeaping,
     Trapezoidal,
+    equal_work_grid,
     sample,
 )
 
@@ -67,6 +68,7 @@ __all__ = [
     "Unlocking",
     "V",
     "__version__",
+    "equal_work_grid",
     "exact",
     "guidance",
     "noise",

@@ -8,6 +8,7 @@ from .diagnostics import Diagnostics, DiagnosticsTable
 from .euler import Euler
 from .first_hitting import FirstHitting
 from .grid import GridSampler, RateSampler
+from .grids import equal_work_grid
 from .observe import Landing, Observer
 from .on_grid import OnGrid, Stage, View
 from .predict import Predictions, Query
@@ -45,5 +46,6 @@ __all__ = [
     "Trajectory",
     "Trapezoidal",
     "View",
+    "equal_work_grid",
     "sample",
 ]

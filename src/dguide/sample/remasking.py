@@ -10,9 +10,12 @@ P(x_s = \text{mask} \mid x_t = \text{mask}) = \frac{m_s - \sigma \alpha_t}{m_t},
 so that $\alpha_t \sigma + m_s - \sigma \alpha_t = m_s$. At w = 0 this is a posterior of another forward process with
 the same $q(x_t \mid x_0)$: the same denoiser serves it. $\sigma = 0$ is `Ancestral`.
 
-Guidance tilts what masks do, as in `Ancestral`; of what decided tokens do there is nothing to tilt. A sample thus sees
-more landings than positions, and each is a draw from $q_w$ given the others, as in Gibbs sampling: with w other than 0
-the law tends, for many steps, neither to that of continuous time without remasking nor to the tilted target.
+Guidance tilts what masks do, as in `Ancestral`; of what decided tokens do there is nothing to tilt. At w = 0 the law
+of continuous time is that without remasking, and there is only more to decide, and so more error, in each step. With
+guidance it is another law, and one nearer to the tilted target: given that all others are decided, $q_w$ is the
+conditional law of the target itself, and a token that is masked and decided again late is a step of Gibbs sampling of
+it. That mixes where changes of one token lead from each likely sequence to the others; how near it comes in a given
+number of steps is measured, not proved.
 
 Source: Wang et al., "Remasking discrete diffusion models with inference-time scaling", arXiv 2503.00307.
 """
@@ -67,7 +70,7 @@ class Remasking(OnGrid):
 
     cap: float = 1.0
     share: float = 1.0
-    rate: float = 1.0
+    rate: float = 4.0
     window: tuple[float, float] = (0.0, 1.0)
 
     guarantee = (
