@@ -5,15 +5,17 @@ from __future__ import annotations
 from .. import guidance
 from ..errors import bad, choose
 from ..guidance import Guidance, parse_schedule
-from ..sample import Ancestral, Euler, FirstHitting, Sampler, TauLeaping
+from ..sample import Ancestral, Euler, FirstHitting, OnGrid, Remasking, Sampler, TauLeaping, Trapezoidal
 
 __all__ = ["MECHANISMS", "SAMPLERS", "guidance_of", "sampler_of"]
 
 MECHANISMS = {name.lower(): mechanism for name, mechanism in guidance.MECHANISMS.items()}
-_ON_GRID: dict[str, type[Ancestral] | type[Euler] | type[TauLeaping]] = {
+_ON_GRID: dict[str, type[OnGrid]] = {
     "ancestral": Ancestral,
     "euler": Euler,
     "tau-leaping": TauLeaping,
+    "trapezoidal": Trapezoidal,
+    "remasking": Remasking,
 }
 SAMPLERS = (*_ON_GRID, "first-hitting")
 

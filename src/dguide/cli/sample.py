@@ -54,8 +54,8 @@ def sample(
     grid: str | None = typer.Option(
         None,
         metavar="NAME",
-        help="Times of the steps: uniform, or cosine (few tokens a step at first); not with first-hitting. "
-        "[default: uniform]",
+        help="Times of the steps: uniform, cosine (few tokens a step at first), or work (the same number of masks in "
+        "each); not with first-hitting. [default: uniform]",
     ),
     seed: int = typer.Option(0, metavar="NUMBER", help="Key of the random numbers, 0 to 2^64 - 1."),
     first_index: int = typer.Option(

@@ -19,7 +19,7 @@ from .base import Sampler, State
 from .denoiser import Denoiser
 from .run import Run
 
-__all__ = ["GRIDS", "OnGrid", "Stage", "View"]
+__all__ = ["GRIDS", "OnGrid", "Stage", "View", "times_of"]
 
 GRIDS = ("uniform", "cosine", "work")
 
@@ -116,9 +116,10 @@ class OnGrid(Sampler):
         return self.length(run, state) <= 0
 
     def length(self, run: Run, state: State) -> int:
-        return _steps(self, run.process) - state.index
+        return len(times_of(self, run.process)) - 1 - state.index
 
 
 @lru_cache(maxsize=64)
-def _steps(sampler: OnGrid, process: Process) -> int:
-    return len(sampler.times(process)) - 1
+def times_of(sampler: OnGrid, process: Process) -> Tensor:
+    """`OnGrid.times`, worked out once."""
+    return sampler.times(process)

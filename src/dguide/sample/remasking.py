@@ -129,15 +129,16 @@ class Remasking(OnGrid):
 
     def step(self, run: Run, state: State) -> State:
         leg, board = _legs(self, run.process)[state.index], Board.of(state)
-        again = torch.zeros_like(state.tokens, dtype=torch.bool)
-        if leg.again:
-            mine = again.logical_not() if run.initial is None else run.movable(run.initial)
-            chance = run.uniforms(Stream.REMASK, state.index)
-            again = mine & ~run.process.movable(state.tokens) & (chance < leg.again)
         self._decide(run, state, leg, board)
-        noise = run.process.prior(torch.full_like(board.clocks, 0.5))
-        board.tokens.copy_(torch.where(again, noise, board.tokens))
-        board.clocks.copy_(torch.where(again, -run.uniforms(Stream.CLOCK, board.jumps).log(), board.clocks))
+        if leg.again:
+            decided = ~run.process.movable(state.tokens)
+            mine = decided if run.initial is None else decided & run.movable(run.initial)
+            where = mine.nonzero().unbind(-1)
+            masked = run.uniforms(Stream.REMASK, state.index, where) < leg.again
+            to = (where[0][masked], where[1][masked])
+            clocks = -run.uniforms(Stream.CLOCK, board.jumps[to], to).log()
+            board.clocks[to] = clocks
+            board.tokens[to] = run.process.prior(torch.full_like(clocks, 0.5))
         return board.state(state, leg.end)
 
     def _decide(self, run: Run, state: State, leg: _Leg, board: Board) -> None:

@@ -46,7 +46,7 @@ from .agenda import fraction
 from .base import State
 from .denoiser import Denoiser
 from .leap import Board
-from .on_grid import OnGrid, Stage, View
+from .on_grid import OnGrid, Stage, View, times_of
 from .predict import Query, Where
 from .run import Run
 
@@ -63,7 +63,8 @@ class Trapezoidal(OnGrid):
 
     At most two calls a step. For the masked process with `Normalized`, who leaves when is known beforehand: a step in
     which samples need only one of its stages asks for that alone. With `Unlocking`, a sample of which nothing left in
-    the first stage is not asked about again. The module has the equations. Source: Ren et al., arXiv 2502.00234.
+    the first stage is not asked about again. Laws of all positions that may leave in a step are kept for its second
+    stage in float64: with `Unlocking` those of every mask. The module has the equations. Source: arXiv 2502.00234.
 
     Args:
         steps: number of steps T.
@@ -193,7 +194,7 @@ class _TwoStages:
     def __init__(self, sampler: Trapezoidal, run: Run, state: State) -> None:
         self.run, self.state, self.board = run, state, Board.of(state)
         process = run.process
-        time, self.earlier = sampler.times(process)[state.index : state.index + 2]
+        time, self.earlier = times_of(sampler, process)[state.index : state.index + 2]
         self.stages = sampler.stages(process, run.guidance, time, self.earlier)
         marks = torch.stack((time, self.stages[1].time, self.earlier))
         self.high, self.middle, self.low = process.noise.level(marks).tolist()
