@@ -43,7 +43,7 @@ TABLES = (
     ("Uniform", "Normalized", "constant"),
     ("Uniform", "Normalized", "ramp-up"),
 )
-COLOURS = ("#222222", "#999999", "#d95f02", "#e6ab02", "#1b9e77", "#7570b3", "#66a61e")
+COLOURS = ("#222222", "#999999", "#d95f02", "#e6ab02", "#1b9e77", "#7570b3", "#66a61e", "#a6761d")
 LEVELS = torch.linspace(1, 0, 101, dtype=torch.float64)
 Maker = Callable[[int], OnGrid]
 SAMPLERS: dict[str, Maker] = {
@@ -82,9 +82,10 @@ def samplers(problem: Problem, guidance: Any) -> dict[str, Maker]:
         times = problem.process.noise.time(LEVELS)
         fraction = solve(problem, guidance, times=times).masked_fraction
         found = {name: found[name] for name in ("Ancestral", "Trapezoidal", "Remasking")}
-        found["Ancestral, equal work"] = lambda calls: Ancestral(
-            grid=equal_work_grid(problem.process, LEVELS, fraction, calls)
-        )
+        for kind, per_step in ((Ancestral, 1), (Trapezoidal, 2)):
+            found[f"{kind.__name__}, equal work"] = lambda calls, kind=kind, per_step=per_step: kind(
+                grid=equal_work_grid(problem.process, LEVELS, fraction, calls // per_step)
+            )
     return found
 
 
@@ -101,8 +102,8 @@ def compute() -> list[dict[str, Any]]:
                 def note(sampler: str, calls: int, law: torch.Tensor, limit=limit, target=target, key=(
                     process.__name__, mechanism, weight, schedule)) -> None:  # fmt: skip
                     entry = groups.setdefault((*key, sampler, calls), {"limit": [], "target": []})
-                    entry["limit"].append(float(total_variation(law, limit)))
-                    entry["target"].append(float(total_variation(law, target)))
+                    for to, other in (("limit", limit), ("target", target)):
+                        entry[to].append(float(f"{float(total_variation(law, other)):.5g}"))
 
                 for name, make in samplers(problem, guidance).items():
                     for calls in BUDGETS:
@@ -114,16 +115,19 @@ def compute() -> list[dict[str, Any]]:
     return [dict(zip(names, key, strict=True)) | entry for key, entry in groups.items()]
 
 
-def header(seconds: float) -> dict[str, Any]:
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+def commit() -> str:
+    return subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+
+
+def header(source: str, seconds: float) -> dict[str, Any]:
     return {
         "made by": "python studies/calls.py",
-        "commit": commit,
+        "commit": source,
         "dguide": dguide.__version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, one used",
-        "seconds": round(seconds, 1),
+        "seconds of one core": round(seconds),
         "problems": [problem.name for problem in problems()],
     }
 
@@ -188,6 +192,8 @@ def plot(cases: list[dict[str, Any]]) -> None:
         axis.set(xscale="log", yscale="log", title=title, xlabel="network calls", ylabel="total variation")
         axis.set_xticks(BUDGETS, [str(b) for b in BUDGETS], minor=False)
         axis.minorticks_off()
+        if to == "target":
+            axis.set_yticks([0.05, 0.1, 0.2], ["0.05", "0.1", "0.2"])
         axis.grid(alpha=0.25, lw=0.6)
         axis.legend(fontsize=8, frameon=False)
     figure.suptitle("w = 3, constant; medians and quartiles over 20 problems", fontsize=11)
@@ -208,9 +214,9 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     if not options.draw:
-        start = time.perf_counter()
+        start, source = time.process_time(), commit()
         cases = compute()
-        write(RESULTS, json.dumps(header(time.perf_counter() - start) | {"cases": cases}, indent=None) + "\n")
+        write(RESULTS, json.dumps(header(source, time.process_time() - start) | {"cases": cases}) + "\n")
     cases = json.loads(RESULTS.read_text(encoding="utf-8"))["cases"]
     plot(cases)
     for process, mechanism, schedule in TABLES:
