@@ -168,9 +168,7 @@ def plot(cases: list[dict[str, Any]]) -> None:
         ("Masked", "Normalized", "target", "Masked, Normalized: from the tilted target"),
     ]
     names = list(dict.fromkeys(case["sampler"] for case in cases if case["calls"]))
-    colours = dict(
-        zip(names, ("#222222", "#999999", "#d95f02", "#e6ab02", "#1b9e77", "#7570b3", "#66a61e"), strict=False)
-    )
+    colours = dict(zip(names, COLOURS, strict=True))
     figure, axes = plt.subplots(2, 2, figsize=(9.6, 7.4), layout="constrained")
     for axis, (process, mechanism, to, title) in zip(axes.flat, panels, strict=True):
         chosen = [
