@@ -10,7 +10,7 @@ from helpers import Network
 from judge import COND, UNCOND, distance, draw, g_test, law
 
 import dguide
-from dguide import Ancestral, Decoding, Masked, Normalized, RampUp, Simple, Trapezoidal, Uniform, Unlocking
+from dguide import Ancestral, Decoding, Masked, Normalized, RampUp, Remasking, Simple, Trapezoidal, Uniform, Unlocking
 from dguide.exact import Problem, chain, solve
 from dguide.exact.families import dirichlet, ising, markov
 
@@ -176,6 +176,27 @@ def test_samples_do_not_depend_on_the_batch(process, mechanism) -> None:
 
     whole = tokens(9, 0)
     assert torch.equal(whole, torch.cat([tokens(1, 0), tokens(5, 1), tokens(3, 6)]))
+
+
+@MECHANISMS
+@pytest.mark.parametrize(
+    ("process", "sampler"), [(Masked, Trapezoidal(3)), (Uniform, Trapezoidal(3)), (Masked, Remasking(5))], ids=str
+)
+def test_a_weight_for_each_sample(process, mechanism, sampler) -> None:
+    def tokens(weight) -> torch.Tensor:
+        return dguide.sample(
+            Network(vocab=4),
+            process=process(4),
+            length=6,
+            condition=torch.arange(12) % 3,
+            guidance=mechanism(weight),
+            sampler=sampler,
+            batch_size=5,
+        ).tokens
+
+    weights = torch.tensor([0.0, 2.0, -1.0]).repeat(4)
+    for w in (0.0, 2.0, -1.0):
+        assert torch.equal(tokens(weights)[weights == w], tokens(w)[weights == w])
 
 
 @MECHANISMS
