@@ -30,6 +30,7 @@ class Stream(IntEnum):
     PRIOR = 2
     ACCEPT = 3
     RESAMPLE = 4
+    REMASK = 5
 
 
 def check_seed(seed: int) -> int:

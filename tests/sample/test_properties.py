@@ -29,9 +29,11 @@ from dguide import (
     Normalized,
     Power,
     RampUp,
+    Remasking,
     Simple,
     TauLeaping,
     TopMargin,
+    Trapezoidal,
     Uniform,
     Unlocking,
 )
@@ -137,6 +139,26 @@ def check(problem: Problem, guidance: Any, sampler: Any) -> None:
     mechanism=st.sampled_from([Normalized, Unlocking, Simple]),
 )
 def test_grid_samplers(problem: Problem, weight: Any, sampler: Any, mechanism: Any) -> None:
+    check(problem, mechanism(weight), sampler)
+
+
+@given(
+    problem=problems(),
+    weight=SCHEDULES,
+    sampler=st.builds(Trapezoidal, st.integers(1, 4), st.sampled_from(["uniform", "cosine"]), st.floats(0.1, 0.9)),
+    mechanism=st.sampled_from([Normalized, Unlocking]),
+)
+def test_trapezoidal(problem: Problem, weight: Any, sampler: Any, mechanism: Any) -> None:
+    check(problem, mechanism(weight), sampler)
+
+
+@given(
+    problem=problems(("masked", "inside")),
+    weight=SCHEDULES,
+    sampler=st.builds(Remasking, st.integers(1, 6), st.sampled_from(["uniform", "work"]), rate=st.floats(0, 50)),
+    mechanism=st.sampled_from([Normalized, Unlocking, Simple]),
+)
+def test_remasking(problem: Problem, weight: Any, sampler: Any, mechanism: Any) -> None:
     check(problem, mechanism(weight), sampler)
 
 

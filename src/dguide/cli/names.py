@@ -14,9 +14,11 @@ from ..sample import (
     Halton,
     LowConfidence,
     LowEntropy,
+    Remasking,
     Sampler,
     TauLeaping,
     TopMargin,
+    Trapezoidal,
     Unmasking,
 )
 
@@ -28,6 +30,8 @@ SAMPLERS: dict[str, tuple[type[Sampler], tuple[str, ...]]] = {
     "ancestral": (Ancestral, _GRID),
     "euler": (Euler, _GRID),
     "tau-leaping": (TauLeaping, _GRID),
+    "trapezoidal": (Trapezoidal, _GRID),
+    "remasking": (Remasking, _GRID),
     "first-hitting": (FirstHitting, ()),
     "low-confidence": (LowConfidence, (*_GRID, "noise")),
     "top-margin": (TopMargin, _GRID),

@@ -56,8 +56,9 @@ def sample(
     grid: str | None = typer.Option(
         None,
         metavar="NAME",
-        help="Times of the steps: uniform, or cosine (few tokens a step at first; arccos too where a sampler fixes how "
-        "many there are a step); not with first-hitting and entropy-bounded. [default: uniform]",
+        help="Times of the steps: uniform, cosine (few tokens a step at first), work (as many masks in each) "
+        "or, where a sampler fixes how many tokens there are a step, arccos; not with first-hitting and "
+        "entropy-bounded. [default: uniform]",
     ),
     noise: float | None = typer.Option(
         None, metavar="NUMBER", help="Noise on the confidence of low-confidence. [default: 0]"

@@ -133,6 +133,11 @@ class Process(ABC):
         as $\Lambda = -\log P(x_s = x_t)$ and the law of the landing given that the token leaves."""
 
     @abstractmethod
+    def carried(self, tokens: Tensor, time: Tensor, earlier: Tensor, log_p: Tensor) -> Tensor:
+        r"""What a prediction at `time` t says at `earlier` s < t if its own token is still the same then,
+        $p(x_0) \to p(x_0)\, q(x_s = x_t \mid x_0) / q(x_t \mid x_0)$, normalised; what other tokens do is left out."""
+
+    @abstractmethod
     def elbo(self, log_p: Tensor, clean: Tensor, noisy: Tensor, time: Tensor) -> Tensor:
         r"""Integrand of the continuous-time negative ELBO in nats per unit of noise level, [..., L].
 

@@ -98,6 +98,9 @@ class Masked(Process):
         log_intensity = torch.where(share < 0.5, -torch.log1p(-share), far).log()
         return Jump(torch.where(tokens == self.mask_id, log_intensity, -math.inf), log_p)
 
+    def carried(self, tokens: Tensor, time: Tensor, earlier: Tensor, log_p: Tensor) -> Tensor:
+        return log_p  # a mask is as likely whatever is behind it
+
     def elbo(self, log_p: Tensor, clean: Tensor, noisy: Tensor, time: Tensor) -> Tensor:
         log_m = self._levels(over_positions(time, clean), log_p)[1]
         surprise = -log_p.gather(-1, clean.unsqueeze(-1)).squeeze(-1)

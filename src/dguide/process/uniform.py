@@ -114,6 +114,14 @@ class Uniform(Process):
         stuck = torch.isneginf(log_total).unsqueeze(-1)  # nothing to leave for: any law will do, it is never drawn
         return Jump(log_total, log_rates - torch.where(stuck, 0.0, log_total.unsqueeze(-1)))
 
+    def carried(self, tokens: Tensor, time: Tensor, earlier: Tensor, log_p: Tensor) -> Tensor:
+        (log_alpha, log_m), (log_alpha_s, log_m_s) = (self._levels(t, log_p) for t in (time, earlier))
+        log_v = math.log(self.vocab_size)
+        # From q(x_t | x_0) to q(x_s | x_0) where x_0 is the token itself, against where it is another.
+        gain = torch.logaddexp(log_alpha_s + log_v, log_m_s) - torch.logaddexp(log_alpha + log_v, log_m)
+        here = log_p.gather(-1, tokens.unsqueeze(-1)) + (gain - (log_m_s - log_m)).unsqueeze(-1)
+        return torch.log_softmax(log_p.scatter(-1, tokens.unsqueeze(-1), here), -1)
+
     def elbo(self, log_p: Tensor, clean: Tensor, noisy: Tensor, time: Tensor) -> Tensor:
         r"""$\sum_{y \ne x} [\hat r(y) - r(y) + r(y) \log (r(y) / \hat r(y))]$: the rate of growth of the divergence
         between the path of the true reverse process, which knows $x_0$ (rates r), and the model's ($\hat r$)."""

@@ -12,12 +12,16 @@ from .entropy_bounded import EntropyBounded
 from .euler import Euler
 from .first_hitting import FirstHitting
 from .grid import GridSampler, RateSampler
+from .grids import equal_work_grid
 from .halton import Halton
 from .observe import Landing, Observer
+from .on_grid import OnGrid, Stage, View
 from .predict import Predictions, Query
+from .remasking import Remasking
 from .run import Calls, Run
 from .smc import SMC, Particles
 from .tau_leaping import TauLeaping
+from .trapezoidal import Trapezoidal
 from .unmasking import Turn, Unmasking
 
 __all__ = [
@@ -39,19 +43,25 @@ __all__ = [
     "LowConfidence",
     "LowEntropy",
     "Observer",
+    "OnGrid",
     "Particles",
     "Predictions",
     "Query",
     "RateSampler",
+    "Remasking",
     "Run",
     "Sampler",
     "Samples",
     "Scored",
+    "Stage",
     "State",
     "TauLeaping",
     "TopMargin",
     "Trajectory",
+    "Trapezoidal",
     "Turn",
     "Unmasking",
+    "View",
+    "equal_work_grid",
     "sample",
 ]

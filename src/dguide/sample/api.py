@@ -84,8 +84,8 @@ def sample(
         condition: a tensor or nested structure with leading dimension B; None (with `initial` giving B) for a model
             without conditions.
         guidance: `Normalized`, `Unlocking` or `Simple` with its weight (w = 0: conditional, w = -1: reference).
-        sampler: `Ancestral`, `Euler`, `TauLeaping` or `FirstHitting`; for the masked process also one that chooses who
-            is unmasked, such as `LowConfidence`, or `SMC` with another one inside.
+        sampler: `Ancestral`, `Euler`, `TauLeaping`, `Trapezoidal` or `FirstHitting`; for the masked process also
+            `Remasking`, one that chooses who is unmasked, such as `LowConfidence`, or `SMC` with another one inside.
         seed: key of the randomness, 0 to 2^64 - 1.
         first_index: index of the first sample, so that shards of one job never repeat each other.
         batch_size: samples a forward pass; default all B. With `SMC` a pass has a row for each of their particles.
@@ -112,7 +112,11 @@ def sample(
     if callback is not None and not callable(callback):
         raise bad("callback", repr(callback), "a callable (run, state)")
     if not isinstance(sampler, Sampler):
-        raise bad("sampler", repr(sampler), "an instance of Ancestral, Euler, TauLeaping, FirstHitting or SMC")
+        raise bad(
+            "sampler",
+            repr(sampler),
+            "an instance of Ancestral, Euler, TauLeaping, FirstHitting or SMC",
+        )
     request: Request = check(
         denoiser,
         process,

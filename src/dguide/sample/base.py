@@ -55,6 +55,9 @@ class Sampler(ABC):
 
     guarantee: ClassVar[str]
     """What the samples are exact for."""
+    revisits: ClassVar[bool] = False
+    """Whether a position may land more than once, or not on every token its guided law allows: then what it lands on
+    cannot be weighed."""
 
     @abstractmethod
     def step(self, run: Run, state: State) -> State:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache, partial
-from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from ..categorical import at_token, decoded
-from ..errors import bad, choose
 from ..guidance import Guidance, Step, Transition, unlanded
 from ..process import Jump, Process
 from ..random import Stream
 from .agenda import Agenda, agenda, fraction
-from .base import Sampler, State
-from .denoiser import Denoiser
+from .base import State
+from .leap import Board
+from .on_grid import OnGrid, Stage, View
 from .predict import Query
 from .run import Run
 
@@ -27,51 +24,11 @@ __all__ = ["GridSampler", "RateSampler", "walk"]
 
 
 @dataclass(frozen=True)
-class GridSampler(Sampler):
+class GridSampler(OnGrid):
     """Samplers that walk along a grid of times and freeze the predictions within a step.
 
     A new one says how strongly a token leaves in a step (`intensity`) and with what probability (`leave`).
-
-    Args:
-        steps: number of steps T; ignored if `grid` gives the times.
-        grid: "uniform" (t_k = 1 - k/T), "cosine" (t_k = cos(pi k / 2T): few tokens a step at first), or the
-            decreasing times themselves, from 1 to 0.
     """
-
-    steps: int = 32
-    grid: str | Sequence[float] = "uniform"
-
-    def __post_init__(self) -> None:
-        if isinstance(self.grid, str):
-            choose("grid", self.grid, ("uniform", "cosine"))
-            if isinstance(self.steps, bool) or not isinstance(self.steps, int) or self.steps < 1:
-                raise bad(f"{type(self).__name__} steps", repr(self.steps), "an int of at least 1")
-            return
-        try:
-            times = [float(t) for t in self.grid]
-        except (TypeError, ValueError):
-            times = []
-        falling = all(a > b for a, b in pairwise(times))
-        if len(times) < 2 or times[0] != 1 or times[-1] != 0 or not falling:
-            raise bad(f"{type(self).__name__} grid", repr(self.grid), "strictly decreasing times from 1 to 0")
-        object.__setattr__(self, "grid", tuple(times))
-        object.__setattr__(self, "steps", len(times) - 1)
-
-    def times(self, process: Process) -> Tensor:
-        """The grid, decreasing float64 times [T + 1], from where the sampler's rates are finite down to 0."""
-        if isinstance(self.grid, str):
-            k = torch.arange(self.steps + 1, dtype=torch.float64) / self.steps
-            times = 1 - k if self.grid == "uniform" else torch.cos(math.pi / 2 * k)
-            times[-1] = 0.0
-        else:
-            times = torch.tensor(self.grid, dtype=torch.float64)
-        start = torch.tensor(self.start(process), dtype=torch.float64)
-        times = times.clamp_max(float(process.noise.time(start)))
-        return torch.cat((times[:-1][times.diff() < 0], times[-1:]))
-
-    @abstractmethod
-    def start(self, process: Process) -> float:
-        """The noise level at which the sampler can begin, 1 wherever that is possible."""
 
     @abstractmethod
     def intensity(self, process: Process, tokens: Tensor, time: Tensor, earlier: Tensor, log_p: Tensor) -> Jump:
@@ -96,15 +53,17 @@ class GridSampler(Sampler):
         step = Step(partial(self.intensity, process, tokens, time, earlier), self.leave)
         return guidance.transition(cond, ref, weight, step)
 
-    def check(self, process: Process, guidance: Guidance, denoiser: Denoiser) -> None:
-        """Every process and every mechanism has a step."""
+    def stages(self, process: Process, guidance: Guidance, time: Tensor, earlier: Tensor) -> tuple[Stage, ...]:
+        def law(views: Sequence[View], weight: Tensor) -> Transition:
+            (view,) = views
+            return self.transition(process, guidance, view.tokens, time, earlier, view.cond, view.ref, weight)
 
-    def finished(self, run: Run, state: State) -> bool:
-        return self.length(run, state) <= 0
+        return (Stage(time, earlier, law),)
 
     def length(self, run: Run, state: State) -> int:
-        path = state.plan.path if isinstance(state.plan, Agenda) else walk(self, run.process)
-        return len(path.levels) - 1 - state.index
+        if isinstance(state.plan, Agenda):
+            return len(state.plan.path.spent) - state.index
+        return super().length(run, state)
 
     def step(self, run: Run, state: State) -> State:
         if run.paced:
@@ -171,32 +130,19 @@ class GridSampler(Sampler):
         process, guidance, path = run.process, run.guidance, walk(self, run.process)
         now, then = path.noisy_times[state.index : state.index + 2]
         high, low = path.levels[state.index : state.index + 2]
-        tokens, clocks, jumps, forced = (x.clone() for x in (state.tokens, state.clocks, state.jumps, state.forced))
-        active = run.movable(tokens)
-        must = process.unfinished(tokens) & active if low == 0 else torch.zeros_like(active)
+        board = Board.of(state)
+        active = run.movable(state.tokens)
+        must = process.unfinished(state.tokens) & active if low == 0 else torch.zeros_like(active)
         where = active.nonzero().unbind(-1)
         weight = guidance.weight_over(low, high, run.rows[where[0]])
         if len(where[0]):
-            predictions = run.predict(tokens, _now(state, path), Query.of(run, where, weight))
+            predictions = run.predict(state.tokens, _now(state, path), Query.of(run, where, weight))
             for part in predictions.parts():
                 at = (where[0][part], where[1][part])
-                laws = predictions.laws(part)
-                law = self.transition(process, guidance, state.tokens[at], now, then, *laws, weight[part])
-                hazard, clock = -law.log_stay, clocks[at]
-                going = (clock <= hazard) | must[at]
-                to = (at[0][going], at[1][going])
-                draws = decoded(law.log_landing[going], run.uniforms(Stream.LANDING, jumps[to], to), run.decoding)
-                tokens[to] = draws.token
-                jumps[to] += 1
-                clocks[at] = clock - hazard
-                clocks[to] = -run.uniforms(Stream.CLOCK, jumps[to], to).log()
-                forced += torch.bincount(at[0][must[at] & (clock > hazard)], minlength=len(forced))
-                if run.observers:
-                    level = high - (high - low) * fraction(clock[going], hazard[going])
-                    cond, ref = (None if x is None else at_token(x[going], draws.token) for x in laws)
-                    run.landed(to, level, replace(draws, log_cond=cond, log_ref=ref))
-        time = torch.full_like(state.time, path.times[state.index + 1])
-        return State(tokens, clocks, jumps, forced, time, state.index + 1)
+                view = View(state.tokens[at], *predictions.laws(part))
+                law = self.transition(process, guidance, view.tokens, now, then, view.cond, view.ref, weight[part])
+                board.leap(run, at, law, view, (high, low), must[at])
+        return board.state(state, path.times[state.index + 1])
 
 
 def _now(state: State, path: Walk) -> Tensor:

@@ -125,6 +125,13 @@ class SMC(Sampler):
     def check(self, process: Process, guidance: Guidance, denoiser: Denoiser) -> None:
         if not process.content_free:
             raise bad("SMC with the process", type(process).__name__, "Masked, whose tokens are decided once")
+        if self.sampler.revisits:
+            raise bad(
+                "SMC sampler",
+                type(self.sampler).__name__,
+                "one by which each position lands once, on any token that guidance allows",
+                "Use FirstHitting, Ancestral, Euler or TauLeaping inside.",
+            )
         self.sampler.check(process, guidance, denoiser)
         varies = isinstance(guidance.weight, Schedule) and not isinstance(guidance.weight, Constant)
         if self.weight is None and varies:

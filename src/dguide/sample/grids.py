@@ -1,0 +1,54 @@
+"""Grids of times by what a run of the model has shown."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..errors import bad
+from ..process import Process
+
+__all__ = ["equal_work_grid"]
+
+_TILT = 1e-6
+"""Share of the uniform grid, so that a curve that stands still can be inverted."""
+
+
+def equal_work_grid(process: Process, levels: Tensor, masked_fraction: Tensor, steps: int) -> tuple[float, ...]:
+    r"""Times between which the share u of masked positions falls by the same amount, 1 / `steps`.
+
+    It is also the grid of least error to leading order, if positions depend on each other alike at all times: what goes
+    wrong in `Ancestral` is that positions leave in one step, two given ones do so with probability
+    $\sum_k (\Delta u_k)^2$, and that is smallest where all $\Delta u_k$ are equal. With `Normalized` u = m, and
+    grid="work" is this grid. With `Unlocking` $u = m^{Z_w}$ for one position and constant w: most of the work is early,
+    and u must be measured, as `Diagnostics` does (`edges`, `masked_fraction`), or solved for (`exact.solve`).
+
+    Args:
+        process: the masked process, whose noise schedule says what times the levels are.
+        levels: noise levels, [K] from 0 to 1, in order, rising or falling.
+        masked_fraction: share of positions still masked there, [K], from 0 at level 0 to 1 at level 1.
+        steps: how many.
+
+    Returns:
+        Decreasing times from 1 to 0, for `grid` of any sampler along a grid.
+
+    Raises:
+        ValueError: for a curve that is none, or less than one step.
+    """
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+        raise bad("equal_work_grid steps", repr(steps), "an int of at least 1")
+    m, u = (torch.as_tensor(x, dtype=torch.float64).cpu() for x in (levels, masked_fraction))
+    if m.ndim == 1 and m.shape == u.shape and len(m) > 1 and m[0] > m[-1]:
+        m, u = m.flip(0), u.flip(0)
+    ends = m.ndim == 1 and m.shape == u.shape and len(m) > 1 and m[0] == 0 and m[-1] == 1
+    if not ends or not bool((m.diff() > 0).all()):
+        raise bad("equal_work_grid levels", m.tolist(), "as many as fractions, in order from 0 to 1")
+    if not bool((u.diff() >= -1e-9).all()) or abs(float(u[0])) > 1e-6 or abs(float(u[-1]) - 1) > 1e-6:
+        raise bad("equal_work_grid masked_fraction", u.tolist(), "shares that rise from 0 to 1")
+    u = (1 - _TILT) * u.clamp(0, 1).cummax(0).values + _TILT * m
+    u[0], u[-1] = 0.0, 1.0
+    wanted = 1 - torch.arange(steps + 1, dtype=torch.float64) / steps
+    right = torch.searchsorted(u, wanted).clamp(1, len(u) - 1)
+    share = (wanted - u[right - 1]) / (u[right] - u[right - 1])
+    times = process.noise.time(m[right - 1] + share * (m[right] - m[right - 1])).tolist()
+    return (1.0, *times[1:-1], 0.0)

@@ -1,0 +1,77 @@
+"""Moving many positions at once: clocks that have run out leave, and land."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ..categorical import at_token, decoded
+from ..guidance import Transition
+from ..random import Stream
+from .agenda import fraction
+from .base import State
+from .on_grid import View
+from .predict import Where
+from .run import Run
+
+__all__ = ["Board"]
+
+
+@dataclass(frozen=True, eq=False)
+class Board:
+    """Tokens and clocks of a batch while a step is under way, changed in place.
+
+    Attributes:
+        tokens, clocks, jumps, forced: as in `State`.
+    """
+
+    tokens: Tensor
+    clocks: Tensor
+    jumps: Tensor
+    forced: Tensor
+
+    @classmethod
+    def of(cls, state: State) -> Board:
+        """A copy of what `state` says."""
+        return cls(*(x.clone() for x in (state.tokens, state.clocks, state.jumps, state.forced)))
+
+    def leap(
+        self, run: Run, at: Where, law: Transition, view: View, levels: tuple[float, float], must: Tensor | None = None
+    ) -> Tensor:
+        """Let the positions `at` [N] follow `law`, and say which of them left, [N] bool.
+
+        A position leaves when the integrated exit rate of the law uses up its clock, and then has a new one.
+
+        Args:
+            run: the batch.
+            at: which positions.
+            law: what they do.
+            view: the predictions there, for those who look on.
+            levels: noise levels between which it happens, the higher first.
+            must: [N], who leaves even if the clock has not run out.
+        """
+        hazard, clock = -law.log_stay, self.clocks[at]
+        going = clock <= hazard
+        if must is not None:
+            self.forced.add_(torch.bincount(at[0][must & ~going], minlength=len(self.forced)))
+            going = going | must
+        to = (at[0][going], at[1][going])
+        draws = decoded(law.log_landing[going], run.uniforms(Stream.LANDING, self.jumps[to], to), run.decoding)
+        self.tokens[to] = draws.token
+        self.jumps[to] += 1
+        self.clocks[at] = clock - hazard
+        self.clocks[to] = -run.uniforms(Stream.CLOCK, self.jumps[to], to).log()
+        if run.observers:
+            high, low = levels
+            level = high - (high - low) * fraction(clock[going], hazard[going])
+            cond, ref = (None if x is None else at_token(x[going], draws.token) for x in (view.cond, view.ref))
+            run.landed(to, level, replace(draws, log_cond=cond, log_ref=ref))
+        return going
+
+    def state(self, state: State, time: float) -> State:
+        """The state after `state`, at `time`."""
+        return State(
+            self.tokens, self.clocks, self.jumps, self.forced, torch.full_like(state.time, time), state.index + 1
+        )

@@ -1,0 +1,125 @@
+"""What all samplers along a grid of times share: the grid, and the stages of which a step is made."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from ..errors import bad, choose
+from ..guidance import Guidance, Transition
+from ..process import Process
+from .base import Sampler, State
+from .denoiser import Denoiser
+from .run import Run
+
+__all__ = ["GRIDS", "OnGrid", "Stage", "View", "times_of"]
+
+GRIDS = ("uniform", "cosine", "work")
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """What a stage sees of N positions.
+
+    Attributes:
+        tokens: [N].
+        cond: log-probabilities of the conditional there, [N, V]; None where every w is -1.
+        ref: the same of the reference; None where every w is 0.
+    """
+
+    tokens: Tensor
+    cond: Tensor | None
+    ref: Tensor | None
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """A part of a step in which positions move independently of each other.
+
+    Attributes:
+        time: when it begins, [].
+        earlier: when it ends, [].
+        law: the law of N movable positions from what is seen of them and w [N]. It is given a `View` of the state at
+            the beginning of each stage of the step so far, this one's last.
+        again: probability that a position that cannot move any more becomes noise again.
+    """
+
+    time: Tensor
+    earlier: Tensor
+    law: Callable[[Sequence[View], Tensor], Transition]
+    again: float = 0.0
+
+
+@dataclass(frozen=True)
+class OnGrid(Sampler):
+    """Samplers that walk along a grid of times.
+
+    Args:
+        steps: number of steps T; ignored if `grid` gives the times.
+        grid: "uniform" (t_k = 1 - k/T), "cosine" (t_k = cos(pi k / 2T): few tokens a step at first), "work" (equal
+            steps in the noise level, so that the same number of masks is expected to leave in each, whatever the noise
+            schedule; with alpha = 1 - t it is "uniform"), or the decreasing times themselves, from 1 to 0.
+    """
+
+    steps: int = 32
+    grid: str | Sequence[float] = "uniform"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.grid, str):
+            choose("grid", self.grid, GRIDS)
+            if isinstance(self.steps, bool) or not isinstance(self.steps, int) or self.steps < 1:
+                raise bad(f"{type(self).__name__} steps", repr(self.steps), "an int of at least 1")
+            return
+        try:
+            times = [float(t) for t in self.grid]
+        except (TypeError, ValueError):
+            times = []
+        falling = all(a > b for a, b in pairwise(times))
+        if len(times) < 2 or times[0] != 1 or times[-1] != 0 or not falling:
+            raise bad(f"{type(self).__name__} grid", repr(self.grid), "strictly decreasing times from 1 to 0")
+        object.__setattr__(self, "grid", tuple(times))
+        object.__setattr__(self, "steps", len(times) - 1)
+
+    def times(self, process: Process) -> Tensor:
+        """The grid, decreasing float64 times [T + 1], from where the sampler's rates are finite down to 0."""
+        if isinstance(self.grid, str):
+            k = torch.arange(self.steps + 1, dtype=torch.float64) / self.steps
+            times = torch.cos(math.pi / 2 * k) if self.grid == "cosine" else 1 - k
+            if self.grid == "work":
+                times = process.noise.time(times)
+            times[0], times[-1] = 1.0, 0.0
+        else:
+            times = torch.tensor(self.grid, dtype=torch.float64)
+        start = torch.tensor(self.start(process), dtype=torch.float64)
+        times = times.clamp_max(float(process.noise.time(start)))
+        return torch.cat((times[:-1][times.diff() < 0], times[-1:]))
+
+    @abstractmethod
+    def start(self, process: Process) -> float:
+        """The noise level at which the sampler can begin, 1 wherever that is possible."""
+
+    @abstractmethod
+    def stages(self, process: Process, guidance: Guidance, time: Tensor, earlier: Tensor) -> tuple[Stage, ...]:
+        """The stages of a step from `time` to `earlier`, both []: what its exact law is made of."""
+
+    def check(self, process: Process, guidance: Guidance, denoiser: Denoiser) -> None:
+        """Every process and every mechanism has a step."""
+
+    def finished(self, run: Run, state: State) -> bool:
+        return self.length(run, state) <= 0
+
+    def length(self, run: Run, state: State) -> int:
+        return len(times_of(self, run.process)) - 1 - state.index
+
+
+@lru_cache(maxsize=64)
+def times_of(sampler: OnGrid, process: Process) -> Tensor:
+    """`OnGrid.times`, worked out once."""
+    return sampler.times(process)
