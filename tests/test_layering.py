@@ -15,13 +15,13 @@ ROOT = Path(dguide.__file__).parent
 MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
 every_module = pytest.mark.parametrize("module", MODULES, ids=str)
 
-LEAVES = {"errors", "random", "categorical"}
+LEAVES = {"errors", "compiler", "random", "categorical"}
 CORE = ["noise", "process", "guidance", "sample", "exact"]
 NETWORKS = {"nn", "data"}
 FRONT = {"cli", "web"}
 
 ALLOWED: dict[str, set[str]] = {
-    **{leaf: {"errors"} for leaf in LEAVES},
+    **{leaf: {"errors", "compiler"} for leaf in LEAVES},
     **{name: {*LEAVES, *CORE[:i]} for i, name in enumerate(CORE)},
     "nn": {*LEAVES, "noise", "process"},
     "data": {*LEAVES},

@@ -8,6 +8,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
+from dguide import random as counters
 from dguide.random import Stream, check_seed, philox, uniform
 
 WORD = 0xFFFFFFFF
@@ -93,6 +94,7 @@ def test_the_same_in_any_shape() -> None:
 def test_open_interval(monkeypatch: pytest.MonkeyPatch, word: int, expected: float) -> None:
     words = (torch.tensor([word]),) * 4
     monkeypatch.setattr("dguide.random.philox", lambda counter, key: words)
+    monkeypatch.setattr(counters, "_library", lambda: None)
     value = float(some(1))
     assert value == expected
     assert 0 < value < 1
@@ -153,3 +155,20 @@ def test_seeds(seed: int) -> None:
 def test_bad_seeds(seed: object) -> None:
     with pytest.raises(ValueError, match=r"seed: got .*, expected an int from 0 to 2\*\*64 - 1"):
         check_seed(seed)
+
+
+@pytest.mark.skipif(counters._library() is None, reason="no C compiler that works")
+@pytest.mark.parametrize("count", [0, 1, 15, 16, 17, 1000])
+def test_compiled_uniforms_are_the_same_bit_for_bit(count: int) -> None:
+    code, generator = counters._library(), torch.Generator().manual_seed(count)
+    words = [torch.randint(0, high, (count,), generator=generator) for high in (2**32, 2**31, 2**62)]
+    for seed in (0, 12345, 2**63 + 17):
+        assert torch.equal(counters._quickly(code, seed, *words), counters._slowly(seed, *words))
+
+
+def test_without_a_compiler_uniforms_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    position = torch.arange(3).unsqueeze(-1)
+    compiled = uniform(7, Stream.LANDING, torch.arange(5), position, 2)
+    monkeypatch.setattr(counters, "_library", lambda: None)
+    assert torch.equal(compiled, uniform(7, Stream.LANDING, torch.arange(5), position, 2))
+    assert compiled.shape == (3, 5)

@@ -3,16 +3,21 @@ r"""Counter-based uniforms: a pure function of (seed, sample index, position, dr
 Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) on the counter
 (stream and draw, position, index low, index high) with the seed as key. A sample's randomness therefore does not
 depend on the batch, shard, process or device that computes it, nor on any global generator, and two runs with the same
-seed and different settings are coupled: the same clocks, the same landing uniforms.
+seed and different settings are coupled: the same clocks, the same landing uniforms. On the CPU `random.c` computes the
+same whole numbers, where there is a compiler.
 """
 
 from __future__ import annotations
 
+import ctypes
+import functools
 from enum import IntEnum
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from .compiler import compiled
 from .errors import bad
 
 __all__ = ["Stream", "check_seed", "philox", "uniform"]
@@ -69,7 +74,35 @@ def uniform(seed: int, stream: Stream, index: Tensor, position: Tensor, draw: Te
     """
     draws = torch.as_tensor(draw, device=index.device)
     index, position, draws = torch.broadcast_tensors(index, position, draws)
-    counter = ((int(stream) << 24) | draws, position, index & _WORD, (index >> 32) & _WORD)
+    first = (int(stream) << 24) | draws
+    code = _library() if index.is_cpu else None
+    return _slowly(seed, first, position, index) if code is None else _quickly(code, seed, first, position, index)
+
+
+def _slowly(seed: int, first: Tensor, position: Tensor, index: Tensor) -> Tensor:
+    counter = (first, position, index & _WORD, (index >> 32) & _WORD)
     high, low, _, _ = philox(counter, (seed & _WORD, seed >> 32))
     bits = (high << 20) | (low >> 12)
     return (2 * bits + 1).double() * 2.0**-53
+
+
+def _quickly(code: ctypes.CDLL, seed: int, first: Tensor, position: Tensor, index: Tensor) -> Tensor:
+    words = [x.to(torch.int64).contiguous() for x in (first, position, index)]
+    found = torch.empty(index.shape, dtype=torch.float64)
+    code.dguide_uniforms(*(x.data_ptr() for x in words), seed, found.numel(), found.data_ptr())
+    return found
+
+
+@functools.cache
+def _library() -> ctypes.CDLL | None:
+    """The compiled source, or None where it cannot be had or computes something else."""
+    code = compiled(Path(__file__).with_suffix(".c"))
+    if code is None:
+        return None
+    pointer = ctypes.c_void_p
+    code.dguide_uniforms.argtypes = [pointer, pointer, pointer, ctypes.c_uint64, ctypes.c_int64, pointer]
+    code.dguide_uniforms.restype = None
+    some = torch.arange(37)
+    words = (some * 0x1234567 % 2**32, some.flip(0), some * 0x123456789ABCDEF % 2**62)
+    agrees = all(torch.equal(_quickly(code, seed, *words), _slowly(seed, *words)) for seed in (0, 2**64 - 3))
+    return code if agrees else None

@@ -17,7 +17,8 @@ import torch
 from drawers import COMPILED, FAST, NO_LIBRARY, NOTHING, full, noise, uniforms
 from torch import Tensor
 
-from dguide.categorical import Decoding, Rows, compiled, compiler, guided, guided_draw, vectorised
+from dguide import compiler
+from dguide.categorical import Decoding, Rows, compiled, guided, guided_draw, vectorised
 
 SOURCE = Path(compiled.__file__).with_suffix(".c")
 needs_library = pytest.mark.skipif(bool(NO_LIBRARY), reason=NO_LIBRARY)
@@ -138,7 +139,7 @@ def no_home(folder: Path, patch: pytest.MonkeyPatch) -> None:
 
 
 def not_posix(folder: Path, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(compiler, "os", SimpleNamespace(name="nt"))
+    patch.setattr(compiler, "os", SimpleNamespace(name="nt", environ={}))
 
 
 TROUBLES = [

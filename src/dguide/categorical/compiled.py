@@ -1,7 +1,7 @@
 r"""Guided draws on the CPU in C, which reads every logit once: for `Rows` in float32, bfloat16 and float16.
 
-The source is `compiled.c`, compiled when it is first asked for. The environment variable `DGUIDE_COMPILED=0`, read at
-that time, turns it off; `vectorised` then does the same, several times slower.
+The source is `compiled.c`, compiled when it is first asked for (see `dguide.compiler`). Where there is no library,
+`vectorised` does the same, several times slower.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..compiler import compiled
 from . import vectorised
-from .compiler import compiled
 from .decoding import Decoding
 from .rows import Draws, Rows
 
@@ -37,8 +37,6 @@ _WORTH_THREADS = 1 << 20
 @functools.cache
 def library() -> ctypes.CDLL | None:
     """The compiled source, or None where it cannot be had, is not wanted, or does not do what it should."""
-    if os.environ.get("DGUIDE_COMPILED") == "0":
-        return None
     code = compiled(Path(__file__).with_suffix(".c"))
     if code is None:
         return None
@@ -92,13 +90,13 @@ def _draw(
     """What `fast` returns; None for numbers of rows or columns that there are not."""
     count, vocab = cond.index.shape[0], cond.values.shape[1]
     # Bound to names: they must outlive the call.
-    index = cond.index.contiguous()
-    ref_index = index if ref is None or ref.index is cond.index else ref.index.contiguous()
-    weight = weight.to(torch.float64).expand(count).contiguous()
-    uniforms, forbidden = uniforms.to(torch.float64).contiguous(), forbidden.to(torch.int64).contiguous()
+    index = _flat(cond.index, torch.int64)
+    ref_index = index if ref is None or ref.index is cond.index else _flat(ref.index, torch.int64)
+    weight = _flat(weight.expand(count), torch.float64)
+    uniforms, forbidden = _flat(uniforms, torch.float64), _flat(forbidden, torch.int64)
     token = torch.empty(count, dtype=torch.int64)
     served = torch.empty(count, dtype=torch.bool)
-    found = torch.empty((8 if partition or spread else 1, count), dtype=torch.float64)
+    found = torch.empty((8, count) if partition or spread else count, dtype=torch.float64)
     task = _TASK.pack(
         *_told(cond.values, index),
         *(_NO_ROWS if ref is None else _told(ref.values, ref_index)),
@@ -118,10 +116,17 @@ def _draw(
     if _run(code, task, count, vocab):
         return None
     if not (partition or spread):
-        return Draws(token, found[0]), served
+        return Draws(token, found), served
     log_prob, log_z, log_cond, log_ref, *shape = found.unbind(0)
     asked = (log_z, log_cond, None if ref is None else log_ref) if partition else (None, None, None)
     return Draws(token, log_prob, *asked, *(shape if spread else ())), served
+
+
+def _flat(values: Tensor, dtype: torch.dtype) -> Tensor:
+    """The values one after the other in memory."""
+    if values.dtype == dtype and values.is_contiguous():
+        return values
+    return values.to(dtype).contiguous()
 
 
 def _fits(cond: Rows, ref: Rows | None, uniforms: Tensor) -> bool:

@@ -26,7 +26,7 @@ class State:
     Attributes:
         tokens: [B, L] int64.
         clocks: [B, L] float64, what each position's Exp(1) clock has left; it jumps when its exit rate used it up.
-        jumps: [B, L] int64, how many clocks each position has used.
+        jumps: [B, L] int64, how often the clock of each position was replaced; one that leaves for good needs no other.
         forced: [B] int64, positions that had to leave at the end although their clock had not run out.
         time: [B] float64, 1 at noise, 0 at data.
         index: steps taken.

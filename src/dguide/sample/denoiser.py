@@ -50,9 +50,8 @@ def tensors_of(condition: Condition) -> list[Tensor]:
 
 def take(condition: Condition, rows: Tensor | slice) -> Condition:
     """The `rows` of every tensor in `condition`."""
-    if isinstance(rows, slice):
-        return _map(lambda x: x[rows], condition)
-    return _map(lambda x: x.index_select(0, rows), condition)
+    pick = (lambda x: x[rows]) if isinstance(rows, slice) else (lambda x: x.index_select(0, rows))
+    return pick(condition) if isinstance(condition, Tensor) else _map(pick, condition)
 
 
 def stack(first: Condition, second: Condition) -> Condition:

@@ -90,7 +90,7 @@ def _appointed(run: Run, state: State) -> State:
     return State(
         state.tokens.index_put((chosen, position), draws.token),
         state.clocks - plan.wait[:, turn : turn + 1],
-        state.jumps.index_put((chosen, position), torch.ones_like(position)),
+        state.jumps,
         state.forced,
         torch.where(plan.count > turn, time, state.time),
         state.index + 1,

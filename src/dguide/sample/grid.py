@@ -79,19 +79,18 @@ class GridSampler(OnGrid):
             plan = agenda(run, state, walk(self, run.process))
         path = plan.path
         visit = plan.visits.get(state.index)
-        tokens, jumps, forced = state.tokens, state.jumps, state.forced
+        tokens, forced = state.tokens, state.forced
         if visit is not None:
             predictions = run.predict(tokens, _now(state, path), visit.query)
             draws = predictions.draw(visit.weight, visit.uniforms, partition=bool(run.observers))
             tokens = tokens.flatten().index_copy(0, visit.flat, draws.token).view_as(tokens)
-            jumps = jumps.flatten().index_fill(0, visit.flat, 1).view_as(jumps)
             forced = forced if visit.forced is None else forced + visit.forced
             if run.observers:
                 run.landed((visit.query.sample, visit.query.position), visit.level, draws)
         return State(
             tokens,
             state.clocks - path.spent[state.index],
-            jumps,
+            state.jumps,
             forced,
             torch.full_like(state.time, path.times[state.index + 1]),
             state.index + 1,
@@ -104,7 +103,7 @@ class GridSampler(OnGrid):
         high, low = path.levels[state.index : state.index + 2]
         plan = state.plan if isinstance(state.plan, Tensor) else run.uniforms(Stream.LANDING, 0)
         sample, position = where = run.movable(state.tokens).nonzero().unbind(-1)
-        tokens, clocks, jumps, forced = (x.clone() for x in (state.tokens, state.clocks, state.jumps, state.forced))
+        tokens, clocks, forced = state.tokens.clone(), state.clocks.clone(), state.forced.clone()
         if len(sample):
             weight = guidance.weight_over(low, high, run.rows[sample])
             predictions = run.predict(tokens, _now(state, path), Query.of(run, where, weight))
@@ -117,13 +116,12 @@ class GridSampler(OnGrid):
             clocks[where] = clock - hazard
             to = (sample[leaves], position[leaves])
             tokens[to] = draws.token[leaves]
-            jumps[to] += 1
             forced += torch.bincount(sample[late], minlength=len(forced))
             if run.observers:
                 level = high - (high - low) * fraction(clock[leaves], hazard[leaves])
                 run.landed(to, level, draws[leaves])
         time = torch.full_like(state.time, path.times[state.index + 1])
-        return State(tokens, clocks, jumps, forced, time, state.index + 1, plan)
+        return State(tokens, clocks, state.jumps, forced, time, state.index + 1, plan)
 
     def _frozen(self, run: Run, state: State) -> State:
         """One step of a process in which any position may leave, at a rate that depends on the prediction."""

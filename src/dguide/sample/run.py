@@ -112,7 +112,7 @@ class Run:
             time: [B].
             query: what is asked.
         """
-        x, t = take((tokens, time), query.who)
+        x, t = take(tokens, query.who), take(time, query.who)
         t, told = t.to(torch.get_default_dtype()), take(self.conditions, query.side)
         self.calls.conditional += query.cond
         self.calls.reference += query.ref

@@ -1,7 +1,8 @@
 """C source turned into a loaded library by the compiler of the machine, once a user and machine.
 
 Nothing here is ever needed: without a compiler, without a place to write, or on any failure there is no library, and
-one line of logging at level DEBUG says why.
+one line of logging at level DEBUG says why. The environment variable `DGUIDE_COMPILED=0`, read when a library is first
+asked for, turns all of it off.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ class Unavailable(Exception):
 
 def compiled(source: Path) -> ctypes.CDLL | None:
     """The library made of one C file, from the cache of the user if it is there; None if it cannot be had."""
+    if os.environ.get("DGUIDE_COMPILED") == "0":
+        return None
     try:
         return ctypes.CDLL(str(_library(source)))
     except (Unavailable, OSError, RuntimeError, subprocess.SubprocessError) as reason:
