@@ -11,9 +11,9 @@ import time
 
 from . import common, page
 
-NAMES = ("speed", "confidence", "memory", "network", "pace", "scaling")
-OTHERS = ("steps", "solve")
-"""They print, write no results and take no options from here."""
+NAMES = ("speed", "draws", "confidence", "memory", "network", "pace", "scaling")
+OTHERS = ("backbone", "steps", "solve")
+"""Not of the page, and without options from here."""
 
 
 def main(words: list[str]) -> None:

@@ -16,7 +16,7 @@ from . import baselines, common
 from .targets import TARGETS, Results, verdict
 
 PAGE = common.ROOT / "docs" / "speed.md"
-NAMES = ("speed", "confidence", "memory", "network", "pace", "scaling", "gpu")
+NAMES = ("speed", "draws", "confidence", "memory", "network", "pace", "scaling", "gpu")
 MISSING = "*Not measured yet.*"
 PEOPLE = {
     "dguide ancestral": "**dguide**, `Ancestral`",
@@ -85,6 +85,14 @@ def speed(results: Results) -> str:
         rows = [(PEOPLE[who], common.seconds(value), times(value / own)) for who, value in seconds.items()]
         parts.append(table(("sampler", "a run takes", "times `Ancestral`"), rows) + "\n")
     return "\n".join(parts).rstrip()
+
+
+def draws(results: Results) -> str:
+    rows = []
+    for case in results["draws"]["results"]:
+        cells = (f"{value:.1f}" for value in case["reads"].values())
+        rows.append((f"{case['rows']} rows of {case['vocab']:,}, {case['dtype']}", *cells))
+    return table(("reads of both tensors", *results["draws"]["results"][0]["reads"]), rows)
 
 
 def memory(results: Results) -> str:
@@ -169,7 +177,7 @@ def times(ratio: float) -> str:
 
 SECTIONS: dict[str, Callable[[Results], str]] = {
     name: globals()[name]
-    for name in ("targets", "machine", "speed", "memory", "confidence", "network", "pace", "scaling", "gpu")
+    for name in ("targets", "machine", "speed", "draws", "memory", "confidence", "network", "pace", "scaling", "gpu")
 }
 
 
