@@ -92,7 +92,7 @@ def main() -> None:
     print("\n| sampler | | calls | from continuous time | from the tilted target |\n|---|---|---|---|---|")
     for case in cases:
         cells = ("{:.3f} ({:.3f}, {:.3f})".format(*quartiles(case[to])) for to in ("limit", "target"))
-        calls = "{0:g}".format(quartiles(case["calls"])[0])
+        calls = f"{quartiles(case['calls'])[0]:g}"
         print("|", " | ".join([case["sampler"], case["setting"], calls, *cells]), "|")
     print("by chance:", quartiles(cases[0]["chance"]))
 
