@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -86,4 +86,4 @@ class Blocks(Sampler):
 
 def _within(run: Run, inside: Tensor) -> Run:
     """The same run, in which only the positions `inside` [B, L] can change."""
-    return replace(run, fixed=~inside if run.fixed is None else run.fixed | ~inside)
+    return run.altered(fixed=~inside if run.fixed is None else run.fixed | ~inside)

@@ -6,7 +6,6 @@ import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 
 import torch
@@ -116,10 +115,9 @@ class OnGrid(Sampler):
         return self.length(run, state) <= 0
 
     def length(self, run: Run, state: State) -> int:
-        return len(times_of(self, run.process)) - 1 - state.index
+        return len(run.once(times_of, self)) - 1 - state.index
 
 
-@lru_cache(maxsize=64)
 def times_of(sampler: OnGrid, process: Process) -> Tensor:
-    """`OnGrid.times`, worked out once."""
+    """`OnGrid.times`, as `Run.once` asks for it."""
     return sampler.times(process)

@@ -25,7 +25,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -128,7 +127,7 @@ class Remasking(OnGrid):
         return (Stage(time, earlier, law, self.again(process, time, earlier)),)
 
     def step(self, run: Run, state: State) -> State:
-        leg, board = _legs(self, run.process)[state.index], Board.of(state)
+        leg, board = run.once(_legs, self)[state.index], Board.of(state)
         self._decide(run, state, leg, board)
         if leg.again:
             decided = ~run.process.movable(state.tokens)
@@ -204,7 +203,6 @@ class _Leg:
     again: float
 
 
-@lru_cache(maxsize=64)
 def _legs(sampler: Remasking, process: Process) -> list[_Leg]:
     times = sampler.times(process)
     levels = process.noise.level(times).tolist()

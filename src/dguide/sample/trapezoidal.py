@@ -194,7 +194,7 @@ class _TwoStages:
     def __init__(self, sampler: Trapezoidal, run: Run, state: State) -> None:
         self.run, self.state, self.board = run, state, Board.of(state)
         process = run.process
-        time, self.earlier = times_of(sampler, process)[state.index : state.index + 2]
+        time, self.earlier = run.once(times_of, sampler)[state.index : state.index + 2]
         self.stages = sampler.stages(process, run.guidance, time, self.earlier)
         marks = torch.stack((time, self.stages[1].time, self.earlier))
         self.high, self.middle, self.low = process.noise.level(marks).tolist()
