@@ -21,7 +21,8 @@ from .predict import Predictions, Query, Where
 
 __all__ = ["Calls", "Run"]
 
-S, T = TypeVar("S"), TypeVar("T")
+S = TypeVar("S")
+T = TypeVar("T")
 
 BOTH = "conditional and reference"
 
