@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from ..categorical import normalise, tilt
-from ..errors import bad, number
+from ..errors import bad, number, positive
 from ..process import Process
 from .observe import Landing, Observer
 from .predict import Predictions
@@ -93,8 +93,7 @@ class Diagnostics(Observer):
     ) -> None:
         if weight is not None and not (math.isfinite(number("Diagnostics weight", weight)) and weight >= -1):
             raise bad("Diagnostics weight", weight, "a finite number of at least -1")
-        if isinstance(bins, bool) or not isinstance(bins, int) or bins < 1:
-            raise bad("Diagnostics bins", repr(bins), "an int of at least 1")
+        positive("Diagnostics bins", bins)
         self.quantiles = torch.tensor([number("Diagnostics quantile", q) for q in quantiles], dtype=torch.float64)
         if not bool(((self.quantiles >= 0) & (self.quantiles <= 1)).all()):
             raise bad("Diagnostics quantiles", list(quantiles), "numbers from 0 to 1")

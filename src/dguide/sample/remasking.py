@@ -37,7 +37,7 @@ from .agenda import fraction
 from .base import State
 from .denoiser import Denoiser
 from .leap import Board
-from .on_grid import OnGrid, Stage, View
+from .on_grid import OnGrid, Stage, View, leave
 from .predict import Query
 from .run import Run
 
@@ -121,7 +121,7 @@ class Remasking(OnGrid):
 
         def law(views: Sequence[View], weight: Tensor) -> Transition:
             (view,) = views
-            step = Step(lambda log_p: self.intensity(process, view.tokens, time, earlier, log_p), _leave)
+            step = Step(lambda log_p: self.intensity(process, view.tokens, time, earlier, log_p), leave)
             return guidance.transition(view.cond, view.ref, weight, step)
 
         return (Stage(time, earlier, law, self.again(process, time, earlier)),)
@@ -144,7 +144,7 @@ class Remasking(OnGrid):
         """Let masks leave whose clocks run out, as in `Ancestral`."""
         guidance, last = run.guidance, leg.low == 0
         log_intensity = torch.tensor(leg.log_intensity, dtype=torch.float64, device=state.clocks.device)
-        known = -guidance.log_stay(log_intensity, torch.zeros_like(log_intensity), _leave) if run.paced else None
+        known = -guidance.log_stay(log_intensity, torch.zeros_like(log_intensity), leave) if run.paced else None
         asked = run.movable(state.tokens)
         if known is not None:
             board.clocks.sub_(torch.where(asked, known, 0.0))
@@ -164,7 +164,7 @@ class Remasking(OnGrid):
         hazard = known
         if hazard is None:
             assert draws.log_z is not None
-            hazard = -guidance.log_stay(log_intensity, draws.log_z, _leave)
+            hazard = -guidance.log_stay(log_intensity, draws.log_z, leave)
             board.clocks[where] = clock - hazard
         late = (clock > hazard) & last
         leaves = (clock <= hazard) | late
@@ -175,10 +175,6 @@ class Remasking(OnGrid):
         if run.observers:
             level = leg.high - (leg.high - leg.low) * fraction(clock, hazard.expand(clock.shape))
             run.landed(to, level[leaves], draws[leaves])
-
-
-def _leave(jump: Jump) -> Transition:
-    return Transition(-torch.exp(jump.log_intensity), jump.log_landing)
 
 
 def _decides(process: Process) -> None:

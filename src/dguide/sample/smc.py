@@ -37,7 +37,7 @@ import torch
 from torch import Tensor
 
 from ..categorical import draw, normalise, tilt
-from ..errors import bad, number
+from ..errors import bad, number, positive
 from ..guidance import Constant, Guidance, Schedule
 from ..process import Process
 from ..random import Stream
@@ -48,6 +48,9 @@ from .observe import Landing, Observer
 from .run import Run
 
 __all__ = ["SMC", "Particles"]
+
+_LAST = (1 << 24) - 1
+"""The last draw of a stream."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -97,8 +100,7 @@ class SMC(Sampler):
     guarantee = "exact in the limit of many particles, up to the steps of the sampler inside"
 
     def __post_init__(self) -> None:
-        if isinstance(self.particles, bool) or not isinstance(self.particles, int) or self.particles < 1:
-            raise bad("SMC particles", repr(self.particles), "an int of at least 1")
+        positive("SMC particles", self.particles)
         if not isinstance(self.sampler, Sampler):
             raise bad("SMC sampler", repr(self.sampler), "an instance of FirstHitting, Ancestral, Euler or TauLeaping")
         if isinstance(self.sampler, SMC):
@@ -195,8 +197,8 @@ class SMC(Sampler):
         log_mean = log_sum - math.log(k)
         shares = torch.where(log_sum.isneginf().unsqueeze(-1), 1 / k, log_shares.exp())
         if self.sampler.finished(state.inner, state):
-            # A draw of its own: when the last sample of the batch is done says nothing about the others.
-            u = run.uniforms(Stream.RESAMPLE, 0, (samples, torch.ones_like(samples)))
+            # Not the draw of this step: how many steps the others in the batch took must not matter.
+            u = run.uniforms(Stream.RESAMPLE, _LAST, (samples, torch.zeros_like(samples)))
             chosen = samples * k + draw(shares.log(), u)
             return replace(_rows(state, chosen), log_normalizer=log_mean)
         alive = state.inner.movable(state.tokens).any(-1)
