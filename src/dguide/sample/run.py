@@ -133,6 +133,8 @@ class Run:
             query: what is asked.
         """
         x, t = take(tokens, query.who), take(time, query.who)
+        if isinstance(query.who, slice):
+            x, t = x.clone(), t.clone()  # a network may write to what it is given
         t, told = t.to(torch.get_default_dtype()), take(self.conditions, query.side)
         self.calls.conditional += query.cond
         self.calls.reference += query.ref
