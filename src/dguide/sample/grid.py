@@ -20,7 +20,7 @@ from .on_grid import OnGrid, Stage, View
 from .predict import Query
 from .run import Run
 
-__all__ = ["GridSampler", "RateSampler", "walk"]
+__all__ = ["GridSampler", "RateSampler", "Walk", "walk"]
 
 
 @dataclass(frozen=True)
