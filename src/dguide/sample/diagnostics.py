@@ -52,9 +52,9 @@ class DiagnosticsTable:
         renyi: [N], mean of the Renyi divergence D_{1+w}.
         renyi_quantiles: [N, Q], as precise.
         quantiles: [Q], which quantiles.
-        masked_fraction: [N + 1], share of the landings at noise levels up to `edges`, which is the share of the
-            initially masked positions that is masked there; zero for processes without a mask. Its expected value at
-            the pace of the unguided process is `edges`.
+        masked_fraction: [N + 1], share of the landings at noise levels up to `edges`, which, if each position lands
+            once, is the share of the initially masked ones that is masked there; zero for processes without a mask. Its
+            expected value at the pace of the unguided process is `edges`.
     """
 
     edges: Tensor
@@ -76,8 +76,9 @@ class Diagnostics(Observer):
 
     It looks at the predictions that the sampler asks for anyway and calls no network: at all masked positions at every
     step where the pace depends on content (and at all positions for the uniform process), at those that leave in this
-    step with `Normalized` and the masked process, which are an even choice among the masked ones. With `SMC` every
-    particle counts once. Memory does not grow.
+    step with `Normalized` and the masked process, which are an even choice among the masked ones. Samplers that choose
+    who is unmasked by what the networks say look at all they may choose from. With `SMC` every particle counts once,
+    with `Remasking` every landing. Memory does not grow.
 
     Args:
         weight: w at which Z_w is taken; default that of the guidance at the noise level of the call.
