@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from numbers import Real
 from types import ModuleType
 
-__all__ = ["MissingExtra", "bad", "choose", "number", "require"]
+__all__ = ["MissingExtra", "bad", "choose", "number", "positive", "require"]
 
 
 class MissingExtra(ImportError):
@@ -34,6 +34,13 @@ def number(what: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, Real):
         raise bad(what, repr(value), "a number")
     return float(value)
+
+
+def positive(what: str, value: object) -> int:
+    """`value`, if it is an int of at least 1; else raise a `ValueError`."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise bad(what, repr(value), "an int of at least 1")
+    return value
 
 
 def choose(what: str, name: str, names: Iterable[str]) -> str:

@@ -152,6 +152,28 @@ def test_settings_with_one_seed_are_coupled() -> None:
     assert not torch.equal(path(Normalized(0.0)), path(Normalized(4.0)))
 
 
+class Learned(noise.Polynomial):
+    """A schedule whose power is learned; like much that may change it has no hash."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def learn(self, power: float) -> None:
+        object.__setattr__(self, "power", power)
+
+
+@pytest.mark.parametrize("sampler", [Ancestral(3), Euler(3), dguide.Trapezoidal(3), dguide.Remasking(3)], ids=str)
+def test_a_noise_schedule_may_change_between_runs(sampler: Sampler) -> None:
+    learned = Learned(1.0)
+    found = []
+    for power in (1.0, 4.0):
+        learned.learn(power)
+        for schedule in (learned, noise.Polynomial(power)):
+            found.append(draw(Masked(4, noise=schedule), Normalized(RampUp(3.0)), sampler))
+    assert torch.equal(found[0], found[1])
+    assert torch.equal(found[2], found[3])
+    assert not torch.equal(found[0], found[2])
+
+
 @pytest.mark.parametrize("mechanism", [Normalized, Unlocking])
 def test_a_finer_grid_is_coupled_to_a_coarser_one(mechanism: type[Guidance]) -> None:
     # A law that looks at nothing, so that steps are exact: what is masked at a common time is the same.

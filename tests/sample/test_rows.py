@@ -99,6 +99,18 @@ def test_logits_cut_out_of_a_larger_tensor(columns):
         assert torch.equal(plain.tokens, cut.tokens)
 
 
+@pytest.mark.parametrize("sampler", [*SAMPLERS, dguide.LowConfidence(3)], ids=named)
+def test_a_network_may_write_to_the_tokens_it_reads(sampler):
+    class Careless(Network):
+        def __call__(self, tokens, time, condition):
+            logits = super().__call__(tokens, time, condition)
+            tokens.clamp_(max=3)
+            return logits
+
+    plain, careless = (draw(kind(4), dguide.Masked(4), dguide.Normalized(0.0), sampler) for kind in (Network, Careless))
+    assert torch.equal(plain.tokens, careless.tokens)
+
+
 def test_networks_answer_in_inference_mode_and_samples_may_be_changed():
     seen = []
 

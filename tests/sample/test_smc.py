@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from helpers import Network
 from judge import COND, COND3, UNCOND, UNCOND3, counts_of, distance, g_test
 from torch import Tensor
 
@@ -278,6 +279,21 @@ def test_samples_do_not_depend_on_the_batch(guidance: Guidance, inside: Sampler)
     ):
         assert torch.equal(torch.cat([piece[0] for piece in pieces]), tokens)
         assert torch.equal(torch.cat([piece[1] for piece in pieces]), estimates)
+
+
+@pytest.mark.parametrize("inside", [FirstHitting(), dguide.EntropyBounded(0.3)], ids=["first-hitting", "bounded"])
+def test_who_is_returned_does_not_depend_on_how_long_others_take(inside: Sampler) -> None:
+    given = torch.full((40, 5), 3).masked_fill(torch.arange(40).unsqueeze(-1) % 5 > torch.arange(5), 0)
+    arguments: dict[str, Any] = {
+        "process": Masked(3),
+        "length": 5,
+        "condition": torch.zeros(40, dtype=torch.int64),
+        "guidance": Normalized(1.0),
+        "sampler": SMC(4, inside),
+        "initial": given,
+    }
+    whole = dguide.sample(Network(3), **arguments).tokens
+    assert torch.equal(dguide.sample(Network(3), **arguments, batch_size=3).tokens, whole)
 
 
 @pytest.mark.parametrize("mechanism", [Normalized, Unlock])

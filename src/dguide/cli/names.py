@@ -69,8 +69,9 @@ def sampler_of(
     if block is not None and not issubclass(kind, Unmasking):
         useless.append("--block")
     if useless:
-        others = [f"--{key}" for key in takes] or ["neither --steps nor --grid"]
-        raise bad(f"sampler {name}", " and ".join(useless), " and ".join(others) + " at most")
+        known = " and ".join(f"--{key}" for key in takes)
+        expected = f"{known} at most" if known else "neither --steps nor --grid nor any other"
+        raise bad(f"sampler {name}", " and ".join(useless), expected)
     if kind is Halton:
         if shape is None:
             raise bad("sampler halton", "data that are no images", "a checkpoint of images")

@@ -16,7 +16,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..errors import bad
+from ..errors import bad, positive
 from ..noise import Noise
 
 __all__ = ["Jump", "Process", "excluded_logsumexp", "over_positions"]
@@ -69,8 +69,7 @@ class Process(ABC):
 
     def _check(self) -> None:
         """Refuse arguments that no process can have."""
-        if isinstance(self.vocab_size, bool) or not isinstance(self.vocab_size, int) or self.vocab_size < 1:
-            raise bad(f"{type(self).__name__} vocab_size", repr(self.vocab_size), "an int of at least 1")
+        positive(f"{type(self).__name__} vocab_size", self.vocab_size)
         if not isinstance(self.noise, Noise):
             raise bad(f"{type(self).__name__} noise", repr(self.noise), "a schedule of dguide.noise")
 

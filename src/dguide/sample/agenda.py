@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..random import Stream
-from .predict import Query
+from .predict import Query, asked
 from .run import Run
 
 if TYPE_CHECKING:
@@ -68,10 +68,11 @@ def fraction(clock: Tensor, hazard: Tensor) -> Tensor:
 def agenda(run: Run, state: State, path: Walk) -> Agenda:
     """Work out who leaves in which of the steps of `path` that are left; all must have left at its end, at noise 0."""
     active, first = run.movable(state.tokens), state.index
-    levels, hazards = path.noise[first:].to(active.device), path.hazards[first:].to(active.device)
+    levels, hazards, spent = (
+        x.to(active.device) for x in (path.noise[first:], path.hazards[first:], path.hazards[first:].cumsum(0))
+    )
     sample, position = active.nonzero().unbind(-1)
     clock, steps = state.clocks[sample, position], hazards.shape[0]
-    spent = hazards.cumsum(0)
     step = torch.searchsorted(spent, clock).clamp_max(steps - 1)
     order = torch.argsort(step, stable=True)
     step, sample, position, clock = (x[order] for x in (step, sample, position, clock))
@@ -84,12 +85,7 @@ def agenda(run: Run, state: State, path: Walk) -> Agenda:
     pairs, which = torch.unique_consecutive(step * batch + sample, return_inverse=True)
     calls = torch.bincount(pairs // batch, minlength=steps)
     row = (which - (calls.cumsum(0) - calls)[step]) * run.length + position
-    asked = [
-        (torch.bincount(step[weight != lonely], minlength=steps) > 0).tolist()
-        if all(w == lonely for w in run.stakes)
-        else [True] * steps
-        for lonely in (-1, 0)
-    ]
+    cond, ref = asked(run, weight, step, steps)
     forced = torch.bincount(sample[rest > hazards[step]], minlength=batch)
     sizes = torch.bincount(step, minlength=steps).tolist()
     columns = (sample, position, row, sample * run.length + position, level, weight, uniforms)
@@ -102,6 +98,6 @@ def agenda(run: Run, state: State, path: Walk) -> Agenda:
     visits = {}
     for k, (chosen, both, sides, who, where, rows, flat, when, w, u) in enumerate(parts):
         if sizes[k]:
-            query = Query.made(run, (who, where), chosen, rows, asked[0][k], asked[1][k], (both, sides))
+            query = Query.made(run, (who, where), chosen, rows, cond[k], ref[k], (both, sides))
             visits[first + k] = Visit(query, flat, when, w, u, forced if k == steps - 1 else None)
     return Agenda(path, visits)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from ..guidance import Transition
 from ..process import Jump, Process
 from .grid import GridSampler
+from .on_grid import leave
 
 __all__ = ["Ancestral"]
 
@@ -33,4 +33,4 @@ class Ancestral(GridSampler):
         return process.posterior(tokens, time, earlier, log_p)
 
     def leave(self, jump: Jump) -> Transition:
-        return Transition(-torch.exp(jump.log_intensity), jump.log_landing)
+        return leave(jump)

@@ -112,11 +112,8 @@ def sample(
     if callback is not None and not callable(callback):
         raise bad("callback", repr(callback), "a callable (run, state)")
     if not isinstance(sampler, Sampler):
-        raise bad(
-            "sampler",
-            repr(sampler),
-            "an instance of Ancestral, Euler, TauLeaping, FirstHitting or SMC",
-        )
+        known = "an instance of Ancestral, Euler, TauLeaping, FirstHitting or SMC, or another sampler"
+        raise bad("sampler", repr(sampler), known)
     request: Request = check(
         denoiser,
         process,

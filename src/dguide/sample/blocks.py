@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from ..errors import bad
+from ..errors import bad, positive
 from ..guidance import Guidance
 from ..process import Process
 from .base import Sampler, State
@@ -48,8 +48,7 @@ class Blocks(Sampler):
     def __post_init__(self) -> None:
         if not isinstance(self.sampler, Unmasking):
             raise bad("Blocks sampler", repr(self.sampler), f"an instance of {_KNOWN}")
-        if isinstance(self.size, bool) or not isinstance(self.size, int) or self.size < 1:
-            raise bad("Blocks size", repr(self.size), "an int of at least 1")
+        positive("Blocks size", self.size)
 
     @property
     def predictable(self) -> bool:
@@ -86,4 +85,4 @@ class Blocks(Sampler):
 
 def _within(run: Run, inside: Tensor) -> Run:
     """The same run, in which only the positions `inside` [B, L] can change."""
-    return replace(run, fixed=~inside if run.fixed is None else run.fixed | ~inside)
+    return run.altered(fixed=~inside if run.fixed is None else run.fixed | ~inside)

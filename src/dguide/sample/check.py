@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from ..categorical import Decoding
-from ..errors import bad
+from ..errors import bad, positive
 from ..guidance import Guidance
 from ..process import Process
 from .denoiser import Condition, Denoiser, batch_of, stack, tensors_of, to_device
@@ -54,7 +54,7 @@ def check(
         raise bad("process", repr(process), "an instance of Masked or Uniform, as in Masked(vocab_size=16)")
     if not isinstance(guidance, Guidance):
         raise bad("guidance", repr(guidance), "an instance of Normalized, Unlocking or Simple", "w = 0 is no guidance.")
-    _count("length", length)
+    positive("length", length)
     _decoding(decoding, process)
     for network in (denoiser, reference):
         _not_training(network)
@@ -68,7 +68,7 @@ def check(
     if count == 0:
         raise bad("condition", "an empty batch", "at least one sample")
     if batch_size is not None:
-        _count("batch_size", batch_size)
+        positive("batch_size", batch_size)
     if isinstance(first_index, bool) or not isinstance(first_index, int) or not 0 <= first_index < 2**63 - count:
         raise bad("first_index", repr(first_index), "an int of at least 0, with all samples below 2**63")
     if isinstance(guidance.weight, Tensor) and len(guidance.weight) != count:
@@ -103,11 +103,6 @@ def _not_training(network: object) -> None:
         if module.training and isinstance(module, (_DropoutNd, _BatchNorm)):
             found = f"{type(module).__name__} {name!r} in training mode"
             raise bad("denoiser", found, "a network in evaluation mode", "Call .eval() on it.")
-
-
-def _count(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise bad(name, repr(value), "an int of at least 1")
 
 
 def usable_device(device: torch.device | str) -> torch.device:

@@ -17,13 +17,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from ..errors import bad, choose
 from .base import State
+from .grids import checked_grid
 from .run import Run
 from .unmasking import Unmasking, initially
 
@@ -50,20 +49,10 @@ class Counted(Unmasking):
     grid: str | Sequence[float] = "uniform"
 
     def __post_init__(self) -> None:
-        name = type(self).__name__
-        if isinstance(self.grid, str):
-            choose("grid", self.grid, ("uniform", "cosine", "arccos"))
-            if isinstance(self.steps, bool) or not isinstance(self.steps, int) or self.steps < 1:
-                raise bad(f"{name} steps", repr(self.steps), "an int of at least 1")
-            return
-        try:
-            shares = [float(m) for m in self.grid]
-        except (TypeError, ValueError):
-            shares = []
-        if len(shares) < 2 or shares[0] != 1 or shares[-1] != 0 or not all(a > b for a, b in pairwise(shares)):
-            raise bad(f"{name} grid", repr(self.grid), "strictly decreasing shares of masks from 1 to 0")
-        object.__setattr__(self, "grid", tuple(shares))
-        object.__setattr__(self, "steps", len(shares) - 1)
+        names = ("uniform", "cosine", "arccos")
+        steps, grid = checked_grid(type(self).__name__, self.steps, self.grid, names, "shares of masks")
+        object.__setattr__(self, "steps", steps)
+        object.__setattr__(self, "grid", grid)
 
     def aim(self, left: Tensor, total: Tensor) -> Tensor:
         counts = self.counts(total)

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from ..categorical import normalise, tilt
-from ..errors import bad, number
+from ..errors import bad, number, positive
 from ..process import Process
 from .observe import Landing, Observer
 from .predict import Predictions
@@ -52,9 +52,9 @@ class DiagnosticsTable:
         renyi: [N], mean of the Renyi divergence D_{1+w}.
         renyi_quantiles: [N, Q], as precise.
         quantiles: [Q], which quantiles.
-        masked_fraction: [N + 1], share of the landings at noise levels up to `edges`, which is the share of the
-            initially masked positions that is masked there; zero for processes without a mask. Its expected value at
-            the pace of the unguided process is `edges`.
+        masked_fraction: [N + 1], share of the landings at noise levels up to `edges`, which, if each position lands
+            once, is the share of the initially masked ones that is masked there; zero for processes without a mask. Its
+            expected value at the pace of the unguided process is `edges`.
     """
 
     edges: Tensor
@@ -76,8 +76,9 @@ class Diagnostics(Observer):
 
     It looks at the predictions that the sampler asks for anyway and calls no network: at all masked positions at every
     step where the pace depends on content (and at all positions for the uniform process), at those that leave in this
-    step with `Normalized` and the masked process, which are an even choice among the masked ones. With `SMC` every
-    particle counts once. Memory does not grow.
+    step with `Normalized` and the masked process, which are an even choice among the masked ones. Samplers that choose
+    who is unmasked by what the networks say look at all they may choose from. With `SMC` every particle counts once,
+    with `Remasking` every landing. Memory does not grow.
 
     Args:
         weight: w at which Z_w is taken; default that of the guidance at the noise level of the call.
@@ -93,8 +94,7 @@ class Diagnostics(Observer):
     ) -> None:
         if weight is not None and not (math.isfinite(number("Diagnostics weight", weight)) and weight >= -1):
             raise bad("Diagnostics weight", weight, "a finite number of at least -1")
-        if isinstance(bins, bool) or not isinstance(bins, int) or bins < 1:
-            raise bad("Diagnostics bins", repr(bins), "an int of at least 1")
+        positive("Diagnostics bins", bins)
         self.quantiles = torch.tensor([number("Diagnostics quantile", q) for q in quantiles], dtype=torch.float64)
         if not bool(((self.quantiles >= 0) & (self.quantiles <= 1)).all()):
             raise bad("Diagnostics quantiles", list(quantiles), "numbers from 0 to 1")

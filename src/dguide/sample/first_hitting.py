@@ -19,7 +19,7 @@ from ..process import Process
 from ..random import Stream
 from .base import Sampler, State
 from .denoiser import Denoiser
-from .predict import Query
+from .predict import Query, asked
 from .run import Run
 
 __all__ = ["FirstHitting"]
@@ -126,11 +126,8 @@ class _Hits:
         sample = torch.arange(len(count), device=count.device).unsqueeze(-1).expand(order.shape)
         weight = run.guidance.weight_at(level, run.rows[sample])
         uniforms = run.uniforms(Stream.LANDING, 0, (sample, order))
-        asked = [
-            ((weight != alone) & due).any(0).tolist() if all(w == alone for w in run.stakes) else [True] * turns
-            for alone in (-1, 0)
-        ]
-        return cls(state.index, count, order, wait, level, weight, uniforms, asked[0], asked[1])
+        cond, ref = asked(run, weight[due], torch.arange(turns, device=count.device).expand(due.shape)[due], turns)
+        return cls(state.index, count, order, wait, level, weight, uniforms, cond, ref)
 
 
 def _raced(run: Run, state: State) -> State:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -20,7 +20,7 @@ from .on_grid import OnGrid, Stage, View
 from .predict import Query
 from .run import Run
 
-__all__ = ["GridSampler", "RateSampler", "walk"]
+__all__ = ["GridSampler", "RateSampler", "Walk", "walk"]
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class GridSampler(OnGrid):
         """One step where the pace is known: whoever is due is drawn, the others are not looked at."""
         plan = state.plan
         if not isinstance(plan, Agenda):
-            plan = agenda(run, state, walk(self, run.process))
+            plan = agenda(run, state, run.once(walk, self))
         path = plan.path
         visit = plan.visits.get(state.index)
         tokens, forced = state.tokens, state.forced
@@ -99,7 +99,7 @@ class GridSampler(OnGrid):
 
     def _awaited(self, run: Run, state: State) -> State:
         """One step where $Z_w$ sets the pace: all masks are looked at, and those that leave keep what they drew."""
-        path, guidance = walk(self, run.process), run.guidance
+        path, guidance = run.once(walk, self), run.guidance
         high, low = path.levels[state.index : state.index + 2]
         plan = state.plan if isinstance(state.plan, Tensor) else run.uniforms(Stream.LANDING, 0)
         sample, position = where = run.movable(state.tokens).nonzero().unbind(-1)
@@ -125,7 +125,7 @@ class GridSampler(OnGrid):
 
     def _frozen(self, run: Run, state: State) -> State:
         """One step of a process in which any position may leave, at a rate that depends on the prediction."""
-        process, guidance, path = run.process, run.guidance, walk(self, run.process)
+        process, guidance, path = run.process, run.guidance, run.once(walk, self)
         now, then = path.noisy_times[state.index : state.index + 2]
         high, low = path.levels[state.index : state.index + 2]
         board = Board.of(state)
@@ -171,7 +171,6 @@ class Walk:
     levels: list[float]
 
 
-@lru_cache(maxsize=64)
 def walk(sampler: GridSampler, process: Process) -> Walk:
     """The grid of a sampler along a process."""
     times = sampler.times(process)

@@ -1,17 +1,39 @@
-"""Grids of times by what a run of the model has shown."""
+"""Grids: what is one, and one by what a run of the model has shown."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from ..errors import bad
+from ..errors import bad, choose, positive
 from ..process import Process
 
-__all__ = ["equal_work_grid"]
+__all__ = ["checked_grid", "equal_work_grid"]
 
 _TILT = 1e-6
 """Share of the uniform grid, so that a curve that stands still can be inverted."""
+
+
+def checked_grid(
+    name: str, steps: int, grid: str | Sequence[float], names: Sequence[str], what: str
+) -> tuple[int, str | tuple[float, ...]]:
+    """Number of steps and grid of the sampler `name`: one of the grids `names`, or as many steps as it gives of `what`.
+
+    Raises:
+        ValueError: for steps below 1, an unknown name, or a grid that does not fall from 1 to 0.
+    """
+    if isinstance(grid, str):
+        return positive(f"{name} steps", steps), choose("grid", grid, names)
+    try:
+        marks = tuple(float(mark) for mark in grid)
+    except (TypeError, ValueError):
+        marks = ()
+    if len(marks) < 2 or marks[0] != 1 or marks[-1] != 0 or not all(a > b for a, b in pairwise(marks)):
+        raise bad(f"{name} grid", repr(grid), f"strictly decreasing {what} from 1 to 0")
+    return len(marks) - 1, marks
 
 
 def equal_work_grid(process: Process, levels: Tensor, masked_fraction: Tensor, steps: int) -> tuple[float, ...]:
@@ -35,8 +57,7 @@ def equal_work_grid(process: Process, levels: Tensor, masked_fraction: Tensor, s
     Raises:
         ValueError: for a curve that is none, or less than one step.
     """
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
-        raise bad("equal_work_grid steps", repr(steps), "an int of at least 1")
+    positive("equal_work_grid steps", steps)
     m, u = (torch.as_tensor(x, dtype=torch.float64).cpu() for x in (levels, masked_fraction))
     if m.ndim == 1 and m.shape == u.shape and len(m) > 1 and m[0] > m[-1]:
         m, u = m.flip(0), u.flip(0)

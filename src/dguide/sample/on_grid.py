@@ -6,20 +6,18 @@ import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from ..errors import bad, choose
 from ..guidance import Guidance, Transition
-from ..process import Process
+from ..process import Jump, Process
 from .base import Sampler, State
 from .denoiser import Denoiser
+from .grids import checked_grid
 from .run import Run
 
-__all__ = ["GRIDS", "OnGrid", "Stage", "View", "times_of"]
+__all__ = ["GRIDS", "OnGrid", "Stage", "View", "leave", "times_of"]
 
 GRIDS = ("uniform", "cosine", "work")
 
@@ -72,20 +70,9 @@ class OnGrid(Sampler):
     grid: str | Sequence[float] = "uniform"
 
     def __post_init__(self) -> None:
-        if isinstance(self.grid, str):
-            choose("grid", self.grid, GRIDS)
-            if isinstance(self.steps, bool) or not isinstance(self.steps, int) or self.steps < 1:
-                raise bad(f"{type(self).__name__} steps", repr(self.steps), "an int of at least 1")
-            return
-        try:
-            times = [float(t) for t in self.grid]
-        except (TypeError, ValueError):
-            times = []
-        falling = all(a > b for a, b in pairwise(times))
-        if len(times) < 2 or times[0] != 1 or times[-1] != 0 or not falling:
-            raise bad(f"{type(self).__name__} grid", repr(self.grid), "strictly decreasing times from 1 to 0")
-        object.__setattr__(self, "grid", tuple(times))
-        object.__setattr__(self, "steps", len(times) - 1)
+        steps, grid = checked_grid(type(self).__name__, self.steps, self.grid, GRIDS, "times")
+        object.__setattr__(self, "steps", steps)
+        object.__setattr__(self, "grid", grid)
 
     def times(self, process: Process) -> Tensor:
         """The grid, decreasing float64 times [T + 1], from where the sampler's rates are finite down to 0."""
@@ -116,10 +103,14 @@ class OnGrid(Sampler):
         return self.length(run, state) <= 0
 
     def length(self, run: Run, state: State) -> int:
-        return len(times_of(self, run.process)) - 1 - state.index
+        return len(run.once(times_of, self)) - 1 - state.index
 
 
-@lru_cache(maxsize=64)
 def times_of(sampler: OnGrid, process: Process) -> Tensor:
-    """`OnGrid.times`, worked out once."""
+    """`OnGrid.times`, as `Run.once` asks for it."""
     return sampler.times(process)
+
+
+def leave(jump: Jump) -> Transition:
+    r"""The law of a step of integrated rate $\Lambda$, in which a token stays with probability $e^{-\Lambda}$."""
+    return Transition(-torch.exp(jump.log_intensity), jump.log_landing)

@@ -14,10 +14,25 @@ from ..errors import bad
 if TYPE_CHECKING:
     from .run import Run
 
-__all__ = ["Predictions", "Query"]
+__all__ = ["Predictions", "Query", "asked"]
 
 Where: TypeAlias = "tuple[Tensor, ...]"
 """Positions in a batch: which sample [N] and which position [N], in row-major order."""
+
+
+def asked(run: Run, weight: Tensor, turn: Tensor, turns: int) -> tuple[list[bool], list[bool]]:
+    """In which of so many turns the conditional is asked, and in which the reference.
+
+    The conditional is if any `weight` [N] of the positions with this `turn` [N], or stake of the run, is not -1; the
+    reference if any is not 0.
+    """
+    cond, ref = (
+        [True] * turns
+        if any(stake != alone for stake in run.stakes)
+        else (torch.bincount(turn[weight != alone], minlength=turns) > 0).tolist()
+        for alone in (-1, 0)
+    )
+    return cond, ref
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,22 +23,21 @@ Source: Wang et al., "Remasking discrete diffusion models with inference-time sc
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from ..errors import bad, number
-from ..guidance import Guidance, Step, Transition, unlanded
+from ..guidance import Guidance, Transition
 from ..process import Jump, Process
 from ..random import Stream
 from .agenda import fraction
 from .base import State
 from .denoiser import Denoiser
+from .grid import GridSampler, Walk, walk
 from .leap import Board
-from .on_grid import OnGrid, Stage, View
+from .on_grid import Stage, leave
 from .predict import Query
 from .run import Run
 
@@ -46,7 +45,7 @@ __all__ = ["Remasking"]
 
 
 @dataclass(frozen=True)
-class Remasking(OnGrid):
+class Remasking(GridSampler):
     r"""Ancestral steps of the masked process that also mask decided tokens again, each with probability
 
     $$\sigma = \min(\text{cap},\ \text{share} \cdot \sigma_{\max},\ \text{rate} \cdot (m_t - m_s)), \qquad
@@ -98,54 +97,50 @@ class Remasking(OnGrid):
         """Raises `ValueError` for a process that never decides a token."""
         _decides(process)
 
-    def again(self, process: Process, time: Tensor, earlier: Tensor) -> float:
-        r"""$\sigma$ of the step from `time` to `earlier`, both []."""
-        noise = process.noise
-        high, low = float(noise.level(time)), float(noise.level(earlier))
-        if not self.window[0] <= high <= self.window[1]:
-            return 0.0
-        alpha = float(noise.alpha(time))
-        most = min(1.0, low / alpha) if alpha > 0 else 1.0
-        return min(self.cap, self.share * most, self.rate * (high - low))
+    def again(self, process: Process, time: Tensor, earlier: Tensor) -> Tensor:
+        r"""$\sigma$ of the step from `time` to `earlier`."""
+        high, low, alpha = process.noise.level(time), process.noise.level(earlier), process.noise.alpha(time)
+        most = self.share * torch.where(low < alpha, low / alpha, 1.0)
+        again = torch.minimum(most, self.rate * (high - low)).clamp_max(self.cap)
+        return torch.where((high >= self.window[0]) & (high <= self.window[1]), again, 0.0)
 
     def intensity(self, process: Process, tokens: Tensor, time: Tensor, earlier: Tensor, log_p: Tensor) -> Jump:
         r"""$\Lambda = -\log P(\text{mask} \mid \text{mask})$ of a step and law of the landing."""
-        jump, again = process.posterior(tokens, time, earlier, log_p), self.again(process, time, earlier)
-        if not again:
-            return jump
-        noise = process.noise
-        stay = torch.exp(-torch.exp(jump.log_intensity)) - again * noise.alpha(time) / noise.level(time)
-        return Jump((-stay.clamp_min(0).log()).log(), jump.log_landing)
+        jump, again = process.posterior(tokens, time, earlier, log_p), self.again(process, time, earlier).to(log_p)
+        taken = again * (process.noise.alpha(time) / process.noise.level(time)).to(log_p)
+        stay = torch.exp(-torch.exp(jump.log_intensity)) - taken
+        log_intensity = torch.where(again > 0, (-stay.clamp_min(0).log()).log(), jump.log_intensity)
+        return Jump(log_intensity, jump.log_landing)
+
+    def leave(self, jump: Jump) -> Transition:
+        return leave(jump)
 
     def stages(self, process: Process, guidance: Guidance, time: Tensor, earlier: Tensor) -> tuple[Stage, ...]:
         _decides(process)
-
-        def law(views: Sequence[View], weight: Tensor) -> Transition:
-            (view,) = views
-            step = Step(lambda log_p: self.intensity(process, view.tokens, time, earlier, log_p), _leave)
-            return guidance.transition(view.cond, view.ref, weight, step)
-
-        return (Stage(time, earlier, law, self.again(process, time, earlier)),)
+        (stage,) = super().stages(process, guidance, time, earlier)
+        return (replace(stage, again=float(self.again(process, time, earlier))),)
 
     def step(self, run: Run, state: State) -> State:
-        leg, board = _legs(self, run.process)[state.index], Board.of(state)
-        self._decide(run, state, leg, board)
-        if leg.again:
+        path, board = run.once(walk, self), Board.of(state)
+        self._decide(run, state, path, board)
+        again = float(self.again(run.process, *path.noisy_times[state.index : state.index + 2]))
+        if again:
             decided = ~run.process.movable(state.tokens)
             mine = decided if run.initial is None else decided & run.movable(run.initial)
             where = mine.nonzero().unbind(-1)
-            masked = run.uniforms(Stream.REMASK, state.index, where) < leg.again
+            masked = run.uniforms(Stream.REMASK, state.index, where) < again
             to = (where[0][masked], where[1][masked])
             clocks = -run.uniforms(Stream.CLOCK, board.jumps[to], to).log()
             board.clocks[to] = clocks
             board.tokens[to] = run.process.prior(torch.full_like(clocks, 0.5))
-        return board.state(state, leg.end)
+        return board.state(state, path.times[state.index + 1])
 
-    def _decide(self, run: Run, state: State, leg: _Leg, board: Board) -> None:
+    def _decide(self, run: Run, state: State, path: Walk, board: Board) -> None:
         """Let masks leave whose clocks run out, as in `Ancestral`."""
-        guidance, last = run.guidance, leg.low == 0
-        log_intensity = torch.tensor(leg.log_intensity, dtype=torch.float64, device=state.clocks.device)
-        known = -guidance.log_stay(log_intensity, torch.zeros_like(log_intensity), _leave) if run.paced else None
+        guidance, device = run.guidance, state.clocks.device
+        high, low = path.levels[state.index : state.index + 2]
+        last = low == 0
+        known = path.hazards[state.index].to(device) if run.paced else None
         asked = run.movable(state.tokens)
         if known is not None:
             board.clocks.sub_(torch.where(asked, known, 0.0))
@@ -155,17 +150,17 @@ class Remasking(OnGrid):
             return
         clock, rows = state.clocks[where], run.rows[where[0]]
         if known is None:
-            weight = guidance.weight_over(leg.low, leg.high, rows)
+            weight = guidance.weight_over(low, high, rows)
         else:
-            weight = guidance.weight_at(leg.high - (leg.high - leg.low) * fraction(clock, known), rows)
-        time = torch.full_like(state.time, leg.begin)
+            weight = guidance.weight_at(high - (high - low) * fraction(clock, known), rows)
+        time = torch.full_like(state.time, path.times[state.index])
         predictions = run.predict(state.tokens, time, Query.of(run, where, weight))
         uniforms = run.uniforms(Stream.LANDING, state.jumps[where], where)
         draws = predictions.draw(weight, uniforms, partition=known is None or bool(run.observers))
         hazard = known
         if hazard is None:
             assert draws.log_z is not None
-            hazard = -guidance.log_stay(log_intensity, draws.log_z, _leave)
+            hazard = -guidance.log_stay(path.log_intensity[state.index].to(device), draws.log_z, leave)
             board.clocks[where] = clock - hazard
         late = (clock > hazard) & last
         leaves = (clock <= hazard) | late
@@ -174,12 +169,8 @@ class Remasking(OnGrid):
         board.jumps[to] += 1
         board.forced.add_(torch.bincount(where[0][late], minlength=len(board.forced)))
         if run.observers:
-            level = leg.high - (leg.high - leg.low) * fraction(clock, hazard.expand(clock.shape))
+            level = high - (high - low) * fraction(clock, hazard.expand(clock.shape))
             run.landed(to, level[leaves], draws[leaves])
-
-
-def _leave(jump: Jump) -> Transition:
-    return Transition(-torch.exp(jump.log_intensity), jump.log_landing)
 
 
 def _decides(process: Process) -> None:
@@ -190,34 +181,3 @@ def _decides(process: Process) -> None:
             "Masked, whose decided tokens can be masked again",
             "Tokens of this process may change in every step of any sampler.",
         )
-
-
-@dataclass(frozen=True)
-class _Leg:
-    """One step before any prediction: times, noise levels, intensity of a mask, and sigma."""
-
-    begin: float
-    end: float
-    high: float
-    low: float
-    log_intensity: float
-    again: float
-
-
-@lru_cache(maxsize=64)
-def _legs(sampler: Remasking, process: Process) -> list[_Leg]:
-    times = sampler.times(process)
-    levels = process.noise.level(times).tolist()
-    token = process.prior(torch.full((), 0.5, dtype=torch.float64))
-    blank = unlanded(torch.zeros((), dtype=torch.float64)).log_landing
-    return [
-        _Leg(
-            float(t),
-            float(s),
-            high,
-            low,
-            float(sampler.intensity(process, token, t, s, blank).log_intensity),
-            sampler.again(process, t, s),
-        )
-        for t, s, high, low in zip(times[:-1], times[1:], levels[:-1], levels[1:], strict=True)
-    ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -18,6 +20,9 @@ from .observe import Landing, Observer
 from .predict import Predictions, Query, Where
 
 __all__ = ["Calls", "Run"]
+
+S = TypeVar("S")
+T = TypeVar("T")
 
 BOTH = "conditional and reference"
 
@@ -48,6 +53,7 @@ class Run:
         stakes: weights besides those of the guidance whose laws are needed: they too decide which networks are called.
         decoding: temperature, truncation and forbidden tokens.
         renewals: [B], how often the randomness of a sample was replaced by fresh one, or None for never.
+        memory: what `once` worked out.
     """
 
     denoiser: Denoiser
@@ -67,11 +73,25 @@ class Run:
     stakes: tuple[float, ...] = ()
     decoding: Decoding = Decoding()
     renewals: Tensor | None = None
+    memory: dict[Any, Any] = field(default_factory=dict)
 
     @property
     def paced(self) -> bool:
         """Whether the times of the jumps do not depend on what the denoiser predicts, and so are known beforehand."""
         return self.process.content_free and self.guidance.content_free
+
+    def once(self, work: Callable[[S, Process], T], sampler: S) -> T:
+        """`work(sampler, process)`, done once a run: by the next one a noise schedule may have learned something."""
+        key = work, sampler
+        if key not in self.memory:
+            self.memory[key] = work(sampler, self.process)
+        return self.memory[key]  # type: ignore[no-any-return]
+
+    def altered(self, **changes: Any) -> Run:
+        """The same samples with other `fixed`, `observers` or `renewals`, and what was worked out for the calls."""
+        run = replace(self, **changes)
+        vars(run).update(conditions=self.conditions, forbidden=self.forbidden)
+        return run
 
     def movable(self, tokens: Tensor) -> Tensor:
         """Where `tokens` [B, L] can still change, bool."""
@@ -113,6 +133,8 @@ class Run:
             query: what is asked.
         """
         x, t = take(tokens, query.who), take(time, query.who)
+        if isinstance(query.who, slice):
+            x, t = x.clone(), t.clone()  # a network may write to what it is given
         t, told = t.to(torch.get_default_dtype()), take(self.conditions, query.side)
         self.calls.conditional += query.cond
         self.calls.reference += query.ref

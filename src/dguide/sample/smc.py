@@ -37,7 +37,7 @@ import torch
 from torch import Tensor
 
 from ..categorical import draw, normalise, tilt
-from ..errors import bad, number
+from ..errors import bad, number, positive
 from ..guidance import Constant, Guidance, Schedule
 from ..process import Process
 from ..random import Stream
@@ -48,6 +48,9 @@ from .observe import Landing, Observer
 from .run import Run
 
 __all__ = ["SMC", "Particles"]
+
+_LAST = (1 << 24) - 1
+"""The last draw of a stream."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -97,8 +100,7 @@ class SMC(Sampler):
     guarantee = "exact in the limit of many particles, up to the steps of the sampler inside"
 
     def __post_init__(self) -> None:
-        if isinstance(self.particles, bool) or not isinstance(self.particles, int) or self.particles < 1:
-            raise bad("SMC particles", repr(self.particles), "an int of at least 1")
+        positive("SMC particles", self.particles)
         if not isinstance(self.sampler, Sampler):
             raise bad("SMC sampler", repr(self.sampler), "an instance of FirstHitting, Ancestral, Euler or TauLeaping")
         if isinstance(self.sampler, SMC):
@@ -177,7 +179,7 @@ class SMC(Sampler):
     def step(self, run: Run, state: State) -> State:
         assert isinstance(state, Particles)
         weigher = _Weigher(self._target(state.inner), torch.zeros_like(state.clocks))
-        moved = self.sampler.step(replace(state.inner, observers=(*run.observers, weigher)), state)
+        moved = self.sampler.step(state.inner.altered(observers=(*run.observers, weigher)), state)
         if weigher.landings != int((moved.tokens != state.tokens).sum()):
             raise bad("SMC sampler", type(self.sampler).__name__, "one that reports its landings (Run.landed)")
         log_weight = state.log_weight + weigher.gain.sum(-1).view_as(state.log_weight)
@@ -191,22 +193,24 @@ class SMC(Sampler):
     def _next(self, run: Run, state: Particles) -> State:
         """Resample the particles of those samples that need it; at the end, choose one for each sample."""
         k, samples = self.particles, torch.arange(len(state.log_weight), device=state.log_weight.device)
-        u = run.uniforms(Stream.RESAMPLE, state.index, (samples, torch.zeros_like(samples)))
         log_shares, log_sum = normalise(state.log_weight)
         log_mean = log_sum - math.log(k)
         shares = torch.where(log_sum.isneginf().unsqueeze(-1), 1 / k, log_shares.exp())
         if self.sampler.finished(state.inner, state):
+            # Not the draw of this step: how many steps the others in the batch took must not matter.
+            u = run.uniforms(Stream.RESAMPLE, _LAST, (samples, torch.zeros_like(samples)))
             chosen = samples * k + draw(shares.log(), u)
             return replace(_rows(state, chosen), log_normalizer=log_mean)
         alive = state.inner.movable(state.tokens).any(-1)
         poor = alive.view_as(shares).any(-1) & (1 / shares.square().sum(-1) < self.threshold * k)
         if not bool(poor.any()):
             return state
+        u = run.uniforms(Stream.RESAMPLE, state.index, (samples, torch.zeros_like(samples)))
         parents = torch.where(poor.unsqueeze(-1), _systematic(shares, u), torch.arange(k, device=u.device))
         origin = (samples.unsqueeze(-1) * k + parents).flatten()
         renewed = poor.repeat_interleave(k)
         assert state.inner.renewals is not None
-        inner = replace(state.inner, renewals=state.inner.renewals + renewed)
+        inner = state.inner.altered(renewals=state.inner.renewals + renewed)
         moved = _rows(state, origin)
         # An exponential clock that has not run out yet is as good as new: copies part ways in time as well.
         clocks = torch.where(renewed.unsqueeze(-1), -inner.uniforms(Stream.CLOCK, 0).log(), moved.clocks)

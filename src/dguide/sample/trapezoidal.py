@@ -46,7 +46,7 @@ from .agenda import fraction
 from .base import State
 from .denoiser import Denoiser
 from .leap import Board
-from .on_grid import OnGrid, Stage, View, times_of
+from .on_grid import OnGrid, Stage, View, leave, times_of
 from .predict import Query, Where
 from .run import Run
 
@@ -123,7 +123,7 @@ class Trapezoidal(OnGrid):
         now = views[-1]
         jump = _jump(process, guidance, now, middle, earlier, weight)
         if len(views) == 1:
-            return _leave(jump)
+            return leave(jump)
         before = views[0]
         cond, ref = (
             None if x is None else process.carried(before.tokens, time, middle, x) for x in (before.cond, before.ref)
@@ -141,7 +141,7 @@ class Trapezoidal(OnGrid):
         if not (process.content_free and guidance.content_free):
             found = top.squeeze(-1) + total.log()
             intensity = torch.where(before.tokens == now.tokens, found, intensity)
-        return _leave(Jump(intensity, landing))
+        return leave(Jump(intensity, landing))
 
     def step(self, run: Run, state: State) -> State:
         return _TwoStages(self, run, state).taken()
@@ -172,14 +172,10 @@ def _jump(process: Process, guidance: RateGuidance, view: View, time: Tensor, ea
     return guidance.combine(posterior(view.cond), posterior(view.ref), weight)
 
 
-def _leave(jump: Jump) -> Transition:
-    return Transition(-torch.exp(jump.log_intensity), jump.log_landing)
-
-
 def _first(
     process: Process, guidance: RateGuidance, time: Tensor, middle: Tensor, views: Sequence[View], weight: Tensor
 ) -> Transition:
-    return _leave(_jump(process, guidance, views[-1], time, middle, weight))
+    return leave(_jump(process, guidance, views[-1], time, middle, weight))
 
 
 class _TwoStages:
@@ -194,7 +190,7 @@ class _TwoStages:
     def __init__(self, sampler: Trapezoidal, run: Run, state: State) -> None:
         self.run, self.state, self.board = run, state, Board.of(state)
         process = run.process
-        time, self.earlier = times_of(sampler, process)[state.index : state.index + 2]
+        time, self.earlier = run.once(times_of, sampler)[state.index : state.index + 2]
         self.stages = sampler.stages(process, run.guidance, time, self.earlier)
         marks = torch.stack((time, self.stages[1].time, self.earlier))
         self.high, self.middle, self.low = process.noise.level(marks).tolist()

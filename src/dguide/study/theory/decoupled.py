@@ -60,7 +60,7 @@ class Decoupled(Sampler):
 
     def step(self, run: Run, state: State) -> State:
         grid = Ancestral(self.steps)
-        path = walk(grid, run.process)
+        path = run.once(walk, grid)
         high, low = path.levels[state.index : state.index + 2]
         active = run.movable(state.tokens)
         sample, position = where = active.nonzero().unbind(-1)
