@@ -228,6 +228,20 @@ def test_tokens_are_decoded_as_by_the_library(sampled, model):
     assert (settings["temperature"], settings["top_k"], settings["top_p"]) == (0.7, 5, 0.9)
 
 
+@pytest.mark.parametrize(
+    ("asked", "second"),
+    [
+        ([], "2 steps"),
+        (["--temperature", 0, "--sampler", "low-confidence", "--block", 16], "2 steps, blocks of 16, temperature 0.0"),
+        (["--grid", "cosine", "--top-k", 5, "--dtype", "bfloat16"], "2 steps, cosine grid, top-k 5, bfloat16"),
+    ],
+)
+def test_pictures_say_what_they_are_of(sampled, asked, second):
+    settings = json.loads(str(sampled("--count", 2, *asked)["settings"]))
+    first = f"normalized, ramp-up:2.0,left=0.0,right=0.0, {settings['sampler']}"
+    assert sample_command._title(settings) == f"{first}\n{second}"
+
+
 def test_compilation_without_a_compiler_is_told_before_the_work(run, model, tmp_path, monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
     status, _, err = run("sample", model, "--out", tmp_path / "x.npz", "--compile", "--device", "cpu")

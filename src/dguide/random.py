@@ -75,7 +75,7 @@ def uniform(seed: int, stream: Stream, index: Tensor, position: Tensor, draw: Te
     draws = torch.as_tensor(draw, device=index.device)
     index, position, draws = torch.broadcast_tensors(index, position, draws)
     first = (int(stream) << 24) | draws
-    code = _library() if index.is_cpu else None
+    code = _library() if index.is_cpu and position.is_cpu else None
     return _slowly(seed, first, position, index) if code is None else _quickly(code, seed, first, position, index)
 
 
@@ -88,7 +88,7 @@ def _slowly(seed: int, first: Tensor, position: Tensor, index: Tensor) -> Tensor
 
 def _quickly(code: ctypes.CDLL, seed: int, first: Tensor, position: Tensor, index: Tensor) -> Tensor:
     words = [x.to(torch.int64).contiguous() for x in (first, position, index)]
-    found = torch.empty(index.shape, dtype=torch.float64)
+    found = torch.empty(index.shape, dtype=torch.float64, device="cpu")  # whatever the default device is
     code.dguide_uniforms(*(x.data_ptr() for x in words), seed, found.numel(), found.data_ptr())
     return found
 
@@ -102,7 +102,7 @@ def _library() -> ctypes.CDLL | None:
     pointer = ctypes.c_void_p
     code.dguide_uniforms.argtypes = [pointer, pointer, pointer, ctypes.c_uint64, ctypes.c_int64, pointer]
     code.dguide_uniforms.restype = None
-    some = torch.arange(37)
+    some = torch.arange(37, device="cpu")
     words = (some * 0x1234567 % 2**32, some.flip(0), some * 0x123456789ABCDEF % 2**62)
     agrees = all(torch.equal(_quickly(code, seed, *words), _slowly(seed, *words)) for seed in (0, 2**64 - 3))
     return code if agrees else None

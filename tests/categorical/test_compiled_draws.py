@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import shutil
 import stat
 import subprocess
 import sys
+import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +22,7 @@ from torch import Tensor
 
 from dguide import compiler
 from dguide.categorical import Decoding, Rows, compiled, guided, guided_draw, vectorised
+from dguide.random import Stream, uniform
 
 SOURCE = Path(compiled.__file__).with_suffix(".c")
 needs_library = pytest.mark.skipif(bool(NO_LIBRARY), reason=NO_LIBRARY)
@@ -252,3 +256,72 @@ def test_nothing_is_compiled_on_import_and_processes_may_fork(tmp_path: Path) ->
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
+
+
+ADDRESSES = """
+import contextlib, torch
+from dguide.categorical import Rows, guided_draw
+from dguide.random import uniform
+index, half, nothing = torch.arange(2), torch.full((2,), 0.5, dtype=torch.float64), torch.zeros(0, dtype=torch.int64)
+rows = Rows(torch.randn(2, 300, generator=torch.Generator().manual_seed(0)), index)
+with torch.device("meta"):  # any default device but the CPU, and one whose memory must not be touched
+    torch.set_default_dtype(torch.float64)
+    elsewhere = torch.zeros(2, dtype=torch.int64)
+    print(guided_draw(rows, rows, half, half, forbidden=nothing).token.tolist())
+    print(uniform(0, 1, index, index).tolist())
+for asked in ((rows, rows, half, elsewhere), (rows, rows, elsewhere, half), (Rows(rows.values, elsewhere), None)):
+    with contextlib.suppress(RuntimeError, ValueError):  # what PyTorch makes of it is its own affair
+        guided_draw(*asked[:2], *(asked[2:] or (half, half)), forbidden=nothing)
+try:
+    uniform(0, 1, index, index.to("meta"))
+except RuntimeError:
+    print("refused")
+"""
+
+
+@needs_library
+def test_no_address_is_passed_that_is_not_of_the_cpu() -> None:
+    done = subprocess.run([sys.executable, "-c", ADDRESSES], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, (done.returncode, done.stderr)
+    token, points, refused = done.stdout.splitlines()
+    logits = torch.randn(2, 300, generator=torch.Generator().manual_seed(0))
+    rows = Rows(logits, torch.arange(2))
+    assert token == str(guided_draw(rows, rows, full(2, 0.5), full(2, 0.5)).token.tolist())
+    assert points == str(uniform(0, Stream.LANDING, torch.arange(2), torch.arange(2)).tolist())
+    assert refused == "refused"
+
+
+def test_what_threads_write_to_outlives_whoever_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    go, done, alive = threading.Event(), threading.Event(), []
+    written = torch.zeros(3)
+    watched = weakref.ref(written)
+
+    def draw(task: bytes, start: int, stop: int) -> int:
+        if start == 0:
+            raise KeyboardInterrupt
+        go.wait(60)
+        alive.append(watched() is not None)
+        done.set()
+        return 0
+
+    code = SimpleNamespace(dguide_draw=draw)
+    with pytest.raises(KeyboardInterrupt):
+        compiled._run(code, b"", 2, compiled._WORTH_THREADS, [written])  # type: ignore[arg-type]
+    del written
+    gc.collect()
+    go.set()
+    assert done.wait(60)
+    assert alive == [True]
+
+
+def test_without_threads_the_caller_draws_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    monkeypatch.setattr(compiled, "_pool", lambda threads: SimpleNamespace(submit=refuse))
+    parts: list[tuple[int, int]] = []
+    code = SimpleNamespace(dguide_draw=lambda task, start, stop: parts.append((start, stop)) or 0)
+    assert compiled._run(code, b"", 5, compiled._WORTH_THREADS, []) == 0  # type: ignore[arg-type]
+    assert parts == [(0, 5)]

@@ -205,3 +205,31 @@ def test_arguments_need_no_layout(drawer: Drawer) -> None:
     apart = [torch.stack((value, value), -1)[:, 0] for value in (index, weight, points)]
     assert not apart[0].is_contiguous()
     assert same(drawer(Rows(c, apart[0]), Rows(u, apart[0]), apart[1], apart[2]), plain)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.5, 1.0])
+@every_drawer
+def test_rows_as_low_as_float32_goes(drawer: Drawer, temperature: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is forbidden is below what merely is as low as a number can be."""
+    drawer.install(monkeypatch)
+    c = torch.full((1, 600), torch.finfo(torch.float32).min)
+    rows, forbidden = Rows(c, torch.zeros(20, dtype=torch.int64)), torch.arange(256)
+    for ref in (None, rows):
+        draws = guided_draw(
+            rows, ref, full(20, 1.0), uniforms(20), decoding=Decoding(temperature), forbidden=forbidden, spread=True
+        )
+        assert int(draws.token.min()) >= 256
+        assert temperature > 0 or draws.token.tolist() == [256] * 20
+    alone = Rows(c[:, :1], torch.zeros(1, dtype=torch.int64))
+    torch.testing.assert_close(guided_draw(alone, None, full(1, 0.0), uniforms(1), spread=True).margin, full(1, 1.0))
+
+
+@pytest.mark.parametrize("double", ["cond", "ref"])
+def test_one_prediction_in_double_precision_is_enough(double: str) -> None:
+    """Here float32 would not see the reference at all."""
+    c, u = noise(2, 4, 300, seed=8)
+    rows = {"cond": (Rows(c + 1e9, torch.arange(4)), Rows(u.float(), torch.arange(4)))}
+    rows["ref"] = (Rows(c.float(), torch.arange(4)), Rows(u + 1e9, torch.arange(4)))
+    draws = guided_draw(*rows[double], full(4, 1.5), uniforms(4))
+    law = guided_law(c, u, full(4, 1.5))
+    torch.testing.assert_close(draws.log_prob, law[torch.arange(4), draws.token], atol=1e-5, rtol=0)

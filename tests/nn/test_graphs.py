@@ -93,3 +93,11 @@ def test_on_cuda(speedups: tuple[Any, ...], schedule: str | None) -> None:
             expected = model(*inputs(batch)), model.logits_at(*inputs(batch), rows)
             for mine, theirs in zip(got, expected, strict=True):
                 torch.testing.assert_close(mine.cpu(), theirs, rtol=1e-3, atol=1e-3)
+
+
+def test_recorded_in_inference_mode_replayed_outside() -> None:
+    ready = Inference(awake(), Pretended().speedup)
+    tokens, time, labels = inputs(3)
+    with torch.inference_mode():
+        first = ready(tokens, time.float(), labels)
+    torch.testing.assert_close(ready(tokens, time.float(), labels), first)

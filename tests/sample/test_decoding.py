@@ -150,3 +150,10 @@ def test_particles_weigh_tempered_proposals():
     sampler, hot = dguide.SMC(64), Decoding(temperature=2.0)
     tokens = draw(dguide.Masked(5), dguide.Normalized(W), sampler, hot, 4000).tokens
     assert chi_square(torch.bincount(tokens[:, 0], minlength=5), by_definition(Decoding())) > 1e-3
+
+
+def test_top_p_of_one_keeps_all() -> None:
+    everything = dguide.Decoding(top_p=1)
+    assert everything.plain
+    law = torch.tensor([[1.0, 1e-20, 1e-30]])  # sums to the first of them in any precision
+    assert torch.equal(everything.truncated(law), law)

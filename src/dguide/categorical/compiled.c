@@ -99,7 +99,7 @@ static ALWAYS float weight_of(float x) {
 }
 
 static ALWAYS float largest(const float *x, int m) {
-    float top = -FLT_MAX;
+    float top = -INFINITY;
 #pragma omp simd reduction(max : top)
     for (int i = 0; i < m; i++) top = x[i] > top ? x[i] : top;
     return top;
@@ -119,7 +119,7 @@ static ALWAYS double sum_exp(const float *x, int m, float top, float rate) {
     return sum_of(e, m);
 }
 
-/* Sums of e = 2^40 exp(x) and of e x for x = z - top, where `top` is the largest z so far. */
+/* Sums of e = 2^40 exp(x) and of e x for x = z - top, where `top` is the largest z so far; finite, so that x is. */
 struct running {
     float top;
     double sum, mean;
@@ -150,11 +150,11 @@ struct leaders {
 /* Only a tile whose largest is above the second largest so far has a say, and soon that is rare. */
 static void contend(struct leaders *leaders, const float *z, int m, float top) {
     if (!(top > leaders->second)) return;
-    float second = -FLT_MAX;
+    float second = -INFINITY;
     int ties = 0;
 #pragma omp simd reduction(max : second) reduction(+ : ties)
     for (int i = 0; i < m; i++) {
-        float below = z[i] < top ? z[i] : -FLT_MAX;
+        float below = z[i] < top ? z[i] : -INFINITY;
         second = below > second ? below : second;
         ties += z[i] == top;
     }
@@ -214,7 +214,7 @@ struct tile {
 /* z = c + w (c - u), from whichever of the two it is nearer to. */
 static struct tile tilt(float *restrict z, const float *restrict c, const float *restrict u, int m, float w,
                         float scale) {
-    float zero = 0, top = -FLT_MAX;
+    float zero = 0, top = -INFINITY;
     if (w < -0.5f) {
 #pragma omp simd reduction(+ : zero) reduction(max : top)
         for (int i = 0; i < m; i++) {
@@ -308,16 +308,16 @@ static int64_t choose(const struct task *task, const struct workspace *work, con
     int64_t t = 0;
     double before = 0, target = 0;
     if (task->temperature == 0) {
-        while (work->tops[t] != top) t++;
+        while (t < tiles - 1 && work->tops[t] != top) t++;
     } else {
         const double below = nextafter(total, 0), share = uniform * total;
         target = share < below ? share : below;
-        while (before + work->sums[t] <= target) before += work->sums[t++];
+        while (t < tiles - 1 && before + work->sums[t] <= target) before += work->sums[t++];
     }
     if (t < tiles - 1) make(task, work, pair, t, z, NULL);
     int column = 0;
     if (task->temperature == 0) {
-        while (z[column] != top) column++;
+        while (column < TILE - 1 && z[column] != top) column++;
     } else {
         const double factor = work->refs[t] == top ? 1 : exp(rate * ((double)work->refs[t] - top));
         column = column_above(z, padded(width(task, t)), work->refs[t], rate, (target - before) / factor);
@@ -340,7 +340,7 @@ static int draw_row(const struct task *task, const struct workspace *work, int64
 
     float z[TILE], zero = 0;
     struct running laws[2] = {NOTHING, NOTHING}, law = NOTHING;
-    struct leaders leaders = {-FLT_MAX, -FLT_MAX};
+    struct leaders leaders = {-INFINITY, -INFINITY};
     for (int64_t t = 0; t < tiles; t++) {
         const int m = padded(width(task, t));
         const struct tile tile = make(task, work, &pair, t, z, task->partition ? laws : NULL);

@@ -12,7 +12,7 @@ import itertools
 import logging
 import os
 import struct
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
@@ -69,7 +69,8 @@ def fast(
     read at all is left to `vectorised.fast`, and so is complaining about it.
     """
     code = library()
-    if code is not None and not decoding.truncates and _fits(cond, ref, uniforms):
+    here = all(values.is_cpu for values in (weight, uniforms, forbidden))
+    if code is not None and here and not decoding.truncates and _fits(cond, ref, uniforms):
         found = _draw(code, cond, ref, weight, uniforms, decoding, forbidden, partition, spread)
         if found is not None:
             return found
@@ -89,14 +90,14 @@ def _draw(
 ) -> tuple[Draws, Tensor] | None:
     """What `fast` returns; None for numbers of rows or columns that there are not."""
     count, vocab = cond.index.shape[0], cond.values.shape[1]
-    # Bound to names: they must outlive the call.
     index = _flat(cond.index, torch.int64)
     ref_index = index if ref is None or ref.index is cond.index else _flat(ref.index, torch.int64)
     weight = _flat(weight.expand(count), torch.float64)
     uniforms, forbidden = _flat(uniforms, torch.float64), _flat(forbidden, torch.int64)
-    token = torch.empty(count, dtype=torch.int64)
-    served = torch.empty(count, dtype=torch.bool)
-    found = torch.empty((8, count) if partition or spread else count, dtype=torch.float64)
+    # On the CPU whatever the default device is: C is given addresses.
+    token = torch.empty(count, dtype=torch.int64, device="cpu")
+    served = torch.empty(count, dtype=torch.bool, device="cpu")
+    found = torch.empty((8, count) if partition or spread else count, dtype=torch.float64, device="cpu")
     task = _TASK.pack(
         *_told(cond.values, index),
         *(_NO_ROWS if ref is None else _told(ref.values, ref_index)),
@@ -113,7 +114,9 @@ def _draw(
         served.data_ptr(),
         found.data_ptr(),
     )
-    if _run(code, task, count, vocab):
+    used = [cond.values, index, weight, uniforms, forbidden, token, served, found]
+    used += [] if ref is None else [ref.values, ref_index]
+    if _run(code, task, count, vocab, used):
         return None
     if not (partition or spread):
         return Draws(token, found), served
@@ -145,6 +148,7 @@ def _readable(rows: Rows, count: int, vocab: int) -> bool:
         and values.ndim == 2
         and values.shape[1] == vocab
         and (values.stride(1) == 1 or vocab == 1)
+        and index.is_cpu
         and index.dtype == torch.int64
         and index.shape[0] == count
     )
@@ -154,27 +158,32 @@ def _told(values: Tensor, index: Tensor) -> tuple[int, int, int, int, int]:
     return values.data_ptr(), index.data_ptr(), _KINDS[values.dtype], values.shape[0], values.stride(0)
 
 
-def _run(code: ctypes.CDLL, task: bytes, count: int, vocab: int) -> int:
+def _run(code: ctypes.CDLL, task: bytes, count: int, vocab: int, used: list[Tensor]) -> int:
     """Draw all rows, on as many threads as torch has. Other than 0 says that nothing may be used."""
     draw = code.dguide_draw
+
+    def part(start: int, stop: int, _used: list[Tensor] = used) -> int:  # bound: what it reads and writes outlives it
+        return int(draw(task, start, stop))
+
     threads = min(torch.get_num_threads(), count) if count * vocab > _WORTH_THREADS else 1
     if threads == 1:
-        return int(draw(task, 0, count))
-    ends = [count * part // threads for part in range(threads + 1)]
-    others = [_pool(threads).submit(draw, task, *part) for part in itertools.pairwise(ends[1:])]
+        return part(0, count)
+    ends = [count * share // threads for share in range(threads + 1)]
     try:
-        own = int(draw(task, 0, ends[1]))
-    finally:
-        wait(others)  # they write to tensors of the caller, which must be there whatever happens here
-    return min(own, *(int(other.result()) for other in others))
+        others = [_pool(threads).submit(part, *ends_of) for ends_of in itertools.pairwise(ends[1:])]
+    except RuntimeError:  # there are no threads to be had, or the interpreter is about to end
+        return part(0, count)
+    own = part(0, ends[1])
+    return min(own, *(other.result() for other in others))
 
 
 def _agrees(code: ctypes.CDLL) -> bool:
     """Whether it draws as `vectorised` does. No compiler is trusted with arithmetic that it may reorder."""
-    logits = torch.sin(torch.arange(2400.0)).view(8, 300) * 5
-    cond, ref = Rows(logits, torch.arange(4)), Rows(logits, torch.arange(4, 8))
-    share = torch.arange(1, 5).double()
-    forbidden = torch.tensor([7, 290])
+    cpu = torch.device("cpu")  # the default device and dtype are the user's
+    logits = torch.sin(torch.arange(2400, dtype=torch.float32, device=cpu)).view(8, 300) * 5
+    cond, ref = (Rows(logits, torch.arange(start, start + 4, device=cpu)) for start in (0, 4))
+    share = torch.arange(1, 5, dtype=torch.float64, device=cpu)
+    forbidden = torch.tensor([7, 290], device=cpu)
     for decoding in (Decoding(), Decoding(temperature=0.5)):
         asked = (cond, ref, share, share / 5, decoding, forbidden, True, True)
         own, wanted = _draw(code, *asked), vectorised.fast(*asked)[0]

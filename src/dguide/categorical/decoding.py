@@ -62,7 +62,7 @@ class Decoding:
     @property
     def truncates(self) -> bool:
         """Whether tokens are cut off."""
-        return self.top_k is not None or self.top_p is not None
+        return self.top_k is not None or (self.top_p is not None and self.top_p < 1)
 
     @property
     def plain(self) -> bool:
@@ -73,7 +73,7 @@ class Decoding:
         """Probabilities [N, V] with those that are cut off set to zero; what is left does not add up to one."""
         if self.top_k is not None and self.top_k < law.shape[-1]:
             law = law * (law >= law.topk(self.top_k, -1).values[:, -1:])
-        if self.top_p is not None:
+        if self.top_p is not None and self.top_p < 1:
             falling = law.sort(-1, descending=True).values
             before = falling.cumsum(-1, dtype=torch.float64) - falling
             kept = (before < self.top_p * falling.sum(-1, keepdim=True, dtype=torch.float64)).sum(-1, keepdim=True)

@@ -67,7 +67,8 @@ def guided_draw(
     """
     if forbidden is None:
         forbidden = torch.zeros(0, dtype=torch.int64, device=uniforms.device)
-    if cond.values.dtype == torch.float64 or not len(cond):
+    double = torch.float64 in (cond.values.dtype, None if ref is None else ref.values.dtype)
+    if double or not len(cond):
         return vectorised.exact(cond, ref, weight, uniforms, decoding, forbidden, partition, spread)
     fast = implementation(cond.values.device, cond.values.dtype, decoding)
     draws, served = fast(cond, ref, weight, uniforms, decoding, forbidden, partition, spread)

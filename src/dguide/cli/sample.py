@@ -228,9 +228,31 @@ def _write(out: Path, job: Job, drawn: Samples, settings: dict[str, object], pic
     if picture:
         from ..study import figures
 
-        title = f"{settings['guidance']}, {settings['weight']}, {settings['sampler']}"
         columns = min(len(job.labels), 10 if 10 % job.cycle == 0 or job.cycle > 20 else job.cycle)
         names = [job.dataset.class_names[label] for label in job.labels[:columns]]
         headings = names if job.cycle <= 20 else [""] * columns
-        sheet = figures.contact_sheet(job.dataset, drawn.tokens[:_PICTURE], columns, headings, title)
+        sheet = figures.contact_sheet(job.dataset, drawn.tokens[:_PICTURE], columns, headings, _title(settings))
         figures.save(sheet, out.with_suffix(".png"))
+
+
+def _title(settings: dict[str, object]) -> str:
+    """What the samples are of, then what else was asked for, so that pictures can be told apart."""
+    told = {
+        "steps": "{} steps",
+        "grid": "{} grid",
+        "noise": "noise {}",
+        "bound": "bound {}",
+        "block": "blocks of {}",
+        "temperature": "temperature {}",
+        "top_k": "top-k {}",
+        "top_p": "top-p {}",
+        "dtype": "{}",
+    }
+    usual = {"grid": "uniform", "noise": 0, "temperature": 1, "dtype": "float32"}
+    asked = [
+        form.format(settings[name])
+        for name, form in told.items()
+        if settings[name] is not None and settings[name] != usual.get(name)
+    ]
+    first = f"{settings['guidance']}, {settings['weight']}, {settings['sampler']}"
+    return "\n".join([first, ", ".join(asked)] if asked else [first])

@@ -83,6 +83,8 @@ class Recorded:
         recording.replay()
         return Trunk(*(x[:batch] for x in recording.found))
 
+    @torch.inference_mode(False)  # its tensors could not be written to outside of it, by a later call
+    @torch.no_grad()
     def _make(self, size: int, like: Tensor) -> _Recording:
         tokens = like.new_zeros((size, *like.shape[1:]))
         time = like.new_ones(size, dtype=torch.float64)

@@ -77,7 +77,7 @@ def contact_sheet(dataset: Dataset, tokens: Tensor, columns: int, headings: Sequ
     rows = -(-len(tokens) // columns)
     tiles = np.full((rows * columns, *dataset.picture(tokens[:1]).shape[1:], 3), _PAPER)
     tiles[: len(tokens)] = ink(dataset, tokens)
-    size = (max(4.0, 0.5 * columns + 0.4), 0.5 * rows + 0.8)
+    size = (max(4.0, 0.5 * columns + 0.4), 0.53 * rows + 0.8 + 0.2 * title.count("\n"))
     figure = blank(size)
     axes = figure.add_subplot()
     _show(axes, mosaic(tiles.reshape(rows, columns, *tiles.shape[1:])), columns, headings)
