@@ -19,9 +19,31 @@ from .run import Run
 
 if TYPE_CHECKING:
     from .base import State
-    from .grid import Walk
 
-__all__ = ["Agenda", "Visit", "agenda", "fraction"]
+__all__ = ["Agenda", "Visit", "Walk", "agenda", "fraction"]
+
+
+@dataclass(frozen=True, eq=False)
+class Walk:
+    """A grid and what its steps are before any prediction.
+
+    Attributes:
+        noisy_times: [T + 1] float64, on the CPU.
+        noise: [T + 1], their noise levels.
+        log_intensity: [T], log of the integrated exit rate of a noisy token in each step, where it is known.
+        hazards: [T], -log of the probability that it stays.
+        spent: the hazards as numbers.
+        times: the times as numbers.
+        levels: the levels as numbers.
+    """
+
+    noisy_times: Tensor
+    noise: Tensor
+    log_intensity: Tensor
+    hazards: Tensor
+    spent: list[float]
+    times: list[float]
+    levels: list[float]
 
 
 @dataclass(frozen=True, eq=False)

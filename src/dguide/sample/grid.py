@@ -13,7 +13,7 @@ from torch import Tensor
 from ..guidance import Guidance, Step, Transition, unlanded
 from ..process import Jump, Process
 from ..random import Stream
-from .agenda import Agenda, agenda, fraction
+from .agenda import Agenda, Walk, agenda, fraction
 from .base import State
 from .leap import Board
 from .on_grid import OnGrid, Stage, View
@@ -146,29 +146,6 @@ class GridSampler(OnGrid):
 def _now(state: State, path: Walk) -> Tensor:
     """The time of the next step, [B]: that of the state, but for a first step that cannot begin at t = 1."""
     return state.time if state.index else torch.full_like(state.time, path.times[0])
-
-
-@dataclass(frozen=True, eq=False)
-class Walk:
-    """A grid and what its steps are before any prediction.
-
-    Attributes:
-        noisy_times: [T + 1] float64, on the CPU.
-        noise: [T + 1], their noise levels.
-        log_intensity: [T], log of the integrated exit rate of a noisy token in each step, where it is known.
-        hazards: [T], -log of the probability that it stays.
-        spent: the hazards as numbers.
-        times: the times as numbers.
-        levels: the levels as numbers.
-    """
-
-    noisy_times: Tensor
-    noise: Tensor
-    log_intensity: Tensor
-    hazards: Tensor
-    spent: list[float]
-    times: list[float]
-    levels: list[float]
 
 
 def walk(sampler: GridSampler, process: Process) -> Walk:

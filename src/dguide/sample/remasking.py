@@ -32,10 +32,10 @@ from ..errors import bad, number
 from ..guidance import Guidance, Transition
 from ..process import Jump, Process
 from ..random import Stream
-from .agenda import fraction
+from .agenda import Walk, fraction
 from .base import State
 from .denoiser import Denoiser
-from .grid import GridSampler, Walk, walk
+from .grid import GridSampler, walk
 from .leap import Board
 from .on_grid import Stage, leave
 from .predict import Query
