@@ -27,9 +27,12 @@ PEOPLE = {
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A table in Markdown; numbers to the right of the first column."""
-    head = list(head)
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    """A table in Markdown; columns of numbers are set to the right."""
+    head, rows = list(head), [list(row) for row in rows]
+    numeric = [
+        all(re.match(r"[\d.,]+( |$)", cell) or not cell for cell in column) for column in zip(*rows, strict=True)
+    ]
+    lines = [head, ["---:" if number else "---" for number in numeric], *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
@@ -40,22 +43,19 @@ def read(folder: Path) -> Results:
 
 
 def targets(results: Results) -> str:
-    rows, short, absent = [], [], []
+    rows, short, measured_some = [], [], False
     for target in TARGETS:
         value = target.value(results)
         measured = "not measured" if value is None else target.shown(value)
         rows.append((target.text, target.asked, measured, verdict(target, value)))
-        if value is None:
-            absent.append(f"- {target.text}")
-        elif not target.met(value):
+        measured_some = measured_some or value is not None
+        if value is not None and not target.met(value):
             short.append(f"- {target.text}: {measured}, asked {target.asked}")
     parts = [table(("what", "asked", "measured", "met"), rows)]
     if short:
         parts.append("**Falls short:**\n\n" + "\n".join(short))
-    elif len(absent) < len(TARGETS):
+    elif measured_some:
         parts.append("Of what was measured nothing falls short.")
-    if absent:
-        parts.append("**Not measured:**\n\n" + "\n".join(absent))
     return "\n\n".join(parts)
 
 

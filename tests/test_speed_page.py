@@ -40,7 +40,7 @@ def test_what_falls_short_is_said():
     assert value == 299
     assert verdict(target, value) == "**no**"
     text = page.targets(results)
-    assert f"**Falls short:**\n\n- {target.text}: 299 x, asked at least 300 x\n" in text
+    assert f"**Falls short:**\n\n- {target.text}: 299 x, asked at least 300 x" in text
     seconds["poisson"] = 300.0
     assert verdict(target, target.value(results)) == "yes"
     assert "Of what was measured nothing falls short." in page.targets(results)
