@@ -54,6 +54,17 @@ class Timed:
         return null
 
 
+class TimedRows(Timed):
+    """The same for a network that computes single rows."""
+
+    def logits_at(self, tokens: Tensor, time_: Tensor, condition: Tensor, rows: Tensor) -> Tensor:
+        began = time.perf_counter()
+        logits: Tensor = self.network.logits_at(tokens, time_, condition, rows)
+        self.inside += time.perf_counter() - began
+        self.calls += 1
+        return logits
+
+
 def stop_after(steps: int) -> Callable[[Any, Any], None]:
     """A callback that ends a run."""
 
@@ -76,12 +87,14 @@ def large(shape: Shape, width: int = 768, layers: int = 7, heads: int = 12) -> D
     return network.eval()
 
 
-def outside(network: Any, shape: Shape, repeats: int, first: int | None) -> dict[str, Any]:
+def outside(
+    network: Any, shape: Shape, repeats: int, first: int | None, wrapper: type[Timed] = TimedRows
+) -> dict[str, Any]:
     """Share of the time outside the network in guided ancestral runs, or in their `first` steps: the median."""
     sampler = dguide.Ancestral(steps=shape.steps)
     shares, totals, calls = [], [], 0
     for turn in range(repeats + 1):
-        timed = Timed(network)
+        timed = wrapper(network)
         began = time.perf_counter()
         with suppress(Enough):
             common.sampled(timed, shape, sampler, seed=turn, callback=None if first is None else stop_after(first))
@@ -132,6 +145,7 @@ def main() -> None:
         "large": {
             "batch": image.batch,
             "outside": outside(network, image, slow, FIRST_STEPS),
+            "all logits": outside(network, image, slow, FIRST_STEPS, Timed),
             "half": half_guided(network, few, slow),
         },
     }

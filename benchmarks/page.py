@@ -115,14 +115,17 @@ def confidence(results: Results) -> str:
 def network(results: Results) -> str:
     rows = []
     for name, found in results["network"]["results"].items():
-        share, half = found["outside"], found["half"]
-        rows.append((
-            f"{name}, {share['parameters'] / 1e6:.1f} million parameters, B = {found['batch']}",
-            f"{share['steps']} of {share['of steps']}",
-            common.seconds(share["seconds"] / share["calls"]),
-            f"{100 * share['share outside']:.2f} %",
-            f"{half['ratio']:.3f} ({half['steps']} steps)",
-        ))  # fmt: skip
+        for way, text in (("outside", ""), ("all logits", ", without `logits_at`")):
+            if way not in found:
+                continue
+            share, half = found[way], found["half"]
+            rows.append((
+                f"{name}, {share['parameters'] / 1e6:.1f} million parameters, B = {found['batch']}{text}",
+                f"{share['steps']} of {share['of steps']}",
+                common.seconds(share["seconds"] / share["calls"]),
+                f"{100 * share['share outside']:.2f} %",
+                f"{half['ratio']:.3f} ({half['steps']} steps)" if way == "outside" else "",
+            ))  # fmt: skip
     return table(("network", "steps taken", "a step", "outside the network", "guidance on half of [0, 1]"), rows)
 
 

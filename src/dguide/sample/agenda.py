@@ -53,18 +53,16 @@ class Visit:
     Attributes:
         query: which they are, N of them.
         flat: [N], the same as indices into tokens [B, L] in row-major order.
-        level: [N], noise levels at which they leave.
+        rows: where they are among all that leave in time.
         weight: [N], w there.
         uniforms: [N], which decide where they land.
-        forced: [B] int64, how many of each sample had to leave although their clock had not run out.
     """
 
     query: Query
     flat: Tensor
-    level: Tensor
+    rows: slice
     weight: Tensor
     uniforms: Tensor
-    forced: Tensor | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,10 +72,14 @@ class Agenda:
     Attributes:
         path: the grid.
         visits: by number of the step; a step in which nobody leaves has none.
+        level: noise levels at which positions leave, of all visits in turn.
+        forced: [B] int64, how many of each sample have to leave in the last step although their clock has not run out.
     """
 
     path: Walk
     visits: dict[int, Visit]
+    level: Tensor
+    forced: Tensor
 
 
 def fraction(clock: Tensor, hazard: Tensor) -> Tensor:
@@ -109,17 +111,19 @@ def agenda(run: Run, state: State, path: Walk) -> Agenda:
     row = (which - (calls.cumsum(0) - calls)[step]) * run.length + position
     cond, ref = asked(run, weight, step, steps)
     forced = torch.bincount(sample[rest > hazards[step]], minlength=batch)
-    sizes = torch.bincount(step, minlength=steps).tolist()
-    columns = (sample, position, row, sample * run.length + position, level, weight, uniforms)
-    numbers = calls.tolist()
-    alone = pairs % batch
+    sizes, numbers = torch.bincount(step, minlength=steps).tolist(), calls.tolist()
     # The calls for both predictions: the samples of each step, and then the same again.
-    again = torch.argsort((pairs // batch).repeat(2), stable=True)
-    twice = [x[again].split([2 * n for n in numbers]) for x in (alone.repeat(2), torch.cat((alone, alone + batch)))]
+    alone, turn = pairs % batch, pairs // batch
+    place = torch.arange(len(pairs), device=pairs.device) + (calls.cumsum(0) - calls)[turn]
+    places = torch.cat((place, place + calls[turn]))
+    sides = torch.empty_like(places).index_copy(0, places, torch.cat((alone, alone + batch)))
+    twice = [x.split([2 * n for n in numbers]) for x in (sides % batch, sides)]
+    columns = (sample, position, row, sample * run.length + position, weight, uniforms)
     parts = zip(alone.split(numbers), *twice, *(column.split(sizes) for column in columns), strict=True)
-    visits = {}
-    for k, (chosen, both, sides, who, where, rows, flat, when, w, u) in enumerate(parts):
+    visits, start = {}, 0
+    for k, (chosen, both, side, who, where, rows, flat, w, u) in enumerate(parts):
         if sizes[k]:
-            query = Query.made(run, (who, where), chosen, rows, cond[k], ref[k], (both, sides))
-            visits[first + k] = Visit(query, flat, when, w, u, forced if k == steps - 1 else None)
-    return Agenda(path, visits)
+            query = Query.made(run, (who, where), chosen, rows, cond[k], ref[k], (both, side))
+            visits[first + k] = Visit(query, flat, slice(start, start + sizes[k]), w, u)
+            start += sizes[k]
+    return Agenda(path, visits, level, forced)

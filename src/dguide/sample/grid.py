@@ -84,9 +84,10 @@ class GridSampler(OnGrid):
             predictions = run.predict(tokens, _now(state, path), visit.query)
             draws = predictions.draw(visit.weight, visit.uniforms, partition=bool(run.observers))
             tokens = tokens.flatten().index_copy(0, visit.flat, draws.token).view_as(tokens)
-            forced = forced if visit.forced is None else forced + visit.forced
+            if path.levels[state.index + 1] == 0:
+                forced = forced + plan.forced
             if run.observers:
-                run.landed((visit.query.sample, visit.query.position), visit.level, draws)
+                run.landed((visit.query.sample, visit.query.position), plan.level[visit.rows], draws)
         return State(
             tokens,
             state.clocks - path.spent[state.index],
