@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from dguide.categorical import Decoding, Rows, compiled, vectorised
+from dguide.categorical import Asked, Decoding, Rows, compiled, vectorised
 
 from . import common
 
@@ -35,9 +35,8 @@ def works(count: int, vocab: int, dtype: torch.dtype) -> dict[str, Callable[[], 
     for module in (compiled, vectorised):
         for name, flags in ASKED.items():
             draw = module.fast
-            found[f"{module.__name__.rpartition('.')[2]}, {name}"] = lambda draw=draw, flags=flags: draw(
-                *asked, none, *flags
-            )
+            what = Asked(*asked, none, *flags)
+            found[f"{module.__name__.rpartition('.')[2]}, {name}"] = lambda draw=draw, what=what: draw(what)
     often = min(50, max(1, 500_000 // (count * vocab)))
     return {name: lambda work=work: [work() for _ in range(often)] for name, work in found.items()}
 

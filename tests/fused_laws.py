@@ -1,6 +1,6 @@
 """What every fused draw must do, whoever runs its kernels.
 
-`draw` and `many` are fixtures of the modules that import the tests. `draw` has the signature of `vectorised.fast`, on
+`draw` and `many` are fixtures of the modules that import the tests. `draw` has the arguments of `Asked`, on
 tensors of the CPU; `many` is how many draws a chi-square test takes.
 """
 
@@ -14,7 +14,7 @@ import torch
 from helpers import chi_square, f64
 from torch import Tensor
 
-from dguide.categorical import Decoding, Draws, Rows, vectorised
+from dguide.categorical import Asked, Decoding, Draws, Rows, vectorised
 from dguide.categorical.fused import TILE
 from dguide.random import Stream, uniform
 
@@ -113,7 +113,7 @@ def test_draws_and_statistics_follow_the_definition(
             part[:, forbidden[column : column + 1]] = value
     inputs = (all_of(cond), None if ref is None else all_of(ref), w, u)
     decoding = Decoding(temperature=temperature)
-    truth = vectorised.exact(*inputs, decoding, forbidden, True, True)
+    truth = vectorised.exact(Asked(*inputs, decoding, forbidden, True, True))
     draws, served = draw(*inputs, decoding, forbidden, True, True)
     z = cond.double() if ref is None else torch.lerp(ref.double(), cond.double(), 1 + w.unsqueeze(-1))
     near = edges(z.index_fill(-1, forbidden, -math.inf), temperature, u)
@@ -123,7 +123,7 @@ def test_draws_and_statistics_follow_the_definition(
     assert (bare.log_z, bare.log_max) == (None, None)
     assert torch.equal(bare.token, draws.token)
     assert torch.equal(bare.log_prob, draws.log_prob)
-    plain, _ = vectorised.fast(*inputs, decoding, forbidden, False, False)
+    plain, _ = vectorised.fast(Asked(*inputs, decoding, forbidden, False, False))
     apart = plain.token != draws.token
     assert not bool((apart & ~near).any())
     print(f"flips: {flips} against float64, {int(apart.sum())} against float32, of {count}")
@@ -195,7 +195,7 @@ def test_large_vocabulary(draw: Draw) -> None:
     cond[:, vocab - 1] = math.nan
     forbidden = torch.tensor([vocab - 1, 5])
     inputs = (all_of(cond), all_of(ref), f64(0.0, 1.0, 2.5), uniforms(count, seed=13))
-    truth = vectorised.exact(*inputs, PLAIN, forbidden, True, True)
+    truth = vectorised.exact(Asked(*inputs, PLAIN, forbidden, True, True))
     draws, served = draw(*inputs, PLAIN, forbidden, True, True)
     z = torch.lerp(ref.double(), cond.double(), 1 + inputs[2].unsqueeze(-1)).index_fill(-1, forbidden, -math.inf)
     assert bool(served.all())
@@ -250,7 +250,7 @@ def test_which_rows_are_served(draw: Draw) -> None:
         assert bool(((draws.token >= 0) & (draws.token < 5)).all())
         good = wanted.nonzero().squeeze(-1)
         ref_rows = inputs[1][good] if guided else None
-        truth = vectorised.exact(inputs[0][good], ref_rows, w[good], u[good], PLAIN, NONE, False, False)
+        truth = vectorised.exact(Asked(inputs[0][good], ref_rows, w[good], u[good], PLAIN, NONE, False, False))
         assert torch.equal(draws.token[good], truth.token)
         torch.testing.assert_close(draws.log_prob[good], truth.log_prob, rtol=1e-5, atol=1e-5)
         hidden, again = draw(*inputs, PLAIN, torch.tensor([2]), True, True)  # forbidden, the column does no harm
@@ -301,7 +301,7 @@ def test_rows_are_read_where_they_are(draw: Draw) -> None:
     there = torch.tensor([8, 1, 3, 3])
     w, u = weights(4, 1.0, 2.0), uniforms(4, seed=19)
     draws, served = draw(Rows(cond, index), Rows(ref, there), w, u, PLAIN, NONE, True, True)
-    truth = vectorised.exact(Rows(cond, index), Rows(ref, there), w, u, PLAIN, NONE, True, True)
+    truth = vectorised.exact(Asked(Rows(cond, index), Rows(ref, there), w, u, PLAIN, NONE, True, True))
     assert bool(served.all())
     z = torch.lerp(ref[there].double(), cond[index].double(), 1 + w.unsqueeze(-1))
     assert agree(draws, truth, edges(z, 1.0, u)) == 0

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dguide.categorical import Decoding, Draws, Rows, compiled, guided, vectorised
+from dguide.categorical import Asked, Decoding, Draws, Rows, compiled, guided, vectorised
 from dguide.categorical.guided import Implementation
 from dguide.random import Stream, uniform
 
@@ -40,8 +40,8 @@ class Drawer:
         spread: bool = False,
     ) -> Draws:
         """Draw, from rows that it is expected to serve itself."""
-        asked = (cond, ref, weight, uniforms, decoding or Decoding(), forbidden, partition, spread)
-        draws, served = self.fast(*asked)
+        asked = Asked(cond, ref, weight, uniforms, decoding or Decoding(), forbidden, partition, spread)
+        draws, served = self.fast(asked)
         assert bool(served.all()), f"{self.name} left rows {(~served).nonzero().flatten().tolist()}"
         return draws
 
@@ -50,8 +50,8 @@ class Drawer:
         patch.setattr(guided, "implementation", lambda device, dtype, decoding: self.fast)
 
 
-def all_served(cond: Rows, *rest: object) -> tuple[Draws, Tensor]:
-    return vectorised.exact(cond, *rest), torch.ones(len(cond), dtype=torch.bool)  # type: ignore[arg-type]
+def all_served(asked: Asked) -> tuple[Draws, Tensor]:
+    return vectorised.exact(asked), torch.ones(len(asked.cond), dtype=torch.bool)
 
 
 NO_LIBRARY = "" if compiled.library() is not None else "no C compiler that works (see compiled.library)"

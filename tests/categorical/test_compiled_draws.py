@@ -21,7 +21,7 @@ from drawers import COMPILED, FAST, NO_LIBRARY, NOTHING, full, noise, uniforms
 from torch import Tensor
 
 from dguide import compiler
-from dguide.categorical import Decoding, Rows, compiled, guided, guided_draw, vectorised
+from dguide.categorical import Asked, Decoding, Rows, compiled, guided, guided_draw, vectorised
 from dguide.random import Stream, uniform
 
 SOURCE = Path(compiled.__file__).with_suffix(".c")
@@ -74,7 +74,7 @@ def falls_back() -> None:
     assert guided.implementation(*asked) is vectorised.fast
     wanted = FAST(*problem())
     assert torch.equal(guided_draw(*problem()).token, wanted.token)
-    draws, served = compiled.fast(*problem(), Decoding(), NOTHING, False, False)
+    draws, served = compiled.fast(Asked(*problem(), Decoding(), NOTHING, False, False))
     assert torch.equal(draws.token, wanted.token)
     assert bool(served.all())
 

@@ -11,7 +11,7 @@ from helpers import Network
 from torch import Tensor
 
 import dguide
-from dguide.categorical import Decoding, Draws, Rows, fused, guided_draw
+from dguide.categorical import Asked, Decoding, Draws, Rows, fused, guided_draw
 
 pytestmark = [
     pytest.mark.gpu,
@@ -35,7 +35,7 @@ def moved(value: Any, device: str) -> Any:
 @pytest.fixture
 def draw() -> Any:
     def fast(*arguments: Any) -> tuple[Draws, Tensor]:
-        draws, served = fused.fast(*(moved(argument, "cuda") for argument in arguments))
+        draws, served = fused.fast(Asked(*(moved(argument, "cuda") for argument in arguments)))
         return moved(draws, "cpu"), served.cpu()
 
     return fast
@@ -49,11 +49,11 @@ def many() -> int:
 def test_the_kernels_are_what_cuda_draws_with(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     fast = fused.fast
-    monkeypatch.setattr(fused, "fast", lambda *arguments: asked.append(len(arguments)) or fast(*arguments))
+    monkeypatch.setattr(fused, "fast", lambda what: asked.append(len(what.cond)) or fast(what))
     logits = torch.zeros(4, 9, device="cuda")
     one = torch.full((4,), 0.5, dtype=torch.float64, device="cuda")
     draws = guided_draw(Rows(logits, torch.arange(4, device="cuda")), None, one, one)
-    assert asked == [8]
+    assert asked == [4]
     assert draws.token.tolist() == [4] * 4
 
 
@@ -62,11 +62,11 @@ def test_nothing_waits_for_the_device() -> None:
     rows = Rows(values, torch.arange(64, device="cuda"))
     w = torch.ones(64, dtype=torch.float64, device="cuda")
     forbidden = torch.tensor([3], device="cuda")
-    inputs = (rows, rows, w, w / 2, Decoding(), forbidden, True, True)
-    fused.fast(*inputs)  # compiled now
+    inputs = Asked(rows, rows, w, w / 2, Decoding(), forbidden, True, True)
+    fused.fast(inputs)  # compiled now
     torch.cuda.set_sync_debug_mode("error")
     try:
-        fused.fast(*inputs)
+        fused.fast(inputs)
     finally:
         torch.cuda.set_sync_debug_mode("default")
 
@@ -79,7 +79,7 @@ def test_rows_beyond_two_thousand_million_entries() -> None:
     copy = Rows(values[-2:].clone(), torch.tensor([1, 0], device="cuda"))
     u = torch.tensor([0.3, 0.8], dtype=torch.float64, device="cuda")
     none = torch.zeros(0, dtype=torch.int64, device="cuda")
-    there, here = (fused.fast(part, part, u, u, Decoding(), none, True, True)[0] for part in (last, copy))
+    there, here = (fused.fast(Asked(part, part, u, u, Decoding(), none, True, True))[0] for part in (last, copy))
     for name in Draws.__dataclass_fields__:
         assert torch.equal(getattr(there, name), getattr(here, name)), name
 

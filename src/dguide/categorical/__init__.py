@@ -4,10 +4,11 @@ from .decoding import Decoding
 from .guided import guided_draw
 from .inverse import draw
 from .law import normalise, tilt
-from .rows import Draws, Rows
+from .rows import Asked, Draws, Rows
 from .vectorised import BadRow, at_token, chunks, decoded, log_law
 
 __all__ = [
+    "Asked",
     "BadRow",
     "Decoding",
     "Draws",

@@ -21,7 +21,7 @@ from torch import Tensor
 from ..compiler import compiled
 from . import vectorised
 from .decoding import Decoding
-from .rows import Draws, Rows
+from .rows import Asked, Draws, Rows
 
 __all__ = ["fast", "library", "serves"]
 
@@ -53,47 +53,29 @@ def serves(device: torch.device, dtype: torch.dtype, decoding: Decoding) -> bool
     return device.type == "cpu" and dtype in _KINDS and not decoding.truncates and library() is not None
 
 
-def fast(
-    cond: Rows,
-    ref: Rows | None,
-    weight: Tensor,
-    uniforms: Tensor,
-    decoding: Decoding,
-    forbidden: Tensor,
-    partition: bool,
-    spread: bool,
-) -> tuple[Draws, Tensor]:
+def fast(asked: Asked) -> tuple[Draws, Tensor]:
     """Draws from rows without NaN and +inf; see `guided_draw`. Returns also which rows it could serve, [N] bool.
 
     A conditional that forbids tokens by -inf is served where w is positive or there is no reference. What this cannot
     read at all is left to `vectorised.fast`, and so is complaining about it.
     """
     code = library()
-    here = all(values.is_cpu for values in (weight, uniforms, forbidden))
-    if code is not None and here and not decoding.truncates and _fits(cond, ref, uniforms):
-        found = _draw(code, cond, ref, weight, uniforms, decoding, forbidden, partition, spread)
+    here = all(values.is_cpu for values in (asked.weight, asked.uniforms, asked.forbidden))
+    if code is not None and here and not asked.decoding.truncates and _fits(asked.cond, asked.ref, asked.uniforms):
+        found = _draw(code, asked)
         if found is not None:
             return found
-    return vectorised.fast(cond, ref, weight, uniforms, decoding, forbidden, partition, spread)
+    return vectorised.fast(asked)
 
 
-def _draw(
-    code: ctypes.CDLL,
-    cond: Rows,
-    ref: Rows | None,
-    weight: Tensor,
-    uniforms: Tensor,
-    decoding: Decoding,
-    forbidden: Tensor,
-    partition: bool,
-    spread: bool,
-) -> tuple[Draws, Tensor] | None:
+def _draw(code: ctypes.CDLL, asked: Asked) -> tuple[Draws, Tensor] | None:
     """What `fast` returns; None for numbers of rows or columns that there are not."""
+    cond, ref, partition, spread = asked.cond, asked.ref, asked.partition, asked.spread
     count, vocab = cond.index.shape[0], cond.values.shape[1]
     index = _flat(cond.index, torch.int64)
     ref_index = index if ref is None or ref.index is cond.index else _flat(ref.index, torch.int64)
-    weight = _flat(weight.expand(count), torch.float64)
-    uniforms, forbidden = _flat(uniforms, torch.float64), _flat(forbidden, torch.int64)
+    weight, uniforms = _flat(asked.weight.expand(count), torch.float64), _flat(asked.uniforms, torch.float64)
+    forbidden = _flat(asked.forbidden, torch.int64)
     # On the CPU whatever the default device is: C is given addresses.
     token = torch.empty(count, dtype=torch.int64, device="cpu")
     served = torch.empty(count, dtype=torch.bool, device="cpu")
@@ -107,7 +89,7 @@ def _draw(
         weight.data_ptr(),
         uniforms.data_ptr(),
         forbidden.data_ptr(),
-        decoding.temperature,
+        asked.decoding.temperature,
         partition,
         spread,
         token.data_ptr(),
@@ -121,8 +103,8 @@ def _draw(
     if not (partition or spread):
         return Draws(token, found), served
     log_prob, log_z, log_cond, log_ref, *shape = found.unbind(0)
-    asked = (log_z, log_cond, None if ref is None else log_ref) if partition else (None, None, None)
-    return Draws(token, log_prob, *asked, *(shape if spread else ())), served
+    laws = (log_z, log_cond, None if ref is None else log_ref) if partition else (None, None, None)
+    return Draws(token, log_prob, *laws, *(shape if spread else ())), served
 
 
 def _flat(values: Tensor, dtype: torch.dtype) -> Tensor:
@@ -185,8 +167,8 @@ def _agrees(code: ctypes.CDLL) -> bool:
     share = torch.arange(1, 5, dtype=torch.float64, device=cpu)
     forbidden = torch.tensor([7, 290], device=cpu)
     for decoding in (Decoding(), Decoding(temperature=0.5)):
-        asked = (cond, ref, share, share / 5, decoding, forbidden, True, True)
-        own, wanted = _draw(code, *asked), vectorised.fast(*asked)[0]
+        asked = Asked(cond, ref, share, share / 5, decoding, forbidden, True, True)
+        own, wanted = _draw(code, asked), vectorised.fast(asked)[0]
         if own is None or not bool(own[1].all()):
             return False
         for name in Draws.__dataclass_fields__:

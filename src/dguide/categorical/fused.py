@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from .decoding import Decoding
-from .rows import Draws, Rows
+from .rows import Asked, Draws
 
 __all__ = ["TILE", "fast", "serves"]
 
@@ -45,52 +45,34 @@ def serves(device: torch.device, dtype: torch.dtype, decoding: Decoding) -> bool
     return device.type == "cuda" and dtype in _DTYPES and not decoding.truncates and _installed()
 
 
-def fast(
-    cond: Rows,
-    ref: Rows | None,
-    weight: Tensor,
-    uniforms: Tensor,
-    decoding: Decoding,
-    forbidden: Tensor,
-    partition: bool,
-    spread: bool,
-) -> tuple[Draws, Tensor]:
+def fast(asked: Asked) -> tuple[Draws, Tensor]:
     """Draws in float32; see `guided_draw`. Returns also which rows it could serve, [N] bool, and does not wait for it.
 
     Served are rows whose allowed columns hold no NaN or +inf, and where both are asked finite values only, but for
     c = -inf with w > 0. `decoding.truncates` is not looked at.
     """
-    count = len(cond)
+    count, uniforms = len(asked.cond), asked.uniforms
     token = uniforms.new_zeros(count, dtype=torch.int64)
     served = uniforms.new_ones(count, dtype=torch.bool)
     found = uniforms.new_zeros(8, count)
     if count:
         device = torch.cuda.device(uniforms.device) if uniforms.is_cuda else contextlib.nullcontext()
         with device:
-            _launch(cond, ref, weight, uniforms, decoding, forbidden, partition, spread, (token, served, found))
+            _launch(asked, (token, served, found))
     log_prob, log_z, log_cond, log_ref, log_tilted, log_max, entropy, margin = found.unbind(0)
     draws = Draws(token, log_prob)
-    if partition:
-        draws = replace(draws, log_z=log_z, log_cond=log_cond, log_ref=None if ref is None else log_ref)
-    if spread:
+    if asked.partition:
+        draws = replace(draws, log_z=log_z, log_cond=log_cond, log_ref=None if asked.ref is None else log_ref)
+    if asked.spread:
         draws = replace(draws, log_tilted=log_tilted, log_max=log_max, entropy=entropy, margin=margin)
     return draws, served
 
 
-def _launch(
-    cond: Rows,
-    ref: Rows | None,
-    weight: Tensor,
-    uniforms: Tensor,
-    decoding: Decoding,
-    forbidden: Tensor,
-    partition: bool,
-    spread: bool,
-    results: tuple[Tensor, Tensor, Tensor],
-) -> None:
+def _launch(asked: Asked, results: tuple[Tensor, Tensor, Tensor]) -> None:
     """Run both kernels; `results` are token [N], served [N] and found [8, N] to write to."""
     from . import kernels
 
+    cond, ref, weight, uniforms, decoding, forbidden, partition, spread = asked
     count, vocab = len(cond), cond.values.shape[-1]
     tile, group = _sizes(vocab, cond.values.dtype)
     tiles = -(-vocab // tile)

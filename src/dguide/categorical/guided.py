@@ -9,14 +9,14 @@ from torch import Tensor
 
 from . import compiled, fused, vectorised
 from .decoding import Decoding
-from .rows import Draws, Rows
+from .rows import Asked, Draws, Rows
 
 __all__ = ["guided_draw", "implementation"]
 
 _PLAIN = Decoding()
 
-Implementation = Callable[[Rows, Rows | None, Tensor, Tensor, Decoding, Tensor, bool, bool], tuple[Draws, Tensor]]
-"""Arguments of `vectorised.fast`; returns draws, and which rows they may be used for. `exact` serves the others."""
+Implementation = Callable[[Asked], tuple[Draws, Tensor]]
+"""Returns draws, and which rows they may be used for. `vectorised.exact` serves the others."""
 
 
 def implementation(device: torch.device, dtype: torch.dtype, decoding: Decoding) -> Implementation:
@@ -67,17 +67,17 @@ def guided_draw(
     """
     if forbidden is None:
         forbidden = torch.zeros(0, dtype=torch.int64, device=uniforms.device)
+    asked = Asked(cond, ref, weight, uniforms, decoding, forbidden, partition, spread)
     double = torch.float64 in (cond.values.dtype, None if ref is None else ref.values.dtype)
     if double or not len(cond):
-        return vectorised.exact(cond, ref, weight, uniforms, decoding, forbidden, partition, spread)
+        return vectorised.exact(asked)
     fast = implementation(cond.values.device, cond.values.dtype, decoding)
-    draws, served = fast(cond, ref, weight, uniforms, decoding, forbidden, partition, spread)
+    draws, served = fast(asked)
     if bool(served.all()):
         return draws
     left = (~served).nonzero().squeeze(-1)
-    ref = None if ref is None else ref[left]
     try:
-        others = vectorised.exact(cond[left], ref, weight[left], uniforms[left], decoding, forbidden, partition, spread)
+        others = vectorised.exact(asked.of(left))
     except vectorised.BadRow as error:
         again, row = divmod(error.row, len(left))
         raise vectorised.BadRow(again * len(cond) + int(left[row]), error.what) from None

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-__all__ = ["Draws", "Rows"]
+from .decoding import Decoding
+
+__all__ = ["Asked", "Draws", "Rows"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +50,28 @@ class Rows:
     def gather(self) -> Tensor:
         """A copy of the rows, [N, V]."""
         return self.values.index_select(0, self.index)
+
+
+class Asked(NamedTuple):
+    """Draws that are asked for: the arguments of `guided_draw`, for N rows. (A tuple, which is quickly made.)"""
+
+    cond: Rows
+    ref: Rows | None
+    weight: Tensor
+    uniforms: Tensor
+    decoding: Decoding
+    forbidden: Tensor
+    partition: bool
+    spread: bool
+
+    def of(self, part: slice | Tensor) -> Asked:
+        """The same of some of the rows."""
+        return self._replace(
+            cond=self.cond[part],
+            ref=None if self.ref is None else self.ref[part],
+            weight=self.weight[part],
+            uniforms=self.uniforms[part],
+        )
 
 
 @dataclass(frozen=True, eq=False)

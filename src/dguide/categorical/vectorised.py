@@ -17,7 +17,7 @@ from ..errors import bad
 from .decoding import Decoding
 from .inverse import TILE, pick
 from .law import tilt
-from .rows import Draws, Rows
+from .rows import Asked, Draws, Rows
 
 __all__ = ["BadRow", "at_token", "chunks", "decoded", "exact", "fast", "log_law"]
 
@@ -57,30 +57,24 @@ def log_law(rows: Rows, forbidden: Tensor) -> Tensor:
     return log_p.masked_fill_(log_p < -1e300, -math.inf)
 
 
-def exact(
-    cond: Rows,
-    ref: Rows | None,
-    weight: Tensor,
-    uniforms: Tensor,
-    decoding: Decoding,
-    forbidden: Tensor,
-    partition: bool,
-    spread: bool,
-) -> Draws:
+def exact(asked: Asked) -> Draws:
     """Draws from any rows; see `guided_draw`.
 
     Raises:
         BadRow: for a row of `cond` (numbered 0 to N - 1) or of `ref` (N to 2N - 1) that is no row of logits.
     """
 
-    def part(rows: slice) -> Draws:
-        c = _named(cond[rows], forbidden, rows.start)
-        u = None if ref is None else _named(ref[rows], forbidden, rows.start + len(cond))
-        z = c if u is None else tilt(c, u, weight[rows].unsqueeze(-1))
-        zeros = torch.zeros_like(uniforms[rows])
-        return _drawn(z, [c, u], [zeros, zeros], weight[rows], uniforms[rows], decoding, partition, spread)[0]
+    count, vocab = len(asked.cond), asked.cond.values.shape[-1]
 
-    return _joined([part(rows) for rows in chunks(len(cond), cond.values.shape[-1], _CHUNK // 2)])
+    def part(rows: slice) -> Draws:
+        some = asked.of(rows)
+        c = _named(some.cond, asked.forbidden, rows.start)
+        u = None if some.ref is None else _named(some.ref, asked.forbidden, rows.start + count)
+        z = c if u is None else tilt(c, u, some.weight.unsqueeze(-1))
+        zeros = torch.zeros_like(some.uniforms)
+        return _drawn(some, z, [c, u], [zeros, zeros])[0]
+
+    return _joined([part(rows) for rows in chunks(count, vocab, _CHUNK // 2)])
 
 
 def _named(rows: Rows, forbidden: Tensor, start: int) -> Tensor:
@@ -90,76 +84,47 @@ def _named(rows: Rows, forbidden: Tensor, start: int) -> Tensor:
         raise BadRow(start + error.row, error.what) from None
 
 
-def fast(
-    cond: Rows,
-    ref: Rows | None,
-    weight: Tensor,
-    uniforms: Tensor,
-    decoding: Decoding,
-    forbidden: Tensor,
-    partition: bool,
-    spread: bool,
-) -> tuple[Draws, Tensor]:
+def fast(asked: Asked) -> tuple[Draws, Tensor]:
     """Draws from rows of finite logits; see `guided_draw`. Returns also which rows it could serve, [N] bool."""
-    vocab = cond.values.shape[-1]
+    vocab, forbidden = asked.cond.values.shape[-1], asked.forbidden
     padded = vocab if vocab <= TILE else vocab + -vocab % TILE
 
     def part(rows: slice) -> tuple[Draws, Tensor]:
-        c = cond[rows].gather().float()
+        some = asked.of(rows)
+        c = some.cond.gather().float()
         z = c.new_full((len(c), padded), -math.inf) if padded > vocab else torch.empty_like(c)
         laws: list[Tensor | None] = [c, None]
         log_sums: list[Tensor | None] = [None, None]
         finite = None
-        if ref is None:
+        if some.ref is None:
             z[:, :vocab] = c
         else:
-            u = ref[rows].gather().float()
+            u = some.ref.gather().float()
             if len(forbidden):
                 u.index_fill_(-1, forbidden, 0.0)
             finite = u.sum(-1).isfinite()
-            torch.lerp(u, c, (1 + weight[rows]).float().unsqueeze(-1), out=z[:, :vocab])
+            torch.lerp(u, c, (1 + some.weight).float().unsqueeze(-1), out=z[:, :vocab])
             laws[1] = u
         if len(forbidden):
             z.index_fill_(-1, forbidden, -math.inf)
-        if partition:
+        if asked.partition:
             for which, law in enumerate(laws):
                 if law is not None:
                     log_sums[which] = torch.logsumexp(law.index_fill_(-1, forbidden, -math.inf), -1).double()
-        draws, whole = _drawn(z, laws, log_sums, weight[rows], uniforms[rows], decoding, partition, spread)
+        draws, whole = _drawn(some, z, laws, log_sums)
         return draws, whole if finite is None else whole & finite
 
-    parts = [part(rows) for rows in chunks(len(cond), vocab)]
+    parts = [part(rows) for rows in chunks(len(asked.cond), vocab)]
     return _joined([draws for draws, _ in parts]), torch.cat([served for _, served in parts])
 
 
 def decoded(log_law: Tensor, uniforms: Tensor, decoding: Decoding) -> Draws:
     """Draw a token from each law [N, V], given in logs: `Draws` of token and log_prob."""
-    return _drawn(log_law, [None, None], [None, None], uniforms, uniforms, decoding, False, False)[0]
+    return Draws(*_picked(log_law, torch.softmax(log_law, -1), uniforms, decoding))
 
 
-def _drawn(
-    z: Tensor,
-    laws: list[Tensor | None],
-    log_sums: list[Tensor | None],
-    weight: Tensor,
-    uniforms: Tensor,
-    decoding: Decoding,
-    partition: bool,
-    spread: bool,
-) -> tuple[Draws, Tensor]:
-    """Draw from softmax(`z`), and which rows were finite.
-
-    Args:
-        z: [n, V], tilted log-weights, of any normalisation; columns beyond those of the laws are -inf.
-        laws: [n, V] each, what was tilted; None where there is no reference.
-        log_sums: [n] float64 each, log of the sum of the exponentials of `laws`.
-        weight: w, [n].
-        uniforms: [n].
-        decoding: what is done to the law.
-        partition: whether the attributes of `Draws` from log_z on are asked for.
-        spread: whether those from log_tilted on are.
-    """
-    q = torch.softmax(z, -1)
+def _picked(z: Tensor, q: Tensor, uniforms: Tensor, decoding: Decoding) -> tuple[Tensor, Tensor]:
+    """A token of each law `q` = softmax(`z`) [n, V] after decoding, and the log-probability with which it is drawn."""
     if decoding.plain:
         p = q
         token = pick(p, uniforms)
@@ -172,19 +137,32 @@ def _drawn(
         p = decoding.truncated(p)
         token = pick(p, uniforms)
         total = p.sum(-1, dtype=torch.float64)
-    chosen = at_token(p, token)
-    found: dict[str, Tensor | None] = {"log_prob": (chosen / total).log()}
-    if partition:
+    return token, (at_token(p, token) / total).log()
+
+
+def _drawn(asked: Asked, z: Tensor, laws: list[Tensor | None], log_sums: list[Tensor | None]) -> tuple[Draws, Tensor]:
+    """Draw from softmax(`z`), and which rows were finite.
+
+    Args:
+        asked: what is asked of these n rows.
+        z: [n, V], tilted log-weights, of any normalisation; columns beyond those of the laws are -inf.
+        laws: [n, V] each, what was tilted; None where there is no reference.
+        log_sums: [n] float64 each, log of the sum of the exponentials of `laws`.
+    """
+    q = torch.softmax(z, -1)
+    token, log_prob = _picked(z, q, asked.uniforms, asked.decoding)
+    found: dict[str, Tensor | None] = {"log_prob": log_prob}
+    if asked.partition:
         cond, ref = (
             None if law is None or log_sum is None else at_token(law, token) - log_sum
             for law, log_sum in zip(laws, log_sums, strict=True)
         )
-        log_z = torch.zeros_like(uniforms)
+        log_z = torch.zeros_like(asked.uniforms)
         if ref is not None and log_sums[0] is not None and log_sums[1] is not None:
             tilted = torch.logsumexp(z, -1).double()
-            log_z = tilted - (1 + weight) * log_sums[0] + weight * log_sums[1]
+            log_z = tilted - (1 + asked.weight) * log_sums[0] + asked.weight * log_sums[1]
         found |= {"log_z": log_z, "log_cond": cond, "log_ref": ref}
-    if spread:
+    if asked.spread:
         first, second = _two_largest(q)
         found |= {
             "log_tilted": at_token(q, token).log(),
@@ -192,7 +170,7 @@ def _drawn(
             "entropy": -(q.clamp_min(torch.finfo(q.dtype).tiny).log_().mul_(q)).sum(-1, dtype=torch.float64),
             "margin": first - second,
         }
-    return Draws(token, **found), ~chosen.isnan()  # type: ignore[arg-type]
+    return Draws(token, **found), ~log_prob.isnan()  # type: ignore[arg-type]
 
 
 def _two_largest(law: Tensor) -> tuple[Tensor, Tensor]:
