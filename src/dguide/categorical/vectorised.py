@@ -72,7 +72,7 @@ def exact(asked: Asked) -> Draws:
         u = None if some.ref is None else _named(some.ref, asked.forbidden, rows.start + count)
         z = c if u is None else tilt(c, u, some.weight.unsqueeze(-1))
         zeros = torch.zeros_like(some.uniforms)
-        return _drawn(some, z, [c, u], [zeros, zeros])[0]
+        return _drawn(some, z, torch.softmax(z, -1), [c, u], [zeros, zeros])[0]
 
     return _joined([part(rows) for rows in chunks(count, vocab, _CHUNK // 2)])
 
@@ -87,19 +87,23 @@ def _named(rows: Rows, forbidden: Tensor, start: int) -> Tensor:
 def fast(asked: Asked) -> tuple[Draws, Tensor]:
     """Draws from rows of finite logits; see `guided_draw`. Returns also which rows it could serve, [N] bool."""
     vocab, forbidden = asked.cond.values.shape[-1], asked.forbidden
-    padded = vocab if vocab <= TILE else vocab + -vocab % TILE
+    parts = chunks(len(asked.cond), vocab)
+    # Memory is asked for once: to get it anew for each chunk would take longer than all that is done with it.
+    most, width = parts[0].stop, vocab if vocab <= TILE else vocab + -vocab % TILE
+    device = asked.uniforms.device
+    all_c, all_u = torch.empty(2, most, vocab, dtype=torch.float32, device=device).unbind(0)
+    all_z, all_q = torch.full((2, most, width), -math.inf, dtype=torch.float32, device=device).unbind(0)
 
     def part(rows: slice) -> tuple[Draws, Tensor]:
-        some = asked.of(rows)
-        c = some.cond.gather().float()
-        z = c.new_full((len(c), padded), -math.inf) if padded > vocab else torch.empty_like(c)
+        some, count = asked.of(rows), rows.stop - rows.start
+        c, z = _gathered(some.cond, all_c[:count]), all_z[:count]
         laws: list[Tensor | None] = [c, None]
         log_sums: list[Tensor | None] = [None, None]
         finite = None
         if some.ref is None:
             z[:, :vocab] = c
         else:
-            u = some.ref.gather().float()
+            u = _gathered(some.ref, all_u[:count])
             if len(forbidden):
                 u.index_fill_(-1, forbidden, 0.0)
             finite = u.sum(-1).isfinite()
@@ -111,11 +115,18 @@ def fast(asked: Asked) -> tuple[Draws, Tensor]:
             for which, law in enumerate(laws):
                 if law is not None:
                     log_sums[which] = torch.logsumexp(law.index_fill_(-1, forbidden, -math.inf), -1).double()
-        draws, whole = _drawn(some, z, laws, log_sums)
+        draws, whole = _drawn(some, z, torch.softmax(z, -1, out=all_q[:count]), laws, log_sums)
         return draws, whole if finite is None else whole & finite
 
-    parts = [part(rows) for rows in chunks(len(asked.cond), vocab)]
-    return _joined([draws for draws, _ in parts]), torch.cat([served for _, served in parts])
+    found = [part(rows) for rows in parts]
+    return _joined([draws for draws, _ in found]), torch.cat([served for _, served in found])
+
+
+def _gathered(rows: Rows, out: Tensor) -> Tensor:
+    """The rows in float32, written to `out`."""
+    if rows.values.dtype == out.dtype:
+        return torch.index_select(rows.values, 0, rows.index, out=out)
+    return out.copy_(rows.gather())
 
 
 def decoded(log_law: Tensor, uniforms: Tensor, decoding: Decoding) -> Draws:
@@ -140,16 +151,18 @@ def _picked(z: Tensor, q: Tensor, uniforms: Tensor, decoding: Decoding) -> tuple
     return token, (at_token(p, token) / total).log()
 
 
-def _drawn(asked: Asked, z: Tensor, laws: list[Tensor | None], log_sums: list[Tensor | None]) -> tuple[Draws, Tensor]:
-    """Draw from softmax(`z`), and which rows were finite.
+def _drawn(
+    asked: Asked, z: Tensor, q: Tensor, laws: list[Tensor | None], log_sums: list[Tensor | None]
+) -> tuple[Draws, Tensor]:
+    """Draw from `q` = softmax(`z`), and say which rows were finite.
 
     Args:
         asked: what is asked of these n rows.
         z: [n, V], tilted log-weights, of any normalisation; columns beyond those of the laws are -inf.
+        q: [n, V], their law.
         laws: [n, V] each, what was tilted; None where there is no reference.
         log_sums: [n] float64 each, log of the sum of the exponentials of `laws`.
     """
-    q = torch.softmax(z, -1)
     token, log_prob = _picked(z, q, asked.uniforms, asked.decoding)
     found: dict[str, Tensor | None] = {"log_prob": log_prob}
     if asked.partition:
