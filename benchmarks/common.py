@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import platform
+import random
 import statistics
 import subprocess
 import time
@@ -109,13 +110,18 @@ def timed(work: Callable[[], object]) -> float:
 def interleaved(
     works: Mapping[str, Callable[[], object]], repeats: int, clock: Callable[[Callable[[], object]], float] = timed
 ) -> dict[str, list[float]]:
-    """Seconds of each work, `repeats` times, taking turns, after each has run once to warm up."""
+    """Seconds of each work, `repeats` times, taking turns in random order, after each has run once to warm up.
+
+    Whoever comes next finds the caches of the last one, and its threads, which wait for more for a while.
+    """
     for work in works.values():
         work()
     found: dict[str, list[float]] = {name: [] for name in works}
+    order, shuffled = list(works), random.Random(0)
     for _ in range(repeats):
-        for name, work in works.items():
-            found[name].append(clock(work))
+        shuffled.shuffle(order)
+        for name in order:
+            found[name].append(clock(works[name]))
     return found
 
 
