@@ -63,7 +63,6 @@ def exact(asked: Asked) -> Draws:
     Raises:
         BadRow: for a row of `cond` (numbered 0 to N - 1) or of `ref` (N to 2N - 1) that is no row of logits.
     """
-
     count, vocab = len(asked.cond), asked.cond.values.shape[-1]
 
     def part(rows: slice) -> Draws:

@@ -107,14 +107,15 @@ def agenda(run: Run, state: State, path: Walk) -> Agenda:
     # Samples with a position in a step are in its call: number them within each step.
     batch = len(run.index)
     pairs, which = torch.unique_consecutive(step * batch + sample, return_inverse=True)
-    calls = torch.bincount(pairs // batch, minlength=steps)
-    row = (which - (calls.cumsum(0) - calls)[step]) * run.length + position
+    alone, turn = pairs % batch, pairs // batch
+    calls = torch.bincount(turn, minlength=steps)
+    before = calls.cumsum(0) - calls
+    row = (which - before[step]) * run.length + position
     cond, ref = asked(run, weight, step, steps)
     forced = torch.bincount(sample[rest > hazards[step]], minlength=batch)
     sizes, numbers = torch.bincount(step, minlength=steps).tolist(), calls.tolist()
     # The calls for both predictions: the samples of each step, and then the same again.
-    alone, turn = pairs % batch, pairs // batch
-    place = torch.arange(len(pairs), device=pairs.device) + (calls.cumsum(0) - calls)[turn]
+    place = torch.arange(len(pairs), device=pairs.device) + before[turn]
     places = torch.cat((place, place + calls[turn]))
     sides = torch.empty_like(places).index_copy(0, places, torch.cat((alone, alone + batch)))
     twice = [x.split([2 * n for n in numbers]) for x in (sides % batch, sides)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -13,14 +13,14 @@ from torch import Tensor
 from ..guidance import Guidance, Step, Transition, unlanded
 from ..process import Jump, Process
 from ..random import Stream
-from .agenda import Agenda, Walk, agenda, fraction
+from .agenda import Agenda, Walk, agenda
 from .base import State
 from .leap import Board
 from .on_grid import OnGrid, Stage, View
 from .predict import Query
 from .run import Run
 
-__all__ = ["GridSampler", "RateSampler", "Walk", "walk"]
+__all__ = ["GridSampler", "RateSampler", "walk"]
 
 
 @dataclass(frozen=True)
@@ -103,26 +103,18 @@ class GridSampler(OnGrid):
         path, guidance = run.once(walk, self), run.guidance
         high, low = path.levels[state.index : state.index + 2]
         plan = state.plan if isinstance(state.plan, Tensor) else run.uniforms(Stream.LANDING, 0)
-        sample, position = where = run.movable(state.tokens).nonzero().unbind(-1)
-        tokens, clocks, forced = state.tokens.clone(), state.clocks.clone(), state.forced.clone()
+        sample, _ = where = run.movable(state.tokens).nonzero().unbind(-1)
+        board = Board.of(state)
         if len(sample):
             weight = guidance.weight_over(low, high, run.rows[sample])
-            predictions = run.predict(tokens, _now(state, path), Query.of(run, where, weight))
+            predictions = run.predict(state.tokens, _now(state, path), Query.of(run, where, weight))
             draws = predictions.draw(weight, plan[where], partition=True)
             assert draws.log_z is not None
             hazard = -guidance.log_stay(path.log_intensity[state.index].to(draws.log_z), draws.log_z, self.leave)
-            clock = clocks[where]
-            late = (clock > hazard) & (low == 0)
-            leaves = (clock <= hazard) | late
-            clocks[where] = clock - hazard
-            to = (sample[leaves], position[leaves])
-            tokens[to] = draws.token[leaves]
-            forced += torch.bincount(sample[late], minlength=len(forced))
-            if run.observers:
-                level = high - (high - low) * fraction(clock[leaves], hazard[leaves])
-                run.landed(to, level, draws[leaves])
-        time = torch.full_like(state.time, path.times[state.index + 1])
-        return State(tokens, clocks, state.jumps, forced, time, state.index + 1, plan)
+            clock = state.clocks[where]
+            board.clocks[where] = clock - hazard
+            board.keep(run, where, draws, clock, hazard, (high, low))
+        return replace(board.state(state, path.times[state.index + 1]), plan=plan)
 
     def _frozen(self, run: Run, state: State) -> State:
         """One step of a process in which any position may leave, at a rate that depends on the prediction."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..categorical import at_token, decoded
+from ..categorical import Draws, at_token, decoded
 from ..guidance import Transition
 from ..random import Stream
 from .agenda import fraction
@@ -69,6 +69,30 @@ class Board:
             cond, ref = (None if x is None else at_token(x[going], draws.token) for x in (view.cond, view.ref))
             run.landed(to, level, replace(draws, log_cond=cond, log_ref=ref))
         return going
+
+    def keep(
+        self, run: Run, at: Where, draws: Draws, clock: Tensor, hazard: Tensor, levels: tuple[float, float]
+    ) -> Where:
+        """Let those of the positions `at` [N] keep what they drew whose clock runs out, and say which they are.
+
+        Args:
+            run: the batch.
+            at: which positions; none of them may stay as it is at noise level 0.
+            draws: what they drew, [N].
+            clock: what their clocks have left, [N].
+            hazard: integrated exit rates of the step, [N].
+            levels: noise levels between which it happens, the higher first.
+        """
+        high, low = levels
+        late = (clock > hazard) & (low == 0)
+        leaves = (clock <= hazard) | late
+        to = (at[0][leaves], at[1][leaves])
+        self.tokens[to] = draws.token[leaves]
+        self.forced.add_(torch.bincount(at[0][late], minlength=len(self.forced)))
+        if run.observers:
+            level = high - (high - low) * fraction(clock[leaves], hazard[leaves])
+            run.landed(to, level, draws[leaves])
+        return to
 
     def state(self, state: State, time: float) -> State:
         """The state after `state`, at `time`."""

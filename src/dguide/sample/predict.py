@@ -88,16 +88,16 @@ class Query:
         `twice` are `who` and `side` of a call for both predictions, if they are at hand.
         """
         batch, one = run.index.shape[0], not callable(run.reference)
+        both = cond and ref and one
         who: Tensor | slice = chosen
         side: Tensor | slice = chosen
-        if cond and ref and one:
+        if both:
             who, side = twice or (torch.cat((chosen, chosen)), torch.cat((chosen, chosen + batch)))
         elif chosen.shape[0] == batch:
             who, side = slice(None), slice(batch) if cond or not one else slice(batch, None)
         elif one and not cond:
             side = chosen + batch
-        apart = chosen.shape[0] * run.length if cond and ref and one else 0
-        return cls(where[0], where[1], who, side, row, apart, cond, ref)
+        return cls(where[0], where[1], who, side, row, chosen.shape[0] * run.length if both else 0, cond, ref)
 
     def __len__(self) -> int:
         return self.sample.shape[0]

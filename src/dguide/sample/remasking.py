@@ -139,12 +139,11 @@ class Remasking(GridSampler):
         """Let masks leave whose clocks run out, as in `Ancestral`."""
         guidance, device = run.guidance, state.clocks.device
         high, low = path.levels[state.index : state.index + 2]
-        last = low == 0
         known = path.hazards[state.index].to(device) if run.paced else None
         asked = run.movable(state.tokens)
         if known is not None:
             board.clocks.sub_(torch.where(asked, known, 0.0))
-            asked = asked & ((state.clocks <= known) | last)
+            asked = asked & ((state.clocks <= known) | (low == 0))
         where = asked.nonzero().unbind(-1)
         if not len(where[0]):
             return
@@ -162,15 +161,7 @@ class Remasking(GridSampler):
             assert draws.log_z is not None
             hazard = -guidance.log_stay(path.log_intensity[state.index].to(device), draws.log_z, leave)
             board.clocks[where] = clock - hazard
-        late = (clock > hazard) & last
-        leaves = (clock <= hazard) | late
-        to = (where[0][leaves], where[1][leaves])
-        board.tokens[to] = draws.token[leaves]
-        board.jumps[to] += 1
-        board.forced.add_(torch.bincount(where[0][late], minlength=len(board.forced)))
-        if run.observers:
-            level = high - (high - low) * fraction(clock, hazard.expand(clock.shape))
-            run.landed(to, level[leaves], draws[leaves])
+        board.jumps[board.keep(run, where, draws, clock, hazard.expand(clock.shape), (high, low))] += 1
 
 
 def _decides(process: Process) -> None:

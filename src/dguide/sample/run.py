@@ -24,8 +24,6 @@ __all__ = ["Calls", "Run"]
 S = TypeVar("S")
 T = TypeVar("T")
 
-BOTH = "conditional and reference"
-
 _LOOKED_AT = 16
 """Rows of the first answer of a network that are looked at for a common mistake."""
 
@@ -141,7 +139,8 @@ class Run:
         cond: Rows | None = None
         ref: Rows | None = None
         if query.apart:
-            cond, ref = self._call(self.denoiser, x, t, told, (query.row, query.row + query.apart), BOTH)
+            rows = (query.row, query.row + query.apart)
+            cond, ref = self._call(self.denoiser, x, t, told, rows, "conditional and reference")
         elif query.cond:
             (cond,) = self._call(self.denoiser, x, t, told, (query.row,), "conditional")
         if query.ref and not query.apart:
