@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from dguide import checkpoint, noise
+from dguide import checkpoint, files, noise
 from dguide.checkpoint import Config
+from dguide.data import Label, Pixels, describe_attribute, describe_codec
 from dguide.nn import DiffusionTransformer
 from dguide.process import Masked, Process, Uniform
 
+CODEC = describe_codec(Pixels.grey(2, 3, 16))
+LABEL = describe_attribute(Label(tuple("0123456789")))
 PROCESSES = [Masked(16), Masked(16, mask_id=3), Uniform(16, noise=noise.Geometric(1e-4, 10.0))]
 
 
@@ -26,7 +29,10 @@ def network(process: Process) -> DiffusionTransformer:
 
 
 def about(model: DiffusionTransformer, process: Process) -> Config:
-    return Config(model.hyperparameters, checkpoint.describe(process), "digits", "train it", 3, 17, 1.5, 0.1, "0.1.0")
+    told = (CODEC, [LABEL], False)
+    return Config(
+        model.hyperparameters, checkpoint.describe(process), "digits", *told, "train it", 3, 17, 1.5, 0.1, "0.1.0"
+    )
 
 
 @pytest.fixture
@@ -67,7 +73,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     path.write_text("old")
 
     def fail() -> None:
-        with checkpoint.replacing(path) as temporary:
+        with files.replacing(path) as temporary:
             temporary.write_text("half of the n")
             raise RuntimeError
 
@@ -150,6 +156,10 @@ def test_configurations_of_other_kinds(saved: Path, text: str, message: str) -> 
         ({"process": {"name": "masked", "colour": 16}}, "Masked"),
         ({"process": {"name": "masked", "vocab_size": 16, "noise": "linaer"}}, "linear"),
         ({"colour": 3}, "unknown.*colour"),
+        ({"codec": {"kind": "pixels", "height": 2, "width": 3, "palette": ["red"]}}, "palette.*red"),
+        ({"codec": {"kind": "pixel"}}, "pixels"),
+        ({"conditions": [{"kind": "label", "colours": []}]}, "Label"),
+        ({"conditions": {}}, "conditions"),
     ],
 )
 def test_configurations_that_do_not_fit(saved: Path, changes: dict[str, object], message: str) -> None:

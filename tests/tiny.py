@@ -7,8 +7,10 @@ from pathlib import Path
 import torch
 
 from dguide import Masked, Uniform, checkpoint
+from dguide.data import describe_attribute, describe_codec, load
 from dguide.nn import DiffusionTransformer
 
+DIGITS = load("digits")
 PROCESSES = {"masked": Masked(16), "uniform": Uniform(16)}
 
 
@@ -27,6 +29,9 @@ def save_tiny(path: Path, process: str = "masked") -> Path:
         network=model.hyperparameters,
         process=checkpoint.describe(chosen),
         data="digits",
+        codec=describe_codec(DIGITS.codec),
+        conditions=[describe_attribute(each) for each in DIGITS.conditions],
+        synthetic=False,
         command="dguide train --out tiny --steps 1",
         seed=0,
         steps=1,

@@ -10,16 +10,16 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from .data import Attribute, Codec, attribute, codec
 from .errors import bad, choose, require
+from .files import replacing
 from .nn import DiffusionTransformer
 from .noise import Noise, parse
 from .process import Masked, Process, Uniform
@@ -33,7 +33,6 @@ __all__ = [
     "describe",
     "digest",
     "load",
-    "replacing",
     "restore",
     "save",
 ]
@@ -51,7 +50,10 @@ class Config:
     Args:
         network: Arguments of `DiffusionTransformer`.
         process: Name and arguments of the process, as `describe` gives them.
-        data: Name of the data set.
+        data: Name of the data set, as `dguide.data.load` takes it.
+        codec: What its tokens stand for, as `describe_codec` gives it.
+        conditions: What the network is told, as `describe_attribute` gives it for each condition.
+        synthetic: Whether the data were made by a program instead of measured.
         command: The command that trained the weights.
         seed: Seed of the training.
         steps: Training steps after which the weights were taken.
@@ -63,6 +65,9 @@ class Config:
     network: dict[str, Any]
     process: dict[str, Any]
     data: str
+    codec: dict[str, Any]
+    conditions: list[dict[str, Any]]
+    synthetic: bool
     command: str
     seed: int
     steps: int
@@ -73,10 +78,12 @@ class Config:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A trained denoiser, the process it was trained on, and its history."""
+    """A trained denoiser, the process it was trained on, what it reads and is told, and its history."""
 
     model: DiffusionTransformer
     process: Process
+    codec: Codec
+    conditions: tuple[Attribute, ...]
     config: Config
 
 
@@ -159,6 +166,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
             again,
         )
     process = restore(config.process)
+    alphabet, conditions = codec(config.codec), tuple(attribute(each) for each in config.conditions)
     safetensors = require("safetensors", "train")
     try:
         weights = require("safetensors.torch", "train").load_file(directory / WEIGHTS)
@@ -172,18 +180,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
         model.load_state_dict(weights)
     except RuntimeError as error:
         raise bad(f"weights {directory / WEIGHTS}", str(error), f"those of the network in {CONFIG}", again) from error
-    return Checkpoint(model.to(device).eval(), process, config)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, renamed to it on success and removed on failure: readers see all or nothing."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    return Checkpoint(model.to(device).eval(), process, alphabet, conditions, config)
 
 
 def digest(path: Path) -> str:
@@ -207,8 +204,9 @@ def _read_config(path: Path) -> tuple[Config, str]:
         missing, unknown = sorted(kinds.keys() - found.keys()), sorted(found.keys() - kinds.keys())
         raise bad(f"configuration {path}", f"missing {missing} and unknown {unknown}", f"{sorted(kinds)}", again)
     for name, kind in kinds.items():
-        wanted = {"int": (int,), "float": (int, float), "str": (str,)}.get(str(kind), (dict,))
-        if not isinstance(found[name], wanted) or isinstance(found[name], bool):
+        plain = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
+        wanted = plain.get(str(kind), (list,) if str(kind).startswith("list") else (dict,))
+        if not isinstance(found[name], wanted) or (isinstance(found[name], bool) and kind != "bool"):
             raise bad(f"{name} in {path}", repr(found[name]), f"a value of type {kind}", again)
     checksum = found.pop("sha256")
     return Config(**found), checksum

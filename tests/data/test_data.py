@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from dguide.data import Dataset, Split, load, names, number_of, random_offsets, shift
+from dguide.data import Dataset, Label, Split, Strings, load, names, number_of, random_offsets, shift
 
 
 def test_digits_are_sixteen_levels_in_sixty_four_places() -> None:
@@ -52,7 +52,9 @@ def test_pictures_and_features_are_brightness() -> None:
 def test_what_is_no_image_has_no_picture() -> None:
     split = Split(torch.zeros(2, 4, dtype=torch.int64), torch.zeros(2, dtype=torch.int64))
     with pytest.raises(ValueError, match="image"):
-        Dataset("words", split, split, ("a",), vocab_size=3).picture(split.tokens)
+        Dataset("words", split, split, Strings(("<begin>", "<end>", "<pad>"), 4), (Label(("a",)),)).picture(
+            split.tokens
+        )
 
 
 def test_unknown_name_lists_the_known_ones() -> None:

@@ -39,8 +39,8 @@ def test_mosaic_puts_tiles_where_they_belong():
 
 
 def test_bright_tokens_are_dark_ink():
-    assert float(figures.ink(DIGITS, torch.full((1, 64), 15)).max()) == 0
-    assert float(figures.ink(DIGITS, torch.zeros(1, 64, dtype=torch.int64)).min()) == 1
+    assert float(figures.ink(DIGITS.codec, torch.full((1, 64), 15)).max()) == 0
+    assert float(figures.ink(DIGITS.codec, torch.zeros(1, 64, dtype=torch.int64)).min()) == 1
 
 
 def test_picture_grid_has_a_panel_for_each_cell():
@@ -98,7 +98,7 @@ def test_trade_off_joins_each_guidance_with_the_unguided_cell():
 
 
 def test_contact_sheet_leaves_what_is_missing_empty(tmp_path):
-    sheet = figures.contact_sheet(DIGITS, torch.full((5, 64), 15), 3, ["a", "b", "c"], "title")
+    sheet = figures.contact_sheet(DIGITS.codec, torch.full((5, 64), 15), 3, ["a", "b", "c"], "title")
     image = np.asarray(sheet.axes[0].images[0].get_array())
     assert (image[-2, -2] == 1).all()
     assert (image[1, 1] == 0).all()

@@ -9,6 +9,7 @@ from pathlib import Path
 import typer
 
 from .. import checkpoint as checkpoints
+from ..data import Attribute
 
 __all__ = ["info"]
 
@@ -31,7 +32,9 @@ def info(
     network = loaded.model.hyperparameters
     lines = {
         "checkpoint": str(checkpoint),
-        "data": f"{config.data}: {network['length']} tokens of {network['vocab_size']}, {network['n_classes']} classes",
+        "data": f"{config.data}: {network['length']} tokens of {network['vocab_size']}"
+        + (" (synthetic)" if config.synthetic else ""),
+        "told": "; ".join(_told(condition) for condition in loaded.conditions),
         "process": f"{process.pop('name')} ({', '.join(f'{key}={value}' for key, value in process.items())})",
         "network": f"{parameters:,} parameters: {network['layers']} layers of width {network['width']}, "
         f"{network['heads']} heads",
@@ -42,3 +45,10 @@ def info(
     }
     for name, value in lines.items():
         print(f"{name + ':':12s}{value}")
+
+
+def _told(condition: Attribute) -> str:
+    """A condition in a few words."""
+    names = condition.class_names
+    shown = ", ".join(names) if len(names) <= 12 else f"{', '.join(names[:10])}, ... ({len(names)} classes)"
+    return f"{condition.name}: {shown or 'a number'}"

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checkpoint import replacing
 from ..errors import bad
+from ..files import replacing
 
 __all__ = ["check_directory", "check_file", "write_npz"]
 

@@ -18,13 +18,15 @@ from .. import checkpoint as checkpoints
 from .. import sample as draw
 from ..categorical import Decoding
 from ..checkpoint import Checkpoint
-from ..data import Dataset, load
+from ..data import Codec, Strings
 from ..errors import bad, require
+from ..files import replacing
 from ..guidance import Guidance
 from ..guidance.parse import SCHEDULES
 from ..nn import DTYPES, Compiled, Inference
-from ..sample import Sampler, Samples
+from ..sample import Condition, Sampler, Samples
 from ..sample.check import usable_device
+from .asked import asked, in_turn
 from .names import MECHANISMS, SAMPLERS, guidance_of, sampler_of
 from .output import check_file, write_npz
 
@@ -37,7 +39,17 @@ _PICTURE = 400
 def sample(
     checkpoint: Path = typer.Argument(..., metavar="CHECKPOINT", help="Directory that `dguide train` wrote."),
     out: Path = typer.Option(..., metavar="FILE.npz", help="Where the samples go; an older file is replaced."),
-    labels: str = typer.Option("all", metavar="0,1,...|all", help="Classes to sample, in turn."),
+    labels: str | None = typer.Option(
+        None,
+        metavar="0,1,...|all",
+        help="Classes to sample, in turn, by number or name, of the first condition of the model. [default: all]",
+    ),
+    condition: list[str] = typer.Option(
+        [],
+        metavar="NAME=VALUE,...",
+        help="What to ask for of a model with several conditions, repeatable: classes by number or name, or numbers, "
+        "in turn. What is not named is not told to the model.",
+    ),
     count: int = typer.Option(
         100, metavar="NUMBER", min=1, help="Number of samples; number i gets label i mod (number of labels)."
     ),
@@ -107,33 +119,33 @@ def sample(
 ) -> None:
     """Draw guided samples from a checkpoint.
 
-    FILE.npz holds, readable without pickle: tokens [N, L], labels [N], calls (forward passes of one batch, conditional
-    and reference), forced [N] (positions that had to leave in the last step) and settings (JSON text). Sample number i
-    depends on the seed, i, its label and the settings, not on the batch size or the shard.
+    FILE.npz holds, readable without pickle: tokens [N, L], labels [N] (classes of the first condition), the other
+    conditions under their names, calls (forward passes of one batch, conditional and reference), forced [N] (positions
+    that had to leave in the last step) and settings (JSON text). Strings are written to FILE.txt besides, one a line.
+    Sample number i depends on the seed, i, its label and the settings, not on the batch size or the shard.
     """
     loaded = checkpoints.load(checkpoint, _device(device))
-    dataset = load(loaded.config.data)
-    picture = _picture(png, dataset)
-    check_file("--out", out, ".npz", 8 * count * (dataset.length + 2) + 1_000_000)
+    codec = loaded.codec
+    picture = _picture(png, codec)
+    check_file("--out", out, ".npz", 8 * count * (codec.length + 2) + 1_000_000)
     if picture:
         check_file("--png", out.with_suffix(".png"), ".png", 0)
     decoding = Decoding(temperature, top_k, top_p)
     network = Inference(loaded.model, *([Compiled()] if compiled else []), dtype=dtype)
-    chosen = torch.tensor(_labels(labels, dataset.n_classes))
+    wanted = asked(loaded.conditions, labels, condition)
     job = Job(
         loaded,
-        dataset,
         guidance_of(guidance, weight),
-        sampler_of(sampler, steps, grid, noise, bound, block, dataset.shape),
-        chosen[(first_index % len(chosen) + torch.arange(count)) % len(chosen)],
-        len(chosen),
+        sampler_of(sampler, steps, grid, noise, bound, block, codec.shape),
+        {name: in_turn(values, first_index, count) for name, values in wanted.items()},
+        len(wanted[loaded.conditions[0].name]),
     )
     began = time.perf_counter()
     drawn = draw(
         network,
         process=loaded.process,
-        length=dataset.length,
-        condition=job.labels,
+        length=codec.length,
+        condition=job.condition,
         guidance=job.guidance,
         sampler=job.sampler,
         decoding=decoding,
@@ -147,9 +159,10 @@ def sample(
     settings = {
         "version": __version__,
         "checkpoint": str(checkpoint),
-        "data": dataset.name,
+        "data": loaded.config.data,
+        "synthetic": loaded.config.synthetic,
         "process": loaded.config.process,
-        "labels": labels,
+        "conditions": {name: values.tolist() for name, values in wanted.items()},
         "count": count,
         "guidance": guidance,
         "weight": str(job.guidance.weight),
@@ -173,7 +186,8 @@ def sample(
     calls = f"{drawn.calls.conditional} conditional and {drawn.calls.reference} reference calls a batch"
     forced = f"{int(drawn.forced.sum())} of {drawn.tokens.numel()} positions forced"
     print(f"{count} samples in {seconds:.1f} s: {calls}, {forced}")
-    print("\n".join(str(path) for path in ([out, out.with_suffix(".png")] if picture else [out])))
+    suffixes = [".npz", *([".png"] if picture else []), *([".txt"] if isinstance(codec, Strings) else [])]
+    print("\n".join(str(out.with_suffix(suffix)) for suffix in suffixes))
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,12 +195,21 @@ class Job:
     """What is to be sampled."""
 
     checkpoint: Checkpoint
-    dataset: Dataset
     guidance: Guidance
     sampler: Sampler
-    labels: Tensor
+    told: dict[str, Tensor]
     cycle: int
-    """After how many samples the labels repeat."""
+    """After how many samples the classes of the first condition repeat."""
+
+    @property
+    def labels(self) -> Tensor:
+        """What is asked of the first condition."""
+        return self.told[self.checkpoint.conditions[0].name]
+
+    @property
+    def condition(self) -> Condition:
+        """What the network is told."""
+        return self.told if isinstance(self.checkpoint.model.n_classes, dict) else self.labels
 
 
 def _device(name: str) -> torch.device:
@@ -195,22 +218,10 @@ def _device(name: str) -> torch.device:
     return usable_device(name)
 
 
-def _labels(text: str, classes: int) -> list[int]:
-    """The labels that samples number 0, 1, ... have in turn."""
-    try:
-        chosen = list(range(classes)) if text == "all" else [int(part) for part in text.split(",")]
-    except ValueError as error:
-        raise bad("--labels", repr(text), "numbers separated by commas, or all") from error
-    wrong = [label for label in chosen if not 0 <= label < classes]
-    if wrong:
-        raise bad("--labels", wrong, f"labels from 0 to {classes - 1}", "All of them: --labels all")
-    return chosen
-
-
-def _picture(wanted: bool | None, dataset: Dataset) -> bool:
-    if wanted and dataset.shape is None:
-        raise bad("--png", f"data {dataset.name}, which are no images", "a checkpoint of images", "Leave it out.")
-    if dataset.shape is None or wanted is False:
+def _picture(wanted: bool | None, codec: Codec) -> bool:
+    if wanted and codec.shape is None:
+        raise bad("--png", "strings, which are no images", "a checkpoint of images", "Leave it out.")
+    if codec.shape is None or wanted is False:
         return False
     require("matplotlib", "cli")
     return True
@@ -220,18 +231,24 @@ def _write(out: Path, job: Job, drawn: Samples, settings: dict[str, object], pic
     arrays = {
         "tokens": drawn.tokens.cpu().numpy(),
         "labels": job.labels.numpy(),
+        **{name: values.numpy() for name, values in list(job.told.items())[1:]},
         "calls": np.array([drawn.calls.conditional, drawn.calls.reference]),
         "forced": drawn.forced.cpu().numpy(),
         "settings": np.array(json.dumps(settings)),
     }
     write_npz(out, arrays)
+    codec = job.checkpoint.codec
+    if isinstance(codec, Strings):
+        with replacing(out.with_suffix(".txt")) as temporary:
+            temporary.write_text("".join(f"{text}\n" for text in codec.decode(drawn.tokens)), encoding="utf-8")
     if picture:
         from ..study import figures
 
         columns = min(len(job.labels), 10 if 10 % job.cycle == 0 or job.cycle > 20 else job.cycle)
-        names = [job.dataset.class_names[label] for label in job.labels[:columns]]
+        first = job.checkpoint.conditions[0]
+        names = [first.class_names[label] if label < first.n_classes else "" for label in job.labels[:columns]]
         headings = names if job.cycle <= 20 else [""] * columns
-        sheet = figures.contact_sheet(job.dataset, drawn.tokens[:_PICTURE], columns, headings, _title(settings))
+        sheet = figures.contact_sheet(codec, drawn.tokens[:_PICTURE], columns, headings, _title(settings))
         figures.save(sheet, out.with_suffix(".png"))
 
 
@@ -254,5 +271,6 @@ def _title(settings: dict[str, object]) -> str:
         for name, form in told.items()
         if settings[name] is not None and settings[name] != usual.get(name)
     ]
-    first = f"{settings['guidance']}, {settings['weight']}, {settings['sampler']}"
+    made = "synthetic data, " if settings["synthetic"] else ""
+    first = f"{made}{settings['guidance']}, {settings['weight']}, {settings['sampler']}"
     return "\n".join([first, ", ".join(asked)] if asked else [first])

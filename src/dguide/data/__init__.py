@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 
-from dguide.data.augment import number_of, random_offsets, shift
-from dguide.data.base import Dataset, Split
-from dguide.data.digits import digits
+from .augment import number_of, random_offsets, shift
+from .base import Dataset, Skipped, Split
+from .codec import Codec, Pixels, Strings, codec, describe_codec
+from .condition import Above, Attribute, Label, Value, attribute, describe_attribute
+from .digits import digits
+from .parse import Loader, parse_data
+from .qm9 import qm9
 
-__all__ = ["Dataset", "Split", "load", "names", "number_of", "random_offsets", "shift"]
+__all__ = [
+    "LOADERS",
+    "Above",
+    "Attribute",
+    "Codec",
+    "Dataset",
+    "Label",
+    "Pixels",
+    "Skipped",
+    "Split",
+    "Strings",
+    "Value",
+    "attribute",
+    "codec",
+    "describe_attribute",
+    "describe_codec",
+    "load",
+    "names",
+    "number_of",
+    "random_offsets",
+    "shift",
+]
 
-LOADERS: dict[str, Callable[[], Dataset]] = {"digits": digits}
+LOADERS: dict[str, Loader] = {"digits": digits, "qm9": qm9}
+"""Functions that give a data set, by the name that stands first in its string form."""
 
 
 def names() -> tuple[str, ...]:
@@ -21,15 +46,15 @@ def names() -> tuple[str, ...]:
 
 @cache
 def load(name: str) -> Dataset:
-    """The data set of that name.
+    """The data set of that name, with options: ``digits``, ``qm9:percentile=80``, ``csv:file.csv,text=SMILES``.
 
     Args:
-        name: One of `names()`.
+        name: One of `names()`; after a colon, the path of those that have one, and options, separated by commas.
 
     Raises:
-        ValueError: If there is no data set of that name; the message lists those there are.
-        dguide.errors.MissingExtra: If the package that carries the data is not installed.
+        ValueError: If there is no data set of that name, or no such option; the message lists those there are. Or if
+            the data are not what they should be.
+        dguide.errors.MissingExtra: If a package that carries or reads the data is not installed.
     """
-    if name not in LOADERS:
-        raise ValueError(f"got data set {name!r}; expected one of: {', '.join(names())}; check the spelling")
-    return LOADERS[name]()
+    loader, arguments = parse_data(name, LOADERS)
+    return loader(**arguments)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dguide.data.base import Dataset, Split
-from dguide.errors import require
+from ..errors import require
+from .base import Dataset, Split
+from .codec import Pixels
+from .condition import Label
 
 __all__ = ["digits", "every_fifth"]
 
@@ -35,9 +37,8 @@ def digits() -> Dataset:
         name="digits",
         train=Split(tokens[~held_out], labels[~held_out]),
         held_out=Split(tokens[held_out], labels[held_out]),
-        class_names=tuple(str(name) for name in bunch.target_names),
-        vocab_size=LEVELS,
-        shape=(SIDE, SIDE),
+        codec=Pixels.grey(SIDE, SIDE, LEVELS),
+        conditions=(Label(tuple(str(name) for name in bunch.target_names)),),
     )
 
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ..errors import bad
+from .condition import Condition, apply
 from .inference import Parts
 from .transformer import Trunk
 
@@ -46,8 +47,8 @@ class Compiled:
         compiled_trunk: Callable[..., Trunk] = torch.compile(parts.trunk, backend=self.backend)
         compiled_readout: Callable[..., Tensor] = torch.compile(parts.readout, backend=self.backend)
 
-        def trunk(tokens: Tensor, time: Tensor, condition: Tensor) -> Trunk:
-            return compiled_trunk(_sized(tokens), _sized(time), _sized(condition))
+        def trunk(tokens: Tensor, time: Tensor, condition: Condition) -> Trunk:
+            return compiled_trunk(_sized(tokens), _sized(time), apply(_sized, condition))
 
         def readout(found: Trunk, rows: Tensor | None) -> Tensor:
             found = Trunk(*(_sized(x) for x in found))

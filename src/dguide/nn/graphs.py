@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import bad
+from .condition import Condition, apply
 from .inference import Parts
 from .transformer import Trunk
 
@@ -53,7 +54,7 @@ class _Recording:
 
     tokens: Tensor
     time: Tensor
-    condition: Tensor
+    condition: Condition
     replay: Callable[[], Any]
     found: Trunk
 
@@ -65,30 +66,30 @@ class Recorded:
     The results lie in memory that the next call overwrites.
     """
 
-    trunk: Callable[[Tensor, Tensor, Tensor], Trunk]
+    trunk: Callable[[Tensor, Tensor, Condition], Trunk]
     record: Recorder
     recordings: dict[int, _Recording] = field(default_factory=dict)
 
-    def __call__(self, tokens: Tensor, time: Tensor, condition: Tensor) -> Trunk:
+    def __call__(self, tokens: Tensor, time: Tensor, condition: Condition) -> Trunk:
         """What the trunk finds for a batch, as views of the results of a recording."""
         batch = len(tokens)
         size = bucket(batch)
         if size not in self.recordings:
-            self.recordings[size] = self._make(size, tokens)
+            self.recordings[size] = self._make(size, tokens, condition)
         recording = self.recordings[size]
         # Rows beyond the batch keep what was there, which is valid input too, and whose results nobody reads.
         recording.tokens[:batch].copy_(tokens)
         recording.time[:batch].copy_(time)
-        recording.condition[:batch].copy_(condition)
+        apply(lambda kept, given: kept[:batch].copy_(given), recording.condition, condition)
         recording.replay()
         return Trunk(*(x[:batch] for x in recording.found))
 
     @torch.inference_mode(False)  # its tensors could not be written to outside of it, by a later call
     @torch.no_grad()
-    def _make(self, size: int, like: Tensor) -> _Recording:
+    def _make(self, size: int, like: Tensor, told: Condition) -> _Recording:
         tokens = like.new_zeros((size, *like.shape[1:]))
         time = like.new_ones(size, dtype=torch.float64)
-        condition = like.new_zeros(size)
+        condition = apply(lambda part: part.new_zeros(size), told)
         replay, found = self.record(lambda: self.trunk(tokens, time, condition))
         return _Recording(tokens, time, condition, replay, found)
 

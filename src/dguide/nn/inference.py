@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import bad, choose
+from .condition import Condition
 from .transformer import DiffusionTransformer, Trunk
 
 __all__ = ["DTYPES", "Inference", "Parts", "Speedup"]
@@ -70,19 +71,19 @@ class Inference(nn.Module):
         self.parts = parts
         super().train(False)
 
-    def null(self, condition: Tensor) -> Tensor:
-        """The null label in the shape of `condition`."""
+    def null(self, condition: Condition) -> Condition:
+        """What stands for "not told" in the structure of `condition`."""
         return self.network.null(condition)
 
     @torch.no_grad()  # not inference_mode, whose tensors their receiver could not change in place
-    def forward(self, tokens: Tensor, time: Tensor, condition: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, time: Tensor, condition: Condition) -> Tensor:
         """Logits [B, L, V] at all positions; see `DiffusionTransformer.forward`."""
         self._check(tokens, time, condition)
         logits = self.parts.readout(self.parts.trunk(tokens, time, condition), None)
         return self.network.add_evidence(logits, tokens, time.unsqueeze(-1))
 
     @torch.no_grad()
-    def logits_at(self, tokens: Tensor, time: Tensor, condition: Tensor, rows: Tensor) -> Tensor:
+    def logits_at(self, tokens: Tensor, time: Tensor, condition: Condition, rows: Tensor) -> Tensor:
         """Logits [N, V] at the positions `rows` [N]; see `DiffusionTransformer.logits_at`."""
         self._check(tokens, time, condition, rows)
         logits = self.parts.readout(self.parts.trunk(tokens, time, condition), rows)
@@ -92,7 +93,7 @@ class Inference(nn.Module):
         """Nothing: it samples only."""
         return self
 
-    def _check(self, tokens: Tensor, time: Tensor, condition: Tensor, rows: Tensor | None = None) -> None:
+    def _check(self, tokens: Tensor, time: Tensor, condition: Condition, rows: Tensor | None = None) -> None:
         self.network.check_shapes(tokens, time, condition, rows)
         if tokens.device.type == "cpu":
             self.network.check_ranges(tokens, condition, rows)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ..errors import bad
 from ..noise import Noise, parse
 from .blocks import Block, Dropout, Grid, LevelEmbedding, Sequence
+from .condition import Condition, Conditions, Sizes, check_classes, check_condition, check_range, check_sizes, null_of
 
 __all__ = ["DiffusionTransformer", "Trunk"]
 
@@ -53,7 +54,9 @@ class DiffusionTransformer(nn.Module):
 
     Args:
         vocab_size: Number V of token values it predicts.
-        n_classes: Number of classes besides the null label.
+        n_classes: Number of classes besides the null label; or, for several conditions at once, the number of classes
+            of each by name, 0 for a condition that is a number. A condition is then a dict of tensors by name, and
+            "not told" is one more than the last class, or nan.
         length: Number L of tokens in a sequence.
         input_size: Number of token values it reads, `process.input_size`: V, or V + 1 with a mask id of V.
         shape: Height and width (H, W) of images in row-major order, H W = L; None for sequences.
@@ -75,7 +78,7 @@ class DiffusionTransformer(nn.Module):
     def __init__(
         self,
         vocab_size: int,
-        n_classes: int,
+        n_classes: Sizes,
         length: int,
         *,
         input_size: int,
@@ -90,7 +93,7 @@ class DiffusionTransformer(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        sizes = {"vocab_size": vocab_size, "n_classes": n_classes, "length": length, "width": width, "layers": layers}
+        sizes = {"vocab_size": vocab_size, "length": length, "width": width, "layers": layers}
         sizes |= {"heads": heads, "expansion": expansion, "augmentations": augmentations}
         for name, size in sizes.items():
             if not isinstance(size, int) or size < 1:
@@ -106,13 +109,14 @@ class DiffusionTransformer(nn.Module):
         self.noise = parse(noise) if isinstance(noise, str) else noise
         self.hyperparameters: dict[str, Any] = {
             **sizes,
+            "n_classes": check_sizes(n_classes),
             "input_size": input_size,
             "shape": None if shape is None else list(shape),
             "noise": None if self.noise is None else str(self.noise),
             "dropout": dropout,
         }
         self.vocab_size = vocab_size
-        self.n_classes = n_classes
+        self.n_classes = check_sizes(n_classes)
         self.length = length
         self.input_size = input_size
         self.time_dependent = self.noise is not None
@@ -120,7 +124,8 @@ class DiffusionTransformer(nn.Module):
         with torch.random.fork_rng(devices=[]):  # layers draw weights when they are made; all are drawn anew below
             self.token = nn.Embedding(input_size, width)
             self.position: nn.Module = Sequence(length, width) if shape is None else Grid(*shape, width)
-            self.label = nn.Embedding(n_classes + 1, width)
+            told = self.n_classes
+            self.label = nn.Embedding(told + 1, width) if isinstance(told, int) else Conditions(told, width)
             self.augmentation = nn.Embedding(augmentations, width) if augmentations > 1 else None
             self.level = LevelEmbedding(width) if self.time_dependent else None
             self.blocks = nn.ModuleList(Block(width, heads, expansion, dropout) for _ in range(layers))
@@ -146,17 +151,17 @@ class DiffusionTransformer(nn.Module):
             if isinstance(module, Dropout):
                 module.generator = generator
 
-    def null(self, condition: Tensor) -> Tensor:
-        """The null label in the shape of `condition`."""
-        return torch.full_like(condition, self.n_classes)
+    def null(self, condition: Condition) -> Condition:
+        """What stands for "not told" in the structure of `condition`: the null label, for a number nan."""
+        return null_of(self.n_classes, condition)
 
-    def forward(self, tokens: Tensor, time: Tensor, condition: Tensor, augmentation: Tensor | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, time: Tensor, condition: Condition, augmentation: Tensor | None = None) -> Tensor:
         """Logits of the clean token at every position.
 
         Args:
             tokens: Noisy tokens, [B, L] int64.
             time: Time of each sequence in [0, 1], [B], any floating dtype.
-            condition: Class of each sequence, or the null label `n_classes`, [B] int64.
+            condition: Class of each sequence, or the null label `n_classes`, [B] int64; or a dict of conditions.
             augmentation: How each sequence was altered, [B] int64; by default not at all, 0.
 
         Returns:
@@ -170,7 +175,7 @@ class DiffusionTransformer(nn.Module):
         logits = self.readout(self.trunk(tokens, time, condition, augmentation))
         return self.add_evidence(logits, tokens, time.unsqueeze(-1))
 
-    def logits_at(self, tokens: Tensor, time: Tensor, condition: Tensor, rows: Tensor) -> Tensor:
+    def logits_at(self, tokens: Tensor, time: Tensor, condition: Condition, rows: Tensor) -> Tensor:
         """Logits of the clean token at some positions: those rows of `forward`, up to rounding, for less work.
 
         What follows the last attention treats each position on its own, and is done for these positions only.
@@ -178,7 +183,7 @@ class DiffusionTransformer(nn.Module):
         Args:
             tokens: Noisy tokens, [B, L] int64.
             time: Time of each sequence in [0, 1], [B], any floating dtype.
-            condition: Class of each sequence, or the null label `n_classes`, [B] int64.
+            condition: Class of each sequence, or the null label `n_classes`, [B] int64; or a dict of conditions.
             rows: Which of the B L positions, counted in row-major order, [N] int64; in any order, repeated or not.
 
         Returns:
@@ -192,11 +197,12 @@ class DiffusionTransformer(nn.Module):
         logits = self.readout(self.trunk(tokens, time, condition), rows)
         return self.add_evidence(logits, tokens.flatten()[rows], time[rows // self.length])
 
-    def trunk(self, tokens: Tensor, time: Tensor, condition: Tensor, augmentation: Tensor | None = None) -> Trunk:
+    def trunk(self, tokens: Tensor, time: Tensor, condition: Condition, augmentation: Tensor | None = None) -> Trunk:
         """All that needs the other positions, the arguments of `forward` unchecked."""
         context = self.label(condition)
         if self.augmentation is not None:
-            context = context + self.augmentation(torch.zeros_like(condition) if augmentation is None else augmentation)
+            unaltered = tokens.new_zeros(len(tokens))
+            context = context + self.augmentation(unaltered if augmentation is None else augmentation)
         if self.level is not None and self.noise is not None:
             context = context + self.level(self.noise.level(time.double()))
         context = F.silu(context)
@@ -235,7 +241,7 @@ class DiffusionTransformer(nn.Module):
         evidence = torch.where(telling, odds.log1p(), 0.0).float().unsqueeze(-1)
         return logits.float().scatter_add(-1, column, evidence)
 
-    def check_shapes(self, tokens: Tensor, time: Tensor, condition: Tensor, rows: Tensor | None = None) -> None:
+    def check_shapes(self, tokens: Tensor, time: Tensor, condition: Condition, rows: Tensor | None = None) -> None:
         """Refuses arguments of the wrong shape or dtype, without a look at what they hold. Raises `ValueError`."""
         batch = len(tokens)
         if tokens.dtype != torch.int64 or tokens.dim() != 2 or tokens.shape[1] != self.length:
@@ -244,26 +250,16 @@ class DiffusionTransformer(nn.Module):
         if not time.is_floating_point() or time.shape != (batch,):
             got, expected = f"{time.dtype} {list(time.shape)}", f"floating point [{batch}]"
             raise bad("time", got, expected, "Pass one time for each sequence.")
-        if condition.dtype != torch.int64 or condition.shape != (batch,):
-            got, expected = f"{condition.dtype} {list(condition.shape)}", f"torch.int64 [{batch}]"
-            raise bad("labels", got, expected, "Pass one class for each sequence.")
+        check_condition(self.n_classes, condition, batch)
         if rows is not None and (rows.dtype != torch.int64 or rows.dim() != 1):
             got = f"{rows.dtype} {list(rows.shape)}"
             raise bad(
                 "rows", got, "torch.int64 [N]", "Pass indices of positions, not a mask: wanted.flatten().nonzero()"
             )
 
-    def check_ranges(self, tokens: Tensor, condition: Tensor, rows: Tensor | None = None) -> None:
+    def check_ranges(self, tokens: Tensor, condition: Condition, rows: Tensor | None = None) -> None:
         """Refuses values out of range, for which an accelerator has to be waited for. Raises `ValueError`."""
-        _check_range("tokens", tokens, self.input_size, "Pass tokens of the process of this network.")
-        _check_range("labels", condition, self.n_classes + 1, f"The null label, no condition, is {self.n_classes}.")
+        check_range("tokens", tokens, self.input_size, "Pass tokens of the process of this network.")
+        check_classes(self.n_classes, condition)
         if rows is not None:
-            _check_range("rows", rows, tokens.numel(), "They count the positions of all sequences in row-major order.")
-
-
-def _check_range(what: str, values: Tensor, end: int, remedy: str) -> None:
-    if not values.numel():
-        return
-    low, high = (int(value) for value in torch.aminmax(values))
-    if low < 0 or high >= end:
-        raise bad(what, f"values from {low} to {high}", f"values from 0 to {end - 1}", remedy)
+            check_range("rows", rows, tokens.numel(), "They count the positions of all sequences in row-major order.")

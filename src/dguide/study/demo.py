@@ -12,9 +12,10 @@ from typing import Any
 import torch
 
 from .. import checkpoint as checkpoints
-from ..checkpoint import Checkpoint, replacing
+from ..checkpoint import Checkpoint
 from ..data import Dataset
 from ..errors import bad, require
+from ..files import replacing
 from ..guidance import Constant, Normalized, RampUp, Unlocking
 from ..sample import Ancestral, sample
 from ..train import TrainConfig, train
@@ -215,5 +216,5 @@ class _Demo:
             seed=self.settings.seed,
         ).tokens
         title = f"After {config.steps} training steps: {config.held_out_bits:.2f} held-out bits per token"
-        sheet = figures.contact_sheet(self.dataset, tokens, classes, self.dataset.class_names, title)
+        sheet = figures.contact_sheet(self.dataset.codec, tokens, classes, self.dataset.class_names, title)
         figures.save(sheet, self._path("trained.png"))

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..checkpoint import replacing
-from ..data import Dataset
+from ..data import Codec, Dataset
+from ..data import Pixels as Palette
 from ..errors import require
+from ..files import replacing
 from ..noise import Noise
 from .grid import MECHANISMS, SCHEDULES, Cell, Outcome
 from .judge import Quality
@@ -66,17 +67,20 @@ def mosaic(tiles: Pixels, gap: int = 1) -> Pixels:
     return np.pad(joined, ((0, gap), (0, gap), (0, 0)), constant_values=_GAP)
 
 
-def ink(dataset: Dataset, tokens: Tensor) -> Pixels:
-    """Images [..., H, W, 3] of `tokens` [..., L], dark ink on white paper."""
-    brightness = dataset.picture(tokens.cpu()).double().numpy()
+def ink(codec: Codec, tokens: Tensor) -> Pixels:
+    """Images [..., H, W, 3] of `tokens` [..., L]: greys as dark ink on white paper, others in their colours."""
+    if isinstance(codec, Palette) and not codec.is_grey:
+        colours: Pixels = codec.colours(tokens.cpu()).double().numpy() / 255
+        return colours
+    brightness = codec.picture(tokens.cpu()).double().numpy()
     return np.repeat((_PAPER - brightness)[..., None], 3, -1)
 
 
-def contact_sheet(dataset: Dataset, tokens: Tensor, columns: int, headings: Sequence[str], title: str) -> Any:
+def contact_sheet(codec: Codec, tokens: Tensor, columns: int, headings: Sequence[str], title: str) -> Any:
     """Samples [N, L] row by row in `columns` columns with a heading each; what does not fill a row stays paper."""
     rows = -(-len(tokens) // columns)
-    tiles = np.full((rows * columns, *dataset.picture(tokens[:1]).shape[1:], 3), _PAPER)
-    tiles[: len(tokens)] = ink(dataset, tokens)
+    tiles = np.full((rows * columns, *(codec.shape or ()), 3), _PAPER)
+    tiles[: len(tokens)] = ink(codec, tokens)
     size = (max(4.0, 0.5 * columns + 0.4), 0.53 * rows + 0.8 + 0.2 * title.count("\n"))
     figure = blank(size)
     axes = figure.add_subplot()
@@ -106,7 +110,7 @@ def picture_grid(
 
     def cell(axes: Any, outcome: Outcome, count: int) -> None:
         tokens = outcome.tokens.view(classes, per_class, -1)[:, :count].transpose(0, 1)
-        _show(axes, mosaic(ink(dataset, tokens)), classes, dataset.class_names)
+        _show(axes, mosaic(ink(dataset.codec, tokens)), classes, dataset.class_names)
         axes.set_anchor("N")
         quality = outcome.quality
         figures = (
@@ -150,7 +154,7 @@ def film_strip(dataset: Dataset, tokens: Tensor, masked: Tensor, times: Tensor, 
         times: Their times, [S].
         title: The line above.
     """
-    images = ink(dataset, tokens.masked_fill(masked, 0)).repeat(_SCALE, -3).repeat(_SCALE, -2)
+    images = ink(dataset.codec, tokens.masked_fill(masked, 0)).repeat(_SCALE, -3).repeat(_SCALE, -2)
     diagonal = np.indices(images.shape[-3:-1]).sum(0) % _SCALE
     stripes = np.where((diagonal < _SCALE // 2)[..., None], *_MASK)
     hidden = masked.cpu().view(dataset.picture(tokens).shape).numpy()

@@ -6,6 +6,7 @@ an undisturbed run draws.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -15,6 +16,8 @@ from torch import Tensor
 
 from ..data import Dataset, number_of, random_offsets, shift
 from ..process import Process
+from ..sample import Condition
+from ..sample.denoiser import take, to_device
 from .config import TrainConfig
 
 __all__ = ["Batch", "draw", "generator"]
@@ -36,18 +39,18 @@ class Batch:
     clean: Tensor
     noisy: Tensor
     time: Tensor
-    condition: Tensor
+    condition: Condition
     augmentation: Tensor
 
     def part(self, rows: slice) -> Batch:
-        """The sequences of one process."""
-        return Batch(*(x[rows] for x in self._tensors()))
+        """Some of the sequences."""
+        return Batch(*take(self._fields(), rows))
 
     def to(self, device: torch.device) -> Batch:
         """The batch on a device."""
-        return Batch(*(x.to(device) for x in self._tensors()))
+        return Batch(*to_device(self._fields(), device))
 
-    def _tensors(self) -> tuple[Tensor, ...]:
+    def _fields(self) -> tuple[Condition, ...]:
         return self.clean, self.noisy, self.time, self.condition, self.augmentation
 
 
@@ -59,7 +62,9 @@ def generator(
     return torch.Generator(device).manual_seed(int(word))
 
 
-def draw(config: TrainConfig, dataset: Dataset, process: Process, null: int, step: int) -> Batch:
+def draw(
+    config: TrainConfig, dataset: Dataset, process: Process, null: Callable[[Condition], Condition], step: int
+) -> Batch:
     r"""The whole batch of a step.
 
     Sequences run through one random order after another. The noise levels are $m_j = (j + u) / B$ with one uniform u,
@@ -69,13 +74,14 @@ def draw(config: TrainConfig, dataset: Dataset, process: Process, null: int, ste
         config: Batch size, seed, shifts and label dropout.
         dataset: Its training split is drawn from.
         process: Corrupts the tokens.
-        null: The label that stands for no condition.
+        null: Gives what stands for no condition, `model.null`.
         step: Number of the step.
     """
     size, count = config.batch_size, len(dataset.train)
     rows = _rows(config.seed, step * size, size, count)
     source = generator(config.seed, Stream.STEP, step)
-    clean, condition = dataset.train.tokens[rows], dataset.train.labels[rows]
+    split = dataset.train.take(rows)
+    clean = split.tokens
     offsets = random_offsets(size, config.shift, config.shift_share, source)
     if config.shift and dataset.shape is not None:
         clean = shift(clean, offsets, dataset.shape)
@@ -84,7 +90,16 @@ def draw(config: TrainConfig, dataset: Dataset, process: Process, null: int, ste
     time = process.noise.time(level)
     uniforms = _open(torch.rand((*clean.shape, 2), generator=source, dtype=torch.float64))
     noisy = process.corrupt(clean, time, uniforms)
-    return Batch(clean, noisy, time, condition.masked_fill(dropped, null), number_of(offsets, config.shift))
+    told = dataset.condition(split)
+    untold = null(told)
+    if isinstance(told, dict):
+        # Each is left out on its own besides, so that the network knows every subset of them.
+        alone = torch.rand((len(told), size), generator=source, dtype=torch.float64) < config.label_dropout
+        names = zip(told, alone | dropped, strict=True)
+        condition: Condition = {name: torch.where(left, untold[name], told[name]) for name, left in names}
+    else:
+        condition = torch.where(dropped, untold, told)
+    return Batch(clean, noisy, time, condition, number_of(offsets, config.shift))
 
 
 def _open(uniforms: Tensor) -> Tensor:

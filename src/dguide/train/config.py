@@ -9,7 +9,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ..checkpoint import PROCESSES
-from ..data import names
+from ..data import LOADERS
+from ..data.parse import parse_data
 from ..errors import bad, choose
 from ..noise import parse
 
@@ -26,7 +27,7 @@ class TrainConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     out: Path = Field(description="directory of the checkpoint and of the state that a stopped run resumes from")
-    data: str = Field("digits", description="name of a data set")
+    data: str = Field("digits", description="name of a data set, with a path and options where it has some")
     process: str = Field("masked", description="masked or uniform")
     noise: str = Field("linear", description="noise schedule, such as linear or polynomial:2")
     seed: int = Field(0, ge=0, description="seed of weights, order of data, corruption and label dropout")
@@ -58,7 +59,8 @@ class TrainConfig(BaseModel):
     @field_validator("data")
     @classmethod
     def _known_data(cls, value: str) -> str:
-        return choose("data set", value, names())
+        parse_data(value, LOADERS)
+        return value
 
     @field_validator("process")
     @classmethod

@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from .. import checkpoint
-from ..data import Dataset, load
+from ..data import Dataset, describe_attribute, describe_codec, load
 from ..errors import bad, require
 from ..evaluate.likelihood import Likelihood, likelihood
 from ..nn import DiffusionTransformer
@@ -63,7 +63,7 @@ def build(config: TrainConfig, dataset: Dataset) -> tuple[Process, DiffusionTran
     process = checkpoint.restore({"name": config.process, "vocab_size": dataset.vocab_size, "noise": config.noise})
     model = DiffusionTransformer(
         dataset.vocab_size,
-        dataset.n_classes,
+        dataset.sizes,
         dataset.length,
         input_size=process.input_size,
         shape=dataset.shape,
@@ -132,14 +132,14 @@ def train(config: TrainConfig, on_step: Callable[[int], None] | None = None) -> 
             journal.running.clear()
             journal.history.append(Evaluation(journal.step, journal.seconds, loss, figure.bits))
             if journal.best is journal.history[-1]:
-                record = _record(config, average.model, process, journal.step, figure)
+                record = _record(config, dataset, average.model, process, journal.step, figure)
                 checkpoint.save(config.out, average.model, record)
             save()
             progress.evaluated(journal)
 
     def step(fraction: float) -> float:
         """One step of gradient descent; the loss of the batch in bits per token."""
-        batch = draw(config, dataset, process, model.n_classes, journal.step).part(mine).to(device)
+        batch = draw(config, dataset, process, model.null, journal.step).part(mine).to(device)
         model.reseed(generator(config.seed, Stream.DROPOUT, journal.step, accelerator.process_index, device))
         for group in optimizer.param_groups:
             group["lr"] = rate(config.rate, config.warmup, journal.step, fraction)
@@ -216,11 +216,12 @@ def _held_out(
     model: DiffusionTransformer, process: Process, dataset: Dataset, passes: int, device: torch.device
 ) -> Likelihood:
     split = dataset.held_out
-    return likelihood(model, process, split.tokens, split.labels, passes=passes, device=device)
+    told = dataset.condition(split)
+    return likelihood(model, process, split.tokens, told, passes=passes, device=device)
 
 
 def _record(
-    config: TrainConfig, model: DiffusionTransformer, process: Process, step: int, figure: Likelihood
+    config: TrainConfig, dataset: Dataset, model: DiffusionTransformer, process: Process, step: int, figure: Likelihood
 ) -> checkpoint.Config:
     try:
         version = importlib.metadata.version("dguide")
@@ -230,6 +231,9 @@ def _record(
         network=model.hyperparameters,
         process=checkpoint.describe(process),
         data=config.data,
+        codec=describe_codec(dataset.codec),
+        conditions=[describe_attribute(each) for each in dataset.conditions],
+        synthetic=dataset.synthetic,
         command=config.command(),
         seed=config.seed,
         steps=step,

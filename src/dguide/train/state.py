@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..checkpoint import replacing
 from ..errors import bad, require
+from ..files import replacing
 
 __all__ = ["STATE", "Evaluation", "Journal", "read", "write"]
 

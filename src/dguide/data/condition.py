@@ -1,0 +1,178 @@
+"""What a model can be told about a sequence: its class, whether a property is high, or the property itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import bad, choose
+
+__all__ = ["Above", "Attribute", "Label", "Value", "attribute", "describe_attribute", "quantile"]
+
+
+class Attribute(ABC):
+    """One thing that a model can be told about a sequence."""
+
+    name: str
+    kind: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def class_names(self) -> tuple[str, ...]:
+        """The name of class 0, 1, ...; empty for a number."""
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes; 0 for a number."""
+        return len(self.class_names)
+
+    @property
+    def untold(self) -> Tensor:
+        """What stands for "not told", [1]: one more than the last class, or nan."""
+        return torch.tensor([self.n_classes or math.nan])
+
+    def read(self, text: str) -> Tensor:
+        """Values from text: classes by number or name, separated by commas, or `all` of them; or numbers.
+
+        Raises:
+            ValueError: If one of them is no value of this condition.
+        """
+        names, size = self.class_names, self.n_classes
+        if text.strip() == "all":
+            return torch.arange(size)
+        parts = [part.strip() for part in text.split(",")]
+        found = [names.index(part) if part in names else _whole(part) for part in parts]
+        wrong = [part for part, label in zip(parts, found, strict=True) if not 0 <= label < size]
+        if wrong:
+            remedy = f"Names: {', '.join(names)}. All of them: all." if size <= 20 else "All of them: all."
+            raise bad(f"labels of {self.name}", wrong, f"labels from 0 to {size - 1}, or names", remedy)
+        return torch.tensor(found)
+
+    @abstractmethod
+    def of(self, labels: Tensor, properties: Mapping[str, Tensor]) -> Tensor:
+        """What is told of sequences with these labels [N] and properties [N]: classes int64, or numbers float32."""
+
+
+@dataclass(frozen=True)
+class Label(Attribute):
+    """The class of a sequence.
+
+    Args:
+        names: The name of class 0, 1, ...
+        name: What the classes are of.
+    """
+
+    names: tuple[str, ...]
+    name: str = "label"
+    kind: ClassVar[str] = "label"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(self.names))
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self.names
+
+    def of(self, labels: Tensor, properties: Mapping[str, Tensor]) -> Tensor:
+        return labels
+
+
+@dataclass(frozen=True)
+class Above(Attribute):
+    """Whether a property is above a threshold: class 1 if it is, class 0 if it is at the threshold or below.
+
+    Args:
+        name: The property.
+        threshold: The greatest value of class 0.
+    """
+
+    name: str
+    threshold: float
+    kind: ClassVar[str] = "above"
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return (f"{self.name} <= {self.threshold:.4g}", f"{self.name} > {self.threshold:.4g}")
+
+    def of(self, labels: Tensor, properties: Mapping[str, Tensor]) -> Tensor:
+        return (properties[self.name] > self.threshold).long()
+
+
+@dataclass(frozen=True)
+class Value(Attribute):
+    """A property itself, as the number `(value - center) / scale`; nan is "not told".
+
+    Args:
+        name: The property.
+        center: What becomes 0, such as the mean of the training data.
+        scale: What becomes a difference of 1, such as their standard deviation.
+    """
+
+    name: str
+    center: float
+    scale: float
+    kind: ClassVar[str] = "value"
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.center) and math.isfinite(self.scale) and self.scale > 0):
+            raise bad(f"property {self.name}", (self.center, self.scale), "a finite center and a positive scale")
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return ()
+
+    def of(self, labels: Tensor, properties: Mapping[str, Tensor]) -> Tensor:
+        return ((properties[self.name].double() - self.center) / self.scale).float()
+
+    def read(self, text: str) -> Tensor:
+        try:
+            numbers = torch.tensor([float(part) for part in text.split(",")], dtype=torch.float64)
+        except ValueError as error:
+            raise bad(f"values of {self.name}", repr(text), "numbers separated by commas") from error
+        return self.of(torch.empty(0), {self.name: numbers})
+
+
+KINDS: dict[str, type[Attribute]] = {kind.kind: kind for kind in (Label, Above, Value)}
+
+
+def describe_attribute(value: Attribute) -> dict[str, Any]:
+    """An attribute as plain values that JSON can carry."""
+    fields = dataclasses.fields(value)  # type: ignore[arg-type]
+    plain = {f.name: getattr(value, f.name) for f in fields}
+    return {"kind": value.kind} | {k: list(v) if isinstance(v, tuple) else v for k, v in plain.items()}
+
+
+def attribute(description: Mapping[str, Any]) -> Attribute:
+    """The attribute that `describe_attribute` described. Raises `ValueError` if it is none."""
+    arguments = dict(description)
+    cls = KINDS[choose("kind of condition", str(arguments.pop("kind", None)), KINDS)]
+    try:
+        return cls(**arguments)
+    except TypeError as error:
+        raise bad(f"condition of kind {cls.kind}", description, f"the arguments of {cls.__name__}") from error
+
+
+def _whole(text: str) -> int:
+    return int(text) if text.isdecimal() else -1
+
+
+def quantile(values: Tensor | Sequence[float], share: float) -> float:
+    """The value that `share` percent of `values` are at or below, interpolated between neighbours.
+
+    Raises:
+        ValueError: If there are no values, or the share is not within 0 and 100.
+    """
+    numbers = torch.as_tensor(values, dtype=torch.float64)
+    if not 0 < share < 100 or len(numbers) == 0:
+        raise bad(
+            "percentile", f"{share} of {len(numbers)} values", "a number between 0 and 100, of at least one value"
+        )
+    return float(np.percentile(numbers.numpy(), share))

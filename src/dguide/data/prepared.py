@@ -1,0 +1,46 @@
+"""Prepared data on disk, so that a slow preparation is done once on a machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..compiler import cache_directory
+from ..files import replacing
+
+__all__ = ["cached"]
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def cached(name: str, recipe: Mapping[str, Any], prepare: Callable[[], Arrays]) -> Arrays:
+    """What `prepare` returns, from the cache of the user if it was prepared by the same recipe before.
+
+    Files lie in `$XDG_CACHE_HOME/dguide/data` or `~/.cache/dguide/data`, and can be deleted at any time. If nothing can
+    be kept there, the data are prepared each time.
+
+    Args:
+        name: First part of the file's name.
+        recipe: All that the result depends on, as values that JSON can carry: versions, sizes and dates of sources.
+        prepare: Does the work.
+    """
+    key = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
+    path = cache_directory() / "data" / f"{name}-{key}.npz"
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {key: file[key] for key in file.files}
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+        arrays = prepare()  # there is none, or it is damaged
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+    except OSError:
+        pass
+    return arrays
