@@ -53,7 +53,7 @@ def estimate(
     repetitions: int = 200,
     seed: int = 0,
 ) -> Estimate:
-    """The statistic of all `count` samples, with its 95 % bootstrap interval; arguments as in `Estimate`, `bootstrap`."""
+    """The statistic of all `count` samples with its 95 % `bootstrap` interval; other arguments as in `Estimate`."""
     value = statistic(np.arange(count))
     low, high = bootstrap(statistic, count, value, repetitions=repetitions, seed=seed)
     return Estimate(name, value, low, high, count, best, better, note)
