@@ -20,7 +20,7 @@ from dguide import checkpoint
 from dguide.data import load
 from dguide.evaluate import likelihood
 from dguide.process import Masked
-from dguide.train import TrainConfig, train
+from dguide.train import SIZES, TrainConfig, train
 from dguide.train.__main__ import main
 from dguide.train.batch import Stream, draw, generator
 from dguide.train.budget import Minutes, Steps, budget, rate
@@ -169,6 +169,38 @@ def test_two_processes_train_what_one_trains(tmp_path: Path) -> None:
     assert not all(torch.equal(one[name], two[name]) for name in one)
 
 
+def test_parts_of_a_step_add_up_to_the_step(tmp_path: Path) -> None:
+    """The gradient of a batch is the mean of those of its parts; only the order of summation differs."""
+    for parts in (1, 4):
+        assert train(config(tmp_path / str(parts), dropout=0, accumulate=parts)).finished
+    one, four = tensors(tmp_path / "1"), tensors(tmp_path / "4")
+    for name in one:
+        torch.testing.assert_close(four[name], one[name], rtol=1e-3, atol=1e-5)
+    assert not all(torch.equal(one[name], four[name]) for name in one)
+    with pytest.raises(ValueError, match="batch_size: got 8, expected a multiple of 3"):
+        train(config(tmp_path / "3", accumulate=3))
+
+
+def test_the_course_of_a_run_can_be_watched(tmp_path: Path) -> None:
+    result = train(config(tmp_path, tensorboard=True))
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    assert [event.step for event in events.Scalars("loss")] == list(range(1, 13))
+    assert [event.value for event in events.Scalars("held_out_bits")] == pytest.approx([e.bits for e in result.history])
+    assert checkpoint.load(tmp_path).config.command.endswith("--tensorboard True")
+
+
+def test_a_size_says_width_layers_and_heads(tmp_path: Path) -> None:
+    settings = TrainConfig(out=tmp_path, steps=1, size="medium", layers=2)  # type: ignore[arg-type]
+    assert (settings.width, settings.layers, settings.heads) == (128, 2, 4)
+    assert settings.command().endswith("--steps 1 --size medium --layers 2")
+    assert TrainConfig(out=tmp_path, steps=1).width == SIZES["small"]["width"]
+    with pytest.raises(ValueError, match=r"size.*medum.*medium"):
+        config(tmp_path, size="medum")
+
+
 def test_a_finished_run_is_left_as_it_is(undisturbed: tuple[str, Path]) -> None:
     process, path = undisturbed
     before = tensors(path)
@@ -223,6 +255,8 @@ def test_rate_rises_then_falls_as_a_cosine() -> None:
     assert [rate(1.0, 4, step, 0.0) for step in range(5)] == [0.25, 0.5, 0.75, 1.0, 1.0]
     assert rate(2.0, 0, 0, 0.5) == pytest.approx(1.0)
     assert rate(2.0, 0, 9, 1.0) == 0
+    assert rate(2.0, 4, 0, 0.9, "constant") == 0.5
+    assert rate(2.0, 4, 9, 1.0, "constant") == 2
     assert Steps(8).fraction(2, 1e9) == 0.25
     assert Minutes(2).fraction(10**9, 30) == 0.25
     assert Minutes(2).fraction(0, 1000) == 1

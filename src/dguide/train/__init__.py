@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .config import TrainConfig
+from .config import SIZES, TrainConfig
 from .loop import Trained, train
 from .state import Evaluation
 
-__all__ = ["Evaluation", "TrainConfig", "Trained", "train"]
+__all__ = ["SIZES", "Evaluation", "TrainConfig", "Trained", "train"]

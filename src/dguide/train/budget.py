@@ -48,14 +48,15 @@ def budget(config: TrainConfig) -> Budget:
     return Minutes(config.minutes)
 
 
-def rate(peak: float, warmup: int, step: int, fraction: float) -> float:
-    r"""Learning rate $\rho \min(1, (s + 1) / w) \cdot \frac12 (1 + \cos \pi f)$: warm-up, then cosine decay to 0.
+def rate(peak: float, warmup: int, step: int, fraction: float, decay: str = "cosine") -> float:
+    r"""Learning rate $\rho \min(1, (s + 1) / w) \cdot d(f)$: warm-up, then $d = \frac12 (1 + \cos \pi f)$ or 1.
 
     Args:
         peak: $\rho$.
         warmup: Number w of steps of warm-up; 0 for none.
         step: Steps s done so far.
         fraction: Share f of the run that is over.
+        decay: `cosine`, which ends at 0, or `constant`.
     """
     rise = min(1.0, (step + 1) / warmup) if warmup else 1.0
-    return peak * rise * 0.5 * (1 + math.cos(math.pi * fraction))
+    return peak * rise * (0.5 * (1 + math.cos(math.pi * fraction)) if decay == "cosine" else 1.0)

@@ -14,7 +14,16 @@ from ..data.parse import parse_data
 from ..errors import bad, choose
 from ..noise import parse
 
-__all__ = ["TrainConfig"]
+__all__ = ["SIZES", "TrainConfig"]
+
+SIZES: dict[str, dict[str, int]] = {
+    "tiny": {"width": 64, "layers": 2, "heads": 4},
+    "small": {"width": 96, "layers": 3, "heads": 4},
+    "medium": {"width": 128, "layers": 5, "heads": 4},
+    "large": {"width": 256, "layers": 8, "heads": 8},
+    "huge": {"width": 768, "layers": 12, "heads": 12},
+}
+"""Networks by size: about 0.15, 0.5, 1.5, 9 and 130 million parameters."""
 
 
 class TrainConfig(BaseModel):
@@ -35,13 +44,16 @@ class TrainConfig(BaseModel):
     steps: int | None = Field(None, ge=1, description="length of the run in steps: reproducible to the bit")
     minutes: float | None = Field(None, gt=0, description="length of the run in minutes, instead of steps")
 
-    width: int = Field(96, ge=2, description="channels of a token")
-    layers: int = Field(3, ge=1, description="transformer blocks")
-    heads: int = Field(4, ge=1, description="attention heads")
+    size: str = Field("small", description=f"width, layers and heads together: {', '.join(SIZES)}")
+    width: int = Field(96, ge=2, description="channels of a token, if not those of the size")
+    layers: int = Field(3, ge=1, description="transformer blocks, if not those of the size")
+    heads: int = Field(4, ge=1, description="attention heads, if not those of the size")
     expansion: int = Field(4, ge=1, description="hidden channels of a block, as a multiple of the width")
 
     batch_size: int = Field(64, ge=1, description="sequences in a step, over all processes")
+    accumulate: int = Field(1, ge=1, description="parts of a step's sequences, one after the other, to save memory")
     rate: float = Field(3e-3, gt=0, description="peak learning rate")
+    decay: Literal["cosine", "constant"] = Field("cosine", description="what the rate does after its rise")
     warmup: int = Field(50, ge=0, description="steps over which the rate rises to its peak")
     weight_decay: float = Field(0.0, ge=0, description="decoupled weight decay of matrices")
     clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
@@ -55,6 +67,18 @@ class TrainConfig(BaseModel):
     evaluate_passes: int = Field(8, ge=1, description="noise levels for each held-out sequence in an evaluation")
     precision: Literal["no", "bf16"] = Field("no", description="mixed precision: no or bf16")
     device: Literal["auto", "cpu"] = Field("auto", description="auto takes an accelerator if there is one")
+    tensorboard: bool = Field(False, description="write the course of the run for TensorBoard, true or false")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sized(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """What the size says, where nothing else is said."""
+        return SIZES.get(str(given.get("size")), {}) | given
+
+    @field_validator("size")
+    @classmethod
+    def _known_size(cls, value: str) -> str:
+        return choose("size", value, SIZES)
 
     @field_validator("data")
     @classmethod
@@ -84,13 +108,14 @@ class TrainConfig(BaseModel):
         """The command line that starts this run: what differs from the defaults."""
         words = ["dguide", "train"]
         for name, value in self.settings().items():
-            if name == "out" or value != type(self).model_fields[name].default:
+            usual = SIZES[self.size].get(name, type(self).model_fields[name].default)
+            if name == "out" or value != usual:
                 words += ["--" + name.replace("_", "-"), str(value)]
         return shlex.join(words)
 
     def recipe(self) -> dict[str, Any]:
-        """The settings that a run must keep when it resumes: all but where it is and on what it runs."""
-        return {name: value for name, value in self.settings().items() if name not in ("out", "device")}
+        """The settings that a run must keep when it resumes: all but where it is, on what it runs and who watches."""
+        return {name: value for name, value in self.settings().items() if name not in ("out", "device", "tensorboard")}
 
     def settings(self) -> dict[str, Any]:
         """All settings as plain values that JSON can carry."""

@@ -7,6 +7,7 @@ $$\frac{1}{L \ln 2}\, E_m \sum_i \mathrm{elbo}_i(x_0, x_t, t) \quad \text{bits p
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import math
 import time
@@ -101,85 +102,129 @@ def train(config: TrainConfig, on_step: Callable[[int], None] | None = None) -> 
         FloatingPointError: If the loss is no longer finite.
         dguide.errors.MissingExtra: If a package of the extra `train` is not installed.
     """
-    accelerator = require("accelerate", "train").Accelerator(
-        mixed_precision=config.precision, cpu=config.device == "cpu"
-    )
-    main, device = accelerator.is_main_process, accelerator.device
-    mine = slice(accelerator.process_index, None, accelerator.num_processes)
-    if config.batch_size % accelerator.num_processes:
-        expected = f"a multiple of {accelerator.num_processes}"
-        raise bad("batch_size", config.batch_size, expected, "It is divided among the processes.")
-    dataset = load(config.data)
-    process, model = build(config, dataset)
-    average = Average(model.to(device), config.ema)
-    optimizer = torch.optim.AdamW(_groups(model, config.weight_decay), lr=config.rate, betas=(0.9, 0.99))
-    config.out.mkdir(parents=True, exist_ok=True)
-    state = config.out / STATE
-    _spare(config.out, state)
-    journal = read(state, config.recipe(), model, average.model, optimizer)
-    network, stepper = accelerator.prepare(model, optimizer)
-    length = budget(config)
+    return _Run(config).go(on_step)
 
-    def save() -> None:
-        if main:
-            write(state, journal, model, average.model, optimizer)
 
-    def judge() -> None:
+class _Run:
+    """A training run in one of its processes."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        if config.tensorboard:
+            require("tensorboard", "tensorboard")
+        self.accelerator = require("accelerate", "train").Accelerator(
+            mixed_precision=config.precision,
+            cpu=config.device == "cpu",
+            log_with="tensorboard" if config.tensorboard else None,
+            project_dir=config.out,
+        )
+        self.config, self.device, self.main = config, self.accelerator.device, self.accelerator.is_main_process
+        self.parts = self._parts()
+        with self.accelerator.main_process_first():  # which prepares the data for all
+            self.dataset = load(config.data)
+        self.process, self.model = build(config, self.dataset)
+        self.average = Average(self.model.to(self.device), config.ema)
+        groups = _groups(self.model, config.weight_decay)
+        self.optimizer = torch.optim.AdamW(groups, lr=config.rate, betas=(0.9, 0.99))
+        config.out.mkdir(parents=True, exist_ok=True)
+        self.state = config.out / STATE
+        _spare(config.out, self.state)
+        self.journal = read(self.state, config.recipe(), self.model, self.average.model, self.optimizer)
+        self.network, self.stepper = self.accelerator.prepare(self.model, self.optimizer)
+
+    def go(self, on_step: Callable[[int], None] | None) -> Trained:
+        """Trains to the end, or until it is interrupted."""
+        config, journal, length = self.config, self.journal, budget(self.config)
+        if config.tensorboard:
+            self.accelerator.init_trackers("tensorboard")
+        with Interrupt() as interrupt, Progress(self.main) as progress:
+            fraction = self._agree(length.fraction(journal.step, journal.seconds))
+            progress.start(fraction)
+            if journal.step == 0:
+                self._save()  # from now on the directory is known as this run's
+            began = time.monotonic() - journal.seconds
+            while fraction < 1 and not self._agree(float(interrupt.requested)):
+                self._learn(fraction)
+                journal.seconds = time.monotonic() - began
+                fraction = self._agree(length.fraction(journal.step, journal.seconds))
+                progress.stepped(journal, fraction)
+                if journal.step % config.evaluate_every == 0 or fraction >= 1:
+                    self._judge(progress)
+                if on_step is not None:
+                    on_step(journal.step)
+            if fraction < 1:
+                self._save()
+            elif self.main:
+                _finish(config.out, self.dataset, self.device)
+        self.accelerator.wait_for_everyone()
+        for tracker in self.accelerator.trackers:
+            tracker.finish()
+        return Trained(fraction >= 1, journal.step, journal.best, tuple(journal.history), config.out)
+
+    def _parts(self) -> list[slice]:
+        """The sequences of a batch that this process takes, in as many parts as it accumulates gradients over."""
+        processes = self.accelerator.num_processes
+        stride = processes * self.config.accumulate
+        if self.config.batch_size % stride:
+            remedy = "It is divided among the processes, and each share into the parts of accumulate."
+            raise bad("batch_size", self.config.batch_size, f"a multiple of {stride}", remedy)
+        return [slice(first, None, stride) for first in range(self.accelerator.process_index, stride, processes)]
+
+    def _learn(self, fraction: float) -> None:
+        """One step of gradient descent; the loss of the batch, in bits per token, goes to the journal."""
+        config, journal = self.config, self.journal
+        batch = draw(config, self.dataset, self.process, self.model.null, journal.step)
+        rank = self.accelerator.process_index
+        self.model.reseed(generator(config.seed, Stream.DROPOUT, journal.step, rank, self.device))
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate(config.rate, config.warmup, journal.step, fraction, config.decay)
+        self.stepper.zero_grad()
+        mean = torch.zeros((), device=self.device)
+        for part in self.parts:
+            # Gradients travel between processes once a step, with those of the last part.
+            with contextlib.nullcontext() if part is self.parts[-1] else self.accelerator.no_sync(self.network):
+                with self.accelerator.autocast():
+                    loss = _loss(self.network, self.process, batch.part(part).to(self.device)) / len(self.parts)
+                self.accelerator.backward(loss)
+            mean += loss.detach()
+        self.accelerator.clip_grad_norm_(self.network.parameters(), config.clip)
+        self.stepper.step()
+        self.average.update(self.model, journal.step)
+        journal.running.append(float(self.accelerator.reduce(mean, "mean")))
+        journal.step += 1
+        if not math.isfinite(journal.running[-1]):
+            remedy = "Lower rate or clip; the last evaluation is what resumes."
+            raise FloatingPointError(f"training diverged: loss {journal.running[-1]} at step {journal.step}. {remedy}")
+        self._log(loss=journal.running[-1], rate=self.optimizer.param_groups[0]["lr"])
+
+    def _judge(self, progress: Progress) -> None:
         """Evaluates the averaged weights, keeps them if they are the best so far, and saves the state."""
-        if main:
-            loss = sum(journal.running) / max(len(journal.running), 1)
-            figure = _held_out(average.model, process, dataset, config.evaluate_passes, device)
-            journal.running.clear()
-            journal.history.append(Evaluation(journal.step, journal.seconds, loss, figure.bits))
-            if journal.best is journal.history[-1]:
-                record = _record(config, dataset, average.model, process, journal.step, figure)
-                checkpoint.save(config.out, average.model, record)
-            save()
-            progress.evaluated(journal)
+        if not self.main:
+            return
+        config, journal, model = self.config, self.journal, self.average.model
+        loss = sum(journal.running) / max(len(journal.running), 1)
+        figure = _held_out(model, self.process, self.dataset, config.evaluate_passes, self.device)
+        journal.running.clear()
+        journal.history.append(Evaluation(journal.step, journal.seconds, loss, figure.bits))
+        if journal.best is journal.history[-1]:
+            record = _record(config, self.dataset, model, self.process, journal.step, figure)
+            checkpoint.save(config.out, model, record)
+        self._save()
+        progress.evaluated(journal)
+        self._log(held_out_bits=figure.bits)
 
-    def step(fraction: float) -> float:
-        """One step of gradient descent; the loss of the batch in bits per token."""
-        batch = draw(config, dataset, process, model.null, journal.step).part(mine).to(device)
-        model.reseed(generator(config.seed, Stream.DROPOUT, journal.step, accelerator.process_index, device))
-        for group in optimizer.param_groups:
-            group["lr"] = rate(config.rate, config.warmup, journal.step, fraction)
-        with accelerator.autocast():
-            loss = _loss(network, process, batch)
-        stepper.zero_grad()
-        accelerator.backward(loss)
-        accelerator.clip_grad_norm_(network.parameters(), config.clip)
-        stepper.step()
-        average.update(model, journal.step)
-        mean = loss.detach() if accelerator.num_processes == 1 else accelerator.reduce(loss.detach(), "mean")
-        return float(mean)
+    def _save(self) -> None:
+        if self.main:
+            write(self.state, self.journal, self.model, self.average.model, self.optimizer)
 
-    with Interrupt() as interrupt, Progress(main) as progress:
-        fraction = _agree(accelerator, length.fraction(journal.step, journal.seconds))
-        progress.start(fraction)
-        if journal.step == 0:
-            save()  # from now on the directory is known as this run's
-        began = time.monotonic() - journal.seconds
-        while fraction < 1 and not _agree(accelerator, float(interrupt.requested)):
-            journal.running.append(step(fraction))
-            if not math.isfinite(journal.running[-1]):
-                remedy = "Lower rate or clip; the last evaluation is what resumes."
-                raise FloatingPointError(
-                    f"training diverged: loss {journal.running[-1]} at step {journal.step + 1}. {remedy}"
-                )
-            journal.step += 1
-            journal.seconds = time.monotonic() - began
-            fraction = _agree(accelerator, length.fraction(journal.step, journal.seconds))
-            progress.stepped(journal, fraction)
-            if journal.step % config.evaluate_every == 0 or fraction >= 1:
-                judge()
-            if on_step is not None:
-                on_step(journal.step)
-        if fraction < 1:
-            save()
-        elif main:
-            _finish(config.out, dataset, device)
-    accelerator.wait_for_everyone()
-    return Trained(fraction >= 1, journal.step, journal.best, tuple(journal.history), config.out)
+    def _log(self, **figures: float) -> None:
+        if self.config.tensorboard:
+            self.accelerator.log(figures, self.journal.step)
+
+    def _agree(self, value: float) -> float:
+        """The largest value of all processes, so that they stop at the same step although clocks and signals differ."""
+        if self.accelerator.num_processes == 1:
+            return value
+        return float(self.accelerator.gather(torch.tensor([value], dtype=torch.float32, device=self.device)).max())
 
 
 def _spare(path: Path, state: Path) -> None:
@@ -202,14 +247,6 @@ def _groups(model: nn.Module, decay: float) -> list[dict[str, Any]]:
 def _loss(network: nn.Module, process: Process, batch: Batch) -> torch.Tensor:
     log_p = process.log_probs(network(batch.noisy, batch.time, batch.condition, batch.augmentation))
     return process.elbo(log_p, batch.clean, batch.noisy, batch.time).mean() / math.log(2)
-
-
-def _agree(accelerator: Any, value: float) -> float:
-    """The largest value of all processes, so that they stop at the same step although clocks and signals differ."""
-    if accelerator.num_processes == 1:
-        return value
-    gathered = accelerator.gather(torch.tensor([value], dtype=torch.float32, device=accelerator.device))
-    return float(gathered.max())
 
 
 def _held_out(
