@@ -20,12 +20,12 @@ from dguide import checkpoint
 from dguide.data import load
 from dguide.evaluate import likelihood
 from dguide.process import Masked
-from dguide.train import SIZES, TrainConfig, train
+from dguide.train import SIZES, Evaluation, TrainConfig, train
 from dguide.train.__main__ import main
 from dguide.train.batch import Stream, draw, generator
 from dguide.train.budget import Minutes, Steps, budget, rate
 from dguide.train.ema import Average
-from dguide.train.state import STATE
+from dguide.train.state import STATE, Journal
 
 TINY: dict[str, Any] = {
     "steps": 12,
@@ -55,6 +55,13 @@ def tensors(path: Path) -> dict[str, Tensor]:
     """Everything a run leaves that must not depend on how often it was stopped."""
     found = {f"state.{name}": tensor for name, tensor in load_file(path / STATE).items()}
     return found | load_file(path / checkpoint.WEIGHTS)
+
+
+def journal(path: Path) -> Journal:
+    """What the run in `path` wrote down."""
+    with safe_open(path / STATE, "pt") as file:
+        content = json.loads(file.metadata()["dguide"])
+    return Journal(**content | {"history": [Evaluation(**entry) for entry in content["history"]]})
 
 
 def assert_same(one: Path, other: Path) -> None:
@@ -155,18 +162,21 @@ def test_two_processes_train_what_one_trains(tmp_path: Path) -> None:
     """The batch is the same, divided in two; only the order of summation differs."""
     settings = config(tmp_path / "two", dropout=0, steps=6)
     assert train(config(tmp_path / "one", dropout=0, steps=6)).finished
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    launcher = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
+    usual = ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
     subprocess.run(
-        [*launcher, "-m", "dguide.train", *settings.command().split()[2:]],
+        [*launcher, *usual, "-m", "dguide.train", *settings.command().split()[2:]],
         check=True,
         capture_output=True,
-        env=environment,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
     one, two = tensors(tmp_path / "one"), tensors(tmp_path / "two")
     for name in one:
         torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=1e-5)
     assert not all(torch.equal(one[name], two[name]) for name in one)
+    curves = [[(e.step, e.loss, e.bits) for e in journal(tmp_path / run).history] for run in ("one", "two")]
+    assert [e[0] for e in curves[0]] == [5, 6]
+    torch.testing.assert_close(torch.tensor(curves[1]), torch.tensor(curves[0]), rtol=1e-5, atol=0)
 
 
 def test_parts_of_a_step_add_up_to_the_step(tmp_path: Path) -> None:
