@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny import save_tiny
+from tiny import save_strings, save_tiny
 
 import dguide
 from dguide import checkpoint
@@ -155,6 +155,62 @@ def test_bad_input_is_one_clean_line(run, model, tmp_path, options, words):
     status, out, err = run("sample", model, "--out", tmp_path / "x.npz", *options)
     assert (status, out) == (2, "")
     assert err.startswith("error: ")
+    assert words in err
+    assert "Traceback" not in err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory):
+    """A checkpoint of strings with two conditions, one of them a number."""
+    return save_strings(tmp_path_factory.mktemp("models") / "strings")
+
+
+def test_several_conditions_are_asked_by_name(run, several, tmp_path):
+    out = tmp_path / "samples.npz"
+    asked = ["--condition", "mass=3,1", "--condition", "kind=dog,0,1"]
+    status, printed, err = run("sample", several, "--out", out, "--count", 6, "--steps", 3, "--weight", 1, *asked)
+    assert status == 0, err
+    loaded = checkpoint.load(several)
+    expected = dguide.sample(
+        loaded.model,
+        process=loaded.process,
+        length=6,
+        condition={"kind": torch.tensor([1, 0, 1] * 2), "mass": torch.tensor([2.0, -2.0] * 3)},
+        guidance=dguide.Normalized(1.0),
+        sampler=dguide.Ancestral(steps=3),
+    )
+    with np.load(out, allow_pickle=False) as file:
+        assert (file["tokens"] == expected.tokens.numpy()).all()
+        assert file["labels"].tolist() == [1, 0, 1, 1, 0, 1]
+        assert file["mass"].tolist() == [2, -2] * 3
+    assert out.with_suffix(".txt").read_text().splitlines() == loaded.codec.decode(expected.tokens)
+    assert "samples.txt" in printed
+    assert not out.with_suffix(".png").exists()
+
+
+def test_what_is_not_asked_is_not_told(run, several, tmp_path):
+    for options, labels in (([], [0, 1, 0]), (["--condition", "mass=3"], [2, 2, 2])):
+        assert run("sample", several, "--out", tmp_path / "x.npz", "--count", 3, "--steps", 2, *options)[0] == 0
+        with np.load(tmp_path / "x.npz", allow_pickle=False) as file:
+            assert file["labels"].tolist() == labels
+            assert np.isnan(file["mass"]).all() == (not options)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--condition", "mass"], "NAME=VALUE,... with one of kind, mass"),
+        (["--condition", "weight=3"], "unknown condition: got 'weight', expected one of kind, mass"),
+        (["--condition", "mass=heavy"], "values of mass"),
+        (["--condition", "kind=cat", "--labels", "1"], "kind twice"),
+        (["--labels", "bird"], "labels from 0 to 1, or names. Names: cat, dog"),
+        (["--png"], "no images"),
+    ],
+)
+def test_conditions_that_are_none_are_one_clean_line(run, several, tmp_path, options, words):
+    status, _, err = run("sample", several, "--out", tmp_path / "x.npz", *options)
+    assert status == 2
     assert words in err
     assert "Traceback" not in err
     assert not list(tmp_path.iterdir())

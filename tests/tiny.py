@@ -7,8 +7,9 @@ from pathlib import Path
 import torch
 
 from dguide import Masked, Uniform, checkpoint
-from dguide.data import describe_attribute, describe_codec, load
+from dguide.data import Attribute, Codec, Label, Strings, Value, describe_attribute, describe_codec, load
 from dguide.nn import DiffusionTransformer
+from dguide.process import Process
 
 DIGITS = load("digits")
 PROCESSES = {"masked": Masked(16), "uniform": Uniform(16)}
@@ -16,10 +17,27 @@ PROCESSES = {"masked": Masked(16), "uniform": Uniform(16)}
 
 def save_tiny(path: Path, process: str = "masked") -> Path:
     """A checkpoint of a network for the digits with random weights, in the directory `path`."""
-    chosen = PROCESSES[process]
-    noise = None if process == "masked" else chosen.noise
+    return _save(path, PROCESSES[process], "digits", DIGITS.codec, DIGITS.conditions)
+
+
+def save_strings(path: Path) -> Path:
+    """A checkpoint of a network with random weights for strings of a, b, c, told a kind and a mass."""
+    codec = Strings(("<begin>", "<end>", "<pad>", "a", "b", "c"), 6)
+    return _save(path, Masked(6), "strings", codec, (Label(("cat", "dog"), "kind"), Value("mass", 2.0, 0.5)))
+
+
+def _save(path: Path, process: Process, data: str, codec: Codec, conditions: tuple[Attribute, ...]) -> Path:
+    sizes = {each.name: each.n_classes for each in conditions}
     model = DiffusionTransformer(
-        16, 10, 64, input_size=chosen.input_size, shape=(8, 8), noise=noise, width=8, layers=1, heads=2
+        codec.vocab_size,
+        sizes if len(sizes) > 1 else conditions[0].n_classes,
+        codec.length,
+        input_size=process.input_size,
+        shape=codec.shape,
+        noise=None if process.content_free else process.noise,
+        width=8,
+        layers=1,
+        heads=2,
     )
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
@@ -27,10 +45,10 @@ def save_tiny(path: Path, process: str = "masked") -> Path:
             parameter.normal_(0, 0.3, generator=generator)
     config = checkpoint.Config(
         network=model.hyperparameters,
-        process=checkpoint.describe(chosen),
-        data="digits",
-        codec=describe_codec(DIGITS.codec),
-        conditions=[describe_attribute(each) for each in DIGITS.conditions],
+        process=checkpoint.describe(process),
+        data=data,
+        codec=describe_codec(codec),
+        conditions=[describe_attribute(each) for each in conditions],
         synthetic=False,
         command="dguide train --out tiny --steps 1",
         seed=0,
