@@ -22,7 +22,7 @@ from dguide.cli.names import MECHANISMS, SAMPLERS, guidance_of, sampler_of
 from dguide.nn import Compiled, Inference
 from dguide.train import TrainConfig
 
-COMMANDS = ("sample", "train", "demo", "theory", "info")
+COMMANDS = ("sample", "evaluate", "train", "demo", "theory", "info")
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def test_a_mistyped_option_lists_those_there_are(run, model, wrong):
 def test_a_mistyped_command_lists_those_there_are(run, wrong):
     status, _, err = run(wrong)
     assert status == 2
-    assert "Commands: demo, info, sample, theory, train" in err
+    assert "Commands: demo, evaluate, info, sample, theory, train" in err
 
 
 @pytest.mark.parametrize(

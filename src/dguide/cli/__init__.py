@@ -1,4 +1,4 @@
-"""The command line: `dguide train`, `sample`, `demo`, `theory` and `info`."""
+"""The command line: `dguide sample`, `evaluate`, `train`, `demo`, `theory` and `info`."""
 
 from __future__ import annotations
 

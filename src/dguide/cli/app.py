@@ -13,6 +13,7 @@ import typer
 from .. import __version__
 from ..errors import MissingExtra
 from .demo import demo
+from .evaluate import evaluate
 from .info import info
 from .sample import sample
 from .theory import theory
@@ -49,7 +50,7 @@ def _root(
     """Holds the options of `dguide` itself."""
 
 
-for _command in (sample, train, demo, theory, info):
+for _command in (sample, evaluate, train, demo, theory, info):
     app.command()(_command)
 
 

@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
-from .images import Classifier, PrecisionRecall, frechet_distance, precision_recall
+from .bias import Bias, bias
+from .classifier import Classifier
+from .distances import frechet_distance, kernel_distance
+from .estimate import Estimate, bootstrap, estimate
+from .evaluation import Evaluation
+from .features import Features, InceptionFeatures, PixelFeatures
+from .images import evaluate_images, image_estimates
 from .likelihood import Likelihood, likelihood
+from .neighbours import Neighbourhood, PrecisionRecall, neighbourhood, precision_recall
+from .network import LearntFeatures
 from .proportion import Proportion, proportion
+from .samples import evaluate_samples
 
 __all__ = [
+    "Bias",
     "Classifier",
+    "Estimate",
+    "Evaluation",
+    "Features",
+    "InceptionFeatures",
+    "LearntFeatures",
     "Likelihood",
+    "Neighbourhood",
+    "PixelFeatures",
     "PrecisionRecall",
     "Proportion",
+    "bias",
+    "bootstrap",
+    "estimate",
+    "evaluate_images",
+    "evaluate_samples",
     "frechet_distance",
+    "image_estimates",
+    "kernel_distance",
     "likelihood",
+    "neighbourhood",
     "precision_recall",
     "proportion",
 ]

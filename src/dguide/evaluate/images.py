@@ -1,151 +1,234 @@
-r"""How good generated images are: do they show what was asked, do they look real, do they cover what is real."""
+"""How good generated images are: do they show what was asked, do they look real, do they cover what is real, are they
+new."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from torch import Tensor, as_tensor
+from torch import Tensor, from_numpy
 
 from ..data import Dataset
-from ..errors import bad, require
+from ..errors import bad
+from .distances import Kernel, Normal
+from .diversity import Diversity
+from .estimate import Estimate, Rows, estimate
+from .evaluation import Evaluation
+from .features import Features, PixelFeatures, image_codec
+from .memory import Memory, copies
+from .neighbours import Balls
+from .network import LearntFeatures
 from .proportion import Proportion, proportion
+from .strata import in_proportion, shares
 
-__all__ = ["Classifier", "PrecisionRecall", "frechet_distance", "precision_recall"]
+__all__ = ["evaluate_images", "image_estimates"]
 
-Features = NDArray[np.float64]
+NEIGHBOURS = 5
+"""The k of precision, recall, density and coverage, as Naeem et al. have it."""
+_MOST = 5000
+"""The most training images that distances are measured to."""
 
 
-@dataclass(frozen=True)
-class Classifier:
-    """A judge of labels that learnt from real data alone: a support vector machine with a radial kernel.
+def evaluate_images(
+    dataset: Dataset,
+    tokens: Tensor,
+    labels: Tensor,
+    *,
+    judge: LearntFeatures | None = None,
+    features: Features | None = None,
+    repetitions: int = 200,
+    seed: int = 0,
+    calls: tuple[int, int] | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Evaluation:
+    """`image_estimates` with what else is to be known: how the images were drawn, and how long judging them took."""
+    began = time.perf_counter()
+    found = image_estimates(dataset, tokens, labels, judge=judge, features=features, repetitions=repetitions, seed=seed)
+    seconds = time.perf_counter() - began
+    return Evaluation(dataset.name, dataset.synthetic, found, len(tokens), seconds, calls, settings or {})
+
+
+def image_estimates(
+    dataset: Dataset,
+    tokens: Tensor,
+    labels: Tensor,
+    *,
+    judge: LearntFeatures | None = None,
+    features: Features | None = None,
+    repetitions: int = 200,
+    seed: int = 0,
+) -> tuple[Estimate, ...]:
+    """Figures of generated images against the training images, and what held-out images get in their place.
+
+    Real images are chosen in the proportions in which classes were asked for. Figures that depend on how many images
+    there are (Fréchet distance, precision, recall, density, coverage) are of as many generated images as there are
+    held-out ones in these proportions, if that is fewer; `Estimate.count` says how many. Fréchet and kernel distance
+    are those to at most 5,000 training images, neighbours are sought in as many training images as generated ones.
+
+    Intervals are what the choice of the generated images alone brings: the real ones, and the radii of the balls around
+    generated ones, stay as they are.
 
     Args:
-        dataset: What it learnt from.
-        machine: The fitted `sklearn.svm.SVC`.
-        held_out: Its accuracy on real data that it has not seen: the best that generated data can hope for.
-    """
+        dataset: What is real.
+        tokens: Generated images, [N, L] int64.
+        labels: The classes asked for, [N] int64; the number of classes is "not told".
+        judge: Says which class an image shows; by default it learns that from the training images first.
+        features: Where distances are measured; by default in what the judge learnt.
+        repetitions: Number of samples of the bootstrap; 0 for no intervals but those of shares.
+        seed: Of the choice of real images, the bootstrap and a judge that is not passed.
 
-    dataset: Dataset
-    machine: Any
-    held_out: Proportion
+    Raises:
+        ValueError: If the data are no images, the tokens or the labels are not theirs, or there are no more images than
+            neighbours.
+    """
+    image_codec(dataset).check(tokens)
+    if tokens.dim() != 2 or labels.shape != (len(tokens),):
+        got = f"{list(labels.shape)} of tokens {list(tokens.shape)}"
+        raise bad("labels", got, "[N], one for each of tokens [N, L]")
+    judge = judge or LearntFeatures.fit(dataset, seed=seed)
+    chosen = _Choice.of(dataset, tokens.cpu(), labels.cpu(), np.random.default_rng(seed))
+    bench = _Bench(dataset, chosen, judge, features or judge, repetitions, seed)
+    return (*bench.accuracy(), *bench.distances(), *bench.neighbours(), bench.diversity(), *bench.memory())
+
+
+@dataclass(frozen=True, eq=False)
+class _Choice:
+    """Which images are compared with which: all generated ones, and rows of them and of the real ones."""
+
+    tokens: Tensor
+    labels: Tensor
+    equal: Rows
+    """Of the generated ones, as many as held-out ones stand for them."""
+    near: Rows
+    """Of the training images, as many again."""
+    train: Rows
+    held_out: Rows
+    every_held_out: Rows
+    """All held-out images that fit in the proportions."""
 
     @classmethod
-    def fit(cls, dataset: Dataset) -> Classifier:
-        """Learns from the training split, and is tested on the held-out split.
-
-        Raises:
-            dguide.errors.MissingExtra: If scikit-learn is not installed.
-        """
-        machine = require("sklearn.svm", "train").SVC(C=10.0, gamma="scale")
-        machine.fit(dataset.features(dataset.train.tokens), dataset.train.labels.numpy())
-        real = dataset.held_out
-        hits = int((machine.predict(dataset.features(real.tokens)) == real.labels.numpy()).sum())
-        return cls(dataset, machine, proportion(hits, len(real)))
-
-    def predict(self, tokens: Tensor) -> Tensor:
-        """The class it sees in each sequence, [N] int64, from tokens [N, L]."""
-        return as_tensor(self.machine.predict(self.dataset.features(tokens)))
-
-    def accuracy(self, tokens: Tensor, labels: Tensor, confidence: float = 0.95) -> Proportion:
-        """Share of sequences in which it sees the class that was asked for, with Wilson's interval.
-
-        Args:
-            tokens: Generated sequences, [N, L] int64.
-            labels: The classes asked for, [N] int64.
-            confidence: Of the interval.
-
-        Raises:
-            ValueError: If there is not one label for each sequence, or nothing at all.
-        """
-        if labels.shape != (len(tokens),) or len(tokens) == 0:
-            raise bad("labels", list(labels.shape), f"[{len(tokens)}], one for each of at least one sequence")
-        return proportion(int((self.predict(tokens) == labels.cpu()).sum()), len(tokens), confidence)
+    def of(cls, dataset: Dataset, tokens: Tensor, labels: Tensor, generator: np.random.Generator) -> _Choice:
+        train, held_out = dataset.train.labels, dataset.held_out.labels
+        wanted = shares(labels, train, dataset.n_classes)
+        every = in_proportion(held_out, wanted, len(held_out), generator)
+        asked = np.bincount(labels.numpy(), minlength=dataset.n_classes + 1) / len(labels)
+        best = in_proportion(held_out, wanted, len(tokens), generator)
+        equal = in_proportion(labels, asked, len(best), generator)
+        near = in_proportion(train, wanted, len(equal), generator)
+        for what, rows in (("samples", equal), ("held-out images", best), ("training images", near)):
+            if len(rows) <= NEIGHBOURS:
+                expected = f"at least {NEIGHBOURS + 1}, one more than neighbours that are sought"
+                raise bad(f"{what} of the classes asked for", len(rows), expected)
+        return cls(tokens, labels, equal, near, in_proportion(train, wanted, _MOST, generator), best, every)
 
 
-@dataclass(frozen=True)
-class PrecisionRecall:
-    """Nearest-neighbour precision and recall.
+class _Bench:
+    """What all figures of a set of images share."""
 
-    Args:
-        precision: Share of generated points within the support of the real ones.
-        recall: Share of real points within the support of the generated ones.
-        neighbours: Number k of neighbours that delimit a support.
-    """
+    def __init__(
+        self,
+        dataset: Dataset,
+        chosen: _Choice,
+        judge: LearntFeatures,
+        features: Features,
+        repetitions: int,
+        seed: int,
+    ) -> None:
+        self.dataset, self.chosen, self.judge, self.features = dataset, chosen, judge, features
+        self.repetitions, self.seed = repetitions, seed
+        self.train, self.held_out = dataset.train.tokens, dataset.held_out.tokens
+        self.generated = features(chosen.tokens)
+        self.real = features(self.train[chosen.train])
+        self.best = features(self.held_out[chosen.held_out])
 
-    precision: float
-    recall: float
-    neighbours: int
+    def figure(
+        self,
+        name: str,
+        statistic: Callable[[Rows], float],
+        count: int,
+        best: float,
+        better: str = "",
+        note: str = "",
+        bounds: tuple[float, float] = (0.0, math.inf),
+    ) -> Estimate:
+        """An estimate whose interval stays within the values that the figure can have."""
+        note = note or self.features.name
+        resampling = {"repetitions": self.repetitions, "seed": self.seed}
+        found = estimate(name, statistic, count, best=best, better=better, note=note, **resampling)
+        low, high = np.clip((found.low, found.high), *bounds)
+        return replace(found, low=float(low), high=float(high))
+
+    def accuracy(self) -> tuple[Estimate, ...]:
+        told = self.chosen.labels < self.dataset.n_classes
+        if not bool(told.any()):
+            return ()
+        rows = from_numpy(self.chosen.held_out)
+        real = self.dataset.held_out
+        hits = self.judge.classes(self.chosen.tokens[told]) == self.chosen.labels[told]
+        best = self.judge.classes(real.tokens[rows]) == real.labels[rows]
+        note = f"a network with {self.judge.held_out.value:.3f} of all held-out images, seed {self.judge.seed}"
+        found = proportion(int(hits.sum()), len(hits))
+        return (_share("accuracy on the asked class", found, float(best.float().mean()), "higher", note),)
+
+    def distances(self) -> tuple[Estimate, ...]:
+        real, equal = Normal.of(self.real), self.generated[self.chosen.equal]
+        kernel = Kernel(self.real, self.generated)
+        best = Kernel(self.real, self.best).distance(np.arange(len(self.best)))
+        return (
+            self.figure(
+                "Fréchet distance",
+                lambda rows: real.distance(Normal.of(equal[rows])),
+                len(equal),
+                real.distance(Normal.of(self.best)),
+                "lower",
+            ),
+            self.figure(
+                "kernel distance", kernel.distance, len(self.generated), best, "lower", bounds=(-math.inf, math.inf)
+            ),
+        )
+
+    def neighbours(self) -> tuple[Estimate, ...]:
+        near = self.features(self.train[self.chosen.near])
+        equal = self.generated[self.chosen.equal]
+        balls, best = Balls(near, equal, NEIGHBOURS), Balls(near, self.best, NEIGHBOURS)
+        everything = np.arange(len(self.best))
+        note = f"{self.features.name}, k = {NEIGHBOURS}"
+        inside = proportion(int((balls.times > 0).sum()), len(equal))
+        return (
+            _share("precision", inside, best.precision(everything), "higher", note),
+            self.figure("recall", balls.recall, len(equal), best.recall(everything), "higher", note, (0, 1)),
+            self.figure("density", balls.density, len(equal), best.density(everything), "", note),
+            self.figure("coverage", balls.coverage, len(equal), best.coverage(everything), "higher", note, (0, 1)),
+        )
+
+    def diversity(self) -> Estimate:
+        chosen = self.chosen
+        real = self.dataset.train.labels[chosen.train].numpy(), self.dataset.held_out.labels[chosen.held_out].numpy()
+        own = Diversity(self.real, real[0], self.generated, chosen.labels.numpy())
+        best = Diversity(self.real, real[0], self.best, real[1])
+        return self.figure("diversity within a class", own.ratio, own.size, best.ratio(np.arange(best.size)))
+
+    def memory(self) -> tuple[Estimate, ...]:
+        pixels, held_out = PixelFeatures.of(self.dataset), self.held_out[self.chosen.every_held_out]
+        found = Memory.of(pixels(self.train), pixels(held_out), pixels(self.chosen.tokens))
+        copied, count = copies(self.train, self.chosen.tokens), len(self.chosen.tokens)
+        best = float(copies(self.train, held_out).mean())
+        return (
+            _share("copies of training images", proportion(int(copied.sum()), count), best, "lower", "tokens"),
+            _share("near a training image", proportion(int(found.near.sum()), count), 0.01, "lower", "pixels"),
+            self.figure(
+                "distance to the nearest training image",
+                lambda rows: float(np.median(found.relative[rows])),
+                count,
+                1.0,
+                note="pixels, median over that of held-out images",
+            ),
+        )
 
 
-def precision_recall(real: Features, generated: Features, neighbours: int = 3) -> PrecisionRecall:
-    r"""Nearest-neighbour estimates of how much of each set lies in the support of the other.
-
-    A support is a union of balls: with $r_k(\phi')$ the distance from $\phi'$ to its k-th neighbour in its own set,
-    $f(\phi, \Phi) = 1$ if $\lVert \phi - \phi' \rVert \le r_k(\phi')$ for some $\phi' \in \Phi$, else 0. Precision is
-    the mean of f over the generated points with respect to the real set, recall the other way round. Both depend on
-    the sizes of the sets: compare figures of equal sizes.
-
-    Source: Kynkaanniemi et al. (arXiv 1904.06991, equations 1 and 2).
-
-    Args:
-        real: Real points, [N, D]: pixels (`Dataset.features`) or features of any network.
-        generated: Generated points, [M, D].
-        neighbours: k.
-
-    Raises:
-        ValueError: If the sets have different dimensions, or no more than k points.
-    """
-    _check(real, generated, neighbours + 1)
-    if neighbours < 1:
-        raise bad("neighbours", neighbours, "a positive number")
-    return PrecisionRecall(
-        float(_within(generated, real, neighbours).mean()),
-        float(_within(real, generated, neighbours).mean()),
-        neighbours,
-    )
-
-
-def frechet_distance(real: Features, generated: Features) -> float:
-    r"""Fréchet distance of the normal laws with the means and covariances of both sets,
-
-    $$\lVert \mu_1 - \mu_2 \rVert^2 + \mathrm{tr}\left(C_1 + C_2 - 2 (C_1^{1/2} C_2 C_1^{1/2})^{1/2}\right).$$
-
-    It falls as the sets grow: compare figures of equal sizes, and of two halves of the real data.
-
-    Source: Heusel et al. (arXiv 1706.08500, equation 6), there in the features of a network.
-
-    Args:
-        real: Real points, [N, D].
-        generated: Generated points, [M, D].
-
-    Raises:
-        ValueError: If the sets have different dimensions, or fewer than two points.
-    """
-    _check(real, generated, 2)
-    one, two = np.cov(real, rowvar=False, ddof=1), np.cov(generated, rowvar=False, ddof=1)
-    one, two = np.atleast_2d(one), np.atleast_2d(two)
-    values, vectors = np.linalg.eigh(one)
-    root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
-    overlap = np.sqrt(np.linalg.eigvalsh(root @ two @ root).clip(0)).sum()
-    shift = np.square(real.mean(0) - generated.mean(0)).sum()
-    return float(max(0.0, shift + np.trace(one) + np.trace(two) - 2 * overlap))
-
-
-def _within(points: Features, support: Features, neighbours: int) -> NDArray[np.bool_]:
-    """Whether each point lies in one of the balls that span the support, [N] bool."""
-    nearest = require("sklearn.neighbors", "train").NearestNeighbors(n_neighbors=neighbours).fit(support)
-    radii = nearest.kneighbors()[0][:, -1]  # without an argument, a point is not its own neighbour
-    chunks = require("sklearn.metrics", "train").pairwise_distances_chunked(
-        points, support, reduce_func=lambda distances, _: (distances <= radii).any(axis=1)
-    )
-    return np.concatenate(list(chunks))
-
-
-def _check(real: Features, generated: Features, least: int) -> None:
-    if real.ndim != 2 or generated.ndim != 2 or real.shape[1] != generated.shape[1]:
-        raise bad("points", f"shapes {real.shape} and {generated.shape}", "[N, D] and [M, D]", "Flatten each image.")
-    if min(len(real), len(generated)) < least:
-        raise bad("points", f"{len(real)} and {len(generated)} of them", f"at least {least} in each set")
+def _share(name: str, found: Proportion, best: float, better: str, note: str) -> Estimate:
+    return Estimate(name, found.value, found.low, found.high, found.count, best, better, note)

@@ -1,0 +1,189 @@
+"""`dguide evaluate`: how good samples are, those of a file or fresh ones of a checkpoint."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import inspect
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import numpy as np
+import torch
+import typer
+from torch import Tensor
+
+from .. import checkpoint as checkpoints
+from ..data import Dataset, load
+from ..errors import bad
+from ..evaluate import Estimate, evaluate_samples, likelihood
+from ..evaluate.samples import FEATURES
+from ..files import replacing
+from .output import check_directory
+from .sample import sample
+
+__all__ = ["evaluate"]
+
+_ROOM = 50_000_000
+_COUNT = 1000
+_FILE = "a file that `dguide sample` wrote, or a checkpoint"
+
+
+def evaluate(
+    context: typer.Context,
+    source: Path = typer.Argument(
+        ..., metavar="SAMPLES.npz|CHECKPOINT", help="File that `dguide sample` wrote, or a checkpoint to draw from."
+    ),
+    out: Path = typer.Option(
+        Path("evaluation"),
+        metavar="DIRECTORY",
+        help="Folder for evaluation.md, evaluation.json and fresh samples; made if need be.",
+    ),
+    data: str | None = typer.Option(
+        None, metavar="NAME", help="Real data to compare with. [default: those that the model learnt]"
+    ),
+    features: str | None = typer.Option(
+        None,
+        metavar="NAME",
+        help=f"Where images are compared: {', '.join(FEATURES)}. [default: learnt, by a network on real data]",
+    ),
+    inception_weights: Path | None = typer.Option(
+        None, metavar="FILE", help="Weights of Inception as torch-fidelity publishes them, for --features inception."
+    ),
+    repetitions: int = typer.Option(200, metavar="NUMBER", min=0, help="Repetitions of the bootstrap; 0 for none."),
+    judge_seed: int = typer.Option(
+        0, metavar="NUMBER", min=0, help="Seed of the judge, of the choice of real data and of the intervals."
+    ),
+    bits: bool = typer.Option(
+        False, "--bits/--no-bits", help="Also the bits per token of held-out data; with a CHECKPOINT only."
+    ),
+    **drawing: Any,
+) -> None:
+    """Judge samples against real data: accuracy, distances, diversity, copies; for strings what befits them.
+
+    Each figure comes with its interval, the number of samples it rests on, and what real held-out data get. The options
+    that `dguide sample` has say how fresh samples are drawn from a CHECKPOINT; they go with a CHECKPOINT only.
+    """
+    check_directory("--out", out, _ROOM)
+    if source.suffix != ".npz":
+        if source.is_file():
+            raise bad("samples or checkpoint", f"the file {source}", "FILE.npz, or the directory of a checkpoint")
+        name = checkpoints.load(source).config.data
+        dataset = load(data or name)
+        found = [_bits(source, dataset)] if bits else []
+        out.mkdir(parents=True, exist_ok=True)
+        sample(checkpoint=source, out=out / "samples.npz", **drawing)
+        drawn = Drawn.read(out / "samples.npz")
+    else:
+        given = [name for name in drawing if _is_given(context, name)] + (["bits"] if bits else [])
+        if given:
+            options = " and ".join("--" + name.replace("_", "-") for name in given)
+            raise bad(options, f"{source}, whose samples are drawn already", "a checkpoint", "Leave them out.")
+        drawn, found = Drawn.read(source), []
+        dataset = load(data or drawn.text("data"))
+    judged = {"features": features, "repetitions": repetitions, "judge_seed": judge_seed}
+    evaluation = evaluate_samples(
+        dataset,
+        drawn.tokens,
+        drawn.condition(dataset),
+        features=features,
+        weights=inception_weights,
+        repetitions=repetitions,
+        seed=judge_seed,
+        calls=drawn.calls,
+        settings=drawn.settings | judged,
+    )
+    evaluation = dataclasses.replace(evaluation, estimates=(*evaluation.estimates, *found))
+    out.mkdir(parents=True, exist_ok=True)
+    page, program = out / "evaluation.md", out / "evaluation.json"
+    with replacing(page) as text, replacing(program) as content:
+        text.write_text(evaluation.as_markdown(), encoding="utf-8")
+        content.write_text(evaluation.as_json(), encoding="utf-8")
+    print(evaluation.as_markdown())
+    print(f"{page}\n{program}")
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """What stands in a file that `dguide sample` wrote."""
+
+    path: Path
+    arrays: dict[str, Any]
+    settings: dict[str, Any]
+
+    @classmethod
+    def read(cls, path: Path) -> Drawn:
+        """Raises `ValueError` if it is another file, or damaged."""
+        if not path.is_file():
+            raise bad(f"samples {path}", "no such file", _FILE)
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            settings = json.loads(str(arrays["settings"]))
+        except (ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise bad(f"samples {path}", str(error), _FILE) from error
+        except (KeyError, AttributeError) as error:
+            raise bad(f"samples {path}", "no settings", _FILE) from error
+        whole = all(name in arrays and arrays[name].dtype.kind == "i" for name in ("tokens", "labels", "calls"))
+        if not whole or not isinstance(settings, dict) or arrays["calls"].shape != (2,):
+            raise bad(f"samples {path}", ", ".join(sorted(arrays)), "tokens, labels, calls and settings", _FILE)
+        return cls(path, arrays, settings)
+
+    @property
+    def tokens(self) -> Tensor:
+        """The samples, [N, L] int64."""
+        return torch.as_tensor(self.arrays["tokens"]).long()
+
+    @property
+    def calls(self) -> tuple[int, int]:
+        """Conditional and reference calls of a batch."""
+        conditional, reference = self.arrays["calls"].tolist()
+        return conditional, reference
+
+    def condition(self, dataset: Dataset) -> dict[str, Tensor]:
+        """What was asked for, by name of condition."""
+        first, *others = (each.name for each in dataset.conditions)
+        told = {first: torch.as_tensor(self.arrays["labels"])}
+        return told | {name: torch.as_tensor(self.arrays[name]) for name in others if name in self.arrays}
+
+    def text(self, name: str) -> str:
+        """A setting that is text."""
+        if not isinstance(self.settings.get(name), str):
+            raise bad(f"samples {self.path}", f"no {name} in the settings", _FILE)
+        return str(self.settings[name])
+
+
+def _bits(path: Path, dataset: Dataset) -> Estimate:
+    loaded, real = checkpoints.load(path), dataset.held_out
+    loaded.codec.check(real.tokens)
+    return likelihood(loaded.model, loaded.process, real.tokens, dataset.condition(real)).estimate()
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    """Whether an option stands on the command line, rather than being left at its default."""
+    return getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
+
+
+def _signature() -> inspect.Signature:
+    """The options as Typer reads them: those above, then those of `dguide sample` but for what it reads and writes."""
+    own, theirs = get_type_hints(evaluate), get_type_hints(sample)
+    parameters = [
+        parameter.replace(annotation=own[name], kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, parameter in inspect.signature(evaluate).parameters.items()
+        if name != "drawing"
+    ]
+    for name, parameter in inspect.signature(sample).parameters.items():
+        if name not in ("checkpoint", "out"):
+            option = copy.copy(parameter.default)
+            if name == "count":
+                option.default = _COUNT
+            keyword = inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=option, annotation=theirs[name])
+            parameters.append(keyword)
+    return inspect.Signature(parameters)
+
+
+evaluate.__signature__ = _signature()  # type: ignore[attr-defined]
+evaluate.__annotations__ = {p.name: p.annotation for p in evaluate.__signature__.parameters.values()}  # type: ignore[attr-defined]

@@ -1,0 +1,79 @@
+"""All that is known of a set of samples, as a table and for programs."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from .estimate import Estimate
+
+__all__ = ["Evaluation"]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Figures about a set of samples, of whatever kind.
+
+    Args:
+        data: Name of the data set that they are compared with.
+        synthetic: Whether that was made by a program instead of measured.
+        estimates: The figures.
+        samples: Number of samples.
+        seconds: What judging them took.
+        calls: Conditional and reference calls of the network that a batch of them took; None if nobody knows.
+        settings: How they were drawn and judged, as values that JSON can carry.
+    """
+
+    data: str
+    synthetic: bool
+    estimates: tuple[Estimate, ...]
+    samples: int
+    seconds: float
+    calls: tuple[int, int] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Estimate:
+        """The figure of that name. Raises `KeyError` if there is none."""
+        for found in self.estimates:
+            if found.name == name:
+                return found
+        raise KeyError(name)
+
+    def as_markdown(self) -> str:
+        """What the samples are and how they were drawn, and a table of the figures."""
+        made = " (synthetic)" if self.synthetic else ""
+        calls = f", {self.calls[0]} conditional and {self.calls[1]} reference calls a batch" if self.calls else ""
+        told = {k: v for k, v in self.settings.items() if isinstance(v, str | int | float) and not isinstance(v, bool)}
+        settings = ", ".join(f"{name} {value}" for name, value in told.items())
+        lines = [
+            f"{self.samples:,} samples against {self.data}{made}{calls}.",
+            *([f"Settings: {settings}."] if settings else []),
+            "",
+            "| figure | value | 95 % interval | n | held-out data | better | of |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        for found in self.estimates:
+            interval = "" if math.isnan(found.low) else f"{_shown(found.low)} to {_shown(found.high)}"
+            cells = (found.name, _shown(found.value), interval, f"{found.count:,}", _shown(found.best))
+            lines.append("| " + " | ".join((*cells, found.better, found.note)) + " |")
+        return "\n".join(lines) + "\n"
+
+    def as_json(self) -> str:
+        """Everything, for programs; what is not a number is null."""
+        content = asdict(self) | {"settings": dict(self.settings)}
+        return json.dumps(_plain(content), indent=2, allow_nan=False) + "\n"
+
+
+def _shown(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

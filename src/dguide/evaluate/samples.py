@@ -1,0 +1,83 @@
+"""Samples of whatever kind, judged as befits them: images, molecules or other strings."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from ..data import Dataset, Strings
+from ..errors import bad, choose
+from .estimate import Estimate
+from .evaluation import Evaluation
+from .features import Features, InceptionFeatures, PixelFeatures
+from .images import image_estimates
+
+__all__ = ["FEATURES", "evaluate_samples"]
+
+FEATURES = ("learnt", "pixels", "inception")
+"""Names of the spaces in which images are compared."""
+
+
+def evaluate_samples(
+    dataset: Dataset,
+    tokens: Tensor,
+    condition: Mapping[str, Tensor],
+    *,
+    features: str | None = None,
+    weights: str | Path | None = None,
+    repetitions: int = 200,
+    seed: int = 0,
+    calls: tuple[int, int] | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Evaluation:
+    """All figures there are for samples of this kind.
+
+    Args:
+        dataset: What is real.
+        tokens: Samples, [N, L] int64.
+        condition: What was asked for, [N] by name of condition, that of the first condition at least.
+        features: One of `FEATURES`, images only; None for learnt ones.
+        weights: File of the Inception weights, for those features only.
+        repetitions: Number of samples of the bootstrap.
+        seed: Of all that is random here.
+        calls: What a batch of the samples took, to be kept with the figures.
+        settings: How they were drawn, likewise.
+
+    Raises:
+        ValueError: If the samples are not of this data set, or an option does not fit its kind.
+        dguide.errors.MissingExtra: If a package that a figure needs is not installed.
+    """
+    began = time.perf_counter()
+    dataset.codec.check(tokens)
+    labels = condition[dataset.conditions[0].name]
+    options: dict[str, Any] = {"repetitions": repetitions, "seed": seed}
+    found: tuple[Estimate, ...]
+    if dataset.shape is not None:
+        space = _features(dataset, features or "learnt", weights)
+        found = image_estimates(dataset, tokens, labels, features=space, **options)
+    elif features is not None or weights is not None:
+        raise bad("features", features or weights, "none for strings", "Leave it out.")
+    elif isinstance(dataset.codec, Strings) and dataset.codec.split == "smiles":
+        module = importlib.import_module(".molecules", __package__)
+        found = module.molecule_estimates(dataset, tokens, dict(condition), **options)
+    else:
+        module = importlib.import_module(".strings", __package__)
+        found = module.string_estimates(dataset, tokens, labels, **options)
+    seconds = time.perf_counter() - began
+    return Evaluation(dataset.name, dataset.synthetic, found, len(tokens), seconds, calls, settings or {})
+
+
+def _features(dataset: Dataset, name: str, weights: str | Path | None) -> Features | None:
+    """The features of that name; None for those that the judge learns."""
+    choose("features", name, FEATURES)
+    if (name == "inception") != (weights is not None):
+        given = "weights" if weights is not None else "no weights"
+        raise bad(f"features {name}", given, "weights with inception, and with nothing else")
+    if weights is not None:
+        return InceptionFeatures.of(dataset, weights)
+    return PixelFeatures.of(dataset) if name == "pixels" else None
