@@ -1,4 +1,4 @@
-"""The command line: `dguide train`, `sample`, `demo`, `theory` and `info`."""
+"""The command line: `dguide data`, `train`, `sample`, `info`, `demo` and `theory`."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ import typer
 
 from .. import __version__
 from ..errors import MissingExtra
+from .data import data
 from .demo import demo
 from .info import info
 from .sample import sample
@@ -49,7 +50,7 @@ def _root(
     """Holds the options of `dguide` itself."""
 
 
-for _command in (sample, train, demo, theory, info):
+for _command in (data, train, sample, info, demo, theory):
     app.command()(_command)
 
 
