@@ -85,7 +85,7 @@ def scattered(x: Field, y: Field, soft: float, random: np.random.Generator) -> F
 
 
 def scratch(x: Field, y: Field, soft: float, random: np.random.Generator) -> Field:
-    """One or two arcs of circles of radius 0.8 to 4, each 0.5 to 1.3 long and a die or two wide, a part of it missing."""
+    """One or two arcs of circles of radius 0.8 to 4, each 0.5 to 1.3 long and a die or two wide, 8 % missing."""
     field = np.zeros_like(x)
     for _ in range(1 if random.random() < 0.7 else 2):
         start, heading = _near_middle(0.75, random), random.uniform(-np.pi, np.pi)
