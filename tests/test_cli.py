@@ -6,8 +6,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -19,10 +21,11 @@ from dguide.cli import main
 from dguide.cli import sample as sample_command
 from dguide.cli import train as train_command
 from dguide.cli.names import MECHANISMS, SAMPLERS, guidance_of, sampler_of
+from dguide.data import Skipped, load
 from dguide.nn import Compiled, Inference
 from dguide.train import TrainConfig
 
-COMMANDS = ("sample", "evaluate", "train", "demo", "theory", "info")
+COMMANDS = ("data", "sample", "evaluate", "train", "demo", "theory", "info")
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +107,7 @@ def test_a_mistyped_option_lists_those_there_are(run, model, wrong):
 def test_a_mistyped_command_lists_those_there_are(run, wrong):
     status, _, err = run(wrong)
     assert status == 2
-    assert "Commands: demo, evaluate, info, sample, theory, train" in err
+    assert f"Commands: {', '.join(sorted(COMMANDS))}" in err
 
 
 @pytest.mark.parametrize(
@@ -446,6 +449,30 @@ def test_a_missing_extra_names_the_command_that_installs_it(run, model, tmp_path
     status, _, err = run("sample", model, "--out", tmp_path / "x.npz")
     assert status == 1
     assert err.startswith(f"error: {module} is not installed: pip install 'dguide[")
+
+
+def test_data_shows_what_is_in_a_data_set(run, tmp_path):
+    status, out, _ = run("data", "digits", "--png", tmp_path / "x.png")
+    assert status == 0
+    for words in ("1,438 to train on, 359 held out", "64 of 16, 8 rows of 8 pixels", "left out:   0"):
+        assert words in out
+    assert plt.imread(tmp_path / "x.png").shape[2] == 4
+    summary = json.loads(run("data", "digits", "--json")[1])
+    assert summary["conditions"]["label"]["7"] == [143, 36]
+    status, _, err = run("data", "digts")
+    assert (status, "digits" in err) == (2, True)
+
+
+def test_data_lists_what_was_left_out(run, monkeypatch):
+    left_out = tuple(Skipped(f"line {n}", "no label" if n % 2 else "too long") for n in range(30))
+    monkeypatch.setattr("dguide.cli.data.load", lambda name: replace(load("digits"), skipped=left_out))
+    out = run("data", "digits")[1]
+    assert "left out:   30" in out
+    assert "15 no label" in out
+    assert "line 19: no label" in out
+    assert "line 20:" not in out
+    assert "10 more: --all" in out
+    assert "line 29: no label" in run("data", "digits", "--all")[1]
 
 
 def test_info(run, model):

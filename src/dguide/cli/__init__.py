@@ -1,4 +1,4 @@
-"""The command line: `dguide sample`, `evaluate`, `train`, `demo`, `theory` and `info`."""
+"""The command line: `dguide data`, `train`, `sample`, `evaluate`, `info`, `demo` and `theory`."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ import typer
 
 from .. import __version__
 from ..errors import MissingExtra
+from .data import data
 from .demo import demo
 from .evaluate import evaluate
 from .info import info
@@ -50,7 +51,7 @@ def _root(
     """Holds the options of `dguide` itself."""
 
 
-for _command in (sample, evaluate, train, demo, theory, info):
+for _command in (data, train, sample, evaluate, info, demo, theory):
     app.command()(_command)
 
 

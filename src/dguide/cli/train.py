@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from typing import Any
 
 import typer
 from pydantic import ValidationError
 
 from .. import checkpoint as checkpoints
+from ..data import load
 from ..train import TrainConfig
 from ..train import train as run_training
 from .output import check_directory
@@ -32,6 +34,9 @@ def train(**settings: str | None) -> int | None:
     except ValidationError as error:
         raise ValueError("\n       ".join(_line(found) for found in error.errors())) from error
     check_directory("--out", config.out, _ROOM)
+    skipped = len(load(config.data).skipped)
+    if skipped:
+        print(f"{skipped:,} left out of the data: dguide data {config.data} lists them", file=sys.stderr)
     result = run_training(config)
     if not result.finished:
         print(f"stopped after step {result.steps}; the same command resumes it")

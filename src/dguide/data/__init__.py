@@ -9,8 +9,10 @@ from .base import Dataset, Skipped, Split
 from .codec import Codec, Pixels, Strings, codec, describe_codec
 from .condition import Above, Attribute, Label, Value, attribute, describe_attribute
 from .digits import digits
+from .mnist import mnist
 from .parse import Loader, parse_data
 from .qm9 import qm9
+from .wafer import wafer
 
 __all__ = [
     "LOADERS",
@@ -35,7 +37,7 @@ __all__ = [
     "shift",
 ]
 
-LOADERS: dict[str, Loader] = {"digits": digits, "qm9": qm9}
+LOADERS: dict[str, Loader] = {"digits": digits, "mnist": mnist, "qm9": qm9, "wafer": wafer}
 """Functions that give a data set, by the name that stands first in its string form."""
 
 

@@ -261,7 +261,9 @@ def _show(axes: Any, sheet: Pixels, columns: int, headings: Sequence[str], gap: 
     """Shows a mosaic with a heading above each column."""
     axes.imshow(sheet.clip(0, 1), interpolation="nearest")
     pitch = (sheet.shape[1] - gap) / columns
-    axes.set_xticks([gap / 2 - 0.5 + pitch * (k + 0.5) for k in range(columns)], headings, fontsize=11)
+    longest = max((len(heading) for heading in headings), default=0)
+    size = min(11.0, 58.0 / max(longest, 1))  # so that neighbours do not touch
+    axes.set_xticks([gap / 2 - 0.5 + pitch * (k + 0.5) for k in range(columns)], headings, fontsize=size)
     axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0, pad=2)
     axes.set_yticks([])
     axes.spines[:].set_visible(False)

@@ -1,0 +1,117 @@
+"""`dguide data`: what is in a data set, before anything is trained on it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from ..data import Dataset, Strings, load, names
+from ..errors import bad, require
+from .output import check_file
+
+__all__ = ["data"]
+
+_SHOWN = 20
+"""Lines of what was left out, unless all are asked for."""
+_PER_CLASS = 10
+_CLASSES = 12
+"""Columns of a picture."""
+
+
+def data(
+    name: str = typer.Argument(
+        ..., metavar="DATA", help=f"A data set, as `dguide train --data` takes it: {', '.join(names())}."
+    ),
+    png: Path | None = typer.Option(
+        None,
+        metavar="FILE.png",
+        help=f"Draw the first {_PER_CLASS} images of each class there, of {_CLASSES} classes at most.",
+    ),
+    everything: bool = typer.Option(
+        False, "--all", help=f"List all that was left out of the data, and not only the first {_SHOWN}."
+    ),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON, for programs."),
+) -> None:
+    """Show what is in a data set: sequences, classes, alphabet, and what was left out of it and why.
+
+    The data are read and prepared as for training, so that the first call may take a while.
+    """
+    if png is not None:
+        check_file("--png", png, ".png", 1_000_000)
+    dataset = load(name)
+    if png is not None:
+        _draw(dataset, png)
+    if as_json:
+        print(json.dumps(_summary(dataset), indent=2, ensure_ascii=False))
+        return
+    alphabet = " ".join(dataset.codec.words) if isinstance(dataset.codec, Strings) else ""
+    lines = {
+        "data": dataset.name + (" (synthetic)" if dataset.synthetic else ""),
+        "sequences": f"{len(dataset.train):,} to train on, {len(dataset.held_out):,} held out",
+        "tokens": f"{dataset.length} of {dataset.vocab_size}"
+        + (f", {dataset.shape[0]} rows of {dataset.shape[1]} pixels" if dataset.shape else ""),
+        **({"alphabet": alphabet} if alphabet else {}),
+        "left out": f"{len(dataset.skipped):,}",
+    }
+    for key, value in lines.items():
+        print(f"{key + ':':12s}{value}")
+    for condition, counts in _counts(dataset).items():
+        print(f"{condition}:")
+        for value, (train, held_out) in counts.items():
+            print(f"  {value:30s} {train:9,} {held_out:9,}")
+    _list_skipped(dataset, everything)
+
+
+def _list_skipped(dataset: Dataset, everything: bool) -> None:
+    if not dataset.skipped:
+        return
+    print("left out:")
+    for why, count in Counter(each.why for each in dataset.skipped).most_common(_SHOWN):
+        print(f"  {count:9,} {why}")
+    shown = dataset.skipped if everything else dataset.skipped[:_SHOWN]
+    for each in shown:
+        print(f"  {each.what}: {each.why}")
+    if len(shown) < len(dataset.skipped):
+        print(f"  and {len(dataset.skipped) - len(shown):,} more: --all lists them")
+
+
+def _summary(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "name": dataset.name,
+        "synthetic": dataset.synthetic,
+        "train": len(dataset.train),
+        "held_out": len(dataset.held_out),
+        "length": dataset.length,
+        "vocab_size": dataset.vocab_size,
+        "shape": dataset.shape,
+        "conditions": _counts(dataset),
+        "skipped": [{"what": each.what, "why": each.why} for each in dataset.skipped],
+    }
+
+
+def _counts(dataset: Dataset) -> dict[str, dict[str, tuple[int, int]]]:
+    """For each condition how many sequences of each class there are to train on and held out."""
+    found = {}
+    for condition in dataset.conditions:
+        splits = [Counter(condition.of(s.labels, s.properties).tolist()) for s in (dataset.train, dataset.held_out)]
+        classes = enumerate(condition.class_names)
+        found[condition.name] = {value: (splits[0][label], splits[1][label]) for label, value in classes}
+    return found
+
+
+def _draw(dataset: Dataset, path: Path) -> None:
+    if dataset.shape is None:
+        raise bad("--png", f"data {dataset.name}, which are no images", "images", "Leave it out.")
+    require("matplotlib", "cli")
+    from ..study import figures
+
+    names = dataset.class_names[:_CLASSES]
+    shown = [(dataset.train.labels == label).nonzero().squeeze(-1)[:_PER_CLASS] for label in range(len(names))]
+    rows = min(len(found) for found in shown)
+    tokens = dataset.train.tokens[[int(found[row]) for row in range(rows) for found in shown]]
+    title = f"{'synthetic data, ' if dataset.synthetic else ''}{dataset.name}"
+    figures.save(figures.contact_sheet(dataset.codec, tokens, len(names), names, title), path)
