@@ -50,12 +50,13 @@ def estimate(
     best: float = math.nan,
     better: str = "",
     note: str = "",
+    strata: NDArray[np.int64] | None = None,
     repetitions: int = 200,
     seed: int = 0,
 ) -> Estimate:
     """The statistic of all `count` samples with its 95 % `bootstrap` interval; other arguments as in `Estimate`."""
     value = statistic(np.arange(count))
-    low, high = bootstrap(statistic, count, value, repetitions=repetitions, seed=seed)
+    low, high = bootstrap(statistic, count, value, strata=strata, repetitions=repetitions, seed=seed)
     return Estimate(name, value, low, high, count, best, better, note)
 
 
@@ -64,6 +65,7 @@ def bootstrap(
     count: int,
     value: float,
     *,
+    strata: NDArray[np.int64] | None = None,
     repetitions: int = 200,
     confidence: float = 0.95,
     seed: int = 0,
@@ -74,12 +76,14 @@ def bootstrap(
     plus the quantiles of $\theta^*_b - \tilde\theta^*$. Centred so, it does not inherit the bias that distances have
     in samples with repeated points.
 
-    Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
+    Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 8 and 13.
 
     Args:
         statistic: Gives the figure of the samples at `rows`; may give nan where it has none.
         count: Number of samples.
         value: The figure of all samples.
+        strata: Group of each sample, [count], if it was fixed beforehand how many each has, as with classes asked for
+            in turn; samples are then drawn within each group, and how many it has does not vary.
         repetitions: Number of samples drawn; 0 for no interval.
         confidence: Of the interval.
         seed: Of the draws.
@@ -88,15 +92,24 @@ def bootstrap(
         Lower and upper end; nan twice if fewer than two figures are finite.
 
     Raises:
-        ValueError: If there are no samples.
+        ValueError: If there are no samples, or not one group for each.
     """
     if count < 1:
         raise bad("samples", count, "at least one")
+    groups = np.zeros(count, dtype=np.int64) if strata is None else strata
+    if groups.shape != (count,):
+        raise bad("strata", list(groups.shape), f"[{count}], a group for each sample")
+    members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
     generator = np.random.default_rng(seed)
-    found = np.array([statistic(generator.integers(count, size=count)) for _ in range(repetitions)])
+    found = np.array([statistic(_again(members, generator)) for _ in range(repetitions)])
     found = found[np.isfinite(found)]
     if len(found) < 2 or not math.isfinite(value):
         return math.nan, math.nan
     tail = (1 - confidence) / 2
     low, high = np.quantile(found - np.median(found), [tail, 1 - tail])
     return float(value + low), float(value + high)
+
+
+def _again(members: list[Rows], generator: np.random.Generator) -> Rows:
+    """As many of each group as it has, drawn with replacement."""
+    return np.concatenate([group[generator.integers(len(group), size=len(group))] for group in members])

@@ -19,7 +19,7 @@ from .diversity import Diversity
 from .estimate import Estimate, Rows, estimate
 from .evaluation import Evaluation
 from .features import Features, PixelFeatures, image_codec
-from .memory import Memory, copies
+from .memory import QUANTILE, Memory, copies
 from .neighbours import Balls
 from .network import LearntFeatures
 from .proportion import Proportion, proportion
@@ -64,13 +64,13 @@ def image_estimates(
 ) -> tuple[Estimate, ...]:
     """Figures of generated images against the training images, and what held-out images get in their place.
 
-    Real images are chosen in the proportions in which classes were asked for. Figures that depend on how many images
-    there are (Fréchet distance, precision, recall, density, coverage) are of as many generated images as there are
-    held-out ones in these proportions, if that is fewer; `Estimate.count` says how many. Fréchet and kernel distance
-    are those to at most 5,000 training images, neighbours are sought in as many training images as generated ones.
+    Real images are chosen in the proportions in which classes were asked for. Distances, precision, recall, density and
+    coverage depend on how many images there are: they are of as many generated images as there are held-out ones in
+    these proportions, if that is fewer; `Estimate.count` says how many. Fréchet and kernel distance are those to at
+    most 5,000 training images, neighbours are sought in as many training images as generated ones.
 
-    Intervals are what the choice of the generated images alone brings: the real ones, and the radii of the balls around
-    generated ones, stay as they are.
+    Intervals are what the choice of the generated images alone brings: the number of each class, the real images and
+    the radii of the balls around generated ones stay as they are.
 
     Args:
         dataset: What is real.
@@ -142,6 +142,7 @@ class _Bench:
         self.repetitions, self.seed = repetitions, seed
         self.train, self.held_out = dataset.train.tokens, dataset.held_out.tokens
         self.generated = features(chosen.tokens)
+        self.equal, self.equal_labels = self.generated[chosen.equal], chosen.labels[chosen.equal]
         self.real = features(self.train[chosen.train])
         self.best = features(self.held_out[chosen.held_out])
 
@@ -149,16 +150,27 @@ class _Bench:
         self,
         name: str,
         statistic: Callable[[Rows], float],
-        count: int,
+        labels: Tensor,
         best: float,
         better: str = "",
         note: str = "",
         bounds: tuple[float, float] = (0.0, math.inf),
     ) -> Estimate:
-        """An estimate whose interval stays within the values that the figure can have."""
-        note = note or self.features.name
-        resampling = {"repetitions": self.repetitions, "seed": self.seed}
-        found = estimate(name, statistic, count, best=best, better=better, note=note, **resampling)
+        """An estimate whose interval stays within the values that the figure can have.
+
+        Labels are asked for, not drawn: the bootstrap draws images anew, how many there are of each class stays.
+        """
+        found = estimate(
+            name,
+            statistic,
+            len(labels),
+            best=best,
+            better=better,
+            note=note or self.features.name,
+            strata=labels.numpy(),
+            repetitions=self.repetitions,
+            seed=self.seed,
+        )
         low, high = np.clip((found.low, found.high), *bounds)
         return replace(found, low=float(low), high=float(high))
 
@@ -175,55 +187,53 @@ class _Bench:
         return (_share("accuracy on the asked class", found, float(best.float().mean()), "higher", note),)
 
     def distances(self) -> tuple[Estimate, ...]:
-        real, equal = Normal.of(self.real), self.generated[self.chosen.equal]
-        kernel = Kernel(self.real, self.generated)
-        best = Kernel(self.real, self.best).distance(np.arange(len(self.best)))
+        real, everything = Normal.of(self.real), np.arange(len(self.best))
+        kernel, best = Kernel(self.real, self.equal), Kernel(self.real, self.best).distance(everything)
         return (
             self.figure(
                 "Fréchet distance",
-                lambda rows: real.distance(Normal.of(equal[rows])),
-                len(equal),
+                lambda rows: real.distance(Normal.of(self.equal[rows])),
+                self.equal_labels,
                 real.distance(Normal.of(self.best)),
                 "lower",
             ),
             self.figure(
-                "kernel distance", kernel.distance, len(self.generated), best, "lower", bounds=(-math.inf, math.inf)
+                "kernel distance", kernel.distance, self.equal_labels, best, "lower", bounds=(-math.inf, math.inf)
             ),
         )
 
     def neighbours(self) -> tuple[Estimate, ...]:
-        near = self.features(self.train[self.chosen.near])
-        equal = self.generated[self.chosen.equal]
-        balls, best = Balls(near, equal, NEIGHBOURS), Balls(near, self.best, NEIGHBOURS)
+        near, labels = self.features(self.train[self.chosen.near]), self.equal_labels
         everything = np.arange(len(self.best))
+        balls, best = Balls(near, self.equal, NEIGHBOURS), Balls(near, self.best, NEIGHBOURS)
+        inside = proportion(int((balls.times > 0).sum()), len(self.equal))
         note = f"{self.features.name}, k = {NEIGHBOURS}"
-        inside = proportion(int((balls.times > 0).sum()), len(equal))
         return (
             _share("precision", inside, best.precision(everything), "higher", note),
-            self.figure("recall", balls.recall, len(equal), best.recall(everything), "higher", note, (0, 1)),
-            self.figure("density", balls.density, len(equal), best.density(everything), "", note),
-            self.figure("coverage", balls.coverage, len(equal), best.coverage(everything), "higher", note, (0, 1)),
+            self.figure("recall", balls.recall, labels, best.recall(everything), "higher", note, (0, 1)),
+            self.figure("density", balls.density, labels, best.density(everything), "", note),
+            self.figure("coverage", balls.coverage, labels, best.coverage(everything), "higher", note, (0, 1)),
         )
 
     def diversity(self) -> Estimate:
-        chosen = self.chosen
-        real = self.dataset.train.labels[chosen.train].numpy(), self.dataset.held_out.labels[chosen.held_out].numpy()
-        own = Diversity(self.real, real[0], self.generated, chosen.labels.numpy())
-        best = Diversity(self.real, real[0], self.best, real[1])
-        return self.figure("diversity within a class", own.ratio, own.size, best.ratio(np.arange(best.size)))
+        real = self.dataset.train.labels[self.chosen.train].numpy()
+        held_out = self.dataset.held_out.labels[self.chosen.held_out].numpy()
+        own = Diversity(self.real, real, self.generated, self.chosen.labels.numpy())
+        best = Diversity(self.real, real, self.best, held_out).ratio(np.arange(len(self.best)))
+        return self.figure("diversity within a class", own.ratio, self.chosen.labels, best)
 
     def memory(self) -> tuple[Estimate, ...]:
         pixels, held_out = PixelFeatures.of(self.dataset), self.held_out[self.chosen.every_held_out]
         found = Memory.of(pixels(self.train), pixels(held_out), pixels(self.chosen.tokens))
         copied, count = copies(self.train, self.chosen.tokens), len(self.chosen.tokens)
-        best = float(copies(self.train, held_out).mean())
+        best, relative = float(copies(self.train, held_out).mean()), found.relative
         return (
             _share("copies of training images", proportion(int(copied.sum()), count), best, "lower", "tokens"),
-            _share("near a training image", proportion(int(found.near.sum()), count), 0.01, "lower", "pixels"),
+            _share("near a training image", proportion(int(found.near.sum()), count), QUANTILE, "lower", "pixels"),
             self.figure(
                 "distance to the nearest training image",
-                lambda rows: float(np.median(found.relative[rows])),
-                count,
+                lambda rows: float(np.median(relative[rows])),
+                self.chosen.labels,
                 1.0,
                 note="pixels, median over that of held-out images",
             ),
