@@ -1,111 +1,146 @@
 from __future__ import annotations
 
-import numpy as np
+import dataclasses
+import math
+from functools import cache
+
 import pytest
 import torch
+from real import DIGITS, learnt
+from torch import Tensor
 
-from dguide.data import load
-from dguide.evaluate import Classifier, frechet_distance, precision_recall
+from dguide.evaluate import Evaluation, PixelFeatures, evaluate_images, frechet_distance, image_estimates
 
-
-@pytest.fixture(scope="module")
-def classifier() -> Classifier:
-    return Classifier.fit(load("digits"))
+REAL = DIGITS.held_out
 
 
-def test_classifier_knows_real_digits(classifier: Classifier) -> None:
-    assert classifier.held_out.value > 0.98
-    assert classifier.held_out.count == len(load("digits").held_out)
-    held_out = load("digits").held_out
-    assert classifier.accuracy(held_out.tokens, held_out.labels) == classifier.held_out
+def judged(tokens: Tensor, labels: Tensor, repetitions: int = 0) -> Evaluation:
+    return evaluate_images(DIGITS, tokens, labels, judge=learnt(), repetitions=repetitions)
 
 
-def test_shuffled_labels_score_at_chance(classifier: Classifier) -> None:
-    held_out = load("digits").held_out
-    order = torch.randperm(len(held_out), generator=torch.Generator().manual_seed(0))
-    share = classifier.accuracy(held_out.tokens, held_out.labels[order])
-    assert share.low < 0.1 < share.high
+@cache
+def best() -> Evaluation:
+    return judged(REAL.tokens, REAL.labels, 100)
 
 
-def test_noise_scores_at_chance(classifier: Classifier) -> None:
-    generator = torch.Generator().manual_seed(0)
-    tokens = torch.randint(0, 16, (500, 64), generator=generator)
-    labels = torch.randint(0, 10, (500,), generator=generator)
-    share = classifier.accuracy(tokens, labels)
-    assert share.low < 0.1 < share.high
+def test_held_out_data_are_near_the_best_in_everything() -> None:
+    assert len({found.name for found in best().estimates}) == len(best().estimates) == 11
+    for found in best().estimates:
+        assert found.low <= found.value <= found.high, found.name
+        assert found.value == pytest.approx(found.best, rel=0.12, abs=0.002), found.name
+        assert found.count == len(REAL)
+        assert found.note, found.name
+    assert best()["accuracy on the asked class"].value > 0.97
+    assert best()["recall"].value > 0.95
+    assert best()["coverage"].value == pytest.approx(1 - 2**-5, abs=0.03)
+    assert best()["density"].value == pytest.approx(1, abs=0.1)
+    assert best()["diversity within a class"].value == pytest.approx(1, abs=0.05)
 
 
-def test_labels_must_match(classifier: Classifier) -> None:
-    held_out = load("digits").held_out
-    with pytest.raises(ValueError, match="one for each"):
-        classifier.accuracy(held_out.tokens, held_out.labels[:-1])
-    with pytest.raises(ValueError, match="at least one"):
-        classifier.accuracy(held_out.tokens[:0], held_out.labels[:0])
+def test_other_real_data_lie_in_the_intervals() -> None:
+    """Half of the training images, judged by the other half: the judge learnt from the one as from the other."""
+    order = torch.randperm(len(DIGITS.train), generator=torch.Generator().manual_seed(0))
+    dataset = dataclasses.replace(DIGITS, train=DIGITS.train.take(order[:700]), held_out=DIGITS.train.take(order[700:]))
+    split = dataset.held_out.take(torch.arange(350))
+    found = image_estimates(dataset, split.tokens, split.labels, judge=learnt(), repetitions=100)
+    outside = [each.name for each in found if not each.low <= each.best <= each.high]
+    assert len(outside) <= 2, outside
 
 
-def test_precision_and_recall_on_a_line_by_hand() -> None:
-    real = np.array([[0.0], [1.0], [3.0]])  # radii with k = 1: 1, 1, 2
-    generated = np.array([[-0.5], [4.9], [6.0], [20.0]])  # radii 5.4, 1.1, 1.1, 14
-    figure = precision_recall(real, generated, neighbours=1)
-    assert figure.precision == 2 / 4  # 4.9 is within 2 of 3; 6 is not
-    assert figure.recall == 1.0  # the ball of -0.5 covers all
+def test_shuffled_labels_are_at_chance_and_classes_look_too_diverse() -> None:
+    order = torch.randperm(len(REAL), generator=torch.Generator().manual_seed(0))
+    found = judged(REAL.tokens, REAL.labels[order])
+    accuracy = found["accuracy on the asked class"]
+    assert accuracy.low < 0.1 < accuracy.high
+    assert found["diversity within a class"].value > 1.5
+    for name in ("precision", "density", "distance to the nearest training image"):
+        assert found[name].value == best()[name].value, "labels play no part"
 
 
-def test_precision_and_recall_agree_with_all_pairs() -> None:
-    source = np.random.default_rng(0)
-    real, generated = source.normal(size=(80, 3)), 1.5 * source.normal(size=(60, 3))
-
-    def share(points: np.ndarray, support: np.ndarray, k: int) -> float:
-        own = np.sort(np.linalg.norm(support[:, None] - support[None], axis=-1), axis=1)[:, k]
-        return float((np.linalg.norm(points[:, None] - support[None], axis=-1) <= own).any(1).mean())
-
-    for k in (1, 3, 5):
-        figure = precision_recall(real, generated, k)
-        assert figure.precision == share(generated, real, k)
-        assert figure.recall == share(real, generated, k)
-        assert 0.3 < figure.precision < 1
+def test_noise_is_far_from_everything() -> None:
+    tokens = torch.randint(0, 16, (200, 64), generator=torch.Generator().manual_seed(0))
+    found = judged(tokens, torch.arange(200) % 10)
+    assert found["accuracy on the asked class"].value < 0.2
+    assert found["Fréchet distance"].value > 20
+    assert found["kernel distance"].value > 0.5
+    assert max(found[name].value for name in ("recall", "coverage", "density")) < 0.1
+    assert found["distance to the nearest training image"].value > 2
 
 
-def test_held_out_digits_are_near_the_best_and_failures_show_where_they_should() -> None:
-    digits = load("digits")
-    real = digits.features(digits.train.tokens)[::4]
-    held_out = digits.features(digits.held_out.tokens)
-    good = precision_recall(real, held_out)
-    assert good.precision > 0.9
-    assert good.recall > 0.9
-    source = np.random.default_rng(0)
-    noise = precision_recall(real, source.random(held_out.shape))
-    assert (noise.precision, noise.recall) == (0, 0)
-    few = np.repeat(held_out[:20], 18, axis=0) + 1e-3 * source.random((360, 64))
-    narrow = precision_recall(real, few)
-    assert narrow.precision > 0.8
-    assert narrow.recall < 0.05
+def test_one_image_for_each_class_is_precise_and_nothing_else() -> None:
+    first = torch.stack([REAL.tokens[REAL.labels == k][0] for k in range(10)])
+    labels = torch.arange(200) % 10
+    found = judged(first[labels], labels)
+    assert found["accuracy on the asked class"].value > 0.8
+    assert found["precision"].value > 0.7
+    assert found["diversity within a class"].value == 0
+    assert found["coverage"].value < 0.3
+    assert found["recall"].value < 0.3
 
 
-def test_frechet_distance_of_normal_laws() -> None:
-    source = np.random.default_rng(0)
-    points = source.normal(size=(500, 4))
-    assert frechet_distance(points, points) == pytest.approx(0, abs=1e-10)
-    assert frechet_distance(points, points + np.array([3, 0, 4, 0])) == pytest.approx(25)
-    spread = (np.sqrt(np.cov(points, rowvar=False).diagonal()) ** 2).sum()  # twice as wide: sum of (2 s - s)^2
-    assert frechet_distance(points, 2 * points) == pytest.approx(spread + np.square(points.mean(0)).sum())
+def test_copies_of_training_images_are_told() -> None:
+    found = judged(DIGITS.train.tokens[:200], DIGITS.train.labels[:200])
+    assert found["copies of training images"].value == 1
+    assert found["near a training image"].value == 1
+    assert found["distance to the nearest training image"].value == 0
+    assert found["precision"].value > 0.9, "which is what nothing else here tells"
 
 
-def test_frechet_distance_grows_with_damage() -> None:
-    digits = load("digits")
-    real, held_out = digits.features(digits.train.tokens), digits.features(digits.held_out.tokens)
-    noise = np.random.default_rng(0).normal(size=held_out.shape)
-    figures = [frechet_distance(real, held_out + amount * noise) for amount in (0, 0.05, 0.1, 0.2)]
-    assert figures == sorted(figures)
-    assert figures[0] < 0.1
+def test_real_images_are_taken_of_the_classes_asked_for() -> None:
+    threes = REAL.labels == 3
+    found = judged(REAL.tokens[threes], REAL.labels[threes])
+    assert found["Fréchet distance"].value == pytest.approx(found["Fréchet distance"].best)
+    to_all = frechet_distance(learnt()(DIGITS.train.tokens), learnt()(REAL.tokens[threes]))
+    assert found["Fréchet distance"].value < to_all / 5
+    assert found["coverage"].value > 0.9
 
 
-def test_points_that_cannot_be_compared() -> None:
-    with pytest.raises(ValueError, match=r"\[N, D\]"):
-        precision_recall(np.zeros((5, 2)), np.zeros((5, 3)))
-    with pytest.raises(ValueError, match="at least 4"):
-        precision_recall(np.zeros((3, 2)), np.zeros((5, 2)))
-    with pytest.raises(ValueError, match="neighbours"):
-        precision_recall(np.zeros((3, 2)), np.zeros((5, 2)), neighbours=0)
-    with pytest.raises(ValueError, match="at least 2"):
-        frechet_distance(np.zeros((1, 2)), np.zeros((5, 2)))
+def test_more_samples_than_held_out_images_are_compared_in_equal_numbers() -> None:
+    twice = torch.cat((REAL.tokens, REAL.tokens))
+    found = judged(twice, torch.cat((REAL.labels, REAL.labels)))
+    assert found.samples == 2 * len(REAL)
+    for each in found.estimates:
+        depends = each.name in ("Fréchet distance", "kernel distance", "precision", "recall", "density", "coverage")
+        assert each.count == (len(REAL) if depends else 2 * len(REAL)), each.name
+
+
+def test_labels_that_were_not_told_have_no_accuracy() -> None:
+    found = judged(REAL.tokens, torch.full_like(REAL.labels, 10))
+    assert found.estimates[0].name == "Fréchet distance"
+    assert math.isnan(found["diversity within a class"].value)
+    assert found["coverage"].value > 0.9
+
+
+def test_every_figure_names_its_features() -> None:
+    found = image_estimates(
+        DIGITS, REAL.tokens, REAL.labels, judge=learnt(), features=PixelFeatures.of(DIGITS), repetitions=0
+    )
+    shown = {each.name: each.note for each in found}
+    assert shown["Fréchet distance"] == shown["diversity within a class"] == "pixels"
+    assert shown["recall"] == "pixels, k = 5"
+    assert best()["Fréchet distance"].note == "learnt features, seed 0"
+    assert best()["Fréchet distance"].value != found[1].value
+
+
+def test_depends_on_the_seed_alone() -> None:
+    tokens, labels = REAL.tokens[:100], REAL.labels[:100]
+    before = torch.random.get_rng_state()
+    one, same, other = (
+        image_estimates(DIGITS, tokens, labels, judge=learnt(), repetitions=10, seed=seed) for seed in (1, 1, 2)
+    )
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert one == same != other
+
+
+def test_images_that_cannot_be_judged() -> None:
+    tokens, labels = REAL.tokens, REAL.labels
+    for arguments, words in (
+        ((tokens[:, :60], labels), "a last dimension of 64"),
+        ((tokens + 1, labels), "values from 0 to 15"),
+        ((tokens, labels[:-1]), "one for each"),
+        ((tokens, labels + 2), "from 0 to 9, or 10 for not told"),
+        ((tokens[:5], labels[:5]), "samples of the classes asked for: got 5, expected at least 6"),
+        ((tokens[:0], labels[:0]), "a label for each sample"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            image_estimates(DIGITS, *arguments, judge=learnt(), repetitions=0)

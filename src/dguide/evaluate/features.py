@@ -18,6 +18,8 @@ from .points import Points
 
 __all__ = ["Features", "InceptionFeatures", "PixelFeatures", "image_codec"]
 
+_WEIGHTS = "the Inception weights of torch-fidelity"
+
 
 class Features(ABC):
     """A space in which near means similar. Figures of different spaces cannot be compared, hence the name."""
@@ -83,18 +85,21 @@ class InceptionFeatures(Features):
         """
         codec, path = image_codec(dataset), Path(weights)
         if not path.is_file():
-            remedy = "Fetch the file once by hand; nothing is downloaded here."
-            raise bad("weights of Inception", f"{path}, which is no file", "the file that torch-fidelity names", remedy)
+            remedy = "Fetch them once by hand: nothing is downloaded here."
+            raise bad("weights of Inception", f"{path}, which is no file", _WEIGHTS, remedy)
+        try:
+            torch.load(path, weights_only=True)  # torch-fidelity would unpickle whatever it is given
+        except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
+            first = str(error).partition("\n")[0]
+            raise bad(f"weights {path}", first, _WEIGHTS) from error
         try:
             module = require("torch_fidelity.feature_extractor_inceptionv3", "inception")
         except RuntimeError as error:  # a torchvision that was built for another torch
             raise MissingExtra(f"torch_fidelity is installed but cannot be imported: {error}") from error
         try:
-            torch.load(path, weights_only=True)  # torch-fidelity would unpickle anything, so it is looked through first
             network = module.FeatureExtractorInceptionV3("inception", ["2048"], feature_extractor_weights_path=path)
-        except (RuntimeError, pickle.UnpicklingError, EOFError, AttributeError, TypeError) as error:
-            first = str(error).partition("\n")[0]
-            raise bad(f"weights {path}", first, "the Inception weights of torch-fidelity") from error
+        except (RuntimeError, TypeError) as error:
+            raise bad(f"weights {path}", "other tensors", _WEIGHTS) from error
         return cls(codec, network)
 
     @torch.no_grad()

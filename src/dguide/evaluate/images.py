@@ -89,8 +89,8 @@ def image_estimates(
     if tokens.dim() != 2 or labels.shape != (len(tokens),):
         got = f"{list(labels.shape)} of tokens {list(tokens.shape)}"
         raise bad("labels", got, "[N], one for each of tokens [N, L]")
-    judge = judge or LearntFeatures.fit(dataset, seed=seed)
     chosen = _Choice.of(dataset, tokens.cpu(), labels.cpu(), np.random.default_rng(seed))
+    judge = judge or LearntFeatures.fit(dataset, seed=seed)
     bench = _Bench(dataset, chosen, judge, features or judge, repetitions, seed)
     return (*bench.accuracy(), *bench.distances(), *bench.neighbours(), bench.diversity(), *bench.memory())
 

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from dguide.evaluate import Estimate, Evaluation
+
+ESTIMATES = (
+    Estimate("validity", 0.912345, 0.9, 0.93, 1000, 1.0, "higher"),
+    Estimate("distance", 1234.5, math.nan, math.nan, 50, note="descriptors"),
+    Estimate("nothing", math.nan, math.nan, math.nan, 0),
+)
+EVALUATION = Evaluation("qm9", True, ESTIMATES, 1000, 2.5, (8, 4), {"weight": "constant:1", "png": True, "top_k": None})
+
+
+def test_table() -> None:
+    lines = EVALUATION.as_markdown().splitlines()
+    assert lines[0] == "1,000 samples against qm9 (synthetic), 8 conditional and 4 reference calls a batch."
+    assert lines[1] == "Settings: weight constant:1."
+    assert lines[-3:] == [
+        "| validity | 0.912 | 0.9 to 0.93 | 1,000 | 1 | higher |  |",
+        "| distance | 1,234 |  | 50 |  |  | descriptors |",
+        "| nothing |  |  | 0 |  |  |  |",
+    ]
+    assert len({line.count("|") for line in lines[3:]}) == 1
+
+
+def test_json_holds_everything_and_is_json() -> None:
+    content = json.loads(EVALUATION.as_json(), parse_constant=pytest.fail)
+    assert content["estimates"][0] == {
+        "name": "validity",
+        "value": 0.912345,
+        "low": 0.9,
+        "high": 0.93,
+        "count": 1000,
+        "best": 1.0,
+        "better": "higher",
+        "note": "",
+    }
+    assert content["estimates"][2]["value"] is None
+    assert (content["data"], content["synthetic"], content["calls"]) == ("qm9", True, [8, 4])
+    assert content["settings"] == {"weight": "constant:1", "png": True, "top_k": None}
+
+
+def test_figures_are_found_by_name() -> None:
+    assert EVALUATION["distance"].note == "descriptors"
+    with pytest.raises(KeyError):
+        EVALUATION["distances"]

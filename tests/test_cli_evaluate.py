@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny import DIGITS, save_tiny
+
+from dguide import checkpoint
+from dguide.cli import evaluate as command
+from dguide.cli import main
+from dguide.evaluate import LearntFeatures, image_estimates, likelihood
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return save_tiny(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture
+def run(capsys):
+    """Runs a command line; returns its exit status and what it printed."""
+
+    def call(*arguments):
+        capsys.readouterr()
+        status = main([str(a) for a in arguments])
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return call
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes a file of samples: real held-out digits, but for what is changed; returns its path."""
+
+    def call(**changes):
+        settings = {"data": "digits", "checkpoint": "real", "guidance": "none"}
+        arrays = {
+            "tokens": DIGITS.held_out.tokens[:60].numpy(),
+            "labels": DIGITS.held_out.labels[:60].numpy(),
+            "calls": np.array([8, 4]),
+            "settings": np.array(json.dumps(settings)),
+        } | changes
+        path = tmp_path / "samples.npz"
+        np.savez(path, **{name: value for name, value in arrays.items() if value is not None})
+        return path
+
+    return call
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """A judge that has learnt a little only, which takes no time."""
+    fit = LearntFeatures.fit.__func__
+    monkeypatch.setattr(
+        LearntFeatures, "fit", classmethod(lambda cls, data, *, seed=0: fit(cls, data, seen=3200, seed=seed))
+    )
+
+
+@pytest.mark.usefixtures("quick")
+def test_samples_of_a_file_are_judged_as_by_the_library(run, write, tmp_path):
+    out = tmp_path / "new" / "folder"
+    status, printed, err = run("evaluate", write(), "--out", out, "--repetitions", 5, "--judge-seed", 3)
+    assert status == 0, err
+    real = DIGITS.held_out.take(torch.arange(60))
+    expected = image_estimates(DIGITS, real.tokens, real.labels, repetitions=5, seed=3)
+    content = json.loads((out / "evaluation.json").read_text())
+    assert [found["value"] for found in content["estimates"]] == pytest.approx([found.value for found in expected])
+    assert [found["low"] for found in content["estimates"]] == pytest.approx([found.low for found in expected])
+    assert (content["samples"], content["calls"], content["data"]) == (60, [8, 4], "digits")
+    asked = {"guidance": "none", "judge_seed": 3, "repetitions": 5, "features": None}
+    assert content["settings"].items() >= asked.items()
+    page = (out / "evaluation.md").read_text()
+    assert page in printed
+    assert all(f"| {found.name} |" in page for found in expected)
+    assert sorted(path.name for path in out.iterdir()) == ["evaluation.json", "evaluation.md"]
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_checkpoint_is_drawn_from_with_the_options_of_sample(run, model, tmp_path):
+    drawing = ["--count", 20, "--steps", 2, "--weight", 1, "--labels", "3,5", "--seed", 4]
+    out, other = tmp_path / "out", tmp_path / "x.npz"
+    judging = ["--features", "pixels", "--repetitions", 0, "--bits"]
+    status, _, err = run("evaluate", model, "--out", out, "--no-png", *drawing, *judging)
+    assert status == 0, err
+    assert run("sample", model, "--out", other, "--no-png", *drawing)[0] == 0
+    with np.load(out / "samples.npz") as mine, np.load(other) as theirs:
+        assert all((mine[name] == theirs[name]).all() for name in ("tokens", "labels", "calls"))
+    content = json.loads((out / "evaluation.json").read_text())
+    assert content["estimates"][1]["note"] == "pixels"
+    assert content["settings"]["weight"] == "constant:1.0"
+    bits = content["estimates"][-1]
+    loaded, real = checkpoint.load(model), DIGITS.held_out
+    expected = likelihood(loaded.model, loaded.process, real.tokens, real.labels)
+    assert (bits["name"], bits["count"]) == ("bits per token", len(real))
+    assert bits["value"] == pytest.approx(expected.bits)
+    assert bits["high"] - bits["low"] == pytest.approx(2 * 1.96 * expected.error)
+    assert sorted(path.name for path in out.iterdir()) == ["evaluation.json", "evaluation.md", "samples.npz"]
+
+
+@pytest.fixture
+def no_work(monkeypatch):
+    """Fails if anything is sampled or judged."""
+
+    def work(*_, **__):
+        pytest.fail("the work began")
+
+    monkeypatch.setattr(LearntFeatures, "fit", work)
+    monkeypatch.setattr(command, "sample", work)
+
+
+@pytest.mark.usefixtures("no_work")
+@pytest.mark.parametrize(
+    ("changes", "options", "words"),
+    [
+        ({}, ["--steps", 3, "--count", 5], "--count and --steps: got"),
+        ({}, ["--bits"], "whose samples are drawn already, expected a checkpoint"),
+        ({}, ["--data", "digit"], "unknown data set: got 'digit'"),
+        ({}, ["--data", "mnist:side=14,levels=4"], "a last dimension of 196"),
+        ({}, ["--features", "pixel"], "unknown features: got 'pixel', expected one of inception, learnt, pixels"),
+        ({}, ["--features", "inception"], "got no weights"),
+        ({}, ["--inception-weights", "x.pth"], "got weights, expected weights with inception"),
+        ({}, ["--features", "inception", "--inception-weights", "x.pth"], "x.pth, which is no file"),
+        ({"tokens": np.full((60, 64), 16)}, [], "expected values from 0 to 15"),
+        ({"tokens": np.zeros((60, 63), dtype=int)}, [], "a last dimension of 64"),
+        ({"tokens": np.zeros((60, 64))}, [], "expected tokens, labels, calls and settings"),
+        ({"labels": None}, [], "expected tokens, labels, calls and settings"),
+        ({"labels": np.zeros(7, dtype=int)}, [], "one for each of tokens"),
+        ({"calls": np.array([1])}, [], "expected tokens, labels, calls and settings"),
+        ({"settings": None}, [], "got no settings"),
+        ({"settings": np.array("{")}, [], "a file that `dguide sample` wrote"),
+        ({"settings": np.array("{}")}, [], "no data in the settings"),
+    ],
+)
+def test_bad_input_is_one_clean_line(run, write, tmp_path, changes, options, words):
+    path = write(**changes)
+    status, out, err = run("evaluate", path, "--out", tmp_path / "out", *options)
+    assert (status, out) == (2, "")
+    assert err.startswith("error: ")
+    assert words in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("no_work")
+def test_too_few_samples_are_one_clean_line(run, write, tmp_path):
+    real = DIGITS.held_out
+    path = write(tokens=real.tokens[:4].numpy(), labels=real.labels[:4].numpy())
+    status, _, err = run("evaluate", path, "--out", tmp_path / "out")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "got 4, expected at least 6" in err
+
+
+@pytest.mark.usefixtures("no_work")
+def test_what_is_no_file_of_samples(run, model, tmp_path):
+    (tmp_path / "text.npz").write_text("no arrays")
+    (tmp_path / "page.md").write_text("")
+    for path, words in (
+        (tmp_path / "none.npz", "no such file"),
+        (tmp_path / "text.npz", "a file that `dguide sample` wrote"),
+        (tmp_path / "page.md", "FILE.npz, or the directory of a checkpoint"),
+        (tmp_path / "none", "no such directory"),
+        (tmp_path, "a directory without config.json"),
+    ):
+        status, _, err = run("evaluate", path, "--out", tmp_path / "out")
+        assert (status, words in err) == (2, True), err
+    status, _, err = run("evaluate", model, "--out", tmp_path / "page.md")
+    assert (status, "is no folder" in err) == (2, True)
+
+
+def test_every_option_of_sample_is_there(run):
+    own, theirs = (set(run(name, "--help")[1].split()) for name in ("evaluate", "sample"))
+    options = {word for word in theirs if word.startswith("--") and len(word) > 2}
+    assert options - own == set()
+    assert "[default: 1000; x>=1]" in run("evaluate", "--help")[1]
+
+
+@pytest.mark.usefixtures("quick")
+def test_an_older_evaluation_stays_if_the_disk_is_full(run, write, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    assert run("evaluate", write(), "--out", out, "--repetitions", 0)[0] == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    whole = Path.write_text
+
+    def full(path, text, **options):
+        if "json" in path.name:
+            raise OSError(28, "No space left on device")
+        return whole(path, text, **options)
+
+    monkeypatch.setattr(Path, "write_text", full)
+    status, _, err = run("evaluate", write(), "--out", out, "--repetitions", 0, "--features", "pixels")
+    assert (status, "No space left" in err) == (1, True)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
