@@ -27,6 +27,7 @@ LOADERS = {"plain": plain, "files": files}
         ("files:C:/data,size=3", files, {"path": Path("C:/data"), "size": 3}),
         ("files:path=a=b,name=漢", files, {"path": Path("a=b"), "name": "漢"}),
         ("files:a=b", files, {"path": Path("a=b")}),
+        ("files:a, b,c,size=4", files, {"path": Path("a, b,c"), "size": 4}),
     ],
 )
 def test_a_name_with_options_is_a_call(text: str, loader: Any, arguments: dict[str, Any]) -> None:

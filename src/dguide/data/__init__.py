@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from functools import cache
 
+from .archive import archive
 from .augment import number_of, random_offsets, shift
 from .base import Dataset, Skipped, Split
 from .codec import Codec, Pixels, Strings, codec, describe_codec
 from .condition import Above, Attribute, Label, Value, attribute, describe_attribute
 from .digits import digits
+from .folder import images
+from .hub import hub
 from .mnist import mnist
 from .parse import Loader, parse_data
 from .qm9 import qm9
+from .table import table
+from .tokenised import Tokenised
 from .wafer import wafer
 
 __all__ = [
@@ -25,6 +30,7 @@ __all__ = [
     "Skipped",
     "Split",
     "Strings",
+    "Tokenised",
     "Value",
     "attribute",
     "codec",
@@ -37,7 +43,16 @@ __all__ = [
     "shift",
 ]
 
-LOADERS: dict[str, Loader] = {"digits": digits, "mnist": mnist, "qm9": qm9, "wafer": wafer}
+LOADERS: dict[str, Loader] = {
+    "csv": table,
+    "digits": digits,
+    "huggingface": hub,
+    "images": images,
+    "mnist": mnist,
+    "npz": archive,
+    "qm9": qm9,
+    "wafer": wafer,
+}
 """Functions that give a data set, by the name that stands first in its string form."""
 
 

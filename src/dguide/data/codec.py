@@ -240,7 +240,10 @@ class Strings(Codec):
         return texts
 
 
-CODECS: dict[str, type[Codec]] = {kind.kind: kind for kind in (Pixels, Strings)}
+def _codecs() -> dict[str, type[Codec]]:
+    from .tokenised import Tokenised  # it is a codec itself
+
+    return {kind.kind: kind for kind in (Pixels, Strings, Tokenised)}
 
 
 def describe_codec(value: Codec) -> dict[str, Any]:
@@ -252,7 +255,8 @@ def describe_codec(value: Codec) -> dict[str, Any]:
 def codec(description: Mapping[str, Any]) -> Codec:
     """The codec that `describe_codec` described. Raises `ValueError` if it is none."""
     arguments = dict(description)
-    cls = CODECS[choose("kind of data", str(arguments.pop("kind", None)), CODECS)]
+    kinds = _codecs()
+    cls = kinds[choose("kind of data", str(arguments.pop("kind", None)), kinds)]
     try:
         return cls(**arguments)
     except TypeError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from types import UnionType
 from typing import Any, get_args, get_type_hints
@@ -13,6 +14,7 @@ from .base import Dataset
 __all__ = ["Loader", "options_of", "parse_data"]
 
 Loader = Callable[..., Dataset]
+_OPTION = re.compile(r",(?=\s*\w+\s*=)")
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -34,7 +36,7 @@ def parse_data(text: str, loaders: Mapping[str, Loader]) -> tuple[Loader, dict[s
     known = options_of(loader)
     required = [option for option, parameter in known.items() if parameter.default is inspect.Parameter.empty]
     form = name + (f":{required[0].upper()}" if required else "")
-    words = [word.strip() for word in rest.split(",")] if rest.strip() else []
+    words = [word.strip() for word in _OPTION.split(rest)] if rest.strip() else []  # a path may hold commas
     arguments: dict[str, Any] = {}
     if required and words and not any(words[0].startswith(f"{option}=") for option in known):
         arguments[required[0]] = words.pop(0)

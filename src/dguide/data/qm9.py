@@ -10,20 +10,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ..errors import MissingExtra, require
 from .base import Dataset, Split
 from .codec import Strings
 from .condition import Above, quantile
-from .prepared import cached
-from .progress import progress
+from .molecules import in_parallel, measure, parse
+from .prepared import Arrays, cached
 
 __all__ = ["qm9"]
 
 HELD_OUT = 20
 """One molecule in so many is held out."""
-_CHUNK = 2000
 
 
 def qm9(percentile: float = 90.0) -> Dataset:
@@ -71,16 +69,12 @@ def _folder() -> Path:
     return Path(spec.origin).parent / "data"
 
 
-def _prepare(files: list[Path]) -> dict[str, NDArray[np.generic]]:
-    joblib = require("joblib", "train")
+def _prepare(files: list[Path]) -> Arrays:
     smiles = [text for file in files for text in _column(file)]
     codec = Strings.of(smiles, "smiles")
     tokens = np.array([codec.encode(text) for text in smiles], dtype=np.uint8)
-    chunks = [smiles[first : first + _CHUNK] for first in range(0, len(smiles), _CHUNK)]
-    parallel = joblib.Parallel(n_jobs=-1, return_as="generator")
-    done = list(progress(parallel(joblib.delayed(_properties)(c) for c in chunks), len(chunks), "QM9: rings and QED"))
-    rings, qed = (np.concatenate(parts) for parts in zip(*done, strict=True))
-    return {"words": np.array(codec.words), "tokens": tokens, "rings": rings, "qed": qed}
+    measured = in_parallel(_properties, smiles, "QM9: rings and QED")
+    return {"words": np.array(codec.words), "tokens": tokens, **measured}
 
 
 def _column(file: Path) -> Iterator[str]:
@@ -91,9 +85,5 @@ def _column(file: Path) -> Iterator[str]:
             yield row[index]
 
 
-def _properties(smiles: list[str]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    from rdkit.Chem import QED, MolFromSmiles
-
-    molecules = [MolFromSmiles(text) for text in smiles]
-    rings = np.array([molecule.GetRingInfo().NumRings() for molecule in molecules], dtype=np.uint8)
-    return rings, np.array([QED.qed(molecule) for molecule in molecules], dtype=np.float32)
+def _properties(smiles: list[str]) -> Arrays:
+    return dict(measure(parse(smiles)))

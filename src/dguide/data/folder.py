@@ -1,0 +1,124 @@
+"""Folders of images, one for each class: `root/class/*.png`."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..errors import bad, require
+from .base import Dataset, Skipped
+from .codec import Pixels
+from .gather import assemble, nothing_left
+from .pictures import Bytes, Shape, as_tokens, parse_size, pixels
+from .prepared import Arrays, cached
+from .progress import progress
+
+__all__ = ["images"]
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
+
+
+def images(path: Path, size: str | None = None, levels: int | None = None, colours: int | None = None) -> Dataset:
+    """Images in a folder for each class, in few greys or colours.
+
+    The names of the folders in `path` are the classes. A file that is no image, or cannot be read, is left out and
+    listed. Images are cut around their middle to the proportions of `size` and resized. With `colours`, images of no
+    more colours keep them exactly; others get a palette that is learnt from them.
+
+    Args:
+        path: The folder with the folders.
+        size: Rows and columns, `32` or `24x32`; by default those of the images, if all have the same.
+        levels: Number of greys; 16 if nothing is said.
+        colours: Number of colours, instead of greys.
+
+    Raises:
+        ValueError: If there are fewer than two classes, nothing that can be read, or images of several sizes.
+        dguide.errors.MissingExtra: If Pillow is not installed.
+    """
+    require("PIL", "data")
+    if not path.is_dir():
+        raise bad("folder of images", f"{path}, which is no folder", "a folder with one folder for each class")
+    shape = None if size is None else parse_size(size)
+    levels = 16 if levels is None and colours is None else levels
+    options = {"size": size, "levels": None if levels == 16 else levels, "colours": colours}
+    name = ",".join([f"images:{path}", *(f"{key}={value}" for key, value in options.items() if value is not None)])
+    found = _listed(path)
+    if not found.files:
+        raise nothing_left(name, [Skipped(str(path), "no folder with images in it"), *found.skipped])
+    stats = [(str(file.relative_to(path)), file.stat().st_size, file.stat().st_mtime_ns) for file in found.files]
+    settings = {"shape": shape, "levels": levels, "colours": colours, "pillow": importlib.metadata.version("pillow")}
+    arrays = cached(
+        "images", {"format": 1, "files": stats} | settings, lambda: _prepare(found.files, shape, levels, colours)
+    )
+    left_out = dict(zip(arrays["unread"].tolist(), arrays["why"].tolist(), strict=True))
+    skipped = [*found.skipped, *(Skipped(str(found.files[index]), why) for index, why in left_out.items())]
+    if not len(arrays["tokens"]):
+        raise nothing_left(name, skipped)
+    rows, columns = (int(each) for each in arrays["shape"])
+    return assemble(
+        name,
+        torch.from_numpy(arrays["tokens"].astype(np.int64)),
+        Pixels(rows, columns, tuple(arrays["palette"].tolist())),
+        classes=[file.parent.name for index, file in enumerate(found.files) if index not in left_out],
+        skipped=skipped,
+    )
+
+
+@dataclass(frozen=True)
+class _Listed:
+    files: list[Path]
+    skipped: list[Skipped]
+
+
+def _listed(path: Path) -> _Listed:
+    """Files that should be images, class by class, and others. What is hidden is neither."""
+    entries = sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
+    skipped = [Skipped(str(entry), "not in a folder of a class") for entry in entries if not entry.is_dir()]
+    files: list[Path] = []
+    for folder in (entry for entry in entries if entry.is_dir()):
+        for file in sorted(folder.iterdir()):
+            if file.suffix.lower() in SUFFIXES and file.is_file():
+                files.append(file)
+            elif not file.name.startswith("."):
+                skipped.append(Skipped(str(file), "a folder" if file.is_dir() else "no image by its name"))
+    return _Listed(files, skipped)
+
+
+def _prepare(files: list[Path], shape: Shape | None, levels: int | None, colours: int | None) -> Arrays:
+    module = require("PIL.Image", "data")
+    unread: dict[int, str] = {}
+
+    @cache
+    def read(smooth: bool) -> list[Bytes]:
+        found = []
+        for index, file in enumerate(progress(files, len(files), "reading images")):
+            if index in unread:
+                continue
+            try:
+                with module.open(file) as image:
+                    found.append(pixels(image, shape, smooth))
+            except (OSError, ValueError, SyntaxError, module.DecompressionBombError) as error:
+                unread[index] = f"unreadable: {str(error).removesuffix(repr(str(file))).strip()}"[:200]
+        sizes = Counter(image.shape[:2] for image in found)
+        if len(sizes) > 1:
+            common = ", ".join(f"{n} of {rows}x{columns}" for (rows, columns), n in sizes.most_common(3))
+            raise bad("images", f"{len(sizes)} sizes ({common})", "one size", "Say which: size=32, or size=24x32.")
+        return found
+
+    if read(colours is None):
+        tokens, codec = as_tokens(read, levels, colours)
+    else:
+        tokens, codec = np.zeros((0, 1), dtype=np.int64), Pixels.grey(1, 1, 2)
+    return {
+        "tokens": tokens.astype(np.uint8),
+        "shape": np.array(codec.shape),
+        "palette": np.array(codec.palette),
+        "unread": np.array(list(unread), dtype=np.int64),
+        "why": np.array(list(unread.values()), dtype=str),
+    }

@@ -1,0 +1,76 @@
+"""Strings as tokens; those that cannot be are left out, and listed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..errors import bad, choose
+from .base import Skipped
+from .codec import SPLITS, Strings
+from .molecules import parse
+from .tokenised import Tokenised
+
+__all__ = ["Texts", "tokenise"]
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Strings that became tokens.
+
+    Args:
+        tokens: Their tokens, [N, L] int64.
+        codec: What the tokens stand for.
+        kept: Which of the strings they are.
+        skipped: What became of the others.
+    """
+
+    tokens: Tensor
+    codec: Strings | Tokenised
+    kept: list[int]
+    skipped: list[Skipped]
+
+
+def tokenise(
+    texts: Sequence[str], places: Sequence[str], split: str, tokenizer: Path | None, length: int | None
+) -> Texts:
+    """Strings as tokens of an alphabet that is made for them, or of a tokenizer.
+
+    Args:
+        texts: The strings.
+        places: Where each stands, for the list of those left out.
+        split: `characters`, or `smiles`, which RDKit must be able to read.
+        tokenizer: A `tokenizer.json`, instead of either.
+        length: Longer strings are left out: tokens of a sequence, end (and begin) included; None for the longest.
+
+    Raises:
+        ValueError: If an option is none.
+    """
+    choose("way to split strings", split, SPLITS)
+    if length is not None and length < 2:
+        raise bad("length", length, "at least 2 tokens, for begin and end")
+    why: dict[int, str] = {index: "an empty string" for index, text in enumerate(texts) if not text}
+    if split == "smiles" and tokenizer is None:
+        read = parse(texts)
+        why |= {
+            i: f"RDKit rejects {texts[i]!r}" for i, molecule in enumerate(read) if molecule is None and i not in why
+        }
+    codec: Strings | Tokenised
+    if tokenizer is not None:
+        words = Tokenised.read(tokenizer, 2)
+        parts = [len(words.library.encode(text, add_special_tokens=False).ids) + 1 for text in texts]
+        codec = Tokenised(words.tokenizer, length or max(2, *parts))
+    else:
+        parts = [len(SPLITS[split](text)) + 2 for text in texts]
+        fits = [text for i, text in enumerate(texts) if i not in why and (length is None or parts[i] <= length)]
+        codec = Strings.of(fits, split, length)
+    for index, size in enumerate(parts):
+        if size > codec.length:
+            why.setdefault(index, f"{size} tokens, more than {codec.length}")
+    kept = [index for index in range(len(texts)) if index not in why]
+    tokens = torch.tensor([codec.encode(texts[index]) for index in kept], dtype=torch.int64)
+    return Texts(tokens, codec, kept, [Skipped(places[index], why[index]) for index in sorted(why)])

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dguide import checkpoint
+from dguide.data import Above, Strings, Value, load
+from dguide.train import TrainConfig, train
+
+HEAD = "smiles,kind,mass\n"
+ROWS = [f"{'C' * (n % 5 + 1)}{'NO'[n % 2]},{'amine' if n % 2 == 0 else 'アルコール'},{n}\n" for n in range(20)]
+
+
+def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    return write(tmp_path / "parts.csv", HEAD + "".join(ROWS))
+
+
+def test_strings_with_their_classes(good: Path) -> None:
+    data = load(f"csv:{good},text=smiles,label=kind,split=smiles")
+    assert data.class_names == ("amine", "アルコール")
+    assert data.conditions[0].name == "kind"
+    assert (len(data.train), len(data.held_out)) == (16, 4)
+    assert isinstance(data.codec, Strings)
+    assert data.codec.words[3:] == ("C", "N", "O")
+    texts = data.codec.decode(data.train.tokens) + data.codec.decode(data.held_out.tokens)
+    assert sorted(texts) == sorted(row.split(",")[0] for row in ROWS)
+    assert load(data.name) is load(f"csv:{good},text=smiles,label=kind,split=smiles")
+
+
+def test_a_number_is_told_as_it_is_or_as_above_its_percentile(good: Path) -> None:
+    number = load(f"csv:{good},text=smiles,property=mass").conditions[0]
+    assert isinstance(number, Value)
+    assert number.center == 9.5
+    above = load(f"csv:{good},text=smiles,property=mass,percentile=90")
+    assert isinstance(above.conditions[0], Above)
+    assert above.conditions[0].threshold == pytest.approx(17.1)
+    assert int(above.train.labels.sum() + above.held_out.labels.sum()) == 2
+    both = load(f"csv:{good},text=smiles,label=kind,property=mass")
+    assert both.sizes == {"kind": 2, "mass": 0}
+    assert both.train.properties["mass"].tolist() == [n for n in range(20) if n not in (4, 14, 5, 15)]
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_files_as_spreadsheets_write_them(tmp_path: Path, ending: str, delimiter: str) -> None:
+    """With a byte order mark, Windows line ends, any delimiter, quoted delimiters and quoted line breaks."""
+    text = (HEAD + "".join(ROWS)).replace(",", delimiter).replace("\n", ending)
+    text += f'"C{delimiter}C{ending}C"{delimiter}"amine"{delimiter}3{ending}'
+    path = write(tmp_path / "it.csv", text, "utf-8-sig")
+    data = load(f"csv:{path},text=smiles,label=kind,property=mass")
+    assert data.conditions[0].name == "kind"
+    assert isinstance(data.codec, Strings)
+    texts = data.codec.decode(data.train.tokens) + data.codec.decode(data.held_out.tokens)
+    assert f"C{delimiter}C{ending}C" in texts
+    assert len(texts) == 21
+
+
+def test_the_only_column_left_is_that_of_the_strings(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.csv", "seq,kind\n" + "".join(f"{'ACGT'[n % 4]}A,{n % 2}\n" for n in range(12)))
+    assert load(f"csv:{path},label=kind").length == 4
+
+
+def test_lines_that_cannot_be_used_are_left_out_and_listed_by_number(tmp_path: Path) -> None:
+    bad = [
+        "CC,,1\n",  # 22
+        ",amine,1\n",
+        "CC,amine,heavy\n",
+        "CC,amine,nan\n",
+        "CC,amine\n",
+        "CC,amine,1,2\n",
+        "C1CC,amine,1\n",  # 28: an open ring
+        "CCCCCCCCCC,amine,1\n",
+        "\n",
+        "CN,amine,1\n",  # 31
+    ]
+    path = write(tmp_path / "it.csv", HEAD + "".join(ROWS) + "".join(bad))
+    data = load(f"csv:{path},text=smiles,label=kind,property=mass,split=smiles,length=9")
+    assert len(data.train) + len(data.held_out) == 21
+    listed = {each.what.rpartition(":")[2]: each.why for each in data.skipped}
+    assert sorted(listed) == [str(line) for line in range(22, 30)]
+    reasons = [
+        "no kind",
+        "empty string",
+        "'heavy', no number",
+        "mass is nan",
+        "2 fields",
+        "4 fields",
+        "RDKit rejects 'C1CC'",
+    ]
+    for line, reason in enumerate([*reasons, "12 tokens, more than 9"], 22):
+        assert reason in listed[str(line)]
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        (HEAD + "".join(ROWS), "", "no label and no property.*smiles.*kind.*mass"),
+        (HEAD + "".join(ROWS), "label=kid", "column.*'kid'.*kind"),
+        (HEAD + "".join(ROWS), "label=kind", "no text.*smiles, mass"),
+        (HEAD + "".join(ROWS), "text=smiles,label=kind,split=words", "characters, smiles"),
+        (HEAD + "".join(ROWS), "text=smiles,label=kind,length=1", "at least 2"),
+        (HEAD + "".join(ROWS), "text=smiles,label=kind,percentile=50", "property=COLUMN"),
+        (HEAD + "".join(ROWS), "text=smiles,property=mass,percentile=100", "between 0 and 100"),
+        (HEAD + "C,a,1\n" * 9, "text=smiles,label=kind", "'a'.*at least two"),
+        (HEAD + "C,a,1\nN,b,1\n" * 9, "text=smiles,property=mass", "1.0 everywhere"),
+        (HEAD, "text=smiles,label=kind", "nothing usable"),
+        ("", "text=smiles,label=kind", "column"),
+        (HEAD + "C,,\n" * 3, "text=smiles,label=kind", r"nothing usable \(3 left out: it.csv:2: no kind"),
+    ],
+)
+def test_tables_that_do_not_fit_are_refused(tmp_path: Path, text: str, options: str, message: str) -> None:
+    path = write(tmp_path / "it.csv", text)
+    with pytest.raises(ValueError, match=message):
+        load(f"csv:{path},{options}".rstrip(","))
+
+
+def test_other_encodings_are_told_apart(tmp_path: Path) -> None:
+    path = write(tmp_path / "it.csv", HEAD + "".join(ROWS), "cp932")
+    with pytest.raises(ValueError, match=r"no utf-8.*after line \d.*encoding=NAME, such as cp932"):
+        load(f"csv:{path},text=smiles,label=kind")
+    assert load(f"csv:{path},text=smiles,label=kind,encoding=cp932").class_names == ("amine", "アルコール")
+    with pytest.raises(ValueError, match=r"encoding.*klingon"):
+        load(f"csv:{path},text=smiles,label=kind,encoding=klingon")
+    with pytest.raises(ValueError, match="no file"):
+        load(f"csv:{tmp_path / 'none.csv'},label=kind")
+
+
+def test_a_network_learns_from_a_table(good: Path, tmp_path: Path) -> None:
+    small = {"steps": 2, "width": 16, "layers": 1, "batch_size": 4, "evaluate_passes": 1, "device": "cpu"}
+    data = f"csv:{good},text=smiles,label=kind,property=mass"
+    assert train(TrainConfig(out=tmp_path / "run", data=data, **small)).finished  # type: ignore[arg-type]
+    found = checkpoint.load(tmp_path / "run")
+    assert isinstance(found.codec, Strings)
+    assert [condition.name for condition in found.conditions] == ["kind", "mass"]
+    assert found.codec.decode(load(data).train.tokens[:1]) == ["CN"]
