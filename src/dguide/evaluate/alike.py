@@ -36,7 +36,9 @@ def asked_classes(dataset: Dataset, asked: Mapping[str, Tensor], count: int) -> 
     return classes
 
 
-def alike(dataset: Dataset, classes: Mapping[str, Tensor], most: int, seed: int = 0) -> Split:
+def alike(
+    dataset: Dataset, classes: Mapping[str, Tensor], most: int, seed: int = 0, split: Split | None = None
+) -> Split:
     """Held-out sequences with the classes that were asked for, in the same proportions and in random order.
 
     A model that follows its condition perfectly draws such sequences: what they get is the best it can hope for. The
@@ -47,12 +49,13 @@ def alike(dataset: Dataset, classes: Mapping[str, Tensor], most: int, seed: int 
         classes: What was asked for, [N] by name of condition; K, "not told", is met by any class.
         most: The largest number of sequences.
         seed: Of the choice.
+        split: Where to look for them instead: the training data, or what was drawn.
 
     Returns:
         Different sequences, at most `most`; none if nothing held out is like what was asked.
     """
     conditions = [condition for condition in dataset.conditions if condition.name in classes]
-    split = dataset.held_out
+    split = dataset.held_out if split is None else split
     empty = torch.empty(len(split), 0, dtype=torch.int64)
     real = torch.cat([empty, *(c.of(split.labels, split.properties)[:, None] for c in conditions)], 1)
     if conditions:

@@ -10,20 +10,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from torch import Tensor, from_numpy
+from torch import Tensor
 
-from ..data import Dataset
+from ..data import Dataset, Split
 from ..errors import bad
+from .alike import alike, asked_classes
 from .distances import Kernel, Normal
 from .diversity import Diversity
 from .estimate import Estimate, Rows, estimate
 from .evaluation import Evaluation
 from .features import Features, PixelFeatures, image_codec
+from .intervals import share
 from .memory import QUANTILE, Memory, copies
 from .neighbours import Balls
 from .network import LearntFeatures
-from .proportion import Proportion, proportion
-from .strata import in_proportion, shares
 
 __all__ = ["evaluate_images", "image_estimates"]
 
@@ -89,7 +89,7 @@ def image_estimates(
     if tokens.dim() != 2 or labels.shape != (len(tokens),):
         got = f"{list(labels.shape)} of tokens {list(tokens.shape)}"
         raise bad("labels", got, "[N], one for each of tokens [N, L]")
-    chosen = _Choice.of(dataset, tokens.cpu(), labels.cpu(), np.random.default_rng(seed))
+    chosen = _Choice.of(dataset, Split(tokens.cpu(), labels.cpu()), seed)
     judge = judge or LearntFeatures.fit(dataset, seed=seed)
     bench = _Bench(dataset, chosen, judge, features or judge, repetitions, seed)
     return (*bench.accuracy(), *bench.distances(), *bench.neighbours(), bench.diversity(), *bench.memory())
@@ -97,33 +97,36 @@ def image_estimates(
 
 @dataclass(frozen=True, eq=False)
 class _Choice:
-    """Which images are compared with which: all generated ones, and rows of them and of the real ones."""
+    """Which images are compared with which.
 
-    tokens: Tensor
-    labels: Tensor
-    equal: Rows
-    """Of the generated ones, as many as held-out ones stand for them."""
-    near: Rows
-    """Of the training images, as many again."""
-    train: Rows
-    held_out: Rows
-    every_held_out: Rows
-    """All held-out images that fit in the proportions."""
+    Args:
+        drawn: All generated ones.
+        equal: As many of them as there are held-out ones to stand for them.
+        held_out: Those.
+        every_held_out: All held-out ones that fit in the proportions.
+        near: As many training images again.
+        train: All training images that fit in the proportions, up to a limit.
+    """
+
+    drawn: Split
+    equal: Split
+    held_out: Split
+    every_held_out: Split
+    near: Split
+    train: Split
 
     @classmethod
-    def of(cls, dataset: Dataset, tokens: Tensor, labels: Tensor, generator: np.random.Generator) -> _Choice:
-        train, held_out = dataset.train.labels, dataset.held_out.labels
-        wanted = shares(labels, train, dataset.n_classes)
-        every = in_proportion(held_out, wanted, len(held_out), generator)
-        asked = np.bincount(labels.numpy(), minlength=dataset.n_classes + 1) / len(labels)
-        best = in_proportion(held_out, wanted, len(tokens), generator)
-        equal = in_proportion(labels, asked, len(best), generator)
-        near = in_proportion(train, wanted, len(equal), generator)
-        for what, rows in (("samples", equal), ("held-out images", best), ("training images", near)):
-            if len(rows) <= NEIGHBOURS:
+    def of(cls, dataset: Dataset, drawn: Split, seed: int) -> _Choice:
+        classes = asked_classes(dataset, {dataset.conditions[0].name: drawn.labels}, len(drawn))
+        held_out = alike(dataset, classes, len(drawn), seed)
+        equal = alike(dataset, classes, len(held_out), seed, drawn)
+        near = alike(dataset, classes, len(equal), seed, dataset.train)
+        for what, split in (("samples", equal), ("held-out images", held_out), ("training images", near)):
+            if len(split) <= NEIGHBOURS:
                 expected = f"at least {NEIGHBOURS + 1}, one more than neighbours that are sought"
-                raise bad(f"{what} of the classes asked for", len(rows), expected)
-        return cls(tokens, labels, equal, near, in_proportion(train, wanted, _MOST, generator), best, every)
+                raise bad(f"{what} of the classes asked for", len(split), expected)
+        every = alike(dataset, classes, len(dataset.held_out), seed)
+        return cls(drawn, equal, held_out, every, near, alike(dataset, classes, _MOST, seed, dataset.train))
 
 
 class _Bench:
@@ -140,17 +143,15 @@ class _Bench:
     ) -> None:
         self.dataset, self.chosen, self.judge, self.features = dataset, chosen, judge, features
         self.repetitions, self.seed = repetitions, seed
-        self.train, self.held_out = dataset.train.tokens, dataset.held_out.tokens
-        self.generated = features(chosen.tokens)
-        self.equal, self.equal_labels = self.generated[chosen.equal], chosen.labels[chosen.equal]
-        self.real = features(self.train[chosen.train])
-        self.best = features(self.held_out[chosen.held_out])
+        self.real, self.best = features(chosen.train.tokens), features(chosen.held_out.tokens)
+        self.equal = features(chosen.equal.tokens)
+        self.all_best = np.arange(len(self.best))
 
     def figure(
         self,
         name: str,
         statistic: Callable[[Rows], float],
-        labels: Tensor,
+        drawn: Split,
         best: float,
         better: str = "",
         note: str = "",
@@ -163,11 +164,11 @@ class _Bench:
         found = estimate(
             name,
             statistic,
-            len(labels),
+            len(drawn),
             best=best,
             better=better,
             note=note or self.features.name,
-            strata=labels.numpy(),
+            strata=drawn.labels.numpy(),
             repetitions=self.repetitions,
             seed=self.seed,
         )
@@ -175,70 +176,67 @@ class _Bench:
         return replace(found, low=float(low), high=float(high))
 
     def accuracy(self) -> tuple[Estimate, ...]:
-        told = self.chosen.labels < self.dataset.n_classes
+        drawn, real = self.chosen.drawn, self.chosen.held_out
+        told = drawn.labels < self.dataset.n_classes
         if not bool(told.any()):
             return ()
-        rows = from_numpy(self.chosen.held_out)
-        real = self.dataset.held_out
-        hits = self.judge.classes(self.chosen.tokens[told]) == self.chosen.labels[told]
-        best = self.judge.classes(real.tokens[rows]) == real.labels[rows]
+        hits = self.judge.classes(drawn.tokens[told]) == drawn.labels[told]
+        best = float((self.judge.classes(real.tokens) == real.labels).double().mean())
         note = f"a network with {self.judge.held_out.value:.3f} of all held-out images, seed {self.judge.seed}"
-        found = proportion(int(hits.sum()), len(hits))
-        return (_share("accuracy on the asked class", found, float(best.float().mean()), "higher", note),)
+        return (share("accuracy on the asked class", hits.numpy(), best=best, better="higher", note=note),)
 
     def distances(self) -> tuple[Estimate, ...]:
-        real, everything = Normal.of(self.real), np.arange(len(self.best))
-        kernel, best = Kernel(self.real, self.equal), Kernel(self.real, self.best).distance(everything)
+        drawn, real, kernel = self.chosen.equal, Normal.of(self.real), Kernel(self.real, self.equal)
         return (
             self.figure(
                 "Fréchet distance",
                 lambda rows: real.distance(Normal.of(self.equal[rows])),
-                self.equal_labels,
+                drawn,
                 real.distance(Normal.of(self.best)),
                 "lower",
             ),
             self.figure(
-                "kernel distance", kernel.distance, self.equal_labels, best, "lower", bounds=(-math.inf, math.inf)
+                "kernel distance",
+                kernel.distance,
+                drawn,
+                Kernel(self.real, self.best).distance(self.all_best),
+                "lower",
+                bounds=(-math.inf, math.inf),
             ),
         )
 
     def neighbours(self) -> tuple[Estimate, ...]:
-        near, labels = self.features(self.train[self.chosen.near]), self.equal_labels
-        everything = np.arange(len(self.best))
-        balls, best = Balls(near, self.equal, NEIGHBOURS), Balls(near, self.best, NEIGHBOURS)
-        inside = proportion(int((balls.times > 0).sum()), len(self.equal))
-        note = f"{self.features.name}, k = {NEIGHBOURS}"
+        near, drawn = self.features(self.chosen.near.tokens), self.chosen.equal
+        own, best = Balls(near, self.equal, NEIGHBOURS), Balls(near, self.best, NEIGHBOURS)
+        recall, density, coverage = (f(self.all_best) for f in (best.recall, best.density, best.coverage))
+        note, inside = f"{self.features.name}, k = {NEIGHBOURS}", own.times > 0
         return (
-            _share("precision", inside, best.precision(everything), "higher", note),
-            self.figure("recall", balls.recall, labels, best.recall(everything), "higher", note, (0, 1)),
-            self.figure("density", balls.density, labels, best.density(everything), "", note),
-            self.figure("coverage", balls.coverage, labels, best.coverage(everything), "higher", note, (0, 1)),
+            share("precision", inside, best=best.precision(self.all_best), better="higher", note=note),
+            self.figure("recall", own.recall, drawn, recall, "higher", note, (0, 1)),
+            self.figure("density", own.density, drawn, density, "", note),
+            self.figure("coverage", own.coverage, drawn, coverage, "higher", note, (0, 1)),
         )
 
     def diversity(self) -> Estimate:
-        real = self.dataset.train.labels[self.chosen.train].numpy()
-        held_out = self.dataset.held_out.labels[self.chosen.held_out].numpy()
-        own = Diversity(self.real, real, self.generated, self.chosen.labels.numpy())
-        best = Diversity(self.real, real, self.best, held_out).ratio(np.arange(len(self.best)))
-        return self.figure("diversity within a class", own.ratio, self.chosen.labels, best)
+        drawn, labels = self.chosen.drawn, self.chosen.train.labels.numpy()
+        own = Diversity(self.real, labels, self.features(drawn.tokens), drawn.labels.numpy())
+        best = Diversity(self.real, labels, self.best, self.chosen.held_out.labels.numpy())
+        return self.figure("diversity within a class", own.ratio, drawn, best.ratio(self.all_best))
 
     def memory(self) -> tuple[Estimate, ...]:
-        pixels, held_out = PixelFeatures.of(self.dataset), self.held_out[self.chosen.every_held_out]
-        found = Memory.of(pixels(self.train), pixels(held_out), pixels(self.chosen.tokens))
-        copied, count = copies(self.train, self.chosen.tokens), len(self.chosen.tokens)
-        best, relative = float(copies(self.train, held_out).mean()), found.relative
+        drawn, held_out, train = self.chosen.drawn, self.chosen.every_held_out, self.dataset.train
+        pixels = PixelFeatures.of(self.dataset)
+        found = Memory.of(*(pixels(split.tokens) for split in (train, held_out, drawn)))
+        copied, best = (copies(train.tokens, split.tokens) for split in (drawn, held_out))
+        relative = found.relative
         return (
-            _share("copies of training images", proportion(int(copied.sum()), count), best, "lower", "tokens"),
-            _share("near a training image", proportion(int(found.near.sum()), count), QUANTILE, "lower", "pixels"),
+            share("copies of training images", copied, best=float(best.mean()), better="lower", note="tokens"),
+            share("near a training image", found.near, best=QUANTILE, better="lower", note="pixels"),
             self.figure(
                 "distance to the nearest training image",
                 lambda rows: float(np.median(relative[rows])),
-                self.chosen.labels,
+                drawn,
                 1.0,
                 note="pixels, median over that of held-out images",
             ),
         )
-
-
-def _share(name: str, found: Proportion, best: float, better: str, note: str) -> Estimate:
-    return Estimate(name, found.value, found.low, found.high, found.count, best, better, note)

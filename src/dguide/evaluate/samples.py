@@ -63,8 +63,9 @@ def evaluate_samples(
     elif features is not None or weights is not None:
         raise bad("features", features or weights, "none for strings", "Leave it out.")
     elif isinstance(dataset.codec, Strings) and dataset.codec.split == "smiles":
-        module = importlib.import_module(".molecules", __package__)
-        found = module.molecule_estimates(dataset, tokens, dict(condition), **options)
+        from .molecules import molecule_estimates  # they need packages that images do not
+
+        found = molecule_estimates(dataset, tokens, condition, **options)
     else:
         module = importlib.import_module(".strings", __package__)
         found = module.string_estimates(dataset, tokens, labels, **options)
