@@ -363,7 +363,7 @@ def test_all_mistakes_are_reported_at_once_with_the_valid_names(capsys: pytest.C
         "--process",
         "maskd",
         "--data",
-        "mnist",
+        "mnits",
         "--noise",
         "lin",
         "--steps",

@@ -148,9 +148,9 @@ def _asked(
             told = asked < attribute.n_classes
             hits = found.valid & ((measured > attribute.threshold) == asked)
             natural = (dataset.train.properties[name] > attribute.threshold).double().mean().item()
-            chance = (
-                f"of training data {np.where(asked[told] == 1, natural, 1 - natural).mean():.3f}" if told.any() else ""
-            )
+            if not told.any():
+                continue
+            chance = f"of training data {np.where(asked[told] == 1, natural, 1 - natural).mean():.3f}"
             figures += [
                 share(f"{name} as asked", hits[told], better="higher", note=chance),
                 share(f"{name} as asked, of valid", hits[told & found.valid], better="higher", note=chance),
