@@ -10,10 +10,12 @@ from .evaluation import Evaluation
 from .features import Features, InceptionFeatures, PixelFeatures
 from .images import evaluate_images, image_estimates
 from .likelihood import Likelihood, likelihood
+from .molecules import molecule_estimates
 from .neighbours import Neighbourhood, PrecisionRecall, neighbourhood, precision_recall
 from .network import LearntFeatures
 from .proportion import Proportion, proportion
 from .samples import evaluate_samples
+from .strings import string_estimates
 
 __all__ = [
     "Bias",
@@ -37,7 +39,9 @@ __all__ = [
     "image_estimates",
     "kernel_distance",
     "likelihood",
+    "molecule_estimates",
     "neighbourhood",
     "precision_recall",
     "proportion",
+    "string_estimates",
 ]

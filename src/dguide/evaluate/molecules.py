@@ -13,9 +13,9 @@ from torch import Tensor
 from ..data import Above, Dataset, Strings, Value
 from ..data.molecules import PROPERTIES
 from ..errors import bad
-from . import frechet_distance
 from .alike import alike, asked_classes
 from .chemistry import DESCRIPTORS, Molecules, Training, similarities, training
+from .distances import frechet_distance
 from .estimate import Estimate, Rows, estimate
 from .intervals import distinct_share, jackknife, share
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,8 @@ from .estimate import Estimate
 from .evaluation import Evaluation
 from .features import Features, InceptionFeatures, PixelFeatures
 from .images import image_estimates
+from .molecules import molecule_estimates
+from .strings import string_estimates
 
 __all__ = ["FEATURES", "evaluate_samples"]
 
@@ -63,12 +64,9 @@ def evaluate_samples(
     elif features is not None or weights is not None:
         raise bad("features", features or weights, "none for strings", "Leave it out.")
     elif isinstance(dataset.codec, Strings) and dataset.codec.split == "smiles":
-        from .molecules import molecule_estimates  # they need packages that images do not
-
         found = molecule_estimates(dataset, tokens, condition, **options)
     else:
-        module = importlib.import_module(".strings", __package__)
-        found = module.string_estimates(dataset, tokens, labels, **options)
+        found = string_estimates(dataset, tokens, labels, **options)
     seconds = time.perf_counter() - began
     return Evaluation(dataset.name, dataset.synthetic, found, len(tokens), seconds, calls, settings or {})
 

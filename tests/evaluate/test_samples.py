@@ -1,0 +1,64 @@
+"""Samples of a file of one's own are judged as befits what they are, from end to end."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from dguide.data import Dataset, load
+from dguide.evaluate import evaluate_samples
+
+ATOMS = ("C", "N", "O", "F")
+MOLECULES = [f"{'C' * n}{a}{b}" for n in range(1, 9) for a in ATOMS[:3] for b in ATOMS]
+TEXTS = [
+    "the cat sat on the mat",
+    "a cat is no dog",
+    "all cats are grey",
+    "wer rastet der rostet",
+    "ende gut alles gut",
+]
+
+
+@pytest.fixture
+def molecules(tmp_path: Path) -> Dataset:
+    path = tmp_path / "molecules.csv"
+    path.write_text("smiles,mass\n" + "".join(f"{text},{len(text)}\n" for text in MOLECULES))
+    return load(f"csv:{path},text=smiles,property=mass,percentile=80,split=smiles")
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> Dataset:
+    path = tmp_path / "texts.csv"
+    rows = [f"{text}{'!' * n},{'de' if k > 2 else 'en'}\n" for n in range(8) for k, text in enumerate(TEXTS)]
+    path.write_text("text,language\n" + "".join(rows))
+    return load(f"csv:{path},text=text,label=language")
+
+
+@pytest.mark.parametrize(("kind", "figure"), [("molecules", "valid"), ("texts", "2-gram divergence")])
+def test_strings_are_judged_as_molecules_if_they_are(kind: str, figure: str, request: pytest.FixtureRequest) -> None:
+    dataset: Dataset = request.getfixturevalue(kind)
+    real = dataset.held_out
+    condition = dataset.condition(real)
+    condition = condition if isinstance(condition, dict) else {dataset.conditions[0].name: condition}
+    found = evaluate_samples(dataset, real.tokens, condition, repetitions=5, calls=(3, 2), settings={"steps": 3})
+    assert found[figure].value == pytest.approx(found[figure].best)
+    assert found.samples == len(real)
+    assert f"| {figure} |" in found.as_markdown()
+    assert "3 conditional and 2 reference calls a batch" in found.as_markdown()
+    with pytest.raises(KeyError):
+        found["beauty"]
+
+
+def test_features_are_for_images(texts: Dataset) -> None:
+    real = texts.held_out
+    with pytest.raises(ValueError, match=re.escape("features: got pixels, expected none for strings")):
+        evaluate_samples(texts, real.tokens, {"language": real.labels}, features="pixels")
+
+
+def test_tokens_that_are_not_of_the_data(texts: Dataset) -> None:
+    real = texts.held_out
+    with pytest.raises(ValueError, match="expected values from 0 to"):
+        evaluate_samples(texts, torch.full_like(real.tokens, 99), {"language": real.labels})
