@@ -14,12 +14,6 @@ from dguide.evaluate import evaluate_samples
 ATOMS = ("C", "N", "O", "F")
 MOLECULES = [f"{'C' * n}{a}{b}" for n in range(1, 9) for a in ATOMS[:3] for b in ATOMS]
 TEXTS = ("the cat sat on the mat", "a cat is no dog", "all cats are grey", "wer rastet der rostet", "ende gut")
-    "the cat sat on the mat",
-    "a cat is no dog",
-    "all cats are grey",
-    "wer rastet der rostet",
-    "ende gut alles gut",
-]
 
 
 @pytest.fixture
