@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from .bias import Bias, bias
+from .calibration import calibration_error, calibration_estimates, reliability
 from .classifier import Classifier
+from .detection import Detection, Operating, defect_score, novelty_score
 from .distances import frechet_distance, kernel_distance
 from .estimate import Estimate, bootstrap, estimate
 from .evaluation import Evaluation
@@ -14,12 +16,14 @@ from .molecules import molecule_estimates
 from .neighbours import Neighbourhood, PrecisionRecall, neighbourhood, precision_recall
 from .network import LearntFeatures
 from .proportion import Proportion, proportion
+from .reading import Reading, fit_temperature, hypotheses, read
 from .samples import evaluate_samples
 from .strings import string_estimates
 
 __all__ = [
     "Bias",
     "Classifier",
+    "Detection",
     "Estimate",
     "Evaluation",
     "Features",
@@ -27,21 +31,31 @@ __all__ = [
     "LearntFeatures",
     "Likelihood",
     "Neighbourhood",
+    "Operating",
     "PixelFeatures",
     "PrecisionRecall",
     "Proportion",
+    "Reading",
     "bias",
     "bootstrap",
+    "calibration_error",
+    "calibration_estimates",
+    "defect_score",
     "estimate",
     "evaluate_images",
     "evaluate_samples",
+    "fit_temperature",
     "frechet_distance",
+    "hypotheses",
     "image_estimates",
     "kernel_distance",
     "likelihood",
     "molecule_estimates",
     "neighbourhood",
+    "novelty_score",
     "precision_recall",
     "proportion",
+    "read",
+    "reliability",
     "string_estimates",
 ]

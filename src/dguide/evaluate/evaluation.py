@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .estimate import Estimate
 
-__all__ = ["Evaluation"]
+__all__ = ["Evaluation", "as_json", "table"]
 
 
 @dataclass(frozen=True)
@@ -52,19 +52,28 @@ class Evaluation:
             f"{self.samples:,} samples against {self.data}{made}{calls}.",
             *([f"Settings: {settings}."] if settings else []),
             "",
-            "| figure | value | 95 % interval | n | held-out data | better | of |",
-            "|---|---|---|---|---|---|---|",
+            *table(self.estimates),
         ]
-        for found in self.estimates:
-            interval = "" if math.isnan(found.low) else f"{_shown(found.low)} to {_shown(found.high)}"
-            cells = (found.name, _shown(found.value), interval, f"{found.count:,}", _shown(found.best))
-            lines.append("| " + " | ".join((*cells, found.better, found.note)) + " |")
         return "\n".join(lines) + "\n"
 
     def as_json(self) -> str:
         """Everything, for programs; what is not a number is null."""
-        content = asdict(self) | {"settings": dict(self.settings)}
-        return json.dumps(_plain(content), indent=2, allow_nan=False) + "\n"
+        return as_json(asdict(self) | {"settings": dict(self.settings)})
+
+
+def table(estimates: Sequence[Estimate]) -> list[str]:
+    """Lines of a Markdown table of figures."""
+    lines = ["| figure | value | 95 % interval | n | held-out data | better | of |", "|---|---|---|---|---|---|---|"]
+    for found in estimates:
+        interval = "" if math.isnan(found.low) else f"{_shown(found.low)} to {_shown(found.high)}"
+        cells = (found.name, _shown(found.value), interval, f"{found.count:,}", _shown(found.best))
+        lines.append("| " + " | ".join((*cells, found.better, found.note)) + " |")
+    return lines
+
+
+def as_json(content: Mapping[str, Any]) -> str:
+    """Plain values for programs; what is not a finite number is null."""
+    return json.dumps(_plain(dict(content)), indent=2, allow_nan=False) + "\n"
 
 
 def _shown(value: float) -> str:

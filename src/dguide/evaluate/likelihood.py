@@ -3,6 +3,7 @@ r"""How well a denoiser predicts data: an upper bound on its cross-entropy, in b
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +15,7 @@ from ..sample import Condition, Denoiser
 from ..sample.denoiser import batch_of, take, to_device
 from .estimate import Estimate
 
-__all__ = ["Likelihood", "likelihood"]
+__all__ = ["Likelihood", "bounds", "likelihood"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,6 @@ class Likelihood:
         )
 
 
-@torch.no_grad()
 def likelihood(
     denoiser: Denoiser,
     process: Process,
@@ -79,29 +79,52 @@ def likelihood(
     Raises:
         ValueError: If there are no sequences, fewer conditions than sequences, or no passes.
     """
+    found = bounds(
+        denoiser, process, tokens, (condition,), passes=passes, seed=seed, batch_size=batch_size, device=device
+    )
+    count, nats = len(tokens), sum(found, torch.zeros(len(tokens), 1, dtype=torch.float64)).squeeze(1)
+    bits = nats / (passes * tokens.shape[1] * math.log(2))
+    error = float(bits.std()) / math.sqrt(count) if count > 1 else math.nan
+    return Likelihood(float(bits.mean()), error, count, passes)
+
+
+@torch.no_grad()
+def bounds(
+    denoiser: Denoiser,
+    process: Process,
+    tokens: Tensor,
+    conditions: Sequence[Condition],
+    *,
+    passes: int,
+    seed: int,
+    batch_size: int,
+    device: str | torch.device,
+) -> Iterator[Tensor]:
+    """The terms that `likelihood` is the mean of, for each of several conditions: [N, C] float64 nats, once a pass.
+
+    All conditions see the same noise levels and the same corrupted sequences, so that their differences have little
+    variance. Arguments, and what is raised at the first pass, as in `likelihood`.
+    """
     count = len(tokens)
-    given = batch_of(condition)
-    if tokens.dim() != 2 or count == 0 or given not in (count, None):
-        got = f"tokens {list(tokens.shape)} and {given} conditions"
+    given = {batch_of(condition) for condition in conditions}
+    if tokens.dim() != 2 or count == 0 or not given <= {count, None} or not given:
+        got = f"tokens {list(tokens.shape)} and {sorted(given, key=str)} conditions"
         raise bad("sequences", got, "tokens [N, L] and N conditions, N > 0")
     if passes < 1 or batch_size < 1:
         raise bad("passes and batch_size", (passes, batch_size), "two positive numbers")
+    device = torch.device(device)
     generator = torch.Generator().manual_seed(seed)
     offset = (torch.randperm(count, generator=generator).double() + 0.5) / count
-    nats = torch.zeros(count, dtype=torch.float64)
     for index in range(passes):
         uniforms = torch.rand((*tokens.shape, 2), generator=generator, dtype=torch.float64)
         time = process.noise.time((index + offset) / passes)
+        nats = torch.empty(count, len(conditions), dtype=torch.float64)
         for first in range(0, count, batch_size):
             rows = slice(first, first + batch_size)
             clean, times = tokens[rows].to(device), time[rows].to(device)
             noisy = process.corrupt(clean, times, uniforms[rows].to(device))
-            log_p = process.log_probs(
-                denoiser(
-                    noisy, times.to(torch.get_default_dtype()), to_device(take(condition, rows), torch.device(device))
-                )
-            )
-            nats[rows] += process.elbo(log_p, clean, noisy, times).double().sum(-1).cpu()
-    bits = nats / (passes * tokens.shape[1] * math.log(2))
-    error = float(bits.std()) / math.sqrt(count) if count > 1 else math.nan
-    return Likelihood(float(bits.mean()), error, count, passes)
+            for column, condition in enumerate(conditions):
+                told = to_device(take(condition, rows), device)
+                log_p = process.log_probs(denoiser(noisy, times.to(torch.get_default_dtype()), told))
+                nats[rows, column] = process.elbo(log_p, clean, noisy, times).double().sum(-1).cpu()
+        yield nats
