@@ -25,7 +25,7 @@ from dguide.data import Skipped, load
 from dguide.nn import Compiled, Inference
 from dguide.train import TrainConfig
 
-COMMANDS = ("data", "sample", "evaluate", "train", "demo", "theory", "info")
+COMMANDS = ("data", "sample", "evaluate", "read", "train", "demo", "theory", "info")
 
 
 @pytest.fixture(scope="module")

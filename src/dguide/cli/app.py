@@ -16,6 +16,7 @@ from .data import data
 from .demo import demo
 from .evaluate import evaluate
 from .info import info
+from .read import read
 from .sample import sample
 from .theory import theory
 from .train import train
@@ -51,7 +52,7 @@ def _root(
     """Holds the options of `dguide` itself."""
 
 
-for _command in (data, train, sample, evaluate, info, demo, theory):
+for _command in (data, train, sample, evaluate, read, info, demo, theory):
     app.command()(_command)
 
 

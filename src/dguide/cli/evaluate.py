@@ -17,6 +17,7 @@ import typer
 from torch import Tensor
 
 from .. import checkpoint as checkpoints
+from ..checkpoint import Checkpoint
 from ..data import Dataset, load
 from ..errors import bad
 from ..evaluate import Estimate, evaluate_samples, likelihood
@@ -71,9 +72,10 @@ def evaluate(
     if source.suffix != ".npz":
         if source.is_file():
             raise bad("samples or checkpoint", f"the file {source}", "FILE.npz, or the directory of a checkpoint")
-        name = checkpoints.load(source).config.data
-        dataset = load(data or name)
-        found = [_bits(source, dataset)] if bits else []
+        loaded = checkpoints.load(source)
+        dataset = load(data or loaded.config.data)
+        loaded.codec.check_same(dataset.codec, dataset.name)
+        found = [_bits(loaded, dataset)] if bits else []
         out.mkdir(parents=True, exist_ok=True)
         sample(checkpoint=source, out=out / "samples.npz", **drawing)
         drawn = Drawn.read(out / "samples.npz")
@@ -156,9 +158,8 @@ class Drawn:
         return str(self.settings[name])
 
 
-def _bits(path: Path, dataset: Dataset) -> Estimate:
-    loaded, real = checkpoints.load(path), dataset.held_out
-    loaded.codec.check(real.tokens)
+def _bits(loaded: Checkpoint, dataset: Dataset) -> Estimate:
+    real = dataset.held_out
     return likelihood(loaded.model, loaded.process, real.tokens, dataset.condition(real)).estimate()
 
 

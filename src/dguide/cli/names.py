@@ -1,6 +1,8 @@
-"""Names on the command line for guidance mechanisms and samplers."""
+"""Names on the command line for guidance mechanisms, samplers and devices."""
 
 from __future__ import annotations
+
+import torch
 
 from .. import guidance
 from ..errors import bad, choose
@@ -21,8 +23,9 @@ from ..sample import (
     Trapezoidal,
     Unmasking,
 )
+from ..sample.check import usable_device
 
-__all__ = ["MECHANISMS", "SAMPLERS", "guidance_of", "sampler_of"]
+__all__ = ["MECHANISMS", "SAMPLERS", "device_of", "guidance_of", "sampler_of"]
 
 MECHANISMS = {name.lower(): mechanism for name, mechanism in guidance.MECHANISMS.items()}
 _GRID = ("steps", "grid")
@@ -78,3 +81,10 @@ def sampler_of(
         given["shape"] = shape
     sampler = kind(**given)
     return sampler if block is None or not isinstance(sampler, Unmasking) else Blocks(sampler, block)
+
+
+def device_of(name: str) -> torch.device:
+    """The device of that name; for `auto` an accelerator if there is one. Raises `ValueError` if it is not usable."""
+    if name == "auto":
+        return torch.accelerator.current_accelerator() or torch.device("cpu")
+    return usable_device(name)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 import typer
 from torch import Tensor
 
@@ -25,9 +24,8 @@ from ..guidance import Guidance
 from ..guidance.parse import SCHEDULES
 from ..nn import DTYPES, Compiled, Inference
 from ..sample import Condition, Sampler, Samples
-from ..sample.check import usable_device
 from .asked import asked, in_turn
-from .names import MECHANISMS, SAMPLERS, guidance_of, sampler_of
+from .names import MECHANISMS, SAMPLERS, device_of, guidance_of, sampler_of
 from .output import check_file, write_npz
 
 __all__ = ["sample"]
@@ -124,7 +122,7 @@ def sample(
     that had to leave in the last step) and settings (JSON text). Strings are written to FILE.txt besides, one a line.
     Sample number i depends on the seed, i, its label and the settings, not on the batch size or the shard.
     """
-    loaded = checkpoints.load(checkpoint, _device(device))
+    loaded = checkpoints.load(checkpoint, device_of(device))
     codec = loaded.codec
     picture = _picture(png, codec)
     check_file("--out", out, ".npz", 8 * count * (codec.length + 2) + 1_000_000)
@@ -210,12 +208,6 @@ class Job:
     def condition(self) -> Condition:
         """What the network is told."""
         return self.told if isinstance(self.checkpoint.model.n_classes, dict) else self.labels
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.accelerator.current_accelerator() or torch.device("cpu")
-    return usable_device(name)
 
 
 def _picture(wanted: bool | None, codec: Codec) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -35,6 +36,10 @@ class Split:
     def take(self, rows: Tensor) -> Split:
         """Some of its sequences."""
         return Split(self.tokens[rows], self.labels[rows], {name: x[rows] for name, x in self.properties.items()})
+
+    def some(self, most: int, seed: int = 0) -> Split:
+        """At most so many of its sequences, in random order."""
+        return self.take(torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))[:most])
 
 
 @dataclass(frozen=True)

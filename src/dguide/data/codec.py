@@ -61,6 +61,18 @@ class Codec(ABC):
             got = f"values from {int(tokens.min())} to {int(tokens.max())}"
             raise bad("tokens", got, f"values from 0 to {self.vocab_size - 1}")
 
+    def check_same(self, other: Codec, what: str) -> None:
+        """Refuses data in which tokens stand for something else. Raises `ValueError`.
+
+        Args:
+            other: Their codec.
+            what: Their name.
+        """
+        if other != self:
+            got, expected = (f"{c.kind}, {c.length} tokens of {c.vocab_size}" for c in (other, self))
+            remedy = "Choose the data that the model learnt, or some with the same words, colours and length."
+            raise bad(f"tokens of {what}", got, f"{expected}, each with the meaning that the model learnt", remedy)
+
 
 @dataclass(frozen=True)
 class Pixels(Codec):

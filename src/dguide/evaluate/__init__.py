@@ -16,7 +16,7 @@ from .molecules import molecule_estimates
 from .neighbours import Neighbourhood, PrecisionRecall, neighbourhood, precision_recall
 from .network import LearntFeatures
 from .proportion import Proportion, proportion
-from .reading import Reading, fit_temperature, hypotheses, read
+from .reading import Reading, class_counts, fit_temperature, hypotheses, read
 from .samples import evaluate_samples
 from .strings import string_estimates
 
@@ -40,6 +40,7 @@ __all__ = [
     "bootstrap",
     "calibration_error",
     "calibration_estimates",
+    "class_counts",
     "defect_score",
     "estimate",
     "evaluate_images",

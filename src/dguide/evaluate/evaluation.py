@@ -62,13 +62,16 @@ class Evaluation:
 
 
 def table(estimates: Sequence[Estimate]) -> list[str]:
-    """Lines of a Markdown table of figures."""
-    lines = ["| figure | value | 95 % interval | n | held-out data | better | of |", "|---|---|---|---|---|---|---|"]
+    """Lines of a Markdown table of figures, without columns that would be empty."""
+    heads = ("figure", "value", "95 % interval", "n", "held-out data", "better", "of")
+    rows = []
     for found in estimates:
         interval = "" if math.isnan(found.low) else f"{_shown(found.low)} to {_shown(found.high)}"
         cells = (found.name, _shown(found.value), interval, f"{found.count:,}", _shown(found.best))
-        lines.append("| " + " | ".join((*cells, found.better, found.note)) + " |")
-    return lines
+        rows.append((*cells, found.better, found.note))
+    kept = [k for k, cells in enumerate(zip(*rows, strict=True)) if any(cells)]
+    lines = [[row[k] for k in kept] for row in (heads, ["---"] * len(heads), *rows)]
+    return ["| " + " | ".join(line) + " |" for line in lines]
 
 
 def as_json(content: Mapping[str, Any]) -> str:

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..data import Attribute
+from ..data import Attribute, Split
 from ..data.progress import progress
 from ..errors import bad, choose
 from ..process import Process
 from ..sample import Condition, Denoiser
 from .likelihood import bounds
 
-__all__ = ["Reading", "fit_temperature", "hypotheses", "read"]
+__all__ = ["Reading", "class_counts", "fit_temperature", "hypotheses", "read"]
 
 _HOTTEST, _COLDEST = 1e4, 1e-2
 
@@ -84,6 +84,11 @@ def hypotheses(conditions: Sequence[Attribute], count: int, name: str | None = N
         told[asked.name] = torch.full((count,), label)
         found.append(told if len(known) > 1 else told[asked.name])
     return found
+
+
+def class_counts(asked: Attribute, split: Split) -> Tensor:
+    """How many sequences there are of each class, [C] int64: what to expect of others like them."""
+    return torch.bincount(asked.of(split.labels, split.properties), minlength=asked.n_classes)
 
 
 def read(

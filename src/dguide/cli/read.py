@@ -1,0 +1,125 @@
+"""`dguide read`: which class a model sees in held-out data, and how far one may believe it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import typer
+from torch import Tensor
+
+from .. import checkpoint as checkpoints
+from ..checkpoint import Checkpoint
+from ..data import Attribute, Dataset, Label, load
+from ..errors import bad, choose
+from ..evaluate import class_counts, hypotheses
+from ..evaluate import read as read_sequences
+from ..files import replacing
+from ..study.figures import save
+from ..study.reading import verdict
+from ..study.reading_figures import calibration_figure, confusion_figure, detection_figure
+from .names import device_of
+from .output import check_directory
+
+__all__ = ["read"]
+
+_ROOM = 50_000_000
+PRIORS = ("training", "equal")
+
+
+def read(
+    checkpoint: Path = typer.Argument(..., metavar="CHECKPOINT", help="Directory that `dguide train` wrote."),
+    out: Path = typer.Option(
+        Path("reading"), metavar="DIRECTORY", help="Folder for tables, probabilities and figures; made if need be."
+    ),
+    data: str | None = typer.Option(
+        None, metavar="NAME", help="Data whose held-out part is read. [default: those that the model learnt]"
+    ),
+    condition: str | None = typer.Option(
+        None, metavar="NAME", help="Which condition is asked about; the others are not told. [default: the first]"
+    ),
+    normal: str | None = typer.Option(
+        None,
+        metavar="CLASS",
+        help="The class without a defect, by number or name: then also false alarms against misses.",
+    ),
+    prior: str = typer.Option(
+        PRIORS[0], metavar="NAME", help="How probable each class is before: as in the training data, or equal."
+    ),
+    passes: int = typer.Option(
+        32, metavar="NUMBER", min=1, help="Noise levels at which each sequence is looked at, for every class."
+    ),
+    limit: int | None = typer.Option(
+        None, metavar="NUMBER", min=2, help="Read so many sequences, chosen at random. [default: all]"
+    ),
+    repetitions: int = typer.Option(200, metavar="NUMBER", min=0, help="Repetitions of the bootstrap; 0 for none."),
+    seed: int = typer.Option(0, metavar="NUMBER", min=0, help="Of the noise, of the halves and of the intervals."),
+    batch_size: int = typer.Option(256, metavar="NUMBER", min=1, help="Sequences in one pass through the network."),
+    device: str = typer.Option("auto", metavar="NAME", help="auto (an accelerator if there is one), cpu, cuda, ..."),
+) -> None:
+    """Read the class of held-out sequences with the model itself, by the likelihood of each class.
+
+    Temperature and thresholds are chosen on one half of the sequences and judged on the other. The folder gets
+    reading.md, reading.json, reading.csv with the probabilities of every sequence, and figures.
+    """
+    check_directory("--out", out, _ROOM)
+    choose("prior", prior, PRIORS)
+    loaded = checkpoints.load(checkpoint, device_of(device))
+    dataset = load(data or loaded.config.data)
+    asked = _asked(loaded, dataset, condition)
+    split = dataset.held_out
+    if limit is not None and limit < len(split):
+        split = split.some(limit, seed)
+    labels = asked.of(split.labels, split.properties)
+    good = None if normal is None else _normal(asked, normal, labels)
+    began = time.perf_counter()
+    found = read_sequences(
+        loaded.model,
+        loaded.process,
+        split.tokens,
+        hypotheses(loaded.conditions, len(split), asked.name),
+        prior=class_counts(asked, dataset.train) if prior == "training" else None,
+        passes=passes,
+        seed=seed,
+        batch_size=batch_size,
+        device=next(loaded.model.parameters()).device,
+    )
+    seconds = time.perf_counter() - began
+    judged = verdict(found, labels, asked.class_names, normal=good, repetitions=repetitions, seed=seed)
+    made = " (synthetic)" if dataset.synthetic else ""
+    title = f"{checkpoint.name}: {dataset.name}{made}, {passes} passes"
+    cost = f"{len(split) * asked.n_classes * passes:,} forward passes of one sequence, {seconds:.1f} s"
+    head = f"{len(split):,} held-out sequences of {dataset.name}{made} read by {checkpoint}: {cost}."
+    text = f"{head}\n\n{judged.as_markdown()}"
+    out.mkdir(parents=True, exist_ok=True)
+    for name, content in (("md", text), ("json", judged.as_json()), ("csv", judged.as_csv())):
+        with replacing(out / f"reading.{name}") as path:
+            path.write_text(content, encoding="utf-8")
+    figures = {"confusion": confusion_figure, "calibration": calibration_figure}
+    for name, figure in (figures | ({"alarms": detection_figure} if judged.alarms else {})).items():
+        save(figure(judged, title), out / f"{name}.png")
+    print(text)
+    print(out / "reading.md")
+
+
+def _asked(loaded: Checkpoint, dataset: Dataset, name: str | None) -> Attribute:
+    """The condition of the model that is asked about, which the data must know as well."""
+    loaded.codec.check_same(dataset.codec, dataset.name)
+    known = {each.name: each for each in loaded.conditions}
+    asked = known[choose("condition", loaded.conditions[0].name if name is None else name, known)]
+    same = {each.name: each for each in dataset.conditions}
+    if asked.name not in same or (isinstance(asked, Label) and same[asked.name].class_names != asked.class_names):
+        got = ", ".join(f"{each.name} ({', '.join(each.class_names)})" for each in dataset.conditions)
+        raise bad(f"conditions of {dataset.name}", got, f"{asked.name} ({', '.join(asked.class_names)})")
+    return asked
+
+
+def _normal(asked: Attribute, text: str, labels: Tensor) -> int:
+    """The number of the normal class."""
+    found = asked.read(text)
+    if len(found) != 1:
+        raise bad("--normal", repr(text), "one class")
+    good = int((labels == found).sum())
+    if min(good, len(labels) - good) < 2:
+        raise bad("sequences with and without a defect", f"{len(labels) - good} and {good}", "at least two of each")
+    return int(found)

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import torch
+from tiny import DIGITS, save_strings, save_tiny
+
+from dguide import checkpoint
+from dguide.cli import main
+from dguide.cli import read as command
+from dguide.evaluate import Reading, hypotheses, read
+from dguide.study.reading import verdict
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return save_tiny(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture
+def run(capsys):
+    """Runs a command line; returns its exit status and what it printed."""
+
+    def call(*arguments):
+        capsys.readouterr()
+        status = main([str(a) for a in arguments])
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return call
+
+
+def claimed(labels, sure, seed=0):
+    """A reading that is right with probability 0.8, of nats that are `sure` times what they should be."""
+    source = torch.Generator().manual_seed(seed)
+    named = torch.where(torch.rand(len(labels), generator=source) < 0.8, labels, (labels + 1) % 3)
+    nats = torch.full((len(labels), 3), sure * np.log(8.0), dtype=torch.float64)
+    nats[torch.arange(len(labels)), named] = 0
+    return Reading(nats, torch.full((3,), 1 / 3, dtype=torch.float64).log(), torch.zeros(len(labels)), 4)
+
+
+def test_folder_holds_what_the_library_reads(run, model, tmp_path):
+    out = tmp_path / "new" / "folder"
+    options = ["--passes", 2, "--limit", 80, "--normal", 3, "--repetitions", 5, "--seed", 7, "--prior", "equal"]
+    status, printed, err = run("read", model, "--out", out, *options, "--device", "cpu")
+    assert status == 0, err
+    split, loaded = DIGITS.held_out.some(80, 7), checkpoint.load(model)
+    told = hypotheses(loaded.conditions, 80)
+    expected = read(loaded.model, loaded.process, split.tokens, told, passes=2, seed=7)
+    judged = verdict(expected, split.labels, DIGITS.class_names, normal=3, repetitions=5, seed=7)
+    assert (out / "reading.json").read_text() == judged.as_json()
+    assert (out / "reading.csv").read_text() == judged.as_csv()
+    assert judged.as_markdown() in (out / "reading.md").read_text()
+    assert (out / "reading.md").read_text() in printed
+    assert "1,600 forward passes" in printed
+    with (out / "reading.csv").open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert [row["class"] for row in rows] == [str(label) for label in split.labels.tolist()]
+    names = sorted(path.name for path in out.iterdir())
+    assert names == ["alarms.png", "calibration.png", "confusion.png", "reading.csv", "reading.json", "reading.md"]
+    assert all((out / name).read_bytes().startswith(b"\x89PNG") for name in names[:3])
+
+
+def test_prior_is_that_of_the_training_data_unless_said_otherwise(run, model, tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr(command, "read_sequences", lambda *_, prior, **__: given.append(prior) or 1 / 0)
+    for options in ([], ["--prior", "equal"]):
+        assert run("read", model, "--out", tmp_path / "x", *options)[0] == 1
+    assert given[0].tolist() == torch.bincount(DIGITS.train.labels).tolist()
+    assert given[1] is None
+
+
+def test_no_figures_of_defects_without_a_normal_class(run, model, tmp_path):
+    assert run("read", model, "--out", tmp_path, "--passes", 1, "--limit", 30, "--repetitions", 0)[0] == 0
+    assert not (tmp_path / "alarms.png").exists()
+    assert json.loads((tmp_path / "reading.json").read_text())["alarms"] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--data", "digit"], "unknown data set: got 'digit'"),
+        (["--data", "mnist:side=14,levels=4"], "tokens of mnist:side=14,levels=4: got pixels, 196 tokens of 4"),
+        (["--condition", "colour"], "unknown condition: got 'colour'"),
+        (["--normal", "12"], "labels of label: got ['12']"),
+        (["--normal", "1,2"], "--normal: got '1,2', expected one class"),
+        (["--prior", "flat"], "unknown prior: got 'flat', expected one of equal, training"),
+        (["--passes", "0"], "--passes"),
+        (["--limit", "1"], "--limit"),
+        (["--device", "gpu9"], "device"),
+    ],
+)
+def test_bad_input_is_refused_before_any_work(run, model, tmp_path, monkeypatch, options, words):
+    monkeypatch.setattr(command, "read_sequences", lambda *_, **__: pytest.fail("the work began"))
+    status, out, err = run("read", model, "--out", tmp_path / "out", *options)
+    assert (status, out) == (2, "")
+    assert words in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_other_data_must_mean_the_same(run, tmp_path):
+    model = save_strings(tmp_path / "strings")
+    for kinds, letters, words in (
+        ("cat dog", "abc", ""),
+        ("cat ape", "abc", "expected kind (cat, dog)"),
+        ("cat dog", "abd", "each with the meaning that the model learnt"),
+    ):
+        path = tmp_path / f"{kinds[-3:]}{letters}.csv"
+        rows = [f"{letters[n % 3]}{letters},{kinds.split()[n % 2]},{n}\n" for n in range(30)]
+        path.write_text("text,kind,mass\n" + "".join(rows))
+        data = f"csv:{path},text=text,label=kind,property=mass"
+        for command_line in (["read", model, "--passes", 1], ["evaluate", model, "--count", 8, "--steps", 2]):
+            if words.startswith("expected kind") and command_line[0] == "evaluate":
+                continue
+            status, _, err = run(*command_line, "--data", data, "--out", tmp_path / "out", "--repetitions", 2)
+            assert status == (2 if words else 0), err
+            assert words in err
+    status, _, err = run("read", model, "--data", data, "--out", tmp_path / "out", "--condition", "mass")
+    assert (status, "condition" in err) == (2, True)
+
+
+def test_verdict_tempers_what_claims_too_much():
+    labels = torch.arange(6000) % 3
+    boast = verdict(claimed(labels, 5.0), labels, ("a", "b", "c"), repetitions=0)
+    found = {(each.name, each.note.split(";")[0]): each.value for each in boast.estimates}
+    assert boast.reading.temperature == pytest.approx(5.0, rel=0.1)
+    assert found["calibration error", "tempered"] < 0.03 < 0.15 < found["calibration error", "as read"]
+    assert found["log loss", "tempered"] < found["log loss", "as read"]
+    assert found["accuracy", "4 passes"] == pytest.approx(0.8, abs=0.02)
+    assert int(boast.reported.sum()) == 3000
+    assert torch.bincount(labels[boast.reported]).tolist() == [1000, 1000, 1000]
+
+
+def test_confusion_counts_and_markdown_name_the_worst():
+    labels = torch.arange(300) % 3
+    judged = verdict(claimed(labels, 1.0), labels, ("a", "b", "c"), normal=0, repetitions=0)
+    confusion = judged.confusion
+    assert confusion.sum(1).tolist() == [100, 100, 100]
+    assert (np.diag(confusion) + np.roll(confusion, -1, 1).diagonal()).tolist() == [100, 100, 100]
+    page = judged.as_markdown()
+    assert f" | b ({confusion[0, 1]}) |" in page
+    assert "odds of known defects | at most 5% false alarms" in page
+
+
+def test_verdict_needs_both_halves():
+    labels = torch.zeros(1, dtype=torch.int64)
+    with pytest.raises(ValueError, match="at least two"):
+        verdict(claimed(labels, 1.0), labels, ("a", "b", "c"))
+    labels = torch.arange(60) % 3
+    with pytest.raises(ValueError, match="both kinds"):
+        verdict(claimed(labels, 1.0), labels.clamp(min=1), ("a", "b", "c"), normal=0)
