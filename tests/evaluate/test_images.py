@@ -9,13 +9,14 @@ import torch
 from real import DIGITS, learnt
 from torch import Tensor
 
-from dguide.evaluate import Evaluation, PixelFeatures, evaluate_images, frechet_distance, image_estimates
+from dguide.evaluate import Evaluation, PixelFeatures, frechet_distance, image_estimates
 
 REAL = DIGITS.held_out
 
 
 def judged(tokens: Tensor, labels: Tensor, repetitions: int = 0) -> Evaluation:
-    return evaluate_images(DIGITS, tokens, labels, judge=learnt(), repetitions=repetitions)
+    found = image_estimates(DIGITS, tokens, labels, judge=learnt(), repetitions=repetitions)
+    return Evaluation("digits", False, found, len(tokens), 0.0)
 
 
 @cache

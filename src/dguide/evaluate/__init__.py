@@ -10,7 +10,7 @@ from .distances import frechet_distance, kernel_distance
 from .estimate import Estimate, bootstrap, estimate
 from .evaluation import Evaluation
 from .features import Features, InceptionFeatures, PixelFeatures
-from .images import evaluate_images, image_estimates
+from .images import image_estimates
 from .likelihood import Likelihood, likelihood
 from .molecules import molecule_estimates
 from .neighbours import Neighbourhood, PrecisionRecall, neighbourhood, precision_recall
@@ -43,7 +43,6 @@ __all__ = [
     "class_counts",
     "defect_score",
     "estimate",
-    "evaluate_images",
     "evaluate_samples",
     "fit_temperature",
     "frechet_distance",

@@ -4,10 +4,8 @@ new."""
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -18,38 +16,18 @@ from .alike import alike, asked_classes
 from .distances import Kernel, Normal
 from .diversity import Diversity
 from .estimate import Estimate, Rows, estimate
-from .evaluation import Evaluation
 from .features import Features, PixelFeatures, image_codec
 from .intervals import share
 from .memory import QUANTILE, Memory, copies
 from .neighbours import Balls
 from .network import LearntFeatures
 
-__all__ = ["evaluate_images", "image_estimates"]
+__all__ = ["image_estimates"]
 
 NEIGHBOURS = 5
 """The k of precision, recall, density and coverage, as Naeem et al. have it."""
 _MOST = 5000
 """The most training images that distances are measured to."""
-
-
-def evaluate_images(
-    dataset: Dataset,
-    tokens: Tensor,
-    labels: Tensor,
-    *,
-    judge: LearntFeatures | None = None,
-    features: Features | None = None,
-    repetitions: int = 200,
-    seed: int = 0,
-    calls: tuple[int, int] | None = None,
-    settings: Mapping[str, Any] | None = None,
-) -> Evaluation:
-    """`image_estimates` with what else is to be known: how the images were drawn, and how long judging them took."""
-    began = time.perf_counter()
-    found = image_estimates(dataset, tokens, labels, judge=judge, features=features, repetitions=repetitions, seed=seed)
-    seconds = time.perf_counter() - began
-    return Evaluation(dataset.name, dataset.synthetic, found, len(tokens), seconds, calls, settings or {})
 
 
 def image_estimates(

@@ -1,0 +1,287 @@
+"""What the shipped checkpoints are worth: held-out bits, samples judged, real and generated ones side by side.
+
+python studies/shipped.py                    # all of them: an hour of one core
+python studies/shipped.py qm9-masked         # this one; what is known of the others stays
+python studies/shipped.py --draw             # only the page docs/checkpoints.md and the pictures again
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from calls import ROOT, commit, header, write
+from torch import Tensor
+
+import dguide
+from dguide import Normalized, RampUp, checkpoint
+from dguide.checkpoint import Checkpoint
+from dguide.data import Dataset, load
+from dguide.evaluate import evaluate_samples, likelihood
+from dguide.guidance import Guidance
+from dguide.sample import Sampler
+from dguide.study import figures
+
+RESULTS, PAGE, IMAGES = ROOT / "studies/results/shipped.json", ROOT / "docs/checkpoints.md", ROOT / "docs/images"
+FOLDER = ROOT / "checkpoints"
+PASSES, COUNT, SEED = 16, 1000, 0
+NONE, RAMP = "none", "ramp-up, mean 1"
+GUIDANCE: dict[str, Guidance] = {
+    NONE: Normalized(0.0),
+    RAMP: Normalized(RampUp(2.0)),
+    "ramp-up, mean 2": Normalized(RampUp(4.0)),
+}
+SAMPLERS: dict[str, Sampler] = {
+    "`Ancestral(32)`": dguide.Ancestral(32),
+    "`Ancestral(64)`": dguide.Ancestral(64),
+    "`Ancestral(128)`": dguide.Ancestral(128),
+    "`FirstHitting()`": dguide.FirstHitting(),
+    "`Remasking(64)`": dguide.Remasking(64),
+    "`LowEntropy(24)`": dguide.LowEntropy(24),
+    "`TopMargin(24)`": dguide.TopMargin(24),
+}
+FOR_IMAGES = "`Ancestral(64)`"
+BEST = {"masked": "`TopMargin(24)`", "uniform": "`Ancestral(128)`"}
+"""Samplers with which guided molecules are drawn."""
+FIGURES_OF_IMAGES = (
+    "accuracy on the asked class",
+    "Fréchet distance",
+    "precision",
+    "recall",
+    "copies of training images",
+)
+FIGURES_OF_MOLECULES = ("valid", "unique of valid", "novel of unique", "Fréchet distance", "internal diversity")
+
+
+def cases(loaded: Checkpoint, dataset: Dataset) -> Iterator[tuple[str, str, str, dict[str, Tensor]]]:
+    """Sampler, guidance, what is asked in words, and the condition by name."""
+    if dataset.shape is not None:
+        condition = {dataset.conditions[0].name: torch.arange(COUNT) % dataset.n_classes}
+        for guidance in (NONE, RAMP):
+            yield FOR_IMAGES, guidance, "every class in turn", condition
+        return
+    masked = loaded.config.process["name"] == "masked"
+    untold = {each.name: each.untold.expand(COUNT) for each in dataset.conditions}
+    for sampler in SAMPLERS if masked else ("`Ancestral(32)`", "`Ancestral(64)`", "`Ancestral(128)`"):
+        yield sampler, NONE, "nothing", untold
+    for condition in dataset.conditions:
+        for guidance in GUIDANCE:
+            told = untold | {condition.name: torch.ones(COUNT, dtype=torch.int64)}
+            yield BEST["masked" if masked else "uniform"], guidance, condition.class_names[1], told
+
+
+def measure(name: str) -> tuple[dict[str, Any], Tensor]:
+    """All that is measured of a checkpoint, and samples to show."""
+    loaded = checkpoint.load(FOLDER / name)
+    dataset, runs, shown = load(loaded.config.data), [], None
+    told = dataset.condition(dataset.held_out)
+    bits = likelihood(loaded.model, loaded.process, dataset.held_out.tokens, told, passes=PASSES)
+    untold = likelihood(loaded.model, loaded.process, dataset.held_out.tokens, loaded.model.null(told), passes=PASSES)
+    for sampler, guidance, asked, condition in cases(loaded, dataset):
+        began = time.perf_counter()
+        drawn = dguide.sample(
+            loaded.model,
+            process=loaded.process,
+            length=dataset.length,
+            condition=condition if len(condition) > 1 else condition[dataset.conditions[0].name],
+            guidance=GUIDANCE[guidance],
+            sampler=SAMPLERS[sampler],
+            seed=SEED,
+        )
+        seconds = time.perf_counter() - began
+        found = evaluate_samples(dataset, drawn.tokens, condition)
+        calls = [drawn.calls.conditional, drawn.calls.reference]
+        runs.append(
+            {"sampler": sampler, "guidance": guidance, "asked": asked, "calls of a batch": calls, "seconds": seconds}
+            | {"figures": [asdict(each) for each in found.estimates]}
+        )
+        shown = drawn.tokens if shown is None or guidance == RAMP or asked == "nothing" else shown
+        print(f"{name}: {sampler}, {guidance}, {asked}: {seconds:.0f} s", flush=True)
+    assert shown is not None
+    measured = {"bits": asdict(bits), "unconditional bits": asdict(untold), "runs": runs}
+    return measured, shown
+
+
+def side_by_side(dataset: Dataset, shown: Tensor) -> Any:
+    """Held-out images on the left, generated ones on the right, a class in each column."""
+    classes, rows = dataset.n_classes, 5
+    labels = dataset.held_out.labels
+    real = torch.stack([dataset.held_out.tokens[labels == label][:rows] for label in range(classes)], 1)
+    drawn = shown[: rows * classes].view(rows, classes, -1)
+    height, width = dataset.shape or (0, 0)
+    figure = figures.blank((1.1 * classes + 0.6, 0.55 * rows * height / width + 1.3))
+    for axes, tokens, title in zip(
+        figure.subplots(1, 2), (real, drawn), ("real, held out", "generated, asked for each class"), strict=True
+    ):
+        axes.imshow(figures.mosaic(figures.ink(dataset.codec, tokens)).clip(0, 1), interpolation="nearest")
+        pitch = width + 1
+        long = max(map(len, dataset.class_names)) > 3
+        places = [0.5 + pitch * (k + 0.5) - 0.5 for k in range(classes)]
+        axes.set_xticks(places, dataset.class_names, rotation=35 if long else 0, ha="left" if long else "center")
+        axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0, labelsize=9)
+        axes.set_yticks([])
+        axes.spines[:].set_visible(False)
+        made = " (synthetic)" if dataset.synthetic else ""
+        axes.set_xlabel(title + (made if title.startswith("real") else ""), fontsize=12)
+    return figure
+
+
+def molecules(dataset: Dataset, shown: Tensor, path: Path) -> None:
+    """Held-out molecules above, generated valid ones below, with their QED."""
+    from rdkit import Chem
+    from rdkit.Chem import QED, Draw, rdMolDraw2D
+
+    from dguide.data.molecules import parse
+
+    decode: Callable[[Tensor], list[str]] = dataset.codec.decode  # type: ignore[attr-defined]
+    rows = []
+    for tokens in (dataset.held_out.tokens[:: len(dataset.held_out) // 40], shown[:60]):
+        found = [m for m in parse(decode(tokens)) if m is not None and m.GetNumAtoms() > 3]
+        rows.append(found[:14])
+    options = rdMolDraw2D.MolDrawOptions()
+    options.legendFontSize = 18
+    options.bondLineWidth = 1
+    pictures = [
+        Draw.MolsToGridImage(
+            [Chem.Mol(m) for m in row],
+            molsPerRow=7,
+            subImgSize=(170, 140),
+            legends=[f"QED {QED.qed(m):.2f}" for m in row],
+            drawOptions=options,
+        )
+        for row in rows
+    ]
+    figure = figures.blank((11.0, 6.6))
+    for axes, picture, title in zip(
+        figure.subplots(2, 1), pictures, ("real, held out", "generated, valid ones, nothing asked"), strict=True
+    ):
+        axes.imshow(picture)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.set_title(title, fontsize=12)
+        axes.spines[:].set_color("0.8")
+    figures.save(figure, path)
+
+
+def picture(name: str, shown: Tensor) -> None:
+    """Writes docs/images/data-NAME.png."""
+    dataset, path = load(checkpoint.load(FOLDER / name).config.data), IMAGES / f"data-{name}.png"
+    if dataset.shape is None:
+        molecules(dataset, shown, path)
+    else:
+        figures.save(side_by_side(dataset, shown), path)
+
+
+def cell(figures_of: dict[str, dict[str, Any]], name: str) -> str:
+    """A figure with its interval, and what held-out data get."""
+    if name not in figures_of or figures_of[name]["value"] is None or math.isnan(figures_of[name]["value"]):
+        return ""
+    found = figures_of[name]
+    return f"{found['value']:.3g} ({found['low']:.3g} to {found['high']:.3g})"
+
+
+def table(names: tuple[str, ...], runs: list[dict[str, Any]], first: str) -> list[str]:
+    lines = [f"| {first} | " + " | ".join(names) + " | calls of a batch |", "|---|" + "---:|" * (len(names) + 1)]
+    for run in runs:
+        of = {each["name"]: each for each in run["figures"]}
+        label = f"{run['sampler']}" if run["asked"] == "nothing" else f"{run['asked']}, {run['guidance']}"
+        calls = " + ".join(str(c) for c in run["calls of a batch"])
+        lines.append(f"| {label} | " + " | ".join(cell(of, name) for name in names) + f" | {calls} |")
+    best = {each["name"]: each["best"] for each in runs[-1]["figures"]}
+    real = [f"{best[name]:.3g}" if best.get(name) is not None and not math.isnan(best[name]) else "" for name in names]
+    lines.append("| real held-out data | " + " | ".join(real) + " | |")
+    return lines
+
+
+def page(results: dict[str, Any]) -> str:
+    """The page of the shipped checkpoints."""
+    lines = [
+        "# The checkpoints that come with the source",
+        "",
+        "Small models in `checkpoints/`, trained on two cores, for trying things out and for tests. Each folder holds",
+        "`model.safetensors` and `config.json` with the command and the seed that make the same weights; `dguide info`",
+        "shows them.",
+        "",
+        "| checkpoint | data | process | parameters | MB | steps | held-out bits per token | not told the condition |",
+        "|---|---|---|---:|---:|---:|---:|---:|",
+    ]
+    for name, found in results["checkpoints"].items():
+        loaded = checkpoint.load(FOLDER / name)
+        size = sum(p.numel() for p in loaded.model.parameters())
+        bytes_ = (FOLDER / name / "model.safetensors").stat().st_size
+        bits = [
+            f"{found[key]['bits']:.3f} ± {1.96 * found[key]['error']:.3f}" for key in ("bits", "unconditional bits")
+        ]
+        made = " (synthetic)" if loaded.config.synthetic else ""
+        lines.append(
+            f"| `{name}` | `{loaded.config.data}`{made} | {loaded.config.process['name']} | {size / 1e6:.2f} M | "
+            f"{bytes_ / 1e6:.1f} | {loaded.config.steps:,} | {bits[0]} | {bits[1]} |"
+        )
+    lines += [
+        "",
+        f"Bits are the upper bound of `dguide.evaluate.likelihood` with {PASSES} noise levels a sequence,",
+        "on held-out data, with 95 % intervals over the sequences.",
+        "",
+        f"Samples below: {COUNT:,} in each row, seed {SEED}, guidance `Normalized`, judged as",
+        "[evaluation](evaluate.md) explains; in brackets 95 % intervals. The last row of a table is what as many",
+        "held-out data get.",
+        "`python studies/shipped.py` measures it all anew.",
+    ]
+    for name, found in results["checkpoints"].items():
+        config = checkpoint.load(FOLDER / name).config
+        lines += ["", f"## {name}", "", "```sh", config.command.replace(" --device cpu", ""), "```", ""]
+        runs = found["runs"]
+        if runs[0]["asked"] != "nothing":
+            lines += table(FIGURES_OF_IMAGES, runs, f"asked, guidance; {FOR_IMAGES}")
+        else:
+            lines += ["Nothing asked, no guidance:", ""]
+            lines += table(FIGURES_OF_MOLECULES, [run for run in runs if run["asked"] == "nothing"], "sampler")
+            asked = [run for run in runs if run["asked"] != "nothing"]
+            lines += ["", f"One property asked for, the other not told, {asked[0]['sampler']}:", ""]
+            lines += asked_table(asked)
+        lines += ["", f"![Real and generated samples](images/data-{name}.png)"]
+    return "\n".join(lines) + "\n"
+
+
+def asked_table(runs: list[dict[str, Any]]) -> list[str]:
+    """The runs that ask for a property, its name left out of the heads."""
+    plain = []
+    for run in runs:
+        name = run["asked"].split()[0]
+        renamed = [each | {"name": each["name"].replace(name, "property")} for each in run["figures"]]
+        plain.append(run | {"figures": renamed})
+    names = ("valid", "unique of valid", "property as asked", "property as asked, of valid", "property, mean")
+    return table(names, plain, "asked, guidance")[:-1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help="checkpoints; all if none is given")
+    parser.add_argument("--draw", action="store_true", help="write the page from the results that are there")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    everything = sorted(path.name for path in FOLDER.iterdir())
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"checkpoints": {}}
+    began, source = time.process_time(), commit()
+    for name in [] if options.draw else options.names or everything:
+        results["checkpoints"][name], shown = measure(name)
+        picture(name, shown)
+        about = header(source, time.process_time() - began) | {"made by": "python studies/shipped.py"}
+        about.pop("problems")
+        results = about | {
+            "checkpoints": {k: results["checkpoints"][k] for k in everything if k in results["checkpoints"]}
+        }
+        write(RESULTS, json.dumps(results, indent=1) + "\n")
+    write(PAGE, page(results))
+    print(PAGE)
+
+
+if __name__ == "__main__":
+    main()
