@@ -79,19 +79,25 @@ def quick_final_figure() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module", params=["masked", "uniform"])
-def undisturbed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+@pytest.fixture(
+    scope="module", params=[{}, {"process": "uniform"}, {"optimizer": "muon"}], ids=["masked", "uniform", "muon"]
+)
+def undisturbed(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict[str, str], Path]:
     path = tmp_path_factory.mktemp("undisturbed")
-    result = train(config(path, process=request.param))
+    result = train(config(path, **request.param))
     assert result.finished
     assert result.steps == 12
     assert [evaluation.step for evaluation in result.history] == [5, 10, 12]
     return request.param, path
 
 
-def test_stopped_by_a_signal_and_resumed_gives_the_same_weights(undisturbed: tuple[str, Path], tmp_path: Path) -> None:
-    process, path = undisturbed
-    settings = config(tmp_path, process=process)
+def test_stopped_by_a_signal_and_resumed_gives_the_same_weights(
+    undisturbed: tuple[dict[str, str], Path], tmp_path: Path
+) -> None:
+    changes, path = undisturbed
+    settings = config(tmp_path, **changes)
 
     def interrupt(step: int) -> None:
         if step == 7:
@@ -107,8 +113,10 @@ def test_stopped_by_a_signal_and_resumed_gives_the_same_weights(undisturbed: tup
     assert_same(path, tmp_path)
 
 
-def test_dead_without_notice_and_resumed_gives_the_same_weights(undisturbed: tuple[str, Path], tmp_path: Path) -> None:
-    process, path = undisturbed
+def test_dead_without_notice_and_resumed_gives_the_same_weights(
+    undisturbed: tuple[dict[str, str], Path], tmp_path: Path
+) -> None:
+    changes, path = undisturbed
 
     class Dead(Exception):
         pass
@@ -117,7 +125,7 @@ def test_dead_without_notice_and_resumed_gives_the_same_weights(undisturbed: tup
         if step in (4, 8):
             raise Dead
 
-    settings = config(tmp_path, process=process)
+    settings = config(tmp_path, **changes)
     with pytest.raises(Dead):
         train(settings, die)  # before the first evaluation: starts anew
     resumed = []
@@ -211,35 +219,37 @@ def test_a_size_says_width_layers_and_heads(tmp_path: Path) -> None:
         config(tmp_path, size="medum")
 
 
-def test_a_finished_run_is_left_as_it_is(undisturbed: tuple[str, Path]) -> None:
-    process, path = undisturbed
+def test_a_finished_run_is_left_as_it_is(undisturbed: tuple[dict[str, str], Path]) -> None:
+    changes, path = undisturbed
     before = tensors(path)
     steps: list[int] = []
-    assert train(config(path, process=process), steps.append).finished
+    assert train(config(path, **changes), steps.append).finished
     assert steps == []
     after = tensors(path)
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-def test_the_checkpoint_holds_the_best_average_and_tells_its_bits(undisturbed: tuple[str, Path]) -> None:
-    process, path = undisturbed
+def test_the_checkpoint_holds_the_best_average_and_tells_its_bits(undisturbed: tuple[dict[str, str], Path]) -> None:
+    changes, path = undisturbed
     found = checkpoint.load(path)
     held_out = load("digits").held_out
     figure = likelihood(found.model, found.process, held_out.tokens, held_out.labels, passes=2)
     assert found.config.held_out_bits == pytest.approx(figure.bits, rel=1e-6)
-    assert found.process.name == process
-    assert found.model.time_dependent == (process == "uniform")
+    assert found.process.name == changes.get("process", "masked")
+    assert found.model.time_dependent == (found.process.name == "uniform")
     assert "--steps 12" in found.config.command
     assert f"--out {path}" in found.config.command
 
 
-def test_other_settings_and_damage_are_noticed_before_work(undisturbed: tuple[str, Path], tmp_path: Path) -> None:
-    process, path = undisturbed
+def test_other_settings_and_damage_are_noticed_before_work(
+    undisturbed: tuple[dict[str, str], Path], tmp_path: Path
+) -> None:
+    changes, path = undisturbed
     with pytest.raises(ValueError, match=r"rate=0\.01.*rate=0\.003.*[Dd]elete"):
-        train(config(path, process=process, rate=0.01))
+        train(config(path, **changes, rate=0.01))
     (tmp_path / STATE).write_bytes((path / STATE).read_bytes()[:2000])
     with pytest.raises(ValueError, match=r"training state.*[Dd]elete"):
-        train(config(tmp_path, process=process))
+        train(config(tmp_path, **changes))
 
 
 def test_training_learns_and_leaves_the_global_generator_alone(tmp_path: Path) -> None:

@@ -52,6 +52,7 @@ class TrainConfig(BaseModel):
 
     batch_size: int = Field(64, ge=1, description="sequences in a step, over all processes")
     accumulate: int = Field(1, ge=1, description="parts of a step's sequences, one after the other, to save memory")
+    optimizer: Literal["adamw", "muon"] = Field("adamw", description="adamw, or muon for the matrices of the blocks")
     rate: float = Field(3e-3, gt=0, description="peak learning rate")
     decay: Literal["cosine", "constant"] = Field("cosine", description="what the rate does after its rise")
     warmup: int = Field(50, ge=0, description="steps over which the rate rises to its peak")

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -30,6 +29,7 @@ from .budget import budget, rate
 from .config import TrainConfig
 from .ema import Average
 from .interrupt import Interrupt
+from .optimizers import optimizers
 from .progress import Progress
 from .state import STATE, Evaluation, read, write
 
@@ -123,13 +123,12 @@ class _Run:
             self.dataset = load(config.data)
         self.process, self.model = build(config, self.dataset)
         self.average = Average(self.model.to(self.device), config.ema)
-        groups = _groups(self.model, config.weight_decay)
-        self.optimizer = torch.optim.AdamW(groups, lr=config.rate, betas=(0.9, 0.99))
+        self.optimizers = optimizers(self.model, config)
         config.out.mkdir(parents=True, exist_ok=True)
         self.state = config.out / STATE
         _spare(config.out, self.state)
-        self.journal = read(self.state, config.recipe(), self.model, self.average.model, self.optimizer)
-        self.network, self.stepper = self.accelerator.prepare(self.model, self.optimizer)
+        self.journal = read(self.state, config.recipe(), self.model, self.average.model, self.optimizers)
+        self.network, *self.steppers = self.accelerator.prepare(self.model, *self.optimizers)
 
     def go(self, on_step: Callable[[int], None] | None) -> Trained:
         """Trains to the end, or until it is interrupted."""
@@ -175,9 +174,11 @@ class _Run:
         batch = draw(config, self.dataset, self.process, self.model.null, journal.step)
         rank = self.accelerator.process_index
         self.model.reseed(generator(config.seed, Stream.DROPOUT, journal.step, rank, self.device))
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate(config.rate, config.warmup, journal.step, fraction, config.decay)
-        self.stepper.zero_grad()
+        now = rate(config.rate, config.warmup, journal.step, fraction, config.decay)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = now
+            optimizer.zero_grad()
         mean = torch.zeros((), device=self.device)
         for part in self.parts:
             # Gradients travel between processes once a step, with those of the last part.
@@ -187,14 +188,15 @@ class _Run:
                 self.accelerator.backward(loss)
             mean += loss.detach()
         self.accelerator.clip_grad_norm_(self.network.parameters(), config.clip)
-        self.stepper.step()
+        for stepper in self.steppers:
+            stepper.step()
         self.average.update(self.model, journal.step)
         journal.running.append(float(self.accelerator.reduce(mean, "mean")))
         journal.step += 1
         if not math.isfinite(journal.running[-1]):
             remedy = "Lower rate or clip; the last evaluation is what resumes."
             raise FloatingPointError(f"training diverged: loss {journal.running[-1]} at step {journal.step}. {remedy}")
-        self._log(loss=journal.running[-1], rate=self.optimizer.param_groups[0]["lr"])
+        self._log(loss=journal.running[-1], rate=now)
 
     def _judge(self, progress: Progress) -> None:
         """Evaluates the averaged weights, keeps them if they are the best so far, and saves the state."""
@@ -214,7 +216,7 @@ class _Run:
 
     def _save(self) -> None:
         if self.main:
-            write(self.state, self.journal, self.model, self.average.model, self.optimizer)
+            write(self.state, self.journal, self.model, self.average.model, self.optimizers)
 
     def _log(self, **figures: float) -> None:
         if self.config.tensorboard:
@@ -235,13 +237,6 @@ def _spare(path: Path, state: Path) -> None:
         if (path / name).exists():
             expected = f"a new one, or one with the {STATE} of a run to resume"
             raise bad(f"directory {path}", f"a finished checkpoint ({name})", expected, "Choose another directory.")
-
-
-def _groups(model: nn.Module, decay: float) -> list[dict[str, Any]]:
-    """Parameters with their weight decay: matrices decay, biases do not."""
-    matrices = [p for p in model.parameters() if p.dim() > 1]
-    vectors = [p for p in model.parameters() if p.dim() <= 1]
-    return [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
 
 
 def _loss(network: nn.Module, process: Process, batch: Batch) -> torch.Tensor:

@@ -7,6 +7,7 @@ JSON in its header. There is no random state: every step draws from its own seed
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,13 +58,16 @@ class Journal:
         return min(self.history, key=lambda evaluation: evaluation.bits, default=None)
 
 
-def write(path: Path, journal: Journal, model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+def write(
+    path: Path, journal: Journal, model: nn.Module, average: nn.Module, optimizers: Sequence[torch.optim.Optimizer]
+) -> None:
     """Replaces the state in `path` in one go."""
     tensors: dict[str, Tensor] = {}
     for part, module in (("model", model), ("average", average)):
         tensors |= {f"{part}.{name}": tensor for name, tensor in module.state_dict().items()}
-    for index, moments in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in moments.items()}
+    for part, optimizer in _parts(optimizers):
+        for index, moments in optimizer.state_dict()["state"].items():
+            tensors |= {f"{part}.{index}.{name}": tensor for name, tensor in moments.items()}
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     with replacing(path) as temporary:
         header = {KEY: json.dumps(asdict(journal))}
@@ -71,7 +75,11 @@ def write(path: Path, journal: Journal, model: nn.Module, average: nn.Module, op
 
 
 def read(
-    path: Path, settings: dict[str, Any], model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
+    path: Path,
+    settings: dict[str, Any],
+    model: nn.Module,
+    average: nn.Module,
+    optimizers: Sequence[torch.optim.Optimizer],
 ) -> Journal:
     """Puts the state in `path` back in place, and returns the journal; a new journal if there is no such file.
 
@@ -99,14 +107,19 @@ def read(
     try:
         model.load_state_dict(_part(tensors, "model"))
         average.load_state_dict(_part(tensors, "average"))
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in _part(tensors, "optimizer").items():
-            index, key = name.split(".")
-            moments.setdefault(int(index), {})[key] = tensor
-        optimizer.load_state_dict(optimizer.state_dict() | {"state": moments})
+        for part, optimizer in _parts(optimizers):
+            moments: dict[int, dict[str, Tensor]] = {}
+            for name, tensor in _part(tensors, part).items():
+                index, key = name.split(".")
+                moments.setdefault(int(index), {})[key] = tensor
+            optimizer.load_state_dict(optimizer.state_dict() | {"state": moments})
     except (RuntimeError, ValueError) as error:
         raise bad(f"training state {path}", str(error), "tensors of this network and optimizer", anew) from error
     return journal
+
+
+def _parts(optimizers: Sequence[torch.optim.Optimizer]) -> list[tuple[str, torch.optim.Optimizer]]:
+    return [(f"optimizer{number}", optimizer) for number, optimizer in enumerate(optimizers)]
 
 
 def _part(tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:
