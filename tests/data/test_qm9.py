@@ -7,6 +7,7 @@ import torch
 from rdkit.Chem import QED, MolFromSmiles
 
 from dguide.data import Above, Strings, load
+from dguide.data.molecules import PROPERTIES
 
 pytestmark = pytest.mark.xdist_group("qm9")
 
@@ -31,6 +32,15 @@ def test_properties_are_those_of_rdkit() -> None:
         molecule = MolFromSmiles(text)
         assert rings == molecule.GetRingInfo().NumRings()
         assert qed == pytest.approx(QED.qed(molecule), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "smiles",
+    ["N=C(CCSCc1csc(N=C(N)N)n1)NS(N)(=O)=O", "CC(C)C1=CC2=C(C)C=CC2=C(C)C=C1", "[H][H]", "[2H]C([2H])Br", "C#N"],
+)
+def test_qed_is_that_of_rdkit_for_molecules_of_any_kind(smiles: str) -> None:
+    molecule = MolFromSmiles(smiles)
+    assert PROPERTIES["qed"](molecule) == QED.qed(molecule)
 
 
 def test_a_tenth_is_above_the_ninetieth_percentile() -> None:

@@ -30,7 +30,7 @@ def qm9(percentile: float = 90.0) -> Dataset:
     The SMILES strings of the source fall into the symbols of `split_smiles`, at most 22 of a 20-symbol alphabet; with
     begin, end and padding a sequence is 24 tokens. Ring count (the size of the smallest set of smallest rings) and QED,
     the quantitative estimate of drug-likeness (Bickerton et al., Nature Chemistry 4, 2012), are computed by RDKit,
-    which takes a minute the first time. Every twentieth molecule is held out: 124,290 to train on and 6,541 held out.
+    which takes a minute the first time. Every twentieth molecule is held out: 124,289 to train on and 6,542 held out.
 
     Sources: Ramakrishnan et al., "Quantum chemistry structures and properties of 134 kilo molecules", Scientific Data
     1, 2014; conditions as in Schiff et al. (arXiv 2412.10193, section 5.1).
