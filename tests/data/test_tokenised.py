@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from dguide.data import Tokenised, codec, describe_codec, load
 
@@ -80,3 +81,76 @@ def test_what_is_no_tokenizer_is_refused(path: Path, tmp_path: Path) -> None:
         Tokenised.read(path, 1)
     with pytest.raises(ValueError, match=r"words.*at most 2"):
         Tokenised.read(path, 3).encode("a b c d e f g h")
+
+
+def table(path: Path, *texts: str) -> Path:
+    path.write_text("text,kind\n" + "".join(f"{text},{n % 2}\n" for n, text in enumerate(texts)), encoding="utf-8")
+    load.cache_clear()
+    return path
+
+
+def stored(path: Path, model: Any, normalizer: Any = None, splitter: Any = None) -> Path:
+    made = Tokenizer(model)
+    made.normalizer = normalizer
+    made.pre_tokenizer = splitter or pre_tokenizers.Whitespace()
+    made.save(str(path))
+    return path
+
+
+PAIR = [("a", "b")]
+MODELS = {
+    "unknown": models.WordLevel({"a": 0, "b": 1, "[UNK]": 2}, unk_token="[UNK]"),
+    "unknown-missing": models.WordLevel({"a": 0, "b": 1}, unk_token="[UNK]"),
+    "pairs": models.BPE({"a": 0, "b": 1, "ab": 2}, PAIR),
+    "pairs-unknown": models.BPE({"a": 0, "b": 1, "ab": 2, "<u>": 3}, PAIR, unk_token="<u>", fuse_unk=True),
+    "pieces": models.WordPiece({"a": 0, "b": 1, "[UNK]": 2}, unk_token="[UNK]"),
+    "unigrams": models.Unigram([("<unk>", 0.0), ("a", -1.0), ("b", -1.0)], unk_id=0),
+    "unigrams-missing": models.Unigram([("a", -1.0), ("b", -1.0)]),
+}
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_words_outside_the_vocabulary_are_left_out_and_listed(tmp_path: Path, kind: str) -> None:
+    """Whether the tokenizer would put one word for all of them, say nothing at all, or raise an error."""
+    words = stored(tmp_path / "t.json", MODELS[kind])
+    texts = ["a b", "b a"] * 6
+    data = load(f"csv:{table(tmp_path / 'x.csv', *texts, 'a zzz b')},label=kind,tokenizer={words}")
+    assert len(data.train) + len(data.held_out) == 12
+    assert [each.what for each in data.skipped] == ["x.csv:14"]
+    reason = "tokenizer refuses it" if "missing" in kind else "a word outside the vocabulary: 'zzz'"
+    assert reason in data.skipped[0].why
+    with pytest.raises(ValueError, match=r"a zzz b.*words that the tokenizer knows"):
+        data.codec.encode("a zzz b")  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match=r"nothing usable \(1 left out: x.csv:2"):
+        load(f"csv:{table(tmp_path / 'x.csv', 'a zzz')},label=kind,tokenizer={words}")
+    with pytest.raises(ValueError, match="nothing usable"):
+        load(f"csv:{table(tmp_path / 'x.csv')},label=kind,tokenizer={words}")
+
+
+def test_what_a_tokenizer_is_made_to_leave_out_or_to_join_is_no_unknown_word(tmp_path: Path) -> None:
+    vocabulary = models.WordLevel({"é": 0, "e": 1, "가": 2, "[UNK]": 3}, unk_token="[UNK]")
+    joined = Tokenised.read(stored(tmp_path / "a.json", vocabulary, normalizers.NFC()), 8)
+    assert joined.find("e\u0301 \u1100\u1161").tokens == [0, 2]
+    assert not joined.find("e\u0301 \u1100\u1161").why
+    bare = normalizers.Sequence([normalizers.NFD(), normalizers.StripAccents()])
+    stripped = Tokenised.read(stored(tmp_path / "b.json", vocabulary, bare), 8)
+    assert (stripped.find("e\u0301").tokens, stripped.find("e\u0301").why) == ([1], "")
+    divided = Tokenised.read(stored(tmp_path / "c.json", vocabulary, splitter=pre_tokenizers.Split(",", "removed")), 8)
+    assert (divided.find("e,e").tokens, divided.find("e,e").why) == ([1, 1], "")
+
+
+def test_numbers_of_words_may_have_gaps(tmp_path: Path) -> None:
+    words = stored(tmp_path / "t.json", models.WordLevel({"a": 0, "b": 3, "c": 7}, unk_token="[UNK]"))
+    codec = Tokenised.read(words, 4)
+    assert codec.vocab_size == 10
+    assert codec.encode("c b") == [7, 3, 8, 9]
+    assert codec.decode(torch.tensor([codec.encode("c b"), [0, 5, 3, 8]])) == ["c b", "a b"]
+
+
+def test_smiles_that_rdkit_rejects_are_left_out_whatever_the_tokens_are(tmp_path: Path) -> None:
+    words = stored(tmp_path / "t.json", models.BPE({"C": 0, "O": 1, "1": 2}, []))
+    path = table(tmp_path / "x.csv", *["CO", "CC"] * 6, "C1CC")
+    options = f"csv:{path},label=kind,tokenizer={words}"
+    assert not load(options).skipped
+    assert [each.why for each in load(f"{options},split=smiles").skipped] == ["RDKit rejects 'C1CC'"]
+    assert load(f"{options},split=smiles").length == 3  # that of the longest that is kept

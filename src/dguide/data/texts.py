@@ -44,7 +44,7 @@ def tokenise(
         texts: The strings.
         places: Where each stands, for the list of those left out.
         split: `characters`, or `smiles`, which RDKit must be able to read.
-        tokenizer: A `tokenizer.json`, instead of either.
+        tokenizer: A `tokenizer.json`, whose words are the tokens then; strings with other words are left out.
         length: Longer strings are left out: tokens of a sequence, end (and begin) included; None for the longest.
 
     Raises:
@@ -54,16 +54,17 @@ def tokenise(
     if length is not None and length < 2:
         raise bad("length", length, "at least 2 tokens, for begin and end")
     why: dict[int, str] = {index: "an empty string" for index, text in enumerate(texts) if not text}
-    if split == "smiles" and tokenizer is None:
-        read = parse(texts)
-        why |= {
-            i: f"RDKit rejects {texts[i]!r}" for i, molecule in enumerate(read) if molecule is None and i not in why
-        }
+    if split == "smiles":
+        for index, molecule in enumerate(parse(texts)):
+            if molecule is None:
+                why.setdefault(index, f"RDKit rejects {texts[index]!r}")
     codec: Strings | Tokenised
     if tokenizer is not None:
         words = Tokenised.read(tokenizer, 2)
-        parts = [len(words.library.encode(text, add_special_tokens=False).ids) + 1 for text in texts]
-        codec = Tokenised(words.tokenizer, length or max(2, *parts))
+        found = [words.find(text) for text in texts]
+        why = {index: each.why for index, each in enumerate(found) if each.why} | why
+        parts = [len(each.tokens) + 1 for each in found]
+        codec = Tokenised(words.tokenizer, length or max([2, *(n for i, n in enumerate(parts) if i not in why)]))
     else:
         parts = [len(SPLITS[split](text)) + 2 for text in texts]
         fits = [text for i, text in enumerate(texts) if i not in why and (length is None or parts[i] <= length)]
