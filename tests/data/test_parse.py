@@ -34,6 +34,14 @@ def test_a_name_with_options_is_a_call(text: str, loader: Any, arguments: dict[s
     assert parse_data(text, LOADERS) == (loader, arguments)
 
 
+def test_a_tilde_is_the_home_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert parse_data("files:~/x y,size=3", LOADERS) == (files, {"path": tmp_path / "x y", "size": 3})
+    assert parse_data("files:~nobody-of-this-name/x", LOADERS)[1] == {"path": Path("~nobody-of-this-name/x")}
+    (tmp_path / "x.csv").write_text("seq,kind\n" + "A,0\nC,1\n" * 6)
+    assert load("csv:~/x.csv,label=kind").vocab_size == 5
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_type_hints
 
@@ -18,11 +19,22 @@ _OPTION = re.compile(r",(?=\s*\w+\s*=)")
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
+def _path(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # of nobody's home
+        return Path(text)
+
+
+_READ: dict[Any, Callable[[str], Any]] = {bool: lambda text: _TRUTH[text.lower()], Path: _path}
+
+
 def parse_data(text: str, loaders: Mapping[str, Loader]) -> tuple[Loader, dict[str, Any]]:
     """The loader and the arguments that ``name:source,option=value`` asks for.
 
     What stands before the first option is the first parameter of the loader if that has no default (a path), and is not
-    allowed otherwise. Values become what the annotation of their parameter says: int, float, str, bool or Path.
+    allowed otherwise. Values become what the annotation of their parameter says: int, float, str, bool or Path, where
+    `~` stands for the home directory.
 
     Args:
         text: Such as ``digits``, ``mnist:side=14`` or ``csv:molecules.csv,text=SMILES,label=class``.
@@ -61,7 +73,7 @@ def _value(what: str, text: str, kind: Any) -> Any:
     kinds = [k for k in get_args(kind) if k is not type(None)] if isinstance(kind, UnionType) else [kind]
     for wanted in kinds:
         try:
-            return _TRUTH[text.lower()] if wanted is bool else wanted(text)
+            return _READ.get(wanted, wanted)(text)
         except (ValueError, KeyError):
             continue
     raise bad(what, repr(text), " or ".join("true or false" if k is bool else k.__name__ for k in kinds))
