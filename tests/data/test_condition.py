@@ -46,6 +46,32 @@ def test_classes_that_are_none_are_refused_with_those_there_are(text: str) -> No
         KINDS[0].read(text)
 
 
+def test_names_with_commas_are_found_whole() -> None:
+    label = Label(("x", "x,y", "1,2-diol, dry", "y"))
+    assert label.read("x,y").tolist() == [1]
+    assert label.read("y, x , 1,2-diol, dry,x,y,0").tolist() == [3, 0, 2, 1, 0]
+    with pytest.raises(ValueError, match=r"\['2-diol'\]"):
+        label.read("1,2-diol")
+
+
+def test_numbers_that_are_names_are_no_positions() -> None:
+    rings = Label(("1", "10", "2"), "rings")
+    assert rings.read("2,1,10").tolist() == [2, 0, 1]
+    assert Label(("-1", "1")).read("1,-1").tolist() == [1, 0]
+    padded = Label(tuple(f"{n:02d}" for n in range(12)))
+    assert padded.read("3,11,04").tolist() == [3, 11, 4]
+    for kind in (rings, Label(("1", "2", "many"))):
+        with pytest.raises(ValueError, match=r"labels of .*\['0'\].*expected names\. Names: 1, "):
+            kind.read("0,1")
+
+
+def test_names_are_found_however_their_accents_are_written() -> None:
+    composed, parts = "M\u00e4rz", "Ma\u0308rz"
+    assert Label((parts, "April")) == Label((composed, "April"))
+    for name in (composed, parts):
+        assert Label((parts, "April")).read(name).tolist() == [0]
+
+
 def test_text_that_is_no_number_is_refused() -> None:
     with pytest.raises(ValueError, match=r"values of mass.*'heavy'.*numbers"):
         KINDS[2].read("heavy")

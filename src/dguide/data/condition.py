@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
+import unicodedata
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -16,6 +18,8 @@ from torch import Tensor
 from ..errors import bad, choose
 
 __all__ = ["Above", "Attribute", "Label", "Value", "attribute", "describe_attribute", "quantile"]
+
+_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
 
 
 class Attribute(ABC):
@@ -42,18 +46,31 @@ class Attribute(ABC):
     def read(self, text: str) -> Tensor:
         """Values from text: classes by number or name, separated by commas, or `all` of them; or numbers.
 
+        A name may hold commas; the longest that fits is meant. Where a class is called by a number, as digits are, a
+        number is that name, and no position.
+
         Raises:
             ValueError: If one of them is no value of this condition.
         """
         names, size = self.class_names, self.n_classes
         if text.strip() == "all":
             return torch.arange(size)
-        parts = [part.strip() for part in text.split(",")]
-        found = [names.index(part) if part in names else _whole(part) for part in parts]
-        wrong = [part for part, label in zip(parts, found, strict=True) if not 0 <= label < size]
+        called = {_normal(name): label for label, name in reversed(list(enumerate(names)))}
+        numbers = {float(name): label for name, label in called.items() if _NUMBER.fullmatch(name)}
+        meant = numbers or {float(label): label for label in range(size)}
+        found: list[int] = []
+        wrong: list[str] = []
+        for part in _divide(text, called):
+            number = float(part) if _NUMBER.fullmatch(part) else math.nan
+            label = called.get(part, meant.get(number))
+            if label is None:
+                wrong.append(part)
+            else:
+                found.append(label)
         if wrong:
-            remedy = f"Names: {', '.join(names)}. All of them: all." if size <= 20 else "All of them: all."
-            raise bad(f"labels of {self.name}", wrong, f"labels from 0 to {size - 1}, or names", remedy)
+            shown = ", ".join(names[:20]) + (", ..." if size > 20 else "")
+            expected = "names" if numbers else f"labels from 0 to {size - 1}, or names"
+            raise bad(f"labels of {self.name}", wrong, expected, f"Names: {shown}. All of them: all.")
         return torch.tensor(found)
 
     @abstractmethod
@@ -75,7 +92,7 @@ class Label(Attribute):
     kind: ClassVar[str] = "label"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "names", tuple(self.names))
+        object.__setattr__(self, "names", tuple(unicodedata.normalize("NFC", name) for name in self.names))
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -160,8 +177,20 @@ def attribute(description: Mapping[str, Any]) -> Attribute:
         raise bad(f"condition of kind {cls.kind}", description, f"the arguments of {cls.__name__}") from error
 
 
-def _whole(text: str) -> int:
-    return int(text) if text.isdecimal() else -1
+def _normal(text: str) -> str:
+    return unicodedata.normalize("NFC", text).strip()
+
+
+def _divide(text: str, names: Collection[str]) -> list[str]:
+    """What stands between commas, or the longest of `names` with commas in it."""
+    parts, found = text.split(","), []
+    most = 1 + max((name.count(",") for name in names), default=0)
+    while parts:
+        starts = [(_normal(",".join(parts[:count])), count) for count in range(min(most, len(parts)), 0, -1)]
+        part, count = next((start for start in starts if start[0] in names), starts[-1])
+        found.append(part)
+        parts = parts[count:]
+    return found
 
 
 def quantile(values: Tensor | Sequence[float], share: float) -> float:
