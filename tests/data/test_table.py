@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
+import torch
 
 from dguide import checkpoint
-from dguide.data import Above, Strings, Value, load
+from dguide.data import Above, Dataset, Strings, Value, load
 from dguide.train import TrainConfig, train
 
 HEAD = "smiles,kind,mass\n"
@@ -98,9 +100,61 @@ def test_lines_that_cannot_be_used_are_left_out_and_listed_by_number(tmp_path: P
         assert reason in listed[str(line)]
 
 
+def texts(data: Dataset) -> list[str]:
+    assert isinstance(data.codec, Strings)
+    return sorted(data.codec.decode(torch.cat((data.train.tokens, data.held_out.tokens))))
+
+
+@pytest.mark.parametrize("start", ["\n\n", "sep=;\n", '"sep=;"\r\n\n', ";;;\n", "SEP=;\n;;;\n"])
+def test_what_stands_before_the_names_does_not_decide_what_divides_columns(tmp_path: Path, start: str) -> None:
+    text = start + '"name, in full, or not"; seq ;kind\nx;A;0\ny;C;1\n' + "z;AC;0\nz;CA;1\n" * 4 + ";;\n"
+    data = load(f"csv:{write(tmp_path / 'it.csv', text)},text=seq,label=kind")
+    assert texts(data) == sorted(["A", "C", *["AC", "CA"] * 4])
+    assert [(each.what, each.why) for each in data.skipped] == [(f"it.csv:{text.count(chr(10))}", "no kind")]
+
+
+def test_any_separator_can_be_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "it.csv", "sep=^\nseq^kind\n" + "A,C^0\nC;A^1\n" * 6)
+    assert set(texts(load(f"csv:{path},label=kind"))) == {"A,C", "C;A"}
+
+
+def test_quotes_that_are_closed_are_read_as_they_are_meant(tmp_path: Path) -> None:
+    odd = '"a ""b"" c",0\n"",1\n"a\nb",0\n"a,b",1\na"b,0\n'
+    data = load(f"csv:{write(tmp_path / 'it.csv', 'seq,kind' + chr(10) + odd * 4)},label=kind")
+    assert set(texts(data)) == {'a "b" c', "a\nb", "a,b", 'a"b'}
+    assert [each.why for each in data.skipped] == ["an empty string"] * 4
+
+
+@pytest.mark.parametrize("stray", ['"AC,0\n', 'A,"0\n', '"A"C,0\n'])
+def test_a_quote_that_is_not_closed_is_refused_and_takes_no_other_lines_in(tmp_path: Path, stray: str) -> None:
+    path = write(tmp_path / "it.csv", "seq,kind\n" + "A,0\nC,1\n" * 5 + stray + "A,0\nC,1\n" * 50)
+    with pytest.raises(ValueError, match=r"after line 11, expected a CSV file. Look from line 12 on for a quote"):
+        load(f"csv:{path},label=kind")
+
+
+def test_fields_may_be_long(tmp_path: Path) -> None:
+    text = "seq,kind\n" + "AC,0\nCA,1\n" * 6 + f"{'A' * 200_000},1\n"
+    data = load(f"csv:{write(tmp_path / 'it.csv', text)},label=kind,length=8")
+    assert [(each.what, each.why) for each in data.skipped] == [("it.csv:14", "200002 tokens, more than 8")]
+
+
+@pytest.mark.parametrize(("alphabet", "length"), [("ACGT", 300), ("ACDEFGHIKLMNPQRSTVWY", 450)])
+def test_sequences_of_dna_and_of_proteins(tmp_path: Path, alphabet: str, length: int) -> None:
+    draw = random.Random(0)
+    made = ["".join(draw.choices(alphabet, k=draw.randint(length // 2, length))) for _ in range(60)]
+    text = "id\tsequence\tfamily\n" + "".join(f"{n}\t{each}\tF{n % 3}\n" for n, each in enumerate(made))
+    data = load(f"csv:{write(tmp_path / 'it.tsv', text)},text=sequence,label=family")
+    assert texts(data) == sorted(made)
+    assert (data.vocab_size, data.length) == (len(alphabet) + 3, max(map(len, made)) + 2)
+    assert not data.skipped
+
+
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [
+        ("seq,kind,mass,kind\nA,0,1,2\n", "text=seq,label=mass", "kind more than once.*different names"),
+        (HEAD + "".join(ROWS), "text=smiles,label=kind,property=kind", "kind for two things"),
+        (HEAD + "".join(ROWS), "text=kind,label=kind", "kind for two things"),
         (HEAD + "".join(ROWS), "", "no label and no property.*smiles.*kind.*mass"),
         (HEAD + "".join(ROWS), "label=kid", "column.*'kid'.*kind"),
         (HEAD + "".join(ROWS), "label=kind", "no text.*smiles, mass"),
@@ -121,11 +175,30 @@ def test_tables_that_do_not_fit_are_refused(tmp_path: Path, text: str, options: 
         load(f"csv:{path},{options}".rstrip(","))
 
 
+@pytest.mark.parametrize("encoding", ["utf8", "UTF_8", "U8", "utf-8"])
+def test_a_mark_of_byte_order_is_no_part_of_the_first_name(tmp_path: Path, encoding: str) -> None:
+    path = write(tmp_path / "it.csv", HEAD + "".join(ROWS), "utf-8-sig")
+    assert load(f"csv:{path},text=smiles,label=kind,encoding={encoding}").vocab_size == 6
+
+
+def test_classes_are_the_same_however_their_accents_are_written(tmp_path: Path) -> None:
+    path = write(tmp_path / "it.csv", "seq,kind\n" + "A,M\u00e4rz\nC,Ma\u0308rz\nC,April\n" * 6)
+    assert load(f"csv:{path},label=kind").class_names == ("April", "M\u00e4rz")
+
+
 def test_other_encodings_are_told_apart(tmp_path: Path) -> None:
     path = write(tmp_path / "it.csv", HEAD + "".join(ROWS), "cp932")
     with pytest.raises(ValueError, match=r"no utf-8.*after line \d.*encoding=NAME, such as cp932"):
         load(f"csv:{path},text=smiles,label=kind")
     assert load(f"csv:{path},text=smiles,label=kind,encoding=cp932").class_names == ("amine", "アルコール")
+    for order in ("utf-16", "utf-16-le", "utf-16-be"):
+        mark = "" if order == "utf-16" else "\ufeff"
+        wide = write(tmp_path / f"{order}.csv", mark + HEAD + "".join(ROWS), order)
+        with pytest.raises(ValueError, match=r"no utf-8 after line 0, expected text in utf-8. Pass encoding=utf-16\."):
+            load(f"csv:{wide},text=smiles,label=kind")
+        assert len(load(f"csv:{wide},text=smiles,label=kind,encoding=utf-16").train) == 16
+    with pytest.raises(ValueError, match="no utf-16 after line 0"):
+        load(f"csv:{path},text=smiles,label=kind,encoding=utf-16")
     with pytest.raises(ValueError, match=r"encoding.*klingon"):
         load(f"csv:{path},text=smiles,label=kind,encoding=klingon")
     with pytest.raises(ValueError, match="no file"):
