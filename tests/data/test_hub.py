@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import io
+import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +10,9 @@ import datasets
 import numpy as np
 import pytest
 from PIL import Image
+from tokenizers import Tokenizer, models, pre_tokenizers
 
-from dguide.data import Pixels, Strings, load
+from dguide.data import Pixels, Strings, Tokenised, load
 
 
 def saved(path: Path, parts: Any) -> Path:
@@ -22,6 +26,10 @@ def strings(count: int = 20, **changes: Any) -> datasets.Dataset:
         {"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["neg", "肯定"])}
     )
     return datasets.Dataset.from_dict(columns | changes, features=features)
+
+
+def plain(**columns: Any) -> datasets.Dataset:
+    return datasets.Dataset.from_dict(columns)
 
 
 def test_strings_with_the_names_of_their_classes(tmp_path: Path) -> None:
@@ -41,6 +49,70 @@ def test_parts_to_train_on_and_to_hold_out_stay_apart(tmp_path: Path) -> None:
     assert (len(whole.train), len(whole.held_out)) == (16, 4)
 
 
+def test_parts_that_are_not_used_are_listed(tmp_path: Path) -> None:
+    parts = {"train": strings(9), "validation": strings(5), "test": strings(6)}
+    data = load(f"huggingface:{saved(tmp_path / 'd', datasets.DatasetDict(parts))},column=text")
+    assert (len(data.train), len(data.held_out)) == (9, 6)
+    why = "5 rows of a part that is neither trained on nor held out"
+    assert [(each.what, each.why) for each in data.skipped] == [("validation", why)]
+
+
+@pytest.mark.parametrize("name", ["validation", "valid", "val", "dev", "eval"])
+def test_a_part_without_classes_is_passed_over_for_one_that_has_some(tmp_path: Path, name: str) -> None:
+    """As in GLUE, whose classes of the test are all -1."""
+    parts = {"train": strings(9), "test": strings(6, label=[-1] * 6), name: strings(5)}
+    data = load(f"huggingface:{saved(tmp_path / 'd', datasets.DatasetDict(parts))},column=text")
+    assert (len(data.train), len(data.held_out)) == (9, 5)
+    assert [each.what for each in data.skipped] == ["test"]
+    alone = datasets.DatasetDict({key: part for key, part in parts.items() if key != name})
+    whole = load(f"huggingface:{saved(tmp_path / 'e', alone)},column=text")
+    assert len(whole.train) + len(whole.held_out) == 9
+    assert [each.what for each in whole.skipped] == [f"test[{row}]" for row in range(6)]
+
+
+def test_numbers_of_minus_one_in_one_part_alone_are_no_class(tmp_path: Path) -> None:
+    parts = {key: plain(x=["ab", "b"] * 6, label=[0, 1] * 6) for key in ("train", "validation")}
+    parts["test"] = plain(x=["a", "b"], label=[-1, -1])
+    data = load(f"huggingface:{saved(tmp_path / 'd', datasets.DatasetDict(parts))},column=x")
+    assert (data.class_names, len(data.held_out)) == (("0", "1"), 12)
+
+
+@pytest.mark.parametrize(
+    ("labels", "names", "missing"),
+    [
+        (["a ", "a", "b", " b", "  ", ""] * 2, ("a", "b"), 4),
+        ([0.0, 1.0, 1.5, math.nan] * 3, ("0", "1", "1.5"), 3),
+        ([True, False] * 6, ("False", "True"), 0),
+        ([-1, 1] * 6, ("-1", "1"), 0),
+        (["M\u00e4rz", "Ma\u0308rz", "April"] * 4, ("April", "M\u00e4rz"), 0),
+    ],
+)
+def test_classes_by_their_names(tmp_path: Path, labels: list[Any], names: tuple[str, ...], missing: int) -> None:
+    data = load(f"huggingface:{saved(tmp_path / 'd', plain(x=['ab'] * 12, label=labels))},column=x")
+    assert data.class_names == names
+    assert [each.why for each in data.skipped] == ["no label or no x"] * missing
+
+
+def test_strings_in_the_words_of_a_tokenizer(tmp_path: Path) -> None:
+    words = Tokenizer(models.WordLevel({"ring": 0, "scratch": 1, "[UNK]": 2}, unk_token="[UNK]"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    words.save(str(tmp_path / "t.json"))
+    texts = ["ring scratch", "scratch"] * 6 + ["ring 傷"]
+    path = saved(tmp_path / "d", plain(x=texts, label=[0, 1] * 6 + [0]))
+    data = load(f"huggingface:{path},column=x,tokenizer={tmp_path / 't.json'}")
+    assert isinstance(data.codec, Tokenised)
+    assert set(data.codec.decode(data.train.tokens)) == {"ring scratch", "scratch"}
+    assert [(e.what, e.why) for e in data.skipped] == [("all[12]", "a word outside the vocabulary: '傷'")]
+
+
+def test_molecules_that_rdkit_rejects_are_left_out_and_listed(tmp_path: Path) -> None:
+    path = saved(tmp_path / "d", plain(x=["CO", "CCl"] * 6 + ["C1CC"], label=["a", "b"] * 6 + ["a"]))
+    data = load(f"huggingface:{path},column=x,split=smiles")
+    assert isinstance(data.codec, Strings)
+    assert data.codec.words[3:] == ("C", "Cl", "O")
+    assert [(e.what, e.why) for e in data.skipped] == [("all[12]", "RDKit rejects 'C1CC'")]
+
+
 def test_images(tmp_path: Path) -> None:
     images = [Image.fromarray(np.full((4, 4), 10 * n, dtype=np.uint8)) for n in range(12)]
     made = datasets.Dataset.from_dict(
@@ -52,10 +124,128 @@ def test_images(tmp_path: Path) -> None:
     assert data.held_out.tokens.tolist() == [[40] * 4, [50] * 4]
 
 
+def pictures(images: list[Any]) -> datasets.Dataset:
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.Value("int64")})
+    return datasets.Dataset.from_dict({"image": images, "label": [n % 2 for n in range(len(images))]}, features)
+
+
+def test_images_in_colours(tmp_path: Path) -> None:
+    palette = np.array([[255, 0, 0], [0, 130, 0], [0, 0, 0]], dtype=np.uint8)
+    images = [Image.fromarray(palette[np.full((3, 2), n % 3)]) for n in range(12)]
+    data = load(f"huggingface:{saved(tmp_path / 'd', pictures(images))},column=image,colours=3")
+    assert data.codec == Pixels(3, 2, ("#000000", "#ff0000", "#008200"))
+    assert data.held_out.tokens.unique().tolist() == [0, 2]
+
+
+@pytest.mark.parametrize("options", ["levels=16", "colours=4"])
+def test_images_that_cannot_be_read_are_left_out_and_listed(tmp_path: Path, options: str) -> None:
+    stored = io.BytesIO()
+    Image.effect_noise((4, 4), 90).save(stored, "png")
+    whole = stored.getvalue()
+    images = [{"bytes": whole, "path": None}] * 12
+    images += [{"bytes": each, "path": None} for each in (b"nope", b"", whole[:60])]
+    data = load(f"huggingface:{saved(tmp_path / 'd', pictures(images))},column=image,{options}")
+    assert len(data.train) + len(data.held_out) == 12
+    assert [each.what for each in data.skipped] == [f"all[{row}]" for row in range(12, 15)]
+    assert data.skipped[0].why == "unreadable: cannot identify image file"
+    bad = saved(tmp_path / "e", pictures([{"bytes": b"nope", "path": None}] * 2))
+    with pytest.raises(ValueError, match=r"nothing usable \(2 left out: all\[0\]: unreadable"):
+        load(f"huggingface:{bad},column=image,{options}")
+
+
+def test_images_may_be_files(tmp_path: Path) -> None:
+    """Which `save_to_disk` copies today, but did not always."""
+    images = []
+    for row in range(12):
+        Image.new("L", (4, 4), 20 * row).save(tmp_path / f"{row}.png")
+        images.append({"bytes": None, "path": str(tmp_path / f"{row}.png")})
+    stored = {"bytes": datasets.Value("binary"), "path": datasets.Value("string")}
+    features = datasets.Features({"image": stored, "label": datasets.Value("int64")})
+    path = saved(tmp_path / "d", datasets.Dataset.from_dict({"image": images, "label": [0, 1] * 6}, features))
+    info = json.loads((path / "dataset_info.json").read_text())
+    info["features"]["image"] = {"_type": "Image"}
+    (path / "dataset_info.json").write_text(json.dumps(info))
+    (tmp_path / "7.png").unlink()
+    data = load(f"huggingface:{path},column=image")
+    assert [each.what for each in data.skipped] == ["all[7]"]
+    assert len(data.train) + len(data.held_out) == 11
+
+
+def test_images_of_several_sizes_want_to_be_told_one(tmp_path: Path) -> None:
+    path = saved(tmp_path / "d", pictures([Image.new("L", (4, 4 + n % 2), 9 * n) for n in range(12)]))
+    with pytest.raises(ValueError, match=r"column image: got images of 2 sizes \(6 of 4x4, 6 of 5x4\).*size=32"):
+        load(f"huggingface:{path},column=image")
+    assert load(f"huggingface:{path},column=image,size=4").shape == (4, 4)
+
+
 def test_sequences_of_numbers(tmp_path: Path) -> None:
     made = datasets.Dataset.from_dict({"x": [[n % 3, 2, 1] for n in range(12)], "label": [n % 2 for n in range(12)]})
     data = load(f"huggingface:{saved(tmp_path / 'd', made)},column=x")
     assert (data.vocab_size, data.shape, data.class_names) == (3, (1, 3), ("0", "1"))
+
+
+def test_maps_of_numbers(tmp_path: Path) -> None:
+    made = plain(x=[[[n % 3, 0, 1], [2, 2, 1]] for n in range(12)], label=[0, 1] * 6)
+    data = load(f"huggingface:{saved(tmp_path / 'd', made)},column=x")
+    assert (data.vocab_size, data.shape) == (3, (2, 3))
+    assert data.train.tokens[0].tolist() == [0, 0, 1, 2, 2, 1]
+
+
+def test_numbers_that_are_too_large_for_tokens_are_refused_or_left_out(tmp_path: Path) -> None:
+    path = saved(tmp_path / "d", plain(x=[[n % 3, 2] for n in range(12)] + [[1, 10**7]], label=[0, 1] * 6 + [1]))
+    with pytest.raises(ValueError, match=r"values up to 10000000, expected values below 4096. Pass vocab=NUMBER"):
+        load(f"huggingface:{path},column=x")
+    data = load(f"huggingface:{path},column=x,vocab=5")
+    assert data.vocab_size == 5
+    assert [(e.what, e.why) for e in data.skipped] == [("all[12]", "value 10000000, expected below 5")]
+    with pytest.raises(ValueError, match="nothing usable"):
+        load(f"huggingface:{path},column=x,vocab=2")
+    with pytest.raises(ValueError, match=r"vocab.*at least"):
+        load(f"huggingface:{path},column=x,vocab=1")
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ([1, -2], r"the number -2 in all\[4\]"),
+        ([1, None], r"a missing number \(None\) in all\[4\]"),
+        ([], r"no numbers in all\[4\]"),
+        ([1], r"sequences of several lengths \(11 of 2, 1 of 1\)"),
+    ],
+)
+def test_sequences_that_are_none_are_refused_with_what_is_wrong(tmp_path: Path, row: list[Any], message: str) -> None:
+    rows: list[Any] = [[1, 2] for _ in range(12)]
+    rows[4] = row
+    with pytest.raises(ValueError, match=f"column x: got {message}"):
+        load(f"huggingface:{saved(tmp_path / 'd', plain(x=rows, label=[0, 1] * 6))},column=x")
+
+
+def test_several_classes_in_a_row_or_several_types_are_refused(tmp_path: Path) -> None:
+    lists = plain(x=["a", "b"] * 6, label=[[0], [1]] * 6)
+    with pytest.raises(ValueError, match=r"column label: got list \[0\], expected one class in each row"):
+        load(f"huggingface:{saved(tmp_path / 'd', lists)},column=x")
+    parts = datasets.DatasetDict({"train": plain(x=["a"], label=[0]), "test": plain(x=["a"], label=["0"])})
+    message = r"column label of e: got Value\('int64'\) in train; Value\('string'\) in test, expected one type.*cast_"
+    with pytest.raises(ValueError, match=message):
+        load(f"huggingface:{saved(tmp_path / 'e', parts)},column=x")
+
+
+@pytest.mark.parametrize(
+    ("column", "options", "message"),
+    [
+        ("text", "size=4", "got size, expected those of strings: split, tokenizer, length"),
+        ("text", "levels=4,colours=2,length=9", "got levels, colours, expected"),
+        ("image", "split=smiles", "got split, expected those of images: size, levels, colours"),
+        ("image", "vocab=3", "got vocab, expected"),
+        ("x", "length=4,size=4", "got length, size, expected those of integers: vocab"),
+        ("label", "", "label for two things"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(tmp_path: Path, column: str, options: str, message: str) -> None:
+    made = pictures([Image.new("L", (4, 4), n) for n in range(12)])
+    made = made.add_column("text", ["a", "b"] * 6).add_column("x", [[1, 2]] * 12)
+    with pytest.raises(ValueError, match=message):
+        load(f"huggingface:{saved(tmp_path / 'd', made)},column={column},{options}".rstrip(","))
 
 
 def test_rows_without_a_string_or_a_class_are_left_out_and_listed(tmp_path: Path) -> None:
@@ -85,6 +275,14 @@ def test_columns_that_are_not_there_are_refused(tmp_path: Path, options: str, me
 def test_what_is_no_data_set_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="save_to_disk"):
         load(f"huggingface:{tmp_path},column=text")
+    for count, parts in enumerate((strings(0), datasets.DatasetDict(), datasets.DatasetDict({"train": strings(0)}))):
+        with pytest.raises(ValueError, match="no rows"):
+            load(f"huggingface:{saved(tmp_path / str(count), parts)},column=text")
+    for state in ("{}", "[]", "null", "{", '{"_data_files": null}', '{"_data_files": [{}], "_fingerprint": "x"}'):
+        load.cache_clear()
+        (saved(tmp_path / "s", strings()) / "state.json").write_text(state)
+        with pytest.raises(ValueError, match=r"data set: got .*expected a folder that save_to_disk wrote"):
+            load(f"huggingface:{tmp_path / 's'},column=text")
     ragged = datasets.Dataset.from_dict({"x": [[1] * (n + 1) for n in range(12)], "label": [0, 1] * 6})
     with pytest.raises(ValueError, match="several lengths"):
         load(f"huggingface:{saved(tmp_path / 'r', ragged)},column=x")
