@@ -57,7 +57,8 @@ class Attribute(ABC):
             return torch.arange(size)
         called = {_normal(name): label for label, name in reversed(list(enumerate(names)))}
         numbers = {float(name): label for name, label in called.items() if _NUMBER.fullmatch(name)}
-        meant = numbers or {float(label): label for label in range(size)}
+        positions = {float(label): label for label in range(size)}
+        meant = numbers or positions
         found: list[int] = []
         wrong: list[str] = []
         for part in _divide(text, called):
@@ -69,7 +70,7 @@ class Attribute(ABC):
                 found.append(label)
         if wrong:
             shown = ", ".join(names[:20]) + (", ..." if size > 20 else "")
-            expected = "names" if numbers else f"labels from 0 to {size - 1}, or names"
+            expected = f"labels from 0 to {size - 1}, or names" if meant == positions else "names"
             raise bad(f"labels of {self.name}", wrong, expected, f"Names: {shown}. All of them: all.")
         return torch.tensor(found)
 
