@@ -250,18 +250,20 @@ def test_options_that_would_do_nothing_are_refused(tmp_path: Path, column: str, 
 
 def test_rows_without_a_string_or_a_class_are_left_out_and_listed(tmp_path: Path) -> None:
     texts: list[str | None] = ["ab"] * 20
-    texts[3], texts[4] = None, ""
+    texts[3], texts[4], texts[5] = None, "  ", "ab\n"
     labels: list[int | None] = [n % 2 for n in range(20)]
     labels[7] = None
     data = load(f"huggingface:{saved(tmp_path / 'd', strings(text=texts, label=labels))},column=text")
     assert [each.what for each in data.skipped] == ["all[3]", "all[7]", "all[4]"]
     assert len(data.train) + len(data.held_out) == 17
+    assert isinstance(data.codec, Strings)
+    assert data.codec.words[3:] == ("a", "b")
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("column=txt", r"column.*'txt'.*label, text"),
+        ("column=txt", r"column of all.*'txt'.*label, text"),
         ("column=text,label=kind", "column.*'kind'"),
         ("", "no column"),
         ("column=text,split=words", "characters, smiles"),

@@ -97,7 +97,7 @@ def sequences(values: list[Any], places: list[str], feature: Any, column: str, o
         raise bad(f"options of column {column}", ", ".join(foreign), expected, "Leave the others out.")
     if kind == "strings":
         usual = {"split": "characters", "tokenizer": None, "length": None}
-        found = tokenise(values, places, **(usual | dict(options)))
+        found = tokenise([value.strip() for value in values], places, **(usual | dict(options)))
         return Sequences(found.tokens, found.codec, found.kept, found.skipped)
     if kind == "images":
         return _images(values, places, column, feature.mode, **options)

@@ -100,9 +100,9 @@ def _rows(path: Path, column: str, label: str) -> _Rows:
     known = {key: class_names(part, label) for key, part in parts.items() if label in part.column_names}
     other = _held_out(known)
     used = parts if other is None else {key: parts[key] for key in ("train", other)}
-    for part in used.values():
-        choose("column", column, part.column_names)
-        choose("column", label, part.column_names)
+    for key, part in used.items():
+        choose(f"column of {key}", column, part.column_names)
+        choose(f"column of {key}", label, part.column_names)
     feature = _type(path, column, used)
     _type(path, label, used)
     values: list[Any] = []
