@@ -63,7 +63,9 @@ def test_files_as_spreadsheets_write_them(tmp_path: Path, ending: str, delimiter
 
 
 def test_the_only_column_left_is_that_of_the_strings(tmp_path: Path) -> None:
-    path = write(tmp_path / "x.csv", "seq,kind\n" + "".join(f"{'ACGT'[n % 4]}A,{n % 2}\n" for n in range(12)))
+    path = write(
+        tmp_path / "x.csv", "seq,kind\n" + "".join(f"{'ACGT'[n % 4]}{'ACGT'[n // 4]},{n % 2}\n" for n in range(12))
+    )
     assert load(f"csv:{path},label=kind").length == 4
 
 
