@@ -9,6 +9,7 @@ import torch
 
 from dguide.data import Dataset, Pixels, load
 from dguide.data.base import Skipped
+from dguide.data.digits import every_fifth
 from dguide.data.gather import assemble
 
 
@@ -38,6 +39,23 @@ def test_copies_of_a_sequence_are_on_the_side_of_the_first(tmp_path: Path) -> No
     assert not any(row.tobytes() in seen for row in data.held_out.tokens.numpy())
     assert data.held_out.labels.bincount().tolist() == [12, 13]
     assert len(data.train) == 95
+
+
+def test_the_split_is_that_of_the_shipped_data_where_nothing_is_copied() -> None:
+    labels = torch.from_numpy(np.random.default_rng(0).integers(4, size=200))
+    data = gathered(list(range(200)), classes=[str(label) for label in labels.tolist()])
+    assert rows_of(data)[1] == every_fifth(labels).nonzero().flatten().tolist()
+
+
+def test_about_a_fifth_is_held_out_of_classes_that_share_sequences() -> None:
+    """And of one that shares all the sequences that would have been its turn."""
+    random = np.random.default_rng(0)
+    rows, kinds = random.integers(300, size=1000).tolist(), random.integers(3, size=1000)
+    data = gathered(rows, classes=[str(kind) for kind in kinds])
+    assert not set(rows_of(data)[0]) & set(rows_of(data)[1])
+    share = data.held_out.labels.bincount() / torch.from_numpy(kinds).bincount()
+    assert ((share > 0.12) & (share < 0.28)).all()
+    assert rows_of(gathered([1, 2, 3, 4, 5, 1, 2, 4, 6], classes=list("aaaaabbbb")))[1] == [3, 6]
 
 
 def test_what_is_held_out_and_also_to_train_on_is_left_out() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -13,7 +14,6 @@ from ..errors import bad
 from .base import Dataset, Skipped, Split
 from .codec import Codec
 from .condition import Above, Attribute, Label, Value, quantile
-from .digits import every_fifth
 
 __all__ = ["assemble", "complete", "nothing_left"]
 
@@ -126,12 +126,20 @@ def _first_copies(tokens: Tensor) -> Tensor:
 
 
 def _fifth(labels: Tensor, first: Tensor) -> Tensor:
-    """Marks every fifth of the different sequences of each class, and all their copies, [N] bool."""
-    different = first == torch.arange(len(first))
-    chosen = torch.zeros_like(different)
-    if labels.bincount().max() > 2:  # else there is none, and as many classes as sequences would take long
-        chosen[different] = every_fifth(labels[different])
-    return chosen[first]
+    """Marks every fifth of the different sequences of each class (the third, the eighth, ...) and its copies, [N] bool.
+
+    Where a copy in another class has already gone to the other side, the next one of the class is taken instead.
+    """
+    chosen: list[bool] = []
+    known: set[tuple[int, int]] = set()
+    members, held_out = Counter[int](), Counter[int]()
+    for row, (label, copied) in enumerate(zip(labels.tolist(), first.tolist(), strict=True)):
+        new = (label, copied) not in known
+        known.add((label, copied))
+        members[label] += new
+        chosen.append(chosen[copied] if copied < row else held_out[label] < (members[label] + 2) // 5)
+        held_out[label] += new and chosen[row]
+    return torch.tensor(chosen)
 
 
 def _unfit(labels: Tensor, first: Tensor, held_out: Tensor, classes: Sequence[str] | None) -> dict[int, str]:
