@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.metadata
+import struct
+import zlib
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
@@ -15,21 +17,24 @@ from ..errors import bad, require
 from .base import Dataset, Skipped
 from .codec import Pixels
 from .gather import assemble, nothing_left
-from .pictures import Bytes, Shape, as_tokens, parse_size, pixels
+from .pictures import Bytes, Shape, Unfit, as_tokens, parse_size, pixels
 from .prepared import Arrays, cached
 from .progress import progress
 
 __all__ = ["images"]
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
+_UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, struct.error, zlib.error)
+"""What Pillow raises for damaged files."""
 
 
 def images(path: Path, size: str | None = None, levels: int | None = None, colours: int | None = None) -> Dataset:
     """Images in a folder for each class, in few greys or colours.
 
     The names of the folders in `path` are the classes. A file that is no image, or cannot be read, is left out and
-    listed. Images are cut around their middle to the proportions of `size` and resized. With `colours`, images of no
-    more colours keep them exactly; others get a palette that is learnt from them.
+    listed; so are all frames or pages of an image but the first. Images are cut around their middle to the proportions
+    of `size` and resized. With `colours`, images of no more colours keep them exactly; others get a palette that is
+    learnt from them.
 
     Args:
         path: The folder with the folders.
@@ -51,22 +56,29 @@ def images(path: Path, size: str | None = None, levels: int | None = None, colou
     found = _listed(path)
     if not found.files:
         raise nothing_left(name, [Skipped(str(path), "no folder with images in it"), *found.skipped])
-    stats = [(str(file.relative_to(path)), file.stat().st_size, file.stat().st_mtime_ns) for file in found.files]
     settings = {"shape": shape, "levels": levels, "colours": colours, "pillow": importlib.metadata.version("pillow")}
     arrays = cached(
-        "images", {"format": 1, "files": stats} | settings, lambda: _prepare(found.files, shape, levels, colours)
+        "images",
+        {"format": 2, "folder": str(path.resolve()), "files": [_version(path, file) for file in found.files]}
+        | settings,
+        lambda: _prepare(found.files, shape, levels, colours),
+        lasting=lambda prepared: not prepared["passing"],
     )
     left_out = dict(zip(arrays["unread"].tolist(), arrays["why"].tolist(), strict=True))
-    skipped = [*found.skipped, *(Skipped(str(found.files[index]), why) for index, why in left_out.items())]
+    further = {k: f"{n} frames, of which the first is taken" for k, n in enumerate(arrays["frames"].tolist()) if n > 1}
+    notes = sorted((further | left_out).items())
+    skipped = [*found.skipped, *(Skipped(str(found.files[index]), why) for index, why in notes)]
     if not len(arrays["tokens"]):
         raise nothing_left(name, skipped)
     rows, columns = (int(each) for each in arrays["shape"])
+    kept = [file for index, file in enumerate(found.files) if index not in left_out]
     return assemble(
         name,
         torch.from_numpy(arrays["tokens"].astype(np.int64)),
         Pixels(rows, columns, tuple(arrays["palette"].tolist())),
-        classes=[file.parent.name for index, file in enumerate(found.files) if index not in left_out],
+        classes=[file.parent.name for file in kept],
         skipped=skipped,
+        places=[str(file) for file in kept],
     )
 
 
@@ -79,20 +91,42 @@ class _Listed:
 def _listed(path: Path) -> _Listed:
     """Files that should be images, class by class, and others. What is hidden is neither."""
     entries = sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
-    skipped = [Skipped(str(entry), "not in a folder of a class") for entry in entries if not entry.is_dir()]
+    skipped = [
+        Skipped(str(each), _no_image(each, "not in a folder of a class")) for each in entries if not each.is_dir()
+    ]
     files: list[Path] = []
     for folder in (entry for entry in entries if entry.is_dir()):
-        for file in sorted(folder.iterdir()):
-            if file.suffix.lower() in SUFFIXES and file.is_file():
-                files.append(file)
-            elif not file.name.startswith("."):
-                skipped.append(Skipped(str(file), "a folder" if file.is_dir() else "no image by its name"))
+        within = sorted(folder.iterdir())
+        found = [file for file in within if file.suffix.lower() in SUFFIXES and file.is_file()]
+        others = [file for file in sorted({*within} - {*found}) if not file.name.startswith(".")]
+        skipped += [] if found else [Skipped(str(folder), "no image in it")]
+        skipped += [Skipped(str(file), _no_image(file, "no image by its name")) for file in others]
+        files += found
     return _Listed(files, skipped)
+
+
+def _no_image(path: Path, otherwise: str) -> str:
+    """What something is that cannot be an image."""
+    if path.is_symlink() and not path.exists():
+        return "a broken link"
+    if path.is_dir():
+        count = sum(each.is_file() for each in path.rglob("*"))
+        return f"a folder with {count} file{'s' * (count != 1)}"
+    return otherwise
+
+
+def _version(folder: Path, file: Path) -> tuple[str, int, int, int]:
+    """What changes when a file does, even if its date is set back."""
+    status = file.stat()
+    return str(file.relative_to(folder)), status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _prepare(files: list[Path], shape: Shape | None, levels: int | None, colours: int | None) -> Arrays:
     module = require("PIL.Image", "data")
+    unreadable = (*_UNREADABLE, module.DecompressionBombError)
     unread: dict[int, str] = {}
+    frames = np.ones(len(files), dtype=np.int64)
+    passing: set[int] = set()  # those that might be read another time: permissions, too many open files, a network
 
     @cache
     def read(smooth: bool) -> list[Bytes]:
@@ -102,9 +136,14 @@ def _prepare(files: list[Path], shape: Shape | None, levels: int | None, colours
                 continue
             try:
                 with module.open(file) as image:
+                    frames[index] = getattr(image, "n_frames", 1)
                     found.append(pixels(image, shape, smooth))
-            except (OSError, ValueError, SyntaxError, module.DecompressionBombError) as error:
+            except Unfit as error:
+                unread[index] = str(error)
+            except unreadable as error:
                 unread[index] = f"unreadable: {str(error).removesuffix(repr(str(file))).strip()}"[:200]
+                if getattr(error, "errno", None):
+                    passing.add(index)
         sizes = Counter(image.shape[:2] for image in found)
         if len(sizes) > 1:
             common = ", ".join(f"{n} of {rows}x{columns}" for (rows, columns), n in sizes.most_common(3))
@@ -119,6 +158,8 @@ def _prepare(files: list[Path], shape: Shape | None, levels: int | None, colours
         "tokens": tokens.astype(np.uint8),
         "shape": np.array(codec.shape),
         "palette": np.array(codec.palette),
+        "frames": frames,
+        "passing": np.array(len(passing) > 0),
         "unread": np.array(list(unread), dtype=np.int64),
         "why": np.array(list(unread.values()), dtype=str),
     }
