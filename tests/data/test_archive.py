@@ -163,6 +163,10 @@ def test_a_file_of_another_kind_is_not_taken_for_pickled_objects(tmp_path: Path)
     (tmp_path / "x.npz").write_text("no archive at all")
     with pytest.raises(ValueError, match="no archive, or a part of one"):
         load(f"npz:{tmp_path / 'x.npz'}")
+    whole = write(tmp_path / "y.npz", x=maps(), y=np.arange(20)).read_bytes()
+    (tmp_path / "y.npz").write_bytes(b"#!" + whole)
+    with pytest.raises(ValueError, match="no archive, or a part of one"):
+        load(f"npz:{tmp_path / 'y.npz'}")
     np.save(tmp_path / "x.npy", maps())
     with pytest.raises(ValueError, match="a single array"):
         load(f"npz:{tmp_path / 'x.npy'}")

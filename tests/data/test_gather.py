@@ -70,6 +70,19 @@ def test_what_is_held_out_and_also_to_train_on_is_left_out() -> None:
         gathered(rows[:5], classes=list("ababa"), held_out=told[:5])
 
 
+def test_parts_of_a_saved_data_set_lose_what_is_in_both_or_in_the_wrong_one(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    parts = {"train": ([[1], [2], [3], [4]], list("abab")), "test": ([[5], [2], [6], [7]], list("abbc"))}
+    made = {key: datasets.Dataset.from_dict({"x": x, "label": label}) for key, (x, label) in parts.items()}
+    datasets.DatasetDict(made).save_to_disk(str(tmp_path / "d"))
+    data = load(f"huggingface:{tmp_path / 'd'},column=x")
+    assert (data.class_names, rows_of(data)) == (("a", "b"), ([1, 2, 3, 4], [5, 6]))
+    assert [each.why for each in data.skipped] == [
+        "also in the training part",
+        "class c is not in the training part",
+    ]
+
+
 def test_a_class_that_is_only_held_out_is_left_out() -> None:
     told = torch.tensor([False] * 4 + [True] * 3)
     data = gathered([1, 2, 3, 4, 5, 6, 7], classes=list("bcbcabc"), held_out=told)

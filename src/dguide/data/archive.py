@@ -152,8 +152,9 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
     if not path.is_file():
         raise bad("archive", f"{path}, which is no file", expected, "Check the path.")
     with path.open("rb") as start:
-        single = start.read(6) == b"\x93NUMPY"
-    if single or not zipfile.is_zipfile(path):
+        head = start.read(6)
+    single = head == b"\x93NUMPY"
+    if not (head.startswith(b"PK") and zipfile.is_zipfile(path)):
         raise bad(what, "a single array" if single else "no archive, or a part of one", expected)
     try:
         with np.load(path, allow_pickle=False) as file:

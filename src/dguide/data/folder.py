@@ -141,7 +141,7 @@ def _prepare(files: list[Path], shape: Shape | None, levels: int | None, colours
             except Unfit as error:
                 unread[index] = str(error)
             except unreadable as error:
-                unread[index] = f"unreadable: {str(error).removesuffix(repr(str(file))).strip()}"[:200]
+                unread[index] = f"unreadable: {str(error).removesuffix(repr(str(file))).rstrip(' :')}"[:200]
                 if getattr(error, "errno", None):
                     passing.add(index)
         sizes = Counter(image.shape[:2] for image in found)
