@@ -109,7 +109,8 @@ def test_other_data_must_mean_the_same(run, tmp_path):
         ("cat dog", "abd", "each with the meaning that the model learnt"),
     ):
         path = tmp_path / f"{kinds[-3:]}{letters}.csv"
-        rows = [f"{letters[n % 3]}{letters},{kinds.split()[n % 2]},{n}\n" for n in range(30)]
+        words_of_four = ["".join(letters[n // 3**k % 3] for k in range(4)) for n in range(30)]
+        rows = [f"{word},{kinds.split()[n % 2]},{n}\n" for n, word in enumerate(words_of_four)]
         path.write_text("text,kind,mass\n" + "".join(rows))
         data = f"csv:{path},text=text,label=kind,property=mass"
         for command_line in (["read", model, "--passes", 1], ["evaluate", model, "--count", 8, "--steps", 2]):

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import errno
+import os
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,10 +32,12 @@ def draw(path: Path, pixels: object, mode: str | None = None) -> Path:
 
 
 def folders(root: Path, names: tuple[str, ...] = ("good", "scratch"), count: int = 6, side: int = 4) -> Path:
-    """Images of one grey each, different in every file."""
+    """Images of one grey each with a corner that tells the class, different in every file."""
     for k, name in enumerate(names):
         for n in range(count):
-            draw(root / name / f"{n:03d}.png", np.full((side, side), 20 * n + 10 * k))
+            pixels = np.full((side, side), 20 * n)
+            pixels[0, 0] = 50 + 100 * k
+            draw(root / name / f"{n:03d}.png", pixels)
     return root
 
 
@@ -42,7 +47,7 @@ def test_folders_are_classes_and_a_fifth_is_held_out(tmp_path: Path) -> None:
     assert data.class_names == ("good", "傷", "汚れ")
     assert (len(data.train), len(data.held_out)) == (15, 3)
     assert (data.vocab_size, data.shape) == (16, (4, 4))
-    assert data.held_out.tokens[0].tolist() == [round(50 / 255 * 15)] * 16
+    assert data.held_out.tokens[0].tolist() == [round(150 / 255 * 15)] + [round(40 / 255 * 15)] * 15
     assert data.skipped == ()
     assert load(data.name).name == data.name
 
@@ -76,10 +81,111 @@ def test_modes_of_images(tmp_path: Path, mode: str, pixel: object, grey: int) ->
     assert load(f"images:{root},levels=256").held_out.tokens[0].unique().tolist() == [grey]
 
 
+@pytest.mark.parametrize(
+    ("suffix", "mode", "options"),
+    [
+        (".png", "P", {}),
+        (".gif", "P", {}),
+        (".jpg", "L", {"quality": 100}),
+        (".jpeg", "CMYK", {"quality": 100}),
+        (".tif", "RGB", {}),
+        (".tiff", "L", {"compression": "tiff_lzw"}),
+        (".webp", "RGB", {"lossless": True}),
+        (".BMP", "L", {}),
+        (".ppm", "RGB", {}),
+    ],
+)
+def test_kinds_of_files(tmp_path: Path, suffix: str, mode: str, options: dict[str, object]) -> None:
+    root = folders(tmp_path)
+    (root / "good" / "002.png").unlink()
+    Image.fromarray(np.full((4, 4), 204, dtype=np.uint8)).convert(mode).save(root / "good" / f"002{suffix}", **options)
+    data = load(f"images:{root}")
+    assert data.held_out.tokens[0].tolist() == [12] * 16
+    assert data.skipped == ()
+
+
+def test_transparent_colours_of_a_palette_are_paper(tmp_path: Path) -> None:
+    root = folders(tmp_path)
+    image = Image.fromarray(np.array([[0, 1, 2, 2]] * 4, dtype=np.uint8), "P")
+    image.putpalette([0, 0, 0, 204, 204, 204, 51, 51, 51])
+    for suffix in ("png", "gif"):
+        image.save(root / "good" / f"002.{suffix}", transparency=0)
+    data = load(f"images:{root}")
+    assert data.held_out.tokens[0].tolist() == [15, 12, 3, 3] * 4
+    assert len(data.train) == 10
+    assert [15, 12, 3, 3] * 4 not in data.train.tokens.tolist()  # the copy is on the same side
+
+
+def test_what_a_file_is_decides_and_not_its_name(tmp_path: Path) -> None:
+    root = folders(tmp_path)
+    (root / "good" / "002.png").rename(root / "good" / "002.jpg")
+    data = load(f"images:{root}")
+    assert (len(data.train), len(data.held_out), data.skipped) == (10, 2, ())
+
+
 def test_sixteen_bits_are_scaled_and_not_clipped(tmp_path: Path) -> None:
     root = folders(tmp_path)
     Image.fromarray(np.full((4, 4), 40000, dtype=np.uint16)).save(root / "good" / "002.png")
     assert load(f"images:{root},levels=256").held_out.tokens[0].unique().tolist() == [40000 // 256]
+    load.cache_clear()
+    wide = np.array([[30000, 40000] * 2] * 4, dtype=np.uint16)
+    Image.fromarray(wide).save(root / "good" / "002.png", transparency=40000)
+    assert load(f"images:{root},levels=256").held_out.tokens[0].tolist() == [30000 // 256, 255] * 8
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".pgm"])
+def test_sixteen_bits_that_only_need_eight_are_left_out_and_not_black(tmp_path: Path, suffix: str) -> None:
+    root = folders(tmp_path)
+    for name, value in (("dim", 255), ("black", 0)):
+        path = root / "good" / f"{name}{suffix}"
+        if suffix == ".pgm":  # Pillow scales it to 65535
+            path.write_bytes(b"P5 4 4 65535\n" + np.full(16, value, dtype=">u2").tobytes())
+        else:
+            Image.fromarray(np.full((4, 4), value, dtype=np.uint16)).save(path)
+    data = load(f"images:{root}")
+    assert {Path(each.what).stem: each.why for each in data.skipped} == {
+        "dim": "16 bits, but no value above 255: save it with 8 bits"
+    }
+    assert len(data.train) + len(data.held_out) == 13  # black is black in any depth
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "why"),
+    [
+        (0.5, np.float32, ""),
+        (1.0, np.float32, ""),
+        (255.0, np.float32, "numbers from 255 to 255, expected 0 to 1"),
+        (-0.1, np.float32, "numbers from -0.1 to -0.1, expected 0 to 1"),
+        (np.nan, np.float32, "numbers from nan to nan, expected 0 to 1"),
+        (70000, np.int32, "numbers from 70000 to 70000, expected 0 to 65535"),
+        (-1, np.int32, "numbers from -1 to -1, expected 0 to 65535"),
+    ],
+)
+def test_numbers_from_zero_to_one_are_scaled_and_others_left_out(
+    tmp_path: Path, value: float, kind: type[np.generic], why: str
+) -> None:
+    root = folders(tmp_path)
+    (root / "good" / "002.png").unlink()
+    Image.fromarray(np.full((4, 4), value, dtype=kind)).save(root / "good" / "002.tif")
+    data = load(f"images:{root},levels=256")
+    if why:
+        assert [each.why for each in data.skipped] == [f"{why}: save it with 8 bits"]
+    else:
+        assert data.held_out.tokens[0].unique().tolist() == [round(value * 255)]
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".tif", ".webp"])
+def test_further_frames_and_pages_are_listed(tmp_path: Path, suffix: str) -> None:
+    root = folders(tmp_path)
+    (root / "good" / "002.png").unlink()
+    first, *others = (Image.fromarray(np.full((4, 4), value, dtype=np.uint8)) for value in (204, 0, 102))
+    options = {"lossless": True} if suffix == ".webp" else {}
+    first.save(root / "good" / f"002{suffix}", save_all=True, append_images=others, **options)
+    data = load(f"images:{root}")
+    assert data.held_out.tokens[0].tolist() == [12] * 16
+    assert [(Path(each.what).name, each.why) for each in data.skipped] == [
+        (f"002{suffix}", "3 frames, of which the first is taken")
+    ]
 
 
 def test_few_colours_are_kept_exactly(tmp_path: Path) -> None:
@@ -132,8 +238,114 @@ def test_what_cannot_be_read_is_left_out_and_listed(tmp_path: Path) -> None:
     assert reasons.keys() == {"bad.png", "half.png", "empty.jpg", "notes.txt", "deeper", "loose.png"}
     assert all("unreadable" in reasons[name] for name in ("bad.png", "half.png", "empty.jpg"))
     assert "no image" in reasons["notes.txt"]
+    assert reasons["deeper"] == "a folder with 0 files"
     load.cache_clear()
     assert load(f"images:{root}").skipped == data.skipped  # prepared before
+
+
+def test_folders_without_an_image_and_broken_links_are_listed(tmp_path: Path) -> None:
+    root = folders(tmp_path)
+    (root / "empty").mkdir()
+    draw(root / "nested" / "lot 1" / "0.png", [[0] * 4] * 4)
+    draw(root / "nested" / "lot 1" / "1.png", [[0] * 4] * 4)
+    (root / "good" / "gone.png").symlink_to(root / "nowhere.png")
+    (root / "gone").symlink_to(root / "nowhere")
+    (root / "good" / "linked.png").symlink_to(root / "scratch" / "001.png")
+    data = load(f"images:{root}")
+    assert {str(Path(each.what).relative_to(root)): each.why for each in data.skipped} == {
+        "empty": "no image in it",
+        "nested": "no image in it",
+        "nested/lot 1": "a folder with 2 files",
+        "good/gone.png": "a broken link",
+        "gone": "a broken link",
+    }
+    assert len(data.train) + len(data.held_out) == 13
+
+
+def test_a_class_of_one_image_is_to_train_on(tmp_path: Path) -> None:
+    root = folders(tmp_path)
+    draw(root / "rare" / "0.png", [[255] * 4] * 4)
+    data = load(f"images:{root}")
+    assert data.class_names == ("good", "rare", "scratch")
+    assert (data.train.labels.bincount().tolist(), data.held_out.labels.bincount().tolist()) == ([5, 1, 5], [1, 0, 1])
+
+
+def test_a_class_of_which_nothing_can_be_read_is_none(tmp_path: Path) -> None:
+    root = folders(tmp_path, ("good", "ring", "scratch"))
+    for file in (root / "ring").iterdir():
+        file.write_bytes(b"no image")
+    data = load(f"images:{root}")
+    assert data.class_names == ("good", "scratch")
+    assert len(data.skipped) == 6
+    for file in (root / "scratch").iterdir():
+        file.write_bytes(b"no image")
+    load.cache_clear()
+    with pytest.raises(ValueError, match=r"'good'.*alone \(12 left out: .*ring.000.png: unreadable"):
+        load(f"images:{root}")
+
+
+def test_folders_alike_in_names_sizes_and_dates_are_not_taken_for_each_other(tmp_path: Path) -> None:
+    for name, grey in (("first", 0), ("second", 1)):
+        for n in range(12):
+            pixels = bytes([20 * n, 255 * grey, 0, 0])
+            path = tmp_path / name / "ab"[n % 2] / f"{n}.pgm"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"P5 2 2 255\n" + pixels)
+            os.utime(path, ns=(10**18, 10**18))
+    first, second = (load(f"images:{tmp_path / name}").train.tokens[:, 1].unique() for name in ("first", "second"))
+    assert (first.tolist(), second.tolist()) == ([0], [15])
+
+
+def test_a_changed_file_is_read_again_even_if_its_date_is_set_back(tmp_path: Path) -> None:
+    root = folders(tmp_path)
+    path = root / "good" / "002.pgm"
+    (root / "good" / "002.png").unlink()
+    for grey in (0, 255):
+        path.write_bytes(b"P5 4 4 255\n" + bytes([grey] * 16))
+        os.utime(path, ns=(10**18, 10**18))
+        load.cache_clear()
+        assert load(f"images:{root}").held_out.tokens[0].unique().tolist() == [grey // 17]
+
+
+def test_an_error_that_passes_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is the image left out for good, as one is whose content cannot be read."""
+    root = folders(tmp_path)
+    usual = Image.open
+
+    def crowded(path: Path) -> Image.Image:
+        if path.name == "003.png":
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), str(path))
+        return usual(path)
+
+    monkeypatch.setattr(Image, "open", crowded)
+    data = load(f"images:{root}")
+    assert len(data.train) + len(data.held_out) == 10
+    assert [each.why for each in data.skipped] == [f"unreadable: [Errno {errno.EMFILE}] Too many open files"] * 2
+    monkeypatch.setattr(Image, "open", usual)
+    load.cache_clear()
+    data = load(f"images:{root}")
+    assert (len(data.train) + len(data.held_out), data.skipped) == (12, ())
+
+
+def test_images_of_one_colour_have_no_palette(tmp_path: Path) -> None:
+    for n in range(12):
+        draw(tmp_path / "ab"[n % 2] / f"{n}.png", np.full((4, 4, 3), [200, 0, 30]))
+    with pytest.raises(ValueError, match=r"images: got one colour alone, #c8001e, expected at least two"):
+        load(f"images:{tmp_path},colours=3")
+
+
+def test_the_memory_for_many_colours_is_bounded(tmp_path: Path) -> None:
+    """Fifty images of noise hold 200,000 colours, each of which is compared with the 64 of the palette."""
+    random = np.random.default_rng(0)
+    for n in range(50):
+        draw(tmp_path / "ab"[n % 2] / f"{n}.png", random.integers(256, size=(64, 64, 3)))
+    tracemalloc.start()
+    try:
+        data = load(f"images:{tmp_path},colours=64")
+        assert tracemalloc.get_traced_memory()[1] < 60e6
+    finally:
+        tracemalloc.stop()
+    assert data.vocab_size == 64
 
 
 def test_a_changed_folder_is_read_again(tmp_path: Path) -> None:
@@ -174,20 +386,16 @@ def test_what_is_no_folder_or_has_several_sizes_is_refused(tmp_path: Path) -> No
 
 
 def test_twenty_thousand_files(tmp_path: Path) -> None:
-    """All are there, in the order of their names."""
-    for name in ("a", "b"):
+    """All are there, in the order of their names. Each shows its number, and its class."""
+    for label, name in enumerate("ab"):
         (tmp_path / name).mkdir()
-    Image.fromarray(np.zeros((2, 2), dtype=np.uint8)).save(tmp_path / "dark.png")
-    Image.fromarray(np.full((2, 2), 255, dtype=np.uint8)).save(tmp_path / "bright.png")
-    dark, bright = ((tmp_path / name).read_bytes() for name in ("dark.png", "bright.png"))
-    for name in ("dark.png", "bright.png"):
-        (tmp_path / name).unlink()
-    for n in range(10_000):
-        (tmp_path / "a" / f"{n:05d}.png").write_bytes(dark)
-        (tmp_path / "b" / f"{n:05d}.png").write_bytes(bright)
-    data = load(f"images:{tmp_path},levels=2")
+        for n in range(10_000):
+            pixels = bytes([label, n // 256, n % 256, 0])
+            (tmp_path / name / f"{n:05d}.pgm").write_bytes(b"P5 2 2 255\n" + pixels)
+    data = load(f"images:{tmp_path},levels=256")
     assert (len(data.train), len(data.held_out)) == (16_000, 4_000)
-    assert torch.equal(data.train.tokens, data.train.labels[:, None].expand(-1, 4))
+    assert torch.equal(data.train.tokens[:, 0], data.train.labels)
+    assert (data.held_out.tokens[:, 1:3] @ torch.tensor([256, 1])).tolist() == 2 * list(range(2, 10_000, 5))
 
 
 def test_a_network_learns_from_a_folder(tmp_path: Path) -> None:

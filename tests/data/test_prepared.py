@@ -50,6 +50,26 @@ def test_a_damaged_file_is_made_anew(home: Path, keep: int) -> None:
     assert work.done == 2
 
 
+def test_a_file_that_is_damaged_anywhere_is_made_anew(home: Path) -> None:
+    """Also where what is packed cannot be unpacked, or is said to be encrypted."""
+    work = Work()
+    cached("it", {}, work)
+    (path,) = (home / "dguide" / "data").iterdir()
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+        assert (cached("it", {}, work)["tokens"] == [[0, 1, 2], [3, 4, 5]]).all()
+    assert work.done > len(whole) // 2
+
+
+def test_what_may_be_otherwise_another_time_is_not_kept(home: Path) -> None:
+    work = Work()
+    for done in (1, 2):
+        cached("it", {}, work, lambda arrays: "漢" not in arrays["words"])
+        assert work.done == done
+    assert not list(home.rglob("*.npz"))
+
+
 def test_data_are_there_even_if_nothing_can_be_kept(home: Path) -> None:
     (home / "dguide").write_text("in the way")
     work = Work()

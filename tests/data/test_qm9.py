@@ -61,3 +61,5 @@ def test_a_tenth_is_above_the_ninetieth_percentile() -> None:
     assert float(half.condition(half.train)["qed"].double().mean()) == pytest.approx(0.5, abs=0.002)  # type: ignore[index]
     with pytest.raises(ValueError, match="between 0 and 100"):
         load("qm9:percentile=100")
+    with pytest.raises(ValueError, match=r"condition rings.*no sequence of 'rings > \d+' to train on.*nearer to 50"):
+        load("qm9:percentile=99.9999")

@@ -97,6 +97,12 @@ def test_trade_off_joins_each_guidance_with_the_unguided_cell():
         assert all(line.get_xdata()[0] == real.recall for line in lines)
 
 
+def test_contact_sheet_puts_samples_where_it_is_told():
+    sheet = figures.contact_sheet(DIGITS.codec, torch.full((2, 64), 15), 2, ["a", "b"], "title", [1, 2])
+    image = np.asarray(sheet.axes[0].images[0].get_array())
+    assert [image[row, column, 0] for row in (1, 10) for column in (1, 10)] == [1, 0, 0, 1]
+
+
 def test_contact_sheet_leaves_what_is_missing_empty(tmp_path):
     sheet = figures.contact_sheet(DIGITS.codec, torch.full((5, 64), 15), 3, ["a", "b", "c"], "title")
     image = np.asarray(sheet.axes[0].images[0].get_array())

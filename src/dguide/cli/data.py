@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from ..data import Dataset, Strings, load, names
+from ..data import Attribute, Dataset, Strings, Value, load, names
 from ..errors import bad, require
 from .output import check_file
 
@@ -59,10 +60,10 @@ def data(
     }
     for key, value in lines.items():
         print(f"{key + ':':12s}{value}")
-    for condition, counts in _counts(dataset).items():
+    for condition, rows in _told(dataset).items():
         print(f"{condition}:")
-        for value, (train, held_out) in counts.items():
-            print(f"  {value:30s} {train:9,} {held_out:9,}")
+        for value, parts in rows.items():
+            print(f"  {value:30s} " + " ".join(f"{x:9,}" if isinstance(x, int) else f"{x:9.5g}" for x in parts))
     _list_skipped(dataset, everything)
 
 
@@ -88,19 +89,27 @@ def _summary(dataset: Dataset) -> dict[str, Any]:
         "length": dataset.length,
         "vocab_size": dataset.vocab_size,
         "shape": dataset.shape,
-        "conditions": _counts(dataset),
+        "conditions": _told(dataset),
         "skipped": [{"what": each.what, "why": each.why} for each in dataset.skipped],
     }
 
 
-def _counts(dataset: Dataset) -> dict[str, dict[str, tuple[int, int]]]:
-    """For each condition how many sequences of each class there are to train on and held out."""
-    found = {}
-    for condition in dataset.conditions:
-        splits = [Counter(condition.of(s.labels, s.properties).tolist()) for s in (dataset.train, dataset.held_out)]
-        classes = enumerate(condition.class_names)
-        found[condition.name] = {value: (splits[0][label], splits[1][label]) for label, value in classes}
-    return found
+def _told(dataset: Dataset) -> dict[str, dict[str, list[int] | list[float]]]:
+    """For each condition how many sequences of each class there are, or the numbers, to train on and held out."""
+    return {condition.name: _parts(condition, dataset) for condition in dataset.conditions}
+
+
+def _parts(condition: Attribute, dataset: Dataset) -> dict[str, list[int] | list[float]]:
+    parts = (dataset.train, dataset.held_out)
+    if isinstance(condition, Value):
+        numbers = [part.properties[condition.name] for part in parts]
+        return {
+            "smallest": [float(x.min()) for x in numbers],
+            "mean": [float(x.mean()) for x in numbers],
+            "largest": [float(x.max()) for x in numbers],
+        }
+    counts = [Counter(condition.of(part.labels, part.properties).tolist()) for part in parts]
+    return {value: [count[label] for count in counts] for label, value in enumerate(condition.class_names)}
 
 
 def _draw(dataset: Dataset, path: Path) -> None:
@@ -109,9 +118,17 @@ def _draw(dataset: Dataset, path: Path) -> None:
     require("matplotlib", "cli")
     from ..study import figures
 
-    names = dataset.class_names[:_CLASSES]
-    shown = [(dataset.train.labels == label).nonzero().squeeze(-1)[:_PER_CLASS] for label in range(len(names))]
-    rows = min(len(found) for found in shown)
-    tokens = dataset.train.tokens[[int(found[row]) for row in range(rows) for found in shown]]
-    title = f"{'synthetic data, ' if dataset.synthetic else ''}{dataset.name}"
-    figures.save(figures.contact_sheet(dataset.codec, tokens, len(names), names, title), path)
+    names = dataset.class_names[:_CLASSES] or ("",)
+    rows, tiles = [], []
+    for column in range(len(names)):
+        found = (dataset.train.labels == column).nonzero().squeeze(-1)[:_PER_CLASS].tolist()
+        rows += found
+        tiles += [row * len(names) + column for row in range(len(found))]
+    headings = [name if figures.fonts(name) else str(column) for column, name in enumerate(names)]
+    for heading, name in zip(headings, names, strict=True):
+        if heading != name:
+            print(f"no font for the name of a class: column {heading} of {path} is {name}", file=sys.stderr)
+    shown = dataset.name if figures.fonts(dataset.name) else dataset.name.partition(":")[0]
+    title = f"{'synthetic data, ' if dataset.synthetic else ''}{shown}"
+    sheet = figures.contact_sheet(dataset.codec, dataset.train.tokens[rows], len(names), headings, title, tiles)
+    figures.save(sheet, path)

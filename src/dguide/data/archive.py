@@ -16,11 +16,14 @@ from .base import Dataset, Skipped
 from .codec import Codec, Pixels
 from .gather import assemble, nothing_left
 from .pictures import parse_size
+from .prepared import DAMAGED
 
 __all__ = ["archive", "combinations", "shrink", "tokens_of"]
 
 MOST = 4096
 """Token values, beyond which an array is taken for something else."""
+_NO_COLUMN = "none"
+"""The class of a row of zeros."""
 
 
 def archive(
@@ -34,14 +37,15 @@ def archive(
     """Integer maps [N, H, W], or sequences [N, L], with a class each, from an .npz file.
 
     Classes are numbers [N], or rows [N, K] of zeros and ones, as the published set of mixed-type wafer maps has them: a
-    class is then each combination that occurs, `Center+Scratch`, or `none`. Sequences with a value of `vocab` or more
-    are left out and listed.
+    class is then each combination that occurs, `Center+Scratch`, or `none`. Numbers in one column, [N, 1], are numbers.
+    Sequences with a value of `vocab` or more are left out and listed.
 
     Args:
         path: The file. It is never unpickled.
         tokens: Name of the array of maps; by default the one with most numbers.
         labels: Name of the array of classes; by default the only other one.
-        names: Names of the classes, or of the columns of `labels`, separated by semicolons; by default their numbers.
+        names: Names of all classes from 0 to the largest, or of the columns of `labels`, separated by semicolons; by
+            default their numbers.
         vocab: Number V of token values; by default the largest value and one.
         size: Rows and columns to which maps are reduced by `shrink`.
 
@@ -61,14 +65,22 @@ def archive(
     maps = _whole(f"array {key} of {path.name}", arrays[key])
     if maps.ndim not in (2, 3) or not maps.size:
         raise bad(f"array {key} of {path.name}", f"shape {list(maps.shape)}", "maps [N, H, W] or sequences [N, L]")
-    if len(found) != len(maps):
-        raise bad(f"archive {path.name}", f"{len(maps)} maps and {len(found)} classes", "as many of both")
+    if not found.ndim or len(found) != len(maps):
+        got = f"{len(maps)} maps and {len(found) if found.ndim else 'a single number instead of'} classes"
+        raise bad(f"archive {path.name}", got, "as many of both")
+    classes = combinations(_whole(f"classes of {path.name}", found), names.split(";") if names else None)
     kept, skipped = _within(maps, vocab, path)
     if not kept.any():
         raise nothing_left(name, skipped)
     maps = maps[kept] if size is None else shrink(maps[kept], parse_size(size))
-    classes = combinations(_whole(f"classes of {path.name}", found)[kept], names.split(";") if names else None)
-    return assemble(name, *tokens_of(maps, vocab), classes=classes, skipped=skipped)
+    rows = np.flatnonzero(kept)
+    return assemble(
+        name,
+        *tokens_of(maps, vocab),
+        classes=[classes[row] for row in rows],
+        skipped=skipped,
+        places=[f"{path.name}[{row}]" for row in rows],
+    )
 
 
 def tokens_of(maps: NDArray[np.int64], vocab: int | None) -> tuple[torch.Tensor, Codec]:
@@ -79,21 +91,40 @@ def tokens_of(maps: NDArray[np.int64], vocab: int | None) -> tuple[torch.Tensor,
 
 
 def combinations(labels: NDArray[np.int64], names: list[str] | None) -> list[str]:
-    """Names of classes [N], or of rows of zeros and ones [N, K]: the names of the ones joined by `+`, or `none`.
+    """Names of classes [N] or [N, 1], or of rows of zeros and ones [N, K]: the ones joined by `+`, or `none`.
 
     Raises:
-        ValueError: If the labels are neither, or there are fewer names than classes.
+        ValueError: If the labels are neither, or there is not one name for each number or column.
     """
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
     if labels.ndim not in (1, 2) or (labels.ndim == 2 and not np.isin(labels, (0, 1)).all()):
-        raise bad("classes", f"shape {list(labels.shape)}", "numbers [N], or rows of zeros and ones [N, K]")
+        got = f"shape {list(labels.shape)} with values up to {labels.max(initial=0)}"
+        raise bad("classes", got, "numbers [N], or rows of zeros and ones [N, K]")
     count = int(labels.max()) + 1 if labels.ndim == 1 else labels.shape[1]
-    if names is not None and len(names) < count:
-        raise bad("names of classes", f"{len(names)}", f"{count} of them, separated by semicolons")
+    known = None if names is None else _names(names, count, labels.ndim == 2)
     width = len(str(count - 1))  # so that the order of the names is that of the numbers
-    known = names or [f"{number:0{width}d}" for number in range(count)]
-    if labels.ndim == 1:
-        return [known[number] for number in labels]
-    return ["+".join(known[k] for k in np.flatnonzero(row)) or "none" for row in labels]
+
+    def name(number: int) -> str:
+        return known[number] if known else f"{number:0{width}d}"
+
+    if labels.ndim == 2:
+        return ["+".join(name(int(k)) for k in np.flatnonzero(row)) or _NO_COLUMN for row in labels]
+    return [name(number) for number in labels.tolist()]
+
+
+def _names(names: list[str], count: int, columns: bool) -> list[str]:
+    """The names without the spaces around them, if there are `count` different ones."""
+    found = [each.strip() for each in names]
+    if len(found) != count:
+        what = "columns" if columns else f"numbers from 0 to {count - 1}"
+        raise bad("names of classes", f"{len(found)}", f"{count} of them, separated by semicolons, for the {what}")
+    twice = next((each for each in found if found.count(each) > 1), None)
+    if twice is not None or "" in found:
+        raise bad("names of classes", f"{twice!r} twice" if twice else "an empty one", "a name of its own for each")
+    if columns and _NO_COLUMN in found:
+        raise bad("names of classes", repr(_NO_COLUMN), "another name", "It stands for rows without a one.")
+    return found
 
 
 def shrink(maps: NDArray[np.int64], shape: tuple[int, int]) -> NDArray[np.int64]:
@@ -117,22 +148,26 @@ def shrink(maps: NDArray[np.int64], shape: tuple[int, int]) -> NDArray[np.int64]
 
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:
-    expected = "an archive of arrays that np.savez wrote"
+    what, expected = f"archive {path}", "an archive of arrays that np.savez wrote"
     if not path.is_file():
         raise bad("archive", f"{path}, which is no file", expected, "Check the path.")
+    with path.open("rb") as start:
+        head = start.read(6)
+    single = head == b"\x93NUMPY"
+    if not (head.startswith(b"PK") and zipfile.is_zipfile(path)):
+        raise bad(what, "a single array" if single else "no archive, or a part of one", expected)
     try:
-        file = np.load(path, allow_pickle=False)
-        if not isinstance(file, np.lib.npyio.NpzFile):
-            raise bad(f"archive {path}", "a single array", expected)
-        with file:
-            return {key: file[key] for key in file.files}
-    except (OSError, EOFError, zipfile.BadZipFile) as error:
-        raise bad(f"archive {path}", str(error), expected) from error
-    except ValueError as error:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+    except DAMAGED as error:
         if "pickle" not in str(error):
-            raise
+            raise bad(what, f"what cannot be read ({error})", expected) from error
         remedy = "Unpickling can run code; whoever trusts the file can save it again as arrays of integers."
-        raise bad(f"archive {path}", "pickled objects", expected, remedy) from error
+        raise bad(what, "pickled objects", expected, remedy) from error
+    other = [key for key, value in arrays.items() if not isinstance(value, np.ndarray)]
+    if other or not arrays:
+        raise bad(what, f"{other[0]}, which is no array" if other else "no arrays", expected)
+    return arrays
 
 
 def _whole(what: str, array: NDArray[Any]) -> NDArray[np.int64]:

@@ -8,7 +8,6 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,9 @@ from torch import Tensor
 from ..errors import bad, positive, require
 from .archive import MOST, tokens_of
 from .base import Skipped
-from .codec import Codec, Pixels
-from .pictures import Bytes, as_tokens, parse_size, pixels
-from .progress import progress
+from .codec import Codec
+from .image_files import read_images
+from .pictures import parse_size
 from .texts import tokenise
 
 __all__ = ["Sequences", "class_names", "sequences"]
@@ -114,35 +113,17 @@ def _images(
     colours: int | None = None,
 ) -> Sequences:
     module = require("PIL.Image", "data")
+
+    def opened(stored: Any) -> Any:
+        image = module.open(_source(stored))
+        return image if mode is None else image.convert(mode)
+
     shape = None if size is None else parse_size(size)
-    levels = 16 if levels is None and colours is None else levels
-    unread: dict[int, str] = {}
-
-    @cache
-    def read(smooth: bool) -> list[Bytes]:
-        found = []
-        for index, stored in enumerate(progress(values, len(values), "reading images")):
-            if index in unread:
-                continue
-            try:
-                with module.open(_source(stored)) as image:
-                    found.append(pixels(image if mode is None else image.convert(mode), shape, smooth))
-            except (OSError, ValueError, SyntaxError, module.DecompressionBombError) as error:
-                unread[index] = f"unreadable: {str(error).partition(' <_io.')[0]}"[:200]
-        sizes = Counter(image.shape[:2] for image in found)
-        if len(sizes) > 1:
-            common = ", ".join(f"{n} of {rows}x{columns}" for (rows, columns), n in sizes.most_common(3))
-            got = f"images of {len(sizes)} sizes ({common})"
-            raise bad(f"column {column}", got, "one size", "Say which: size=32, or size=24x32.")
-        return found
-
-    if read(colours is None):
-        greys, codec = as_tokens(read, levels, colours)
-    else:
-        greys, codec = np.zeros((0, 1), dtype=np.int64), Pixels.grey(1, 1, 2)
+    found = read_images(values, opened, f"column {column}", shape, levels, colours)
+    skipped = [Skipped(places[index], why) for index, why in found.notes.items()]
+    unread = set(found.unread)
     kept = [index for index in range(len(values)) if index not in unread]
-    skipped = [Skipped(places[index], why) for index, why in unread.items()]
-    return Sequences(torch.from_numpy(greys), codec, kept, skipped)
+    return Sequences(torch.from_numpy(found.tokens), found.codec, kept, skipped)
 
 
 def _source(stored: Mapping[str, Any]) -> io.BytesIO | Path:

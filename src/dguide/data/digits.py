@@ -21,7 +21,7 @@ def digits() -> Dataset:
 
     A pixel of the source counts the inked points in a block of 4 x 4, hence takes 17 values, 0 to 16. The two darkest
     inks are merged, `token = min(pixel, 15)`, so that a token fits in four bits; every other value stays as it is.
-    Every fifth image of each class is held out: 1,438 images to train on and 359 held out.
+    Every fifth image of each class is held out: 1,438 images to train on and 359 held out, none of them the same.
 
     Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository,
     1998; scikit-learn's `load_digits` is its test set.

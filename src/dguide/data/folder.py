@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections import Counter
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +13,9 @@ from ..errors import bad, require
 from .base import Dataset, Skipped
 from .codec import Pixels
 from .gather import assemble, nothing_left
-from .pictures import Bytes, Shape, as_tokens, parse_size, pixels
+from .image_files import read_images
+from .pictures import Shape, parse_size
 from .prepared import Arrays, cached
-from .progress import progress
 
 __all__ = ["images"]
 
@@ -28,8 +26,9 @@ def images(path: Path, size: str | None = None, levels: int | None = None, colou
     """Images in a folder for each class, in few greys or colours.
 
     The names of the folders in `path` are the classes. A file that is no image, or cannot be read, is left out and
-    listed. Images are cut around their middle to the proportions of `size` and resized. With `colours`, images of no
-    more colours keep them exactly; others get a palette that is learnt from them.
+    listed; so are all frames or pages of an image but the first. Images are cut around their middle to the proportions
+    of `size` and resized. With `colours`, images of no more colours keep them exactly; others get a palette that is
+    learnt from them.
 
     Args:
         path: The folder with the folders.
@@ -51,22 +50,28 @@ def images(path: Path, size: str | None = None, levels: int | None = None, colou
     found = _listed(path)
     if not found.files:
         raise nothing_left(name, [Skipped(str(path), "no folder with images in it"), *found.skipped])
-    stats = [(str(file.relative_to(path)), file.stat().st_size, file.stat().st_mtime_ns) for file in found.files]
     settings = {"shape": shape, "levels": levels, "colours": colours, "pillow": importlib.metadata.version("pillow")}
     arrays = cached(
-        "images", {"format": 1, "files": stats} | settings, lambda: _prepare(found.files, shape, levels, colours)
+        "images",
+        {"format": 3, "folder": str(path.resolve()), "files": [_version(path, file) for file in found.files]}
+        | settings,
+        lambda: _prepare(found.files, shape, levels, colours),
+        lasting=lambda prepared: bool(prepared["lasting"]),
     )
-    left_out = dict(zip(arrays["unread"].tolist(), arrays["why"].tolist(), strict=True))
-    skipped = [*found.skipped, *(Skipped(str(found.files[index]), why) for index, why in left_out.items())]
+    notes = zip(arrays["noted"].tolist(), arrays["notes"].tolist(), strict=True)
+    skipped = [*found.skipped, *(Skipped(str(found.files[index]), why) for index, why in notes)]
     if not len(arrays["tokens"]):
         raise nothing_left(name, skipped)
     rows, columns = (int(each) for each in arrays["shape"])
+    unread = set(arrays["unread"].tolist())
+    kept = [file for index, file in enumerate(found.files) if index not in unread]
     return assemble(
         name,
         torch.from_numpy(arrays["tokens"].astype(np.int64)),
         Pixels(rows, columns, tuple(arrays["palette"].tolist())),
-        classes=[file.parent.name for index, file in enumerate(found.files) if index not in left_out],
+        classes=[file.parent.name for file in kept],
         skipped=skipped,
+        places=[str(file) for file in kept],
     )
 
 
@@ -79,46 +84,44 @@ class _Listed:
 def _listed(path: Path) -> _Listed:
     """Files that should be images, class by class, and others. What is hidden is neither."""
     entries = sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
-    skipped = [Skipped(str(entry), "not in a folder of a class") for entry in entries if not entry.is_dir()]
+    skipped = [
+        Skipped(str(each), _no_image(each, "not in a folder of a class")) for each in entries if not each.is_dir()
+    ]
     files: list[Path] = []
     for folder in (entry for entry in entries if entry.is_dir()):
-        for file in sorted(folder.iterdir()):
-            if file.suffix.lower() in SUFFIXES and file.is_file():
-                files.append(file)
-            elif not file.name.startswith("."):
-                skipped.append(Skipped(str(file), "a folder" if file.is_dir() else "no image by its name"))
+        within = sorted(folder.iterdir())
+        found = [file for file in within if file.suffix.lower() in SUFFIXES and file.is_file()]
+        others = [file for file in sorted({*within} - {*found}) if not file.name.startswith(".")]
+        skipped += [] if found else [Skipped(str(folder), "no image in it")]
+        skipped += [Skipped(str(file), _no_image(file, "no image by its name")) for file in others]
+        files += found
     return _Listed(files, skipped)
 
 
+def _no_image(path: Path, otherwise: str) -> str:
+    """What something is that cannot be an image."""
+    if path.is_symlink() and not path.exists():
+        return "a broken link"
+    if path.is_dir():
+        count = sum(each.is_file() for each in path.rglob("*"))
+        return f"a folder with {count} file{'s' * (count != 1)}"
+    return otherwise
+
+
+def _version(folder: Path, file: Path) -> tuple[str, int, int, int]:
+    """What changes when a file does, even if its date is set back."""
+    status = file.stat()
+    return str(file.relative_to(folder)), status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
 def _prepare(files: list[Path], shape: Shape | None, levels: int | None, colours: int | None) -> Arrays:
-    module = require("PIL.Image", "data")
-    unread: dict[int, str] = {}
-
-    @cache
-    def read(smooth: bool) -> list[Bytes]:
-        found = []
-        for index, file in enumerate(progress(files, len(files), "reading images")):
-            if index in unread:
-                continue
-            try:
-                with module.open(file) as image:
-                    found.append(pixels(image, shape, smooth))
-            except (OSError, ValueError, SyntaxError, module.DecompressionBombError) as error:
-                unread[index] = f"unreadable: {str(error).removesuffix(repr(str(file))).strip()}"[:200]
-        sizes = Counter(image.shape[:2] for image in found)
-        if len(sizes) > 1:
-            common = ", ".join(f"{n} of {rows}x{columns}" for (rows, columns), n in sizes.most_common(3))
-            raise bad("images", f"{len(sizes)} sizes ({common})", "one size", "Say which: size=32, or size=24x32.")
-        return found
-
-    if read(colours is None):
-        tokens, codec = as_tokens(read, levels, colours)
-    else:
-        tokens, codec = np.zeros((0, 1), dtype=np.int64), Pixels.grey(1, 1, 2)
+    found = read_images(files, require("PIL.Image", "data").open, "folder", shape, levels, colours)
     return {
-        "tokens": tokens.astype(np.uint8),
-        "shape": np.array(codec.shape),
-        "palette": np.array(codec.palette),
-        "unread": np.array(list(unread), dtype=np.int64),
-        "why": np.array(list(unread.values()), dtype=str),
+        "tokens": found.tokens.astype(np.uint8),
+        "shape": np.array(found.codec.shape),
+        "palette": np.array(found.codec.palette),
+        "lasting": np.array(found.lasting),
+        "unread": np.array(found.unread, dtype=np.int64),
+        "noted": np.array(list(found.notes), dtype=np.int64),
+        "notes": np.array(list(found.notes.values()), dtype=str),
     }

@@ -79,7 +79,16 @@ def hub(
     kept = [kept[index] for index in found.kept]
     held_out = None if rows.held_out is None else torch.tensor([rows.held_out[row] for row in kept])
     classes = [str(rows.classes[row]) for row in kept]
-    return assemble(name, found.tokens, found.codec, classes=classes, what=label, skipped=skipped, held_out=held_out)
+    return assemble(
+        name,
+        found.tokens,
+        found.codec,
+        classes=classes,
+        what=label,
+        skipped=skipped,
+        held_out=held_out,
+        places=[places[index] for index in found.kept],
+    )
 
 
 @dataclass(frozen=True)

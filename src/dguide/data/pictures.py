@@ -11,12 +11,18 @@ from numpy.typing import NDArray
 from ..errors import bad, require
 from .codec import Pixels
 
-__all__ = ["Palette", "Shape", "as_tokens", "parse_size", "pixels"]
+__all__ = ["Bytes", "Palette", "Shape", "Unfit", "as_tokens", "parse_size", "pixels"]
 
 Shape = tuple[int, int]
 Palette = tuple[str, ...]
 Bytes = NDArray[np.uint8]
 _WHITE = (255, 255, 255, 255)
+_AT_ONCE = 4096
+"""Colours that are compared with a palette at once, which bounds the memory that it takes."""
+
+
+class Unfit(ValueError):
+    """An image whose numbers do not say how bright they are; the message is the reason to leave it out."""
 
 
 def parse_size(text: str) -> Shape:
@@ -30,19 +36,22 @@ def parse_size(text: str) -> Shape:
 def pixels(image: Any, shape: Shape | None, smooth: bool) -> Bytes:
     """Red, green and blue of an image, [H, W, 3].
 
-    Transparent parts become white, and 16 bits a channel become 8. To fit `shape`, the image is cut around its middle
-    to its proportions, then each pixel is the mean of those it covers, or one of them if not `smooth`.
+    Transparent parts become white; 16 bits a channel, and numbers from 0 to 1, become 8 bits. To fit `shape`, the image
+    is cut around its middle to its proportions, then each pixel is the mean of those it covers, or one of them if not
+    `smooth`.
 
     Args:
         image: A `PIL.Image.Image`.
         shape: Rows and columns; None for those of the image.
         smooth: Whether to take means.
+
+    Raises:
+        Unfit: If its numbers are neither, or of 16 bits but so small that it was meant to have 8.
     """
     ops, module = require("PIL.ImageOps", "data"), require("PIL.Image", "data")
     image = ops.exif_transpose(image)
-    if image.mode.startswith("I"):  # which PIL's own conversion would clip instead of scaling it
-        wide = np.asarray(image).astype(np.int64)
-        image = module.fromarray((wide.clip(0, 65535) // 256).astype(np.uint8))
+    if image.mode[0] in "IF":  # which PIL's own conversion would clip instead of scaling it
+        image = module.fromarray(_eight_bits(np.asarray(image), image.info.get("transparency")))
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = module.alpha_composite(module.new("RGBA", image.size, _WHITE), image)
@@ -51,6 +60,24 @@ def pixels(image: Any, shape: Shape | None, smooth: bool) -> Bytes:
         method = module.Resampling.BOX if smooth else module.Resampling.NEAREST
         image = ops.fit(image, shape[::-1], method)
     return np.asarray(image)
+
+
+def _eight_bits(values: NDArray[Any], transparent: int | None) -> Bytes:
+    """Brightness from 0 to 255 of an image in numbers from 0 to 1, or from 0 to 65535; the transparent one is white."""
+    low, high = values.min(), values.max()
+    if values.dtype.kind == "f":
+        if not (low >= 0 and high <= 1):  # so that nan is not either
+            raise Unfit(f"numbers from {low:g} to {high:g}, expected 0 to 1: save it with 8 bits")
+        scaled: Bytes = np.rint(values * 255).astype(np.uint8)
+        return scaled
+    if low < 0 or high > 65535:
+        raise Unfit(f"numbers from {low} to {high}, expected 0 to 65535: save it with 8 bits")
+    if 0 < high < 256:
+        raise Unfit("16 bits, but no value above 255: save it with 8 bits")
+    grey: Bytes = (values // 256).astype(np.uint8)
+    if transparent is not None:
+        grey[values == transparent] = 255
+    return grey
 
 
 def as_tokens(
@@ -82,6 +109,8 @@ def as_tokens(
     palette = _exact_palette(sharp, colours)
     images = np.stack(sharp if palette else read(True))
     palette = palette or _learnt_palette(images, colours)
+    if len(palette) < 2:
+        raise bad("images", f"one colour alone, {', '.join(palette)}", "at least two colours", "Look at the images.")
     return _to_colours(images, palette), Pixels(images.shape[1], images.shape[2], palette)
 
 
@@ -96,8 +125,11 @@ def _to_colours(images: Bytes, palette: Palette) -> NDArray[np.int64]:
     """The nearest colour of the palette of each pixel of images [N, H, W, 3], [N, H W]."""
     colours = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in palette], dtype=np.int64)
     seen, where = np.unique(_numbers(images), return_inverse=True)
-    apart = np.stack([seen >> 16, seen >> 8 & 255, seen & 255], -1)[:, None] - colours
-    nearest = np.square(apart).sum(-1).argmin(1)
+    channels = np.stack([seen >> 16, seen >> 8 & 255, seen & 255], -1)
+    nearest = np.empty(len(seen), dtype=np.int64)
+    for start in range(0, len(seen), _AT_ONCE):
+        apart = channels[start : start + _AT_ONCE, None] - colours
+        nearest[start : start + _AT_ONCE] = np.square(apart).sum(-1).argmin(1)
     tokens: NDArray[np.int64] = nearest[where].reshape(len(images), -1)
     return tokens
 
@@ -109,7 +141,7 @@ def _exact_palette(images: Sequence[Bytes], most: int) -> Palette | None:
         seen.update(np.unique(_numbers(image)).tolist())
         if len(seen) > most:
             return None
-    return _palette(seen) if len(seen) > 1 else None
+    return _palette(seen)
 
 
 def _learnt_palette(images: Bytes, colours: int) -> Palette:
@@ -122,9 +154,9 @@ def _learnt_palette(images: Bytes, colours: int) -> Palette:
     return _palette(set(_numbers(found[None]).tolist()) if len(found) else set())
 
 
-def _numbers(colours: NDArray[Any]) -> NDArray[np.int64]:
+def _numbers(colours: NDArray[Any]) -> NDArray[np.int32]:
     """Red, green and blue [..., 3] as one number."""
-    wide = colours.astype(np.int64)
+    wide = colours.astype(np.int32)
     return (wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]).ravel()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,12 +15,20 @@ from numpy.typing import NDArray
 from ..compiler import cache_directory
 from ..files import replacing
 
-__all__ = ["cached"]
+__all__ = ["DAMAGED", "Arrays", "cached"]
 
 Arrays = dict[str, NDArray[Any]]
 
+DAMAGED = (OSError, ValueError, EOFError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
+"""What reading an .npz file can raise that is damaged, wherever it is, or encrypted, or compressed in another way."""
 
-def cached(name: str, recipe: Mapping[str, Any], prepare: Callable[[], Arrays]) -> Arrays:
+
+def cached(
+    name: str,
+    recipe: Mapping[str, Any],
+    prepare: Callable[[], Arrays],
+    lasting: Callable[[Arrays], bool] = lambda arrays: True,
+) -> Arrays:
     """What `prepare` returns, from the cache of the user if it was prepared by the same recipe before.
 
     Files lie in `$XDG_CACHE_HOME/dguide/data` or `~/.cache/dguide/data`, and can be deleted at any time. If nothing can
@@ -29,14 +38,17 @@ def cached(name: str, recipe: Mapping[str, Any], prepare: Callable[[], Arrays]) 
         name: First part of the file's name.
         recipe: All that the result depends on, as values that JSON can carry: versions, sizes and dates of sources.
         prepare: Does the work.
+        lasting: Whether its result would be the same another time, so that it may be kept.
     """
     key = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
     path = cache_directory() / "data" / f"{name}-{key}.npz"
     try:
         with np.load(path, allow_pickle=False) as file:
             return {key: file[key] for key in file.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+    except DAMAGED:
         arrays = prepare()  # there is none, or it is damaged
+    if not lasting(arrays):
+        return arrays
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary, temporary.open("wb") as file:

@@ -15,6 +15,7 @@ from ..errors import MissingExtra, require
 from .base import Dataset, Split
 from .codec import Strings
 from .condition import Above, quantile
+from .gather import complete
 from .molecules import in_parallel, measure, parse
 from .prepared import Arrays, cached
 
@@ -31,6 +32,7 @@ def qm9(percentile: float = 90.0) -> Dataset:
     begin, end and padding a sequence is 24 tokens. Ring count (the size of the smallest set of smallest rings) and QED,
     the quantitative estimate of drug-likeness (Bickerton et al., Nature Chemistry 4, 2012), are computed by RDKit,
     which takes a minute the first time. Every twentieth molecule is held out: 124,289 to train on and 6,542 held out.
+    The source lists a few strings twice, but none of those held out is to train on.
 
     Sources: Ramakrishnan et al., "Quantum chemistry structures and properties of 134 kilo molecules", Scientific Data
     1, 2014; conditions as in Schiff et al. (arXiv 2412.10193, section 5.1).
@@ -39,7 +41,7 @@ def qm9(percentile: float = 90.0) -> Dataset:
         percentile: Of both properties over the whole set, between 0 and 100.
 
     Raises:
-        ValueError: If the percentile is not between 0 and 100.
+        ValueError: If the percentile is not between 0 and 100, or so high or low that a class would be empty.
         dguide.errors.MissingExtra: If `qm9pack` or RDKit is not installed.
     """
     folder = _folder()
@@ -58,7 +60,7 @@ def qm9(percentile: float = 90.0) -> Dataset:
     whole = Split(tokens, conditions[0].of(torch.empty(0), properties), properties)
     held_out = torch.arange(len(tokens)) % HELD_OUT == HELD_OUT // 2
     name = "qm9" if percentile == 90 else f"qm9:percentile={percentile:g}"
-    return Dataset(name, whole.take(~held_out), whole.take(held_out), codec, conditions)
+    return complete(Dataset(name, whole.take(~held_out), whole.take(held_out), codec, conditions))
 
 
 def _folder() -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ __all__ = [
     "blank",
     "contact_sheet",
     "film_strip",
+    "fonts",
     "mosaic",
     "pace_figure",
     "picture_grid",
@@ -76,16 +78,28 @@ def ink(codec: Codec, tokens: Tensor) -> Pixels:
     return np.repeat((_PAPER - brightness)[..., None], 3, -1)
 
 
-def contact_sheet(codec: Codec, tokens: Tensor, columns: int, headings: Sequence[str], title: str) -> Any:
-    """Samples [N, L] row by row in `columns` columns with a heading each; what does not fill a row stays paper."""
-    rows = -(-len(tokens) // columns)
-    tiles = np.full((rows * columns, *(codec.shape or ()), 3), _PAPER)
-    tiles[: len(tokens)] = ink(codec, tokens)
+def contact_sheet(
+    codec: Codec, tokens: Tensor, columns: int, headings: Sequence[str], title: str, tiles: Sequence[int] | None = None
+) -> Any:
+    """Samples [N, L] row by row in `columns` columns with a heading each; where there is none, it stays paper.
+
+    Args:
+        codec: What the tokens mean.
+        tokens: The samples.
+        columns: How many stand side by side.
+        headings: Above the columns.
+        title: The line above.
+        tiles: Which tile each of them is, counted row by row; by default the first N.
+    """
+    where = range(len(tokens)) if tiles is None else tiles
+    rows = -(-(max(where) + 1) // columns)
+    sheet = np.full((rows * columns, *(codec.shape or ()), 3), _PAPER)
+    sheet[list(where)] = ink(codec, tokens)
     size = (max(4.0, 0.5 * columns + 0.4), 0.53 * rows + 0.8 + 0.2 * title.count("\n"))
     figure = blank(size)
     axes = figure.add_subplot()
-    _show(axes, mosaic(tiles.reshape(rows, columns, *tiles.shape[1:])), columns, headings)
-    axes.set_title(title, fontsize=11)
+    _show(axes, mosaic(sheet.reshape(rows, columns, *sheet.shape[1:])), columns, headings)
+    axes.set_title(title, fontsize=11, fontfamily=fonts(title) or None)
     return figure
 
 
@@ -250,6 +264,25 @@ def trade_off(panels: Mapping[str, Sequence[Outcome]], real: Quality) -> Any:
     return figure
 
 
+@cache
+def fonts(text: str) -> list[str]:
+    """Families of fonts to write a text in: the usual one, and one that is installed and has what that lacks.
+
+    If there is none, nor can the text be written: an empty list.
+    """
+    manager = require("matplotlib.font_manager", "cli")
+    usual = manager.FontProperties().get_name()
+    first = manager.findfont(usual)
+    lacking = {ord(character) for character in text if character != "\n"} - set(manager.get_font(first).get_charmap())
+    if not lacking:
+        return [usual]
+    for font in sorted(manager.fontManager.ttflist, key=lambda font: (font.weight != 400, font.name)):
+        # The font of last resort has a sign for each script, and the same one for all of its letters.
+        if not font.name.startswith("Last Resort") and lacking <= set(manager.get_font(font.fname).get_charmap()):
+            return [usual, font.name]
+    return []
+
+
 def blank(size: tuple[float, float]) -> Any:
     """An empty figure of `size` in inches that belongs to no window."""
     figure = require("matplotlib.figure", "cli").Figure(figsize=size, dpi=120, layout="constrained")
@@ -264,6 +297,8 @@ def _show(axes: Any, sheet: Pixels, columns: int, headings: Sequence[str], gap: 
     longest = max((len(heading) for heading in headings), default=0)
     size = min(11.0, 58.0 / max(longest, 1))  # so that neighbours do not touch
     axes.set_xticks([gap / 2 - 0.5 + pitch * (k + 0.5) for k in range(columns)], headings, fontsize=size)
+    for label, heading in zip(axes.get_xticklabels(), headings, strict=True):
+        label.set_fontfamily(fonts(heading) or None)
     axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0, pad=2)
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
