@@ -2,7 +2,7 @@
 
 python studies/shipped.py                    # all of them: an hour of one core
 python studies/shipped.py qm9-masked         # this one; what is known of the others stays
-python studies/shipped.py --draw             # only the page docs/checkpoints.md and the pictures again
+python studies/shipped.py --draw             # only the page docs/checkpoints.md and the pictures again: minutes
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ from dguide.study import figures
 
 RESULTS, PAGE, IMAGES = ROOT / "studies/results/shipped.json", ROOT / "docs/checkpoints.md", ROOT / "docs/images"
 FOLDER = ROOT / "checkpoints"
-PASSES, COUNT, SEED = 16, 1000, 0
+PASSES, SEED, ROWS = 16, 0, 5
+IMAGES_DRAWN, MOLECULES_DRAWN = 500, 1000
 NONE, RAMP = "none", "ramp-up, mean 1"
 GUIDANCE: dict[str, Guidance] = {
     NONE: Normalized(0.0),
@@ -49,7 +50,6 @@ SAMPLERS: dict[str, Sampler] = {
 }
 FOR_IMAGES = "`Ancestral(64)`"
 BEST = {"masked": "`TopMargin(24)`", "uniform": "`Ancestral(128)`"}
-"""Samplers with which guided molecules are drawn."""
 FIGURES_OF_IMAGES = (
     "accuracy on the asked class",
     "Fréchet distance",
@@ -63,38 +63,45 @@ FIGURES_OF_MOLECULES = ("valid", "unique of valid", "novel of unique", "Fréchet
 def cases(loaded: Checkpoint, dataset: Dataset) -> Iterator[tuple[str, str, str, dict[str, Tensor]]]:
     """Sampler, guidance, what is asked in words, and the condition by name."""
     if dataset.shape is not None:
-        condition = {dataset.conditions[0].name: torch.arange(COUNT) % dataset.n_classes}
+        condition = {dataset.conditions[0].name: torch.arange(IMAGES_DRAWN) % dataset.n_classes}
         for guidance in (NONE, RAMP):
             yield FOR_IMAGES, guidance, "every class in turn", condition
         return
     masked = loaded.config.process["name"] == "masked"
-    untold = {each.name: each.untold.expand(COUNT) for each in dataset.conditions}
+    untold = {each.name: each.untold.expand(MOLECULES_DRAWN) for each in dataset.conditions}
     for sampler in SAMPLERS if masked else ("`Ancestral(32)`", "`Ancestral(64)`", "`Ancestral(128)`"):
         yield sampler, NONE, "nothing", untold
     for condition in dataset.conditions:
         for guidance in GUIDANCE:
-            told = untold | {condition.name: torch.ones(COUNT, dtype=torch.int64)}
-            yield BEST["masked" if masked else "uniform"], guidance, condition.class_names[1], told
+            told = untold | {condition.name: torch.ones(MOLECULES_DRAWN, dtype=torch.int64)}
+            yield best(loaded), guidance, condition.class_names[1], told
 
 
-def measure(name: str) -> tuple[dict[str, Any], Tensor]:
-    """All that is measured of a checkpoint, and samples to show."""
+def draw(
+    loaded: Checkpoint, dataset: Dataset, sampler: str, guidance: str, condition: dict[str, Tensor]
+) -> dguide.Samples:
+    """Samples of a checkpoint, one for each condition."""
+    return dguide.sample(
+        loaded.model,
+        process=loaded.process,
+        length=dataset.length,
+        condition=condition if len(condition) > 1 else condition[dataset.conditions[0].name],
+        guidance=GUIDANCE[guidance],
+        sampler=SAMPLERS[sampler],
+        seed=SEED,
+    )
+
+
+def measure(name: str) -> dict[str, Any]:
+    """All that is measured of a checkpoint."""
     loaded = checkpoint.load(FOLDER / name)
-    dataset, runs, shown = load(loaded.config.data), [], None
+    dataset, runs = load(loaded.config.data), []
     told = dataset.condition(dataset.held_out)
     bits = likelihood(loaded.model, loaded.process, dataset.held_out.tokens, told, passes=PASSES)
     untold = likelihood(loaded.model, loaded.process, dataset.held_out.tokens, loaded.model.null(told), passes=PASSES)
     for sampler, guidance, asked, condition in cases(loaded, dataset):
         began = time.perf_counter()
-        drawn = dguide.sample(
-            loaded.model,
-            process=loaded.process,
-            length=dataset.length,
-            condition=condition if len(condition) > 1 else condition[dataset.conditions[0].name],
-            guidance=GUIDANCE[guidance],
-            sampler=SAMPLERS[sampler],
-            seed=SEED,
-        )
+        drawn = draw(loaded, dataset, sampler, guidance, condition)
         seconds = time.perf_counter() - began
         found = evaluate_samples(dataset, drawn.tokens, condition)
         calls = [drawn.calls.conditional, drawn.calls.reference]
@@ -102,21 +109,18 @@ def measure(name: str) -> tuple[dict[str, Any], Tensor]:
             {"sampler": sampler, "guidance": guidance, "asked": asked, "calls of a batch": calls, "seconds": seconds}
             | {"figures": [asdict(each) for each in found.estimates]}
         )
-        shown = drawn.tokens if shown is None or guidance == RAMP or asked == "nothing" else shown
         print(f"{name}: {sampler}, {guidance}, {asked}: {seconds:.0f} s", flush=True)
-    assert shown is not None
-    measured = {"bits": asdict(bits), "unconditional bits": asdict(untold), "runs": runs}
-    return measured, shown
+    return {"bits": asdict(bits), "unconditional bits": asdict(untold), "runs": runs}
 
 
 def side_by_side(dataset: Dataset, shown: Tensor) -> Any:
     """Held-out images on the left, generated ones on the right, a class in each column."""
-    classes, rows = dataset.n_classes, 5
+    classes = dataset.n_classes
     labels = dataset.held_out.labels
-    real = torch.stack([dataset.held_out.tokens[labels == label][:rows] for label in range(classes)], 1)
-    drawn = shown[: rows * classes].view(rows, classes, -1)
+    real = torch.stack([dataset.held_out.tokens[labels == label][:ROWS] for label in range(classes)], 1)
+    drawn = shown.view(ROWS, classes, -1)
     height, width = dataset.shape or (0, 0)
-    figure = figures.blank((1.1 * classes + 0.6, 0.55 * rows * height / width + 1.3))
+    figure = figures.blank((1.1 * classes + 0.6, 0.55 * ROWS * height / width + 0.75))
     for axes, tokens, title in zip(
         figure.subplots(1, 2), (real, drawn), ("real, held out", "generated, asked for each class"), strict=True
     ):
@@ -142,7 +146,7 @@ def molecules(dataset: Dataset, shown: Tensor, path: Path) -> None:
 
     decode: Callable[[Tensor], list[str]] = dataset.codec.decode  # type: ignore[attr-defined]
     rows = []
-    for tokens in (dataset.held_out.tokens[:: len(dataset.held_out) // 40], shown[:60]):
+    for tokens in (dataset.held_out.tokens[:: len(dataset.held_out) // 40], shown):
         found = [m for m in parse(decode(tokens)) if m is not None and m.GetNumAtoms() > 3]
         rows.append(found[:14])
     options = rdMolDraw2D.MolDrawOptions()
@@ -170,13 +174,21 @@ def molecules(dataset: Dataset, shown: Tensor, path: Path) -> None:
     figures.save(figure, path)
 
 
-def picture(name: str, shown: Tensor) -> None:
-    """Writes docs/images/data-NAME.png."""
-    dataset, path = load(checkpoint.load(FOLDER / name).config.data), IMAGES / f"data-{name}.png"
+def picture(name: str) -> None:
+    """Writes docs/images/data-NAME.png: images asked for each class, molecules of which nothing is asked."""
+    loaded = checkpoint.load(FOLDER / name)
+    dataset, path = load(loaded.config.data), IMAGES / f"data-{name}.png"
     if dataset.shape is None:
-        molecules(dataset, shown, path)
+        untold = {each.name: each.untold.expand(60) for each in dataset.conditions}
+        molecules(dataset, draw(loaded, dataset, best(loaded), NONE, untold).tokens, path)
     else:
-        figures.save(side_by_side(dataset, shown), path)
+        asked = {dataset.conditions[0].name: torch.arange(ROWS * dataset.n_classes) % dataset.n_classes}
+        figures.save(side_by_side(dataset, draw(loaded, dataset, FOR_IMAGES, RAMP, asked).tokens), path)
+
+
+def best(loaded: Checkpoint) -> str:
+    """The sampler with which molecules are drawn that something is asked of, and those that are shown."""
+    return BEST[str(loaded.config.process["name"])]
 
 
 def cell(figures_of: dict[str, dict[str, Any]], name: str) -> str:
@@ -229,9 +241,9 @@ def page(results: dict[str, Any]) -> str:
         f"Bits are the upper bound of `dguide.evaluate.likelihood` with {PASSES} noise levels a sequence,",
         "on held-out data, with 95 % intervals over the sequences.",
         "",
-        f"Samples below: {COUNT:,} in each row, seed {SEED}, guidance `Normalized`, judged as",
-        "[evaluation](evaluate.md) explains; in brackets 95 % intervals. The last row of a table is what as many",
-        "held-out data get.",
+        f"Samples below: {IMAGES_DRAWN:,} images, or {MOLECULES_DRAWN:,} molecules, in each row, seed {SEED}, guidance",
+        "`Normalized`, judged as [evaluation](evaluate.md) explains; in brackets 95 % intervals. The last row of a",
+        "table is what as many held-out data get.",
         "`python studies/shipped.py` measures it all anew.",
     ]
     for name, found in results["checkpoints"].items():
@@ -270,9 +282,11 @@ def main() -> None:
     everything = sorted(path.name for path in FOLDER.iterdir())
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"checkpoints": {}}
     began, source = time.process_time(), commit()
-    for name in [] if options.draw else options.names or everything:
-        results["checkpoints"][name], shown = measure(name)
-        picture(name, shown)
+    for name in options.names or everything:
+        picture(name)
+        if options.draw:
+            continue
+        results["checkpoints"][name] = measure(name)
         about = header(source, time.process_time() - began) | {"made by": "python studies/shipped.py"}
         about.pop("problems")
         results = about | {
