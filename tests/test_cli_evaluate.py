@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny import DIGITS, save_tiny
+from tiny import DIGITS, save_numbers, save_strings, save_tiny
 
 from dguide import checkpoint
 from dguide.cli import evaluate as command
 from dguide.cli import main
+from dguide.cli.meaning import understood
+from dguide.data import Above, Dataset, Label, Split, Value
 from dguide.evaluate import LearntFeatures, image_estimates, likelihood
 
 
@@ -101,6 +103,78 @@ def test_a_checkpoint_is_drawn_from_with_the_options_of_sample(run, model, tmp_p
     assert sorted(path.name for path in out.iterdir()) == ["evaluation.json", "evaluation.md", "samples.npz"]
 
 
+def table(path, kinds=("cat", "dog"), masses=range(30)):
+    """A table of texts of a, b, c with a kind, if there are any, and a mass; returns its path."""
+    header = ["text", *(["kind"] if kinds else []), "mass"]
+    rows = [["abc"[n % 3] + "abc", *([kinds[n % 2]] if kinds else []), str(mass)] for n, mass in enumerate(masses)]
+    path.write_text("\n".join(",".join(row) for row in [header, *rows]) + "\n")
+    return path
+
+
+def test_a_first_condition_that_is_a_number_is_judged(run, tmp_path):
+    model, samples = save_numbers(tmp_path / "numbers"), tmp_path / "samples.npz"
+    data = f"csv:{table(tmp_path / 'a.csv', kinds=())},text=text,property=mass"
+    drawing = ["--count", 8, "--steps", 2, "--condition", "mass=1.5,2"]
+    assert run("sample", model, "--out", samples, *drawing)[0] == 0
+    with np.load(samples) as file:
+        assert file["labels"].tolist() == [-1.0, 0.0] * 4
+    for source in ([samples], [model, *drawing]):
+        out = tmp_path / "out"
+        status, _, err = run("evaluate", *source, "--data", data, "--out", out, "--repetitions", 2)
+        assert status == 0, err
+        assert json.loads((out / "evaluation.json").read_text())["samples"] == 8
+
+
+def test_other_data_must_have_the_same_classes(run, tmp_path):
+    model, samples = save_strings(tmp_path / "strings"), tmp_path / "samples.npz"
+    drawing = ["--count", 8, "--steps", 2]
+    assert run("sample", model, "--out", samples, *drawing)[0] == 0
+    for name, kinds, words in (
+        ("same", ("cat", "dog"), ""),
+        ("other", ("cat", "ape"), "expected kind (cat, dog). Choose the data that the model learnt"),
+        ("none", (), "first condition of "),
+    ):
+        label = ",label=kind" if kinds else ""
+        data = f"csv:{table(tmp_path / f'{name}.csv', kinds)},text=text{label},property=mass"
+        for source in ([samples], [model, *drawing]):
+            out = tmp_path / f"{name}{len(source)}"
+            status, _, err = run("evaluate", *source, "--data", data, "--out", out, "--repetitions", 2)
+            assert status == (2 if words else 0), err
+            assert words in err
+            assert out.exists() == (not words)
+
+
+def test_what_a_model_was_told_means_the_same_of_other_data():
+    texts, mass = torch.zeros(4, 2, dtype=torch.int64), torch.tensor([1.0, 2, 3, 4], dtype=torch.float64)
+    own = Dataset("own", *2 * [Split(texts, (mass > 2).long(), {"mass": mass})], DIGITS.codec, (Above("mass", 2.0),))
+    assert understood(own, own.conditions) is own
+    found = understood(own, (Above("mass", 3.0), Label(("x", "y"), "unknown")))
+    assert found.conditions == (Above("mass", 3.0),)
+    assert found.train.labels.tolist() == found.held_out.labels.tolist() == [0, 0, 0, 1]
+    scaled = understood(own, (Value("mass", 2.0, 0.5),))
+    assert scaled.condition(scaled.held_out)["mass"].tolist() == [-2, 0, 2, 4]
+    for learnt in (Label(("x", "y"), "mass"), Label(("x", "y"), "kind")):
+        with pytest.raises(ValueError, match="conditions of own: got mass"):
+            understood(own, (learnt,))
+
+
+@pytest.mark.usefixtures("quick")
+def test_seconds_of_sampling_and_of_judging_stand_on_the_page(run, model, tmp_path):
+    samples, out = tmp_path / "samples.npz", tmp_path / "out"
+    status, printed, _ = run("sample", model, "--out", samples, "--count", 20, "--steps", 2, "--no-png")
+    assert status == 0
+    with np.load(samples) as file:
+        sampling = json.loads(str(file["settings"]))["seconds"]
+    assert f"20 samples in {sampling:.1f} s" in printed
+    status, _, err = run("evaluate", samples, "--out", out, "--repetitions", 0, "--features", "pixels")
+    assert status == 0, err
+    content = json.loads((out / "evaluation.json").read_text())
+    assert content["sampling_seconds"] == sampling
+    assert content["seconds"] > 0
+    told = f"{sampling:.1f} s of sampling, {content['seconds']:.1f} s of judging."
+    assert told in (out / "evaluation.md").read_text()
+
+
 @pytest.fixture
 def no_work(monkeypatch):
     """Fails if anything is sampled or judged."""
@@ -129,6 +203,9 @@ def no_work(monkeypatch):
         ({"tokens": np.zeros((60, 64))}, [], "expected tokens, labels, calls and settings"),
         ({"labels": None}, [], "expected tokens, labels, calls and settings"),
         ({"labels": np.zeros(7, dtype=int)}, [], "one for each of tokens"),
+        ({"labels": np.zeros(60)}, [], "labels of kind float64, expected classes of label"),
+        ({"settings": np.array('{"data": "digits", "learnt": [{"kind": "sort"}]}')}, [], "unknown kind of condition"),
+        ({"settings": np.array('{"data": "digits", "learnt": 3}')}, [], "learnt 3, expected a list of conditions"),
         ({"calls": np.array([1])}, [], "expected tokens, labels, calls and settings"),
         ({"settings": None}, [], "got no settings"),
         ({"settings": np.array("{")}, [], "a file that `dguide sample` wrote"),

@@ -26,11 +26,17 @@ def save_strings(path: Path) -> Path:
     return _save(path, Masked(6), "strings", codec, (Label(("cat", "dog"), "kind"), Value("mass", 2.0, 0.5)))
 
 
+def save_numbers(path: Path) -> Path:
+    """The same of a network that is told a mass alone, a number."""
+    codec = Strings(("<begin>", "<end>", "<pad>", "a", "b", "c"), 6)
+    return _save(path, Masked(6), "strings", codec, (Value("mass", 2.0, 0.5),))
+
+
 def _save(path: Path, process: Process, data: str, codec: Codec, conditions: tuple[Attribute, ...]) -> Path:
     sizes = {each.name: each.n_classes for each in conditions}
     model = DiffusionTransformer(
         codec.vocab_size,
-        sizes if len(sizes) > 1 else conditions[0].n_classes,
+        sizes if len(sizes) > 1 or not conditions[0].n_classes else conditions[0].n_classes,
         codec.length,
         input_size=process.input_size,
         shape=codec.shape,

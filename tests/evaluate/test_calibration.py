@@ -42,12 +42,37 @@ def test_stated_probabilities_that_are_true_have_little_error() -> None:
 
 
 def test_error_of_a_perfect_classifier_is_as_documented() -> None:
-    """At one constant confidence, where the formula is exact but for the normal limit."""
+    """At one confidence, but for differences that break ties, where the formula is exact but for the normal limit."""
     p, count, bins = 0.7, 1000, 10
-    log_probs = torch.tensor([[p, 1 - p]], dtype=torch.float64).log().expand(count, 2)
+    sure = p + 1e-9 * torch.arange(count, dtype=torch.float64)
+    log_probs = torch.stack([sure, 1 - sure], -1).log()
     source = np.random.default_rng(0)
     errors = [calibration_error(log_probs, torch.from_numpy((source.random(count) > p) * 1), bins) for _ in range(100)]
     assert np.mean(errors) == pytest.approx(math.sqrt(2 * p * (1 - p) * bins / math.pi / count), rel=0.1)
+
+
+def test_order_of_equally_sure_sequences_does_not_matter() -> None:
+    source = np.random.default_rng(0)
+    sure = torch.tensor([0.6, 0.7, 0.8], dtype=torch.float64)[torch.from_numpy(source.integers(3, size=300))]
+    log_probs, labels = torch.stack([sure, 1 - sure], -1).log(), torch.from_numpy((source.random(300) > 0.7) * 1)
+    for order in (torch.from_numpy(source.permutation(300)), labels.argsort(), labels.argsort(descending=True)):
+        assert reliability(log_probs[order], labels[order], 7) == reliability(log_probs, labels, 7)
+        assert calibration_error(log_probs[order], labels[order], 7) == calibration_error(log_probs, labels, 7)
+    bins = reliability(log_probs, labels, 7)
+    assert all(b.accuracy.low <= b.accuracy.value <= b.accuracy.high for b in bins)
+    by_hand = sum(b.accuracy.count * abs(b.accuracy.value - b.confidence) for b in bins) / 300
+    assert calibration_error(log_probs, labels, 7) == pytest.approx(by_hand)
+    own = float((labels == 0).double().mean())
+    alike = torch.tensor([[0.7, 0.3]], dtype=torch.float64).log().expand(300, 2)
+    assert [b.accuracy.value for b in reliability(alike, labels)] == pytest.approx([own] * 10)
+    assert calibration_error(alike, labels) == pytest.approx(abs(own - 0.7))
+
+
+def test_an_infinite_log_loss_says_why() -> None:
+    log_probs = torch.tensor([[0.5, 0.5, 0], [0.2, 0.8, 0], [0.9, 0.1, 0]], dtype=torch.float64).log()
+    found = calibration_estimates(log_probs, torch.tensor([0, 2, 0]), repetitions=5)[1]
+    assert (found.value, found.note) == (math.inf, "nats; of classes with probability 0: 1")
+    assert calibration_estimates(log_probs, torch.tensor([0, 1, 0]), repetitions=5)[1].note == "nats"
 
 
 def test_few_sequences_and_bad_input() -> None:

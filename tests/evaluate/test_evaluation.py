@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 
@@ -17,7 +18,10 @@ EVALUATION = Evaluation("qm9", True, ESTIMATES, 1000, 2.5, (8, 4), {"weight": "c
 
 def test_table() -> None:
     lines = EVALUATION.as_markdown().splitlines()
-    assert lines[0] == "1,000 samples against qm9 (synthetic), 8 conditional and 4 reference calls a batch."
+    assert (
+        lines[0]
+        == "1,000 samples against qm9 (synthetic), 8 conditional and 4 reference calls a batch. 2.5 s of judging."
+    )
     assert lines[1] == "Settings: weight constant:1."
     assert lines[-3:] == [
         "| validity | 0.912 | 0.9 to 0.93 | 1,000 | 1 | higher |  |",
@@ -25,6 +29,14 @@ def test_table() -> None:
         "| nothing |  |  | 0 |  |  |  |",
     ]
     assert len({line.count("|") for line in lines[3:]}) == 1
+
+
+def test_seconds_of_sampling_stand_beside_those_of_judging() -> None:
+    both = dataclasses.replace(EVALUATION, sampling_seconds=12.34)
+    assert both.as_markdown().splitlines()[0].endswith(" a batch. 12.3 s of sampling, 2.5 s of judging.")
+    content = json.loads(both.as_json())
+    assert (content["sampling_seconds"], content["seconds"]) == (12.34, 2.5)
+    assert json.loads(EVALUATION.as_json())["sampling_seconds"] is None
 
 
 def test_json_holds_everything_and_is_json() -> None:

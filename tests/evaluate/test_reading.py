@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from tiny import DIGITS
@@ -11,7 +12,16 @@ from torch import Tensor
 
 from dguide import checkpoint
 from dguide.data import Above, Label, Value
-from dguide.evaluate import Reading, fit_temperature, hypotheses, likelihood, read
+from dguide.evaluate import (
+    Detection,
+    Reading,
+    defect_score,
+    fit_temperature,
+    hypotheses,
+    likelihood,
+    novelty_score,
+    read,
+)
 from dguide.process import Masked, Process, Uniform
 
 PROCESSES = [Masked(4), Uniform(4)]
@@ -88,6 +98,17 @@ def test_error_is_the_spread_over_seeds(process: Process) -> None:
     stated = torch.stack([each.error[0] for each in found]).square().mean().sqrt()
     assert 0.75 < spread / stated < 1.25
     assert math.isnan(read(Independent(process), process, tokens, classes(1), passes=1).error[0])
+
+
+def test_error_counts_the_first_level_where_most_of_the_variance_is() -> None:
+    """Of the masked process, whose terms are few and large near the data."""
+    process, count = Masked(4), 400
+    tokens = drawn(1)[0].expand(count, -1)
+    pair = classes(count)[::2]
+    found = [read(Independent(process), process, tokens, pair, passes=8, seed=seed) for seed in range(20)]
+    spread = torch.stack([each.nats[:, 0] - each.nats[:, 1] for each in found]).std()
+    stated = torch.stack([each.error for each in found]).square().mean().sqrt()
+    assert 0.9 < spread / stated < 1.05, spread / stated
 
 
 def test_order_of_classes_and_size_of_batches_do_not_matter() -> None:
@@ -171,3 +192,11 @@ def test_trained_models_read_real_digits(process: str) -> None:
     assert float(hits.double().mean()) > 0.8
     order = torch.randperm(60, generator=torch.Generator().manual_seed(0))
     assert float((found.predicted == real.labels[order]).double().mean()) < 0.3
+    for score, least in ((defect_score, 0.9), (novelty_score, 0.65)):
+        defect = real.labels != 0
+        assert Detection.of(score(found, 0), defect).area(repetitions=0).value > least
+        areas = [
+            Detection.of(score(found, 0), defect[torch.from_numpy(source.permutation(60))]).area(repetitions=0).value
+            for source in map(np.random.default_rng, range(200))
+        ]
+        assert np.mean(areas) == pytest.approx(0.5, abs=0.03)

@@ -6,7 +6,9 @@ import copy
 import dataclasses
 import inspect
 import json
+import time
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -18,11 +20,12 @@ from torch import Tensor
 
 from .. import checkpoint as checkpoints
 from ..checkpoint import Checkpoint
-from ..data import Dataset, load
+from ..data import Attribute, Dataset, attribute, load
 from ..errors import bad
 from ..evaluate import Estimate, evaluate_samples, likelihood
 from ..evaluate.samples import FEATURES
 from ..files import replacing
+from .meaning import understood
 from .output import check_directory
 from .sample import sample
 
@@ -75,7 +78,10 @@ def evaluate(
         loaded = checkpoints.load(source)
         dataset = load(data or loaded.config.data)
         loaded.codec.check_same(dataset.codec, dataset.name)
+        dataset = _compared(dataset, loaded.conditions)
+        began = time.perf_counter()
         found = [_bits(loaded, dataset)] if bits else []
+        seconds = time.perf_counter() - began
         out.mkdir(parents=True, exist_ok=True)
         sample(checkpoint=source, out=out / "samples.npz", **drawing)
         drawn = Drawn.read(out / "samples.npz")
@@ -84,8 +90,10 @@ def evaluate(
         if given:
             options = " and ".join("--" + name.replace("_", "-") for name in given)
             raise bad(options, f"{source}, whose samples are drawn already", "a checkpoint", "Leave them out.")
-        drawn, found = Drawn.read(source), []
+        drawn, found, seconds = Drawn.read(source), [], 0.0
         dataset = load(data or drawn.text("data"))
+        if drawn.learnt:
+            dataset = _compared(dataset, drawn.learnt)
     judged = {"features": features, "repetitions": repetitions, "judge_seed": judge_seed}
     evaluation = evaluate_samples(
         dataset,
@@ -96,9 +104,12 @@ def evaluate(
         repetitions=repetitions,
         seed=judge_seed,
         calls=drawn.calls,
-        settings=drawn.settings | judged,
+        settings={name: value for name, value in drawn.settings.items() if name != "seconds"} | judged,
+        sampling_seconds=drawn.seconds,
     )
-    evaluation = dataclasses.replace(evaluation, estimates=(*evaluation.estimates, *found))
+    evaluation = dataclasses.replace(
+        evaluation, estimates=(*evaluation.estimates, *found), seconds=evaluation.seconds + seconds
+    )
     out.mkdir(parents=True, exist_ok=True)
     page, program = out / "evaluation.md", out / "evaluation.json"
     with replacing(page) as text, replacing(program) as content:
@@ -129,7 +140,8 @@ class Drawn:
             raise bad(f"samples {path}", str(error), _FILE) from error
         except (KeyError, AttributeError) as error:
             raise bad(f"samples {path}", "no settings", _FILE) from error
-        whole = all(name in arrays and arrays[name].dtype.kind == "i" for name in ("tokens", "labels", "calls"))
+        kinds = {"tokens": "i", "calls": "i", "labels": "if"}  # a first condition that is a number is a float
+        whole = all(name in arrays and arrays[name].dtype.kind in kind for name, kind in kinds.items())
         if not whole or not isinstance(settings, dict) or arrays["calls"].shape != (2,):
             raise bad(f"samples {path}", ", ".join(sorted(arrays)), "tokens, labels, calls and settings", _FILE)
         return cls(path, arrays, settings)
@@ -147,15 +159,41 @@ class Drawn:
 
     def condition(self, dataset: Dataset) -> dict[str, Tensor]:
         """What was asked for, by name of condition."""
-        first, *others = (each.name for each in dataset.conditions)
-        told = {first: torch.as_tensor(self.arrays["labels"])}
-        return told | {name: torch.as_tensor(self.arrays[name]) for name in others if name in self.arrays}
+        first = dataset.conditions[0].name
+        told = {first: self.arrays["labels"]}
+        told |= {each.name: self.arrays[each.name] for each in dataset.conditions[1:] if each.name in self.arrays}
+        for each in dataset.conditions:
+            if each.n_classes and each.name in told and told[each.name].dtype.kind != "i":
+                expected = f"classes of {each.name}, which are whole numbers"
+                raise bad(f"samples {self.path}", f"labels of kind {told[each.name].dtype}", expected)
+        return {name: torch.as_tensor(values) for name, values in told.items()}
+
+    @property
+    def learnt(self) -> tuple[Attribute, ...]:
+        """What the model could be told; empty in files that do not say so. Raises `ValueError` if it is damaged."""
+        described = self.settings.get("learnt", [])
+        if not isinstance(described, list) or not all(isinstance(each, dict) for each in described):
+            raise bad(f"samples {self.path}", f"learnt {described}", "a list of conditions", _FILE)
+        return tuple(attribute(each) for each in described)
+
+    @property
+    def seconds(self) -> float | None:
+        """What drawing them took, if the file says so."""
+        found = self.settings.get("seconds")
+        return float(found) if isinstance(found, int | float) else None
 
     def text(self, name: str) -> str:
         """A setting that is text."""
         if not isinstance(self.settings.get(name), str):
             raise bad(f"samples {self.path}", f"no {name} in the settings", _FILE)
         return str(self.settings[name])
+
+
+def _compared(dataset: Dataset, learnt: Sequence[Attribute]) -> Dataset:
+    """The data, told as the model learnt it (`understood`); the first condition has to be the same one."""
+    if dataset.conditions[0].name != learnt[0].name:
+        raise bad(f"first condition of {dataset.name}", dataset.conditions[0].name, learnt[0].name)
+    return understood(dataset, learnt)
 
 
 def _bits(loaded: Checkpoint, dataset: Dataset) -> Estimate:

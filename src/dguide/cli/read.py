@@ -6,18 +6,17 @@ import time
 from pathlib import Path
 
 import typer
-from torch import Tensor
 
 from .. import checkpoint as checkpoints
-from ..checkpoint import Checkpoint
-from ..data import Attribute, Dataset, Label, load
-from ..errors import bad, choose
+from ..data import Attribute, load
+from ..errors import bad, choose, require
 from ..evaluate import class_counts, hypotheses
 from ..evaluate import read as read_sequences
 from ..files import replacing
 from ..study.figures import save
-from ..study.reading import verdict
+from ..study.reading import check_halves, verdict
 from ..study.reading_figures import calibration_figure, confusion_figure, detection_figure
+from .meaning import understood
 from .names import device_of
 from .output import check_directory
 
@@ -44,7 +43,9 @@ def read(
         help="The class without a defect, by number or name: then also false alarms against misses.",
     ),
     prior: str = typer.Option(
-        PRIORS[0], metavar="NAME", help="How probable each class is before: as in the training data, or equal."
+        PRIORS[0],
+        metavar="NAME",
+        help="How probable each class is before: as in the training data (one more of each class), or equal.",
     ),
     passes: int = typer.Option(
         32, metavar="NUMBER", min=1, help="Noise levels at which each sequence is looked at, for every class."
@@ -66,19 +67,28 @@ def read(
     choose("prior", prior, PRIORS)
     loaded = checkpoints.load(checkpoint, device_of(device))
     dataset = load(data or loaded.config.data)
-    asked = _asked(loaded, dataset, condition)
+    loaded.codec.check_same(dataset.codec, dataset.name)
+    known = {each.name: each for each in loaded.conditions}
+    asked = known[choose("condition", loaded.conditions[0].name if condition is None else condition, known)]
+    dataset = understood(dataset, (asked,))
     split = dataset.held_out
     if limit is not None and limit < len(split):
         split = split.some(limit, seed)
     labels = asked.of(split.labels, split.properties)
-    good = None if normal is None else _normal(asked, normal, labels)
+    good = None if normal is None else _normal(asked, normal)
+    told = hypotheses(loaded.conditions, len(split), asked.name)
+    check_halves(labels, good)
+    require("matplotlib", "cli")
+    if good is not None:
+        require("sklearn.metrics", "train")
     began = time.perf_counter()
     found = read_sequences(
         loaded.model,
         loaded.process,
         split.tokens,
-        hypotheses(loaded.conditions, len(split), asked.name),
-        prior=class_counts(asked, dataset.train) if prior == "training" else None,
+        told,
+        # Laplace's rule of succession: a class that the training data lack stays possible
+        prior=class_counts(asked, dataset.train) + 1 if prior == "training" else None,
         passes=passes,
         seed=seed,
         batch_size=batch_size,
@@ -102,24 +112,9 @@ def read(
     print(out / "reading.md")
 
 
-def _asked(loaded: Checkpoint, dataset: Dataset, name: str | None) -> Attribute:
-    """The condition of the model that is asked about, which the data must know as well."""
-    loaded.codec.check_same(dataset.codec, dataset.name)
-    known = {each.name: each for each in loaded.conditions}
-    asked = known[choose("condition", loaded.conditions[0].name if name is None else name, known)]
-    same = {each.name: each for each in dataset.conditions}
-    if asked.name not in same or (isinstance(asked, Label) and same[asked.name].class_names != asked.class_names):
-        got = ", ".join(f"{each.name} ({', '.join(each.class_names)})" for each in dataset.conditions)
-        raise bad(f"conditions of {dataset.name}", got, f"{asked.name} ({', '.join(asked.class_names)})")
-    return asked
-
-
-def _normal(asked: Attribute, text: str, labels: Tensor) -> int:
+def _normal(asked: Attribute, text: str) -> int:
     """The number of the normal class."""
     found = asked.read(text)
     if len(found) != 1:
         raise bad("--normal", repr(text), "one class")
-    good = int((labels == found).sum())
-    if min(good, len(labels) - good) < 2:
-        raise bad("sequences with and without a defect", f"{len(labels) - good} and {good}", "at least two of each")
     return int(found)

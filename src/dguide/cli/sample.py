@@ -17,7 +17,7 @@ from .. import checkpoint as checkpoints
 from .. import sample as draw
 from ..categorical import Decoding
 from ..checkpoint import Checkpoint
-from ..data import Codec, Strings
+from ..data import Codec, Strings, describe_attribute
 from ..errors import bad, require
 from ..files import replacing
 from ..guidance import Guidance
@@ -117,9 +117,10 @@ def sample(
 ) -> None:
     """Draw guided samples from a checkpoint.
 
-    FILE.npz holds, readable without pickle: tokens [N, L], labels [N] (classes of the first condition), the other
+    FILE.npz holds, readable without pickle: tokens [N, L], labels [N] (what the first condition was to be), the other
     conditions under their names, calls (forward passes of one batch, conditional and reference), forced [N] (positions
-    that had to leave in the last step) and settings (JSON text). Strings are written to FILE.txt besides, one a line.
+    that had to leave in the last step) and settings (JSON text, with what the model can be told and the seconds that
+    sampling took). Strings are written to FILE.txt besides, one a line.
     Sample number i depends on the seed, i, its label and the settings, not on the batch size or the shard.
     """
     loaded = checkpoints.load(checkpoint, device_of(device))
@@ -161,6 +162,7 @@ def sample(
         "synthetic": loaded.config.synthetic,
         "process": loaded.config.process,
         "conditions": {name: values.tolist() for name, values in wanted.items()},
+        "learnt": [describe_attribute(each) for each in loaded.conditions],
         "count": count,
         "guidance": guidance,
         "weight": str(job.guidance.weight),
@@ -179,6 +181,7 @@ def sample(
         "device": str(next(network.parameters()).device),
         "dtype": dtype,
         "compile": compiled,
+        "seconds": round(seconds, 3),
     }
     _write(out, job, drawn, settings, picture)
     calls = f"{drawn.calls.conditional} conditional and {drawn.calls.reference} reference calls a batch"
@@ -238,7 +241,7 @@ def _write(out: Path, job: Job, drawn: Samples, settings: dict[str, object], pic
 
         columns = min(len(job.labels), 10 if 10 % job.cycle == 0 or job.cycle > 20 else job.cycle)
         first = job.checkpoint.conditions[0]
-        names = [first.class_names[label] if label < first.n_classes else "" for label in job.labels[:columns]]
+        names = [first.class_names[label] if 0 <= label < first.n_classes else "" for label in job.labels[:columns]]
         headings = names if job.cycle <= 20 else [""] * columns
         sheet = figures.contact_sheet(codec, drawn.tokens[:_PICTURE], columns, headings, _title(settings))
         figures.save(sheet, out.with_suffix(".png"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,9 @@ class Bin:
 def reliability(log_probs: Tensor, labels: Tensor, bins: int = BINS) -> tuple[Bin, ...]:
     """How often the most probable class is the right one, in bins with equally many sequences, least sure first.
 
+    Sequences that are equally sure count alike, each with the accuracy of all of them, so that the order in which
+    sequences come does not matter.
+
     Args:
         log_probs: Log-probability of each class, [N, C].
         labels: The right ones, [N].
@@ -45,8 +48,7 @@ def reliability(log_probs: Tensor, labels: Tensor, bins: int = BINS) -> tuple[Bi
         ValueError: If there is not one class for each sequence, or no bins.
     """
     confidence, hits = _named(log_probs, labels, bins)
-    parts = np.array_split(np.argsort(confidence, kind="stable"), min(bins, len(hits)))
-    return tuple(Bin(float(confidence[p].mean()), proportion(int(hits[p].sum()), len(p))) for p in parts)
+    return tuple(Bin(float(sure.mean()), _accuracy(right)) for sure, right in _parts(confidence, hits, bins))
 
 
 def calibration_error(log_probs: Tensor, labels: Tensor, bins: int = BINS) -> float:
@@ -75,6 +77,8 @@ def calibration_estimates(
     r"""Accuracy, log loss $-\frac1N \sum_n \log p(y_n \mid x_n)$ in nats, Brier score
     $\frac1N \sum_n \sum_c (p(c \mid x_n) - [c = y_n])^2$ and `calibration_error`, with intervals.
 
+    The log loss is infinite if a class occurs to which the prior gives no probability; its note then says how often.
+
     Source: Brier, "Verification of forecasts expressed in terms of probability", Monthly Weather Review 78, 1950.
 
     Args:
@@ -91,12 +95,15 @@ def calibration_estimates(
     own = log_p[np.arange(len(right)), right]
     brier = np.square(np.exp(log_p)).sum(1) - 2 * np.exp(own) + 1
 
+    never = int(np.isneginf(own).sum())
+    surprise = f"; of classes with probability 0: {never}" if never else ""
+
     def figure(name: str, statistic: Callable[[Rows], float], note: str = "") -> Estimate:
         return estimate(name, statistic, len(right), better="lower", note=note, repetitions=repetitions, seed=seed)
 
     return (
         share("accuracy", hits, better="higher"),
-        figure("log loss", lambda rows: float(-own[rows].mean()), "nats"),
+        figure("log loss", lambda rows: float(-own[rows].mean()), f"nats{surprise}"),
         figure("Brier score", lambda rows: float(brier[rows].mean())),
         figure("calibration error", lambda rows: _error(confidence[rows], hits[rows], BINS), f"{BINS} bins"),
     )
@@ -113,6 +120,21 @@ def _named(log_probs: Tensor, labels: Tensor, bins: int) -> tuple[NDArray[np.flo
     return best.double().exp().cpu().numpy(), (named == labels).cpu().numpy()
 
 
+def _parts(
+    confidence: NDArray[np.float64], hits: NDArray[np.bool_], bins: int
+) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Confidences and accuracies in bins with equally many, least sure first; equally sure ones have their mean."""
+    sure, place, counts = np.unique(confidence, return_inverse=True, return_counts=True)
+    right = np.repeat(np.bincount(place, weights=hits) / counts, counts)
+    number = min(bins, len(hits))
+    return list(zip(np.array_split(np.repeat(sure, counts), number), np.array_split(right, number), strict=True))
+
+
+def _accuracy(right: NDArray[np.float64]) -> Proportion:
+    """With the interval of the nearest whole number of hits, which ties that reach over two bins do not give."""
+    return replace(proportion(round(float(right.sum())), len(right)), value=float(right.mean()))
+
+
 def _error(confidence: NDArray[np.float64], hits: NDArray[np.bool_], bins: int) -> float:
-    parts = np.array_split(np.argsort(confidence, kind="stable"), min(bins, len(hits)))
-    return sum(abs(float((hits[p] - confidence[p]).sum())) for p in parts) / len(hits)
+    parts = _parts(confidence, hits, bins)
+    return sum(abs(float((right - sure).sum())) for sure, right in parts) / len(hits)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,11 @@ from .estimate import Estimate, estimate
 from .proportion import Proportion, proportion
 from .reading import Reading
 
-__all__ = ["Curve", "Detection", "Operating", "defect_score", "novelty_score"]
+__all__ = ["Curve", "Detection", "Operating", "defect_score", "needed", "novelty_score"]
+
+_ROUNDING = 1e-9
+"""Takes back what a product such as 0.07 * 100 loses."""
+_LARGEST = float(np.finfo(np.float64).max)
 
 
 def defect_score(reading: Reading, normal: int) -> Tensor:
@@ -61,7 +66,7 @@ class Operating:
     """What a threshold costs.
 
     Args:
-        threshold: Scores above it raise an alarm.
+        threshold: Scores above it raise an alarm; -inf raises one for every sequence.
         false_alarms: Share of sequences without a defect that do.
         misses: Share of sequences with a defect that do not.
     """
@@ -143,23 +148,59 @@ class Detection:
         )
 
     def for_false_alarms(self, most: float) -> float:
-        """The lowest threshold with a share of at most `most` false alarms here; report it on other sequences."""
-        good = self.good
-        return float(good[len(good) - 1 - int(_share("false alarms", most) * len(good))])
+        r"""The lowest threshold that promises a share of at most `most` false alarms on other sequences.
+
+        Their expected share is, over these n sequences without a defect and others of the same source,
+
+        $$\frac{k + 1}{n + 1} \le \alpha, \qquad k = \lfloor \alpha (n + 1) \rfloor - 1,$$
+
+        if k of these n are above the threshold, and less with ties. So it is in the mean: one threshold may have more.
+
+        Source: Vovk et al., "Algorithmic Learning in a Random World", 2005, section 2.2, of ranks of exchangeable
+        scores.
+
+        Args:
+            most: The share, 0 to below 1.
+
+        Returns:
+            The threshold; inf, which raises no alarm, if fewer than `needed` sequences have no defect.
+
+        Raises:
+            ValueError: If it is no such share.
+        """
+        good, allowed = self.good, _allowed("false alarms", most, int((~self.defect).sum()))
+        return math.inf if allowed < 0 else max(float(good[len(good) - 1 - allowed]), -_LARGEST)
 
     def for_misses(self, most: float) -> float:
-        """The highest threshold with a share of at most `most` misses here; report it on other sequences."""
-        found = self.bad
-        return float(np.nextafter(found[int(_share("misses", most) * len(found))], -np.inf))
+        """The highest threshold that promises a share of at most `most` misses on other sequences.
+
+        As in `for_false_alarms`, of the sequences with a defect; -inf, which misses none, if there are too few.
+        """
+        found, allowed = self.bad, _allowed("misses", most, int(self.defect.sum()))
+        return -math.inf if allowed < 0 else float(np.nextafter(found[allowed], -np.inf))
 
     def at(self, threshold: float) -> Operating:
         """What a threshold, chosen elsewhere, costs here."""
-        alarm = self.scores > threshold
+        alarm = (self.scores > threshold) | (threshold == -math.inf)
         return Operating(
             threshold,
             proportion(int(alarm[~self.defect].sum()), int((~self.defect).sum())),
             proportion(int((~alarm[self.defect]).sum()), int(self.defect.sum())),
         )
+
+
+def needed(most: float) -> float:
+    r"""Fewest sequences of a kind from which a threshold can promise a share of `most`: $1 / \alpha - 1$, rounded up.
+
+    Raises:
+        ValueError: If it is no share from 0 to below 1. Of 0, none are enough (inf).
+    """
+    return math.ceil(1 / _share("mistakes", most) - _ROUNDING) - 1 if most else math.inf
+
+
+def _allowed(what: str, most: float, count: int) -> int:
+    """How many of `count` sequences may be mistaken; -1 if they are too few to promise the share."""
+    return min(math.floor(_share(what, most) * (count + 1) + _ROUNDING), count) - 1
 
 
 def _share(what: str, most: float) -> float:

@@ -25,6 +25,7 @@ class Evaluation:
         seconds: What judging them took.
         calls: Conditional and reference calls of the network that a batch of them took; None if nobody knows.
         settings: How they were drawn and judged, as values that JSON can carry.
+        sampling_seconds: What drawing them took; None if nobody knows.
     """
 
     data: str
@@ -34,6 +35,7 @@ class Evaluation:
     seconds: float
     calls: tuple[int, int] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    sampling_seconds: float | None = None
 
     def __getitem__(self, name: str) -> Estimate:
         """The figure of that name. Raises `KeyError` if there is none."""
@@ -48,8 +50,9 @@ class Evaluation:
         calls = f", {self.calls[0]} conditional and {self.calls[1]} reference calls a batch" if self.calls else ""
         told = {k: v for k, v in self.settings.items() if isinstance(v, str | int | float) and not isinstance(v, bool)}
         settings = ", ".join(f"{name} {value}" for name, value in told.items())
+        drawn = "" if self.sampling_seconds is None else f"{self.sampling_seconds:.1f} s of sampling, "
         lines = [
-            f"{self.samples:,} samples against {self.data}{made}{calls}.",
+            f"{self.samples:,} samples against {self.data}{made}{calls}. {drawn}{self.seconds:.1f} s of judging.",
             *([f"Settings: {settings}."] if settings else []),
             "",
             *table(self.estimates),

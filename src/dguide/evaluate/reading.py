@@ -147,14 +147,18 @@ def _error(terms: Tensor, pair: Tensor) -> Tensor:
     """Standard error of the difference of two columns [N, 2] of the mean of `terms` [J, N, C], over passes.
 
     The passes lie one after the other along the noise levels, so neighbours differ by chance more than by trend:
-    half their mean square difference is the variance of one (Wolter, "Introduction to Variance Estimation", 2007,
-    section 8.2).
+    half the square of a step from one to the next is the mean variance of the two (Wolter, "Introduction to Variance
+    Estimation", 2007, section 8.2). Each level is then counted whole, half in either step it belongs to, but for the
+    first and the last, which belong to one step alone. That step is counted twice, since the first level has most of
+    the variance; its other level has it half too much, which errs on the side of caution.
     """
     best, second = terms.gather(-1, pair.expand(len(terms), -1, -1)).double().unbind(-1)
-    steps = (best - second).diff(dim=0)
+    steps = (best - second).diff(dim=0).square()
     if len(steps) == 0:
         return torch.full(best.shape[1:], math.nan, dtype=torch.float64)
-    return (steps.square().mean(0) / (2 * len(terms))).sqrt()
+    share = torch.full((len(steps), 1), 0.5, dtype=torch.float64)
+    share[0] = share[-1] = 1
+    return (share * steps).sum(0).sqrt() / len(terms)
 
 
 def fit_temperature(reading: Reading, labels: Tensor) -> float:

@@ -35,6 +35,7 @@ def evaluate_samples(
     seed: int = 0,
     calls: tuple[int, int] | None = None,
     settings: Mapping[str, Any] | None = None,
+    sampling_seconds: float | None = None,
 ) -> Evaluation:
     """All figures there are for samples of this kind.
 
@@ -48,6 +49,7 @@ def evaluate_samples(
         seed: Of all that is random here.
         calls: What a batch of the samples took, to be kept with the figures.
         settings: How they were drawn, likewise.
+        sampling_seconds: What that took, likewise.
 
     Raises:
         ValueError: If the samples are not of this data set, or an option does not fit its kind.
@@ -68,7 +70,8 @@ def evaluate_samples(
     else:
         found = string_estimates(dataset, tokens, labels, **options)
     seconds = time.perf_counter() - began
-    return Evaluation(dataset.name, dataset.synthetic, found, len(tokens), seconds, calls, settings or {})
+    name, made = dataset.name, dataset.synthetic
+    return Evaluation(name, made, found, len(tokens), seconds, calls, settings or {}, sampling_seconds)
 
 
 def _features(dataset: Dataset, name: str, weights: str | Path | None) -> Features | None:

@@ -41,14 +41,14 @@ def confusion_figure(found: Verdict, title: str) -> Any:
 
 
 def calibration_figure(found: Verdict, title: str) -> Any:
-    """How often the class that was read is the right one, against how sure the model was of it."""
+    """How often the most probable class is the right one, against how probable it is, as read and tempered."""
     figure = blank((6.4, 6.0))
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color="0.5", linewidth=1, label="rightly sure")
     reading, labels = found.reading.take(found.reported), found.labels[found.reported]
     tempered = f"tempered, T = {reading.temperature:.3g}"
     for name, one, colour, mark in (
-        ("as read", reading.tempered(1.0), "#D55E00", "s"),
+        ("as read", found.read.take(found.reported), "#D55E00", "s"),
         (tempered, reading, "#0072B2", "o"),
     ):
         bins = reliability(one.log_probs, labels)
@@ -60,7 +60,7 @@ def calibration_figure(found: Verdict, title: str) -> Any:
         )  # fmt: skip
     axes.set_xlim(0, 1.02)
     axes.set_ylim(0, 1.02)
-    axes.set_xlabel("probability of the class that was read", fontsize=12)
+    axes.set_xlabel("probability of the most probable class", fontsize=12)
     axes.set_ylabel("share in which it is the right one, with 95 % interval", fontsize=12)
     axes.set_title(f"{title}\n{len(labels)} sequences in {len(bins)} bins with equally many", fontsize=12)
     axes.grid(alpha=0.3)
@@ -81,8 +81,8 @@ def detection_figure(found: Verdict, title: str) -> Any:
             curve.false_alarms.clip(floor), curve.misses.clip(floor), line, color=colour, drawstyle="steps-post",
             linewidth=1.8, label=f"{name}, area under the ROC curve {area:.3f}",
         )  # fmt: skip
-        for _, point in alarm.points:
-            x, y = (np.array([p.value, p.low, p.high]).clip(floor) for p in (point.false_alarms, point.misses))
+        for cost in (point.cost for point in alarm.points if not point.few):
+            x, y = (np.array([p.value, p.low, p.high]).clip(floor) for p in (cost.false_alarms, cost.misses))
             reach = {"xerr": np.abs(x[1:] - x[0])[:, None], "yerr": np.abs(y[1:] - y[0])[:, None]}
             axes.errorbar(
                 x[0], y[0], **reach, fmt=mark, color=colour, markerfacecolor="white", markeredgewidth=1.6, markersize=7,
