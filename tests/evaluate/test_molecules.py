@@ -233,6 +233,16 @@ def test_frechet_distance_of_shifted_descriptors(qm9: Dataset) -> None:
     assert frechet_distance(known.descriptors, points + shift) == pytest.approx(25)
 
 
+def test_what_all_training_molecules_have_alike_is_not_magnified(qm9: Dataset) -> None:
+    """Alcohols of one formula have one weight and one polar surface, but for rounding."""
+    alcohols = encode(qm9, *["CCCO", "CC(C)O", "CCCO"] * 7)
+    split = Split(alcohols, torch.zeros(len(alcohols), dtype=torch.int64))
+    known = training(replace(qm9, train=split), qm9.codec)
+    ether = known.points(Molecules.of(qm9.codec, encode(qm9, "CCOC", "CCOC")))
+    same = [DESCRIPTORS.index(name) for name in ("MolWt", "LabuteASA", "TPSA", "NumHDonors")]
+    assert np.abs(ether[:, same]).max() < 20  # in their units; as multiples of what rounding leaves, 1e14
+
+
 def test_what_is_known_of_training_data_is_kept(qm9: Dataset, home: Path) -> None:
     assert isinstance(qm9.codec, Strings)
     first = training(qm9, qm9.codec)

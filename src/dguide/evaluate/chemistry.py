@@ -168,7 +168,8 @@ def training(dataset: Dataset, codec: Strings) -> Training:
     described = arrays["descriptors"].astype(np.float64)
     deviation = described.std(0) if len(described) else np.zeros(len(DESCRIPTORS))
     center = described.mean(0) if len(described) else deviation
-    scale = np.where(deviation > 0, deviation, 1.0)
+    varies = deviation > 1e-9 * np.maximum(1, np.abs(center))  # rounding leaves something where all are equal
+    scale = np.where(varies, deviation, 1.0)
     return Training(frozenset(arrays["canonical"].tolist()), (described - center) / scale, center, scale)
 
 
