@@ -92,6 +92,19 @@ def test_held_out_molecules_are_near_the_best_everywhere(qm9: Dataset) -> None:
     assert len(DESCRIPTORS) == 15
 
 
+def test_few_held_out_molecules_are_compared_with_as_many(qm9: Dataset) -> None:
+    half = torch.arange(len(qm9.held_out)) % 2 == 0
+    few = replace(qm9, held_out=qm9.held_out.take(half).some(60))
+    split = qm9.held_out.take(~half)
+    found = figures(few, torch.cat([split.tokens, split.tokens[:5, :]]), {})
+    for name in ("Fréchet distance", "unique of valid"):
+        assert found[name].count == 60
+        assert found[name].value == pytest.approx(found[name].best, rel=0.4)
+    for name in ("valid", "internal diversity"):
+        assert found[name].count == len(split) + 5
+    assert found["internal diversity"].value == pytest.approx(found["internal diversity"].best, abs=0.03)
+
+
 def test_shuffled_conditions_score_at_chance(qm9: Dataset) -> None:
     split = qm9.held_out
     order = torch.randperm(len(split), generator=torch.Generator().manual_seed(0))

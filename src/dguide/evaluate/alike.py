@@ -142,11 +142,11 @@ class Mixture:
         """
         generator = np.random.default_rng(seed)
         order, fits = generator.permutation(len(split)), self._fits(split)
-        free, told = np.ones(len(split), dtype=np.bool_), np.logical_not(self.untold).all(1, keepdims=True)[:, 0]
+        free, open_ = np.ones(len(split), dtype=np.bool_), self.untold.sum(1)
         group = np.full(len(split), -1)
         for k in self._by_openness():
             rows = order[(fits[k] & free)[order]]
-            rows = rows[-counts[k] :] if told[k] and counts[k] else rows[: counts[k]]
+            rows = rows[: counts[k]] if open_[k] or not counts[k] else rows[-counts[k] :]
             free[rows], group[rows] = False, k
         rows = generator.permutation(np.flatnonzero(group >= 0))
         return split.take(torch.from_numpy(rows)), group[rows]
