@@ -163,6 +163,18 @@ def test_copies_of_training_images_are_told() -> None:
     assert found["precision"].value > 0.9, "which is what nothing else here tells"
 
 
+def test_copies_are_near_where_held_out_images_are_copies_too() -> None:
+    train = DIGITS.train
+    tokens = REAL.tokens.clone()
+    for k in range(10):
+        tokens[(REAL.labels == k).nonzero()[:8, 0]] = train.tokens[train.labels == k][:8]
+    dataset = dataclasses.replace(DIGITS, held_out=Split(tokens, REAL.labels))
+    found = image_estimates(dataset, train.tokens[:200], train.labels[:200], judge=learnt(), repetitions=0)
+    near, copied = (next(each for each in found if each.name.startswith(name)) for name in ("near", "copies"))
+    assert near.value == copied.value == 1
+    assert near.best == copied.best == pytest.approx(80 / len(REAL), rel=0.2)
+
+
 def test_real_images_are_taken_of_the_classes_asked_for() -> None:
     threes = REAL.labels == 3
     found = judged(REAL.tokens[threes], REAL.labels[threes])

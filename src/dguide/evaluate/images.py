@@ -19,7 +19,7 @@ from .diversity import Diversity
 from .estimate import Estimate, Rows, estimate
 from .features import Features, PixelFeatures, image_codec
 from .intervals import share
-from .memory import QUANTILE, Memory, copies
+from .memory import Memory, copies
 from .neighbours import Balls
 from .network import LearntFeatures
 
@@ -238,11 +238,11 @@ class _Bench:
         drawn, held_out, train = self.chosen.drawn, self.chosen.every_held_out, self.dataset.train
         pixels = PixelFeatures.of(self.dataset)
         found = Memory.of(*(pixels(split.tokens) for split in (train, held_out, drawn)))
-        copied, best = (copies(train.tokens, split.tokens) for split in (drawn, held_out))
-        relative = found.relative
+        copied, repeated = (copies(train.tokens, split.tokens) for split in (drawn, held_out))
+        near, best, relative = found.near | copied, found.held_out_near | repeated, found.relative
         return (
-            share("copies of training images", copied, best=float(best.mean()), better="lower", note="tokens"),
-            share("near a training image", found.near, best=QUANTILE, better="lower", note="pixels"),
+            share("copies of training images", copied, best=float(repeated.mean()), better="lower", note="tokens"),
+            share("near a training image", near, best=float(best.mean()), better="lower", note="pixels"),
             self.figure(
                 "distance to the nearest training image",
                 lambda rows: float(np.median(relative[rows])),
