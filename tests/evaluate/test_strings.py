@@ -208,6 +208,15 @@ def test_probabilities_of_the_next_token_sum_to_one() -> None:
         assert model.probabilities(sequences(*rows))[:, -1].sum() == pytest.approx(1)
 
 
+def test_probabilities_after_training_data_of_short_strings() -> None:
+    for training in ([[0], [1], [0]], [[0, 1], [1, 1]]):  # no 2-grams, no 3-grams
+        model = NGrams.of(sequences(*training), 4, 4)
+        tested = [[0, 1, 2, 0, 0], [1]]
+        for row, p in zip(tested, model.probabilities(sequences(*tested)), strict=True):
+            for k, word in enumerate(row):
+                assert p[k] == pytest.approx(by_definition(training, 4, row[max(0, k - 3) : k], word))
+
+
 def test_perplexity_is_that_of_the_model(genes: Dataset) -> None:
     few = replace(genes, train=genes.train.take(torch.arange(30)))
     training = [row[: row.index(1) + 1] for row in few.train.tokens.tolist()]
