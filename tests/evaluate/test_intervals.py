@@ -22,6 +22,16 @@ def test_jackknife_of_a_mean_is_its_standard_error() -> None:
     assert math.isnan(jackknife("mean", 1.0, np.array([math.nan])).low)
 
 
+def test_jackknife_keeps_to_what_a_figure_can_be_and_does_without_what_is_not_there() -> None:
+    found = jackknife("share", 0.95, np.array([0.9, 1.0, 0.9, 1.0]), bounds=(0, 1))
+    assert (found.high, found.low) == (1, pytest.approx(0.95 - 1.96 * math.sqrt(3) * 0.05))
+    some = jackknife("share", 0.5, np.array([0.4, math.nan, 0.6, 0.5]))
+    assert some.high - 0.5 == pytest.approx(1.96 * math.sqrt(3 * np.var([0.4, 0.6, 0.5])))
+    single = jackknife("share", 0.5, np.array([0.5, math.nan, 0.5]), bounds=(0, 1))  # one sample makes the figure
+    assert math.isnan(single.low)
+    assert math.isnan(single.high)
+
+
 def test_distinct_share_counts_and_its_interval_is_a_little_wide() -> None:
     assert distinct_share("unique", ["a", "b", "a", "a"]).value == 0.5
     source = np.random.default_rng(0)

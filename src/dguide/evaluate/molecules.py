@@ -123,7 +123,7 @@ def _shape(found: Molecules, equal: Molecules, known: Training, repetitions: int
         share("novel of unique", novel, better="higher", note="not in the training split"),
         *_properties(found, np.sort(first[novel]), repetitions, seed),
         replace(distances, low=float(np.maximum(distances.low, 0))),
-        jackknife("internal diversity", diversity, left_out, note="Morgan fingerprints, radius 2"),
+        jackknife("internal diversity", diversity, left_out, note="Morgan fingerprints, radius 2", bounds=(0, 1)),
     ]
 
 

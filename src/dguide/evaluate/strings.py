@@ -263,5 +263,6 @@ def _distinct(words: Sequences, vocab_size: int) -> list[Estimate]:
         total = int(runs.sum())
         left = total - runs
         left_out = np.where(left > 0, (count - own) / left.clip(1), math.nan)
-        figures.append(jackknife(f"distinct-{n}", count / total if total else math.nan, left_out, note="of tokens"))
+        value = count / total if total else math.nan
+        figures.append(jackknife(f"distinct-{n}", value, left_out, note="of tokens", bounds=(0, 1)))
     return figures
