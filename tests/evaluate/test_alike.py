@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from dguide.data import Above, Dataset, Label, Split, Strings
-from dguide.evaluate.alike import Mixture, alike
+from dguide.data import Above, Dataset, Label, Split, Strings, Value
+from dguide.evaluate.alike import Mixture, asked_classes
 
 CODEC = Strings(("<begin>", "<end>", "<pad>"), 3)
 
@@ -41,7 +43,6 @@ def test_many_classes_of_which_one_is_rare() -> None:
     mixture, split, _, _ = compared(dataset, kind=asked)
     assert len(split) == 50
     assert len(split.labels.unique()) == len(split)
-    assert len(alike(dataset, {"kind": asked}, 101)) == 50
     assert mixture.aside == ()
 
 
@@ -106,3 +107,69 @@ def test_told_and_untold_samples_share_what_there_is() -> None:
         rows = torch.from_numpy(groups == k)
         assert pattern[0] == 4 or (split.labels[rows] == pattern[0]).all()
         assert pattern[1] == 2 or (split.properties["mass"][rows] == pattern[1]).all()
+
+
+def alike(dataset: Dataset, classes: dict[str, Tensor], most: int, seed: int = 0) -> Split:
+    """Held-out sequences for what was asked, however often."""
+    count = len(next(iter(classes.values()), torch.empty(1)))
+    mixture = Mixture.of(dataset, classes, count).kept(most, dataset.held_out)
+    return mixture.take(dataset.held_out, mixture.counts(most, dataset.held_out), seed)[0]
+
+
+@pytest.fixture(scope="module")
+def dataset() -> Dataset:
+    """1,000 sequences of two classes (0.7, 0.3), of which 0.5 and 0.1 are heavy."""
+    row = torch.arange(1000)
+    labels = (row % 10 >= 7).long()
+    heavy = torch.where(labels == 0, row // 10 % 2 == 0, row // 10 % 10 == 0)
+    split = Split(row[:, None].expand(-1, 3), labels, {"mass": heavy.double(), "size": row.double()})
+    conditions = (Label(("cat", "dog"), "kind"), Above("mass", 0.5), Value("size", 0.0, 1.0))
+    return Dataset("toy", split, split, Strings(("<begin>", "<end>", "<pad>"), 3), conditions)
+
+
+def test_held_out_data_are_of_the_classes_that_were_asked(dataset: Dataset) -> None:
+    kind = torch.tensor([1] * 30 + [0] * 10)
+    split = alike(dataset, {"kind": kind}, 40)
+    assert split.labels.bincount().tolist() == [10, 30]
+    assert split.labels[:20].bincount().tolist() != [0, 20]  # in random order
+    assert len(split.tokens[:, 0].unique()) == 40
+    assert torch.equal(alike(dataset, {"kind": kind}, 40).tokens, split.tokens)
+    assert not torch.equal(alike(dataset, {"kind": kind}, 40, seed=1).tokens, split.tokens)
+
+
+def test_classes_that_go_together_stay_together(dataset: Dataset) -> None:
+    asked = {"kind": torch.tensor([1, 0] * 20), "mass": torch.tensor([1, 0] * 20)}
+    split = alike(dataset, asked, 40)
+    assert torch.equal(split.labels, split.properties["mass"].long())
+    assert split.labels.bincount().tolist() == [20, 20]
+
+
+def test_a_rare_class_limits_the_others_and_one_that_is_not_there_does_not(dataset: Dataset) -> None:
+    many = torch.tensor([1, 0]).repeat(500)
+    split = alike(dataset, {"kind": many}, 1000)
+    assert split.labels.bincount().tolist() == [300, 300]
+    third = Label(("cat", "dog", "bird"), "kind")
+    wider = Dataset("toy", dataset.train, dataset.held_out, dataset.codec, (third,))
+    assert set(alike(wider, {"kind": torch.tensor([1, 2, 2, 2])}, 4).labels.tolist()) == {1}
+    assert len(alike(wider, {"kind": torch.tensor([2])}, 4)) == 0
+
+
+def test_what_was_not_told_is_as_in_the_data(dataset: Dataset) -> None:
+    untold = {"kind": torch.full((500,), 2)}
+    assert float(alike(dataset, untold, 500).labels.double().mean()) == pytest.approx(0.3, abs=0.05)
+    assert float(alike(dataset, {}, 500).labels.double().mean()) == pytest.approx(0.3, abs=0.05)
+    assert len(alike(dataset, {}, 5000)) == 1000
+
+
+def test_what_was_asked_must_fit(dataset: Dataset) -> None:
+    asked = {"kind": torch.tensor([0, 2]), "size": torch.tensor([0.5, math.nan])}
+    assert list(asked_classes(dataset, asked, 2)) == ["kind"]
+    for wrong, message in (
+        ({"kind": torch.tensor([0, 3])}, "2 for not told"),
+        ({"kind": torch.tensor([0])}, "one value for each"),
+        ({"colour": torch.tensor([0, 1])}, "one of kind, mass, size"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            asked_classes(dataset, wrong, 2)
+    with pytest.raises(ValueError, match="at least one"):
+        asked_classes(dataset, {}, 0)

@@ -10,7 +10,7 @@ from real import DIGITS, learnt
 from torch import Tensor
 
 from dguide.data import Split
-from dguide.evaluate import Evaluation, PixelFeatures, frechet_distance, image_estimates
+from dguide.evaluate import Evaluation, PixelFeatures, frechet_distance, image_estimates, images
 from dguide.evaluate.images import SIZED
 
 REAL = DIGITS.held_out
@@ -191,6 +191,13 @@ def test_more_samples_than_held_out_images_are_compared_in_equal_numbers() -> No
     for each in found.estimates:
         depends = each.name in ("Fréchet distance", "kernel distance", "precision", "recall", "density", "coverage")
         assert each.count == (len(REAL) if depends else 2 * len(REAL)), each.name
+
+
+def test_diversity_is_of_no_more_images_than_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "_MOST", 150)
+    found = judged(REAL.tokens, REAL.labels)["diversity within a class"]
+    assert found.count == 150
+    assert found.value == pytest.approx(best()["diversity within a class"].value, abs=0.1)
 
 
 def test_labels_that_were_not_told_have_no_accuracy() -> None:

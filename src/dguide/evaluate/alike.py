@@ -14,7 +14,7 @@ from torch import Tensor
 from ..data import Attribute, Dataset, Split
 from ..errors import bad
 
-__all__ = ["Counts", "Mixture", "alike", "asked_classes"]
+__all__ = ["Counts", "Mixture", "asked_classes"]
 
 _RARE = 0.25
 """The largest share of what was asked that is left aside for being rare."""
@@ -48,8 +48,10 @@ def asked_classes(dataset: Dataset, asked: Mapping[str, Tensor], count: int) -> 
 class Mixture:
     """The combinations of classes that were asked for, and how often each.
 
-    What is compared should hold the same number of each: `counts` says how many that can be, `take` chooses real
-    sequences, `own` the samples. Numbers are rounded by largest remainders, so that all of these have one size.
+    A model that follows its condition perfectly draws such sequences as are held out in this mixture: what these get is
+    the best it can hope for. What is compared should hold the same number of each combination: `counts` says how many
+    that can be, `take` chooses real sequences, `own` the samples. Numbers are rounded by largest remainders, so that
+    all of these have one size.
 
     Args:
         conditions: Those that are classes.
@@ -197,23 +199,3 @@ def _rounded(quotas: NDArray[np.float64], limit: Counts) -> Counts:
     able = np.argsort(np.where(counts < limit, counts - quotas, np.inf), kind="stable")
     counts[able[: max(0, min(missing, int((counts < limit).sum())))]] += 1
     return counts
-
-
-def alike(dataset: Dataset, classes: Mapping[str, Tensor], most: int, seed: int = 0) -> Split:
-    """Held-out sequences with the classes that were asked for, in the same proportions and in random order.
-
-    A model that follows its condition perfectly draws such sequences: what they get is the best it can hope for. The
-    combination of classes of which there is too little limits all others, or is left aside as in `Mixture.kept`.
-
-    Args:
-        dataset: Where the sequences are held out.
-        classes: What was asked for, [N] by name of condition; K, "not told", is met by any class.
-        most: The largest number of sequences.
-        seed: Of the choice.
-
-    Returns:
-        Different sequences, at most `most`; none if nothing held out is like what was asked.
-    """
-    count = len(next(iter(classes.values()))) if classes else 1
-    mixture = Mixture.of(dataset, classes, count).kept(most, dataset.held_out)
-    return mixture.take(dataset.held_out, mixture.counts(most, dataset.held_out), seed)[0]
