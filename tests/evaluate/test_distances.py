@@ -82,8 +82,45 @@ def test_kernel_distance_of_repeated_points_counts_no_point_with_itself() -> Non
     within = np.mean([(other[i] @ other[j] / 2 + 1) ** 3 for i, j in pairs])
     between = np.mean([(x @ other[i] / 2 + 1) ** 3 for x in real for i in rows])
     found = Kernel(real, other)
-    assert found.distance(rows) == pytest.approx(found.real + within - 2 * between)
+    assert found.distance(rows) == pytest.approx(float(found.real[0, 0]) + within - 2 * between)
     assert np.isnan(found.distance(np.array([4, 4])))
+
+
+def test_kernel_distance_of_classes_asked_in_turn_has_no_bias() -> None:
+    """As many of each class as was asked, on both sides: pairs of one class are rarer than among independent points."""
+    source, size = np.random.default_rng(0), 5
+    centres = 2 * source.normal(size=(10, 4))
+    classes = np.repeat(np.arange(10), size)
+    rows = np.arange(len(classes))
+    told, plain = [], []
+    for _ in range(200):
+        real, other = (centres[classes] + source.normal(size=(len(classes), 4)) for _ in range(2))
+        told.append(Kernel(real, other, (classes, classes)).distance(rows))
+        plain.append(kernel_distance(real, other))
+    error = np.std(told) / np.sqrt(len(told))
+    assert abs(np.mean(told)) < 3 * error
+    assert np.mean(plain) < -10 * error
+
+
+def test_kernel_distance_by_classes_is_a_mean_over_pairs_of_classes() -> None:
+    source = np.random.default_rng(0)
+    real, other = source.normal(size=(9, 3)), source.normal(size=(7, 3)) + 1
+    theirs, own = np.array([0, 0, 0, 0, 1, 1, 1, 2, 3]), np.array([0, 1, 1, 1, 0, 3, 3])  # of 2 none, of 3 one is real
+    share = {0: 2 / 5, 1: 3 / 5}
+
+    def mean(x: np.ndarray, y: np.ndarray) -> float:
+        return float(np.mean([(a @ b / 3 + 1) ** 3 for a in x for b in y if a is not b and not np.array_equal(a, b)]))
+
+    expected = sum(
+        p * q * (mean(real[theirs == c], real[theirs == d]) + mean(other[own == c], other[own == d]))
+        - 2 * p * q * mean(real[theirs == c], other[own == d])
+        for c, p in share.items()
+        for d, q in share.items()
+    )
+    assert Kernel(real, other, (theirs, own)).distance(np.arange(7)) == pytest.approx(expected)
+    assert np.isnan(Kernel(real, other, (theirs, own)).distance(np.array([0, 1])))
+    with pytest.raises(ValueError, match="one for each of 9 and 7"):
+        Kernel(real, other, (theirs, own[1:]))
 
 
 def test_points_that_cannot_be_compared() -> None:

@@ -70,6 +70,33 @@ def test_colours_are_seen_one_by_one() -> None:
     assert PixelFeatures.of(dataset)(noisy).shape == (200, 108)
 
 
+def test_a_network_that_sees_no_difference_has_features_at_zero() -> None:
+    split = Split(torch.zeros(70, 36, dtype=torch.int64), torch.arange(70) % 2)
+    dataset = Dataset("black", split, split, Pixels(6, 6, ("#000000", "#ffffff")), (Label(("a", "b")),))
+    points = LearntFeatures.fit(dataset, seen=64)(split.tokens)
+    assert np.abs(points).max() < 1e-5
+
+
+def test_inception_is_shown_colours_as_bytes() -> None:
+    shown = []
+
+    def network(images: torch.Tensor) -> tuple[torch.Tensor]:
+        assert images.dtype == torch.uint8
+        assert images.shape[1:] == (3, 2, 3)
+        assert images.is_contiguous()
+        shown.append(len(images))
+        return (images.flatten(1).float(),)
+
+    tokens = torch.tensor([[0, 1, 2, 2, 1, 0]]).repeat(70, 1)
+    points = InceptionFeatures(Pixels(2, 3, ("#ff0000", "#008200", "#000001")), network)(tokens)
+    assert shown == [64, 6]
+    assert points.dtype == np.float64
+    red, green, blue = points[69].reshape(3, 2, 3).tolist()
+    assert red == [[255, 0, 0], [0, 0, 255]]
+    assert green == [[0, 130, 0], [0, 130, 0]]
+    assert blue == [[0, 0, 1], [1, 0, 0]]
+
+
 def test_strings_are_no_images() -> None:
     for make in (PixelFeatures.of, LearntFeatures.fit, lambda data: InceptionFeatures.of(data, "x.pth")):
         with pytest.raises(ValueError, match="words, whose sequences are no images"):

@@ -9,7 +9,9 @@ import torch
 from real import DIGITS, learnt
 from torch import Tensor
 
-from dguide.evaluate import Evaluation, PixelFeatures, frechet_distance, image_estimates
+from dguide.data import Split
+from dguide.evaluate import Evaluation, PixelFeatures, frechet_distance, image_estimates, images
+from dguide.evaluate.images import SIZED
 
 REAL = DIGITS.held_out
 
@@ -46,6 +48,80 @@ def test_other_real_data_lie_in_the_intervals() -> None:
     found = image_estimates(dataset, split.tokens, split.labels, judge=learnt(), repetitions=100)
     outside = [each.name for each in found if not each.low <= each.best <= each.high]
     assert len(outside) <= 2, outside
+
+
+def test_half_of_the_held_out_images_are_near_the_other_half() -> None:
+    """Samples and held-out images that have nothing in common."""
+    order = REAL.labels.argsort(stable=True)
+    half = REAL.take(order[::2])
+    dataset = dataclasses.replace(DIGITS, held_out=REAL.take(order[1::2]))
+    found = image_estimates(dataset, half.tokens, half.labels, judge=learnt(), repetitions=50)
+    shown = {each.name: each for each in found}
+    assert len(shown) == len(found) == 11
+    within = {
+        "accuracy on the asked class": 0.03,
+        "Fréchet distance": 0.5,
+        "kernel distance": 0.02,
+        "precision": 0.03,
+        "recall": 0.04,
+        "density": 0.1,
+        "coverage": 0.04,
+        "diversity within a class": 0.08,
+        "copies of training images": 0,
+        "near a training image": 0.02,
+        "distance to the nearest training image": 0.08,
+    }
+    for name, each in shown.items():
+        assert each.value == pytest.approx(each.best, abs=within[name]), name
+        assert each.low <= each.value <= each.high, name
+    assert shown["kernel distance"].value == pytest.approx(0, abs=0.02)
+    assert shown["kernel distance"].low < 0 < shown["kernel distance"].high
+    assert 150 < shown["Fréchet distance"].count <= len(half)
+
+
+def test_one_rare_class_is_left_aside_instead_of_all_others() -> None:
+    nines = (REAL.labels == 9).nonzero().squeeze(1)
+    keep = torch.ones(len(REAL), dtype=torch.bool)
+    keep[nines[1:]] = False
+    dataset = dataclasses.replace(DIGITS, held_out=REAL.take(keep))
+    found = image_estimates(dataset, REAL.tokens, REAL.labels, judge=learnt(), repetitions=0)
+    sized = [each for each in found if each.name in SIZED]
+    assert {each.count for each in sized} == {int((REAL.labels != 9).sum())}
+    assert {each.note.rpartition("; ")[2] for each in found} == {"left aside, with too little real data: 9"}
+    assert all(math.isfinite(each.value) and math.isfinite(each.best) for each in found)
+    assert found[0].count == len(REAL)
+
+
+@pytest.mark.parametrize("held", [0, 1])
+def test_too_little_held_out_leaves_what_does_not_need_it(held: int) -> None:
+    nines, others = (REAL.take(mask) for mask in (REAL.labels == 9, REAL.labels != 9))
+    rows = torch.cat([torch.arange(len(others)), len(others) + torch.arange(held)])
+    both = Split(torch.cat([others.tokens, nines.tokens]), torch.cat([others.labels, nines.labels]))
+    dataset = dataclasses.replace(DIGITS, held_out=both.take(rows))
+    found = image_estimates(dataset, nines.tokens, nines.labels, judge=learnt(), repetitions=10)
+    assert len(found) == 11
+    for each in found:
+        if each.name in SIZED:
+            assert math.isnan(each.value)
+            assert "more than 5 held-out" in each.note
+        else:
+            # Nothing held out, hence no training images beside it either.
+            assert math.isfinite(each.value) == (each.name != "diversity within a class" or held > 0), each.name
+    assert found[0].value > 0.9
+
+
+def test_images_that_nothing_was_told_of_are_compared_with_images_of_all_classes() -> None:
+    """Half of the images were asked for as zeros, half as anything: neither takes the place of the other."""
+    zeros, others = REAL.take(REAL.labels == 0), REAL.some(len(REAL), seed=1)
+    others = others.take(others.labels != 0).take(torch.arange(len(zeros)))
+    tokens = torch.cat([zeros.tokens, others.tokens])
+    labels = torch.cat([torch.zeros(len(zeros)), torch.full((len(others),), 10)]).long()
+    found = judged(tokens, labels)
+    assert found["accuracy on the asked class"].best > 0.97
+    assert found["accuracy on the asked class"].count == len(zeros)
+    count = found["Fréchet distance"].count
+    assert 1.6 * len(zeros) < count < 2 * len(zeros)
+    assert found["Fréchet distance"].value < 2 * found["Fréchet distance"].best
 
 
 def test_shuffled_labels_are_at_chance_and_classes_look_too_diverse() -> None:
@@ -87,6 +163,18 @@ def test_copies_of_training_images_are_told() -> None:
     assert found["precision"].value > 0.9, "which is what nothing else here tells"
 
 
+def test_copies_are_near_where_held_out_images_are_copies_too() -> None:
+    train = DIGITS.train
+    tokens = REAL.tokens.clone()
+    for k in range(10):
+        tokens[(REAL.labels == k).nonzero()[:8, 0]] = train.tokens[train.labels == k][:8]
+    dataset = dataclasses.replace(DIGITS, held_out=Split(tokens, REAL.labels))
+    found = image_estimates(dataset, train.tokens[:200], train.labels[:200], judge=learnt(), repetitions=0)
+    near, copied = (next(each for each in found if each.name.startswith(name)) for name in ("near", "copies"))
+    assert near.value == copied.value == 1
+    assert near.best == copied.best == pytest.approx(80 / len(REAL), rel=0.2)
+
+
 def test_real_images_are_taken_of_the_classes_asked_for() -> None:
     threes = REAL.labels == 3
     found = judged(REAL.tokens[threes], REAL.labels[threes])
@@ -103,6 +191,13 @@ def test_more_samples_than_held_out_images_are_compared_in_equal_numbers() -> No
     for each in found.estimates:
         depends = each.name in ("Fréchet distance", "kernel distance", "precision", "recall", "density", "coverage")
         assert each.count == (len(REAL) if depends else 2 * len(REAL)), each.name
+
+
+def test_diversity_is_of_no_more_images_than_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "_MOST", 150)
+    found = judged(REAL.tokens, REAL.labels)["diversity within a class"]
+    assert found.count == 150
+    assert found.value == pytest.approx(best()["diversity within a class"].value, abs=0.1)
 
 
 def test_labels_that_were_not_told_have_no_accuracy() -> None:
@@ -140,7 +235,7 @@ def test_images_that_cannot_be_judged() -> None:
         ((tokens + 1, labels), "values from 0 to 15"),
         ((tokens, labels[:-1]), "one for each"),
         ((tokens, labels + 2), "from 0 to 9, or 10 for not told"),
-        ((tokens[:5], labels[:5]), "samples of the classes asked for: got 5, expected at least 6"),
+        ((tokens[:5], labels[:5]), "samples: got 5, expected at least 6"),
         ((tokens[:0], labels[:0]), "expected at least one"),
     ):
         with pytest.raises(ValueError, match=words):

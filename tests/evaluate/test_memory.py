@@ -36,5 +36,15 @@ def test_copies_are_counted_and_almost_copies_are_near() -> None:
     assert memory(tokens).near[50:].mean() < 0.1
 
 
+def test_copies_are_near_even_if_many_held_out_images_stand_in_the_training_data() -> None:
+    held_out = HELD_OUT.clone()
+    held_out[:36] = TRAIN[:36]
+    found = Memory.of(*(DIGITS.features(x) for x in (TRAIN, held_out, TRAIN[100:150])))
+    assert found.threshold < 1e-6
+    assert found.near.all()
+    assert found.held_out_near.mean() == pytest.approx(36 / len(HELD_OUT))
+    assert memory(HELD_OUT).held_out_near.mean() == pytest.approx(0.01, abs=1 / len(HELD_OUT))
+
+
 def test_copies_do_not_depend_on_the_type_of_numbers() -> None:
     assert copies(TRAIN, TRAIN[:3].int()).all()

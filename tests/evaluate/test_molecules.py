@@ -92,6 +92,19 @@ def test_held_out_molecules_are_near_the_best_everywhere(qm9: Dataset) -> None:
     assert len(DESCRIPTORS) == 15
 
 
+def test_few_held_out_molecules_are_compared_with_as_many(qm9: Dataset) -> None:
+    half = torch.arange(len(qm9.held_out)) % 2 == 0
+    few = replace(qm9, held_out=qm9.held_out.take(half).some(60))
+    split = qm9.held_out.take(~half)
+    found = figures(few, torch.cat([split.tokens, split.tokens[:5, :]]), {})
+    for name in ("Fréchet distance", "unique of valid"):
+        assert found[name].count == 60
+        assert found[name].value == pytest.approx(found[name].best, rel=0.4)
+    for name in ("valid", "internal diversity"):
+        assert found[name].count == len(split) + 5
+    assert found["internal diversity"].value == pytest.approx(found["internal diversity"].best, abs=0.03)
+
+
 def test_shuffled_conditions_score_at_chance(qm9: Dataset) -> None:
     split = qm9.held_out
     order = torch.randperm(len(split), generator=torch.Generator().manual_seed(0))
@@ -231,6 +244,16 @@ def test_frechet_distance_of_shifted_descriptors(qm9: Dataset) -> None:
     shift = np.zeros(len(DESCRIPTORS))
     shift[[2, 7]] = 3, 4
     assert frechet_distance(known.descriptors, points + shift) == pytest.approx(25)
+
+
+def test_what_all_training_molecules_have_alike_is_not_magnified(qm9: Dataset) -> None:
+    """Alcohols of one formula have one weight and one polar surface, but for rounding."""
+    alcohols = encode(qm9, *["CCCO", "CC(C)O", "CCCO"] * 7)
+    split = Split(alcohols, torch.zeros(len(alcohols), dtype=torch.int64))
+    known = training(replace(qm9, train=split), qm9.codec)
+    ether = known.points(Molecules.of(qm9.codec, encode(qm9, "CCOC", "CCOC")))
+    same = [DESCRIPTORS.index(name) for name in ("MolWt", "LabuteASA", "TPSA", "NumHDonors")]
+    assert np.abs(ether[:, same]).max() < 20  # in their units; as multiples of what rounding leaves, 1e14
 
 
 def test_what_is_known_of_training_data_is_kept(qm9: Dataset, home: Path) -> None:

@@ -11,6 +11,7 @@ import torch
 from scipy.spatial.distance import jensenshannon
 
 from dguide.data import Dataset, Label, Split, Strings, Value, load
+from dguide.evaluate import strings
 from dguide.evaluate.estimate import Estimate
 from dguide.evaluate.ngrams import NGrams, Sequences, divergence
 from dguide.evaluate.strings import string_estimates
@@ -61,6 +62,30 @@ def test_real_data_are_near_the_best_everywhere(genes: Dataset) -> None:
     divergences = [found[f"{n}-gram divergence"].value for n in (1, 2, 3, 4)]
     assert divergences == sorted(divergences)
     assert divergences[0] < 0.001
+
+
+def test_few_held_out_strings_are_compared_with_as_many(genes: Dataset) -> None:
+    few = replace(genes, held_out=genes.held_out.take(torch.arange(60)))
+    found = figures(few, dna(600, 2))
+    for name, figure in found.items():
+        sized = "divergence" in name or "distinct" in name or name == "unique"
+        assert figure.count == (60 if sized else 600), name
+        if sized:
+            assert figure.value == pytest.approx(figure.best, rel=0.5, abs=0.002), name
+    narrow = figures(few, written(*CODEC.decode(dna(60, 2).tokens) * 10))
+    assert narrow["unique"].value < 0.8
+    assert narrow["unique"].best == 1
+
+
+def test_a_judge_and_a_law_of_some_of_the_training_strings_do_not_hang_on_their_order(
+    genes: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Classes come in turn, and half of the strings are enough: every second one would be of one class."""
+    monkeypatch.setattr(strings, "_MOST_TEXTS", 1000)
+    monkeypatch.setattr(strings, "_MOST_TOKENS", 1000 * 42)
+    found = figures(genes, dna(600, 2))
+    assert found["accuracy"].low > 0.65
+    assert found["2-gram divergence"].value < 0.003
 
 
 def test_shuffled_labels_score_at_chance(genes: Dataset) -> None:
@@ -181,6 +206,15 @@ def test_probabilities_of_the_next_token_sum_to_one() -> None:
     for history in itertools.product(range(5), repeat=3):
         rows = [[*history, word] for word in range(5)]
         assert model.probabilities(sequences(*rows))[:, -1].sum() == pytest.approx(1)
+
+
+def test_probabilities_after_training_data_of_short_strings() -> None:
+    for training in ([[0], [1], [0]], [[0, 1], [1, 1]]):  # no 2-grams, no 3-grams
+        model = NGrams.of(sequences(*training), 4, 4)
+        tested = [[0, 1, 2, 0, 0], [1]]
+        for row, p in zip(tested, model.probabilities(sequences(*tested)), strict=True):
+            for k, word in enumerate(row):
+                assert p[k] == pytest.approx(by_definition(training, 4, row[max(0, k - 3) : k], word))
 
 
 def test_perplexity_is_that_of_the_model(genes: Dataset) -> None:

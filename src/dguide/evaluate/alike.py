@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from ..data import Dataset, Split
+from ..data import Attribute, Dataset, Split
 from ..errors import bad
 
-__all__ = ["alike", "asked_classes"]
+__all__ = ["Counts", "Mixture", "asked_classes"]
+
+_RARE = 0.25
+"""The largest share of what was asked that is left aside for being rare."""
+
+Counts = NDArray[np.int64]
 
 
 def asked_classes(dataset: Dataset, asked: Mapping[str, Tensor], count: int) -> dict[str, Tensor]:
@@ -36,44 +44,158 @@ def asked_classes(dataset: Dataset, asked: Mapping[str, Tensor], count: int) -> 
     return classes
 
 
-def alike(
-    dataset: Dataset, classes: Mapping[str, Tensor], most: int, seed: int = 0, split: Split | None = None
-) -> Split:
-    """Held-out sequences with the classes that were asked for, in the same proportions and in random order.
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """The combinations of classes that were asked for, and how often each.
 
-    A model that follows its condition perfectly draws such sequences: what they get is the best it can hope for. The
-    combination of classes of which there is too little limits all others; one that is nowhere held out is left aside.
+    A model that follows its condition perfectly draws such sequences as are held out in this mixture: what these get is
+    the best it can hope for. What is compared should hold the same number of each combination: `counts` says how many
+    that can be, `take` chooses real sequences, `own` the samples. Numbers are rounded by largest remainders, so that
+    all of these have one size.
 
     Args:
-        dataset: Where the sequences are held out.
-        classes: What was asked for, [N] by name of condition; K, "not told", is met by any class.
-        most: The largest number of sequences.
-        seed: Of the choice.
-        split: Where to look for them instead: the training data, or what was drawn.
-
-    Returns:
-        Different sequences, at most `most`; none if nothing held out is like what was asked.
+        conditions: Those that are classes.
+        patterns: Combinations, [P, C]; the number of classes of a condition stands for "not told".
+        numbers: How many samples were asked for each; 0 for those left aside, [P].
+        groups: The combination of each sample, [N].
+        aside: Names of combinations of which too little is there.
     """
-    conditions = [condition for condition in dataset.conditions if condition.name in classes]
-    split = dataset.held_out if split is None else split
-    empty = torch.empty(len(split), 0, dtype=torch.int64)
-    real = torch.cat([empty, *(c.of(split.labels, split.properties)[:, None] for c in conditions)], 1)
-    if conditions:
-        asked = torch.stack([classes[c.name] for c in conditions], 1)
-        patterns, numbers = asked.unique(dim=0, return_counts=True)
-    else:
-        patterns, numbers = empty[:1], torch.ones(1)
-    untold = torch.tensor([c.n_classes for c in conditions])
-    fits = [((pattern == untold) | (real == pattern)).all(1) for pattern in patterns]
-    there = torch.tensor([int(fit.sum()) for fit in fits], dtype=torch.float64)
-    if not (there > 0).any():
-        return split.take(torch.empty(0, dtype=torch.int64))
-    shares = numbers.double() * (there > 0)
-    shares = shares / shares.sum()
-    total = min(float(most), float((there / shares)[there > 0].min()))
-    generator, free, rows = np.random.default_rng(seed), torch.ones(len(split), dtype=torch.bool), []
-    for fit, share in zip(fits, shares.tolist(), strict=True):
-        chosen = generator.permutation((fit & free).nonzero().squeeze(1).numpy())[: round(total * share)]
-        free[chosen] = False
-        rows.append(chosen)
-    return split.take(torch.from_numpy(generator.permutation(np.concatenate(rows))[:most]))
+
+    conditions: tuple[Attribute, ...]
+    patterns: Tensor
+    numbers: Counts
+    groups: Counts
+    aside: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, dataset: Dataset, classes: Mapping[str, Tensor], count: int) -> Mixture:
+        """That of `count` samples, for which `asked_classes` gave the classes."""
+        conditions = tuple(condition for condition in dataset.conditions if condition.name in classes)
+        if not conditions:
+            one, numbers = torch.empty(1, 0, dtype=torch.int64), np.array([count])
+            return cls((), one, numbers, np.zeros(count, dtype=np.int64))
+        asked = torch.stack([classes[condition.name] for condition in conditions], 1)
+        patterns, groups, numbers = asked.unique(dim=0, return_inverse=True, return_counts=True)
+        return cls(conditions, patterns, numbers.numpy(), groups.numpy())
+
+    @property
+    def untold(self) -> NDArray[np.bool_]:
+        """What each combination leaves open, [P, C]."""
+        sizes = torch.tensor([condition.n_classes for condition in self.conditions], dtype=torch.int64)
+        found: NDArray[np.bool_] = (self.patterns == sizes).numpy()
+        return found
+
+    @property
+    def note(self) -> str:
+        """Which combinations were left aside; empty if none was."""
+        if not self.aside:
+            return ""
+        few = ", ".join(self.aside) if len(self.aside) <= 3 else f"{len(self.aside)} classes"
+        return f"left aside, with too little real data: {few}"
+
+    def kept(self, most: int, *splits: Split) -> Mixture:
+        """Without the combinations of which too little is in any of the splits.
+
+        They are those of which there is nothing, and, as long as they are at most a quarter of what was asked, the
+        rarest, if without them there is more than twice as much in the proportions asked for: one class with a single
+        held-out sequence should not leave one sequence of every other.
+
+        Args:
+            most: The number of sequences beyond which there is enough.
+            splits: Where they have to be.
+        """
+        there = self._there(splits)
+        numbers = np.where(there > 0, self.numbers, 0)
+        order = np.argsort(np.where(numbers > 0, there / np.maximum(numbers, 1), np.inf), kind="stable")
+        order = order[: int((numbers > 0).sum())]
+        if len(order):
+            left = numbers[order].sum() - np.cumsum(numbers[order]) + numbers[order]
+            able = left >= (1 - _RARE) * left[0]
+            totals = np.minimum(most, there[order] / numbers[order] * left)[able]
+            numbers[order[: int((2 * totals >= totals.max()).argmax())]] = 0
+        gone = np.flatnonzero((numbers == 0) & (self.numbers > 0))
+        return replace(self, numbers=numbers, aside=(*self.aside, *(self._named(int(k)) for k in gone)))
+
+    def counts(self, most: int, *splits: Split, drawn: bool = False) -> Counts:
+        """How many of each combination all splits hold in the proportions asked for, at most `most` in all, [P].
+
+        Args:
+            most: The largest number of sequences.
+            splits: Where they have to be. A sequence that fits two combinations stands for one of them only.
+            drawn: Whether as many have to be among the samples, too.
+        """
+        asked, there = self.numbers.astype(float), self._there(splits)
+        if not (self.numbers[there > 0] > 0).any():
+            return np.zeros_like(self.numbers)
+        asked[there == 0] = 0
+        factor = min(most / asked.sum(), 1.0 if drawn else math.inf)
+        for split in splits:
+            fits = self._fits(split)
+            use = (asked / np.maximum(fits.sum(1), 1)) @ fits  # of each sequence, if all samples were to be matched
+            factor = min(factor, 1 / use.max())
+        limit = np.minimum(there, self.numbers) if drawn else there
+        return self._within(_rounded(factor * asked, np.where(asked > 0, limit, 0)), there)
+
+    def take(self, split: Split, counts: Counts, seed: int = 0) -> tuple[Split, Counts]:
+        """So many different sequences of each combination in random order, and the combination of each.
+
+        What leaves something open is taken from one end of the order and what is told from the other, so that it is as
+        in the data whatever else is taken.
+        """
+        generator = np.random.default_rng(seed)
+        order, fits = generator.permutation(len(split)), self._fits(split)
+        free, open_ = np.ones(len(split), dtype=np.bool_), self.untold.sum(1)
+        group = np.full(len(split), -1)
+        for k in self._by_openness():
+            rows = order[(fits[k] & free)[order]]
+            rows = rows[: counts[k]] if open_[k] or not counts[k] else rows[-counts[k] :]
+            free[rows], group[rows] = False, k
+        rows = generator.permutation(np.flatnonzero(group >= 0))
+        return split.take(torch.from_numpy(rows)), group[rows]
+
+    def own(self, counts: Counts, seed: int = 0) -> Counts:
+        """Which samples to take for so many of each combination: rows in ascending order."""
+        generator = np.random.default_rng(seed)
+        rows = [generator.permutation(np.flatnonzero(self.groups == k))[:count] for k, count in enumerate(counts)]
+        return np.sort(np.concatenate(rows))
+
+    def _fits(self, split: Split) -> NDArray[np.bool_]:
+        """Which sequences are of each combination, [P, N]."""
+        empty = torch.empty(len(split), 0, dtype=torch.int64)
+        real = torch.cat([empty, *(c.of(split.labels, split.properties)[:, None] for c in self.conditions)], 1).numpy()
+        patterns, untold = self.patterns.numpy(), self.untold
+        return np.stack([(open_ | (real == one)).all(1) for one, open_ in zip(patterns, untold, strict=True)])
+
+    def _there(self, splits: tuple[Split, ...]) -> Counts:
+        """How many sequences of each combination every split has, [P]."""
+        found: Counts = np.stack([self._fits(split).sum(1) for split in splits]).min(0)
+        return found
+
+    def _by_openness(self) -> Counts:
+        """Combinations, those that leave least open first."""
+        return np.argsort(self.untold.sum(1), kind="stable")
+
+    def _within(self, counts: Counts, there: Counts) -> Counts:
+        """No more of a combination than is left of it, whatever is taken for those that leave less open."""
+        counts, before = counts.copy(), list[int]()
+        for k in self._by_openness():
+            open_ = self.untold[before] | self.untold[k]
+            shared = (open_ | (self.patterns[before] == self.patterns[k]).numpy()).all(1)
+            counts[k] = min(counts[k], max(0, there[k] - counts[before][shared].sum()))
+            before.append(int(k))
+        return counts
+
+    def _named(self, number: int) -> str:
+        """What a combination is called."""
+        values = zip(self.conditions, self.patterns[number].tolist(), strict=True)
+        told = [condition.class_names[value] for condition, value in values if value < condition.n_classes]
+        return " and ".join(told) or "not told"
+
+
+def _rounded(quotas: NDArray[np.float64], limit: Counts) -> Counts:
+    """Whole numbers that sum to what quotas do, rounded down, none above its limit: largest remainders."""
+    counts = np.minimum(np.floor(quotas + 1e-9).astype(np.int64), limit)
+    missing = math.floor(quotas.sum() + 1e-9) - int(counts.sum())
+    able = np.argsort(np.where(counts < limit, counts - quotas, np.inf), kind="stable")
+    counts[able[: max(0, min(missing, int((counts < limit).sum())))]] += 1
+    return counts

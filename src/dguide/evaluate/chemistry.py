@@ -133,7 +133,7 @@ class Training:
 
     Args:
         canonical: Their canonical SMILES strings, each once.
-        descriptors: Standardised `DESCRIPTORS` of at most 10,000 of them, evenly spaced, [M, D].
+        descriptors: Standardised `DESCRIPTORS` of at most 10,000 of them by chance, [M, D].
         center: What was subtracted from each descriptor, the mean, [D].
         scale: What it was divided by then, the standard deviation, or 1 where all are equal, [D].
     """
@@ -157,7 +157,7 @@ def training(dataset: Dataset, codec: Strings) -> Training:
     """What is known of the training split, worked out once on a machine (124,289 molecules of QM9: half a minute)."""
     tokens = dataset.train.tokens
     recipe = {
-        "format": 1,
+        "format": 2,
         "tokens": hashlib.sha256(tokens.numpy().tobytes()).hexdigest(),
         "codec": describe_codec(codec),
         "descriptors": DESCRIPTORS,
@@ -168,13 +168,15 @@ def training(dataset: Dataset, codec: Strings) -> Training:
     described = arrays["descriptors"].astype(np.float64)
     deviation = described.std(0) if len(described) else np.zeros(len(DESCRIPTORS))
     center = described.mean(0) if len(described) else deviation
-    scale = np.where(deviation > 0, deviation, 1.0)
+    varies = deviation > 1e-9 * np.maximum(1, np.abs(center))  # rounding leaves something where all are equal
+    scale = np.where(varies, deviation, 1.0)
     return Training(frozenset(arrays["canonical"].tolist()), (described - center) / scale, center, scale)
 
 
 def _prepare(texts: list[str]) -> Arrays:
     canonical = np.unique(in_parallel(_canonical_of, texts, "Training molecules")["canonical"])
-    some = texts[:: -(-len(texts) // _DESCRIBED)] if texts else []
+    rows = np.sort(np.random.default_rng(0).permutation(len(texts))[:_DESCRIBED])  # whatever order they stand in
+    some = [texts[row] for row in rows]
     return {"canonical": canonical} | in_parallel(_descriptors_of, some, "Descriptors of molecules")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,13 +71,20 @@ def bootstrap(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> tuple[float, float]:
-    r"""Interval of a statistic from its spread over samples drawn with replacement.
+    r"""Interval of a statistic from its spread over half-samples, each of whose members stands there twice.
 
-    With $\theta^*_b$ the statistic of the b-th such sample and $\tilde\theta^*$ their median, the interval is `value`
-    plus the quantiles of $\theta^*_b - \tilde\theta^*$. Centred so, it does not inherit the bias that distances have
-    in samples with repeated points.
+    With $s$ the standard deviation of the statistic over such draws, the interval is `value` $\pm z s$ with z the
+    quantile of the normal law, 1.96 for 95 %. Within a group of n samples n / 2 are drawn without replacement and
+    counted twice; if n is odd, (n - 1) / 2 are counted twice and another once, or, with probability 1/4, (n - 3) / 2
+    twice and another thrice. The groups keep their sizes, and the variance of a mean is exactly that of its usual
+    estimate however few a group has. Groups of one sample are drawn from as one group.
 
-    Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 8 and 13.
+    Distances change with the number of different samples, which is half of all here and does not vary: for them the
+    interval is less wide than by draws with replacement, though still wider than it has to be (at a distance of zero
+    up to twice; so are recall and coverage).
+
+    Source: Antal and Tille, "A new resampling method for sampling designs without replacement: the doubled half
+    bootstrap", Computational Statistics 29, 2014.
 
     Args:
         statistic: Gives the figure of the samples at `rows`; may give nan where it has none.
@@ -84,12 +92,12 @@ def bootstrap(
         value: The figure of all samples.
         strata: Group of each sample, [count], if it was fixed beforehand how many each has, as with classes asked for
             in turn; samples are then drawn within each group, and how many it has does not vary.
-        repetitions: Number of samples drawn; 0 for no interval.
+        repetitions: Number of half-samples drawn; 0 for no interval.
         confidence: Of the interval.
         seed: Of the draws.
 
     Returns:
-        Lower and upper end; nan twice if fewer than two figures are finite.
+        Lower and upper end; nan twice if fewer than two figures are finite, or every group has one sample only.
 
     Raises:
         ValueError: If there are no samples, or not one group for each.
@@ -100,16 +108,25 @@ def bootstrap(
     if groups.shape != (count,):
         raise bad("strata", list(groups.shape), f"[{count}], a group for each sample")
     members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
-    generator = np.random.default_rng(seed)
-    found = np.array([statistic(_again(members, generator)) for _ in range(repetitions)])
-    found = found[np.isfinite(found)]
-    if len(found) < 2 or not math.isfinite(value):
+    if not math.isfinite(value) or max(len(group) for group in members) < 2:
         return math.nan, math.nan
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(found - np.median(found), [tail, 1 - tail])
-    return float(value + low), float(value + high)
+    alone = [group for group in members if len(group) == 1]
+    members = [group for group in members if len(group) > 1] + ([np.concatenate(alone)] if alone else [])
+    generator = np.random.default_rng(seed)
+    found = np.array([statistic(_half(members, generator)) for _ in range(repetitions)])
+    found = found[np.isfinite(found)]
+    if len(found) < 2:
+        return math.nan, math.nan
+    reach = NormalDist().inv_cdf(0.5 + confidence / 2) * float(found.std(ddof=1))
+    return value - reach, value + reach
 
 
-def _again(members: list[Rows], generator: np.random.Generator) -> Rows:
-    """As many of each group as it has, drawn with replacement."""
-    return np.concatenate([group[generator.integers(len(group), size=len(group))] for group in members])
+def _half(members: list[Rows], generator: np.random.Generator) -> Rows:
+    """As many of each group as it has, half of them twice."""
+    rows = []
+    for group in members:
+        order, odd = generator.permutation(group), len(group) % 2
+        thrice = odd and len(group) > 1 and generator.random() < 0.25
+        twice = len(group) // 2 - (1 if thrice else 0)
+        rows += [order[:twice], order[:twice], order[twice : twice + 1].repeat(3 if thrice else odd)]
+    return np.concatenate(rows)

@@ -8,17 +8,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ..data import Dataset, Split
 from ..errors import bad
-from .alike import alike, asked_classes
+from .alike import Counts, Mixture, asked_classes
 from .distances import Kernel, Normal
 from .diversity import Diversity
 from .estimate import Estimate, Rows, estimate
 from .features import Features, PixelFeatures, image_codec
 from .intervals import share
-from .memory import QUANTILE, Memory, copies
+from .memory import Memory, copies
 from .neighbours import Balls
 from .network import LearntFeatures
 
@@ -27,7 +28,9 @@ __all__ = ["image_estimates"]
 NEIGHBOURS = 5
 """The k of precision, recall, density and coverage, as Naeem et al. have it."""
 _MOST = 5000
-"""The most training images that distances are measured to."""
+"""The most training images that distances are measured to, and the most generated ones that diversity is of."""
+SIZED = ("Fréchet distance", "kernel distance", "precision", "recall", "density", "coverage")
+"""Figures that depend on how many images there are."""
 
 
 def image_estimates(
@@ -42,10 +45,12 @@ def image_estimates(
 ) -> tuple[Estimate, ...]:
     """Figures of generated images against the training images, and what held-out images get in their place.
 
-    Real images are chosen in the proportions in which classes were asked for. Distances, precision, recall, density and
-    coverage depend on how many images there are: they are of as many generated images as there are held-out ones in
-    these proportions, if that is fewer; `Estimate.count` says how many. Fréchet and kernel distance are those to at
-    most 5,000 training images, neighbours are sought in as many training images as generated ones.
+    Real images are chosen in the proportions in which classes were asked for; a class of which too few are held out is
+    left aside if it stands in the way of all others (`Mixture.kept`), and the notes say so. Distances, precision,
+    recall, density and coverage depend on how many images there are: they are of as many generated images as there are
+    held-out ones in these proportions, if that is fewer; `Estimate.count` says how many, and the figures are nan if
+    these are no more than neighbours. Fréchet and kernel distance are those to at most 5,000 training images,
+    neighbours are sought in as many training images as generated ones, and diversity is of at most 5,000.
 
     Intervals are what the choice of the generated images alone brings: the number of each class, the real images and
     the radii of the balls around generated ones stay as they are.
@@ -60,8 +65,8 @@ def image_estimates(
         seed: Of the choice of real images, the bootstrap and a judge that is not passed.
 
     Raises:
-        ValueError: If the data are no images, the tokens or the labels are not theirs, or there are no more images than
-            neighbours.
+        ValueError: If the data are no images, the tokens or the labels are not theirs, or there are no more generated
+            images than neighbours.
     """
     image_codec(dataset).check(tokens)
     if tokens.dim() != 2 or labels.shape != (len(tokens),):
@@ -70,7 +75,9 @@ def image_estimates(
     chosen = _Choice.of(dataset, Split(tokens.cpu(), labels.cpu()), seed)
     judge = judge or LearntFeatures.fit(dataset, seed=seed)
     bench = _Bench(dataset, chosen, judge, features or judge, repetitions, seed)
-    return (*bench.accuracy(), *bench.distances(), *bench.neighbours(), bench.diversity(), *bench.memory())
+    sized = (*bench.distances(), *bench.neighbours()) if len(chosen.equal) > NEIGHBOURS else chosen.too_few()
+    found = (*bench.accuracy(), *sized, bench.diversity(), *bench.memory())
+    return tuple(replace(each, note="; ".join(filter(None, (each.note, chosen.mixture.note)))) for each in found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,33 +85,54 @@ class _Choice:
     """Which images are compared with which.
 
     Args:
+        mixture: How often each class was asked for.
         drawn: All generated ones.
         equal: As many of them as there are held-out ones to stand for them.
         held_out: Those.
-        every_held_out: All held-out ones that fit in the proportions.
+        every_held_out: All held-out ones that fit in the proportions, or all of them if none fit.
         near: As many training images again.
         train: All training images that fit in the proportions, up to a limit.
+        groups: Which class, or none, each of `equal`, `held_out` and `train` stands for.
     """
 
+    mixture: Mixture
     drawn: Split
     equal: Split
     held_out: Split
     every_held_out: Split
     near: Split
     train: Split
+    groups: tuple[Counts, Counts, Counts]
 
     @classmethod
     def of(cls, dataset: Dataset, drawn: Split, seed: int) -> _Choice:
         classes = asked_classes(dataset, {dataset.conditions[0].name: drawn.labels}, len(drawn))
-        held_out = alike(dataset, classes, len(drawn), seed)
-        equal = alike(dataset, classes, len(held_out), seed, drawn)
-        near = alike(dataset, classes, len(equal), seed, dataset.train)
-        for what, split in (("samples", equal), ("held-out images", held_out), ("training images", near)):
-            if len(split) <= NEIGHBOURS:
-                expected = f"at least {NEIGHBOURS + 1}, one more than neighbours that are sought"
-                raise bad(f"{what} of the classes asked for", len(split), expected)
-        every = alike(dataset, classes, len(dataset.held_out), seed)
-        return cls(drawn, equal, held_out, every, near, alike(dataset, classes, _MOST, seed, dataset.train))
+        if len(drawn) <= NEIGHBOURS:
+            expected = f"at least {NEIGHBOURS + 1}, one more than neighbours that are sought"
+            raise bad("samples", len(drawn), expected)
+        real, train = dataset.held_out, dataset.train
+        mixture = Mixture.of(dataset, classes, len(drawn)).kept(len(drawn), real, train)
+        counts = mixture.counts(len(drawn), real, train, drawn=True)
+        held_out, held_out_groups = mixture.take(real, counts, seed)
+        every, _ = mixture.take(real, mixture.counts(len(real), real), seed)
+        rows = mixture.own(counts, seed)
+        reference, reference_groups = mixture.take(train, mixture.counts(_MOST, train), seed)
+        return cls(
+            mixture,
+            drawn,
+            drawn.take(torch.from_numpy(rows)),
+            held_out,
+            every if len(every) else real,
+            mixture.take(train, counts, seed)[0],
+            reference,
+            (mixture.groups[rows], held_out_groups, reference_groups),
+        )
+
+    def too_few(self) -> tuple[Estimate, ...]:
+        """What stands in place of figures for which there are too few images."""
+        note = f"more than {NEIGHBOURS} held-out and training images of the classes asked for are needed"
+        nothing = (math.nan, math.nan, math.nan)
+        return tuple(Estimate(name, *nothing, len(self.equal), note=note) for name in SIZED)
 
 
 class _Bench:
@@ -121,8 +149,10 @@ class _Bench:
     ) -> None:
         self.dataset, self.chosen, self.judge, self.features = dataset, chosen, judge, features
         self.repetitions, self.seed = repetitions, seed
-        self.real, self.best = features(chosen.train.tokens), features(chosen.held_out.tokens)
-        self.equal = features(chosen.equal.tokens)
+        self.real, self.best, self.equal = (
+            features(split.tokens) if len(split) else np.empty((0, 1))
+            for split in (chosen.train, chosen.held_out, chosen.equal)
+        )
         self.all_best = np.arange(len(self.best))
 
     def figure(
@@ -159,12 +189,15 @@ class _Bench:
         if not bool(told.any()):
             return ()
         hits = self.judge.classes(drawn.tokens[told]) == drawn.labels[told]
-        best = float((self.judge.classes(real.tokens) == real.labels).double().mean())
+        real = real.take(torch.from_numpy(~self.chosen.mixture.untold[self.chosen.groups[1]].any(1)))
+        best = float((self.judge.classes(real.tokens) == real.labels).double().mean()) if len(real) else math.nan
         note = f"a network with {self.judge.held_out.value:.3f} of all held-out images, seed {self.judge.seed}"
         return (share("accuracy on the asked class", hits.numpy(), best=best, better="higher", note=note),)
 
     def distances(self) -> tuple[Estimate, ...]:
-        drawn, real, kernel = self.chosen.equal, Normal.of(self.real), Kernel(self.real, self.equal)
+        drawn, real = self.chosen.equal, Normal.of(self.real)
+        own, best, theirs = self.chosen.groups
+        kernel = Kernel(self.real, self.equal, (theirs, own))
         return (
             self.figure(
                 "Fréchet distance",
@@ -177,7 +210,7 @@ class _Bench:
                 "kernel distance",
                 kernel.distance,
                 drawn,
-                Kernel(self.real, self.best).distance(self.all_best),
+                Kernel(self.real, self.best, (theirs, best)).distance(self.all_best),
                 "lower",
                 bounds=(-math.inf, math.inf),
             ),
@@ -196,7 +229,7 @@ class _Bench:
         )
 
     def diversity(self) -> Estimate:
-        drawn, labels = self.chosen.drawn, self.chosen.train.labels.numpy()
+        drawn, labels = self.chosen.drawn.some(_MOST, self.seed), self.chosen.train.labels.numpy()
         own = Diversity(self.real, labels, self.features(drawn.tokens), drawn.labels.numpy())
         best = Diversity(self.real, labels, self.best, self.chosen.held_out.labels.numpy())
         return self.figure("diversity within a class", own.ratio, drawn, best.ratio(self.all_best))
@@ -205,11 +238,11 @@ class _Bench:
         drawn, held_out, train = self.chosen.drawn, self.chosen.every_held_out, self.dataset.train
         pixels = PixelFeatures.of(self.dataset)
         found = Memory.of(*(pixels(split.tokens) for split in (train, held_out, drawn)))
-        copied, best = (copies(train.tokens, split.tokens) for split in (drawn, held_out))
-        relative = found.relative
+        copied, repeated = (copies(train.tokens, split.tokens) for split in (drawn, held_out))
+        near, best, relative = found.near | copied, found.held_out_near | repeated, found.relative
         return (
-            share("copies of training images", copied, best=float(best.mean()), better="lower", note="tokens"),
-            share("near a training image", found.near, best=QUANTILE, better="lower", note="pixels"),
+            share("copies of training images", copied, best=float(repeated.mean()), better="lower", note="tokens"),
+            share("near a training image", near, best=float(best.mean()), better="lower", note="pixels"),
             self.figure(
                 "distance to the nearest training image",
                 lambda rows: float(np.median(relative[rows])),

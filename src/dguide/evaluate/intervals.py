@@ -52,6 +52,7 @@ def jackknife(
     best: float = math.nan,
     better: str = "",
     note: str = "",
+    bounds: tuple[float, float] = (-math.inf, math.inf),
 ) -> Estimate:
     r"""A figure with the interval of two standard errors either side that leaving out one sample at a time tells of,
 
@@ -64,11 +65,17 @@ def jackknife(
     Args:
         name: What it is.
         value: The figure of all samples.
-        left_out: The figure without sample i, [N]; nan where there is none.
+        left_out: The figure without sample i, [N]; nan where there is none, which is left aside. There is no interval
+            if all others are equal then: a single sample makes the figure.
         best: As in `Estimate`, and so are the others.
         better: As there.
         note: As there.
+        bounds: The least and the greatest value that the figure can have, which the interval keeps to.
     """
-    count = len(left_out)
-    error = math.sqrt((count - 1) * float(np.var(left_out))) if count > 1 else math.nan
-    return Estimate(name, value, value - 1.96 * error, value + 1.96 * error, count, best, better, note)
+    count, found = len(left_out), left_out[np.isfinite(left_out)]
+    spread = float(np.var(found)) if len(found) > 1 else math.nan
+    if len(found) < count and spread == 0:
+        spread = math.nan
+    reach = 1.96 * math.sqrt((count - 1) * spread)
+    low, high = np.clip((value - reach, value + reach), *bounds)
+    return Estimate(name, value, float(low), float(high), count, best, better, note)

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ..data import Above, Dataset, Strings, Value
 from ..data.molecules import PROPERTIES
 from ..errors import bad
-from .alike import alike, asked_classes
+from .alike import Mixture, asked_classes
 from .chemistry import DESCRIPTORS, Molecules, Training, similarities, training
 from .distances import frechet_distance
 from .estimate import Estimate, Rows, estimate
@@ -42,6 +43,11 @@ def molecule_estimates(
     is on the side of the threshold that was asked for. *Internal diversity* is one minus the mean Tanimoto similarity
     of two valid samples, the *Fréchet distance* that of standardised `DESCRIPTORS` to the training split.
 
+    Uniqueness and Fréchet distance depend on how many molecules there are: they are of as many samples as there are
+    held-out molecules of the classes asked for, if that is fewer, and then of the valid ones among them;
+    `Estimate.count` says how many. A class of which too few are held out is left aside there if it stands in the way of
+    all others (`Mixture.kept`), and the notes say so.
+
     Sources: Polykovskiy et al., "Molecular Sets" (arXiv 1811.12823) for validity, uniqueness, novelty and internal
     diversity (there with pairs of a molecule and itself); Schiff et al. (arXiv 2412.10193, section 5.1) for properties
     of the novel ones; Preuer et al. (arXiv 1803.09518) for a Fréchet distance of molecules, there in the features of
@@ -63,24 +69,29 @@ def molecule_estimates(
         raise bad("data set of molecules", dataset.name, "SMILES strings: a codec Strings with the split 'smiles'")
     codec.check(tokens)
     classes = asked_classes(dataset, condition, len(tokens))
-    split = alike(dataset, classes, len(tokens), seed)
+    count = len(tokens)
+    mixture = Mixture.of(dataset, classes, count).kept(count, dataset.held_out)
+    counts = mixture.counts(count, dataset.held_out, drawn=True)
+    split, _ = mixture.take(dataset.held_out, counts, seed)
+    rows = torch.from_numpy(mixture.own(counts, seed))
     drawn, real = Molecules.of(codec, tokens), Molecules.of(codec, split.tokens)
-    twin = real.first(len(drawn.molecules))
+    equal = Molecules.of(codec, tokens[rows]).first(len(real.molecules)) if 0 < len(rows) < count else drawn
+    twin = real.first(len(equal.molecules))
     known = training(dataset, codec)
     told = {c.name: c.of(split.labels, split.properties) for c in dataset.conditions if c.name in condition}
     best = {
         found.name: found.value
-        for found in (*_valid(real), *_asked(dataset, real, told, 0, seed), *_shape(twin, known, 0, seed))
+        for found in (*_valid(real), *_asked(dataset, real, told, 0, seed), *_shape(real, twin, known, 0, seed))
     }
     found = (
         *_valid(drawn),
         *_asked(dataset, drawn, condition, repetitions, seed),
-        *_shape(drawn, known, repetitions, seed),
+        *_shape(drawn, equal, known, repetitions, seed),
     )
-    few = "" if len(split) == len(tokens) else f"held-out data: {len(split)}"
+    notes = (mixture.note, "" if len(split) == count else f"held-out data: {len(split)}")
     framed = bool((drawn.parsed == drawn.valid).all())
     return tuple(
-        replace(each, best=best.get(each.name, math.nan), note="; ".join(filter(None, (each.note, few))))
+        replace(each, best=best.get(each.name, math.nan), note="; ".join(filter(None, (each.note, *notes))))
         for each in found
         if not (framed and each.name == "parsed")
     )
@@ -92,11 +103,11 @@ def _valid(found: Molecules) -> list[Estimate]:
     return [share("valid", found.valid, better="higher"), share("parsed", found.parsed, better="higher", note=note)]
 
 
-def _shape(found: Molecules, known: Training, repetitions: int, seed: int) -> list[Estimate]:
-    """What the valid ones are like together."""
+def _shape(found: Molecules, equal: Molecules, known: Training, repetitions: int, seed: int) -> list[Estimate]:
+    """What the valid ones are like together: of `equal` what depends on their number, of `found` the rest."""
     different, first = np.unique(found.canonical, return_index=True)
     novel = known.novel(different)
-    points, reference = known.points(found), known.descriptors
+    points, reference = known.points(equal), known.descriptors
     sums = similarities(found.fingerprints)
     count = len(sums)
     total = sums.sum()
@@ -106,13 +117,13 @@ def _shape(found: Molecules, known: Training, repetitions: int, seed: int) -> li
     def distance(rows: Rows) -> float:
         return frechet_distance(reference, points[rows]) if len(reference) > 1 else math.nan
 
-    distances = _figure("Fréchet distance", distance, count, 2, repetitions, seed, "lower", _FEATURES)
+    distances = _figure("Fréchet distance", distance, len(points), 2, repetitions, seed, "lower", _FEATURES)
     return [
-        distinct_share("unique of valid", found.canonical, better="higher"),
+        distinct_share("unique of valid", equal.canonical, better="higher"),
         share("novel of unique", novel, better="higher", note="not in the training split"),
         *_properties(found, np.sort(first[novel]), repetitions, seed),
         replace(distances, low=float(np.maximum(distances.low, 0))),
-        jackknife("internal diversity", diversity, left_out, note="Morgan fingerprints, radius 2"),
+        jackknife("internal diversity", diversity, left_out, note="Morgan fingerprints, radius 2", bounds=(0, 1)),
     ]
 
 

@@ -85,7 +85,7 @@ class LearntFeatures(Features):
     Args:
         network: The network.
         centre: Mean of its features on the training images, [64].
-        scale: Root of the mean of their variances.
+        scale: Root of the mean of their variances; 1 if the network sees no difference at all.
         held_out: Its accuracy on real images that it has not seen: the best that generated images can hope for.
         seed: Of its training.
     """
@@ -135,7 +135,9 @@ class LearntFeatures(Features):
         raw = _raw(network, split.tokens)
         hits = int((_classes(network, dataset.held_out.tokens) == dataset.held_out.labels).sum())
         share = proportion(hits, len(dataset.held_out))
-        return cls(network, raw.mean(0), float(np.sqrt(raw.var(0).mean())), share, seed)
+        centre, scale = raw.mean(0), float(np.sqrt(raw.var(0).mean()))
+        dead = scale <= 1e-6 * max(1.0, float(np.abs(centre).max()))  # it sees the same in all images, but for rounding
+        return cls(network, centre, 1.0 if dead else scale, share, seed)
 
     def __call__(self, tokens: Tensor) -> Points:
         return (_raw(self.network, tokens) - self.centre) / self.scale

@@ -104,11 +104,11 @@ class NGrams:
             total = np.bincount(before, counts, contexts)
             kinds = np.bincount(before, minlength=contexts)
             known = (context >= 0) & (total[context] > 0)  # an n-gram of which every other is a part may end a sequence
-            hits = np.where(numbers >= 0, counts[numbers], 0)
+            hits = np.where(numbers >= 0, counts[numbers], 0) if len(counts) else np.zeros_like(numbers)
             mixed = (hits + kinds[context] * p) / np.maximum(total + kinds, 1)[context]
             p = np.where(known, mixed, p)
             context = _shift(numbers)
-            contexts = len(codes)
+            contexts = max(len(codes), 1)  # nothing is that long in the training data: then no context is known either
         return p
 
 

@@ -9,12 +9,13 @@ from functools import cached_property
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ..data import Dataset
 from ..errors import bad, require
-from .alike import alike, asked_classes
+from .alike import Mixture, asked_classes
 from .estimate import Estimate, Rows, estimate
 from .intervals import distinct_share, jackknife, share
 from .ngrams import NGrams, Sequences, divergence
@@ -58,6 +59,10 @@ def string_estimates(
     different strings among all, *copies* strings that stand in the training split. Entropy, length and distinct-n are
     of the tokens that an empty string does not have.
 
+    Divergence, distinct-n and uniqueness depend on how many strings there are: they are of as many generated ones as
+    there are held-out ones of the classes asked for, if that is fewer; `Estimate.count` says how many. A class of which
+    too few are held out is left aside there if it stands in the way of all others (`Mixture.kept`), and notes say so.
+
     Sources: Li et al. (arXiv 1510.03055, section 5.3) for distinct-n; Zheng et al. (arXiv 2409.02908, section 5) for
     entropy beside perplexity, there in nats and with a language model.
 
@@ -77,15 +82,21 @@ def string_estimates(
         raise bad("data set of strings", dataset.name, "strings: a codec that encodes and decodes text")
     codec.check(tokens)
     classes = asked_classes(dataset, {dataset.conditions[0].name: labels}, len(tokens))
-    split = alike(dataset, classes, len(tokens), seed)
-    training = _Training.of(dataset, codec)
+    count = len(tokens)
+    mixture = Mixture.of(dataset, classes, count).kept(count, dataset.held_out)
+    counts = mixture.counts(count, dataset.held_out, drawn=True)
+    split, groups = mixture.take(dataset.held_out, counts, seed)
+    training = _Training.of(dataset, codec, seed)
     drawn = _Texts.of(codec, tokens, classes.get(dataset.conditions[0].name))
-    real = _Texts.of(codec, split.tokens, split.labels)
-    best = {each.name: each.value for each in _figures(real, training, 0, seed)} if len(split) else {}
-    few = "" if len(split) == len(tokens) else f"held-out data: {len(split)}"
+    rows = torch.from_numpy(mixture.own(counts, seed))
+    equal = _Texts.of(codec, tokens[rows], None) if 0 < len(rows) < count else drawn
+    told = torch.from_numpy(mixture.untold[groups].any(1))
+    real = _Texts.of(codec, split.tokens, split.labels.masked_fill(told, dataset.n_classes))
+    best = {each.name: each.value for each in _figures(real, real, training, 0, seed)} if len(split) else {}
+    notes = (mixture.note, "" if len(split) == count else f"held-out data: {len(split)}")
     return tuple(
-        replace(each, best=best.get(each.name, math.nan), note="; ".join(filter(None, (each.note, few))))
-        for each in _figures(drawn, training, repetitions, seed)
+        replace(each, best=best.get(each.name, math.nan), note="; ".join(filter(None, (each.note, *notes))))
+        for each in _figures(drawn, equal, training, repetitions, seed)
     )
 
 
@@ -125,24 +136,24 @@ class _Training:
     n_classes: int
 
     @classmethod
-    def of(cls, dataset: Dataset, codec: Written) -> _Training:
+    def of(cls, dataset: Dataset, codec: Written, seed: int) -> _Training:
         split = dataset.train
-        step = -(-split.tokens.numel() // _MOST_TOKENS) or 1
-        some = _Texts.of(codec, split.tokens[::step], None)
-        texts = codec.decode(split.tokens) if step > 1 else some.texts
-        judge = _judge(texts, split.labels.numpy()) if dataset.n_classes else None
+        some = _Texts.of(codec, split.some(max(1, _MOST_TOKENS // split.tokens.shape[1]), seed).tokens, None)
+        texts = codec.decode(split.tokens)
+        judge = _judge(texts, split.labels.numpy(), seed) if dataset.n_classes else None
         return cls(NGrams.of(some.framed, codec.vocab_size, ORDER), frozenset(texts), judge, dataset.n_classes)
 
 
-def _judge(texts: list[str], labels: NDArray[np.int64]) -> Judge | None:
-    """A classifier that learnt from these texts, at most 20,000 of them evenly spaced; None if all are of one class."""
-    step = -(-len(texts) // _MOST_TEXTS) or 1
-    if len(set(labels[::step].tolist())) < 2:
+def _judge(texts: list[str], labels: NDArray[np.int64], seed: int) -> Judge | None:
+    """A classifier that learnt from these texts, at most 20,000 of them by chance; None if all are of one class."""
+    rows = np.sort(np.random.default_rng(seed).permutation(len(texts))[:_MOST_TEXTS])
+    labels, texts = labels[rows], [texts[row] for row in rows]
+    if len(set(labels.tolist())) < 2:
         return None
     features = require("sklearn.feature_extraction.text", "train")
     regression = require("sklearn.linear_model", "train").LogisticRegression(C=10.0, max_iter=1000)
     weights = features.TfidfVectorizer(analyzer="char", ngram_range=(1, 4), lowercase=False, sublinear_tf=True)
-    regression.fit(weights.fit_transform(texts[::step]), labels[::step])
+    regression.fit(weights.fit_transform(texts), labels)
 
     def judge(others: list[str]) -> NDArray[np.int64]:
         classes: NDArray[np.int64] = regression.predict(weights.transform(others))
@@ -151,27 +162,27 @@ def _judge(texts: list[str], labels: NDArray[np.int64]) -> Judge | None:
     return judge
 
 
-def _figures(drawn: _Texts, training: _Training, repetitions: int, seed: int) -> list[Estimate]:
-    count = len(drawn.texts)
+def _figures(drawn: _Texts, equal: _Texts, training: _Training, repetitions: int, seed: int) -> list[Estimate]:
+    """All figures: of `equal` those that depend on the number of strings, of `drawn` the others."""
 
-    def figure(name: str, statistic: Callable[[Rows], float], better: str, note: str) -> Estimate:
-        return estimate(name, statistic, count, better=better, note=note, repetitions=repetitions, seed=seed)
+    def figure(name: str, statistic: Callable[[Rows], float], better: str, note: str, of: _Texts = drawn) -> Estimate:
+        return estimate(name, statistic, len(of.texts), better=better, note=note, repetitions=repetitions, seed=seed)
 
     entropies, lengths = _entropies(drawn.words), drawn.words.lengths
     return [
         *(
             replace(found, low=float(np.maximum(found.low, 0)))
-            for n, statistic in enumerate(_divergences(drawn.framed, training.grams), start=1)
-            for found in [figure(f"{n}-gram divergence", statistic, "lower", "Jensen-Shannon, bits")]
+            for n, statistic in enumerate(_divergences(equal.framed, training.grams), start=1)
+            for found in [figure(f"{n}-gram divergence", statistic, "lower", "Jensen-Shannon, bits", equal)]
         ),
         figure(
             "perplexity", _perplexity(drawn.framed, training.grams), "", f"{ORDER}-gram model of the training split"
         ),
         figure("entropy", lambda rows: float(entropies[rows].mean()), "", "bits, of the tokens of a sample"),
         figure("length", lambda rows: float(lengths[rows].mean()), "", "tokens"),
-        *_distinct(drawn.words, training.grams.vocab_size),
+        *_distinct(equal.words, training.grams.vocab_size),
         *_accuracy(drawn, training),
-        distinct_share("unique", drawn.texts, better="higher"),
+        distinct_share("unique", equal.texts, better="higher"),
         share(
             "copies",
             np.array([text in training.texts for text in drawn.texts], dtype=np.bool_),
@@ -252,5 +263,6 @@ def _distinct(words: Sequences, vocab_size: int) -> list[Estimate]:
         total = int(runs.sum())
         left = total - runs
         left_out = np.where(left > 0, (count - own) / left.clip(1), math.nan)
-        figures.append(jackknife(f"distinct-{n}", count / total if total else math.nan, left_out, note="of tokens"))
+        value = count / total if total else math.nan
+        figures.append(jackknife(f"distinct-{n}", value, left_out, note="of tokens", bounds=(0, 1)))
     return figures
