@@ -205,7 +205,9 @@ def test_maps_of_numbers(tmp_path: Path) -> None:
 
 
 def test_numbers_that_are_too_large_for_tokens_are_refused_or_left_out(tmp_path: Path) -> None:
-    path = saved(tmp_path / "d", plain(x=[[2 + n % 3, 1 + n // 3] for n in range(12)] + [[1, 10**7]], label=[0, 1] * 6 + [1]))
+    path = saved(
+        tmp_path / "d", plain(x=[[2 + n % 3, 1 + n // 3] for n in range(12)] + [[1, 10**7]], label=[0, 1] * 6 + [1])
+    )
     with pytest.raises(ValueError, match=r"values up to 10000000, expected values below 4096. Pass vocab=NUMBER"):
         load(f"huggingface:{path},column=x")
     data = load(f"huggingface:{path},column=x,vocab=5")
