@@ -7,24 +7,21 @@ import math
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ..errors import bad, positive, require
 from .archive import MOST, tokens_of
 from .base import Skipped
-from .codec import Codec
 from .image_files import read_images
 from .pictures import parse_size
-from .texts import tokenise
+from .texts import Sequences, tokenise
 
-__all__ = ["Sequences", "class_names", "sequences"]
+__all__ = ["class_names", "sequences"]
 
 _OPTIONS = {
     "strings": ("split", "tokenizer", "length"),
@@ -32,23 +29,6 @@ _OPTIONS = {
     "integers": ("vocab",),
 }
 _LARGEST = 2**63 - 1
-
-
-@dataclass(frozen=True)
-class Sequences:
-    """Rows that became tokens.
-
-    Args:
-        tokens: Their tokens, [N, L] int64.
-        codec: What the tokens stand for.
-        kept: Which of the rows they are.
-        skipped: What became of the others.
-    """
-
-    tokens: Tensor
-    codec: Codec
-    kept: list[int]
-    skipped: list[Skipped]
 
 
 def class_names(part: Any, label: str) -> list[str | None]:
@@ -96,8 +76,7 @@ def sequences(values: list[Any], places: list[str], feature: Any, column: str, o
         raise bad(f"options of column {column}", ", ".join(foreign), expected, "Leave the others out.")
     if kind == "strings":
         usual = {"split": "characters", "tokenizer": None, "length": None}
-        found = tokenise([value.strip() for value in values], places, **(usual | dict(options)))
-        return Sequences(found.tokens, found.codec, found.kept, found.skipped)
+        return tokenise([value.strip() for value in values], places, **(usual | dict(options)))
     if kind == "images":
         return _images(values, places, column, feature.mode, **options)
     return _integers(values, places, column, **options)

@@ -11,33 +11,33 @@ from torch import Tensor
 
 from ..errors import bad, choose
 from .base import Skipped
-from .codec import SPLITS, Strings
+from .codec import SPLITS, Codec, Strings
 from .molecules import parse
 from .tokenised import Tokenised
 
-__all__ = ["Texts", "tokenise"]
+__all__ = ["Sequences", "tokenise"]
 
 
 @dataclass(frozen=True)
-class Texts:
-    """Strings that became tokens.
+class Sequences:
+    """Entries of a source that became tokens.
 
     Args:
         tokens: Their tokens, [N, L] int64.
         codec: What the tokens stand for.
-        kept: Which of the strings they are.
+        kept: Which of the entries they are.
         skipped: What became of the others.
     """
 
     tokens: Tensor
-    codec: Strings | Tokenised
+    codec: Codec
     kept: list[int]
     skipped: list[Skipped]
 
 
 def tokenise(
     texts: Sequence[str], places: Sequence[str], split: str, tokenizer: Path | None, length: int | None
-) -> Texts:
+) -> Sequences:
     """Strings as tokens of an alphabet that is made for them, or of a tokenizer.
 
     Args:
@@ -74,4 +74,4 @@ def tokenise(
             why.setdefault(index, f"{size} tokens, more than {codec.length}")
     kept = [index for index in range(len(texts)) if index not in why]
     tokens = torch.tensor([codec.encode(texts[index]) for index in kept], dtype=torch.int64)
-    return Texts(tokens, codec, kept, [Skipped(places[index], why[index]) for index in sorted(why)])
+    return Sequences(tokens, codec, kept, [Skipped(places[index], why[index]) for index in sorted(why)])

@@ -36,7 +36,9 @@ from .state import STATE, Evaluation, read, write
 __all__ = ["FINAL_PASSES", "Trained", "build", "train"]
 
 FINAL_PASSES = 64
-"""Noise levels per held-out sequence behind the figure that a finished checkpoint carries."""
+"""Most noise levels per held-out sequence behind the figure that a finished checkpoint carries."""
+_FINAL_LOOKS = 50_000
+"""Noise levels of all sequences together, beyond which there are fewer for each, down to 8."""
 
 
 @dataclass(frozen=True)
@@ -278,6 +280,7 @@ def _record(
 def _finish(path: Path, dataset: Dataset, device: torch.device) -> None:
     """Replaces the quick figure of the best checkpoint by one with many noise levels."""
     best = checkpoint.load(path, device)
-    figure = _held_out(best.model, best.process, dataset, FINAL_PASSES, device)
+    passes = min(FINAL_PASSES, max(8, _FINAL_LOOKS // len(dataset.held_out)))
+    figure = _held_out(best.model, best.process, dataset, passes, device)
     record = replace(best.config, held_out_bits=figure.bits, held_out_error=figure.error)
     checkpoint.save(path, best.model, record)
