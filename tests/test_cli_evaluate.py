@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -106,7 +107,8 @@ def test_a_checkpoint_is_drawn_from_with_the_options_of_sample(run, model, tmp_p
 def table(path, kinds=("cat", "dog"), masses=range(30)):
     """A table of texts of a, b, c with a kind, if there are any, and a mass; returns its path."""
     header = ["text", *(["kind"] if kinds else []), "mass"]
-    rows = [["abc"[n % 3] + "abc", *([kinds[n % 2]] if kinds else []), str(mass)] for n, mass in enumerate(masses)]
+    texts = map("".join, itertools.product("abc", repeat=4))
+    rows = [[next(texts), *([kinds[n % 2]] if kinds else []), str(mass)] for n, mass in enumerate(masses)]
     path.write_text("\n".join(",".join(row) for row in [header, *rows]) + "\n")
     return path
 

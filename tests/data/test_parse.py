@@ -38,7 +38,7 @@ def test_a_tilde_is_the_home_directory(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setenv("HOME", str(tmp_path))
     assert parse_data("files:~/x y,size=3", LOADERS) == (files, {"path": tmp_path / "x y", "size": 3})
     assert parse_data("files:~nobody-of-this-name/x", LOADERS)[1] == {"path": Path("~nobody-of-this-name/x")}
-    (tmp_path / "x.csv").write_text("seq,kind\n" + "A,0\nC,1\n" * 6)
+    (tmp_path / "x.csv").write_text("seq,kind\n" + "".join(f"{'A' * n},0\n{'C' * n},1\n" for n in range(1, 7)))
     assert load("csv:~/x.csv,label=kind").vocab_size == 5
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -113,7 +114,7 @@ MODELS = {
 def test_words_outside_the_vocabulary_are_left_out_and_listed(tmp_path: Path, kind: str) -> None:
     """Whether the tokenizer would put one word for all of them, say nothing at all, or raise an error."""
     words = stored(tmp_path / "t.json", MODELS[kind])
-    texts = ["a b", "b a"] * 6
+    texts = [" ".join(letters) for letters in itertools.product("ab", repeat=4)][:12]
     data = load(f"csv:{table(tmp_path / 'x.csv', *texts, 'a zzz b')},label=kind,tokenizer={words}")
     assert len(data.train) + len(data.held_out) == 12
     assert [each.what for each in data.skipped] == ["x.csv:14"]
@@ -149,8 +150,8 @@ def test_numbers_of_words_may_have_gaps(tmp_path: Path) -> None:
 
 def test_smiles_that_rdkit_rejects_are_left_out_whatever_the_tokens_are(tmp_path: Path) -> None:
     words = stored(tmp_path / "t.json", models.BPE({"C": 0, "O": 1, "1": 2}, []))
-    path = table(tmp_path / "x.csv", *["CO", "CC"] * 6, "C1CC")
+    path = table(tmp_path / "x.csv", *map("".join, itertools.product("CO", repeat=3)), "C1CC")
     options = f"csv:{path},label=kind,tokenizer={words}"
     assert not load(options).skipped
     assert [each.why for each in load(f"{options},split=smiles").skipped] == ["RDKit rejects 'C1CC'"]
-    assert load(f"{options},split=smiles").length == 3  # that of the longest that is kept
+    assert load(f"{options},split=smiles").length == 4  # that of the longest that is kept
