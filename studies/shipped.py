@@ -123,9 +123,8 @@ def side_by_side(dataset: Dataset, shown: Tensor) -> Any:
     drawn = shown.view(ROWS, classes, -1)
     height, width = dataset.shape or (0, 0)
     figure = figures.blank((1.1 * classes + 0.6, 0.55 * ROWS * height / width + 0.75))
-    for axes, tokens, title in zip(
-        figure.subplots(1, 2), (real, drawn), ("real, held out", "generated, asked for each class"), strict=True
-    ):
+    titles = ("synthetic, held out" if dataset.synthetic else "real, held out", "generated, asked for each class")
+    for axes, tokens, title in zip(figure.subplots(1, 2), (real, drawn), titles, strict=True):
         axes.imshow(figures.mosaic(figures.ink(dataset.codec, tokens)).clip(0, 1), interpolation="nearest")
         pitch = width + 1
         long = max(map(len, dataset.class_names)) > 3
@@ -134,8 +133,7 @@ def side_by_side(dataset: Dataset, shown: Tensor) -> Any:
         axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0, labelsize=9)
         axes.set_yticks([])
         axes.spines[:].set_visible(False)
-        made = " (synthetic)" if dataset.synthetic else ""
-        axes.set_xlabel(title + (made if title.startswith("real") else ""), fontsize=12)
+        axes.set_xlabel(title, fontsize=12)
     return figure
 
 
@@ -245,9 +243,8 @@ def page(results: dict[str, Any]) -> str:
         f"on held-out data (at most {MOST:,} sequences and {MOST_TOKENS:,} tokens), with 95 % intervals over the",
         "sequences.",
         "",
-        f"Samples below: {IMAGES_DRAWN:,} images, or {MOLECULES_DRAWN:,} molecules, in each row, seed {SEED}, guidance",
-        "`Normalized`, judged as [evaluation](evaluate.md) explains; in brackets 95 % intervals. The last row of a",
-        "table is what as many held-out data get.",
+        f"Samples below: seed {SEED}, guidance `Normalized`, judged as [evaluation](evaluate.md) explains; in brackets",
+        "95 % intervals. The last row of a table is what as many held-out data get.",
         "`python studies/shipped.py` measures it all anew.",
     ]
     for name, found in results["checkpoints"].items():
@@ -255,15 +252,21 @@ def page(results: dict[str, Any]) -> str:
         lines += ["", f"## {name}", "", "```sh", config.command.replace(" --device cpu", ""), "```", ""]
         runs = found["runs"]
         if runs[0]["asked"] != "nothing":
-            lines += table(FIGURES_OF_IMAGES, runs, f"asked, guidance; {FOR_IMAGES}")
+            drawn = f"asked, guidance; {drawn_of(runs)} by {runs[0]['sampler']}"
+            lines += table(FIGURES_OF_IMAGES, runs, drawn)
         else:
-            lines += ["Nothing asked, no guidance:", ""]
+            lines += [f"{drawn_of(runs)} in each row. Nothing asked, no guidance:", ""]
             lines += table(FIGURES_OF_MOLECULES, [run for run in runs if run["asked"] == "nothing"], "sampler")
             asked = [run for run in runs if run["asked"] != "nothing"]
             lines += ["", f"One property asked for, the other not told, {asked[0]['sampler']}:", ""]
             lines += asked_table(asked)
         lines += ["", f"![Real and generated samples](images/data-{name}.png)"]
     return "\n".join(lines) + "\n"
+
+
+def drawn_of(runs: list[dict[str, Any]]) -> str:
+    """How many samples a row is of."""
+    return f"{runs[0]['figures'][0]['count']:,} samples"
 
 
 def asked_table(runs: list[dict[str, Any]]) -> list[str]:

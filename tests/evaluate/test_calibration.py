@@ -86,3 +86,10 @@ def test_few_sequences_and_bad_input() -> None:
         calibration_error(log_probs[:0], labels[:0])
     with pytest.raises(ValueError, match="bins"):
         reliability(log_probs, labels, 0)
+
+
+def test_intervals_end_at_zero() -> None:
+    log_probs = torch.log_softmax(torch.tensor([[9.0, 0.0]] * 19 + [[0.0, 9.0]], dtype=torch.float64), -1)
+    found = calibration_estimates(log_probs, torch.zeros(20, dtype=torch.int64))
+    assert [each.low for each in found[1:]] == [0, 0, 0]
+    assert all(each.high > each.value > 0 for each in found[1:])

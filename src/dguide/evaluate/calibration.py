@@ -99,7 +99,16 @@ def calibration_estimates(
     surprise = f"; of classes with probability 0: {never}" if never else ""
 
     def figure(name: str, statistic: Callable[[Rows], float], note: str = "") -> Estimate:
-        return estimate(name, statistic, len(right), better="lower", note=note, repetitions=repetitions, seed=seed)
+        return estimate(
+            name,
+            statistic,
+            len(right),
+            better="lower",
+            note=note,
+            bounds=(0, np.inf),
+            repetitions=repetitions,
+            seed=seed,
+        )
 
     return (
         share("accuracy", hits, better="higher"),

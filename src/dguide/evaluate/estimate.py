@@ -51,13 +51,16 @@ def estimate(
     best: float = math.nan,
     better: str = "",
     note: str = "",
+    bounds: tuple[float, float] = (-math.inf, math.inf),
     strata: NDArray[np.int64] | None = None,
     repetitions: int = 200,
     seed: int = 0,
 ) -> Estimate:
-    """The statistic of all `count` samples with its 95 % `bootstrap` interval; other arguments as in `Estimate`."""
+    """The statistic of all `count` samples with its 95 % `bootstrap` interval, which ends at the `bounds` of what the
+    figure can be; other arguments as in `Estimate`."""
     value = statistic(np.arange(count))
-    low, high = bootstrap(statistic, count, value, strata=strata, repetitions=repetitions, seed=seed)
+    interval = bootstrap(statistic, count, value, strata=strata, repetitions=repetitions, seed=seed)
+    low, high = (float(end) for end in np.clip(interval, *bounds))
     return Estimate(name, value, low, high, count, best, better, note)
 
 

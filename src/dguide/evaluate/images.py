@@ -169,19 +169,18 @@ class _Bench:
 
         Labels are asked for, not drawn: the bootstrap draws images anew, how many there are of each class stays.
         """
-        found = estimate(
+        return estimate(
             name,
             statistic,
             len(drawn),
             best=best,
             better=better,
             note=note or self.features.name,
+            bounds=bounds,
             strata=drawn.labels.numpy(),
             repetitions=self.repetitions,
             seed=self.seed,
         )
-        low, high = np.clip((found.low, found.high), *bounds)
-        return replace(found, low=float(low), high=float(high))
 
     def accuracy(self) -> tuple[Estimate, ...]:
         drawn, real = self.chosen.drawn, self.chosen.held_out

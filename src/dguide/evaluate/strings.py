@@ -166,14 +166,22 @@ def _figures(drawn: _Texts, equal: _Texts, training: _Training, repetitions: int
     """All figures: of `equal` those that depend on the number of strings, of `drawn` the others."""
 
     def figure(name: str, statistic: Callable[[Rows], float], better: str, note: str, of: _Texts = drawn) -> Estimate:
-        return estimate(name, statistic, len(of.texts), better=better, note=note, repetitions=repetitions, seed=seed)
+        return estimate(
+            name,
+            statistic,
+            len(of.texts),
+            better=better,
+            note=note,
+            bounds=(0, math.inf),
+            repetitions=repetitions,
+            seed=seed,
+        )
 
     entropies, lengths = _entropies(drawn.words), drawn.words.lengths
     return [
         *(
-            replace(found, low=float(np.maximum(found.low, 0)))
+            figure(f"{n}-gram divergence", statistic, "lower", "Jensen-Shannon, bits", equal)
             for n, statistic in enumerate(_divergences(equal.framed, training.grams), start=1)
-            for found in [figure(f"{n}-gram divergence", statistic, "lower", "Jensen-Shannon, bits", equal)]
         ),
         figure(
             "perplexity", _perplexity(drawn.framed, training.grams), "", f"{ORDER}-gram model of the training split"
