@@ -222,8 +222,8 @@ def page(results: dict[str, Any]) -> str:
         "`model.safetensors` and `config.json` with the command and the seed that make the same weights; `dguide info`",
         "shows them.",
         "",
-        "| checkpoint | data | process | parameters | MB | steps | held-out bits per token | not told the condition |",
-        "|---|---|---|---:|---:|---:|---:|---:|",
+        "| checkpoint | data | process | parameters | MB | steps | held-out bits per token | not told the condition | of |",
+        "|---|---|---|---:|---:|---:|---:|---:|---:|",
     ]
     for name, found in results["checkpoints"].items():
         loaded = checkpoint.load(FOLDER / name)
@@ -235,13 +235,12 @@ def page(results: dict[str, Any]) -> str:
         made = " (synthetic)" if loaded.config.synthetic else ""
         lines.append(
             f"| `{name}` | `{loaded.config.data}`{made} | {loaded.config.process['name']} | {size / 1e6:.2f} M | "
-            f"{bytes_ / 1e6:.1f} | {loaded.config.steps:,} | {bits[0]} | {bits[1]} |"
+            f"{bytes_ / 1e6:.1f} | {loaded.config.steps:,} | {bits[0]} | {bits[1]} | {found['bits']['sequences']:,} |"
         )
     lines += [
         "",
-        f"Bits are the upper bound of `dguide.evaluate.likelihood` with {PASSES} noise levels a sequence,",
-        f"on held-out data (at most {MOST:,} sequences and {MOST_TOKENS:,} tokens), with 95 % intervals over the",
-        "sequences.",
+        f"Bits are the upper bound of `dguide.evaluate.likelihood` with {PASSES} noise levels for each of so many held-out",
+        "sequences, with 95 % intervals over the sequences.",
         "",
         f"Samples below: seed {SEED}, guidance `Normalized`, judged as [evaluation](evaluate.md) explains; in brackets",
         "95 % intervals. The last row of a table is what as many held-out data get.",

@@ -97,7 +97,7 @@ def read(
     seconds = time.perf_counter() - began
     judged = verdict(found, labels, asked.class_names, normal=good, repetitions=repetitions, seed=seed)
     made = " (synthetic)" if dataset.synthetic else ""
-    title = f"{checkpoint.name}: {dataset.name}{made}, {passes} passes"
+    title = f"{checkpoint.name}, {passes} passes\n{dataset.name}{made}"
     cost = f"{len(split) * asked.n_classes * passes:,} forward passes of one sequence, {seconds:.1f} s"
     head = f"{len(split):,} held-out sequences of {dataset.name}{made} read by {checkpoint}: {cost}."
     text = f"{head}\n\n{judged.as_markdown()}"
