@@ -222,7 +222,8 @@ def page(results: dict[str, Any]) -> str:
         "`model.safetensors` and `config.json` with the command and the seed that make the same weights; `dguide info`",
         "shows them.",
         "",
-        "| checkpoint | data | process | parameters | MB | steps | held-out bits per token | not told the condition | of |",
+        "| checkpoint | data | process | parameters | MB | steps "
+        "| held-out bits per token | not told the condition | of |",
         "|---|---|---|---:|---:|---:|---:|---:|---:|",
     ]
     for name, found in results["checkpoints"].items():
@@ -239,12 +240,13 @@ def page(results: dict[str, Any]) -> str:
         )
     lines += [
         "",
-        f"Bits are the upper bound of `dguide.evaluate.likelihood` with {PASSES} noise levels for each of so many held-out",
-        "sequences, with 95 % intervals over the sequences.",
+        f"Bits are the upper bound of `dguide.evaluate.likelihood` with {PASSES} noise levels for each of so many",
+        "held-out sequences, with 95 % intervals over the sequences.",
         "",
         f"Samples below: seed {SEED}, guidance `Normalized`, judged as [evaluation](evaluate.md) explains; in brackets",
         "95 % intervals. The last row of a table is what as many held-out data get.",
-        "`python studies/shipped.py` measures it all anew.",
+        f"`python studies/shipped.py` measures it all anew, with {IMAGES_DRAWN} images in each row and as many held-out",
+        f"sequences for the bits as have {MOST_TOKENS:,} tokens.",
     ]
     for name, found in results["checkpoints"].items():
         config = checkpoint.load(FOLDER / name).config
