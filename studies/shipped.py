@@ -245,8 +245,8 @@ def page(results: dict[str, Any]) -> str:
         "",
         f"Samples below: seed {SEED}, guidance `Normalized`, judged as [evaluation](evaluate.md) explains; in brackets",
         "95 % intervals. The last row of a table is what as many held-out data get.",
-        f"`python studies/shipped.py` measures it all anew, with {IMAGES_DRAWN} images in each row and as many held-out",
-        f"sequences for the bits as have {MOST_TOKENS:,} tokens.",
+        f"`python studies/shipped.py` measures it all anew, with {IMAGES_DRAWN} images in each row and as many",
+        f"held-out sequences for the bits as have {MOST_TOKENS:,} tokens.",
     ]
     for name, found in results["checkpoints"].items():
         config = checkpoint.load(FOLDER / name).config
