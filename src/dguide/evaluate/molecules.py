@@ -117,12 +117,12 @@ def _shape(found: Molecules, equal: Molecules, known: Training, repetitions: int
     def distance(rows: Rows) -> float:
         return frechet_distance(reference, points[rows]) if len(reference) > 1 else math.nan
 
-    distances = _figure("Fréchet distance", distance, len(points), 2, repetitions, seed, "lower", _FEATURES)
+    bounds = (0, math.inf)
     return [
         distinct_share("unique of valid", equal.canonical, better="higher"),
         share("novel of unique", novel, better="higher", note="not in the training split"),
         *_properties(found, np.sort(first[novel]), repetitions, seed),
-        replace(distances, low=float(np.maximum(distances.low, 0))),
+        _figure("Fréchet distance", distance, len(points), 2, repetitions, seed, "lower", _FEATURES, bounds),
         jackknife("internal diversity", diversity, left_out, note="Morgan fingerprints, radius 2", bounds=(0, 1)),
     ]
 
@@ -184,9 +184,17 @@ def _quantile(values: NDArray[np.float64], percent: int) -> Statistic:
 
 
 def _figure(
-    name: str, statistic: Statistic, count: int, least: int, repetitions: int, seed: int, better: str, note: str
+    name: str,
+    statistic: Statistic,
+    count: int,
+    least: int,
+    repetitions: int,
+    seed: int,
+    better: str,
+    note: str,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
 ) -> Estimate:
     """The figure with its bootstrap interval, or nan for fewer than `least` samples."""
     if count < least:
         return Estimate(name, math.nan, math.nan, math.nan, count, math.nan, better, note)
-    return estimate(name, statistic, count, better=better, note=note, repetitions=repetitions, seed=seed)
+    return estimate(name, statistic, count, better=better, note=note, bounds=bounds, repetitions=repetitions, seed=seed)
