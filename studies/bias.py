@@ -11,7 +11,7 @@ import torch
 
 from dguide.data import load
 from dguide.evaluate import LearntFeatures, bias, frechet_distance, kernel_distance, neighbourhood
-from dguide.evaluate.points import Points
+from dguide.evaluate.points.base import Points
 
 DATA, SIZES, REPETITIONS = "mnist:side=14,levels=4", (100, 200, 500, 1000, 2000), 10
 

@@ -28,7 +28,7 @@ import dguide
 from dguide import Ancestral, Euler, Masked, Normalized, RampUp, Remasking, TauLeaping, Trapezoidal, Uniform, Unlocking
 from dguide.exact import Problem, chain, solve, total_variation
 from dguide.exact.families import FAMILIES
-from dguide.sample import OnGrid, equal_work_grid
+from dguide.samplers import OnGrid, equal_work_grid
 
 ROOT = Path(__file__).parents[1]
 RESULTS, FIGURE = ROOT / "studies/results/calls.json", ROOT / "docs/images/calls.svg"

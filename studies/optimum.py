@@ -9,7 +9,7 @@ import statistics
 import sys
 
 from dguide.exact import optimal_schedule
-from dguide.study.theory import schedules
+from dguide.theory import schedules
 
 WEIGHT, KNOTS = 3.0, 4
 

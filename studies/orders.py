@@ -21,7 +21,7 @@ from calls import ROOT, commit, header, problems, quartiles, write
 import dguide
 from dguide import Masked, Normalized
 from dguide.exact import Problem, solve, total_variation
-from dguide.sample import Sampler
+from dguide.samplers import Sampler
 
 RESULTS = ROOT / "studies/results/orders.json"
 WEIGHT, COUNT = 3.0, 100_000

@@ -22,10 +22,10 @@ from torch import Tensor
 
 import dguide
 from dguide import Ancestral, FirstHitting, Normalized, Unlocking, checkpoint, data
-from dguide.sample import Denoiser, Sampler
-from dguide.study import Judge
-from dguide.study.theory.decoupled import Decoupled
-from dguide.study.theory.kernel import Kernel, bell
+from dguide.demo import Judge
+from dguide.samplers import Denoiser, Sampler
+from dguide.theory.decoupled import Decoupled
+from dguide.theory.kernel import Kernel, bell
 
 MODEL = Path(__file__).parents[1] / "checkpoints" / "digits-masked"
 WEIGHT, LENGTH, VOCAB, CLASSES = 3.0, 64, 16, 10

@@ -26,8 +26,8 @@ from dguide.checkpoint import Checkpoint
 from dguide.data import Dataset, load
 from dguide.evaluate import evaluate_samples, likelihood
 from dguide.guidance import Guidance
-from dguide.sample import Sampler
-from dguide.study import figures
+from dguide.plots import images as figures
+from dguide.samplers import Sampler
 
 RESULTS, PAGE, IMAGES = ROOT / "studies/results/shipped.json", ROOT / "docs/checkpoints.md", ROOT / "docs/images"
 FOLDER = ROOT / "checkpoints"
@@ -143,7 +143,7 @@ def molecules(dataset: Dataset, shown: Tensor, path: Path) -> None:
     from rdkit.Chem import QED, Draw
     from rdkit.Chem.Draw import rdMolDraw2D
 
-    from dguide.data.molecules import parse
+    from dguide.data.sets.molecules import parse
 
     decode: Callable[[Tensor], list[str]] = dataset.codec.decode  # type: ignore[attr-defined]
     rows = []

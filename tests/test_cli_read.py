@@ -14,8 +14,8 @@ from dguide.cli import main
 from dguide.cli import read as command
 from dguide.errors import MissingExtra
 from dguide.evaluate import Reading, hypotheses, read
-from dguide.study.reading import verdict
-from dguide.study.reading_figures import detection_figure
+from dguide.evaluate.reading.verdict import verdict
+from dguide.plots.reading import detection_figure
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from dguide import exact
 from dguide.categorical import tilt, vectorised
 from dguide.guidance import Guidance, base
 from dguide.process import Process
-from dguide.sample import Run
+from dguide.samplers import Run
 
 REJECTED = 1e-12
 COUNT = 20_000

@@ -21,7 +21,7 @@ from .guidance import (
     parse_schedule,
 )
 from .process import Masked, Uniform
-from .sample import (
+from .samplers import (
     SMC,
     Ancestral,
     Blocks,

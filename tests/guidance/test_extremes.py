@@ -14,7 +14,7 @@ from torch import Tensor
 from dguide import Ancestral, Euler, Masked, Normalized, Simple, TauLeaping, Uniform, Unlocking
 from dguide.guidance import tilt
 from dguide.process import Process
-from dguide.sample import GridSampler
+from dguide.samplers import GridSampler
 
 VALUES = st.one_of(st.floats(-100, 100), st.sampled_from([-math.inf, 0.0, 1e30, -1e30, 1e-30]))
 WEIGHTS = st.one_of(st.floats(-1, 20), st.sampled_from([-1.0, 0.0, 20.0]))

@@ -10,7 +10,7 @@ from torch import Tensor
 from dguide import Ancestral, Constant, Euler, Masked, Normalized, RampUp, Simple, TauLeaping, Uniform, Unlocking
 from dguide.guidance import Guidance, RateGuidance, Transition, tilt
 from dguide.process import Jump, Process
-from dguide.sample import GridSampler
+from dguide.samplers import GridSampler
 
 MECHANISMS = [Normalized, Unlocking, Simple]
 SAMPLERS = [Ancestral(), Euler(), TauLeaping()]

@@ -116,7 +116,7 @@ def _draw(dataset: Dataset, path: Path) -> None:
     if dataset.shape is None:
         raise bad("--png", f"data {dataset.name}, which are no images", "images", "Leave it out.")
     require("matplotlib", "cli")
-    from ..study import figures
+    from ..plots import images as figures
 
     names = dataset.class_names[:_CLASSES] or ("",)
     rows, tiles = [], []

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import typer
 
-from ..study import DemoSettings
-from ..study import demo as run_demo
-from ..study.progress import duration
-from ..study.table import as_markdown
+from ..demo import DemoSettings
+from ..demo import demo as run_demo
+from ..demo.table import as_markdown
+from ..progress import duration
 from .output import check_directory
 
 __all__ = ["demo"]

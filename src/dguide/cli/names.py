@@ -7,7 +7,7 @@ import torch
 from .. import guidance
 from ..errors import bad, choose
 from ..guidance import Guidance, parse_schedule
-from ..sample import (
+from ..samplers import (
     Ancestral,
     Blocks,
     EntropyBounded,
@@ -23,7 +23,7 @@ from ..sample import (
     Trapezoidal,
     Unmasking,
 )
-from ..sample.check import usable_device
+from ..samplers.check import usable_device
 
 __all__ = ["MECHANISMS", "SAMPLERS", "device_of", "guidance_of", "sampler_of"]
 

@@ -12,10 +12,10 @@ from ..data import Attribute, load
 from ..errors import bad, choose, require
 from ..evaluate import class_counts, hypotheses
 from ..evaluate import read as read_sequences
+from ..evaluate.reading.verdict import check_halves, verdict
 from ..files import replacing
-from ..study.figures import save
-from ..study.reading import check_halves, verdict
-from ..study.reading_figures import calibration_figure, confusion_figure, detection_figure
+from ..plots.images import save
+from ..plots.reading import calibration_figure, confusion_figure, detection_figure
 from .meaning import understood
 from .names import device_of
 from .output import check_directory

@@ -23,7 +23,7 @@ from ..files import replacing
 from ..guidance import Guidance
 from ..guidance.parse import SCHEDULES
 from ..nn import DTYPES, Compiled, Inference
-from ..sample import Condition, Sampler, Samples
+from ..samplers import Condition, Sampler, Samples
 from .asked import asked, in_turn
 from .names import MECHANISMS, SAMPLERS, device_of, guidance_of, sampler_of
 from .output import check_file, write_npz
@@ -237,7 +237,7 @@ def _write(out: Path, job: Job, drawn: Samples, settings: dict[str, object], pic
         with replacing(out.with_suffix(".txt")) as temporary:
             temporary.write_text("".join(f"{text}\n" for text in codec.decode(drawn.tokens)), encoding="utf-8")
     if picture:
-        from ..study import figures
+        from ..plots import images as figures
 
         columns = min(len(job.labels), 10 if 10 % job.cycle == 0 or job.cycle > 20 else job.cycle)
         first = job.checkpoint.conditions[0]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import typer
 
-from ..study.progress import duration
-from ..study.theory.gallery import PLATES, gallery
+from ..progress import duration
+from ..theory.gallery import PLATES, gallery
 from .output import check_directory
 
 __all__ = ["theory"]

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from functools import cache
+import functools
 
-from .archive import archive
 from .augment import number_of, random_offsets, shift
 from .base import Dataset, Skipped, Split
-from .codec import Codec, Pixels, Strings, codec, describe_codec
+from .codecs.base import Codec, Pixels, Strings, codec, describe_codec
+from .codecs.tokenised import Tokenised
 from .condition import Above, Attribute, Label, Value, attribute, describe_attribute
-from .digits import digits
-from .folder import images
-from .hub import hub
-from .mnist import mnist
+from .files.archive import archive
+from .files.folder import images
+from .files.hub import hub
+from .files.table import table
 from .parse import Loader, parse_data
-from .qm9 import qm9
-from .table import table
-from .tokenised import Tokenised
-from .wafer import wafer
+from .sets.digits import digits
+from .sets.mnist import mnist
+from .sets.qm9 import qm9
+from .sets.wafer import wafer
 
 __all__ = [
     "LOADERS",
@@ -61,7 +61,7 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(LOADERS))
 
 
-@cache
+@functools.cache
 def load(name: str) -> Dataset:
     """The data set of that name, with options: ``digits``, ``qm9:percentile=80``, ``csv:file.csv,text=SMILES``.
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .codec import Codec
+from .codecs.base import Codec
 from .condition import Attribute
 
 __all__ = ["Dataset", "Skipped", "Split"]

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from .bias import Bias, bias
-from .calibration import calibration_error, calibration_estimates, reliability
-from .classifier import Classifier
-from .detection import Detection, Operating, defect_score, novelty_score
-from .distances import frechet_distance, kernel_distance
-from .estimate import Estimate, bootstrap, estimate
 from .evaluation import Evaluation
-from .features import Features, InceptionFeatures, PixelFeatures
-from .images import image_estimates
+from .images.classifier import Classifier
+from .images.estimates import image_estimates
+from .images.network import LearntFeatures
 from .likelihood import Likelihood, likelihood
-from .molecules import molecule_estimates
-from .neighbours import Neighbourhood, PrecisionRecall, neighbourhood, precision_recall
-from .network import LearntFeatures
-from .proportion import Proportion, proportion
-from .reading import Reading, class_counts, fit_temperature, hypotheses, read
+from .points.bias import Bias, bias
+from .points.distances import frechet_distance, kernel_distance
+from .points.feature_sets import Features, InceptionFeatures, PixelFeatures
+from .points.neighbours import Neighbourhood, PrecisionRecall, neighbourhood, precision_recall
+from .reading.calibration import calibration_error, calibration_estimates, reliability
+from .reading.classes import Reading, class_counts, fit_temperature, hypotheses, read
+from .reading.detection import Detection, Operating, defect_score, novelty_score
 from .samples import evaluate_samples
-from .strings import string_estimates
+from .statistics.estimate import Estimate, bootstrap, estimate
+from .statistics.proportion import Proportion, proportion
+from .texts.molecules import molecule_estimates
+from .texts.strings import string_estimates
 
 __all__ = [
     "Bias",

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from .estimate import Estimate
+from .statistics.estimate import Estimate
 
 __all__ = ["Evaluation", "as_json", "table"]
 

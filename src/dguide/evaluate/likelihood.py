@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..denoiser import batch_of, take, to_device
 from ..errors import bad
 from ..process import Process
-from ..sample import Condition, Denoiser
-from ..sample.denoiser import batch_of, take, to_device
-from .estimate import Estimate
+from ..samplers import Condition, Denoiser
+from .statistics.estimate import Estimate
 
 __all__ = ["Likelihood", "bounds", "likelihood"]
 

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from ..data import Dataset, Strings
 from ..errors import bad, choose
-from .estimate import Estimate
 from .evaluation import Evaluation
-from .features import Features, InceptionFeatures, PixelFeatures
-from .images import image_estimates
-from .molecules import molecule_estimates
-from .strings import string_estimates
+from .images.estimates import image_estimates
+from .points.feature_sets import Features, InceptionFeatures, PixelFeatures
+from .statistics.estimate import Estimate
+from .texts.molecules import molecule_estimates
+from .texts.strings import string_estimates
 
 __all__ = ["FEATURES", "evaluate_samples"]
 

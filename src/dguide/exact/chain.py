@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..errors import bad
 from ..guidance import Guidance, Schedule
-from ..sample import Denoiser, OnGrid, Stage, View
+from ..samplers import Denoiser, OnGrid, Stage, View
 from .check import check_denoiser, check_guidance
 from .predictions import Predictions
 from .problem import Problem, check_problem

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import bad
-from ..sample import Denoiser
+from ..samplers import Denoiser
 from .space import Space
 
 __all__ = ["Predictions"]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..errors import bad, number
 from ..guidance import Constant, RateGuidance, Schedule
-from ..sample import Denoiser
+from ..samplers import Denoiser
 from .check import check_denoiser, check_guidance, check_times
 from .graded import Grades
 from .predictions import Predictions

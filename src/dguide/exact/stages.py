@@ -16,7 +16,7 @@ from torch import Tensor
 from ..errors import bad
 from ..guidance import Guidance, Schedule
 from ..process import Process
-from ..sample import Stage, View
+from ..samplers import Stage, View
 from .predictions import Predictions
 from .space import Space
 

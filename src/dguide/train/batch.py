@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from ..data import Dataset, number_of, random_offsets, shift
+from ..denoiser import take, to_device
 from ..process import Process
-from ..sample import Condition
-from ..sample.denoiser import take, to_device
+from ..samplers import Condition
 from .config import TrainConfig
 
 __all__ = ["Batch", "draw", "generator"]

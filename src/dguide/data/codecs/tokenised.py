@@ -1,0 +1,151 @@
+"""Strings in the words of a Hugging Face tokenizer."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from ...errors import bad, positive, require
+from .base import Codec
+
+__all__ = ["Found", "Tokenised"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a tokenizer makes of a string.
+
+    Args:
+        tokens: Its words by their numbers.
+        why: Why they do not stand for all of the string; empty if they do.
+    """
+
+    tokens: list[int]
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Tokenised(Codec):
+    """Strings in the words of a tokenizer, then an end, then padding.
+
+    The tokens are those of the tokenizer, and two more: END is `vocab_size - 2`, PAD is `vocab_size - 1`. Strings that
+    hold a word which the tokenizer does not know are refused, since they could not be told from others.
+
+    Args:
+        tokenizer: What the library `tokenizers` writes to `tokenizer.json`, as text.
+        width: Number L of tokens in a sequence, the end included.
+    """
+
+    tokenizer: str
+    width: int
+    kind: ClassVar[str] = "tokenised"
+
+    def __post_init__(self) -> None:
+        if positive("width", self.width) < 2:
+            raise bad("width", self.width, "at least 2, for a word and the end")
+        self.library  # noqa: B018 - a text that is no tokenizer is refused now
+
+    @classmethod
+    def read(cls, path: Path, width: int) -> Tokenised:
+        """The tokenizer in the file `path`. Raises `ValueError` if there is none."""
+        try:
+            return cls(path.read_text(encoding="utf-8"), width)
+        except (OSError, UnicodeDecodeError) as error:
+            raise bad("tokenizer", f"{path}: {error}", "a tokenizer.json of the library tokenizers") from error
+
+    @cached_property
+    def library(self) -> Any:
+        """The `tokenizers.Tokenizer`."""
+        tokenizers = require("tokenizers", "strings")
+        try:
+            made = tokenizers.Tokenizer.from_str(self.tokenizer)
+        except Exception as error:  # the library raises no other class
+            raise bad("tokenizer", str(error)[:200], "the text of a tokenizer.json") from error
+        made.no_padding()
+        made.no_truncation()
+        return made
+
+    @cached_property
+    def words(self) -> int:
+        """One more than the largest number of a word, which is their count unless numbers are left out."""
+        return 1 + max(self.library.get_vocab().values(), default=-1)
+
+    @cached_property
+    def unknown(self) -> int | None:
+        """The number that stands for every word which the tokenizer does not know; None if there is none."""
+        model = json.loads(self.tokenizer)["model"]
+        number: int | None = model.get("unk_id")
+        return number if model.get("unk_token") is None else self.library.token_to_id(model["unk_token"])
+
+    @property
+    def vocab_size(self) -> int:
+        return self.words + 2
+
+    @property
+    def length(self) -> int:
+        return self.width
+
+    def find(self, text: str) -> Found:
+        """The words of a string, and whether there are some outside the vocabulary."""
+        try:
+            encoding = self.library.encode(text, add_special_tokens=False)
+        except Exception as error:  # the library raises no other class
+            return Found([], f"the tokenizer refuses it: {str(error)[:200]}")
+        outside = [text[first:last] for first, last in _where(encoding, self.unknown)] or self._dropped(text, encoding)
+        return Found(encoding.ids, f"a word outside the vocabulary: {outside[0][:60]!r}" if outside else "")
+
+    def encode(self, text: str) -> list[int]:
+        """The tokens of a string, end and padding included.
+
+        Raises:
+            ValueError: If it is too long, or holds a word outside the vocabulary.
+        """
+        found = self.find(text)
+        if found.why:
+            raise bad("string", f"{text[:60]!r} with {found.why}", "words that the tokenizer knows")
+        if len(found.tokens) > self.width - 1:
+            raise bad("string", f"{len(found.tokens)} words: {text[:60]!r}", f"at most {self.width - 1}")
+        return [*found.tokens, self.words] + [self.words + 1] * (self.width - 1 - len(found.tokens))
+
+    def decode(self, tokens: Tensor) -> list[str]:
+        """The strings before the end of sequences [N, L]; padding inside is left out."""
+        rows = [row[: row.index(self.words)] if self.words in row else row for row in tokens.tolist()]
+        return [str(self.library.decode([t for t in row if t < self.words], skip_special_tokens=False)) for row in rows]
+
+    def _dropped(self, text: str, encoding: Any) -> list[str]:
+        """The parts of a string that no token stands for, besides spaces and what the tokenizer is made to leave out.
+
+        Accents that a normalizer joins to their letter look left out at first, so that its result is judged instead.
+        """
+        normalizer, splitter = self.library.normalizer, self.library.pre_tokenizer
+        dropped = _uncovered(text, encoding)
+        if dropped and normalizer is not None:
+            text = normalizer.normalize_str(text)
+            dropped = _uncovered(text, self._normalised.encode(text, add_special_tokens=False))
+        return [part for part in dropped if splitter is None or splitter.pre_tokenize_str(part)]
+
+    @cached_property
+    def _normalised(self) -> Any:
+        """The `tokenizers.Tokenizer` for strings that are normalised already."""
+        made = require("tokenizers", "strings").Tokenizer.from_str(self.tokenizer)
+        made.normalizer = None
+        made.no_truncation()
+        return made
+
+
+def _where(encoding: Any, token: int | None) -> list[tuple[int, int]]:
+    return [place for place, found in zip(encoding.offsets, encoding.ids, strict=True) if found == token]
+
+
+def _uncovered(text: str, encoding: Any) -> list[str]:
+    """The longest parts of a string without spaces that lie in no token."""
+    left = list(text)
+    for first, last in encoding.offsets:
+        left[first:last] = " " * (last - first)
+    return re.findall(r"\S+", "".join(left))

@@ -1,0 +1,199 @@
+"""NumPy archives of integer maps or sequences with their classes."""
+
+from __future__ import annotations
+
+import colorsys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ...errors import bad, choose
+from ..base import Dataset, Skipped
+from ..cache import DAMAGED
+from ..codecs.base import Codec, Pixels
+from .assemble import assemble, nothing_left
+from .pictures import parse_size
+
+__all__ = ["archive", "combinations", "shrink", "tokens_of"]
+
+MOST = 4096
+"""Token values, beyond which an array is taken for something else."""
+_NO_COLUMN = "none"
+"""The class of a row of zeros."""
+
+
+def archive(
+    path: Path,
+    tokens: str | None = None,
+    labels: str | None = None,
+    names: str | None = None,
+    vocab: int | None = None,
+    size: str | None = None,
+) -> Dataset:
+    """Integer maps [N, H, W], or sequences [N, L], with a class each, from an .npz file.
+
+    Classes are numbers [N], or rows [N, K] of zeros and ones, as the published set of mixed-type wafer maps has them: a
+    class is then each combination that occurs, `Center+Scratch`, or `none`. Numbers in one column, [N, 1], are numbers.
+    Sequences with a value of `vocab` or more are left out and listed.
+
+    Args:
+        path: The file. It is never unpickled.
+        tokens: Name of the array of maps; by default the one with most numbers.
+        labels: Name of the array of classes; by default the only other one.
+        names: Names of all classes from 0 to the largest, or of the columns of `labels`, separated by semicolons; by
+            default their numbers.
+        vocab: Number V of token values; by default the largest value and one.
+        size: Rows and columns to which maps are reduced by `shrink`.
+
+    Raises:
+        ValueError: If the file is no such archive, or wants to be unpickled, or its arrays do not fit.
+    """
+    options = {"tokens": tokens, "labels": labels, "names": names, "vocab": vocab, "size": size}
+    name = ",".join([f"npz:{path}", *(f"{key}={value}" for key, value in options.items() if value is not None)])
+    arrays = _read(path)
+    key = choose(f"array of {path.name}", tokens, arrays) if tokens else max(arrays, key=lambda k: arrays[k].size)
+    others = [other for other in arrays if other != key]
+    if labels is None and len(others) != 1:
+        raise bad(
+            f"archive {path.name}", f"arrays {', '.join(arrays)}", "one of maps and one of classes", "Pass labels=NAME."
+        )
+    found = arrays[choose(f"array of {path.name}", labels or others[0], arrays)]
+    maps = _whole(f"array {key} of {path.name}", arrays[key])
+    if maps.ndim not in (2, 3) or not maps.size:
+        raise bad(f"array {key} of {path.name}", f"shape {list(maps.shape)}", "maps [N, H, W] or sequences [N, L]")
+    if not found.ndim or len(found) != len(maps):
+        got = f"{len(maps)} maps and {len(found) if found.ndim else 'a single number instead of'} classes"
+        raise bad(f"archive {path.name}", got, "as many of both")
+    classes = combinations(_whole(f"classes of {path.name}", found), names.split(";") if names else None)
+    kept, skipped = _within(maps, vocab, path)
+    if not kept.any():
+        raise nothing_left(name, skipped)
+    maps = maps[kept] if size is None else shrink(maps[kept], parse_size(size))
+    rows = np.flatnonzero(kept)
+    return assemble(
+        name,
+        *tokens_of(maps, vocab),
+        classes=[classes[row] for row in rows],
+        skipped=skipped,
+        places=[f"{path.name}[{row}]" for row in rows],
+    )
+
+
+def tokens_of(maps: NDArray[np.int64], vocab: int | None) -> tuple[torch.Tensor, Codec]:
+    """Maps or sequences as tokens [N, L], and a codec that shows value k as colour k."""
+    values = vocab or max(2, int(maps.max()) + 1)
+    rows, columns = maps.shape[1:] if maps.ndim == 3 else (1, maps.shape[1])
+    return torch.from_numpy(np.ascontiguousarray(maps)).flatten(1), Pixels(rows, columns, _colours(values))
+
+
+def combinations(labels: NDArray[np.int64], names: list[str] | None) -> list[str]:
+    """Names of classes [N] or [N, 1], or of rows of zeros and ones [N, K]: the ones joined by `+`, or `none`.
+
+    Raises:
+        ValueError: If the labels are neither, or there is not one name for each number or column.
+    """
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim not in (1, 2) or (labels.ndim == 2 and not np.isin(labels, (0, 1)).all()):
+        got = f"shape {list(labels.shape)} with values up to {labels.max(initial=0)}"
+        raise bad("classes", got, "numbers [N], or rows of zeros and ones [N, K]")
+    count = int(labels.max()) + 1 if labels.ndim == 1 else labels.shape[1]
+    known = None if names is None else _names(names, count, labels.ndim == 2)
+    width = len(str(count - 1))  # so that the order of the names is that of the numbers
+
+    def name(number: int) -> str:
+        return known[number] if known else f"{number:0{width}d}"
+
+    if labels.ndim == 2:
+        return ["+".join(name(int(k)) for k in np.flatnonzero(row)) or _NO_COLUMN for row in labels]
+    return [name(number) for number in labels.tolist()]
+
+
+def _names(names: list[str], count: int, columns: bool) -> list[str]:
+    """The names without the spaces around them, if there are `count` different ones."""
+    found = [each.strip() for each in names]
+    if len(found) != count:
+        what = "columns" if columns else f"numbers from 0 to {count - 1}"
+        raise bad("names of classes", f"{len(found)}", f"{count} of them, separated by semicolons, for the {what}")
+    twice = next((each for each in found if found.count(each) > 1), None)
+    if twice is not None or "" in found:
+        raise bad("names of classes", f"{twice!r} twice" if twice else "an empty one", "a name of its own for each")
+    if columns and _NO_COLUMN in found:
+        raise bad("names of classes", repr(_NO_COLUMN), "another name", "It stands for rows without a one.")
+    return found
+
+
+def shrink(maps: NDArray[np.int64], shape: tuple[int, int]) -> NDArray[np.int64]:
+    """Maps [N, H, W] in fewer rows and columns: the commonest value of each block, the largest of equally common ones.
+
+    So of two good and two failed dies a failed one is left, and a thin line is not lost as it would be by taking every
+    other die.
+
+    Raises:
+        ValueError: If there are no rows and columns to leave out.
+    """
+    if maps.ndim != 3 or any(new > old for new, old in zip(shape, maps.shape[1:], strict=True)):
+        raise bad("size", shape, f"at most that of the maps, {list(maps.shape[1:])}")
+    starts = [np.arange(new) * old // new for new, old in zip(shape, maps.shape[1:], strict=True)]
+    best = np.zeros((len(maps), *shape), dtype=np.int64)
+    most = np.zeros(best.shape, dtype=np.int64)
+    for value in np.unique(maps):
+        count = np.add.reduceat(np.add.reduceat((maps == value).astype(np.int64), starts[0], 1), starts[1], 2)
+        best, most = np.where(count >= most, value, best), np.maximum(count, most)
+    return best
+
+
+def _read(path: Path) -> dict[str, NDArray[Any]]:
+    what, expected = f"archive {path}", "an archive of arrays that np.savez wrote"
+    if not path.is_file():
+        raise bad("archive", f"{path}, which is no file", expected, "Check the path.")
+    with path.open("rb") as start:
+        head = start.read(6)
+    single = head == b"\x93NUMPY"
+    if not (head.startswith(b"PK") and zipfile.is_zipfile(path)):
+        raise bad(what, "a single array" if single else "no archive, or a part of one", expected)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+    except DAMAGED as error:
+        if "pickle" not in str(error):
+            raise bad(what, f"what cannot be read ({error})", expected) from error
+        remedy = "Unpickling can run code; whoever trusts the file can save it again as arrays of integers."
+        raise bad(what, "pickled objects", expected, remedy) from error
+    other = [key for key, value in arrays.items() if not isinstance(value, np.ndarray)]
+    if other or not arrays:
+        raise bad(what, f"{other[0]}, which is no array" if other else "no arrays", expected)
+    return arrays
+
+
+def _whole(what: str, array: NDArray[Any]) -> NDArray[np.int64]:
+    """The array as int64, if its values are whole numbers of at least 0."""
+    numeric = array.dtype.kind in "iufb" and np.isfinite(array).all()
+    if not numeric or (array != np.floor(array)).any() or (array.size and array.min() < 0):
+        got = f"{array.dtype}" + (f" from {array.min()} to {array.max()}" if numeric and array.size else "")
+        raise bad(what, got, "whole numbers of at least 0")
+    whole: NDArray[np.int64] = array.astype(np.int64)
+    return whole
+
+
+def _within(maps: NDArray[np.int64], vocab: int | None, path: Path) -> tuple[NDArray[np.bool_], list[Skipped]]:
+    """Which maps hold no value of `vocab` or more, and the others."""
+    largest = maps.reshape(len(maps), -1).max(1)
+    limit = MOST if vocab is None else vocab
+    if vocab is None and largest.max() >= MOST:
+        remedy = "Pass vocab=NUMBER if they are tokens."
+        raise bad(f"archive {path.name}", f"values up to {largest.max()}", f"values below {MOST}", remedy)
+    beyond = np.flatnonzero(largest >= limit)
+    return largest < limit, [
+        Skipped(f"{path.name}[{i}]", f"value {largest[i]}, expected below {limit}") for i in beyond
+    ]
+
+
+def _colours(count: int) -> tuple[str, ...]:
+    """White, then colours that are far from each other: hues a golden angle apart."""
+    hues = [colorsys.hls_to_rgb((0.6 + 0.381966 * k) % 1, 0.35 + 0.3 * (k % 3) / 2, 0.65) for k in range(count - 1)]
+    return ("#ffffff", *(f"#{round(255 * r):02x}{round(255 * g):02x}{round(255 * b):02x}" for r, g, b in hues))

@@ -1,0 +1,127 @@
+"""Folders of images, one for each class: `root/class/*.png`."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ...errors import bad, require
+from ..base import Dataset, Skipped
+from ..cache import Arrays, cached
+from ..codecs.base import Pixels
+from .assemble import assemble, nothing_left
+from .image_files import read_images
+from .pictures import Shape, parse_size
+
+__all__ = ["images"]
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
+
+
+def images(path: Path, size: str | None = None, levels: int | None = None, colours: int | None = None) -> Dataset:
+    """Images in a folder for each class, in few greys or colours.
+
+    The names of the folders in `path` are the classes. A file that is no image, or cannot be read, is left out and
+    listed; so are all frames or pages of an image but the first. Images are cut around their middle to the proportions
+    of `size` and resized. With `colours`, images of no more colours keep them exactly; others get a palette that is
+    learnt from them.
+
+    Args:
+        path: The folder with the folders.
+        size: Rows and columns, `32` or `24x32`; by default those of the images, if all have the same.
+        levels: Number of greys; 16 if nothing is said.
+        colours: Number of colours, instead of greys.
+
+    Raises:
+        ValueError: If there are fewer than two classes, nothing that can be read, or images of several sizes.
+        dguide.errors.MissingExtra: If Pillow is not installed.
+    """
+    require("PIL", "data")
+    if not path.is_dir():
+        raise bad("folder of images", f"{path}, which is no folder", "a folder with one folder for each class")
+    shape = None if size is None else parse_size(size)
+    levels = 16 if levels is None and colours is None else levels
+    options = {"size": size, "levels": None if levels == 16 else levels, "colours": colours}
+    name = ",".join([f"images:{path}", *(f"{key}={value}" for key, value in options.items() if value is not None)])
+    found = _listed(path)
+    if not found.files:
+        raise nothing_left(name, [Skipped(str(path), "no folder with images in it"), *found.skipped])
+    settings = {"shape": shape, "levels": levels, "colours": colours, "pillow": importlib.metadata.version("pillow")}
+    arrays = cached(
+        "images",
+        {"format": 3, "folder": str(path.resolve()), "files": [_version(path, file) for file in found.files]}
+        | settings,
+        lambda: _prepare(found.files, shape, levels, colours),
+        lasting=lambda prepared: bool(prepared["lasting"]),
+    )
+    notes = zip(arrays["noted"].tolist(), arrays["notes"].tolist(), strict=True)
+    skipped = [*found.skipped, *(Skipped(str(found.files[index]), why) for index, why in notes)]
+    if not len(arrays["tokens"]):
+        raise nothing_left(name, skipped)
+    rows, columns = (int(each) for each in arrays["shape"])
+    unread = set(arrays["unread"].tolist())
+    kept = [file for index, file in enumerate(found.files) if index not in unread]
+    return assemble(
+        name,
+        torch.from_numpy(arrays["tokens"].astype(np.int64)),
+        Pixels(rows, columns, tuple(arrays["palette"].tolist())),
+        classes=[file.parent.name for file in kept],
+        skipped=skipped,
+        places=[str(file) for file in kept],
+    )
+
+
+@dataclass(frozen=True)
+class _Listed:
+    files: list[Path]
+    skipped: list[Skipped]
+
+
+def _listed(path: Path) -> _Listed:
+    """Files that should be images, class by class, and others. What is hidden is neither."""
+    entries = sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
+    skipped = [
+        Skipped(str(each), _no_image(each, "not in a folder of a class")) for each in entries if not each.is_dir()
+    ]
+    files: list[Path] = []
+    for folder in (entry for entry in entries if entry.is_dir()):
+        within = sorted(folder.iterdir())
+        found = [file for file in within if file.suffix.lower() in SUFFIXES and file.is_file()]
+        others = [file for file in sorted({*within} - {*found}) if not file.name.startswith(".")]
+        skipped += [] if found else [Skipped(str(folder), "no image in it")]
+        skipped += [Skipped(str(file), _no_image(file, "no image by its name")) for file in others]
+        files += found
+    return _Listed(files, skipped)
+
+
+def _no_image(path: Path, otherwise: str) -> str:
+    """What something is that cannot be an image."""
+    if path.is_symlink() and not path.exists():
+        return "a broken link"
+    if path.is_dir():
+        count = sum(each.is_file() for each in path.rglob("*"))
+        return f"a folder with {count} file{'s' * (count != 1)}"
+    return otherwise
+
+
+def _version(folder: Path, file: Path) -> tuple[str, int, int, int]:
+    """What changes when a file does, even if its date is set back."""
+    status = file.stat()
+    return str(file.relative_to(folder)), status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _prepare(files: list[Path], shape: Shape | None, levels: int | None, colours: int | None) -> Arrays:
+    found = read_images(files, require("PIL.Image", "data").open, "folder", shape, levels, colours)
+    return {
+        "tokens": found.tokens.astype(np.uint8),
+        "shape": np.array(found.codec.shape),
+        "palette": np.array(found.codec.palette),
+        "lasting": np.array(found.lasting),
+        "unread": np.array(found.unread, dtype=np.int64),
+        "noted": np.array(list(found.notes), dtype=np.int64),
+        "notes": np.array(list(found.notes.values()), dtype=str),
+    }

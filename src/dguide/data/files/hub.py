@@ -1,0 +1,167 @@
+"""Data sets of Hugging Face `datasets`, from a folder that `save_to_disk` wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ...errors import bad, choose, require
+from ..base import Dataset, Skipped
+from .assemble import assemble, nothing_left
+from .columns import class_names, sequences
+
+__all__ = ["hub"]
+
+_HELD_OUT = ("test", "validation", "valid", "val", "dev", "eval")
+"""Parts that are held out, the first of them that has classes."""
+
+
+def hub(
+    path: Path,
+    column: str,
+    label: str = "label",
+    split: str = "characters",
+    tokenizer: Path | None = None,
+    length: int | None = None,
+    size: str | None = None,
+    levels: int | None = None,
+    colours: int | None = None,
+    vocab: int | None = None,
+) -> Dataset:
+    """Strings, images or sequences of integers with a class each, from a folder that `save_to_disk` wrote.
+
+    Nothing is downloaded. If there is a part `train`, and one named `test`, `validation`, `valid`, `val`, `dev` or
+    `eval` that has classes which `train` has too, they are what is trained on and what is held out (the first of these
+    names that there is), and other parts are listed as left out. Otherwise all parts are one, of which every fifth
+    member of each class is held out. A row without a class (missing, blank, nan, or -1 where classes have names), and
+    an image that cannot be read, is left out and listed.
+
+    Args:
+        path: The folder.
+        column: Where the strings, images or sequences are.
+        label: Where the classes are.
+        split: For strings, what a token is: `characters` or `smiles`.
+        tokenizer: For strings, a tokenizer.json, whose words are the tokens then.
+        length: For strings, tokens in a sequence; longer ones are left out.
+        size: For images, rows and columns; by default those of the images, if all have the same.
+        levels: For images, number of greys; 16 if nothing is said.
+        colours: For images, number of colours instead.
+        vocab: For integers, number V of token values; sequences with others are left out. By default the largest value
+            and one.
+
+    Raises:
+        ValueError: If the folder is none, the columns are not there or not of these kinds, or an option is for another
+            kind.
+        dguide.errors.MissingExtra: If `datasets` is not installed.
+    """
+    given = {k: v for k, v in dict(locals()).items() if k != "path" and v is not None}
+    usual = {"label": "label", "split": "characters"}
+    given = {k: v for k, v in given.items() if v != usual.get(k)}
+    name = ",".join([f"huggingface:{path}", *(f"{k}={v}" for k, v in given.items())])
+    options = {k: v for k, v in given.items() if k not in ("column", "label")}
+    if column == label:
+        raise bad(f"data set {path.name}", f"{column} for two things", "different columns as column and label")
+    rows = _rows(path, column, label)
+    kept = [row for row, each in enumerate(rows.classes) if each is not None and rows.values[row] is not None]
+    gone = sorted(set(range(len(rows.places))) - set(kept))
+    skipped = [*rows.skipped, *(Skipped(rows.places[row], f"no {label} or no {column}") for row in gone)]
+    if not kept:
+        raise nothing_left(name, skipped)
+    values, places = [rows.values[row] for row in kept], [rows.places[row] for row in kept]
+    found = sequences(values, places, rows.feature, column, options)
+    skipped += found.skipped
+    if not found.kept:
+        raise nothing_left(name, skipped)
+    kept = [kept[index] for index in found.kept]
+    held_out = None if rows.held_out is None else torch.tensor([rows.held_out[row] for row in kept])
+    classes = [str(rows.classes[row]) for row in kept]
+    return assemble(
+        name,
+        found.tokens,
+        found.codec,
+        classes=classes,
+        what=label,
+        skipped=skipped,
+        held_out=held_out,
+        places=[places[index] for index in found.kept],
+    )
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of the parts that are used, one after the other, with the names of their classes (None for none)."""
+
+    values: list[Any]
+    classes: list[str | None]
+    places: list[str]
+    feature: Any
+    held_out: list[bool] | None
+    skipped: list[Skipped]
+
+
+def _rows(path: Path, column: str, label: str) -> _Rows:
+    library = require("datasets", "huggingface")
+    parts = _parts(path)
+    known = {key: class_names(part, label) for key, part in parts.items() if label in part.column_names}
+    other = _held_out(known)
+    used = parts if other is None else {key: parts[key] for key in ("train", other)}
+    for key, part in used.items():
+        choose(f"column of {key}", column, part.column_names)
+        choose(f"column of {key}", label, part.column_names)
+    feature = _type(path, column, used)
+    _type(path, label, used)
+    values: list[Any] = []
+    for part in used.values():
+        stored = part.cast_column(column, library.Image(decode=False)) if isinstance(feature, library.Image) else part
+        values += list(stored[column])
+    return _Rows(
+        values,
+        [each for key in used for each in known[key]],
+        [f"{key}[{row}]" for key, part in used.items() for row in range(len(part))],
+        feature,
+        None if other is None else [key == other for key, part in used.items() for _ in range(len(part))],
+        [
+            Skipped(key, f"{len(part)} rows of a part that is neither trained on nor held out")
+            for key, part in parts.items()
+            if key not in used
+        ],
+    )
+
+
+def _parts(path: Path) -> dict[str, Any]:
+    library = require("datasets", "huggingface")
+    expected = "a folder that save_to_disk wrote"
+    try:
+        loaded = library.load_from_disk(str(path))
+    except IndexError as error:  # which the library meets where there are no rows
+        raise bad(
+            f"data set {path}", "no rows, or a part without any", f"{expected}, with rows in each part"
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:  # as its JSON happens to be damaged
+        got = f"{path}: {type(error).__name__}: {error}"
+        raise bad("data set", got, expected, "Check the path; if it is right, save the data again.") from error
+    parts = dict(loaded) if isinstance(loaded, library.DatasetDict) else {"all": loaded}
+    if not any(len(part) for part in parts.values()):
+        raise bad(f"data set {path}", "no rows", f"{expected}, with rows in each part")
+    return parts
+
+
+def _held_out(classes: Mapping[str, Sequence[str | None]]) -> str | None:
+    """The part that is held out; None if there is no part to train on, or none with a class that is trained on."""
+    trained = set(classes.get("train", ())) - {None}
+    return next((key for key in _HELD_OUT if trained & set(classes.get(key, ()))), None)
+
+
+def _type(path: Path, column: str, parts: Mapping[str, Any]) -> Any:
+    """What the library says that a column is, which must be the same in all parts, but for those without values."""
+    features = {key: part.features[column] for key, part in parts.items()}
+    types = {str(each): key for key, each in features.items() if getattr(each, "dtype", None) != "null"}
+    if len(types) > 1:
+        got = "; ".join(f"{kind} in {key}" for kind, key in types.items())
+        remedy = "Save it again after Dataset.cast_column(...) of the parts that differ."
+        raise bad(f"column {column} of {path.name}", got, "one type in all parts", remedy)
+    return features[next(iter(types.values()), next(iter(parts)))]

@@ -1,0 +1,108 @@
+"""Images of any kind that Pillow reads, as tokens; those that cannot be read are left out, with the reason."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import bad, require
+from ..codecs.base import Pixels
+from ..progress import progress
+from .pictures import Bytes, Shape, Unfit, as_tokens, pixels
+
+__all__ = ["Images", "read_images"]
+
+T = TypeVar("T")
+_UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, struct.error, zlib.error)
+"""What Pillow raises for damaged files."""
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Images that became tokens.
+
+    Args:
+        tokens: Those of the images that could be read, [N, L] int64.
+        codec: What the tokens stand for.
+        notes: By the number of its source, why an image was left out, or what of it.
+        unread: Numbers of the sources that were left out.
+        lasting: Whether another attempt would end the same; not so with permissions, too many open files, a network.
+    """
+
+    tokens: NDArray[np.int64]
+    codec: Pixels
+    notes: dict[int, str]
+    unread: list[int]
+    lasting: bool
+
+
+def read_images(
+    sources: Sequence[T],
+    opened: Callable[[T], Any],
+    what: str,
+    shape: Shape | None,
+    levels: int | None,
+    colours: int | None,
+) -> Images:
+    """Images in few greys or colours.
+
+    Args:
+        sources: Where they are.
+        opened: Gives a `PIL.Image.Image` of one of them.
+        what: What they are called in errors.
+        shape: Rows and columns; None for those of the images.
+        levels: Number of greys; 16 if neither is given.
+        colours: Number of colours instead.
+
+    Raises:
+        ValueError: If they are of several sizes and none is asked for, or of one colour alone.
+        dguide.errors.MissingExtra: If Pillow is not installed.
+    """
+    unreadable = (*_UNREADABLE, require("PIL.Image", "data").DecompressionBombError)
+    unread: dict[int, str] = {}
+    frames: dict[int, int] = {}
+    passing: list[int] = []
+
+    @cache
+    def read(smooth: bool) -> list[Bytes]:
+        found = []
+        for index, source in enumerate(progress(sources, len(sources), "reading images")):
+            if index in unread:
+                continue
+            try:
+                with opened(source) as image:
+                    frames[index] = getattr(image, "n_frames", 1)
+                    found.append(pixels(image, shape, smooth))
+            except Unfit as error:
+                unread[index] = str(error)
+            except unreadable as error:
+                unread[index] = f"unreadable: {_reason(error, source)}"[:200]
+                if getattr(error, "errno", None):
+                    passing.append(index)
+        sizes = Counter(image.shape[:2] for image in found)
+        if len(sizes) > 1:
+            common = ", ".join(f"{n} of {rows}x{columns}" for (rows, columns), n in sizes.most_common(3))
+            raise bad(
+                what, f"images of {len(sizes)} sizes ({common})", "one size", "Say which: size=32, or size=24x32."
+            )
+        return found
+
+    if read(colours is None):
+        tokens, codec = as_tokens(read, 16 if levels is None and colours is None else levels, colours)
+    else:
+        tokens, codec = np.zeros((0, 1), dtype=np.int64), Pixels.grey(1, 1, 2)
+    notes = {index: f"{count} frames, of which the first is taken" for index, count in frames.items() if count > 1}
+    return Images(tokens, codec, dict(sorted((notes | unread).items())), sorted(unread), not passing)
+
+
+def _reason(error: BaseException, source: object) -> str:
+    """What an error says, without the source, which stands beside it."""
+    return str(error).partition(" <_io.")[0].removesuffix(repr(str(source))).rstrip(" :")

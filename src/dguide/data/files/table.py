@@ -1,0 +1,179 @@
+"""Tables of strings with a class or a number each, in CSV or TSV files."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import itertools
+import math
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...errors import bad, choose
+from ..base import Dataset, Skipped
+from .assemble import assemble, nothing_left
+from .texts import tokenise
+
+__all__ = ["table"]
+
+_DELIMITERS = "\t;|,"
+_LONGEST = 2**31 - 1
+"""Characters of a field, which the module csv would limit to 131,072."""
+_QUOTED = re.compile(r'"[^"]*"?')
+_SEPARATOR = re.compile(r'"?sep=([^"])"?\s*', re.IGNORECASE)
+_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def table(
+    path: Path,
+    text: str | None = None,
+    label: str | None = None,
+    property: str | None = None,
+    percentile: float | None = None,
+    split: str = "characters",
+    tokenizer: Path | None = None,
+    length: int | None = None,
+    encoding: str = "utf-8",
+) -> Dataset:
+    """The strings in a column of a table, told by their class, by a number, or by both.
+
+    The first line that is not empty names the columns. Commas, semicolons, tabs or bars divide them, whichever it has
+    most of outside quotes, unless a line such as `sep=;` says so before. A line without a string or a class, with a
+    number that is none, with more or fewer fields than columns, with a string that is too long, a SMILES string that
+    RDKit rejects, or a word that the tokenizer does not know, is left out and listed by its number.
+
+    Args:
+        path: The file.
+        text: Column of the strings; needed unless one column is left besides the others.
+        label: Column of the classes.
+        property: Column of the numbers.
+        percentile: Between 0 and 100: tell whether the number is above that percentile, not the number.
+        split: What a token is, in `characters` or `smiles`.
+        tokenizer: A tokenizer.json of the library tokenizers, whose words are the tokens then.
+        length: Tokens in a sequence; by default those of the longest.
+        encoding: Of the file. A byte order mark is no part of the first name.
+
+    Raises:
+        ValueError: If the file is no such table, or holds nothing usable, or a class alone.
+    """
+    name = _name(path, dict(locals()))
+    if not path.is_file():
+        raise bad("table", f"{path}, which is no file", "a CSV file", "Check the path.")
+    if percentile is not None and property is None:
+        raise bad("percentile", "no property", "property=COLUMN")
+    rows = _rows(path, encoding)
+    header = [column.strip() for column in next(rows, (0, []))[1]]
+    column = _text_column(path, header, text, label, property)
+    texts, classes, numbers, places, skipped = [], [], [], [], []
+    for line, fields in rows:
+        place = f"{path.name}:{line}"
+        why = _wrong(fields, header, label, property)
+        if why:
+            skipped.append(Skipped(place, why))
+            continue
+        row = dict(zip(header, fields, strict=True))
+        texts.append(row[column].strip())
+        places.append(place)
+        classes.append(unicodedata.normalize("NFC", row[label].strip()) if label else "")
+        numbers.append(float(row[property]) if property else math.nan)
+    found = tokenise(texts, places, split, tokenizer, length)
+    skipped += found.skipped
+    if not found.kept:
+        raise nothing_left(name, skipped)
+    return assemble(
+        name,
+        found.tokens,
+        found.codec,
+        classes=[classes[index] for index in found.kept] if label else None,
+        what=label or "",
+        properties={property: [numbers[index] for index in found.kept]} if property else None,
+        percentile=percentile,
+        skipped=skipped,
+    )
+
+
+def _text_column(path: Path, header: list[str], text: str | None, label: str | None, number: str | None) -> str:
+    """The column of the strings, if all columns that are asked for are there and stand for one thing each."""
+    table = f"table {path.name}"
+    twice = sorted(column for column, count in Counter(header).items() if column and count > 1)
+    if twice:
+        raise bad(f"columns of {table}", f"{', '.join(twice)} more than once", "different names", "Rename them.")
+    known = [column for column in (label, number) if column is not None]
+    if not known:
+        raise bad(table, "no label and no property", f"label=COLUMN or property=COLUMN of {header}")
+    asked = [*known, *([text] if text else [])]
+    for column in asked:
+        choose(f"column of {path.name}", column, header)
+        if asked.count(column) > 1:
+            raise bad(table, f"{column} for two things", "different columns as text, label and property")
+    others = [column for column in header if column and column not in known]
+    if text is None and len(others) != 1:
+        raise bad(table, "no text", f"text=COLUMN with one of {', '.join(others)}")
+    return text or others[0]
+
+
+def _wrong(fields: list[str], header: list[str], label: str | None, number: str | None) -> str:
+    """Why a line is left out; empty if it is not."""
+    if len(fields) != len(header):
+        return f"{len(fields)} fields, not {len(header)}"
+    row = dict(zip(header, fields, strict=True))
+    if label is not None and not row[label].strip():
+        return f"no {label}"
+    if number is not None:
+        try:
+            if not math.isfinite(float(row[number])):
+                return f"{number} is {row[number].strip()}"
+        except ValueError:
+            return f"{number} is {row[number].strip()!r}, no number"
+    return ""
+
+
+def _rows(path: Path, encoding: str) -> Iterator[tuple[int, list[str]]]:
+    """The names of the columns, and then each line that is not blank, with the number of its last line in the file."""
+    line, before, delimiter = 0, 0, ""
+    csv.field_size_limit(max(csv.field_size_limit(), _LONGEST))
+    try:
+        with path.open(newline="", encoding=_without_mark(encoding)) as file:
+            for first in file:
+                separator = _SEPARATOR.fullmatch(first)
+                delimiter = separator[1] if separator else delimiter
+                if not separator and first.strip(_DELIMITERS + " \r\n"):
+                    break
+                before += 1
+            else:
+                return
+            delimiter = delimiter or max(_DELIMITERS, key=_QUOTED.sub("", first).count)
+            reader = csv.reader(itertools.chain([first], file), delimiter=delimiter, strict=True)
+            for fields in reader:
+                line = before + reader.line_num
+                if len(fields) > 1 or any(field.strip() for field in fields):
+                    yield line, fields
+    except UnicodeError as error:
+        got = f"bytes that are no {encoding} after line {line}"
+        usual = "encoding=utf-16" if _marked_as_utf16(path) else "encoding=NAME, such as cp932"
+        raise bad(f"table {path}", got, f"text in {encoding}", f"Pass {usual}.") from error
+    except LookupError as error:
+        raise bad("encoding", repr(encoding), "one that Python knows, such as utf-8, cp932 or latin-1") from error
+    except csv.Error as error:
+        got = f"{error} after line {line}"
+        remedy = f"Look from line {line + 1} on for a quote that is not closed, or a single one inside quotes."
+        raise bad(f"table {path}", got, "a CSV file", remedy) from error
+
+
+def _without_mark(encoding: str) -> str:
+    """The encoding, or what drops the mark of byte order that some programs put before UTF-8."""
+    return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+
+
+def _marked_as_utf16(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) in _MARKS
+
+
+def _name(path: Path, given: dict[str, object]) -> str:
+    usual = {"split": "characters", "encoding": "utf-8"}
+    options = [f"{k}={v}" for k, v in given.items() if k != "path" and v is not None and v != usual.get(k)]
+    return ",".join([f"csv:{path}", *options])

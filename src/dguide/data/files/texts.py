@@ -1,0 +1,77 @@
+"""Strings as tokens; those that cannot be are left out, and listed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ...errors import bad, choose
+from ..base import Skipped
+from ..codecs.base import SPLITS, Codec, Strings
+from ..codecs.tokenised import Tokenised
+from ..sets.molecules import parse
+
+__all__ = ["Sequences", "tokenise"]
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Entries of a source that became tokens.
+
+    Args:
+        tokens: Their tokens, [N, L] int64.
+        codec: What the tokens stand for.
+        kept: Which of the entries they are.
+        skipped: What became of the others.
+    """
+
+    tokens: Tensor
+    codec: Codec
+    kept: list[int]
+    skipped: list[Skipped]
+
+
+def tokenise(
+    texts: Sequence[str], places: Sequence[str], split: str, tokenizer: Path | None, length: int | None
+) -> Sequences:
+    """Strings as tokens of an alphabet that is made for them, or of a tokenizer.
+
+    Args:
+        texts: The strings.
+        places: Where each stands, for the list of those left out.
+        split: `characters`, or `smiles`, which RDKit must be able to read.
+        tokenizer: A `tokenizer.json`, whose words are the tokens then; strings with other words are left out.
+        length: Longer strings are left out: tokens of a sequence, end (and begin) included; None for the longest.
+
+    Raises:
+        ValueError: If an option is none.
+    """
+    choose("way to split strings", split, SPLITS)
+    if length is not None and length < 2:
+        raise bad("length", length, "at least 2 tokens, for begin and end")
+    why: dict[int, str] = {index: "an empty string" for index, text in enumerate(texts) if not text}
+    if split == "smiles":
+        for index, molecule in enumerate(parse(texts)):
+            if molecule is None:
+                why.setdefault(index, f"RDKit rejects {texts[index]!r}")
+    codec: Strings | Tokenised
+    if tokenizer is not None:
+        words = Tokenised.read(tokenizer, 2)
+        found = [words.find(text) for text in texts]
+        why = {index: each.why for index, each in enumerate(found) if each.why} | why
+        parts = [len(each.tokens) + 1 for each in found]
+        codec = Tokenised(words.tokenizer, length or max([2, *(n for i, n in enumerate(parts) if i not in why)]))
+    else:
+        parts = [len(SPLITS[split](text)) + 2 for text in texts]
+        fits = [text for i, text in enumerate(texts) if i not in why and (length is None or parts[i] <= length)]
+        codec = Strings.of(fits, split, length)
+    for index, size in enumerate(parts):
+        if size > codec.length:
+            why.setdefault(index, f"{size} tokens, more than {codec.length}")
+    kept = [index for index in range(len(texts)) if index not in why]
+    tokens = torch.tensor([codec.encode(texts[index]) for index in kept], dtype=torch.int64)
+    return Sequences(tokens, codec, kept, [Skipped(places[index], why[index]) for index in sorted(why)])

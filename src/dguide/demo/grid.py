@@ -1,0 +1,113 @@
+"""A grid of guidance settings on one fixed sampler: mechanisms by schedules by mean weights."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from .. import sample
+from ..checkpoint import Checkpoint
+from ..guidance import MECHANISMS, Constant, Guidance, Normalized, RampUp, Schedule
+from ..samplers import Calls, Sampler
+from .judge import Judge, Quality
+
+__all__ = ["MECHANISMS", "SCHEDULES", "Cell", "Outcome", "cells", "run_cell"]
+
+SCHEDULES: dict[str, Schedule] = {"constant": Constant(1.0), "ramp-up": RampUp(1.0)}
+"""Shapes of w over the noise level; cells scale them to their mean weight."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One setting of guidance.
+
+    Args:
+        weight: Mean of w over the noise level.
+        mechanism: One of `MECHANISMS`; None at weight 0, where all of them are the conditional model.
+        schedule: One of `SCHEDULES`; None at weight 0.
+    """
+
+    weight: float
+    mechanism: str | None = None
+    schedule: str | None = None
+
+    @property
+    def guidance(self) -> Guidance:
+        """The guidance to sample with."""
+        if self.mechanism is None or self.schedule is None:
+            return Normalized(self.weight)
+        return MECHANISMS[self.mechanism](SCHEDULES[self.schedule].scaled_to(self.weight))
+
+    def __str__(self) -> str:
+        if self.mechanism is None:
+            return "no guidance, w = 0"
+        return f"{self.mechanism}, {self.schedule}, w = {self.weight:g}"
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What one cell gave.
+
+    Args:
+        cell: The setting.
+        tokens: The samples, [N, L] int64.
+        quality: What the judge says of them.
+        calls: Forward passes of one batch, conditional and reference.
+        forced: Positions of all samples that had to leave in the last step.
+        seconds: Time of sampling.
+        times: Times t of the trajectory, [S], from 1 to 0.
+        unfinished: Share of positions that are still masked at `times`, [S]; zero where nothing is ever masked.
+    """
+
+    cell: Cell
+    tokens: Tensor
+    quality: Quality
+    calls: Calls
+    forced: int
+    seconds: float
+    times: Tensor
+    unfinished: Tensor
+
+
+def cells(weights: Sequence[float]) -> tuple[Cell, ...]:
+    """The cells of the grid: one for weight 0, which all mechanisms share, else one for each combination."""
+    grid = [Cell(0.0)] if 0 in weights else []
+    grid += [Cell(w, mechanism, schedule) for w in weights if w for mechanism in MECHANISMS for schedule in SCHEDULES]
+    return tuple(grid)
+
+
+def run_cell(
+    checkpoint: Checkpoint, cell: Cell, labels: Tensor, sampler: Sampler, judge: Judge, seed: int = 0
+) -> Outcome:
+    """Samples one sequence for each of `labels` [N] and judges them.
+
+    All cells that are run with one seed are coupled: their samples use the same random numbers.
+    """
+    began = time.perf_counter()
+    drawn = sample(
+        checkpoint.model,
+        process=checkpoint.process,
+        length=judge.dataset.length,
+        condition=labels,
+        guidance=cell.guidance,
+        sampler=sampler,
+        seed=seed,
+        batch_size=256,
+        trajectory=True,
+    )
+    seconds = time.perf_counter() - began
+    path = drawn.trajectory
+    assert path is not None
+    return Outcome(
+        cell,
+        drawn.tokens,
+        judge(drawn.tokens, labels),
+        drawn.calls,
+        int(drawn.forced.sum()),
+        seconds,
+        path.times.mean(-1),
+        checkpoint.process.unfinished(path.tokens).double().mean((-2, -1)),
+    )

@@ -1,0 +1,220 @@
+"""The demonstration: guidance mechanisms and schedules on handwritten digits, from pictures to a table."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+
+from .. import checkpoint as checkpoints
+from ..checkpoint import Checkpoint
+from ..data import Dataset
+from ..errors import bad, require
+from ..files import replacing
+from ..guidance import Constant, Normalized, RampUp, Unlocking
+from ..plots import images as figures
+from ..progress import Progress, duration
+from ..samplers import Ancestral, sample
+from ..train import TrainConfig, train
+from ..train.state import STATE
+from .grid import Outcome, cells, run_cell
+from .judge import Judge
+from .pace import pace
+from .page import page
+from .settings import MASKED, DemoSettings, common_data, find_checkpoints
+from .table import Row, as_csv, ceiling_row, row
+
+__all__ = ["Report", "demo"]
+
+_FINISH = 25.0
+"""Seconds for what has no other estimate: pictures, and the judgement of a checkpoint after its training."""
+_PACE_SAMPLES = 20_000
+RECIPE: dict[str, Any] = {
+    "batch_size": 32,
+    "weight_decay": 0.1,
+    "dropout": 0.1,
+    "shift": 1,
+    "evaluate_every": 100,
+    "evaluate_passes": 4,
+    "device": "cpu",
+}
+"""How the demonstration trains: as the shipped checkpoints were trained, but for the length."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the demonstration found.
+
+    Args:
+        rows: The table, the ceiling of real data last.
+        bits: Held-out bits per token of the model it trained.
+        seconds: Time of each part.
+        files: What it wrote.
+    """
+
+    rows: tuple[Row, ...]
+    bits: float
+    seconds: dict[str, float]
+    files: tuple[Path, ...]
+
+
+def demo(settings: DemoSettings) -> Report:
+    """Runs the demonstration and writes to `settings.out`:
+
+    - `pictures-masked.png`, `pictures-uniform.png`: samples of every cell of the grid
+    - `precision-recall.png`: what each guidance gains and loses
+    - `film.png`: one batch being unmasked
+    - `masked-fraction.png`: the share of masked positions over time, theory and measurement
+    - `table.csv`, `table.md`: accuracy, precision, recall, Fréchet distance, network calls and seconds of every cell
+    - `trained/`: a checkpoint trained for `settings.minutes`, and `trained.png`, samples of it
+
+    Raises:
+        ValueError: If checkpoints are missing or do not fit each other.
+        dguide.errors.MissingExtra: If a package is not installed.
+        KeyboardInterrupt: If training was interrupted.
+        OSError: If a file cannot be written.
+    """
+    for module in ("matplotlib", "sklearn", "scipy", "accelerate", "safetensors"):
+        require(module, "cli")
+    found = find_checkpoints(settings.checkpoints)
+    dataset = common_data(found)
+    if (settings.out / "trained" / STATE).exists():
+        got = "the training run of somebody"
+        raise bad(f"{settings.out / 'trained'}", got, "no run there", "Choose another --out.")
+    settings.out.mkdir(parents=True, exist_ok=True)
+    return _Demo(settings, found, dataset).run()
+
+
+class _Demo:
+    """One run of the demonstration."""
+
+    def __init__(self, settings: DemoSettings, found: dict[str, Checkpoint], dataset: Dataset) -> None:
+        self.settings, self.found, self.dataset = settings, found, dataset
+        self.labels = torch.arange(dataset.n_classes).repeat_interleave(settings.per_class)
+        self.sampler = Ancestral(steps=settings.steps)
+        self.files: list[Path] = []
+        self.left_out: list[str] = []
+
+    def run(self) -> Report:
+        settings, grid = self.settings, cells(self.settings.weights)
+        work = [1.0 + (cell.weight != 0) for cell in grid]
+        training = 60 * settings.minutes + _FINISH
+        # Besides the cells and their pictures: judge, trade-off, film, pace, training, its samples and the table.
+        progress = Progress(len(self.found) * (len(grid) + 1) + 7, len(self.found) * sum(work), training)
+        task = progress.task
+        with task("judge: a classifier learns from real digits"):
+            judge = Judge.fit(self.dataset)
+            ceiling = judge.ceiling(settings.per_class)
+        outcomes: dict[str, list[Outcome]] = {}
+        for name, checkpoint in self.found.items():
+            outcomes[name] = []
+            for index, (cell, amount) in enumerate(zip(grid, work, strict=True)):
+                if name != MASKED and not progress.fits(amount, 60 * settings.limit):
+                    progress.leave_out(len(grid) - index, sum(work[index:]))
+                    self.left_out = [f"{name}: {cell}" for cell in grid[index:]]
+                    print("no time for: " + "; ".join(self.left_out), file=sys.stderr)
+                    break
+                with task(f"{name}: {cell}", amount):
+                    outcome = run_cell(checkpoint, cell, self.labels, self.sampler, judge, settings.seed)
+                    outcomes[name].append(outcome)
+            with task(f"{name}: picture"):
+                self._picture_grid(checkpoint, outcomes[name])
+        with task("precision and recall"):
+            panels = {f"{self.found[name].process.name} process": outcomes[name] for name in outcomes}
+            figures.save(figures.trade_off(panels, ceiling), self._path("precision-recall.png"))
+        with task("film of a batch being unmasked"):
+            self._film()
+        with task("masked fraction, theory and samples"):
+            self._pace(outcomes[MASKED])
+        with task(f"training for {duration(60 * settings.minutes)}", seconds=training):
+            trained = self._train()
+        with task("samples of the model just trained"):
+            self._sheet(trained)
+        with task("table"):
+            rows = [row(self.found[name].process.name, outcome) for name in outcomes for outcome in outcomes[name]]
+            rows.append(ceiling_row(ceiling))
+            self._write("table.csv", as_csv(rows))
+            self._write("table.md", page(settings, self.found, trained, rows, self.left_out))
+        return Report(tuple(rows), trained.config.held_out_bits, progress.log, tuple(self.files))
+
+    def _path(self, name: str) -> Path:
+        path = self.settings.out / name
+        self.files.append(path)
+        return path
+
+    def _write(self, name: str, text: str) -> None:
+        with replacing(self._path(name)) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+    def _picture_grid(self, checkpoint: Checkpoint, outcomes: Sequence[Outcome]) -> None:
+        process, steps = checkpoint.process.name, self.settings.steps
+        title = f"{self.dataset.name}, {process} process, {steps} ancestral steps, the same random numbers in all cells"
+        weights = [weight for weight in self.settings.weights if weight]
+        picture = figures.picture_grid(self.dataset, outcomes, weights, self.settings.per_class, title)
+        figures.save(picture, self._path(f"pictures-{process}.png"))
+
+    def _film(self) -> None:
+        """Every fourth state of 32 steps, six samples."""
+        checkpoint = self.found[MASKED]
+        path = sample(
+            checkpoint.model,
+            process=checkpoint.process,
+            length=self.dataset.length,
+            condition=torch.linspace(0, self.dataset.n_classes - 1, 6).round().long(),
+            guidance=Normalized(RampUp(2.0)),
+            sampler=Ancestral(steps=32),
+            seed=self.settings.seed,
+            trajectory=True,
+        ).trajectory
+        assert path is not None
+        states, times = path.tokens[::4], path.times[::4].mean(-1)
+        title = "Unmasking, every fourth of 32 steps: Normalized, ramp-up to w = 2 (masks are striped)"
+        masked = checkpoint.process.unfinished(states)
+        figures.save(figures.film_strip(self.dataset, states, masked, times, title), self._path("film.png"))
+
+    def _pace(self, outcomes: Sequence[Outcome]) -> None:
+        curves = [
+            ("Normalized", "constant w = 2", pace(Normalized(Constant(2.0)), _PACE_SAMPLES)),
+            ("Unlocking", "constant w = 2", pace(Unlocking(Constant(2.0)), _PACE_SAMPLES)),
+            ("Unlocking", "ramp-up, mean w = 2", pace(Unlocking(RampUp(1.0).scaled_to(2.0)), _PACE_SAMPLES)),
+        ]
+        strongest = max(self.settings.weights)
+        shown = [o for o in outcomes if o.cell.weight == strongest and o.cell.schedule == "constant"]
+        picture = figures.pace_figure(curves, shown, self.found[MASKED].process.noise)
+        figures.save(picture, self._path("masked-fraction.png"))
+
+    def _train(self) -> Checkpoint:
+        """Trains anew in a directory of its own, which takes the place of an earlier demonstration's at the end."""
+        out, settings = self._path("trained"), self.settings
+        with TemporaryDirectory(dir=settings.out, prefix=".trained-") as room:
+            fresh = Path(room) / "trained"
+            config = TrainConfig(
+                **RECIPE, out=fresh, data=self.dataset.name, seed=settings.seed, minutes=settings.minutes
+            )
+            print(file=sys.stderr)
+            if not train(config).finished:
+                raise KeyboardInterrupt
+            trained = checkpoints.load(fresh)
+        record = replace(trained.config, command=config.model_copy(update={"out": out}).command())
+        checkpoints.save(out, trained.model, record)
+        return replace(trained, config=record)
+
+    def _sheet(self, trained: Checkpoint) -> None:
+        classes, config = self.dataset.n_classes, trained.config
+        tokens = sample(
+            trained.model,
+            process=trained.process,
+            length=self.dataset.length,
+            condition=torch.arange(classes).repeat(4),
+            guidance=Normalized(RampUp(2.0)),
+            sampler=self.sampler,
+            seed=self.settings.seed,
+        ).tokens
+        title = f"After {config.steps} training steps: {config.held_out_bits:.2f} held-out bits per token"
+        sheet = figures.contact_sheet(self.dataset.codec, tokens, classes, self.dataset.class_names, title)
+        figures.save(sheet, self._path("trained.png"))

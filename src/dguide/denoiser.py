@@ -1,0 +1,72 @@
+"""The contract of a denoiser, and how conditions travel: split, stacked, moved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from .errors import bad
+
+__all__ = ["Condition", "Denoiser", "batch_of", "stack", "take", "tensors_of", "to_device"]
+
+Condition = Any
+"""A tensor, or dicts, lists and tuples of tensors, each with leading dimension B; None for no condition at all."""
+
+
+class Denoiser(Protocol):
+    r"""Any callable that predicts the clean tokens.
+
+    ``denoiser(tokens [B, L] int64, time [B] float32, condition) -> logits [B, L, V]`` of
+    $p(x_0^i = \cdot \mid x_t, c)$. Two optional attributes: ``null(condition)`` returns the same structure for "no
+    condition" (needed for guidance without `reference`); ``time_dependent`` says whether `time` is read at all.
+    """
+
+    def __call__(self, tokens: Tensor, time: Tensor, condition: Condition, /) -> Tensor:
+        """Logits [B, L, V]."""
+
+
+def _map(function: Callable[..., Any], first: Condition, *others: Condition) -> Condition:
+    if first is None:
+        return None
+    if isinstance(first, Tensor):
+        return function(first, *others)
+    if isinstance(first, dict):
+        return {key: _map(function, value, *(o[key] for o in others)) for key, value in first.items()}
+    if isinstance(first, (list, tuple)):
+        parts = [_map(function, *items) for items in zip(first, *others, strict=True)]
+        return type(first)(*parts) if hasattr(first, "_fields") else type(first)(parts)
+    raise bad("condition", type(first).__name__, "a tensor, or dicts, lists and tuples of tensors")
+
+
+def tensors_of(condition: Condition) -> list[Tensor]:
+    """All tensors in `condition`, in order."""
+    found: list[Tensor] = []
+    _map(found.append, condition)
+    return found
+
+
+def take(condition: Condition, rows: Tensor | slice) -> Condition:
+    """The `rows` of every tensor in `condition`."""
+    pick = (lambda x: x[rows]) if isinstance(rows, slice) else (lambda x: x.index_select(0, rows))
+    return pick(condition) if isinstance(condition, Tensor) else _map(pick, condition)
+
+
+def stack(first: Condition, second: Condition) -> Condition:
+    """One condition with the rows of `first`, then those of `second`."""
+    return _map(lambda x, y: torch.cat((x, y.to(x.device))), first, second)
+
+
+def to_device(condition: Condition, device: torch.device) -> Condition:
+    """`condition` with every tensor on `device`."""
+    return _map(lambda x: x.to(device), condition)
+
+
+def batch_of(condition: Condition, what: str = "condition") -> int | None:
+    """The common leading dimension of all tensors; None for no tensors. Raises `ValueError` if they differ."""
+    sizes = {tuple(x.shape[:1]) for x in tensors_of(condition)}
+    if len(sizes) > 1 or () in sizes:
+        raise bad(what, f"leading dimensions {sorted(sizes)}", "tensors with one common leading dimension B")
+    return next(iter(sizes))[0] if sizes else None

@@ -1,0 +1,3 @@
+"""How good generated images are."""
+
+__all__: list[str] = []

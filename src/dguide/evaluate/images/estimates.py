@@ -1,0 +1,252 @@
+"""How good generated images are: do they show what was asked, do they look real, do they cover what is real, are they
+new."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...data import Dataset, Split
+from ...errors import bad
+from ..mixture import Counts, Mixture, asked_classes
+from ..points.distances import Kernel, Normal
+from ..points.diversity import Diversity
+from ..points.feature_sets import Features, PixelFeatures, image_codec
+from ..points.memory import Memory, copies
+from ..points.neighbours import Balls
+from ..statistics.estimate import Estimate, Rows, estimate
+from ..statistics.intervals import share
+from .network import LearntFeatures
+
+__all__ = ["image_estimates"]
+
+NEIGHBOURS = 5
+"""The k of precision, recall, density and coverage, as Naeem et al. have it."""
+_MOST = 5000
+"""The most training images that distances are measured to, and the most generated ones that diversity is of."""
+SIZED = ("Fréchet distance", "kernel distance", "precision", "recall", "density", "coverage")
+"""Figures that depend on how many images there are."""
+
+
+def image_estimates(
+    dataset: Dataset,
+    tokens: Tensor,
+    labels: Tensor,
+    *,
+    judge: LearntFeatures | None = None,
+    features: Features | None = None,
+    repetitions: int = 200,
+    seed: int = 0,
+) -> tuple[Estimate, ...]:
+    """Figures of generated images against the training images, and what held-out images get in their place.
+
+    Real images are chosen in the proportions in which classes were asked for; a class of which too few are held out is
+    left aside if it stands in the way of all others (`Mixture.kept`), and the notes say so. Distances, precision,
+    recall, density and coverage depend on how many images there are: they are of as many generated images as there are
+    held-out ones in these proportions, if that is fewer; `Estimate.count` says how many, and the figures are nan if
+    these are no more than neighbours. Fréchet and kernel distance are those to at most 5,000 training images,
+    neighbours are sought in as many training images as generated ones, and diversity is of at most 5,000.
+
+    Intervals are what the choice of the generated images alone brings: the number of each class, the real images and
+    the radii of the balls around generated ones stay as they are.
+
+    Args:
+        dataset: What is real.
+        tokens: Generated images, [N, L] int64.
+        labels: The classes asked for, [N] int64; the number of classes is "not told".
+        judge: Says which class an image shows; by default it learns that from the training images first.
+        features: Where distances are measured; by default in what the judge learnt.
+        repetitions: Number of samples of the bootstrap; 0 for no intervals but those of shares.
+        seed: Of the choice of real images, the bootstrap and a judge that is not passed.
+
+    Raises:
+        ValueError: If the data are no images, the tokens or the labels are not theirs, or there are no more generated
+            images than neighbours.
+    """
+    image_codec(dataset).check(tokens)
+    if tokens.dim() != 2 or labels.shape != (len(tokens),):
+        got = f"{list(labels.shape)} of tokens {list(tokens.shape)}"
+        raise bad("labels", got, "[N], one for each of tokens [N, L]")
+    chosen = _Choice.of(dataset, Split(tokens.cpu(), labels.cpu()), seed)
+    judge = judge or LearntFeatures.fit(dataset, seed=seed)
+    bench = _Bench(dataset, chosen, judge, features or judge, repetitions, seed)
+    sized = (*bench.distances(), *bench.neighbours()) if len(chosen.equal) > NEIGHBOURS else chosen.too_few()
+    found = (*bench.accuracy(), *sized, bench.diversity(), *bench.memory())
+    return tuple(replace(each, note="; ".join(filter(None, (each.note, chosen.mixture.note)))) for each in found)
+
+
+@dataclass(frozen=True, eq=False)
+class _Choice:
+    """Which images are compared with which.
+
+    Args:
+        mixture: How often each class was asked for.
+        drawn: All generated ones.
+        equal: As many of them as there are held-out ones to stand for them.
+        held_out: Those.
+        every_held_out: All held-out ones that fit in the proportions, or all of them if none fit.
+        near: As many training images again.
+        train: All training images that fit in the proportions, up to a limit.
+        groups: Which class, or none, each of `equal`, `held_out` and `train` stands for.
+    """
+
+    mixture: Mixture
+    drawn: Split
+    equal: Split
+    held_out: Split
+    every_held_out: Split
+    near: Split
+    train: Split
+    groups: tuple[Counts, Counts, Counts]
+
+    @classmethod
+    def of(cls, dataset: Dataset, drawn: Split, seed: int) -> _Choice:
+        classes = asked_classes(dataset, {dataset.conditions[0].name: drawn.labels}, len(drawn))
+        if len(drawn) <= NEIGHBOURS:
+            expected = f"at least {NEIGHBOURS + 1}, one more than neighbours that are sought"
+            raise bad("samples", len(drawn), expected)
+        real, train = dataset.held_out, dataset.train
+        mixture = Mixture.of(dataset, classes, len(drawn)).kept(len(drawn), real, train)
+        counts = mixture.counts(len(drawn), real, train, drawn=True)
+        held_out, held_out_groups = mixture.take(real, counts, seed)
+        every, _ = mixture.take(real, mixture.counts(len(real), real), seed)
+        rows = mixture.own(counts, seed)
+        reference, reference_groups = mixture.take(train, mixture.counts(_MOST, train), seed)
+        return cls(
+            mixture,
+            drawn,
+            drawn.take(torch.from_numpy(rows)),
+            held_out,
+            every if len(every) else real,
+            mixture.take(train, counts, seed)[0],
+            reference,
+            (mixture.groups[rows], held_out_groups, reference_groups),
+        )
+
+    def too_few(self) -> tuple[Estimate, ...]:
+        """What stands in place of figures for which there are too few images."""
+        note = f"more than {NEIGHBOURS} held-out and training images of the classes asked for are needed"
+        nothing = (math.nan, math.nan, math.nan)
+        return tuple(Estimate(name, *nothing, len(self.equal), note=note) for name in SIZED)
+
+
+class _Bench:
+    """What all figures of a set of images share."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        chosen: _Choice,
+        judge: LearntFeatures,
+        features: Features,
+        repetitions: int,
+        seed: int,
+    ) -> None:
+        self.dataset, self.chosen, self.judge, self.features = dataset, chosen, judge, features
+        self.repetitions, self.seed = repetitions, seed
+        self.real, self.best, self.equal = (
+            features(split.tokens) if len(split) else np.empty((0, 1))
+            for split in (chosen.train, chosen.held_out, chosen.equal)
+        )
+        self.all_best = np.arange(len(self.best))
+
+    def figure(
+        self,
+        name: str,
+        statistic: Callable[[Rows], float],
+        drawn: Split,
+        best: float,
+        better: str = "",
+        note: str = "",
+        bounds: tuple[float, float] = (0.0, math.inf),
+    ) -> Estimate:
+        """An estimate whose interval stays within the values that the figure can have.
+
+        Labels are asked for, not drawn: the bootstrap draws images anew, how many there are of each class stays.
+        """
+        return estimate(
+            name,
+            statistic,
+            len(drawn),
+            best=best,
+            better=better,
+            note=note or self.features.name,
+            bounds=bounds,
+            strata=drawn.labels.numpy(),
+            repetitions=self.repetitions,
+            seed=self.seed,
+        )
+
+    def accuracy(self) -> tuple[Estimate, ...]:
+        drawn, real = self.chosen.drawn, self.chosen.held_out
+        told = drawn.labels < self.dataset.n_classes
+        if not bool(told.any()):
+            return ()
+        hits = self.judge.classes(drawn.tokens[told]) == drawn.labels[told]
+        real = real.take(torch.from_numpy(~self.chosen.mixture.untold[self.chosen.groups[1]].any(1)))
+        best = float((self.judge.classes(real.tokens) == real.labels).double().mean()) if len(real) else math.nan
+        note = f"a network with {self.judge.held_out.value:.3f} of all held-out images, seed {self.judge.seed}"
+        return (share("accuracy on the asked class", hits.numpy(), best=best, better="higher", note=note),)
+
+    def distances(self) -> tuple[Estimate, ...]:
+        drawn, real = self.chosen.equal, Normal.of(self.real)
+        own, best, theirs = self.chosen.groups
+        kernel = Kernel(self.real, self.equal, (theirs, own))
+        return (
+            self.figure(
+                "Fréchet distance",
+                lambda rows: real.distance(Normal.of(self.equal[rows])),
+                drawn,
+                real.distance(Normal.of(self.best)),
+                "lower",
+            ),
+            self.figure(
+                "kernel distance",
+                kernel.distance,
+                drawn,
+                Kernel(self.real, self.best, (theirs, best)).distance(self.all_best),
+                "lower",
+                bounds=(-math.inf, math.inf),
+            ),
+        )
+
+    def neighbours(self) -> tuple[Estimate, ...]:
+        near, drawn = self.features(self.chosen.near.tokens), self.chosen.equal
+        own, best = Balls(near, self.equal, NEIGHBOURS), Balls(near, self.best, NEIGHBOURS)
+        recall, density, coverage = (f(self.all_best) for f in (best.recall, best.density, best.coverage))
+        note, inside = f"{self.features.name}, k = {NEIGHBOURS}", own.times > 0
+        return (
+            share("precision", inside, best=best.precision(self.all_best), better="higher", note=note),
+            self.figure("recall", own.recall, drawn, recall, "higher", note, (0, 1)),
+            self.figure("density", own.density, drawn, density, "", note),
+            self.figure("coverage", own.coverage, drawn, coverage, "higher", note, (0, 1)),
+        )
+
+    def diversity(self) -> Estimate:
+        drawn, labels = self.chosen.drawn.some(_MOST, self.seed), self.chosen.train.labels.numpy()
+        own = Diversity(self.real, labels, self.features(drawn.tokens), drawn.labels.numpy())
+        best = Diversity(self.real, labels, self.best, self.chosen.held_out.labels.numpy())
+        return self.figure("diversity within a class", own.ratio, drawn, best.ratio(self.all_best))
+
+    def memory(self) -> tuple[Estimate, ...]:
+        drawn, held_out, train = self.chosen.drawn, self.chosen.every_held_out, self.dataset.train
+        pixels = PixelFeatures.of(self.dataset)
+        found = Memory.of(*(pixels(split.tokens) for split in (train, held_out, drawn)))
+        copied, repeated = (copies(train.tokens, split.tokens) for split in (drawn, held_out))
+        near, best, relative = found.near | copied, found.held_out_near | repeated, found.relative
+        return (
+            share("copies of training images", copied, best=float(repeated.mean()), better="lower", note="tokens"),
+            share("near a training image", near, best=float(best.mean()), better="lower", note="pixels"),
+            self.figure(
+                "distance to the nearest training image",
+                lambda rows: float(np.median(relative[rows])),
+                drawn,
+                1.0,
+                note="pixels, median over that of held-out images",
+            ),
+        )

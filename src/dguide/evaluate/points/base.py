@@ -1,0 +1,47 @@
+"""Sets of points that distances and neighbourhoods are about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ...errors import bad
+
+__all__ = ["Points", "check_points", "distances", "nearest"]
+
+Points = NDArray[np.float64]
+"""Points [N, D]: pixels, or features of any network."""
+
+_CHUNK = 1024
+
+
+def check_points(real: Points, generated: Points, least: int) -> None:
+    """Refuses sets of different dimensions, and sets of fewer than `least` points. Raises `ValueError`."""
+    if real.ndim != 2 or generated.ndim != 2 or real.shape[1] != generated.shape[1]:
+        raise bad("points", f"shapes {real.shape} and {generated.shape}", "[N, D] and [M, D]", "Flatten each image.")
+    if min(len(real), len(generated)) < least:
+        raise bad("points", f"{len(real)} and {len(generated)} of them", f"at least {least} in each set")
+
+
+def distances(points: Points, others: Points) -> Iterator[tuple[slice, Points]]:
+    """Euclidean distances from `points` [N, D] to `others` [M, D]: rows, and what stands in them, [n, M].
+
+    A distance has the same bits whichever set is named first, so that ties are ties.
+    """
+    targets = torch.from_numpy(others)
+    for first in range(0, len(points), _CHUNK):
+        rows = slice(first, min(first + _CHUNK, len(points)))
+        apart = torch.cdist(torch.from_numpy(points[rows]), targets, compute_mode="donot_use_mm_for_euclid_dist")
+        yield rows, apart.numpy()
+
+
+def nearest(points: Points, others: Points) -> NDArray[np.float64]:
+    """Distance from each of the points [N, D] to the nearest of the others [M, D], [N]."""
+    check_points(points, others, 1)
+    centre = others.mean(0)  # squares of numbers near zero lose less when they are subtracted
+    targets = torch.from_numpy(others - centre)
+    chunks = torch.from_numpy(points - centre).split(_CHUNK)
+    return torch.cat([torch.cdist(chunk, targets).amin(1) for chunk in chunks]).numpy()

@@ -1,0 +1,169 @@
+r"""How far two sets of points are apart as wholes: Fréchet distance and kernel distance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ...errors import bad
+from ..statistics.estimate import Rows
+from .base import Points, check_points
+
+__all__ = ["Kernel", "Normal", "frechet_distance", "kernel_distance"]
+
+_CHUNK = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Normal:
+    """The normal law with the mean and the covariance of a set of points.
+
+    Args:
+        mean: Mean, [D].
+        covariance: Covariance, [D, D].
+    """
+
+    mean: Points
+    covariance: Points
+
+    @classmethod
+    def of(cls, points: Points) -> Normal:
+        """That of at least two points [N, D]."""
+        return cls(points.mean(0), np.atleast_2d(np.cov(points, rowvar=False, ddof=1)))
+
+    @cached_property
+    def root(self) -> Points:
+        """Symmetric square root of the covariance, [D, D]."""
+        values, vectors = np.linalg.eigh(self.covariance)
+        root: Points = (vectors * np.sqrt(values.clip(0))) @ vectors.T
+        return root
+
+    def distance(self, other: Normal) -> float:
+        """Squared 2-Wasserstein distance of both laws, as in `frechet_distance`."""
+        overlap = np.sqrt(np.linalg.eigvalsh(self.root @ other.covariance @ self.root).clip(0)).sum()
+        shift = np.square(self.mean - other.mean).sum()
+        return float(max(0.0, shift + np.trace(self.covariance) + np.trace(other.covariance) - 2 * overlap))
+
+
+def frechet_distance(real: Points, generated: Points) -> float:
+    r"""Fréchet distance of the normal laws with the means and covariances of both sets,
+
+    $$\lVert \mu_1 - \mu_2 \rVert^2 + \mathrm{tr}\left(C_1 + C_2 - 2 (C_1^{1/2} C_2 C_1^{1/2})^{1/2}\right).$$
+
+    It falls as the sets grow: compare figures of equal sizes, and of two halves of the real data.
+
+    Source: Heusel et al. (arXiv 1706.08500, equation 6), there in the features of a network.
+
+    Args:
+        real: Real points, [N, D].
+        generated: Generated points, [M, D].
+
+    Raises:
+        ValueError: If the sets have different dimensions, or fewer than two points.
+    """
+    check_points(real, generated, 2)
+    return Normal.of(real).distance(Normal.of(generated))
+
+
+class Kernel:
+    r"""Kernel distance from a set of real points to some of a set of generated ones.
+
+    The kernel matrix is computed once, so that the distance of many choices of the generated points is cheap.
+
+    If it was fixed beforehand how many samples each class has, two of one class are a rarer pair than among independent
+    samples, and `kernel_distance` of a perfect model is expected below zero. With classes, the mean over pairs is
+    therefore one over pairs of classes,
+
+    $$\sum_{c, c'} \pi_c \pi_{c'} \left(\bar k_{cc'}(X, X) + \bar k_{cc'}(Y, Y) - 2 \bar k_{cc'}(X, Y)\right),$$
+
+    with $\bar k_{cc'}$ the mean over pairs of different points of the classes c and c', and $\pi_c$ the share of
+    class c among the generated points. Classes of which either set has a single point are left aside.
+
+    Args:
+        real: Real points, [N, D].
+        generated: Generated points, [M, D].
+        classes: The class of each real and of each generated point, [N] and [M]; None if their numbers are by chance.
+
+    Raises:
+        ValueError: If the sets have different dimensions or fewer than two points, or there is not one class for each.
+    """
+
+    def __init__(self, real: Points, generated: Points, classes: tuple[Rows, Rows] | None = None) -> None:
+        check_points(real, generated, 2)
+        theirs, own = classes or (np.zeros(len(real), dtype=np.int64), np.zeros(len(generated), dtype=np.int64))
+        if theirs.shape != real.shape[:1] or own.shape != generated.shape[:1]:
+            raise bad("classes", f"{theirs.shape} and {own.shape}", f"one for each of {len(real)} and {len(generated)}")
+        names, kinds = np.unique(own, return_inverse=True)
+        real, theirs = real[np.isin(theirs, names)], theirs[np.isin(theirs, names)]
+        self.members = [np.flatnonzero(kinds == k) for k in range(len(names))]
+        self.numbers = np.bincount(np.searchsorted(names, theirs), minlength=len(names))
+        self.groups = [real[theirs == name] for name in names]
+        # Mean of the kernel of real points of two classes, [K, K], and of real ones of a class and each generated one.
+        self.real = np.array([[_mean(one, two) for two in self.groups] for one in self.groups])
+        self.between = np.array([_polynomial(group, generated).sum(0) / max(len(group), 1) for group in self.groups])
+        self.among = _polynomial(generated, generated)
+        np.fill_diagonal(self.among, 0)
+
+    def distance(self, rows: Rows) -> float:
+        """That of the generated points at `rows`; nan if no class has two different ones in both sets.
+
+        A pair of a point with itself never counts, not even if it stands in `rows` twice.
+        """
+        times = np.bincount(rows, minlength=len(self.among)).astype(float)
+        numbers = np.array([times[own].sum() for own in self.members])
+        pairs = np.square(numbers) - np.array([np.square(times[own]).sum() for own in self.members])
+        share = np.where((pairs > 0) & (self.numbers > 1), numbers, 0)
+        if share.sum() == 0:
+            return float("nan")
+        share /= share.sum()
+        weight = np.zeros_like(times)
+        for part, number, own in zip(share, numbers, self.members, strict=True):
+            weight[own] = part * times[own] / max(number, 1)
+        found = weight @ self.among @ weight + share @ np.nan_to_num(self.real) @ share
+        for own, number, pair in zip(self.members, numbers, pairs, strict=True):
+            if len(own) > 1 and pair > 0:  # a class with itself has fewer pairs of different points
+                same = weight[own] @ self.among[np.ix_(own, own)] @ weight[own]
+                found += same * (number**2 / pair - 1)
+        return float(found - 2 * share @ self.between @ weight)
+
+
+def kernel_distance(real: Points, generated: Points) -> float:
+    r"""Unbiased estimate of the squared maximum mean discrepancy under a cubic kernel,
+
+    $$\frac{1}{N(N-1)} \sum_{i \ne j} k(x_i, x_j) + \frac{1}{M(M-1)} \sum_{i \ne j} k(y_i, y_j)
+    - \frac{2}{NM} \sum_{i,j} k(x_i, y_j), \qquad k(x, y) = \left(\tfrac{1}{D} x^\top y + 1\right)^3.$$
+
+    It has no bias whatever the sizes of the sets if their points are independent (for fixed numbers of each class see
+    `Kernel`), hence is below zero about as often as above if both have one law.
+
+    Source: Binkowski et al. (arXiv 1801.01401), there of features of Inception and as a mean over subsets,
+    which has the same expectation.
+
+    Args:
+        real: Real points, [N, D].
+        generated: Generated points, [M, D].
+
+    Raises:
+        ValueError: If the sets have different dimensions, or fewer than two points.
+    """
+    return Kernel(real, generated).distance(np.arange(len(generated)))
+
+
+def _polynomial(one: Points, two: Points) -> Points:
+    kernel: Points = one @ two.T
+    for first in range(0, len(kernel), _CHUNK):  # in place: there may be 5,000 points in each set
+        rows = kernel[first : first + _CHUNK]
+        rows /= one.shape[1]
+        rows += 1
+        rows *= rows * rows
+    return kernel
+
+
+def _mean(one: Points, two: Points) -> float:
+    """Mean of the kernel of two different points; nan if there are none."""
+    kernel = _polynomial(one, two)
+    own = np.trace(kernel) if one is two else 0
+    pairs = len(one) * (len(two) - (one is two))
+    return float((kernel.sum() - own) / pairs) if pairs > 0 else float("nan")

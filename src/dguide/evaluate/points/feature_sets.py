@@ -1,0 +1,118 @@
+"""Spaces in which images are compared: their pixels, or what a network makes of them."""
+
+from __future__ import annotations
+
+import pickle
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...data import Codec, Dataset, Pixels
+from ...errors import MissingExtra, bad, require
+from .base import Points
+
+__all__ = ["Features", "InceptionFeatures", "PixelFeatures", "image_codec"]
+
+_WEIGHTS = "the Inception weights of torch-fidelity"
+
+
+class Features(ABC):
+    """A space in which near means similar. Figures of different spaces cannot be compared, hence the name."""
+
+    name: str
+
+    @abstractmethod
+    def __call__(self, tokens: Tensor) -> Points:
+        """The points [N, D] that stand for the images [N, L]."""
+
+
+@dataclass(frozen=True)
+class PixelFeatures(Features):
+    """The pixels themselves, as `Codec.features` gives them.
+
+    Args:
+        codec: What tokens stand for.
+        name: What the space is called.
+    """
+
+    codec: Codec
+    name: str = "pixels"
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> PixelFeatures:
+        """The pixels of this data set. Raises `ValueError` if it holds no images."""
+        return cls(image_codec(dataset))
+
+    def __call__(self, tokens: Tensor) -> Points:
+        return self.codec.features(tokens)
+
+
+@dataclass(frozen=True, eq=False)
+class InceptionFeatures(Features):
+    """The 2,048 features of the Inception network by which Fréchet distances of photographs are published.
+
+    It was trained on photographs of 299 x 299 pixels: small images are enlarged to that, and whether its features say
+    anything of digits or wafer maps is an open question. Use it to compare with published figures.
+
+    Source: Heusel et al. (arXiv 1706.08500); network and interpolation of the package torch-fidelity.
+
+    Args:
+        codec: What tokens stand for.
+        network: The feature extractor of torch-fidelity.
+        name: What the space is called.
+    """
+
+    codec: Pixels
+    network: Any
+    name: str = "Inception features"
+
+    @classmethod
+    def of(cls, dataset: Dataset, weights: str | Path) -> InceptionFeatures:
+        """With weights that are at hand; nothing is downloaded.
+
+        Args:
+            dataset: Whose images are shown to the network.
+            weights: The file `weights-inception-2015-12-05-6726825d.pth` that torch-fidelity publishes.
+
+        Raises:
+            ValueError: If there is no such file, or it holds something else.
+            dguide.errors.MissingExtra: If torch-fidelity is not installed, or cannot be imported.
+        """
+        codec, path = image_codec(dataset), Path(weights)
+        if not path.is_file():
+            remedy = "Fetch them once by hand: nothing is downloaded here."
+            raise bad("weights of Inception", f"{path}, which is no file", _WEIGHTS, remedy)
+        try:
+            torch.load(path, weights_only=True)  # torch-fidelity would unpickle whatever it is given
+        except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
+            first = str(error).partition("\n")[0]
+            raise bad(f"weights {path}", first, _WEIGHTS) from error
+        try:
+            module = require("torch_fidelity.feature_extractor_inceptionv3", "inception")
+        except RuntimeError as error:  # a torchvision that was built for another torch
+            raise MissingExtra(f"torch_fidelity is installed but cannot be imported: {error}") from error
+        try:
+            network = module.FeatureExtractorInceptionV3("inception", ["2048"], feature_extractor_weights_path=path)
+        except (RuntimeError, TypeError) as error:
+            raise bad(f"weights {path}", "other tensors", _WEIGHTS) from error
+        return cls(codec, network)
+
+    @torch.no_grad()
+    def __call__(self, tokens: Tensor) -> Points:
+        chunks = []
+        for chunk in tokens.cpu().split(64):
+            images = self.codec.colours(chunk).to(torch.uint8).permute(0, 3, 1, 2).contiguous()
+            chunks.append(self.network(images)[0].double().numpy())
+        return np.concatenate(chunks)
+
+
+def image_codec(dataset: Dataset) -> Pixels:
+    """The codec of a data set of images. Raises `ValueError` if it holds something else."""
+    if not isinstance(dataset.codec, Pixels):
+        raise bad("data set to compare images with", f"{dataset.name}, whose sequences are no images", "images")
+    return dataset.codec

@@ -1,0 +1,3 @@
+"""A denoiser as a classifier."""
+
+__all__: list[str] = []

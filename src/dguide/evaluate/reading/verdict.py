@@ -1,0 +1,266 @@
+"""What a reading of sequences of known classes is worth: right how often, sure rightly, and defects found or missed."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...errors import bad
+from ..evaluation import as_json, table
+from ..statistics.estimate import Estimate
+from ..statistics.proportion import proportion
+from .calibration import calibration_estimates
+from .classes import Reading, check_labels, fit_temperature
+from .detection import Detection, Operating, defect_score, needed, novelty_score
+
+__all__ = ["Alarm", "Kept", "Verdict", "check_halves", "verdict"]
+
+FALSE_ALARMS = (0.01, 0.05)
+MISSES = (0.01,)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a threshold costs that was chosen on the other sequences.
+
+    Args:
+        promise: What is to be expected of it.
+        cost: Its false alarms and misses.
+        few: Why there were too few sequences to promise that, so that it raises no alarm, or one for each; "" if not.
+    """
+
+    promise: str
+    cost: Operating
+    few: str
+
+
+@dataclass(frozen=True, eq=False)
+class Alarm:
+    """Defect or not, by one score.
+
+    Args:
+        name: Of the score.
+        found: Scores of the sequences that are reported on.
+        points: What thresholds cost there that were chosen on the other sequences.
+    """
+
+    name: str
+    found: Detection
+    points: tuple[Kept, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """A reading judged.
+
+    The class that is read is that at T = 1 throughout. With unequal priors the temperature can make another one the
+    most probable; then the accuracy of that stands among the figures too.
+
+    Args:
+        reading: Of all sequences, at the temperature that was fitted to one half of them.
+        labels: Their classes, [N].
+        names: The names of the classes.
+        reported: Which are the other half, [N] bool: all is reported on it that was not fitted to it.
+        estimates: Figures.
+        alarms: Defect or not, if there is a normal class: by the odds of known defects, and by novelty.
+    """
+
+    reading: Reading
+    labels: Tensor
+    names: tuple[str, ...]
+    reported: Tensor
+    estimates: tuple[Estimate, ...]
+    alarms: tuple[Alarm, ...]
+
+    @property
+    def read(self) -> Reading:
+        """The reading as it was before the temperature."""
+        return self.reading.tempered(1.0)
+
+    @property
+    def confusion(self) -> NDArray[np.int64]:
+        """How many sequences of class i were read as class j, [C, C]."""
+        size = len(self.names)
+        counts = torch.bincount(self.labels * size + self.read.predicted, minlength=size * size)
+        found: NDArray[np.int64] = counts.view(size, size).numpy()
+        return found
+
+    def as_markdown(self) -> str:
+        """Tables of the figures, of how often each class is read right, and of alarms."""
+        halves = f"{int(self.reported.sum()):,} of the sequences; the temperature was fitted to the others"
+        lines = [
+            *table(self.estimates),
+            "",
+            f"Temperature {self.reading.temperature:.3g}. What is tempered is reported on {halves}.",
+            "The table of classes is of all of them, as read.",
+            "",
+            "| class | read right | most often mistaken for |",
+            "|---|---|---|",
+            *self._classes(),
+        ]
+        if self.alarms:
+            lines += ["", "| alarm by | threshold promises | false alarms | misses |", "|---|---|---|---|"]
+            for alarm in self.alarms:
+                for point in alarm.points:
+                    told = f"{point.promise}: {point.few}" if point.few else point.promise
+                    lines.append(f"| {alarm.name} | {told} | {point.cost.false_alarms} | {point.cost.misses} |")
+            lines += [
+                "",
+                "Thresholds were chosen on one half of the sequences; shares are of the other half. A promise is "
+                "about the mean share, over all such halves and other sequences.",
+            ]
+        return "\n".join(lines) + "\n"
+
+    def _classes(self) -> list[str]:
+        lines, confusion = [], self.confusion
+        for label, (name, row) in enumerate(zip(self.names, confusion, strict=True)):
+            if row.sum() == 0:
+                continue
+            others = row.copy()
+            others[label] = 0
+            worst = f"{self.names[others.argmax()]} ({others.max()})" if others.any() else ""
+            lines.append(f"| {name} | {proportion(int(row[label]), int(row.sum()))} | {worst} |")
+        return lines
+
+    def as_json(self) -> str:
+        """The same for programs."""
+        return as_json(
+            {
+                "estimates": [asdict(found) for found in self.estimates],
+                "temperature": self.reading.temperature,
+                "passes": self.reading.passes,
+                "classes": list(self.names),
+                "confusion": self.confusion.tolist(),
+                "alarms": [
+                    {
+                        "by": alarm.name,
+                        "points": [
+                            {"kept": point.promise, "too few": point.few} | asdict(point.cost) for point in alarm.points
+                        ],
+                    }
+                    for alarm in self.alarms
+                ],
+            }
+        )
+
+    def as_csv(self) -> str:
+        """One line for each sequence: its class, what was read, how sure, and what the draws leave open.
+
+        The log-odds of the class that was read against the second best, and their error, are at T = 1; probabilities
+        are tempered.
+        """
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        probs, read = self.reading.log_probs.exp().tolist(), self.read
+        best, second = read.log_probs.topk(2).values.unbind(-1)
+        odds, errors = (best - second).tolist(), read.error.tolist()
+        half = ["fitted", "reported"]
+        writer.writerow(
+            ["class", "read", "log-odds", "error of log-odds", "half", *(f"p({name})" for name in self.names)]
+        )
+        for row, (label, found) in enumerate(zip(self.labels.tolist(), read.predicted.tolist(), strict=True)):
+            numbers = [f"{odds[row]:.4g}", f"{errors[row]:.4g}", half[int(self.reported[row])]]
+            writer.writerow([self.names[label], self.names[found], *numbers, *(f"{p:.6g}" for p in probs[row])])
+        return text.getvalue()
+
+
+def verdict(
+    reading: Reading,
+    labels: Tensor,
+    names: Sequence[str],
+    *,
+    normal: int | None = None,
+    repetitions: int = 200,
+    seed: int = 0,
+) -> Verdict:
+    """Judges a reading: temperature and thresholds on a random half of each class, figures on the other.
+
+    Args:
+        reading: Of sequences.
+        labels: Their classes, [N].
+        names: Of the classes.
+        normal: The class without a defect; None if it is no question of defects.
+        repetitions: Number of bootstrap samples.
+        seed: Of these and of the halves.
+
+    Raises:
+        ValueError: As in `check_halves`, and if there is not one class for each sequence.
+    """
+    check_labels(labels, *reading.nats.shape)
+    check_halves(labels, normal)
+    reading = reading.tempered(1.0)
+    reported = _half(labels, normal, seed)
+    fitted, other = reading.take(~reported), reading.take(reported)
+    temperature = fit_temperature(fitted, labels[~reported])
+    options = {"repetitions": repetitions, "seed": seed}
+    whole = calibration_estimates(reading.log_probs, labels, **options)[0]
+    estimates = [replace(whole, note=f"{reading.passes} passes")]
+    equal = bool((reading.log_prior == reading.log_prior[0]).all())
+    first = 1 if equal else 0  # with equal priors no temperature changes the accuracy
+    for how, one in (("as read", other), ("tempered", other.tempered(temperature))):
+        for each in calibration_estimates(one.log_probs, labels[reported], **options)[first:]:
+            estimates.append(replace(each, note="; ".join(filter(None, (how, each.note)))))
+    alarms = []
+    if normal is not None:
+        for name, score in (("odds of known defects", defect_score), ("novelty", novelty_score)):
+            scores, defect = score(reading.tempered(temperature), normal), labels != normal
+            chosen, told = (Detection.of(scores[rows], defect[rows]) for rows in (~reported, reported))
+            estimates.append(replace(told.area(**options), note=name))
+            alarms.append(Alarm(name, told, _points(chosen, told)))
+    found = reading.tempered(temperature)
+    return Verdict(found, labels, tuple(names), reported, tuple(estimates), tuple(alarms))
+
+
+def check_halves(labels: Tensor, normal: int | None = None) -> None:
+    """Refuses sequences of which one half would lack something.
+
+    Args:
+        labels: Their classes, [N].
+        normal: As in `verdict`.
+
+    Raises:
+        ValueError: If there are fewer than two, or fewer than two with a defect or without.
+    """
+    if len(labels) < 2:
+        raise bad("sequences", len(labels), "at least two, one half to fit and one to report on")
+    if normal is None:
+        return
+    good = int((labels == normal).sum())
+    if min(good, len(labels) - good) < 2:
+        raise bad("sequences with and without a defect", f"{len(labels) - good} and {good}", "at least two of each")
+
+
+def _half(labels: Tensor, normal: int | None, seed: int) -> Tensor:
+    """Half of the sequences of each class at random, [N] bool; of odd numbers with a defect or without the smaller."""
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
+    order = order[torch.argsort(labels[order], stable=True)]
+    chosen = torch.zeros(len(labels), dtype=torch.bool)
+    defect = labels[order] != normal if normal is not None else torch.zeros(len(labels), dtype=torch.bool)
+    for group in (order[defect], order[~defect]):
+        chosen[group[1::2]] = True
+    return chosen
+
+
+def _points(chosen: Detection, told: Detection) -> tuple[Kept, ...]:
+    """What thresholds that are chosen on some sequences cost on others."""
+    good, defects = len(chosen.good), len(chosen.bad)
+    points = []
+    for share in FALSE_ALARMS:
+        promise, few = f"at most {share:.0%} false alarms", _too_few(good, share, "without a defect")
+        points.append(Kept(promise, told.at(chosen.for_false_alarms(share)), few))
+    for share in MISSES:
+        promise, few = f"at most {share:.0%} misses", _too_few(defects, share, "with a defect")
+        points.append(Kept(promise, told.at(chosen.for_misses(share)), few))
+    return tuple(points)
+
+
+def _too_few(count: int, share: float, kind: str) -> str:
+    least = needed(share)
+    return f"too few to promise it, {count} sequences {kind} of {least} that it takes" if count < least else ""

@@ -1,0 +1,3 @@
+"""Estimates with their intervals."""
+
+__all__: list[str] = []

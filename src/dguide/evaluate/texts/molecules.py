@@ -1,0 +1,200 @@
+"""How good generated molecules are: are they molecules, new, as asked, and spread as real ones are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...data import Above, Dataset, Strings, Value
+from ...data.sets.molecules import PROPERTIES
+from ...errors import bad
+from ..mixture import Mixture, asked_classes
+from ..points.distances import frechet_distance
+from ..statistics.estimate import Estimate, Rows, estimate
+from ..statistics.intervals import distinct_share, jackknife, share
+from .chemistry import DESCRIPTORS, Molecules, Training, similarities, training
+
+__all__ = ["molecule_estimates"]
+
+Statistic = Callable[[Rows], float]
+QUANTILES = (10, 50, 90)
+
+
+def molecule_estimates(
+    dataset: Dataset,
+    tokens: Tensor,
+    condition: Mapping[str, Tensor],
+    *,
+    repetitions: int = 200,
+    seed: int = 0,
+) -> tuple[Estimate, ...]:
+    r"""Figures about generated molecules, each beside what as many held-out ones of the same asked classes get.
+
+    A sequence is *valid* if it is a begin, words, an end and then only padding, and RDKit parses and sanitises the
+    words, of which there is at least one. *Uniqueness* is the share of different molecules among the valid ones,
+    *novelty* the share of those that are not in the training split; molecules are the same if RDKit's canonical SMILES
+    strings are. *Properties* are those of the novel ones. *As asked* counts samples whose property, measured by RDKit,
+    is on the side of the threshold that was asked for. *Internal diversity* is one minus the mean Tanimoto similarity
+    of two valid samples, the *Fréchet distance* that of standardised `DESCRIPTORS` to the training split.
+
+    Uniqueness and Fréchet distance depend on how many molecules there are: they are of as many samples as there are
+    held-out molecules of the classes asked for, if that is fewer, and then of the valid ones among them;
+    `Estimate.count` says how many. A class of which too few are held out is left aside there if it stands in the way of
+    all others (`Mixture.kept`), and the notes say so.
+
+    Sources: Polykovskiy et al., "Molecular Sets" (arXiv 1811.12823) for validity, uniqueness, novelty and internal
+    diversity (there with pairs of a molecule and itself); Schiff et al. (arXiv 2412.10193, section 5.1) for properties
+    of the novel ones; Preuer et al. (arXiv 1803.09518) for a Fréchet distance of molecules, there in the features of
+    a network.
+
+    Args:
+        dataset: SMILES strings; its codec is `Strings` with the split "smiles".
+        tokens: Generated sequences, [N, L] int64.
+        condition: What was asked of each, [N] by name of condition; what is not in it was not told.
+        repetitions: Number of bootstrap samples; 0 for no such intervals.
+        seed: Of these, and of the choice of held-out molecules.
+
+    Raises:
+        ValueError: If the data are no SMILES strings, tokens are of another data set, or the condition does not fit.
+        dguide.errors.MissingExtra: If RDKit is not installed.
+    """
+    codec = dataset.codec
+    if not isinstance(codec, Strings) or codec.split != "smiles":
+        raise bad("data set of molecules", dataset.name, "SMILES strings: a codec Strings with the split 'smiles'")
+    codec.check(tokens)
+    classes = asked_classes(dataset, condition, len(tokens))
+    count = len(tokens)
+    mixture = Mixture.of(dataset, classes, count).kept(count, dataset.held_out)
+    counts = mixture.counts(count, dataset.held_out, drawn=True)
+    split, _ = mixture.take(dataset.held_out, counts, seed)
+    rows = torch.from_numpy(mixture.own(counts, seed))
+    drawn, real = Molecules.of(codec, tokens), Molecules.of(codec, split.tokens)
+    equal = Molecules.of(codec, tokens[rows]).first(len(real.molecules)) if 0 < len(rows) < count else drawn
+    twin = real.first(len(equal.molecules))
+    known = training(dataset, codec)
+    told = {c.name: c.of(split.labels, split.properties) for c in dataset.conditions if c.name in condition}
+    best = {
+        found.name: found.value
+        for found in (*_valid(real), *_asked(dataset, real, told, 0, seed), *_shape(real, twin, known, 0, seed))
+    }
+    found = (
+        *_valid(drawn),
+        *_asked(dataset, drawn, condition, repetitions, seed),
+        *_shape(drawn, equal, known, repetitions, seed),
+    )
+    notes = (mixture.note, "" if len(split) == count else f"held-out data: {len(split)}")
+    framed = bool((drawn.parsed == drawn.valid).all())
+    return tuple(
+        replace(each, best=best.get(each.name, math.nan), note="; ".join(filter(None, (each.note, *notes))))
+        for each in found
+        if not (framed and each.name == "parsed")
+    )
+
+
+def _valid(found: Molecules) -> list[Estimate]:
+    """Validity, and the share that RDKit parses, which is larger if begin, end or padding are where they may not be."""
+    note = "RDKit parses what is between begin and end"
+    return [share("valid", found.valid, better="higher"), share("parsed", found.parsed, better="higher", note=note)]
+
+
+def _shape(found: Molecules, equal: Molecules, known: Training, repetitions: int, seed: int) -> list[Estimate]:
+    """What the valid ones are like together: of `equal` what depends on their number, of `found` the rest."""
+    different, first = np.unique(found.canonical, return_index=True)
+    novel = known.novel(different)
+    points, reference = known.points(equal), known.descriptors
+    sums = similarities(found.fingerprints)
+    count = len(sums)
+    total = sums.sum()
+    diversity = 1 - total / (count * (count - 1)) if count > 1 else math.nan
+    left_out = 1 - (total - 2 * sums) / ((count - 1) * (count - 2)) if count > 2 else np.full(count, math.nan)
+
+    def distance(rows: Rows) -> float:
+        return frechet_distance(reference, points[rows]) if len(reference) > 1 else math.nan
+
+    bounds = (0, math.inf)
+    return [
+        distinct_share("unique of valid", equal.canonical, better="higher"),
+        share("novel of unique", novel, better="higher", note="not in the training split"),
+        *_properties(found, np.sort(first[novel]), repetitions, seed),
+        _figure("Fréchet distance", distance, len(points), 2, repetitions, seed, "lower", _FEATURES, bounds),
+        jackknife("internal diversity", diversity, left_out, note="Morgan fingerprints, radius 2", bounds=(0, 1)),
+    ]
+
+
+_FEATURES = f"{len(DESCRIPTORS)} standardised RDKit descriptors"
+
+
+def _properties(found: Molecules, novel: Rows, repetitions: int, seed: int) -> list[Estimate]:
+    """Mean and quantiles of each property of the novel ones."""
+    figures = []
+    for name, values in found.properties.items():
+        some = values[novel]
+        statistics = {f"{name}, mean": _mean(some)}
+        statistics |= {f"{name}, {percent} % quantile": _quantile(some, percent) for percent in QUANTILES}
+        figures += [
+            _figure(title, statistic, len(some), 1, repetitions, seed, "", "novel molecules")
+            for title, statistic in statistics.items()
+        ]
+    return figures
+
+
+def _asked(
+    dataset: Dataset, found: Molecules, condition: Mapping[str, Tensor], repetitions: int, seed: int
+) -> list[Estimate]:
+    """Whether properties that RDKit can measure are what was asked for."""
+    figures = []
+    for attribute in dataset.conditions:
+        if attribute.name not in PROPERTIES or attribute.name not in condition:
+            continue
+        name, asked = attribute.name, condition[attribute.name].cpu().double().numpy()
+        measured = np.full(len(found.valid), math.nan)
+        measured[found.valid] = found.properties[name]
+        if isinstance(attribute, Above):
+            told = asked < attribute.n_classes
+            hits = found.valid & ((measured > attribute.threshold) == asked)
+            natural = (dataset.train.properties[name] > attribute.threshold).double().mean().item()
+            if not told.any():
+                continue
+            chance = f"of training data {np.where(asked[told] == 1, natural, 1 - natural).mean():.3f}"
+            figures += [
+                share(f"{name} as asked", hits[told], better="higher", note=chance),
+                share(f"{name} as asked, of valid", hits[told & found.valid], better="higher", note=chance),
+            ]
+        elif isinstance(attribute, Value):
+            off = np.abs(measured - (asked * attribute.scale + attribute.center))
+            off = off[np.isfinite(off)]
+            figures.append(
+                _figure(f"{name}, error", _mean(off), len(off), 1, repetitions, seed, "lower", "mean, of valid")
+            )
+    return figures
+
+
+def _mean(values: NDArray[np.float64]) -> Statistic:
+    return lambda rows: float(values[rows].mean())
+
+
+def _quantile(values: NDArray[np.float64], percent: int) -> Statistic:
+    return lambda rows: float(np.percentile(values[rows], percent))
+
+
+def _figure(
+    name: str,
+    statistic: Statistic,
+    count: int,
+    least: int,
+    repetitions: int,
+    seed: int,
+    better: str,
+    note: str,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+) -> Estimate:
+    """The figure with its bootstrap interval, or nan for fewer than `least` samples."""
+    if count < least:
+        return Estimate(name, math.nan, math.nan, math.nan, count, math.nan, better, note)
+    return estimate(name, statistic, count, better=better, note=note, bounds=bounds, repetitions=repetitions, seed=seed)

@@ -1,0 +1,276 @@
+"""How good generated strings are: are they spread as real ones are, do they show what was asked, are they new."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...data import Dataset
+from ...errors import bad, require
+from ..mixture import Mixture, asked_classes
+from ..statistics.estimate import Estimate, Rows, estimate
+from ..statistics.intervals import distinct_share, jackknife, share
+from .ngrams import NGrams, Sequences, divergence
+
+__all__ = ["Written", "string_estimates"]
+
+ORDER = 4
+"""The longest runs of tokens that are looked at."""
+DISTINCT = (1, 2, 3)
+_MOST_TOKENS = 5_000_000
+_MOST_TEXTS = 20_000
+
+Judge = Callable[[list[str]], NDArray[np.int64]]
+
+
+@runtime_checkable
+class Written(Protocol):
+    """A codec whose sequences are strings."""
+
+    @property
+    def vocab_size(self) -> int: ...
+
+    def encode(self, text: str) -> list[int]: ...
+
+    def decode(self, tokens: Tensor) -> list[str]: ...
+
+    def check(self, tokens: Tensor) -> None: ...
+
+
+def string_estimates(
+    dataset: Dataset, tokens: Tensor, labels: Tensor, *, repetitions: int = 200, seed: int = 0
+) -> tuple[Estimate, ...]:
+    r"""Figures about generated strings, each beside what as many held-out ones of the same asked classes get.
+
+    *n-gram divergence* is the Jensen-Shannon divergence of the laws of runs of n tokens, generated against training,
+    padding left out. *Perplexity* is $2^{b}$ with b the bits per token of an n-gram model of the training split
+    (`NGrams.probabilities`); repetitive text has a low one, so it stands beside the *entropy* of the tokens of a
+    sample, $-\sum_v f_v \log_2 f_v$ with f their frequencies, mean over samples. *distinct-n* is the number of
+    different n-grams divided by that of all. *Accuracy* is how often a classifier of texts, logistic regression on
+    weighted character n-grams (n = 1 to 4) of real training data, sees the class that was asked for. *Unique* are
+    different strings among all, *copies* strings that stand in the training split. Entropy, length and distinct-n are
+    of the tokens that an empty string does not have.
+
+    Divergence, distinct-n and uniqueness depend on how many strings there are: they are of as many generated ones as
+    there are held-out ones of the classes asked for, if that is fewer; `Estimate.count` says how many. A class of which
+    too few are held out is left aside there if it stands in the way of all others (`Mixture.kept`), and notes say so.
+
+    Sources: Li et al. (arXiv 1510.03055, section 5.3) for distinct-n; Zheng et al. (arXiv 2409.02908, section 5) for
+    entropy beside perplexity, there in nats and with a language model.
+
+    Args:
+        dataset: Strings; its codec has `encode` and `decode`.
+        tokens: Generated sequences, [N, L] int64.
+        labels: Classes of the first condition that were asked for, [N]; K is "not told".
+        repetitions: Number of bootstrap samples; 0 for no such intervals.
+        seed: Of these, and of the choice of held-out strings.
+
+    Raises:
+        ValueError: If the data are no strings, tokens are of another data set, or there is not one label for each.
+        dguide.errors.MissingExtra: If scikit-learn is not installed.
+    """
+    codec = dataset.codec
+    if not isinstance(codec, Written):
+        raise bad("data set of strings", dataset.name, "strings: a codec that encodes and decodes text")
+    codec.check(tokens)
+    classes = asked_classes(dataset, {dataset.conditions[0].name: labels}, len(tokens))
+    count = len(tokens)
+    mixture = Mixture.of(dataset, classes, count).kept(count, dataset.held_out)
+    counts = mixture.counts(count, dataset.held_out, drawn=True)
+    split, groups = mixture.take(dataset.held_out, counts, seed)
+    training = _Training.of(dataset, codec, seed)
+    drawn = _Texts.of(codec, tokens, classes.get(dataset.conditions[0].name))
+    rows = torch.from_numpy(mixture.own(counts, seed))
+    equal = _Texts.of(codec, tokens[rows], None) if 0 < len(rows) < count else drawn
+    told = torch.from_numpy(mixture.untold[groups].any(1))
+    real = _Texts.of(codec, split.tokens, split.labels.masked_fill(told, dataset.n_classes))
+    best = {each.name: each.value for each in _figures(real, real, training, 0, seed)} if len(split) else {}
+    notes = (mixture.note, "" if len(split) == count else f"held-out data: {len(split)}")
+    return tuple(
+        replace(each, best=best.get(each.name, math.nan), note="; ".join(filter(None, (each.note, *notes))))
+        for each in _figures(drawn, equal, training, repetitions, seed)
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Texts:
+    """Sequences, the texts they are, and the classes that were asked for."""
+
+    codec: Written
+    tokens: NDArray[np.int64]
+    texts: list[str]
+    labels: NDArray[np.int64] | None
+
+    @classmethod
+    def of(cls, codec: Written, tokens: Tensor, labels: Tensor | None) -> _Texts:
+        return cls(codec, tokens.cpu().numpy(), codec.decode(tokens), None if labels is None else labels.numpy())
+
+    @cached_property
+    def framed(self) -> Sequences:
+        """All but the padding at the end: begin, words, end, and whatever stands where it should not."""
+        padding = self.codec.encode("")[-1]
+        reverse = (self.tokens[:, ::-1] != padding).cumsum(1)[:, ::-1]
+        return Sequences.of(self.tokens, reverse > 0)
+
+    @cached_property
+    def words(self) -> Sequences:
+        """Without what an empty string consists of: begin, end and padding."""
+        return Sequences.of(self.tokens, ~np.isin(self.tokens, self.codec.encode("")))
+
+
+@dataclass(frozen=True, eq=False)
+class _Training:
+    """What is known of the training split."""
+
+    grams: NGrams
+    texts: frozenset[str]
+    judge: Judge | None
+    n_classes: int
+
+    @classmethod
+    def of(cls, dataset: Dataset, codec: Written, seed: int) -> _Training:
+        split = dataset.train
+        some = _Texts.of(codec, split.some(max(1, _MOST_TOKENS // split.tokens.shape[1]), seed).tokens, None)
+        texts = codec.decode(split.tokens)
+        judge = _judge(texts, split.labels.numpy(), seed) if dataset.n_classes else None
+        return cls(NGrams.of(some.framed, codec.vocab_size, ORDER), frozenset(texts), judge, dataset.n_classes)
+
+
+def _judge(texts: list[str], labels: NDArray[np.int64], seed: int) -> Judge | None:
+    """A classifier that learnt from these texts, at most 20,000 of them by chance; None if all are of one class."""
+    rows = np.sort(np.random.default_rng(seed).permutation(len(texts))[:_MOST_TEXTS])
+    labels, texts = labels[rows], [texts[row] for row in rows]
+    if len(set(labels.tolist())) < 2:
+        return None
+    features = require("sklearn.feature_extraction.text", "train")
+    regression = require("sklearn.linear_model", "train").LogisticRegression(C=10.0, max_iter=1000)
+    weights = features.TfidfVectorizer(analyzer="char", ngram_range=(1, 4), lowercase=False, sublinear_tf=True)
+    regression.fit(weights.fit_transform(texts), labels)
+
+    def judge(others: list[str]) -> NDArray[np.int64]:
+        classes: NDArray[np.int64] = regression.predict(weights.transform(others))
+        return classes
+
+    return judge
+
+
+def _figures(drawn: _Texts, equal: _Texts, training: _Training, repetitions: int, seed: int) -> list[Estimate]:
+    """All figures: of `equal` those that depend on the number of strings, of `drawn` the others."""
+
+    def figure(name: str, statistic: Callable[[Rows], float], better: str, note: str, of: _Texts = drawn) -> Estimate:
+        return estimate(
+            name,
+            statistic,
+            len(of.texts),
+            better=better,
+            note=note,
+            bounds=(0, math.inf),
+            repetitions=repetitions,
+            seed=seed,
+        )
+
+    entropies, lengths = _entropies(drawn.words), drawn.words.lengths
+    return [
+        *(
+            figure(f"{n}-gram divergence", statistic, "lower", "Jensen-Shannon, bits", equal)
+            for n, statistic in enumerate(_divergences(equal.framed, training.grams), start=1)
+        ),
+        figure(
+            "perplexity", _perplexity(drawn.framed, training.grams), "", f"{ORDER}-gram model of the training split"
+        ),
+        figure("entropy", lambda rows: float(entropies[rows].mean()), "", "bits, of the tokens of a sample"),
+        figure("length", lambda rows: float(lengths[rows].mean()), "", "tokens"),
+        *_distinct(equal.words, training.grams.vocab_size),
+        *_accuracy(drawn, training),
+        distinct_share("unique", equal.texts, better="higher"),
+        share(
+            "copies",
+            np.array([text in training.texts for text in drawn.texts], dtype=np.bool_),
+            better="lower",
+            note="strings of the training split",
+        ),
+    ]
+
+
+def _accuracy(drawn: _Texts, training: _Training) -> list[Estimate]:
+    """How often the judge sees the class that was asked for, where one was."""
+    if training.judge is None or drawn.labels is None:
+        return []
+    told = drawn.labels < training.n_classes
+    hits = training.judge(drawn.texts) == drawn.labels
+    note = "logistic regression on character n-grams"
+    return [share("accuracy", hits[told], better="higher", note=note)] if told.any() else []
+
+
+def _divergences(drawn: Sequences, training: NGrams) -> list[Callable[[Rows], float]]:
+    """The n-gram divergence of some of the samples from the training data, for each n."""
+    return [
+        _divergence(numbers, drawn.lengths - n, counts / max(counts.sum(), 1))
+        for n, (numbers, counts) in enumerate(zip(training.numbers(drawn), training.counts, strict=True))
+    ]
+
+
+def _divergence(
+    numbers: NDArray[np.int64], runs: NDArray[np.int64], law: NDArray[np.float64]
+) -> Callable[[Rows], float]:
+    # Runs that do not occur in the training data are not told apart: the divergence counts only how many they are.
+    row, _ = np.nonzero(numbers >= 0)
+    there, place = np.unique(numbers[numbers >= 0], return_inverse=True)
+    runs = runs.clip(0)
+    q = law[there]
+
+    def statistic(rows: Rows) -> float:
+        times = np.bincount(rows, minlength=len(numbers))
+        total = int((times * runs).sum())
+        if total == 0:
+            return math.nan
+        return divergence(np.bincount(place, times[row], len(there)) / total, q)
+
+    return statistic
+
+
+def _perplexity(drawn: Sequences, training: NGrams) -> Callable[[Rows], float]:
+    bits = np.where(drawn.inside, -np.log2(training.probabilities(drawn)), 0).sum(1)
+
+    def statistic(rows: Rows) -> float:
+        count = drawn.lengths[rows].sum()
+        return float(2 ** (bits[rows].sum() / count)) if count else math.nan
+
+    return statistic
+
+
+def _entropies(words: Sequences) -> NDArray[np.float64]:
+    """Entropy in bits of the tokens of each sequence, [N]; 0 of an empty one."""
+    found = np.zeros(len(words))
+    for row, (tokens, length) in enumerate(zip(words.tokens, words.lengths, strict=True)):
+        counts = np.unique(tokens[:length], return_counts=True)[1]
+        found[row] = -(counts / length * np.log2(counts / length)).sum() if length else 0
+    return found
+
+
+def _distinct(words: Sequences, vocab_size: int) -> list[Estimate]:
+    """Distinct-n, with intervals by leaving out one sample at a time."""
+    grams = NGrams.of(words, vocab_size, max(DISTINCT))
+    every = grams.numbers(words)
+    figures = []
+    for n in DISTINCT:
+        numbers, count = every[n - 1], len(grams.codes[n - 1])
+        row, _ = np.nonzero(numbers >= 0)
+        pairs = np.unique(np.stack([numbers[numbers >= 0], row], 1), axis=0)  # an n-gram and a sample that has it
+        alone = np.bincount(pairs[:, 0], minlength=count) == 1
+        own = np.bincount(pairs[alone[pairs[:, 0]], 1], minlength=len(words))
+        runs = (words.lengths - n + 1).clip(0)
+        total = int(runs.sum())
+        left = total - runs
+        left_out = np.where(left > 0, (count - own) / left.clip(1), math.nan)
+        value = count / total if total else math.nan
+        figures.append(jackknife(f"distinct-{n}", value, left_out, note="of tokens", bounds=(0, 1)))
+    return figures

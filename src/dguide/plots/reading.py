@@ -1,0 +1,103 @@
+"""Figures of a reading: who is mistaken for whom, how sure one may be, and false alarms against misses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..evaluate import reliability
+from ..evaluate.reading.verdict import Verdict
+from .images import blank
+
+__all__ = ["calibration_figure", "confusion_figure", "detection_figure"]
+
+_LINES = (("odds of known defects", "#0072B2", "-", "o"), ("novelty", "#D55E00", "--", "s"))
+
+
+def confusion_figure(found: Verdict, title: str) -> Any:
+    """Shares of each class that were read as each class, with the numbers of sequences."""
+    counts, size = found.confusion, len(found.names)
+    share = counts / counts.sum(1, keepdims=True).clip(min=1)
+    side = 2.2 + 0.55 * size
+    figure = blank((side + 0.6, side))
+    axes = figure.add_subplot()
+    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    for row, column in zip(*np.nonzero(counts), strict=True):
+        colour = "white" if share[row, column] > 0.5 else "black"
+        axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", fontsize=10, color=colour)
+    long = max(len(name) for name in found.names) > 3
+    axes.set_xticks(
+        range(size), found.names, rotation=45 if long else 0, ha="right" if long else "center", rotation_mode="anchor"
+    )
+    axes.set_yticks(range(size), found.names)
+    axes.tick_params(length=0)
+    axes.set_xlabel("read as", fontsize=12)
+    axes.set_ylabel("class", fontsize=12)
+    axes.set_title(title, fontsize=12)
+    bar = figure.colorbar(image, ax=axes, shrink=0.8)
+    bar.set_label("share of the class; numbers: sequences", fontsize=11)
+    return figure
+
+
+def calibration_figure(found: Verdict, title: str) -> Any:
+    """How often the most probable class is the right one, against how probable it is, as read and tempered."""
+    figure = blank((6.4, 6.0))
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], color="0.5", linewidth=1, label="rightly sure")
+    reading, labels = found.reading.take(found.reported), found.labels[found.reported]
+    tempered = f"tempered, T = {reading.temperature:.3g}"
+    for name, one, colour, mark in (
+        ("as read", found.read.take(found.reported), "#D55E00", "s"),
+        (tempered, reading, "#0072B2", "o"),
+    ):
+        bins = reliability(one.log_probs, labels)
+        sure = [b.confidence for b in bins]
+        right = np.array([(b.accuracy.value, b.accuracy.low, b.accuracy.high) for b in bins]).T
+        axes.errorbar(
+            sure, right[0], np.abs(right[1:] - right[0]), fmt=mark, color=colour, markerfacecolor="white",
+            markeredgewidth=1.6, markersize=7, capsize=2, linewidth=1, label=name,
+        )  # fmt: skip
+    axes.set_xlim(0, 1.02)
+    axes.set_ylim(0, 1.02)
+    axes.set_xlabel("probability of the most probable class", fontsize=12)
+    axes.set_ylabel("share in which it is the right one, with 95 % interval", fontsize=12)
+    axes.set_title(f"{title}\n{len(labels)} sequences in {len(bins)} bins with equally many", fontsize=12)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=11, loc="upper left")
+    return figure
+
+
+def detection_figure(found: Verdict, title: str) -> Any:
+    """False alarms against misses at every threshold, and at those that were chosen on the other half."""
+    figure = blank((6.8, 7.0))
+    axes = figure.add_subplot()
+    detection = found.alarms[0].found
+    good, defects = int((~detection.defect).sum()), int(detection.defect.sum())
+    floor = 0.3 / max(good, defects)  # where shares of 0 stand on a logarithmic axis
+    for alarm, (name, colour, line, mark) in zip(found.alarms, _LINES, strict=True):
+        curve, area = alarm.found.curve(), alarm.found.area(repetitions=0).value
+        axes.plot(
+            curve.false_alarms.clip(floor), curve.misses.clip(floor), line, color=colour, drawstyle="steps-post",
+            linewidth=1.8, label=f"{name}, area under the ROC curve {area:.3f}",
+        )  # fmt: skip
+        for cost in (point.cost for point in alarm.points if not point.few):
+            x, y = (np.array([p.value, p.low, p.high]).clip(floor) for p in (cost.false_alarms, cost.misses))
+            reach = {"xerr": np.abs(x[1:] - x[0])[:, None], "yerr": np.abs(y[1:] - y[0])[:, None]}
+            axes.errorbar(
+                x[0], y[0], **reach, fmt=mark, color=colour, markerfacecolor="white", markeredgewidth=1.6, markersize=7,
+                capsize=2, linewidth=1, clip_on=False, zorder=3,
+            )  # fmt: skip
+    shares = np.geomspace(floor, 1, 400)
+    axes.plot(shares, (1 - shares).clip(floor), color="0.5", linewidth=1, label="chance")
+    ticks = [10.0**k for k in range(-6, 1) if 10.0**k > 1.5 * floor]
+    for axis in (axes.xaxis, axes.yaxis):
+        getattr(axes, f"set_{axis.axis_name}scale")("log")
+        getattr(axes, f"set_{axis.axis_name}lim")(floor, 1.1)
+        axis.set_ticks([floor, *ticks], ["0", *(f"{tick:.4g}" for tick in ticks)])
+    axes.set_xlabel(f"false alarms: share of {good} sequences without a defect", fontsize=12)
+    axes.set_ylabel(f"misses: share of {defects} sequences with a defect", fontsize=12)
+    axes.set_title(f"{title}\nmarks: thresholds chosen on other sequences, with 95 % intervals", fontsize=12)
+    axes.grid(alpha=0.3, which="both")
+    figure.legend(fontsize=11, loc="outside lower center")
+    return figure

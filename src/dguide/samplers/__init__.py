@@ -1,0 +1,67 @@
+"""Samplers: ways from noise to data."""
+
+from ..denoiser import Condition, Denoiser
+from .api import Samples, Trajectory, sample
+from .diagnostics import Diagnostics, DiagnosticsTable
+from .first_hitting import FirstHitting
+from .grid.ancestral import Ancestral
+from .grid.base import OnGrid, Stage, View
+from .grid.euler import Euler
+from .grid.remasking import Remasking
+from .grid.steps import GridSampler, RateSampler
+from .grid.tau_leaping import TauLeaping
+from .grid.trapezoidal import Trapezoidal
+from .grids import equal_work_grid
+from .observe import Landing, Observer
+from .predictions import Predictions, Query
+from .run import Calls, Run
+from .sampler import Sampler, State
+from .smc import SMC, Particles
+from .unmasking.base import Turn, Unmasking
+from .unmasking.blocks import Blocks
+from .unmasking.confidence import LowConfidence, LowEntropy, Scored, TopMargin
+from .unmasking.counts import Counted
+from .unmasking.entropy_bounded import EntropyBounded
+from .unmasking.halton import Halton
+
+__all__ = [
+    "SMC",
+    "Ancestral",
+    "Blocks",
+    "Calls",
+    "Condition",
+    "Counted",
+    "Denoiser",
+    "Diagnostics",
+    "DiagnosticsTable",
+    "EntropyBounded",
+    "Euler",
+    "FirstHitting",
+    "GridSampler",
+    "Halton",
+    "Landing",
+    "LowConfidence",
+    "LowEntropy",
+    "Observer",
+    "OnGrid",
+    "Particles",
+    "Predictions",
+    "Query",
+    "RateSampler",
+    "Remasking",
+    "Run",
+    "Sampler",
+    "Samples",
+    "Scored",
+    "Stage",
+    "State",
+    "TauLeaping",
+    "TopMargin",
+    "Trajectory",
+    "Trapezoidal",
+    "Turn",
+    "Unmasking",
+    "View",
+    "equal_work_grid",
+    "sample",
+]

@@ -1,0 +1,3 @@
+"""Samplers along a grid of times."""
+
+__all__: list[str] = []

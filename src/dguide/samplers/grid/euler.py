@@ -1,0 +1,28 @@
+"""Euler steps: the rates at the start of a step, to first order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from ...guidance import Transition
+from ...process import Jump
+from .steps import RateSampler
+
+__all__ = ["Euler"]
+
+
+@dataclass(frozen=True)
+class Euler(RateSampler):
+    r"""Leave with probability $\min(1, \Lambda)$, $\Lambda = (m_t - m_s)\, \lambda_w$.
+
+    Positions that must have left by t = 0 (masks) and have not are made to leave in the last step and counted in
+    `Samples.forced`. For the uniform process it starts at $\alpha = 10^{-3}$, where the rates are finite: a bias of
+    that size. Source: the Euler step of Campbell et al., arXiv 2205.14987, and Lou et al., arXiv 2310.16834.
+    """
+
+    guarantee = "first order in the steps"
+
+    def leave(self, jump: Jump) -> Transition:
+        return Transition(torch.log1p(-torch.exp(jump.log_intensity.clamp_max(0.0))), jump.log_landing)

@@ -1,0 +1,130 @@
+r"""Who leaves when, where the pace does not depend on what the networks say: known before the first call.
+
+For the masked process with `Normalized` a position leaves in the step in which its Exp(1) clock runs out, whatever is
+predicted. So the order of work, the weight at each position's own jump time and the uniform that decides where it lands
+are worked out at once for a whole run; a step is left with a call of the networks and one draw a leaving position.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from ...random import Stream
+from ..predictions import Query, asked
+from ..run import Run
+
+if TYPE_CHECKING:
+    from ..sampler import State
+
+__all__ = ["Agenda", "Visit", "Walk", "agenda", "fraction"]
+
+
+@dataclass(frozen=True, eq=False)
+class Walk:
+    """A grid and what its steps are before any prediction.
+
+    Attributes:
+        noisy_times: [T + 1] float64, on the CPU.
+        noise: [T + 1], their noise levels.
+        log_intensity: [T], log of the integrated exit rate of a noisy token in each step, where it is known.
+        hazards: [T], -log of the probability that it stays.
+        spent: the hazards as numbers.
+        times: the times as numbers.
+        levels: the levels as numbers.
+    """
+
+    noisy_times: Tensor
+    noise: Tensor
+    log_intensity: Tensor
+    hazards: Tensor
+    spent: list[float]
+    times: list[float]
+    levels: list[float]
+
+
+@dataclass(frozen=True, eq=False)
+class Visit:
+    """The positions that leave in one step.
+
+    Attributes:
+        query: which they are, N of them.
+        flat: [N], the same as indices into tokens [B, L] in row-major order.
+        rows: where they are among all that leave in time.
+        weight: [N], w there.
+        uniforms: [N], which decide where they land.
+    """
+
+    query: Query
+    flat: Tensor
+    rows: slice
+    weight: Tensor
+    uniforms: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Agenda:
+    """What is to be done along a path.
+
+    Attributes:
+        path: the grid.
+        visits: by number of the step; a step in which nobody leaves has none.
+        level: noise levels at which positions leave, of all visits in turn.
+        forced: [B] int64, how many of each sample have to leave in the last step although their clock has not run out.
+    """
+
+    path: Walk
+    visits: dict[int, Visit]
+    level: Tensor
+    forced: Tensor
+
+
+def fraction(clock: Tensor, hazard: Tensor) -> Tensor:
+    """How far through the step a clock runs out; a clock that outlives the step is forced, anywhere in it."""
+    late = clock > hazard
+    inside = torch.expm1(-clock) / torch.expm1(-hazard)
+    return torch.where(late, -torch.expm1(hazard - clock), inside)
+
+
+def agenda(run: Run, state: State, path: Walk) -> Agenda:
+    """Work out who leaves in which of the steps of `path` that are left; all must have left at its end, at noise 0."""
+    active, first = run.movable(state.tokens), state.index
+    levels, hazards, spent = (
+        x.to(active.device) for x in (path.noise[first:], path.hazards[first:], path.hazards[first:].cumsum(0))
+    )
+    sample, position = active.nonzero().unbind(-1)
+    clock, steps = state.clocks[sample, position], hazards.shape[0]
+    step = torch.searchsorted(spent, clock).clamp_max(steps - 1)
+    order = torch.argsort(step, stable=True)
+    step, sample, position, clock = (x[order] for x in (step, sample, position, clock))
+    rest = clock - torch.where(step > 0, spent[step - 1], 0.0)
+    level = levels[step] - (levels[step] - levels[step + 1]) * fraction(rest, hazards[step])
+    weight = run.guidance.weight_at(level, run.rows[sample])
+    uniforms = run.uniforms(Stream.LANDING, 0, (sample, position))
+    # Samples with a position in a step are in its call: number them within each step.
+    batch = len(run.index)
+    pairs, which = torch.unique_consecutive(step * batch + sample, return_inverse=True)
+    alone, turn = pairs % batch, pairs // batch
+    calls = torch.bincount(turn, minlength=steps)
+    before = calls.cumsum(0) - calls
+    row = (which - before[step]) * run.length + position
+    cond, ref = asked(run, weight, step, steps)
+    forced = torch.bincount(sample[rest > hazards[step]], minlength=batch)
+    sizes, numbers = torch.bincount(step, minlength=steps).tolist(), calls.tolist()
+    # The calls for both predictions: the samples of each step, and then the same again.
+    place = torch.arange(len(pairs), device=pairs.device) + before[turn]
+    places = torch.cat((place, place + calls[turn]))
+    sides = torch.empty_like(places).index_copy(0, places, torch.cat((alone, alone + batch)))
+    twice = [x.split([2 * n for n in numbers]) for x in (sides % batch, sides)]
+    columns = (sample, position, row, sample * run.length + position, weight, uniforms)
+    parts = zip(alone.split(numbers), *twice, *(column.split(sizes) for column in columns), strict=True)
+    visits, start = {}, 0
+    for k, (chosen, both, side, who, where, rows, flat, w, u) in enumerate(parts):
+        if sizes[k]:
+            query = Query.made(run, (who, where), chosen, rows, cond[k], ref[k], (both, side))
+            visits[first + k] = Visit(query, flat, slice(start, start + sizes[k]), w, u)
+            start += sizes[k]
+    return Agenda(path, visits, level, forced)

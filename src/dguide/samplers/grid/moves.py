@@ -1,0 +1,101 @@
+"""Moving many positions at once: clocks that have run out leave, and land."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ...categorical import Draws, at_token, decoded
+from ...guidance import Transition
+from ...random import Stream
+from ..predictions import Where
+from ..run import Run
+from ..sampler import State
+from .base import View
+from .jump_times import fraction
+
+__all__ = ["Board"]
+
+
+@dataclass(frozen=True, eq=False)
+class Board:
+    """Tokens and clocks of a batch while a step is under way, changed in place.
+
+    Attributes:
+        tokens, clocks, jumps, forced: as in `State`.
+    """
+
+    tokens: Tensor
+    clocks: Tensor
+    jumps: Tensor
+    forced: Tensor
+
+    @classmethod
+    def of(cls, state: State) -> Board:
+        """A copy of what `state` says."""
+        return cls(*(x.clone() for x in (state.tokens, state.clocks, state.jumps, state.forced)))
+
+    def leap(
+        self, run: Run, at: Where, law: Transition, view: View, levels: tuple[float, float], must: Tensor | None = None
+    ) -> Tensor:
+        """Let the positions `at` [N] follow `law`, and say which of them left, [N] bool.
+
+        A position leaves when the integrated exit rate of the law uses up its clock, and then has a new one.
+
+        Args:
+            run: the batch.
+            at: which positions.
+            law: what they do.
+            view: the predictions there, for those who look on.
+            levels: noise levels between which it happens, the higher first.
+            must: [N], who leaves even if the clock has not run out.
+        """
+        hazard, clock = -law.log_stay, self.clocks[at]
+        going = clock <= hazard
+        if must is not None:
+            self.forced.add_(torch.bincount(at[0][must & ~going], minlength=len(self.forced)))
+            going = going | must
+        to = (at[0][going], at[1][going])
+        draws = decoded(law.log_landing[going], run.uniforms(Stream.LANDING, self.jumps[to], to), run.decoding)
+        self.tokens[to] = draws.token
+        self.jumps[to] += 1
+        self.clocks[at] = clock - hazard
+        self.clocks[to] = -run.uniforms(Stream.CLOCK, self.jumps[to], to).log()
+        if run.observers:
+            high, low = levels
+            level = high - (high - low) * fraction(clock[going], hazard[going])
+            cond, ref = (None if x is None else at_token(x[going], draws.token) for x in (view.cond, view.ref))
+            run.landed(to, level, replace(draws, log_cond=cond, log_ref=ref))
+        return going
+
+    def keep(
+        self, run: Run, at: Where, draws: Draws, clock: Tensor, hazard: Tensor, levels: tuple[float, float]
+    ) -> Where:
+        """Let those of the positions `at` [N] keep what they drew whose clock runs out, and say which they are.
+
+        Args:
+            run: the batch.
+            at: which positions; none of them may stay as it is at noise level 0.
+            draws: what they drew, [N].
+            clock: what their clocks have left, [N].
+            hazard: integrated exit rates of the step, [N].
+            levels: noise levels between which it happens, the higher first.
+        """
+        high, low = levels
+        late = (clock > hazard) & (low == 0)
+        leaves = (clock <= hazard) | late
+        to = (at[0][leaves], at[1][leaves])
+        self.tokens[to] = draws.token[leaves]
+        self.forced.add_(torch.bincount(at[0][late], minlength=len(self.forced)))
+        if run.observers:
+            level = high - (high - low) * fraction(clock[leaves], hazard[leaves])
+            run.landed(to, level, draws[leaves])
+        return to
+
+    def state(self, state: State, time: float) -> State:
+        """The state after `state`, at `time`."""
+        return State(
+            self.tokens, self.clocks, self.jumps, self.forced, torch.full_like(state.time, time), state.index + 1
+        )

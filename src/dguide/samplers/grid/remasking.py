@@ -1,0 +1,174 @@
+r"""Remasking: decided tokens may be masked again, so that what was decided in haste is decided once more.
+
+In a step from t to s a decided token is masked with probability $\sigma$, and a mask is decided with the larger
+probability that keeps the share of masks as it should be,
+
+$$P(x_s = \text{mask} \mid x_t \ne \text{mask}) = \sigma, \qquad
+P(x_s = \text{mask} \mid x_t = \text{mask}) = \frac{m_s - \sigma \alpha_t}{m_t}, \qquad
+0 \le \sigma \le \sigma_{\max} = \min(1, m_s / \alpha_t),$$
+
+so that $\alpha_t \sigma + m_s - \sigma \alpha_t = m_s$. At w = 0 this is a posterior of another forward process with
+the same $q(x_t \mid x_0)$: the same denoiser serves it. $\sigma = 0$ is `Ancestral`.
+
+Guidance tilts what masks do, as in `Ancestral`; of what decided tokens do there is nothing to tilt. At w = 0 the law
+of continuous time is that without remasking, and there is only more to decide, and so more error, in each step. With
+guidance it is another law, and one nearer to the tilted target: given that all others are decided, $q_w$ is the
+conditional law of the target itself, and a token that is masked and decided again late is a step of Gibbs sampling of
+it. That mixes where changes of one token lead from each likely sequence to the others; how near it comes in a given
+number of steps is measured, not proved.
+
+Source: Wang et al., "Remasking discrete diffusion models with inference-time scaling", arXiv 2503.00307.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ...denoiser import Denoiser
+from ...errors import bad, number
+from ...guidance import Guidance, Transition
+from ...process import Jump, Process
+from ...random import Stream
+from ..predictions import Query
+from ..run import Run
+from ..sampler import State
+from .base import Stage, leave
+from .jump_times import Walk, fraction
+from .moves import Board
+from .steps import GridSampler, walk
+
+__all__ = ["Remasking"]
+
+
+@dataclass(frozen=True)
+class Remasking(GridSampler):
+    r"""Ancestral steps of the masked process that also mask decided tokens again, each with probability
+
+    $$\sigma = \min(\text{cap},\ \text{share} \cdot \sigma_{\max},\ \text{rate} \cdot (m_t - m_s)), \qquad
+    \sigma_{\max} = \min(1, m_s / \alpha_t).$$
+
+    `cap` alone is the capped schedule of the paper, `share` alone the rescaled one; both mask the same number of tokens
+    a step however short it is, and so more often the more steps there are. With `rate` it is the same number in all.
+    Tokens given as `initial` and those held as `fixed` are never masked. Source: arXiv 2503.00307, Section 4.
+
+    Args:
+        steps: number of steps T.
+        grid: as in `Ancestral`.
+        cap: the most that $\sigma$ may be, in [0, 1].
+        share: of $\sigma_{\max}$, in [0, 1].
+        rate: of masking per unit of noise level, at least 0.
+        window: noise levels (low, high) between which tokens are masked again; a step counts by its beginning.
+
+    Raises:
+        ValueError: for numbers outside these ranges, or a process whose tokens are never decided.
+    """
+
+    cap: float = 1.0
+    share: float = 1.0
+    rate: float = 4.0
+    window: tuple[float, float] = (0.0, 1.0)
+
+    guarantee = (
+        "exact given predictions frozen within a step; at w = 0 first order in the steps, if cap, share or rate make "
+        "the masking of a step as short as it is"
+    )
+    revisits = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, top in (("cap", 1.0), ("share", 1.0), ("rate", math.inf)):
+            value = number(f"Remasking {name}", getattr(self, name))
+            object.__setattr__(self, name, value)
+            if not 0 <= value <= top:
+                raise bad(f"Remasking {name}", value, f"a number from 0 to {top}")
+        low, high = (number("Remasking window", m) for m in self.window)
+        object.__setattr__(self, "window", (low, high))
+        if not 0 <= low <= high <= 1:
+            raise bad("Remasking window", (low, high), "noise levels 0 <= low <= high <= 1")
+
+    def start(self, process: Process) -> float:
+        return 1.0
+
+    def check(self, process: Process, guidance: Guidance, denoiser: Denoiser) -> None:
+        """Raises `ValueError` for a process that never decides a token."""
+        _decides(process)
+
+    def again(self, process: Process, time: Tensor, earlier: Tensor) -> Tensor:
+        r"""$\sigma$ of the step from `time` to `earlier`."""
+        high, low, alpha = process.noise.level(time), process.noise.level(earlier), process.noise.alpha(time)
+        most = self.share * torch.where(low < alpha, low / alpha, 1.0)
+        again = torch.minimum(most, self.rate * (high - low)).clamp_max(self.cap)
+        return torch.where((high >= self.window[0]) & (high <= self.window[1]), again, 0.0)
+
+    def intensity(self, process: Process, tokens: Tensor, time: Tensor, earlier: Tensor, log_p: Tensor) -> Jump:
+        r"""$\Lambda = -\log P(\text{mask} \mid \text{mask})$ of a step and law of the landing."""
+        jump, again = process.posterior(tokens, time, earlier, log_p), self.again(process, time, earlier).to(log_p)
+        taken = again * (process.noise.alpha(time) / process.noise.level(time)).to(log_p)
+        stay = torch.exp(-torch.exp(jump.log_intensity)) - taken
+        log_intensity = torch.where(again > 0, (-stay.clamp_min(0).log()).log(), jump.log_intensity)
+        return Jump(log_intensity, jump.log_landing)
+
+    def leave(self, jump: Jump) -> Transition:
+        return leave(jump)
+
+    def stages(self, process: Process, guidance: Guidance, time: Tensor, earlier: Tensor) -> tuple[Stage, ...]:
+        _decides(process)
+        (stage,) = super().stages(process, guidance, time, earlier)
+        return (replace(stage, again=float(self.again(process, time, earlier))),)
+
+    def step(self, run: Run, state: State) -> State:
+        path, board = run.once(walk, self), Board.of(state)
+        self._decide(run, state, path, board)
+        again = float(self.again(run.process, *path.noisy_times[state.index : state.index + 2]))
+        if again:
+            decided = ~run.process.movable(state.tokens)
+            mine = decided if run.initial is None else decided & run.movable(run.initial)
+            where = mine.nonzero().unbind(-1)
+            masked = run.uniforms(Stream.REMASK, state.index, where) < again
+            to = (where[0][masked], where[1][masked])
+            clocks = -run.uniforms(Stream.CLOCK, board.jumps[to], to).log()
+            board.clocks[to] = clocks
+            board.tokens[to] = run.process.prior(torch.full_like(clocks, 0.5))
+        return board.state(state, path.times[state.index + 1])
+
+    def _decide(self, run: Run, state: State, path: Walk, board: Board) -> None:
+        """Let masks leave whose clocks run out, as in `Ancestral`."""
+        guidance, device = run.guidance, state.clocks.device
+        high, low = path.levels[state.index : state.index + 2]
+        known = path.hazards[state.index].to(device) if run.paced else None
+        asked = run.movable(state.tokens)
+        if known is not None:
+            board.clocks.sub_(torch.where(asked, known, 0.0))
+            asked = asked & ((state.clocks <= known) | (low == 0))
+        where = asked.nonzero().unbind(-1)
+        if not len(where[0]):
+            return
+        clock, rows = state.clocks[where], run.rows[where[0]]
+        if known is None:
+            weight = guidance.weight_over(low, high, rows)
+        else:
+            weight = guidance.weight_at(high - (high - low) * fraction(clock, known), rows)
+        time = torch.full_like(state.time, path.times[state.index])
+        predictions = run.predict(state.tokens, time, Query.of(run, where, weight))
+        uniforms = run.uniforms(Stream.LANDING, state.jumps[where], where)
+        draws = predictions.draw(weight, uniforms, partition=known is None or bool(run.observers))
+        hazard = known
+        if hazard is None:
+            assert draws.log_z is not None
+            hazard = -guidance.log_stay(path.log_intensity[state.index].to(device), draws.log_z, leave)
+            board.clocks[where] = clock - hazard
+        board.jumps[board.keep(run, where, draws, clock, hazard.expand(clock.shape), (high, low))] += 1
+
+
+def _decides(process: Process) -> None:
+    if not process.absorbing:
+        raise bad(
+            "Remasking with the process",
+            type(process).__name__,
+            "Masked, whose decided tokens can be masked again",
+            "Tokens of this process may change in every step of any sampler.",
+        )

@@ -1,0 +1,29 @@
+"""Tau-leaping: a Poisson number of jumps a step, of which exactly one is accepted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from ...guidance import Transition
+from ...process import Jump
+from .steps import RateSampler
+
+__all__ = ["TauLeaping"]
+
+
+@dataclass(frozen=True)
+class TauLeaping(RateSampler):
+    r"""Leave with probability $\Lambda e^{-\Lambda}$, $\Lambda = (m_t - m_s)\, \lambda_w$: a Poisson number of jumps of
+    one position, rejected unless it is one.
+
+    Masks left over in the last step are made to leave and counted in `Samples.forced`; for the uniform process it
+    starts at $\alpha = 10^{-3}$. Source: Campbell et al., arXiv 2205.14987, with the rejection for categorical data.
+    """
+
+    guarantee = "first order in the steps"
+
+    def leave(self, jump: Jump) -> Transition:
+        log_leave = jump.log_intensity - torch.exp(jump.log_intensity)
+        return Transition(torch.log1p(-torch.exp(log_leave)), jump.log_landing)

@@ -1,0 +1,285 @@
+r"""The theta-trapezoidal method: two calls a step, and an error of the second order.
+
+A step from noise level $m_t$ to $m_s$ has a middle, $m_\rho = m_t - \theta (m_t - m_s)$. In the first stage positions
+leave as in a step of `Ancestral` from t to $\rho$, given the predictions at $(x_t, t)$. The networks are then asked
+again, at the state $x^*$ reached, and in the second stage the rate of a jump of position i to y is
+
+$$\left(a_1\, r_{i,y}(x^*) - a_2\, r_{i,y}(x_t)\right)_+, \qquad
+a_1 = \frac{1}{2 \theta (1 - \theta)}, \quad a_2 = a_1 - 1 = \frac{\theta^2 + (1 - \theta)^2}{2 \theta (1 - \theta)}.$$
+
+Why: let A be the generator with the rates of $x_t$, and L the true one, whose rates are those of the state it acts on.
+The law of a step of size h is $1 + h A + h^2 [\theta^2/2 + (1-\theta)^2/2 - \theta (1-\theta) a_2] A^2 +
+h^2 \theta (1-\theta) a_1 L^2$ up to $h^3$. The bracket is zero, the last term $h^2 L^2 / 2$, as it should be.
+
+What is known exactly is not left to the extrapolation:
+
+- Masked process. The hazard 1/m is integrated as `Ancestral` does, up to infinity at m = 0, and the rates extrapolated
+  are $q_w$ (`Normalized`, whose pace is kept as it is) or $Z_w q_w$. Given that a mask leaves in a step, m is uniform
+  over it, so $\theta$ is the probability that it does so in the first stage. Two masks that leave together then land
+  with the law $[\theta^2 + (1-\theta)^2]\, q_i q_j + 2 \theta (1-\theta) (a_1\, \text{true} - a_2\, q_i q_j)$, which
+  is the true one, at any size of the step, the last included. With `Normalized` and constant w, two positions need
+  one step of two calls, and no positive part to be taken.
+- Uniform process. Both rates are those of the exact posterior from $\rho$ to s; for the second, the prediction at
+  $x_t$ is first carried to $\rho$ by Bayes' rule for the token itself (`Process.carried`). A position that left in the
+  first stage follows the posterior at $x^*$. Everything is finite at both ends.
+
+The positive part is where the order is lost: a rate that falls below $a_2 / a_1 \ge 1/2$ of itself when another
+position jumps. That has a probability of order h^2 a step, whatever the step, and so leaves an error of first order, if
+a smaller one than that of `Ancestral`. $\theta = 1/2$ makes it rarest.
+
+Sources: Anderson and Mattingly (2011) for the method; Ren et al., arXiv 2502.00234, for discrete diffusion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from ...denoiser import Denoiser
+from ...errors import bad, number
+from ...guidance import Guidance, RateGuidance, Transition
+from ...process import Jump, Process
+from ..predictions import Query, Where
+from ..run import Run
+from ..sampler import State
+from .base import OnGrid, Stage, View, leave, times_of
+from .jump_times import fraction
+from .moves import Board
+
+__all__ = ["Trapezoidal"]
+
+_SURE = 100.0
+"""Log of an integrated rate that is as good as infinite."""
+
+
+@dataclass(frozen=True)
+class Trapezoidal(OnGrid):
+    r"""Two stages a step: `Ancestral` for a share $\theta$ of it, then the extrapolated rates
+    $(a_1 r(x^*) - a_2 r(x_t))_+$ for the rest.
+
+    At most two calls a step. For the masked process with `Normalized`, who leaves when is known beforehand: a step in
+    which samples need only one of its stages asks for that alone. With `Unlocking`, a sample of which nothing left in
+    the first stage is not asked about again. Laws of all positions that may leave in a step are kept for its second
+    stage in float64: with `Unlocking` those of every mask. The module has the equations. Source: arXiv 2502.00234.
+
+    Args:
+        steps: number of steps T.
+        grid: as in `Ancestral`.
+        theta: share of the first stage, in (0, 1).
+
+    Raises:
+        ValueError: for theta outside (0, 1), and for guidance that does not act on rates.
+    """
+
+    theta: float = 0.5
+
+    guarantee = (
+        "second order in the steps where no extrapolated rate is negative (for the uniform process: and w = 0, up to "
+        "a small first-order term in w); otherwise first order"
+    )
+    revisits = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "theta", number("Trapezoidal theta", self.theta))
+        if not 0 < self.theta < 1:
+            raise bad("Trapezoidal theta", self.theta, "a number above 0 and below 1")
+
+    def start(self, process: Process) -> float:
+        return 1.0
+
+    def check(self, process: Process, guidance: Guidance, denoiser: Denoiser) -> None:
+        """Raises `ValueError` for guidance that does not act on rates."""
+        _on_rates(guidance)
+
+    def stages(self, process: Process, guidance: Guidance, time: Tensor, earlier: Tensor) -> tuple[Stage, ...]:
+        middle = self.middle(process, time, earlier)
+        rates = _on_rates(guidance)
+        return (
+            Stage(time, middle, partial(_first, process, rates, time, middle)),
+            Stage(middle, earlier, partial(self._second, process, rates, time, middle, earlier)),
+        )
+
+    def middle(self, process: Process, time: Tensor, earlier: Tensor) -> Tensor:
+        r"""The time $\rho$ between the stages of a step."""
+        high, low = process.noise.level(time), process.noise.level(earlier)
+        return process.noise.time(high - self.theta * (high - low))
+
+    def _second(
+        self,
+        process: Process,
+        guidance: RateGuidance,
+        time: Tensor,
+        middle: Tensor,
+        earlier: Tensor,
+        views: Sequence[View],
+        weight: Tensor,
+    ) -> Transition:
+        """The law of the second stage; a single view stands for two that are alike."""
+        now = views[-1]
+        jump = _jump(process, guidance, now, middle, earlier, weight)
+        if len(views) == 1:
+            return leave(jump)
+        before = views[0]
+        cond, ref = (
+            None if x is None else process.carried(before.tokens, time, middle, x) for x in (before.cond, before.ref)
+        )
+        old = _jump(process, guidance, View(before.tokens, cond, ref), middle, earlier, weight)
+        ahead = 1 / (2 * self.theta * (1 - self.theta))
+        log_new, log_old = (x.log_intensity.unsqueeze(-1) + x.log_landing for x in (jump, old))
+        top = torch.maximum(log_new, log_old).amax(-1, keepdim=True)
+        top = torch.where(top.isinf(), 0.0, top)
+        rates = (ahead * torch.exp(log_new - top) - (ahead - 1) * torch.exp(log_old - top)).clamp_min(0)
+        total = rates.sum(-1)
+        usable = (total > 0) & (before.tokens == now.tokens)
+        landing = torch.where(usable.unsqueeze(-1), (rates / total.unsqueeze(-1)).log(), jump.log_landing)
+        intensity = jump.log_intensity
+        if not (process.content_free and guidance.content_free):
+            found = top.squeeze(-1) + total.log()
+            intensity = torch.where(before.tokens == now.tokens, found, intensity)
+        return leave(Jump(intensity, landing))
+
+    def step(self, run: Run, state: State) -> State:
+        return _TwoStages(self, run, state).taken()
+
+
+def _on_rates(guidance: Guidance) -> RateGuidance:
+    if not isinstance(guidance, RateGuidance):
+        raise bad(
+            "Trapezoidal guidance",
+            type(guidance).__name__,
+            "Normalized or Unlocking, which act on rates",
+            "Simple is defined by its step, which cannot be extrapolated; use Ancestral for it.",
+        )
+    return guidance
+
+
+def _jump(process: Process, guidance: RateGuidance, view: View, time: Tensor, earlier: Tensor, weight: Tensor) -> Jump:
+    """The guided integrated rates from `time` to `earlier` of the posteriors of a view."""
+
+    def posterior(log_p: Tensor) -> Jump:
+        jump = process.posterior(view.tokens, time, earlier, log_p)
+        return Jump(jump.log_intensity.clamp_max(_SURE), jump.log_landing)
+
+    if view.cond is None or view.ref is None:
+        only = view.ref if view.cond is None else view.cond
+        assert only is not None
+        return posterior(only)
+    return guidance.combine(posterior(view.cond), posterior(view.ref), weight)
+
+
+def _first(
+    process: Process, guidance: RateGuidance, time: Tensor, middle: Tensor, views: Sequence[View], weight: Tensor
+) -> Transition:
+    return leave(_jump(process, guidance, views[-1], time, middle, weight))
+
+
+class _TwoStages:
+    """One step of a batch.
+
+    Attributes:
+        high, middle, low: noise levels at its beginning, between its stages, and at its end.
+        weights: [B, L], w at each position's own jump, where that is known beforehand.
+        steady: whether predictions of a state that has not changed have not either.
+    """
+
+    def __init__(self, sampler: Trapezoidal, run: Run, state: State) -> None:
+        self.run, self.state, self.board = run, state, Board.of(state)
+        process = run.process
+        time, self.earlier = run.once(times_of, sampler)[state.index : state.index + 2]
+        self.stages = sampler.stages(process, run.guidance, time, self.earlier)
+        marks = torch.stack((time, self.stages[1].time, self.earlier))
+        self.high, self.middle, self.low = process.noise.level(marks).tolist()
+        nets = (run.denoiser, run.reference)
+        self.steady = process.time_free and not any(getattr(net, "time_dependent", False) for net in nets)
+        self.weights: Tensor | None = None
+
+    def taken(self) -> State:
+        """The state after the step."""
+        run, board = self.run, self.board
+        active = run.movable(board.tokens)
+        first = second = active
+        if run.paced:
+            first, second = self._appointed(active)
+        asked = first | second
+        if self.steady and run.paced:  # where nothing leaves first, the second call says it all
+            asked = asked & first.any(-1, keepdim=True)
+        before = asked.nonzero().unbind(-1)
+        old = self._looked(0, before, (0, 1))
+        left = self._move(0, before, [old])
+        changed = torch.zeros_like(active[:, 0]).index_fill(0, before[0][left], True)
+        if not run.paced:
+            second = run.movable(board.tokens)
+        row = torch.full_like(board.tokens, -1)
+        row[before] = torch.arange(len(before[0]), device=row.device)
+        holds = (row >= 0) & ~changed.unsqueeze(-1) & self.steady  # what was said of these
+        at = (second & holds).nonzero().unbind(-1)
+        self._move(1, at, [_rows(old, row[at])])
+        at = (second & ~holds).nonzero().unbind(-1)
+        new, known = self._looked(1, at, (1,)), row[at] >= 0
+        part = (at[0][known], at[1][known])
+        self._move(1, part, [_rows(old, row[part]), _rows(new, known)])
+        self._move(1, (at[0][~known], at[1][~known]), [_rows(new, ~known)])
+        return board.state(self.state, float(self.earlier))
+
+    def _appointed(self, active: Tensor) -> tuple[Tensor, Tensor]:
+        """Who leaves in which stage, [B, L] bool each, where that is known beforehand; the others' clocks run on."""
+        run, clocks = self.run, self.board.clocks
+        token = run.process.prior(torch.full((1,), 0.5, dtype=torch.float64, device=clocks.device))
+        blank = torch.zeros(1, 1, dtype=torch.float64, device=clocks.device)  # a law of one column, as good as any
+        views = [View(token, blank, None)]
+        early, late = (-stage.law(views, blank[0]).log_stay for stage in self.stages)
+        first = active & (clocks <= early)
+        second = active & ~first & ((clocks - early <= late) | (self.low == 0))
+        inside = torch.where(
+            first,
+            self.high - (self.high - self.middle) * fraction(clocks, early),
+            self.middle - (self.middle - self.low) * fraction(clocks - early, late),
+        )
+        self.weights = run.guidance.weight_at(inside.flatten(), run.rows.repeat_interleave(run.length)).view_as(clocks)
+        clocks.sub_(torch.where(active & ~first & ~second, early + late, 0.0))
+        if self.steady:  # these are not asked before they leave
+            clocks.sub_(torch.where(second & ~first.any(-1, keepdim=True), early, 0.0))
+        return first, second
+
+    def _weight(self, stage: int, at: Where) -> Tensor:
+        """w of the positions `at` in a stage, [N]."""
+        if self.weights is not None:
+            return self.weights[at]
+        high, low = self._levels(stage)
+        return self.run.guidance.weight_over(low, high, self.run.rows[at[0]])
+
+    def _levels(self, stage: int) -> tuple[float, float]:
+        return (self.middle, self.low) if stage else (self.high, self.middle)
+
+    def _looked(self, stage: int, at: Where, needed: tuple[int, ...]) -> View:
+        """What the networks say of the positions `at` when a stage begins, for use in the stages `needed`."""
+        run, tokens = self.run, self.board.tokens
+        if not len(at[0]):
+            nothing = torch.zeros(0, run.process.vocab_size, dtype=torch.float64, device=tokens.device)
+            return View(tokens[at], nothing, nothing)
+        weights = torch.cat([self._weight(k, at) for k in needed])
+        moment = torch.full_like(self.state.time, float(self.stages[stage].time))
+        predictions = run.predict(tokens, moment, Query.of(run, at, weights))
+        laws = [predictions.laws(part) for part in predictions.parts()]
+        cond, ref = (torch.cat([x for x in side if x is not None]) if side[0] is not None else None
+                     for side in zip(*laws, strict=True))  # fmt: skip
+        return View(tokens[at], cond, ref)
+
+    def _move(self, stage: int, at: Where, views: list[View]) -> Tensor:
+        """Let the positions `at` take a stage, and say which of them left, [N] bool."""
+        if not len(at[0]):
+            return torch.zeros(0, dtype=torch.bool, device=at[0].device)
+        law = self.stages[stage].law(views, self._weight(stage, at))
+        high, low = self._levels(stage)
+        must = self.run.process.unfinished(self.board.tokens[at]) if low == 0 else None
+        return self.board.leap(self.run, at, law, views[-1], (high, low), must)
+
+
+def _rows(view: View, rows: Tensor) -> View:
+    cond, ref = (None if x is None else x[rows] for x in (view.cond, view.ref))
+    return View(view.tokens[rows], cond, ref)

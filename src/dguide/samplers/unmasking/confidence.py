@@ -1,0 +1,118 @@
+"""Unmask first what the model is surest of: heuristics that differ in what they call sure."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ...errors import bad, number
+from ...random import Stream
+from .base import Turn, foremost, ranked
+from .counts import Counted
+
+__all__ = ["LowConfidence", "LowEntropy", "Scored", "TopMargin"]
+
+
+@dataclass(frozen=True)
+class Scored(Counted):
+    """Samplers that look at all masks in each step and unmask those of the highest `score`: a new one says which."""
+
+    @abstractmethod
+    def score(self, turn: Turn) -> Tensor:
+        """How sure the model is of each position that was looked at, [N]; the highest leave, left before right."""
+
+    def candidates(self, active: Tensor, leaving: Tensor) -> Tensor:
+        return active
+
+    def choose(self, turn: Turn) -> Tensor:
+        return foremost(turn, ranked(turn, self.score(turn))[1], turn.left - turn.after)
+
+
+@dataclass(frozen=True)
+class LowConfidence(Scored):
+    r"""Draw a token at every mask, keep those of the highest probability and mask the others again.
+
+    The confidence in a token y is $\log q_w(y)$, under the guided law before temperature and truncation; with noise
+
+    $$\log q_w(y_i) + \text{noise} \cdot (1 - k/T)\, G_i$$
+
+    in step k = 1, ..., T, $G_i$ standard Gumbel. What was not kept is drawn anew, independently, in the next step. With
+    "cosine" and noise (4.5 in the published settings) this is MaskGIT (Chang et al., arXiv 2202.04200); with "uniform"
+    and without noise the low-confidence remasking of LLaDA (Nie et al., arXiv 2502.09992), which takes the most
+    probable tokens (`Decoding(temperature=0)`).
+
+    Who stays depends on the token that was drawn, so samples are drawn towards the modes: even positions that are
+    independent are not drawn from their law, at any number of steps. For the same reason `SMC` cannot weigh it.
+
+    Args:
+        steps: number of steps T.
+        grid: "uniform", "cosine", "arccos" or shares of masks; see `Counted`.
+        noise: at least 0.
+
+    Raises:
+        ValueError: as `Counted`, and for negative noise.
+    """
+
+    noise: float = 0.0
+
+    guarantee = "heuristic: exact numbers of tokens a step; sharper than the guided law, even of independent positions"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "noise", number("LowConfidence noise", self.noise))
+        if not (math.isfinite(self.noise) and self.noise >= 0):
+            raise bad("LowConfidence noise", self.noise, "a finite number of at least 0")
+
+    @property
+    def predictable(self) -> bool:
+        return False
+
+    def score(self, turn: Turn) -> Tensor:
+        assert turn.draws.log_tilted is not None
+        if self.noise == 0:
+            return turn.draws.log_tilted
+        # The clocks of the start are the first draw of their stream.
+        clocks = -turn.run.uniforms(Stream.CLOCK, turn.index + 1, (turn.sample, turn.position)).log()
+        done = (self.counts(turn.total) >= turn.left.unsqueeze(-1)).sum(-1)
+        return turn.draws.log_tilted - self.noise * (1 - done.double() / self.steps)[turn.sample] * clocks.log()
+
+
+@dataclass(frozen=True)
+class TopMargin(Scored):
+    """Unmask where the most probable token is furthest ahead of the second, in probability under the guided law.
+
+    Which positions leave does not depend on the tokens they take. Source: Kim et al., "Train for the worst, plan for
+    the best", arXiv 2502.06768 (top probability margin).
+
+    Args:
+        steps: number of steps T.
+        grid: "uniform", "cosine", "arccos" or shares of masks; see `Counted`.
+    """
+
+    guarantee = "heuristic: exact for independent positions; tokens of one step are drawn independently"
+
+    def score(self, turn: Turn) -> Tensor:
+        assert turn.draws.margin is not None
+        return turn.draws.margin
+
+
+@dataclass(frozen=True)
+class LowEntropy(Scored):
+    """Unmask where the entropy of the guided law is lowest.
+
+    Which positions leave does not depend on the tokens they take. Source: the entropy order of Dream (Ye et al., arXiv
+    2508.15487), with the numbers of `Counted`.
+
+    Args:
+        steps: number of steps T.
+        grid: "uniform", "cosine", "arccos" or shares of masks; see `Counted`.
+    """
+
+    guarantee = "heuristic: exact for independent positions; tokens of one step are drawn independently"
+
+    def score(self, turn: Turn) -> Tensor:
+        assert turn.draws.entropy is not None
+        return -turn.draws.entropy

@@ -1,0 +1,96 @@
+r"""A sampler whose pace and order of positions come from two different mechanisms: `jumps` for problems of any size.
+
+In each step the number K of positions that leave is drawn as it would be under one mechanism, and the K positions as
+those that win an exponential race at the speeds of another; the tokens are drawn from the guided law, which is the same
+for both. It is exact given predictions frozen within a step and follows the law of `Jumps.stepwise`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import bad
+from ..guidance import Guidance, RateGuidance
+from ..process import Process
+from ..random import Stream
+from ..samplers import Ancestral, Denoiser, Query, Run, Sampler, State
+from ..samplers.grid.steps import walk
+
+__all__ = ["Decoupled"]
+
+
+@dataclass(frozen=True)
+class Decoupled(Sampler):
+    """How many positions leave in a step by `pace`, and which ones by `order`.
+
+    Args:
+        steps: number of steps, at least 1.
+        pace, order: mechanisms that act on rates, as classes: the weight is that of the guidance that is sampled with.
+
+    Raises:
+        ValueError: for fewer steps, or mechanisms that are no classes.
+    """
+
+    steps: int
+    pace: Callable[[Any], RateGuidance]
+    order: Callable[[Any], RateGuidance]
+    guarantee = "exact given predictions frozen within a step"
+
+    def __post_init__(self) -> None:
+        Ancestral(self.steps)  # refuses what is no number of steps
+        for what, mechanism in (("pace", self.pace), ("order", self.order)):
+            if not (isinstance(mechanism, type) and issubclass(mechanism, RateGuidance)):
+                raise bad(f"Decoupled {what}", repr(mechanism), "the class of a mechanism that acts on rates")
+
+    def check(self, process: Process, guidance: Guidance, denoiser: Denoiser) -> None:
+        if not process.content_free:
+            raise bad("Decoupled with the process", type(process).__name__, "Masked")
+
+    def length(self, run: Run, state: State) -> int:
+        return self.steps - state.index
+
+    def finished(self, run: Run, state: State) -> bool:
+        return state.index >= self.steps
+
+    def step(self, run: Run, state: State) -> State:
+        grid = Ancestral(self.steps)
+        path = run.once(walk, grid)
+        high, low = path.levels[state.index : state.index + 2]
+        active = run.movable(state.tokens)
+        sample, position = where = active.nonzero().unbind(-1)
+        tokens, leaves = state.tokens.clone(), torch.zeros_like(active)
+        if len(sample):
+            weight = run.guidance.weight_over(low, high, run.rows[sample])
+            time = torch.full_like(state.time, path.times[state.index])
+            predictions = run.predict(state.tokens, time, Query.of(run, where, weight))
+            draws = predictions.draw(weight, run.uniforms(Stream.LANDING, 0, where), partition=True)
+
+            def clocks(stream: Stream, mechanism: Callable[[Any], RateGuidance]) -> Tensor:
+                """When each position's clock runs out at the rate of a mechanism; never where there is none."""
+                assert draws.log_z is not None
+                rate = path.log_intensity[state.index].to(draws.log_z)
+                speed = -mechanism(run.guidance.weight).log_stay(rate, draws.log_z, grid.leave)
+                out = torch.full(active.shape, math.inf, dtype=torch.float64, device=active.device)
+                out[where] = -run.uniforms(stream, state.index, where).log() / speed
+                return out
+
+            leaves = active  # all of them at the end, where integrated rates are infinite
+            if low > 0:
+                count = (clocks(Stream.CLOCK, self.pace) <= 1).sum(-1, keepdim=True)
+                rank = clocks(Stream.ACCEPT, self.order).argsort(-1).argsort(-1)
+                leaves = active & (rank < count)
+            going = leaves[where]
+            to = (sample[going], position[going])
+            tokens[to] = draws.token[going]
+            if run.observers:
+                # Only the step is known: they are spread evenly over it.
+                level = low + (high - low) * run.uniforms(Stream.CLOCK, self.steps, to)
+                run.landed(to, level, draws[going])
+        at = torch.full_like(state.time, path.times[state.index + 1])
+        return replace(state, tokens=tokens, jumps=state.jumps + leaves, time=at, index=state.index + 1)

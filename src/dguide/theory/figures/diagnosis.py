@@ -1,0 +1,125 @@
+"""What guidance meets on a trained model: log Z_w by time, and the masked fraction that was expected and that came."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from ...checkpoint import Checkpoint
+from ...data import load
+from ...demo.settings import MASKED, find_checkpoints
+from ...guidance import Normalized, Unlocking
+from ...plots.images import COLOURS, LINES, MARKS
+from ...samplers import Ancestral, Diagnostics, DiagnosticsTable, sample
+from .base import Plate, frame, panels, time_axis
+
+__all__ = ["Diagnosis", "compute", "draw", "plates"]
+
+WEIGHT = 3.0
+STEPS = 32
+PER_CLASS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Diagnosis:
+    """What is drawn.
+
+    Args:
+        model: Its name.
+        weight: The constant weight w.
+        samples: Number of samples.
+        tables: What `Diagnostics` saw, by mechanism.
+    """
+
+    model: str
+    weight: float
+    samples: int
+    tables: Mapping[str, DiagnosticsTable]
+
+
+def compute(
+    checkpoint: Checkpoint, weight: float = WEIGHT, per_class: int = PER_CLASS, steps: int = STEPS
+) -> Diagnosis:
+    """Samples a checkpoint with ancestral steps, seed 0, and looks on."""
+    dataset = load(checkpoint.config.data)
+    labels = torch.arange(dataset.n_classes).repeat(per_class)
+    tables = {}
+    for mechanism in (Normalized, Unlocking):
+        diagnostics = Diagnostics(quantiles=(0.1, 0.5, 0.9))
+        sample(
+            checkpoint.model,
+            process=checkpoint.process,
+            length=dataset.length,
+            condition=labels,
+            guidance=mechanism(weight),
+            sampler=Ancestral(steps=steps),
+            callback=diagnostics,
+        )
+        tables[mechanism.__name__] = diagnostics.table()
+    return Diagnosis(checkpoint.config.data, weight, len(labels), tables)
+
+
+def draw(tables: Mapping[str, DiagnosticsTable]) -> Any:
+    """log Z_w by time with its quantiles, and the masked fraction, of one or more runs by name of the mechanism.
+
+    Args:
+        tables: What `dguide.Diagnostics` saw; the first and last of its quantiles bound the bands.
+    """
+    figure, axes = panels(2, 4.0)
+    strength, pace = axes[0]
+    for name, table in tables.items():
+        look = {"color": COLOURS[name], "linestyle": LINES[name], "marker": MARKS[name], "markerfacecolor": "white"}
+        seen = table.count > 0
+        times, quantiles = table.times[seen], table.log_z_quantiles[seen]
+        if name == "Normalized":
+            strength.fill_between(
+                times, quantiles[:, 0], quantiles[:, -1], color=COLOURS[name], alpha=0.18, linewidth=0
+            )
+        else:
+            for bound in (quantiles[:, 0], quantiles[:, -1]):
+                strength.plot(times, bound, color=COLOURS[name], linewidth=0.9, linestyle=LINES[name])
+        strength.plot(times, table.log_z[seen], label=f"{name}: mean", markersize=5, **look)
+        pace.plot(table.edges, table.masked_fraction, label=name, markersize=5, **look)
+    edges = next(iter(tables.values())).edges
+    pace.plot(edges, edges, color="0.4", linewidth=1, label="expected without guidance: $m$")
+    frame(strength, "(a) log $Z_w$ of the positions that are looked at", "time $t$", "log $Z_w$")
+    frame(pace, "(b) share still masked", "noise level $m$", "masked fraction")
+    for axis in axes[0]:
+        time_axis(axis)
+        axis.legend(fontsize=9, frameon=False)
+    return figure
+
+
+def plates() -> list[Plate]:
+    """The plate of the shipped model of digits; none where there is no such checkpoint."""
+    try:
+        checkpoint = find_checkpoints()[MASKED]
+    except ValueError:
+        return []
+    data = compute(checkpoint)
+    normalized, unlocking = (data.tables[name] for name in ("Normalized", "Unlocking"))
+    seen = normalized.count > 0
+    share = normalized.log_z[seen]
+    peak = int(share.argmax())
+    half = len(unlocking.edges) // 2
+    left, plain = float(unlocking.log_z[half - 1]), float(normalized.log_z[half - 1])
+    caption = f"""
+**Problem.** The shipped model of {data.model}, masked process, constant $w = {data.weight:g}$, {data.samples} samples
+of {STEPS} ancestral steps, seed 0. **Formula.** For every position the networks are asked for, $log Z_w = log sum
+q_c^(1+w) q_u^(-w)$, from the logits alone: `dguide.Diagnostics` does so for any model.
+
+(a) Mean over the positions that are looked at, with the range from the 10 % to the 90 % quantile: shaded for
+Normalized, thin dashed lines for Unlocking. With Normalized the mean is largest at $t =
+{float(normalized.times[seen][peak]):.2f}$, where it is {float(share[peak]):.2f}. Unlocking decides positions of
+large $Z_w$ first; around $m = {float(unlocking.edges[half]):g}$ the mean over those that are left is {left:.2f},
+{"below" if left < plain else "not below"} the {plain:.2f} of Normalized. (b) Normalized
+keeps the pace of the process. With Unlocking {float(unlocking.masked_fraction[half]):.0%} of the positions are still
+masked at $m = {float(unlocking.edges[half]):g}$, against {float(unlocking.edges[half]):.0%}: the mean of $Z_w$ over
+positions, not the mean of its logarithm, sets the pace. Predictions here are those of a trained network; samples are
+drawn."""
+    alt = """Left: mean and quantiles of log Z over time for both mechanisms on a model of digits. Right: masked
+    fraction over noise level, for both mechanisms and as expected without guidance."""
+    return [Plate("diagnosis", "A trained model", draw(data.tables), caption, alt, data)]

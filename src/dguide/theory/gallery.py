@@ -1,0 +1,103 @@
+"""The gallery: every plate as SVG, PNG and numbers, and the page that leads through them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from ..errors import choose, require
+from ..plots.images import save
+from ..progress import Progress
+from .figures import convergence, diagnosis, maps, optimal, particles, riddle, schedules, steps, tilting, weights
+from .figures import matters as bands
+from .figures.base import Plate, plain
+from .page import page
+
+__all__ = ["PLATES", "Gallery", "gallery"]
+
+PLATES: dict[str, Callable[[], Iterable[Plate]]] = {
+    "tilting": lambda: [tilting.plate()],
+    "convergence": lambda: [convergence.plate()],
+    "maps": maps.plates,
+    "weights": lambda: [weights.plate()],
+    "steps": lambda: [steps.plate()],
+    "optimal": lambda: [optimal.plate()],
+    "schedules": lambda: [schedules.plate()],
+    "particles": lambda: [particles.plate()],
+    "bands": lambda: [bands.plate()],
+    "riddle": lambda: [riddle.plate()],
+    "diagnosis": diagnosis.plates,
+}
+"""What makes each plate, or the few that share a computation, in the order of the page."""
+INDEX = "index.html"
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """What was written.
+
+    Args:
+        index: The page to open.
+        files: All files, the page included.
+        seconds: Time of each part.
+    """
+
+    index: Path
+    files: tuple[Path, ...]
+    seconds: dict[str, float]
+
+
+def gallery(out: Path, only: Sequence[str] = ()) -> Gallery:
+    """Computes and draws the plates, and writes for each an SVG, a PNG and a JSON file, and one page for all.
+
+    Nothing is written before all is done: what was interrupted leaves `out` as it was. The bytes depend on the versions
+    of the packages only.
+
+    Args:
+        out: The folder, made if need be; files of the same names are replaced.
+        only: Which of `PLATES` to draw; all of them if empty.
+
+    Raises:
+        ValueError: For the name of a plate that there is not.
+        dguide.errors.MissingExtra: If a package is not installed.
+        OSError: If a file cannot be written.
+    """
+    names = [choose("plate", name, PLATES) for name in only] or list(PLATES)
+    for module in ("matplotlib", "scipy"):
+        require(module, "cli")
+    progress = Progress(len(names), len(names))
+    fresh, threads = not out.exists(), torch.get_num_threads()
+    out.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)  # many small tensors: waiting for a second thread takes longer than what it does
+    try:
+        with TemporaryDirectory(dir=out, prefix=".theory-") as room:
+            plates = []
+            for name in names:
+                with progress.task(name, 1.0):
+                    for plate in PLATES[name]():
+                        _write(plate, Path(room))
+                        plates.append(plate)
+            (Path(room) / INDEX).write_text(page(plates), encoding="utf-8")
+            written = sorted(Path(room).iterdir(), key=lambda path: path.name == INDEX)
+            for path in written:
+                os.replace(path, out / path.name)
+    except BaseException:
+        if fresh and not any(out.iterdir()):
+            out.rmdir()
+        raise
+    finally:
+        torch.set_num_threads(threads)
+    return Gallery(out / INDEX, tuple(out / path.name for path in written), progress.log)
+
+
+def _write(plate: Plate, folder: Path) -> None:
+    for suffix in ("svg", "png"):
+        save(plate.figure, folder / f"{plate.name}.{suffix}")
+    text = json.dumps({"title": plate.title} | plain(plate.data), indent=1, allow_nan=False)
+    (folder / f"{plate.name}.json").write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,200 @@
+r"""When it matters: how far guided sampling ends from the tilted target, by strength, structure, schedule and steps.
+
+Every problem of a list is solved exactly for three mechanisms and three schedules of equal mean weight, in continuous
+time (`exact.solve`) and at T steps (`exact.chain` with `Ancestral`), and its law is compared with the tilted target
+$p_c^{1+w} p_u^{-w} / Z$ at the mean weight. Problems are sorted by $\log Z_w = w D_{1+w}(p_c \Vert p_u)$, which says
+how much guidance asks for. `Simple` has no continuous-time form of its own: its limit is that of `Unlocking`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..exact import Problem, chain, kl_divergence, solve, total_variation
+from ..exact.families import FAMILIES
+from ..guidance import (
+    MECHANISMS,
+    Constant,
+    InverseLinear,
+    Normalized,
+    RampUp,
+    RateGuidance,
+    Schedule,
+    Simple,
+    Unlocking,
+)
+from ..samplers import Ancestral
+from .summary import Quartiles, quartiles
+
+__all__ = ["BANDS", "SCHEDULES", "SHAPES", "STEPS", "Case", "Matters", "Row", "band", "compute", "problems"]
+
+SCHEDULES: dict[str, Schedule] = {
+    "constant": Constant(1.0),
+    "ramp-up": RampUp(1.0),
+    "inverse": InverseLinear(1.0),
+}
+"""Late, even and early weight; scaled to equal mean."""
+STEPS = (2, 4, 8, 16, 32, 64)
+BANDS = {"0 to 1": 1.0, "1 to 3": 3.0, "3 or more": float("inf")}
+"""Bands of log Z_w, each with its upper end."""
+_STRENGTHS: dict[str, tuple[dict[str, Any], ...]] = {
+    "dirichlet": ({"concentration": 12.0}, {"concentration": 3.0}, {"concentration": 0.3}),
+    "mixture": ({"overlap": 0.9}, {"overlap": 0.65}, {"overlap": 0.2}),
+    "markov": ({"concentration": 30.0}, {"concentration": 5.0}, {"concentration": 0.3}),
+    "ising": ({"field": 0.3}, {"field": 0.8}, {"field": 3.0}),
+}
+"""Parameters of each family under which log Z_w at w = 3 falls into the three bands, more or less."""
+SHAPES = ((2, 4), (4, 2), (3, 3), (2, 6), (3, 4), (3, 5), (3, 6))
+"""Tokens and positions."""
+_STEPPED = [
+    *((family, 3, 3, strength) for family, strengths in _STRENGTHS.items() for strength in strengths),
+    *((family, 2, 4, strengths[-1]) for family, strengths in _STRENGTHS.items()),
+]
+_LARGE = [("ising", 2, 9, _STRENGTHS["ising"][-1])]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One problem under one schedule, at one number of steps.
+
+    Attributes:
+        family: of the problem.
+        n, d: tokens and positions.
+        log_z: log Z_w of the joint law at the mean weight.
+        schedule: name in `SCHEDULES`.
+        steps: T, or None for continuous time.
+        distance: total variation to the tilted target, by mechanism.
+        divergence: KL divergence of the law from the tilted target in nats, by mechanism.
+        apart: total variation between the laws of Normalized and Unlocking.
+        masked: expected share of masked positions at noise level 1/2, by mechanism; empty at finite steps.
+    """
+
+    family: str
+    n: int
+    d: int
+    log_z: float
+    schedule: str
+    steps: int | None
+    distance: Mapping[str, float]
+    divergence: Mapping[str, float]
+    apart: float
+    masked: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table: quartiles over the problems of one band (or family), schedule and number of steps."""
+
+    group: str
+    schedule: str
+    steps: int | None
+    distance: Mapping[str, Quartiles]
+    divergence: Mapping[str, Quartiles]
+    apart: Quartiles
+    masked: Mapping[str, Quartiles]
+
+    @property
+    def count(self) -> int:
+        """Number of problems."""
+        return self.apart.count
+
+
+@dataclass(frozen=True)
+class Matters:
+    """All cases, and tables of them."""
+
+    weight: float
+    cases: tuple[Case, ...]
+
+    def rows(self, group: Callable[[Case], str] = lambda case: band(case.log_z)) -> list[Row]:
+        """One row for each group of problems (by default the bands), number of steps and schedule that there is."""
+        names = sorted({group(case) for case in self.cases})
+        steps = sorted({case.steps for case in self.cases}, key=lambda t: t or 1 << 30)
+        found = []
+        for name in names:
+            for t in steps:
+                for schedule in SCHEDULES:
+                    cases = [c for c in self.cases if (group(c), c.steps, c.schedule) == (name, t, schedule)]
+                    if cases:
+                        found.append(_row(name, schedule, t, cases))
+        return found
+
+
+def band(log_z: float) -> str:
+    """The band of `BANDS` that a value falls into."""
+    return next(name for name, end in BANDS.items() if log_z < end)
+
+
+def problems(seed: int = 0) -> tuple[list[tuple[str, Problem]], list[tuple[str, Problem]]]:
+    """(family, problem) of those that are solved in continuous time, and of those that are solved at finite steps."""
+    grid = [(f, n, d, strength) for f, strengths in _STRENGTHS.items() for n, d in SHAPES for strength in strengths]
+    limits, stepped = (
+        [(family, FAMILIES[family](n, d, seed, **strength)) for family, n, d, strength in which]
+        for which in (grid + _LARGE, _STEPPED)
+    )
+    return limits, stepped
+
+
+def compute(weight: float = 3.0, seed: int = 0, progress: Callable[[int, int], None] | None = None) -> Matters:
+    """Solves all problems: 85 of 16 to 729 states in continuous time, 16 of 16 and 27 states at `STEPS`.
+
+    Args:
+        weight: mean w of all schedules.
+        seed: of all problems.
+        progress: told (done, all) after each problem.
+    """
+    limits, stepped = problems(seed)
+    work = [(f, p, None) for f, p in limits] + [(f, p, t) for f, p in stepped for t in STEPS]
+    cases: list[Case] = []
+    for done, (family, problem, steps) in enumerate(work, 1):
+        cases += [_case(family, problem, weight, schedule, steps) for schedule in SCHEDULES]
+        if progress:
+            progress(done, len(work))
+    return Matters(weight, tuple(cases))
+
+
+def _case(family: str, problem: Problem, weight: float, schedule: str, steps: int | None) -> Case:
+    target = problem.target(weight)
+    laws: dict[str, Tensor] = {}
+    masked: dict[str, float] = {}
+    for name, mechanism in MECHANISMS.items():
+        guidance = mechanism(SCHEDULES[schedule].scaled_to(weight))
+        if steps is not None:
+            laws[name] = chain(problem, guidance, Ancestral(steps))
+        elif isinstance(guidance, RateGuidance):
+            half = problem.process.noise.time(torch.tensor([0.5], dtype=torch.float64))
+            solution = solve(problem, guidance, times=half, tolerance=1e-6)
+            laws[name], masked[name] = solution.final, float(solution.masked_fraction[0])
+    laws.setdefault(Simple.__name__, laws[Unlocking.__name__])
+    return Case(
+        family,
+        problem.process.vocab_size,
+        problem.positions,
+        problem.log_z(weight),
+        schedule,
+        steps,
+        {name: float(total_variation(law, target)) for name, law in laws.items()},
+        {name: float(kl_divergence(law.clamp_min(0), target)) for name, law in laws.items()},
+        float(total_variation(laws[Normalized.__name__], laws[Unlocking.__name__])),
+        masked,
+    )
+
+
+def _row(group: str, schedule: str, steps: int | None, cases: Sequence[Case]) -> Row:
+    def each(values: Callable[[Case], Mapping[str, float]]) -> dict[str, Quartiles]:
+        return {name: quartiles([values(case)[name] for case in cases]) for name in values(cases[0])}
+
+    return Row(
+        group,
+        schedule,
+        steps,
+        each(lambda case: case.distance),
+        each(lambda case: case.divergence),
+        quartiles([case.apart for case in cases]),
+        each(lambda case: case.masked),
+    )

@@ -1,0 +1,98 @@
+"""The page of the gallery: one HTML file beside its pictures, without scripts and without anything from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from html import escape
+
+from .. import __version__
+from .figures.base import Plate
+from .markup import html
+
+__all__ = ["page"]
+
+_STYLE = """
+:root { color-scheme: light; }
+body { font: 1rem/1.55 Georgia, "Times New Roman", serif; color: #1a1a1a; background: #fff; margin: 0 auto;
+  max-width: 62rem; padding: 1.5rem 1rem 4rem; }
+h1, h2, nav, .files, table { font-family: system-ui, "Helvetica Neue", Arial, sans-serif; }
+h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .6rem; }
+h2 { font-size: 1.2rem; margin: 0 0 .8rem; }
+p { max-width: 46rem; margin: .6rem 0; }
+nav ol { columns: 2 18rem; padding-left: 1.4rem; }
+figure { margin: 3rem 0 0; border-top: 1px solid #bbb; padding-top: 1.4rem; }
+.picture { overflow-x: auto; }
+.picture img { display: block; width: 100%; min-width: 42rem; height: auto; }
+.files { font-size: .85rem; color: #444; }
+a { color: #00508a; }
+code { font-size: .92em; }
+sub, sup { line-height: 0; }
+.whole { white-space: nowrap; }
+.table { overflow-x: auto; }
+table { border-collapse: collapse; font-size: .85rem; margin: 1rem 0; font-variant-numeric: tabular-nums; }
+th, td { padding: .25rem .7rem; text-align: left; border-bottom: 1px solid #ddd; white-space: nowrap; }
+th { border-bottom: 2px solid #888; }
+@media print { figure { break-inside: avoid; } .files { display: none; } }
+"""
+
+_OPENING = """
+Classifier-free guidance of a discrete diffusion model replaces the law of a token, $q_c$ under the condition and $q_u$
+without it, by $q_w = q_c^(1+w) q_u^(-w) / Z_w$. No guidance is $w = 0$; the `guidance_scale` of other libraries is $1 +
+w$. Mechanisms differ in the rate at which masked positions are decided: **Normalized** (arXiv 2507.08965) leaves it
+alone, **Unlocking** (2406.01572) multiplies it by $Z_w$, **Simple** (2412.10193) tilts the probabilities of a whole
+step and tends to Unlocking as steps grow in number. A schedule lets $w$ depend on the noise level $m$, which is the
+expected share of masked positions: 1 is noise, 0 is data; schedules are compared at equal mean.
+
+Small problems are enumerated and their laws solved; nothing is sampled unless a caption says so. Predictions are exact
+as well unless a caption says otherwise, so these pictures show what guidance itself does, apart from the errors of a
+trained network. Time runs from noise on the left to data on the right. TV is total variation, half the sum of absolute
+differences: 0 for equal laws, 1 for laws that share nothing."""
+
+
+def page(plates: Sequence[Plate]) -> str:
+    """The page that shows `plates` in their order."""
+    contents = "\n".join(f'<li><a href="#{plate.name}">{escape(plate.title)}</a></li>' for plate in plates)
+    figures = "\n".join(_figure(number, plate) for number, plate in enumerate(plates, start=1))
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Guidance of discrete diffusion: the theory in figures</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+<h1>Guidance of discrete diffusion: the theory in figures</h1>
+{html(_OPENING)}
+<nav><ol>
+{contents}
+</ol></nav>
+{figures}
+<p class="files">dguide {__version__}. The numbers behind each figure are in the JSON file beside it.</p>
+</body>
+</html>
+"""
+
+
+def _figure(number: int, plate: Plate) -> str:
+    name = plate.name
+    links = ", ".join(f'<a href="{name}.{kind}">{name}.{kind}</a>' for kind in ("svg", "png", "json"))
+    return f"""<figure id="{name}">
+<h2>Figure {number}. {escape(plate.title)}</h2>
+<div class="picture"><img src="{name}.svg" alt="{escape(plate.alt, quote=True)}"></div>
+<figcaption>{html(plate.caption)}{_table(plate.table)}
+<p class="files">Files: {links}</p></figcaption>
+</figure>"""
+
+
+def _table(lines: Sequence[Sequence[str]]) -> str:
+    if not lines:
+        return ""
+    head, *body = ("".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in line) for tag, line in _tagged(lines))
+    rows = "\n".join(f"<tr>{line}</tr>" for line in body)
+    return f'\n<div class="table"><table>\n<tr>{head}</tr>\n{rows}\n</table></div>'
+
+
+def _tagged(lines: Sequence[Sequence[str]]) -> Iterator[tuple[str, Sequence[str]]]:
+    """Headings first."""
+    return zip(("th", *["td"] * (len(lines) - 1)), lines, strict=True)

@@ -1,0 +1,88 @@
+r"""A denoiser that errs as a trained one does: little where it saw much, more where it saw little.
+
+Of N training examples about $N p_k(x)$ show the context x (the tokens that are not masked) under label k, so logits are
+known there to about $1 / \sqrt{N p_k(x)}$. Here every logit errs by a normal number of standard deviation
+
+$$\sigma_k(x) = \sigma \,/\, \sqrt{1 + N p_k(x)}$$
+
+and the law is first mixed with the uniform one, which gets the share $s\, \sigma_k^2 / (1 + \sigma_k^2)$. Guidance
+tilts by the ratio of the two predictions: errors that they share cancel in it, others are multiplied by the weight.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from ..errors import bad
+from ..exact import Problem
+from ..process import Process
+
+__all__ = ["Perturbed"]
+
+
+class Perturbed:
+    """The exact denoiser of a masked problem, with errors that are a fixed function of state, position and token.
+
+    Args:
+        problem: whose denoiser errs; conditions are as in `Problem.oracle`.
+        scale: $\\sigma$, the standard deviation of the error of a logit where nothing was seen.
+        shared: the share of its variance that conditional and unconditional prediction have in common, 0 to 1.
+        examples: N; at 0 errors are of one size everywhere.
+        smoothing: s, 0 to 1.
+        seed: which errors.
+
+    Raises:
+        ValueError: for parameters outside their range, or a process that is not masked.
+    """
+
+    time_dependent = False
+
+    def __init__(
+        self,
+        problem: Problem,
+        scale: float,
+        shared: float = 0.0,
+        examples: float = 0.0,
+        smoothing: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        if not problem.process.absorbing:
+            raise bad("Perturbed with the process", type(problem.process).__name__, "Masked")
+        if not (0 <= shared <= 1 and 0 <= smoothing <= 1):
+            raise bad("shared, smoothing", (shared, smoothing), "shares from 0 to 1")
+        if not (math.isfinite(scale) and math.isfinite(examples) and scale >= 0 and examples >= 0):
+            raise bad("scale, examples", (scale, examples), "finite numbers of at least 0")
+        self.oracle, self.smoothing = problem.oracle(), smoothing
+        vocab, d = problem.process.vocab_size, problem.positions
+        self.size = problem.process.input_size
+        self.uniform = problem.process.log_probs(torch.zeros(vocab, dtype=torch.float64)).exp()
+        generator = torch.Generator().manual_seed(seed)
+        own, common = torch.randn(3, self.size**d, d, vocab, generator=generator, dtype=torch.float64).split((2, 1))
+        self.errors = math.sqrt(1 - shared) * own + math.sqrt(shared) * common
+        seen = torch.stack([_contexts(problem.process, table) for table in (problem.cond, problem.uncond)])
+        self.deviation = scale / torch.sqrt(1 + examples * seen)
+
+    def null(self, condition: Tensor) -> Tensor:
+        """The label of "no condition"."""
+        return self.oracle.null(condition)
+
+    def __call__(self, tokens: Tensor, time: Tensor, condition: Tensor) -> Tensor:
+        state = (tokens * self.size ** torch.arange(tokens.shape[1] - 1, -1, -1)).sum(-1)
+        deviation = self.deviation[condition, state].view(-1, 1, 1)
+        share = self.smoothing * deviation**2 / (1 + deviation**2)
+        law = self.oracle(tokens, time, condition).exp()
+        law = (1 - share) * law + share * self.uniform
+        errors: Tensor = deviation * self.errors[condition, state]
+        return law.log() + errors
+
+
+def _contexts(process: Process, table: Tensor) -> Tensor:
+    """The probability of the tokens that are not masked, for all states in row-major order."""
+    shows = torch.eye(process.vocab_size, process.input_size, dtype=table.dtype)
+    shows[:, process.movable(torch.arange(process.input_size))] = 1  # the mask stands for every token
+    for _ in range(table.ndim):
+        table = torch.tensordot(table, shows, ([0], [0]))  # the axis in front comes back behind all others
+    return table.flatten()

@@ -1,0 +1,183 @@
+r"""Why mechanisms part: order of positions, simultaneous jumps and error of the scores, told apart exactly.
+
+With a constant weight `Normalized` and `Unlocking` draw tokens from the same tilted laws; they differ in the order of
+positions and in how many leave together (see `jumps`). Both are frozen in turn, with exact predictions and with
+predictions that err (see `perturbed`), and every law is compared with the tilted target of the *exact* problem.
+
+What decides how far the order alone moves the law is whether two positions commute. Let position i go first, then j,
+or the other way round: the laws of the pair differ in total variation, and `Unlocking` prefers one of the two orders by
+$\tfrac12 \tanh(|\log Z_i - \log Z_j| / 2) = |P(i\ \text{first}) - \tfrac12|$. The mean over pairs of that product, in
+the fully masked state, is the `clash`. For two positions it *is* the distance between the two mechanisms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import torch
+
+from ..errors import bad
+from ..exact import Problem, total_variation
+from ..exact.families import FAMILIES
+from ..guidance import Normalized, Unlocking
+from .jumps import Jumps
+from .perturbed import Perturbed
+from .summary import Correlation, Quartiles, quartiles, rank_correlation
+
+__all__ = ["ERRORS", "Case", "Riddle", "Row", "clash", "compute", "problems"]
+
+ERRORS: dict[str, dict[str, float]] = {
+    "none": {},
+    "shared": {"scale": 0.5, "shared": 1.0},
+    "independent, small": {"scale": 0.2},
+    "independent": {"scale": 0.5},
+    "independent, rare contexts": {"scale": 1.0, "examples": 100.0, "smoothing": 0.3},
+}
+"""Errors of the predictions: arguments of `Perturbed`, none for exact ones."""
+_FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
+    "dirichlet": ("dirichlet", {"concentration": 0.5}),
+    "mixture": ("mixture", {"overlap": 0.1, "classes": 10}),
+    "mixture, sure and open positions": ("mixture", {"overlap": 0.1, "classes": 10, "spread": 1.0}),
+    "markov": ("markov", {"concentration": 0.3, "classes": 10}),
+    "ising": ("ising", {"field": 2.0, "classes": 10}),
+}
+_HALVES = {"normalized": Normalized, "unlocking": Unlocking}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One problem with one kind of error.
+
+    Attributes:
+        family: of the problem.
+        errors: name in `ERRORS`.
+        distance: total variation to the exact tilted target by (pace, order, steps); steps is None for positions that
+            leave one at a time, where pace has no effect and is "any".
+        apart: total variation between `Normalized` and `Unlocking`, positions leaving one at a time.
+        clash: see `clash`.
+    """
+
+    family: str
+    errors: str
+    distance: dict[tuple[str, str, int | None], float]
+    apart: float
+    clash: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """Quartiles over the problems with one kind of error.
+
+    Attributes:
+        errors: name in `ERRORS`.
+        pace, order: whose they are.
+        steps: their number, or None.
+        distance: total variation to the exact tilted target.
+        worse: share of problems on which it is larger than with pace and order of `Normalized`.
+    """
+
+    errors: str
+    pace: str
+    order: str
+    steps: int | None
+    distance: Quartiles
+    worse: float
+
+
+@dataclass(frozen=True)
+class Riddle:
+    """All cases, the tables of them, and how well the clash predicts."""
+
+    weight: float
+    steps: int
+    cases: tuple[Case, ...]
+
+    def rows(self) -> list[Row]:
+        """One row for each kind of error, pace, order and number of steps."""
+        found = []
+        for errors in ERRORS:
+            cases = [case for case in self.cases if case.errors == errors]
+            for key in cases[0].distance if cases else ():
+                pace, order, steps = key
+                base = ("any" if steps is None else "normalized", "normalized", steps)
+                worse = sum(case.distance[key] > case.distance[base] for case in cases) / len(cases)
+                spread = quartiles([case.distance[key] for case in cases])
+                found.append(Row(errors, pace, order, steps, spread, worse))
+        return found
+
+    def apart(self) -> dict[str, Quartiles]:
+        """How far apart the mechanisms are when positions leave one at a time, by kind of error."""
+        return {e: quartiles([c.apart for c in self.cases if c.errors == e]) for e in ERRORS}
+
+    def prediction(self) -> dict[str, Correlation]:
+        """Rank correlation over problems of the clash with how far apart the mechanisms are, by kind of error."""
+        groups = {errors: [case for case in self.cases if case.errors == errors] for errors in ERRORS}
+        return {e: rank_correlation([c.clash for c in cases], [c.apart for c in cases]) for e, cases in groups.items()}
+
+
+def clash(jumps: Jumps) -> float:
+    r"""How far the order of two positions matters, and how one-sided `Unlocking` is about it, in the masked state:
+
+    $$\frac{2}{d (d - 1)} \sum_{i < j} \tfrac12 \tanh \frac{|\log Z_i - \log Z_j|}{2} \; \mathrm{TV}\big(
+    q_i(a)\, q_j(b \mid a),\; q_j(b)\, q_i(a \mid b)\big).$$
+
+    Raises `ValueError` for a single position, which has no order.
+    """
+    if jumps.space.tokens.shape[1] < 2:
+        raise bad("positions", 1, "at least 2, for there to be an order")
+    space, jump = jumps.space, jumps.jump(Unlocking)
+    vocab = space.process.vocab_size
+    rows = torch.full(space.tokens.shape, -1)
+    rows[space.state, space.position] = torch.arange(len(space.state))
+    law = jump.log_landing.exp()
+    empty = int(space.prior().argmax())
+    after = empty + (torch.arange(vocab) - space.tokens[empty, 0]).unsqueeze(-1) * space.strides
+    total, pairs = 0.0, list(combinations(range(space.tokens.shape[1]), 2))
+    for i, j in pairs:
+        forth = law[rows[empty, i]].unsqueeze(-1) * law[rows[after[:, i], j]]
+        back = law[rows[empty, j]].unsqueeze(-1) * law[rows[after[:, j], i]]
+        lead = (jump.log_intensity[rows[empty, i]] - jump.log_intensity[rows[empty, j]]).abs() / 2
+        total += 0.5 * float(torch.tanh(lead)) * float(total_variation(forth, back.T))
+    return total / len(pairs)
+
+
+def problems(seed: int, shape: tuple[int, int] = (3, 4)) -> dict[str, Problem]:
+    """One problem of each family, on which guidance of weight 3 asks for much."""
+    return {name: FAMILIES[family](*shape, seed, **kw) for name, (family, kw) in _FAMILIES.items()}
+
+
+def compute(
+    weight: float = 3.0,
+    steps: int = 16,
+    seeds: range = range(100, 108),
+    progress: Callable[[int, int], None] | None = None,
+) -> Riddle:
+    """Takes the mechanisms apart on all families, with every kind of error.
+
+    Args:
+        weight: w, constant.
+        steps: of the grid on which pace and order are exchanged.
+        seeds: of the problems and of the errors.
+        progress: told (done, all) after each case.
+    """
+    work = [(n, p, e, s) for s in seeds for n, p in problems(s).items() for e in ERRORS]
+    cases = []
+    for done, (family, problem, errors, seed) in enumerate(work, 1):
+        denoiser = Perturbed(problem, seed=seed, **ERRORS[errors]) if ERRORS[errors] else None
+        cases.append(_case(family, errors, problem.target(weight), Jumps.of(problem, weight, denoiser), steps))
+        if progress:
+            progress(done, len(work))
+    return Riddle(weight, steps, tuple(cases))
+
+
+def _case(family: str, errors: str, target: torch.Tensor, jumps: Jumps, steps: int) -> Case:
+    single = {name: jumps.sequential(order) for name, order in _HALVES.items()}
+    laws: dict[tuple[str, str, int | None], torch.Tensor] = {("any", name, None): law for name, law in single.items()}
+    for pace, paced in _HALVES.items():
+        for order, ordered in _HALVES.items():
+            laws[pace, order, steps] = jumps.stepwise(paced, ordered, steps)
+    distance = {key: float(total_variation(law, target)) for key, law in laws.items()}
+    return Case(family, errors, distance, float(total_variation(*single.values())), clash(jumps))

@@ -1,0 +1,158 @@
+r"""Schedules of equal mean weight on random problems, half of them to choose a schedule by, half to judge the choice.
+
+Each problem is solved exactly in continuous time under each schedule, and the law is compared with the tilted target at
+the mean weight. Schedules that were chosen by looking at the design half are judged on the held-out half alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from ..evaluate import Proportion, proportion
+from ..exact import Problem, kl_divergence, solve, total_variation
+from ..exact.families import FAMILIES
+from ..guidance import Constant, Interval, InverseLinear, Normalized, Power, RampUp, RateGuidance, Schedule, Unlocking
+from .matters import SHAPES
+from .summary import Quartiles, quartiles
+
+__all__ = ["HALVES", "SCHEDULES", "Case", "Row", "Schedules", "compute", "problems"]
+
+Choice = Callable[[Problem], Schedule]
+SCHEDULES: dict[str, Choice] = {
+    "constant": lambda problem: Constant(1.0),
+    "ramp-up": lambda problem: RampUp(1.0),
+    "interval": lambda problem: Interval(1.0, 0.25, 0.75),
+    "inverse": lambda problem: InverseLinear(1.0),
+    "power 3/2": lambda problem: Power(1.0, 1.5),
+    "power (d-1)/2": lambda problem: Power(1.0, (problem.positions - 1) / 2),
+}
+"""Shapes of w over the noise level, some by the problem; scaled to equal mean."""
+HALVES = {"design": range(0, 2), "held-out": range(1000, 1002)}
+"""Seeds of the problems of both halves."""
+_FAMILIES = ("dirichlet", "mixture", "markov")
+_BASE = "ramp-up"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One problem under one mechanism and schedule.
+
+    Attributes:
+        half: name in `HALVES`.
+        problem: its name.
+        positions: d.
+        mechanism: name of the mechanism.
+        schedule: name of the schedule.
+        distance, divergence: total variation of the law to the tilted target, and KL divergence from it in nats.
+    """
+
+    half: str
+    problem: str
+    positions: int
+    mechanism: str
+    schedule: str
+    distance: float
+    divergence: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """Quartiles over the problems of one half.
+
+    Attributes:
+        half, mechanism, schedule: as in `Case`.
+        distance, divergence: as in `Case`.
+        better: share of problems on which the distance is smaller than under the ramp-up, ties left out.
+        gain: by how much it is smaller than under the ramp-up.
+    """
+
+    half: str
+    mechanism: str
+    schedule: str
+    distance: Quartiles
+    divergence: Quartiles
+    better: Proportion | None
+    gain: Quartiles
+
+
+@dataclass(frozen=True)
+class Schedules:
+    """All cases at one mean weight, and the table of them."""
+
+    weight: float
+    cases: tuple[Case, ...]
+
+    def rows(self) -> list[Row]:
+        """One row for each half, mechanism and schedule."""
+        groups: dict[tuple[str, str, str], list[Case]] = {}
+        for case in self.cases:
+            groups.setdefault((case.half, case.mechanism, case.schedule), []).append(case)
+        found = []
+        for (half, mechanism, schedule), cases in groups.items():
+            base = groups[half, mechanism, _BASE]
+            gains = [b.distance - c.distance for b, c in zip(base, cases, strict=True)]
+            decided = [g for g in gains if abs(g) > 1e-6]
+            found.append(
+                Row(
+                    half,
+                    mechanism,
+                    schedule,
+                    quartiles([c.distance for c in cases]),
+                    quartiles([c.divergence for c in cases]),
+                    proportion(sum(g > 0 for g in decided), len(decided)) if decided else None,
+                    quartiles(gains),
+                )
+            )
+        return found
+
+
+def problems(half: str) -> Iterator[Problem]:
+    """The problems of one of `HALVES`: three families, 16 to 729 states."""
+    for family in _FAMILIES:
+        for n, d in SHAPES:
+            for seed in HALVES[half]:
+                yield FAMILIES[family](n, d, seed)
+
+
+def compute(
+    weight: float = 3.0,
+    optimum: Callable[[Problem, Callable[[float | Schedule], RateGuidance]], Schedule] | None = None,
+    halves: Sequence[str] = tuple(HALVES),
+    progress: Callable[[int, int], None] | None = None,
+) -> Schedules:
+    """Solves every problem of some halves under every schedule and both mechanisms: some 45 seconds a half.
+
+    Args:
+        weight: mean w of all schedules.
+        optimum: what finds the best schedule for a problem and a mechanism (such as `exact.optimal_schedule`), for
+            another row of the table; its mean is left as it is.
+        halves: names in `HALVES`.
+        progress: told (done, all) after each problem.
+    """
+    work = [(half, problem) for half in halves for problem in problems(half)]
+    cases = []
+    for done, (half, problem) in enumerate(work, 1):
+        target = problem.target(weight)
+        for mechanism in (Normalized, Unlocking):
+            choices = {name: choice(problem).scaled_to(weight) for name, choice in SCHEDULES.items()}
+            if optimum:
+                choices["optimum"] = optimum(problem, mechanism)
+            for name, schedule in choices.items():
+                law = solve(problem, mechanism(schedule), times=torch.ones(1), tolerance=1e-5).final.clamp_min(0)
+                cases.append(
+                    Case(
+                        half,
+                        problem.name,
+                        problem.positions,
+                        mechanism.__name__,
+                        name,
+                        float(total_variation(law, target)),
+                        float(kl_divergence(law, target)),
+                    )
+                )
+        if progress:
+            progress(done, len(work))
+    return Schedules(weight, tuple(cases))

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import csv
+import sys
+from dataclasses import replace
+
+import pytest
+from tiny import save_tiny
+
+from dguide import checkpoint
+from dguide.cli import main
+from dguide.demo import DemoSettings
+from dguide.demo.settings import common_data, find_checkpoints
+from dguide.demo.table import as_csv, as_markdown, ceiling_row
+from dguide.progress import Progress, duration
+
+PICTURES = ("pictures-masked", "pictures-uniform", "precision-recall", "film", "masked-fraction", "trained")
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    path = tmp_path_factory.mktemp("checkpoints")
+    for process in ("masked", "uniform"):
+        save_tiny(path / f"digits-{process}", process)
+    return path
+
+
+@pytest.fixture
+def fast(monkeypatch):
+    """A demonstration that trains a tiny network and looks at little."""
+    module = sys.modules["dguide.demo.run"]  # the package shows the function of that name instead
+    small = {"width": 8, "layers": 1, "heads": 2, "batch_size": 4, "evaluate_passes": 1}
+    monkeypatch.setattr(module, "RECIPE", module.RECIPE | small)
+    monkeypatch.setattr(module, "_PACE_SAMPLES", 50)
+    monkeypatch.setattr("dguide.train.loop.FINAL_PASSES", 1)
+    return module
+
+
+@pytest.mark.usefixtures("fast")
+def test_the_demonstration_leaves_pictures_a_table_and_a_model(models, tmp_path, capsys):
+    out = tmp_path / "demo"
+    arguments = ["--checkpoints", models, "--per-class", 2, "--steps", 2, "--minutes", 0.005, "--out", out]
+    assert main(["demo", *map(str, arguments)]) == 0
+    printed = capsys.readouterr()
+    for name in PICTURES:
+        assert (out / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    assert checkpoint.load(out / "trained").process.name == "masked"
+    assert sorted(path.name for path in (out / "trained").iterdir()) == [checkpoint.CONFIG, checkpoint.WEIGHTS]
+    rows = list(csv.DictReader((out / "table.csv").open()))
+    assert len(rows) == 2 * 13 + 1
+    assert {row["n"] for row in rows} == {"20"}
+    page = (out / "table.md").read_text()
+    assert all(f"({name}.png)" in page for name in PICTURES)
+    assert "held-out bits per token" in printed.out
+    assert f"| real held-out digits | {'':10s} |" in printed.out
+    assert "left" in printed.err
+    assert not [path for path in out.rglob("*") if path.name.startswith(".")]
+
+
+def test_training_starts_anew_and_passes_an_interruption_on(models, tmp_path, monkeypatch, fast):
+    from dguide.train import Trained
+
+    found = find_checkpoints(models)
+    run = fast._Demo(DemoSettings(tmp_path, models, minutes=0.001), found, common_data(found))
+    old = save_tiny(tmp_path / "trained", "uniform")
+    assert run._train().process.name == "masked"
+    assert sorted(path.name for path in old.iterdir()) == [checkpoint.CONFIG, checkpoint.WEIGHTS]
+    monkeypatch.setattr(fast, "train", lambda config: Trained(False, 1, None, (), config.out))
+    with pytest.raises(KeyboardInterrupt):
+        run._train()
+
+
+def test_checkpoints_must_share_their_data(models):
+    found = find_checkpoints(models)
+    masked = found["digits-masked"]
+    found["digits-masked"] = replace(masked, config=replace(masked.config, data="other"))
+    with pytest.raises(ValueError, match="one data set for all"):
+        common_data(found)
+
+
+def test_durations_are_told_in_words():
+    assert [duration(x) for x in (0.4, 59.4, 60, 125)] == ["0 s", "59 s", "1 min 00 s", "2 min 05 s"]
+
+
+def test_progress_counts_down_in_proportion_to_the_work(capsys, monkeypatch):
+    now = iter([0.0, 0.0, 2.0, 2.0, 6.0, 6.0, 7.0])
+    monkeypatch.setattr("time.perf_counter", lambda: next(now))
+    progress = Progress(3, work=6.0, seconds=10.0)
+    for name, work, seconds in (("one", 2.0, 0.0), ("two", 4.0, 0.0), ("three", 0.0, 10.0)):
+        with progress.task(name, work, seconds):
+            pass
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "[1/3] one ... 2.0 s, about 14 s left"  # four more units of a second, and ten seconds
+    assert lines[1] == "[2/3] two ... 4.0 s, about 10 s left"
+    assert lines[2] == "[3/3] three ... 1.0 s"
+    assert progress.log == {"one": 2.0, "two": 4.0, "three": 1.0}
+
+
+def test_progress_knows_what_still_fits(capsys, monkeypatch):
+    now = iter([0.0, 0.0, 2.0, 2.0, 2.0])
+    monkeypatch.setattr("time.perf_counter", lambda: next(now))
+    progress = Progress(4, work=4.0, seconds=10.0)
+    with progress.task("one", 1.0):
+        pass
+    assert progress.fits(1.0, 14.0)  # two seconds are over, two for the task, ten for the rest
+    assert not progress.fits(1.0, 13.9)
+    progress.leave_out(2, 2.0)
+    assert (progress.tasks, progress.work) == (2, 2.0)
+
+
+def test_what_there_is_no_time_for_is_left_out_and_said(models, tmp_path, fast, capsys, monkeypatch):
+    monkeypatch.setattr(fast.figures, "save", lambda figure, path: None)
+    report = fast.demo(
+        DemoSettings(tmp_path, models, weights=(0.0, 2.0), per_class=1, steps=1, minutes=0.001, limit=0.001)
+    )
+    assert [row.process for row in report.rows] == ["masked"] * 7 + ["real held-out digits"]
+    assert "no time for: digits-uniform: no guidance, w = 0; digits-uniform: Norm" in capsys.readouterr().err
+    assert "There was no time within 0.001 minutes" in (tmp_path / "table.md").read_text()
+
+
+def test_tables_say_the_same_in_both_forms():
+    from dguide.data import load
+    from dguide.demo import Judge
+
+    line = ceiling_row(Judge.fit(load("digits")).ceiling(2))
+    read = next(csv.DictReader(as_csv([line]).splitlines()))
+    assert float(read["precision"]) == line.precision
+    assert read["seconds"] == read["mean_weight"] == ""
+    header, rule, body = as_markdown([line]).splitlines()
+    assert len(header) == len(rule) == len(body)
+    assert f"{line.accuracy:.3f} ({line.accuracy_low:.3f} to {line.accuracy_high:.3f})" in body

@@ -1,0 +1,107 @@
+"""Tables over random problems: when mechanisms matter, and which schedules come close."""
+
+from __future__ import annotations
+
+import pytest
+
+from dguide import Normalized, Unlocking
+from dguide.exact import kl_divergence, solve, total_variation
+from dguide.exact.families import mixture
+from dguide.theory import matters, schedules
+
+
+@pytest.fixture(scope="module")
+def small():
+    pytest.MonkeyPatch().setattr(matters, "SHAPES", ((3, 3),))
+    pytest.MonkeyPatch().setattr(matters, "_LARGE", [])
+    pytest.MonkeyPatch().setattr(matters, "STEPS", (2, 8))
+    seen = []
+    result = matters.compute(progress=lambda *x: seen.append(x))
+    assert seen[-1] == (len(seen), len(seen))
+    return result
+
+
+def test_a_case_is_what_the_solver_says(small):
+    problem = mixture(3, 3, 0, overlap=0.2)
+    case = next(
+        c
+        for c in small.cases
+        if (c.family, c.steps, c.schedule) == ("mixture", None, "constant")
+        and c.log_z == pytest.approx(problem.log_z(3.0), abs=1e-12)
+    )
+    laws = {m.__name__: solve(problem, m(3.0)).final for m in (Normalized, Unlocking)}
+    for name, law in laws.items():
+        assert case.distance[name] == pytest.approx(float(total_variation(law, problem.target(3.0))), abs=1e-5)
+        assert case.divergence[name] == pytest.approx(float(kl_divergence(law, problem.target(3.0))), abs=1e-4)
+    assert case.apart == pytest.approx(float(total_variation(*laws.values())), abs=1e-5)
+    assert case.masked["Normalized"] == pytest.approx(0.5, abs=1e-5)
+    assert case.masked["Unlocking"] < 0.45
+    assert case.distance["Simple"] == case.distance["Unlocking"]
+
+
+def test_what_the_table_says(small):
+    rows = {(r.group, r.steps, r.schedule): r for r in small.rows()}
+    assert {group for group, *_ in rows} == set(matters.BANDS)
+    # Where guidance asks for little, mechanisms do not differ, in continuous time and with a constant weight.
+    assert rows["0 to 1", None, "constant"].apart.median < 0.005
+    assert rows["3 or more", None, "constant"].apart.median > 0.02
+    strong = {
+        schedule: rows["3 or more", None, schedule].distance["Normalized"].median for schedule in matters.SCHEDULES
+    }
+    assert strong["ramp-up"] < strong["constant"]
+    assert strong["ramp-up"] < strong["inverse"]
+    # What many steps lose at last is lost by all.
+    few, many = rows["3 or more", 2, "constant"], rows["3 or more", 8, "constant"]
+    for name in ("Normalized", "Unlocking", "Simple"):
+        assert few.distance[name].median > many.distance[name].median
+        assert few.divergence[name].median > 2 * many.divergence[name].median
+    assert few.masked == {}
+    assert few.count == 7
+
+
+def test_rows_can_be_grouped_by_family(small):
+    assert {row.group for row in small.rows(lambda case: case.family)} == {"dirichlet", "mixture", "markov", "ising"}
+
+
+def test_bands_have_their_lower_end():
+    assert [matters.band(x) for x in (0.0, 0.99, 1.0, 2.99, 3.0, 50.0)] == [
+        "0 to 1", "0 to 1", "1 to 3", "1 to 3", "3 or more", "3 or more",
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def judged():
+    patch = pytest.MonkeyPatch()
+    patch.setattr(schedules, "SHAPES", ((3, 4),))
+    kept = {k: v for k, v in schedules.SCHEDULES.items() if k in ("ramp-up", "inverse", "power 3/2")}
+    patch.setattr(schedules, "SCHEDULES", kept)
+    chosen = schedules.compute(optimum=lambda problem, guidance: kept["power 3/2"](problem).scaled_to(3.0))
+    patch.undo()
+    return chosen
+
+
+def test_early_weight_harms_and_later_weight_than_the_ramp_helps_normalized(judged):
+    rows = {(r.half, r.mechanism, r.schedule): r for r in judged.rows()}
+    for half in schedules.HALVES:
+        for mechanism in ("Normalized", "Unlocking"):
+            assert rows[half, mechanism, "inverse"].gain.median < -0.01
+            assert rows[half, mechanism, "inverse"].better.value <= 0.5
+        assert rows[half, "Normalized", "power 3/2"].gain.median > 0
+
+
+def test_the_base_gains_nothing_and_the_optimum_has_a_row(judged):
+    rows = {(r.half, r.mechanism, r.schedule): r for r in judged.rows()}
+    assert rows["held-out", "Normalized", "ramp-up"].gain.high == 0
+    assert rows["held-out", "Normalized", "ramp-up"].better is None
+    optimum, same = (rows["held-out", "Normalized", name] for name in ("optimum", "power 3/2"))
+    assert optimum.distance == same.distance
+    assert optimum.divergence.median > 0
+
+
+def test_halves_share_no_problem_and_there_are_enough():
+    names = {half: {p.name for p in schedules.problems(half)} for half in schedules.HALVES}
+    assert not names["design"] & names["held-out"]
+    assert sum(len(found) for found in names.values()) >= 60
+    for half in schedules.HALVES:
+        sizes = {p.process.vocab_size**p.positions for p in schedules.problems(half)}
+        assert (min(sizes), max(sizes)) == (16, 729)
