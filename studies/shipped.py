@@ -26,7 +26,7 @@ from dguide.checkpoint import Checkpoint
 from dguide.data import Dataset, load
 from dguide.evaluate import evaluate_samples, likelihood
 from dguide.guidance import Guidance
-from dguide.plots import images as figures
+from dguide.plots import images, style
 from dguide.samplers import Sampler
 
 RESULTS, PAGE, IMAGES = ROOT / "studies/results/shipped.json", ROOT / "docs/checkpoints.md", ROOT / "docs/images"
@@ -122,10 +122,10 @@ def side_by_side(dataset: Dataset, shown: Tensor) -> Any:
     real = torch.stack([dataset.held_out.tokens[labels == label][:ROWS] for label in range(classes)], 1)
     drawn = shown.view(ROWS, classes, -1)
     height, width = dataset.shape or (0, 0)
-    figure = figures.blank((1.1 * classes + 0.6, 0.55 * ROWS * height / width + 0.75))
+    figure = style.blank((1.1 * classes + 0.6, 0.55 * ROWS * height / width + 0.75))
     titles = ("synthetic, held out" if dataset.synthetic else "real, held out", "generated, asked for each class")
     for axes, tokens, title in zip(figure.subplots(1, 2), (real, drawn), titles, strict=True):
-        axes.imshow(figures.mosaic(figures.ink(dataset.codec, tokens)).clip(0, 1), interpolation="nearest")
+        axes.imshow(images.mosaic(images.ink(dataset.codec, tokens)).clip(0, 1), interpolation="nearest")
         pitch = width + 1
         long = max(map(len, dataset.class_names)) > 3
         places = [0.5 + pitch * (k + 0.5) - 0.5 for k in range(classes)]
@@ -163,7 +163,7 @@ def molecules(dataset: Dataset, shown: Tensor, path: Path) -> None:
         )
         for row in rows
     ]
-    figure = figures.blank((11.0, 5.9))
+    figure = style.blank((11.0, 5.9))
     for axes, picture, title in zip(
         figure.subplots(2, 1), pictures, ("real, held out", "generated, valid ones, nothing asked"), strict=True
     ):
@@ -172,7 +172,7 @@ def molecules(dataset: Dataset, shown: Tensor, path: Path) -> None:
         axes.set_yticks([])
         axes.set_title(title, fontsize=12)
         axes.spines[:].set_color("0.8")
-    figures.save(figure, path)
+    style.save(figure, path)
 
 
 def picture(name: str) -> None:
@@ -184,7 +184,7 @@ def picture(name: str) -> None:
         molecules(dataset, draw(loaded, dataset, best(loaded), NONE, untold).tokens, path)
     else:
         asked = {dataset.conditions[0].name: torch.arange(ROWS * dataset.n_classes) % dataset.n_classes}
-        figures.save(side_by_side(dataset, draw(loaded, dataset, FOR_IMAGES, RAMP, asked).tokens), path)
+        style.save(side_by_side(dataset, draw(loaded, dataset, FOR_IMAGES, RAMP, asked).tokens), path)
 
 
 def best(loaded: Checkpoint) -> str:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from dguide.cli import main
 from dguide.data import load
-from dguide.plots import images as figures
+from dguide.plots import images, style
 
 Run = Callable[..., tuple[int, str, str]]
 CLASSES = ("傷", "汚れ", "良品")
@@ -142,8 +142,8 @@ def test_a_picture_of_classes_with_few_images_leaves_room(
 ) -> None:
     """A class of one image does not take those of the others away."""
     drawn = []
-    usual = figures.save
-    monkeypatch.setattr(figures, "save", lambda figure, path: (drawn.append(figure), usual(figure, path)))
+    usual = style.save
+    monkeypatch.setattr(style, "save", lambda figure, path: (drawn.append(figure), usual(figure, path)))
     root = inspection(tmp_path / "検査", (12, 1, 4))
     assert run("data", f"images:{root}", "--png", tmp_path / "x.png")[0] == 0
     assert plt.imread(tmp_path / "x.png").shape[2] == 4
@@ -162,11 +162,11 @@ def test_names_that_no_font_has_become_numbers_and_are_told(run: Run, tmp_path: 
     assert json.loads(out)["train"] == 30
     told = [f"column {column} of {tmp_path / 'x.png'} is {name}" for column, name in enumerate(CLASSES)]
     for name, line in zip(CLASSES, told, strict=True):
-        assert (line in err) != bool(figures.fonts(name))
+        assert (line in err) != bool(style.fonts(name))
     assert "Glyph" not in err
 
 
 def test_a_font_is_one_that_has_all_characters() -> None:
-    assert figures.fonts("plain") == figures.fonts("Größe") == figures.fonts("")
-    assert len(figures.fonts("plain")) == 1
-    assert figures.fonts("\U0001fbff\U000e0001") == []
+    assert style.fonts("plain") == style.fonts("Größe") == style.fonts("")
+    assert len(style.fonts("plain")) == 1
+    assert style.fonts("\U0001fbff\U000e0001") == []

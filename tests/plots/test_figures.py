@@ -5,12 +5,13 @@ import pytest
 import torch
 
 from dguide.data import load
+from dguide.demo import figures
 from dguide.demo.grid import Outcome, cells
 from dguide.demo.judge import Quality
 from dguide.demo.pace import Pace
 from dguide.evaluate import Proportion
 from dguide.noise import Linear
-from dguide.plots import images as figures
+from dguide.plots import images, style
 from dguide.samplers import Calls
 
 DIGITS = load("digits")
@@ -30,7 +31,7 @@ def texts(axes):
 
 def test_mosaic_puts_tiles_where_they_belong():
     tiles = np.arange(2 * 3 * 2 * 2 * 3).reshape(2, 3, 2, 2, 3) / 100
-    sheet = figures.mosaic(tiles)
+    sheet = images.mosaic(tiles)
     assert sheet.shape == (7, 10, 3)
     for row in range(2):
         for column in range(3):
@@ -39,8 +40,8 @@ def test_mosaic_puts_tiles_where_they_belong():
 
 
 def test_bright_tokens_are_dark_ink():
-    assert float(figures.ink(DIGITS.codec, torch.full((1, 64), 15)).max()) == 0
-    assert float(figures.ink(DIGITS.codec, torch.zeros(1, 64, dtype=torch.int64)).min()) == 1
+    assert float(images.ink(DIGITS.codec, torch.full((1, 64), 15)).max()) == 0
+    assert float(images.ink(DIGITS.codec, torch.zeros(1, 64, dtype=torch.int64)).min()) == 1
 
 
 def test_picture_grid_has_a_panel_for_each_cell():
@@ -98,18 +99,18 @@ def test_trade_off_joins_each_guidance_with_the_unguided_cell():
 
 
 def test_contact_sheet_puts_samples_where_it_is_told():
-    sheet = figures.contact_sheet(DIGITS.codec, torch.full((2, 64), 15), 2, ["a", "b"], "title", [1, 2])
+    sheet = images.contact_sheet(DIGITS.codec, torch.full((2, 64), 15), 2, ["a", "b"], "title", [1, 2])
     image = np.asarray(sheet.axes[0].images[0].get_array())
     assert [image[row, column, 0] for row in (1, 10) for column in (1, 10)] == [1, 0, 0, 1]
 
 
 def test_contact_sheet_leaves_what_is_missing_empty(tmp_path):
-    sheet = figures.contact_sheet(DIGITS.codec, torch.full((5, 64), 15), 3, ["a", "b", "c"], "title")
+    sheet = images.contact_sheet(DIGITS.codec, torch.full((5, 64), 15), 3, ["a", "b", "c"], "title")
     image = np.asarray(sheet.axes[0].images[0].get_array())
     assert (image[-2, -2] == 1).all()
     assert (image[1, 1] == 0).all()
-    figures.save(sheet, tmp_path / "sheet.png")
+    style.save(sheet, tmp_path / "sheet.png")
     first = (tmp_path / "sheet.png").read_bytes()
-    figures.save(sheet, tmp_path / "sheet.png")
+    style.save(sheet, tmp_path / "sheet.png")
     assert (tmp_path / "sheet.png").read_bytes() == first
     assert [path.name for path in tmp_path.iterdir()] == ["sheet.png"]

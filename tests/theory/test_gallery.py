@@ -12,7 +12,7 @@ from dguide import Masked
 from dguide.cli import app, main  # the application, while all plates are there
 from dguide.exact import Problem
 from dguide.exact.families import dirichlet
-from dguide.plots.images import blank
+from dguide.plots.style import blank
 from dguide.samplers import DiagnosticsTable
 from dguide.theory import gallery as module
 from dguide.theory import matters

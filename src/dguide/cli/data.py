@@ -116,7 +116,7 @@ def _draw(dataset: Dataset, path: Path) -> None:
     if dataset.shape is None:
         raise bad("--png", f"data {dataset.name}, which are no images", "images", "Leave it out.")
     require("matplotlib", "cli")
-    from ..plots import images as figures
+    from ..plots import images, style
 
     names = dataset.class_names[:_CLASSES] or ("",)
     rows, tiles = [], []
@@ -124,11 +124,11 @@ def _draw(dataset: Dataset, path: Path) -> None:
         found = (dataset.train.labels == column).nonzero().squeeze(-1)[:_PER_CLASS].tolist()
         rows += found
         tiles += [row * len(names) + column for row in range(len(found))]
-    headings = [name if figures.fonts(name) else str(column) for column, name in enumerate(names)]
+    headings = [name if style.fonts(name) else str(column) for column, name in enumerate(names)]
     for heading, name in zip(headings, names, strict=True):
         if heading != name:
             print(f"no font for the name of a class: column {heading} of {path} is {name}", file=sys.stderr)
-    shown = dataset.name if figures.fonts(dataset.name) else dataset.name.partition(":")[0]
+    shown = dataset.name if style.fonts(dataset.name) else dataset.name.partition(":")[0]
     title = f"{'synthetic data, ' if dataset.synthetic else ''}{shown}"
-    sheet = figures.contact_sheet(dataset.codec, dataset.train.tokens[rows], len(names), headings, title, tiles)
-    figures.save(sheet, path)
+    sheet = images.contact_sheet(dataset.codec, dataset.train.tokens[rows], len(names), headings, title, tiles)
+    style.save(sheet, path)

@@ -14,8 +14,8 @@ from ..evaluate import class_counts, hypotheses
 from ..evaluate import read as read_sequences
 from ..evaluate.reading.verdict import check_halves, verdict
 from ..files import replacing
-from ..plots.images import save
 from ..plots.reading import calibration_figure, confusion_figure, detection_figure
+from ..plots.style import save
 from .meaning import understood
 from .names import device_of
 from .output import check_directory

@@ -237,14 +237,14 @@ def _write(out: Path, job: Job, drawn: Samples, settings: dict[str, object], pic
         with replacing(out.with_suffix(".txt")) as temporary:
             temporary.write_text("".join(f"{text}\n" for text in codec.decode(drawn.tokens)), encoding="utf-8")
     if picture:
-        from ..plots import images as figures
+        from ..plots import images, style
 
         columns = min(len(job.labels), 10 if 10 % job.cycle == 0 or job.cycle > 20 else job.cycle)
         first = job.checkpoint.conditions[0]
         names = [first.class_names[label] if 0 <= label < first.n_classes else "" for label in job.labels[:columns]]
         headings = names if job.cycle <= 20 else [""] * columns
-        sheet = figures.contact_sheet(codec, drawn.tokens[:_PICTURE], columns, headings, _title(settings))
-        figures.save(sheet, out.with_suffix(".png"))
+        sheet = images.contact_sheet(codec, drawn.tokens[:_PICTURE], columns, headings, _title(settings))
+        style.save(sheet, out.with_suffix(".png"))
 
 
 def _title(settings: dict[str, object]) -> str:

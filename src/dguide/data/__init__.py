@@ -6,7 +6,10 @@ import functools
 
 from .augment import number_of, random_offsets, shift
 from .base import Dataset, Skipped, Split
-from .codecs.base import Codec, Pixels, Strings, codec, describe_codec
+from .codecs.base import Codec
+from .codecs.describe import codec, describe_codec
+from .codecs.pixels import Pixels
+from .codecs.strings import Strings
 from .codecs.tokenised import Tokenised
 from .condition import Above, Attribute, Label, Value, attribute, describe_attribute
 from .files.archive import archive

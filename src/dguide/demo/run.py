@@ -17,11 +17,12 @@ from ..data import Dataset
 from ..errors import bad, require
 from ..files import replacing
 from ..guidance import Constant, Normalized, RampUp, Unlocking
-from ..plots import images as figures
+from ..plots import images, style
 from ..progress import Progress, duration
 from ..samplers import Ancestral, sample
 from ..train import TrainConfig, train
 from ..train.state import STATE
+from . import figures
 from .grid import Outcome, cells, run_cell
 from .judge import Judge
 from .pace import pace
@@ -126,7 +127,7 @@ class _Demo:
                 self._picture_grid(checkpoint, outcomes[name])
         with task("precision and recall"):
             panels = {f"{self.found[name].process.name} process": outcomes[name] for name in outcomes}
-            figures.save(figures.trade_off(panels, ceiling), self._path("precision-recall.png"))
+            style.save(figures.trade_off(panels, ceiling), self._path("precision-recall.png"))
         with task("film of a batch being unmasked"):
             self._film()
         with task("masked fraction, theory and samples"):
@@ -156,7 +157,7 @@ class _Demo:
         title = f"{self.dataset.name}, {process} process, {steps} ancestral steps, the same random numbers in all cells"
         weights = [weight for weight in self.settings.weights if weight]
         picture = figures.picture_grid(self.dataset, outcomes, weights, self.settings.per_class, title)
-        figures.save(picture, self._path(f"pictures-{process}.png"))
+        style.save(picture, self._path(f"pictures-{process}.png"))
 
     def _film(self) -> None:
         """Every fourth state of 32 steps, six samples."""
@@ -175,7 +176,7 @@ class _Demo:
         states, times = path.tokens[::4], path.times[::4].mean(-1)
         title = "Unmasking, every fourth of 32 steps: Normalized, ramp-up to w = 2 (masks are striped)"
         masked = checkpoint.process.unfinished(states)
-        figures.save(figures.film_strip(self.dataset, states, masked, times, title), self._path("film.png"))
+        style.save(figures.film_strip(self.dataset, states, masked, times, title), self._path("film.png"))
 
     def _pace(self, outcomes: Sequence[Outcome]) -> None:
         curves = [
@@ -186,7 +187,7 @@ class _Demo:
         strongest = max(self.settings.weights)
         shown = [o for o in outcomes if o.cell.weight == strongest and o.cell.schedule == "constant"]
         picture = figures.pace_figure(curves, shown, self.found[MASKED].process.noise)
-        figures.save(picture, self._path("masked-fraction.png"))
+        style.save(picture, self._path("masked-fraction.png"))
 
     def _train(self) -> Checkpoint:
         """Trains anew in a directory of its own, which takes the place of an earlier demonstration's at the end."""
@@ -216,5 +217,5 @@ class _Demo:
             seed=self.settings.seed,
         ).tokens
         title = f"After {config.steps} training steps: {config.held_out_bits:.2f} held-out bits per token"
-        sheet = figures.contact_sheet(self.dataset.codec, tokens, classes, self.dataset.class_names, title)
-        figures.save(sheet, self._path("trained.png"))
+        sheet = images.contact_sheet(self.dataset.codec, tokens, classes, self.dataset.class_names, title)
+        style.save(sheet, self._path("trained.png"))

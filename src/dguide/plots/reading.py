@@ -8,7 +8,7 @@ import numpy as np
 
 from ..evaluate import reliability
 from ..evaluate.reading.verdict import Verdict
-from .images import blank
+from .style import blank
 
 __all__ = ["calibration_figure", "confusion_figure", "detection_figure"]
 

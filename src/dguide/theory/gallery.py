@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import torch
 
 from ..errors import choose, require
-from ..plots.images import save
+from ..plots.style import save
 from ..progress import Progress
 from .figures import convergence, diagnosis, maps, optimal, particles, riddle, schedules, steps, tilting, weights
 from .figures import matters as bands

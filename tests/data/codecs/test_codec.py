@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dguide.data import Codec, Pixels, Strings, codec, describe_codec
-from dguide.data.codecs.base import split_smiles
+from dguide.data.codecs.strings import split_smiles
 
 SMILES = Strings.of(["CC(=O)[NH3+]", "ClCBr", "C%12CC%12"], "smiles")
 

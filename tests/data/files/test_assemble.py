@@ -10,7 +10,7 @@ import torch
 from dguide.data import Dataset, Pixels, load
 from dguide.data.base import Skipped
 from dguide.data.files.assemble import assemble
-from dguide.data.sets.digits import every_fifth
+from dguide.data.holdout import every_fifth
 
 
 def gathered(rows: list[int], **options: Any) -> Dataset:

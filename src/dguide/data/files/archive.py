@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from ...errors import bad, choose
 from ..base import Dataset, Skipped
 from ..cache import DAMAGED
-from ..codecs.base import Codec, Pixels
+from ..codecs.base import Codec
+from ..codecs.pixels import Pixels
 from .assemble import assemble, nothing_left
 from .pictures import parse_size
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -14,6 +12,7 @@ from ...errors import bad
 from ..base import Dataset, Skipped, Split
 from ..codecs.base import Codec
 from ..condition import Above, Attribute, Label, Value, quantile
+from ..holdout import every_fifth_different, first_copies, unusable
 
 __all__ = ["assemble", "complete", "nothing_left"]
 
@@ -67,12 +66,12 @@ def assemble(
         conditions.append(_property(key, values, percentile))
     if classes is None:
         labels = conditions[0].of(labels, numbers).long() if conditions[0].n_classes else labels
-    first = _first_copies(tokens)
-    chosen = _fifth(labels, first) if held_out is None else held_out
+    first = first_copies(tokens)
+    chosen = every_fifth_different(labels, first) if held_out is None else held_out
     if chosen.all() or not chosen.any():
         got = f"{len(tokens)}, {len(first.unique())} of them different, {int(chosen.sum())} of them to hold out"
         raise bad(f"sequences of {name}", got + _reasons(skipped), "at least three different ones of a class")
-    gone = _unfit(labels, first, chosen, classes)
+    gone = unusable(labels, first, chosen, classes)
     if gone:
         where = places or [f"sequence {row}" for row in range(len(tokens))]
         kept = [row for row in range(len(tokens)) if row not in gone]
@@ -116,41 +115,6 @@ def _reasons(skipped: Sequence[Skipped]) -> str:
     """How many were left out, and why the first of them."""
     reasons = "; ".join(f"{each.what}: {each.why}" for each in skipped[:3])
     return f" ({len(skipped)} left out: {reasons})" if skipped else ""
-
-
-def _first_copies(tokens: Tensor) -> Tensor:
-    """The number of the first sequence that is equal to each, [N] int64."""
-    seen: dict[bytes, int] = {}
-    digests = (hashlib.sha256(row.tobytes()).digest() for row in tokens.numpy())
-    return torch.tensor([seen.setdefault(digest, row) for row, digest in enumerate(digests)], dtype=torch.int64)
-
-
-def _fifth(labels: Tensor, first: Tensor) -> Tensor:
-    """Marks every fifth of the different sequences of each class (the third, the eighth, ...) and its copies, [N] bool.
-
-    Where a copy in another class has already gone to the other side, the next one of the class is taken instead.
-    """
-    chosen: list[bool] = []
-    known: set[tuple[int, int]] = set()
-    members, held_out = Counter[int](), Counter[int]()
-    for row, (label, copied) in enumerate(zip(labels.tolist(), first.tolist(), strict=True)):
-        new = (label, copied) not in known
-        known.add((label, copied))
-        members[label] += new
-        chosen.append(chosen[copied] if copied < row else held_out[label] < (members[label] + 2) // 5)
-        held_out[label] += new and chosen[row]
-    return torch.tensor(chosen)
-
-
-def _unfit(labels: Tensor, first: Tensor, held_out: Tensor, classes: Sequence[str] | None) -> dict[int, str]:
-    """Which of the sequences that are held out cannot be, and why."""
-    rows = held_out.nonzero().squeeze(-1).tolist()
-    taught, learnt = set(labels[~held_out].tolist()), set(first[~held_out].tolist())
-    gone = {row: "also in the training part" for row in rows if int(first[row]) in learnt}
-    if classes is not None:
-        alone = [row for row in rows if int(labels[row]) not in taught]
-        gone |= {row: f"class {classes[row]} is not in the training part" for row in alone}
-    return dict(sorted(gone.items()))
 
 
 def _property(name: str, values: Tensor, percentile: float | None) -> Attribute:

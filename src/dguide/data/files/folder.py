@@ -12,7 +12,7 @@ import torch
 from ...errors import bad, require
 from ..base import Dataset, Skipped
 from ..cache import Arrays, cached
-from ..codecs.base import Pixels
+from ..codecs.pixels import Pixels
 from .assemble import assemble, nothing_left
 from .image_files import read_images
 from .pictures import Shape, parse_size

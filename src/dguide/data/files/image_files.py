@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import bad, require
-from ..codecs.base import Pixels
+from ..codecs.pixels import Pixels
 from ..progress import progress
 from .pictures import Bytes, Shape, Unfit, as_tokens, pixels
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import bad, require
-from ..codecs.base import Pixels
+from ..codecs.pixels import Pixels
 
 __all__ = ["Bytes", "Palette", "Shape", "Unfit", "as_tokens", "parse_size", "pixels"]
 

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ...errors import bad, choose
 from ..base import Skipped
-from ..codecs.base import SPLITS, Codec, Strings
+from ..codecs.base import Codec
+from ..codecs.strings import SPLITS, Strings
 from ..codecs.tokenised import Tokenised
 from ..sets.molecules import parse
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
 from ...errors import require
 from ..base import Dataset, Split
-from ..codecs.base import Pixels
+from ..codecs.pixels import Pixels
 from ..condition import Label
+from ..holdout import every_fifth
 
-__all__ = ["digits", "every_fifth"]
+__all__ = ["digits"]
 
 LEVELS = 16
 SIDE = 8
@@ -40,19 +40,3 @@ def digits() -> Dataset:
         codec=Pixels.grey(SIDE, SIDE, LEVELS),
         conditions=(Label(tuple(str(name) for name in bunch.target_names)),),
     )
-
-
-def every_fifth(labels: Tensor) -> Tensor:
-    """Marks every fifth member of each class (the third, the eighth, ...), a stratified 20 % without any randomness.
-
-    Args:
-        labels: Classes in the order of the data, [N] int64.
-
-    Returns:
-        True where held out, [N] bool.
-    """
-    chosen = torch.zeros_like(labels, dtype=torch.bool)
-    for label in set(labels.tolist()):
-        members = (labels == label).nonzero().squeeze(-1)
-        chosen[members[2::5]] = True
-    return chosen

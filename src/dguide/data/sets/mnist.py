@@ -10,9 +10,9 @@ import torch
 from ...errors import bad, require
 from ..base import Dataset, Split
 from ..cache import Arrays, cached
-from ..codecs.base import Pixels
+from ..codecs.pixels import Pixels
 from ..condition import Label
-from .digits import every_fifth
+from ..holdout import every_fifth
 
 __all__ = ["mnist"]
 

@@ -14,7 +14,7 @@ import torch
 from ...errors import MissingExtra, require
 from ..base import Dataset, Split
 from ..cache import Arrays, cached
-from ..codecs.base import Strings
+from ..codecs.strings import Strings
 from ..condition import Above, quantile
 from ..files.assemble import complete
 from .molecules import in_parallel, measure, parse

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from ...errors import bad, positive
 from ..base import Dataset, Split
 from ..cache import cached
-from ..codecs.base import Pixels
+from ..codecs.pixels import Pixels
 from ..condition import Label
-from .digits import every_fifth
+from ..holdout import every_fifth
 
 __all__ = ["PATTERNS", "wafer", "wafer_map"]
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ...guidance import Constant, InverseLinear, Linear, Schedule
-from ...plots.images import blank
+from ...plots.style import blank
 
 __all__ = [
     "EARLY_TO_LATE",

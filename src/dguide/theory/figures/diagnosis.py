@@ -12,7 +12,7 @@ from ...checkpoint import Checkpoint
 from ...data import load
 from ...demo.settings import MASKED, find_checkpoints
 from ...guidance import Normalized, Unlocking
-from ...plots.images import COLOURS, LINES, MARKS
+from ...plots.style import COLOURS, LINES, MARKS
 from ...samplers import Ancestral, Diagnostics, DiagnosticsTable, sample
 from .base import Plate, frame, panels, time_axis
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...plots.images import COLOURS, LINES, MARKS
+from ...plots.style import COLOURS, LINES, MARKS
 from ..matters import BANDS, STEPS, Matters, compute
 from .base import Plate, frame, panels
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from ...exact import Problem, kl_divergence, solve
 from ...exact.optimal import optimal_schedule
 from ...guidance import Normalized, Unlocking
-from ...plots.images import COLOURS
+from ...plots.style import COLOURS
 from .base import EARLY_TO_LATE, Plate, frame, panels, shade
 from .problems import rings
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...exact import Problem, solve, total_variation
 from ...guidance import Normalized, RateGuidance, Unlocking
-from ...plots.images import COLOURS, LINES, MARKS
+from ...plots.style import COLOURS, LINES, MARKS
 from ...samplers import SMC, sample
 from .base import Plate, frame, panels
 from .problems import rings

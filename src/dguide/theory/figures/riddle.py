@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...plots.images import COLOURS
+from ...plots.style import COLOURS
 from ..riddle import ERRORS, Riddle, compute
 from .base import Plate, frame, panels
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...plots.images import COLOURS, MARKS
+from ...plots.style import COLOURS, MARKS
 from ..schedules import Schedules, compute
 from .base import Plate, frame, panels
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from ...exact import Problem, chain, solve, total_variation
 from ...exact.families import dirichlet
 from ...guidance import MECHANISMS, Normalized, RateGuidance, Unlocking
-from ...plots.images import COLOURS, LINES, MARKS
+from ...plots.style import COLOURS, LINES, MARKS
 from ...process import Process, Uniform
 from ...samplers import Ancestral, Euler, GridSampler, TauLeaping
 from .base import Plate, frame, panels

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...exact import Problem, solve
 from ...guidance import Normalized, Unlocking
-from ...plots.images import COLOURS
+from ...plots.style import COLOURS
 from ..markup import short
 from .base import Plate, direct_label, frame, panels, shade, time_axis
 from .problems import line

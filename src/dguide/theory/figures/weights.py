@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ...exact import Problem, solve, total_variation
-from ...plots.images import COLOURS
+from ...plots.style import COLOURS
 from .base import EARLY_TO_LATE, Plate, frame, panels
 from .maps import MECHANISMS
 from .problems import rings
