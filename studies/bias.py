@@ -1,6 +1,6 @@
 """How distances and neighbours of real images depend on how many there are: two samples of the same real data.
 
-python studies/bias.py               # a few minutes of one core; prints the table of docs/evaluate.md
+python -m studies.bias               # a few minutes of one core; prints the table of docs/evaluate.md
 """
 
 from __future__ import annotations

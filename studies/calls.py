@@ -4,8 +4,8 @@ Twenty random problems of both processes, exact denoisers, exact laws after fini
 the law in continuous time under the same guidance (`exact.solve`) and against the tilted target. A call is one step of
 the grid, and half a step of `Trapezoidal`: what a large batch pays; a single sample pays less where nothing leaves.
 
-    python studies/calls.py              # computes (about five minutes of one core), then draws
-    python studies/calls.py --draw       # draws again from the results
+    python -m studies.calls              # computes (about five minutes of one core), then draws
+    python -m studies.calls --draw       # draws again from the results
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def commit() -> str:
 
 def header(source: str, seconds: float) -> dict[str, Any]:
     return {
-        "made by": "python studies/calls.py",
+        "made by": "python -m studies.calls",
         "commit": source,
         "dguide": dguide.__version__,
         "torch": torch.__version__,

@@ -4,7 +4,7 @@ The problems of studies/calls.py, masked, `Normalized`, w = 3, constant, exact d
 real sequence, so that these samplers end after three or five calls. Laws are measured by samples; the distance that as
 many exact samples would have by chance stands beside them.
 
-    python studies/orders.py             # two minutes of one core
+    python -m studies.orders             # two minutes of one core
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def main() -> None:
     torch.set_num_threads(1)
     start, source = time.process_time(), commit()
     cases = compute()
-    found = header(source, time.process_time() - start) | {"made by": "python studies/orders.py", "samples": COUNT}
+    found = header(source, time.process_time() - start) | {"made by": "python -m studies.orders", "samples": COUNT}
     write(RESULTS, json.dumps(found | {"cases": cases}) + "\n")
     print("\n| sampler | | calls | from continuous time | from the tilted target |\n|---|---|---|---|---|")
     for case in cases:

@@ -4,7 +4,7 @@ The trained model of the digits, and the training images blurred token by token,
 same 64 positions; errors are then put on the exact scores, shared by the conditional and unconditional prediction or
 independent. Every row is judged by the Frechet distance to real images in pixel space.
 
-    python studies/riddle.py [--per-class N] [--only model|exact|shared|independent] [--steps T ...]
+    python -m studies.riddle [--per-class N] [--only model|exact|shared|independent] [--steps T ...]
 
 All rows of 500 samples take the better part of an hour of one core.
 """
@@ -24,8 +24,8 @@ import dguide
 from dguide import Ancestral, FirstHitting, Normalized, Unlocking, checkpoint, data
 from dguide.demo import Judge
 from dguide.samplers import Denoiser, Sampler
-from dguide.theory.decoupled import Decoupled
-from dguide.theory.kernel import Kernel, bell
+from studies.decoupled import Decoupled
+from studies.kernel import Kernel, bell
 
 MODEL = Path(__file__).parents[1] / "checkpoints" / "digits-masked"
 WEIGHT, LENGTH, VOCAB, CLASSES = 3.0, 64, 16, 10

@@ -1,8 +1,8 @@
 """What the shipped checkpoints are worth: held-out bits, samples judged, real and generated ones side by side.
 
-python studies/shipped.py                    # all of them: an hour of one core
-python studies/shipped.py qm9-masked         # this one; what is known of the others stays
-python studies/shipped.py --draw             # only the page docs/checkpoints.md and the pictures again: minutes
+python -m studies.shipped                    # all of them: an hour of one core
+python -m studies.shipped qm9-masked         # this one; what is known of the others stays
+python -m studies.shipped --draw             # only the page docs/checkpoints.md and the pictures again: minutes
 """
 
 from __future__ import annotations
@@ -245,7 +245,7 @@ def page(results: dict[str, Any]) -> str:
         "",
         f"Samples below: seed {SEED}, guidance `Normalized`, judged as [evaluation](evaluate.md) explains; in brackets",
         "95 % intervals. The last row of a table is what as many held-out data get.",
-        f"`python studies/shipped.py` measures it all anew, with {IMAGES_DRAWN} images in each row and as many",
+        f"`python -m studies.shipped` measures it all anew, with {IMAGES_DRAWN} images in each row and as many",
         f"held-out sequences for the bits as have {MOST_TOKENS:,} tokens.",
     ]
     for name, found in results["checkpoints"].items():
@@ -295,7 +295,7 @@ def main() -> None:
         if options.draw:
             continue
         results["checkpoints"][name] = measure(name)
-        about = header(source, time.process_time() - began) | {"made by": "python studies/shipped.py"}
+        about = header(source, time.process_time() - began) | {"made by": "python -m studies.shipped"}
         about.pop("problems")
         results = about | {
             "checkpoints": {k: results["checkpoints"][k] for k in everything if k in results["checkpoints"]}

@@ -14,7 +14,7 @@ from PIL import Image
 
 from dguide.cli import main
 from dguide.data import load
-from dguide.plots import images, style
+from dguide.plots import style
 
 Run = Callable[..., tuple[int, str, str]]
 CLASSES = ("傷", "汚れ", "良品")

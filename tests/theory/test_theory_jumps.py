@@ -13,9 +13,9 @@ from dguide.data import Split
 from dguide.exact import Oracle, Problem, chain, solve, total_variation
 from dguide.exact.families import markov, mixture
 from dguide.samplers import Observer
-from dguide.theory.decoupled import Decoupled
 from dguide.theory.jumps import Jumps
-from dguide.theory.kernel import Kernel, bell
+from studies.decoupled import Decoupled
+from studies.kernel import Kernel, bell
 
 W = 3.0
 JUDGE = Problem(Masked(3), COND, UNCOND, "two positions that do not commute")

@@ -13,7 +13,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..data import Split
+from dguide.data import Split
 
 __all__ = ["Kernel", "bell"]
 

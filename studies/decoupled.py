@@ -15,12 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import bad
-from ..guidance import Guidance, RateGuidance
-from ..process import Process
-from ..random import Stream
-from ..samplers import Ancestral, Denoiser, Query, Run, Sampler, State
-from ..samplers.grid.steps import walk
+from dguide.errors import bad
+from dguide.guidance import Guidance, RateGuidance
+from dguide.process import Process
+from dguide.random import Stream
+from dguide.samplers import Ancestral, Denoiser, Query, Run, Sampler, State
+from dguide.samplers.grid.steps import walk
 
 __all__ = ["Decoupled"]
 
