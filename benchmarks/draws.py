@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from dguide.categorical import Asked, Decoding, Rows, compiled, vectorised
+from dguide.categorical import Decoding, DrawRequest, LogitRows, compiled, vectorised
 
 from . import common
 
@@ -29,13 +29,13 @@ def works(count: int, vocab: int, dtype: torch.dtype) -> dict[str, Callable[[], 
     index = torch.randperm(count, generator=generator)
     weight = torch.full((count,), 2.0, dtype=torch.float64)
     uniforms = torch.rand(count, generator=generator, dtype=torch.float64)
-    asked: tuple[Any, ...] = (Rows(c, index), Rows(u, index), weight, uniforms, Decoding())
+    asked: tuple[Any, ...] = (LogitRows(c, index), LogitRows(u, index), weight, uniforms, Decoding())
     none = torch.zeros(0, dtype=torch.int64)
     found: dict[str, Callable[[], object]] = {"read": lambda: c.sum() + u.sum()}
     for module in (compiled, vectorised):
         for name, flags in ASKED.items():
             draw = module.fast
-            what = Asked(*asked, none, *flags)
+            what = DrawRequest(*asked, none, *flags)
             found[f"{module.__name__.rpartition('.')[2]}, {name}"] = lambda draw=draw, what=what: draw(what)
     often = min(50, max(1, 500_000 // (count * vocab)))
     return {name: lambda work=work: [work() for _ in range(often)] for name, work in found.items()}

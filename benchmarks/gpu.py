@@ -59,7 +59,7 @@ def bandwidth(device: str, rows: int, vocab: int, copied: int, repeats: int, clo
     index = torch.arange(rows, device=device)
     weight = torch.full((rows,), common.WEIGHT, dtype=torch.float64, device=device)
     uniforms = torch.rand(rows, dtype=torch.float64, device=device, generator=generator)
-    rows_of = categorical.Rows  # type: ignore[attr-defined]
+    rows_of = categorical.LogitRows  # type: ignore[attr-defined]
     pair = rows_of(cond, index), rows_of(ref, index)
     source = torch.empty(copied, dtype=torch.uint8, device=device).zero_()
     target = torch.empty_like(source)

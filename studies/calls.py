@@ -76,9 +76,9 @@ def guidances(masked: bool) -> Iterator[tuple[str, float, str, Any]]:
 
 def samplers(problem: Problem, guidance: Any) -> dict[str, Maker]:
     """Those that are compared; with `Unlocking` also the grid that its own pace asks for."""
-    masked = problem.process.content_free
+    masked = problem.process.prediction_free_rate
     found = {name: make for name, make in SAMPLERS.items() if masked or name not in ONLY_MASKED}
-    if not guidance.content_free:
+    if not guidance.keeps_pace:
         times = problem.process.noise.time(LEVELS)
         fraction = solve(problem, guidance, times=times).masked_fraction
         found = {name: found[name] for name in ("Ancestral", "Trapezoidal", "Remasking")}

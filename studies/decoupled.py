@@ -19,8 +19,8 @@ from dguide.errors import bad
 from dguide.guidance import Guidance, RateGuidance
 from dguide.process import Process
 from dguide.random import Stream
-from dguide.samplers import Ancestral, Denoiser, Query, Run, Sampler, State
-from dguide.samplers.grid.steps import walk
+from dguide.samplers import Ancestral, Denoiser, Run, Sampler, State
+from dguide.samplers.grid.steps import discretize
 
 __all__ = ["Decoupled"]
 
@@ -49,7 +49,7 @@ class Decoupled(Sampler):
                 raise bad(f"Decoupled {what}", repr(mechanism), "the class of a mechanism that acts on rates")
 
     def check(self, process: Process, guidance: Guidance, denoiser: Denoiser) -> None:
-        if not process.content_free:
+        if not process.prediction_free_rate:
             raise bad("Decoupled with the process", type(process).__name__, "Masked")
 
     def length(self, run: Run, state: State) -> int:
@@ -60,7 +60,7 @@ class Decoupled(Sampler):
 
     def step(self, run: Run, state: State) -> State:
         grid = Ancestral(self.steps)
-        path = run.once(walk, grid)
+        path = run.once(discretize, grid)
         high, low = path.levels[state.index : state.index + 2]
         active = run.movable(state.tokens)
         sample, position = where = active.nonzero().unbind(-1)
@@ -68,14 +68,14 @@ class Decoupled(Sampler):
         if len(sample):
             weight = run.guidance.weight_over(low, high, run.rows[sample])
             time = torch.full_like(state.time, path.times[state.index])
-            predictions = run.predict(state.tokens, time, Query.of(run, where, weight))
+            predictions = run.predict(state.tokens, time, run.query(where, weight))
             draws = predictions.draw(weight, run.uniforms(Stream.LANDING, 0, where), partition=True)
 
             def clocks(stream: Stream, mechanism: Callable[[Any], RateGuidance]) -> Tensor:
                 """When each position's clock runs out at the rate of a mechanism; never where there is none."""
                 assert draws.log_z is not None
                 rate = path.log_intensity[state.index].to(draws.log_z)
-                speed = -mechanism(run.guidance.weight).log_stay(rate, draws.log_z, grid.leave)
+                speed = -mechanism(run.guidance.weight).guided_log_stay(rate, draws.log_z, grid.log_stay)
                 out = torch.full(active.shape, math.inf, dtype=torch.float64, device=active.device)
                 out[where] = -run.uniforms(stream, state.index, where).log() / speed
                 return out

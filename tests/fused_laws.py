@@ -1,6 +1,6 @@
 """What every fused draw must do, whoever runs its kernels.
 
-`draw` and `many` are fixtures of the modules that import the tests. `draw` has the arguments of `Asked`, on
+`draw` and `many` are fixtures of the modules that import the tests. `draw` has the arguments of `DrawRequest`, on
 tensors of the CPU; `many` is how many draws a chi-square test takes.
 """
 
@@ -14,7 +14,7 @@ import torch
 from helpers import chi_square, f64
 from torch import Tensor
 
-from dguide.categorical import Asked, Decoding, Draws, Rows, vectorised
+from dguide.categorical import Decoding, DrawRequest, Draws, LogitRows, vectorised
 from dguide.categorical.fused import TILE
 from dguide.random import Stream, uniform
 
@@ -48,8 +48,8 @@ def logits(rows: int, vocab: int, seed: int, dtype: torch.dtype = torch.float32,
     return (scale * torch.randn(rows, vocab, generator=torch.Generator().manual_seed(seed))).to(dtype)
 
 
-def all_of(values: Tensor) -> Rows:
-    return Rows(values, torch.arange(len(values)))
+def all_of(values: Tensor) -> LogitRows:
+    return LogitRows(values, torch.arange(len(values)))
 
 
 def weights(count: int, *values: float) -> Tensor:
@@ -113,7 +113,7 @@ def test_draws_and_statistics_follow_the_definition(
             part[:, forbidden[column : column + 1]] = value
     inputs = (all_of(cond), None if ref is None else all_of(ref), w, u)
     decoding = Decoding(temperature=temperature)
-    truth = vectorised.exact(Asked(*inputs, decoding, forbidden, True, True))
+    truth = vectorised.exact(DrawRequest(*inputs, decoding, forbidden, True, True))
     draws, served = draw(*inputs, decoding, forbidden, True, True)
     z = cond.double() if ref is None else torch.lerp(ref.double(), cond.double(), 1 + w.unsqueeze(-1))
     near = edges(z.index_fill(-1, forbidden, -math.inf), temperature, u)
@@ -123,7 +123,7 @@ def test_draws_and_statistics_follow_the_definition(
     assert (bare.log_z, bare.log_max) == (None, None)
     assert torch.equal(bare.token, draws.token)
     assert torch.equal(bare.log_prob, draws.log_prob)
-    plain, _ = vectorised.fast(Asked(*inputs, decoding, forbidden, False, False))
+    plain, _ = vectorised.fast(DrawRequest(*inputs, decoding, forbidden, False, False))
     apart = plain.token != draws.token
     assert not bool((apart & ~near).any())
     print(f"flips: {flips} against float64, {int(apart.sum())} against float32, of {count}")
@@ -136,7 +136,7 @@ def test_every_token_has_its_share(draw: Draw) -> None:
     assert float(law.min()) > 1e-4
     # From one hundredth of its share to one hundredth short of its end.
     u = torch.cat([law.cumsum(0) - law + part * law for part in (0.01, 0.5, 0.99)])
-    rows = [Rows(part, torch.zeros(len(u), dtype=torch.int64)) for part in (cond, ref)]
+    rows = [LogitRows(part, torch.zeros(len(u), dtype=torch.int64)) for part in (cond, ref)]
     token = draw(*rows, weights(len(u), 2.0), u, PLAIN, NONE, False, False)[0].token
     assert torch.equal(token, torch.arange(vocab).repeat(3))
 
@@ -148,7 +148,7 @@ def test_tokens_at_the_edges_of_tiles_have_their_shares(draw: Draw) -> None:
     wanted = torch.tensor([0, 1, TILE - 1, TILE, TILE + 1, 2 * TILE - 1, 2 * TILE, vocab - 1]).repeat(3)
     part = f64(0.01, 0.5, 0.99).repeat_interleave(len(wanted) // 3)
     u = (law.cumsum(0) - law)[wanted] + part * law[wanted]
-    rows = Rows(cond, torch.zeros(len(wanted), dtype=torch.int64))
+    rows = LogitRows(cond, torch.zeros(len(wanted), dtype=torch.int64))
     token = draw(rows, None, weights(len(wanted), 0.0), u, PLAIN, NONE, False, False)[0].token
     assert torch.equal(token, wanted)
 
@@ -161,7 +161,7 @@ def test_law_by_chi_square(draw: Draw, many: int, vocab: int, temperature: float
         ref[:, TILE - 2 :] += math.log(TILE)
     cond, ref = cond.bfloat16(), ref.bfloat16()
     law = torch.softmax((2.5 * cond.double() - 1.5 * ref.double()).squeeze(0) / temperature, -1)
-    rows = [Rows(part, torch.zeros(many, dtype=torch.int64)) for part in (cond, ref)]
+    rows = [LogitRows(part, torch.zeros(many, dtype=torch.int64)) for part in (cond, ref)]
     u = uniforms(many, seed=8)
     token = draw(*rows, weights(many, 1.5), u, Decoding(temperature=temperature), NONE, False, False)[0].token
     seen = torch.bincount(token, minlength=vocab)
@@ -179,7 +179,7 @@ def test_a_tail_in_the_tile_of_a_head(draw: Draw) -> None:
     inside = uniforms(count, seed=9) * head * small
     law = cond.double().softmax(-1).squeeze(0)
     beyond = law[: head + 1].sum() + uniforms(count, seed=10) * (vocab - head - 1) * law[-1]
-    rows = Rows(cond, torch.zeros(count, dtype=torch.int64))
+    rows = LogitRows(cond, torch.zeros(count, dtype=torch.int64))
     for u, first, last in ((inside, 0, head), (beyond, head + 1, vocab)):
         token = draw(rows, None, weights(count, 0.0), u, PLAIN, NONE, False, False)[0].token
         wanted = torch.searchsorted(law.cumsum(0), u, right=True)
@@ -195,7 +195,7 @@ def test_large_vocabulary(draw: Draw) -> None:
     cond[:, vocab - 1] = math.nan
     forbidden = torch.tensor([vocab - 1, 5])
     inputs = (all_of(cond), all_of(ref), f64(0.0, 1.0, 2.5), uniforms(count, seed=13))
-    truth = vectorised.exact(Asked(*inputs, PLAIN, forbidden, True, True))
+    truth = vectorised.exact(DrawRequest(*inputs, PLAIN, forbidden, True, True))
     draws, served = draw(*inputs, PLAIN, forbidden, True, True)
     z = torch.lerp(ref.double(), cond.double(), 1 + inputs[2].unsqueeze(-1)).index_fill(-1, forbidden, -math.inf)
     assert bool(served.all())
@@ -250,7 +250,7 @@ def test_which_rows_are_served(draw: Draw) -> None:
         assert bool(((draws.token >= 0) & (draws.token < 5)).all())
         good = wanted.nonzero().squeeze(-1)
         ref_rows = inputs[1][good] if guided else None
-        truth = vectorised.exact(Asked(inputs[0][good], ref_rows, w[good], u[good], PLAIN, NONE, False, False))
+        truth = vectorised.exact(DrawRequest(inputs[0][good], ref_rows, w[good], u[good], PLAIN, NONE, False, False))
         assert torch.equal(draws.token[good], truth.token)
         torch.testing.assert_close(draws.log_prob[good], truth.log_prob, rtol=1e-5, atol=1e-5)
         hidden, again = draw(*inputs, PLAIN, torch.tensor([2]), True, True)  # forbidden, the column does no harm
@@ -295,13 +295,13 @@ def test_greedy_takes_the_first_of_the_largest(draw: Draw) -> None:
 
 
 def test_rows_are_read_where_they_are(draw: Draw) -> None:
-    """Rows in any order and more than once, apart from each other, of unequal strides and dtypes."""
+    """LogitRows in any order and more than once, apart from each other, of unequal strides and dtypes."""
     vocab, index = 301, torch.tensor([4, 0, 4, 2])
     cond, ref = logits(5, vocab + 3, 17, torch.bfloat16)[:, 1 : vocab + 1], logits(9, vocab, 18)
     there = torch.tensor([8, 1, 3, 3])
     w, u = weights(4, 1.0, 2.0), uniforms(4, seed=19)
-    draws, served = draw(Rows(cond, index), Rows(ref, there), w, u, PLAIN, NONE, True, True)
-    truth = vectorised.exact(Asked(Rows(cond, index), Rows(ref, there), w, u, PLAIN, NONE, True, True))
+    draws, served = draw(LogitRows(cond, index), LogitRows(ref, there), w, u, PLAIN, NONE, True, True)
+    truth = vectorised.exact(DrawRequest(LogitRows(cond, index), LogitRows(ref, there), w, u, PLAIN, NONE, True, True))
     assert bool(served.all())
     z = torch.lerp(ref[there].double(), cond[index].double(), 1 + w.unsqueeze(-1))
     assert agree(draws, truth, edges(z, 1.0, u)) == 0
@@ -313,14 +313,14 @@ def test_a_row_does_not_depend_on_its_batch(draw: Draw) -> None:
     together, _ = draw(all_of(cond), all_of(ref), w, u, PLAIN, NONE, True, True)
     for row in range(6):
         one = torch.tensor([row])
-        alone, _ = draw(Rows(cond, one), Rows(ref, one), w[one], u[one], PLAIN, NONE, True, True)
+        alone, _ = draw(LogitRows(cond, one), LogitRows(ref, one), w[one], u[one], PLAIN, NONE, True, True)
         for name in ("token", *STATISTICS):
             assert torch.equal(getattr(alone, name), getattr(together, name)[one]), name
 
 
 @pytest.mark.parametrize("more", [False, True])
 def test_no_rows(draw: Draw, more: bool) -> None:
-    empty = Rows(torch.zeros(3, 7), NONE)
+    empty = LogitRows(torch.zeros(3, 7), NONE)
     draws, served = draw(empty, empty, f64(), f64(), PLAIN, NONE, more, more)
     assert draws.token.shape == served.shape == draws.log_prob.shape == (0,)
     assert (draws.entropy is not None) == (draws.log_ref is not None) == more

@@ -45,14 +45,14 @@ class Interpreter:
 
 
 def serve() -> None:
-    """Answer with `fast(Asked(*arguments))`, or with what went wrong, until there are no more questions."""
+    """Answer with `fast(DrawRequest(*arguments))`, or with what went wrong, until there are no more questions."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what anyone prints must not get between the answers
 
     import numpy as np
     import torch
 
-    from dguide.categorical import Asked, fused
+    from dguide.categorical import DrawRequest, fused
 
     torch.set_num_threads(1)
     np.seterr(all="ignore")  # rows that are not served, and empty tiles, pass through inf - inf
@@ -62,7 +62,7 @@ def serve() -> None:
         except EOFError:
             return
         try:
-            answer = (True, fused.fast(Asked(*arguments)))
+            answer = (True, fused.fast(DrawRequest(*arguments)))
         except Exception:
             answer = (False, traceback.format_exc())
         pickle.dump(answer, answers)

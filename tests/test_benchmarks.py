@@ -120,7 +120,7 @@ def test_scaling_varies_one_size_and_keeps_the_mask_last():
 
 def test_the_draw_on_a_device_is_compared_with_a_copy(monkeypatch):
     rows = []
-    monkeypatch.setattr(gpu.categorical, "Rows", lambda values, index: (values, index), raising=False)
+    monkeypatch.setattr(gpu.categorical, "LogitRows", lambda values, index: (values, index), raising=False)
     monkeypatch.setattr(gpu.categorical, "guided_draw", lambda *words: rows.append(words), raising=False)
     clock = iter([2.0, 1.0]).__next__
     found = gpu.bandwidth("cpu", rows=4, vocab=10, copied=100, repeats=1, clock=lambda work: (work(), clock())[1])

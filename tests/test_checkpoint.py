@@ -19,7 +19,7 @@ PROCESSES = [Masked(16), Masked(16, mask_id=3), Uniform(16, noise=noise.Geometri
 
 
 def network(process: Process) -> DiffusionTransformer:
-    schedule = None if process.content_free else process.noise
+    schedule = None if process.prediction_free_rate else process.noise
     model = DiffusionTransformer(
         16, 10, 6, input_size=process.input_size, shape=(2, 3), noise=schedule, width=16, layers=1, heads=2
     )

@@ -15,8 +15,8 @@ ROOT = Path(dguide.__file__).parent
 MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
 every_module = pytest.mark.parametrize("module", MODULES, ids=str)
 
-LEAVES = {"errors", "files", "compiler", "random", "categorical"}
-CORE = ["noise", "process", "guidance", "sample", "exact"]
+LEAVES = {"errors", "extension", "files", "compiler", "random", "categorical", "denoiser", "progress"}
+CORE = ["noise", "process", "guidance", "samplers", "exact"]
 NETWORKS = {"nn", "data"}
 FRONT = {"cli", "web"}
 
@@ -26,15 +26,20 @@ ALLOWED: dict[str, set[str]] = {
     "nn": {*LEAVES, "noise", "process"},
     "data": {*LEAVES},
     "checkpoint": {*LEAVES, "noise", "process", *NETWORKS},
-    "evaluate": {*LEAVES, "noise", "process", "guidance", "sample", "data"},
+    "evaluate": {*LEAVES, "noise", "process", "guidance", "samplers", "data"},
     "train": {*LEAVES, *CORE, *NETWORKS, "checkpoint", "evaluate"},
+    "plots": {*LEAVES, "data", "evaluate"},
     "plugins": {*LEAVES, *CORE, "nn"},
 }
-ALLOWED["study"] = set(ALLOWED)
+STUDIES = {*LEAVES, *CORE, *NETWORKS, "checkpoint", "evaluate", "train", "plots"}
+ALLOWED["demo"] = STUDIES
+ALLOWED["theory"] = {*STUDIES, "demo"}
 ALLOWED["cli"] = {*ALLOWED, "web"}
 ALLOWED["web"] = {*ALLOWED} - {"cli"}
-ALLOWED["__init__"] = {*LEAVES, *CORE[:4], "exact"}
+ALLOWED["__init__"] = {*LEAVES, *CORE}
 ALLOWED["__main__"] = {"cli"}
+MOST_MODULES = 16
+"""The most modules of one folder."""
 
 HEAVY = ["scipy", "sklearn", "accelerate", "matplotlib", "typer", "safetensors", "pydantic", "triton"]
 NAMES_OF_PROCESSES = {"Masked", "Uniform"}
@@ -42,7 +47,7 @@ MAY_NAME_PROCESSES = {"process", "checkpoint", "cli"}
 
 
 def part(name: str) -> str:
-    """The part of the package that a dotted name below dguide belongs to, as in sample.api -> sample."""
+    """The part of the package that a dotted name below dguide belongs to, as in samplers.api -> samplers."""
     return name.split(".")[0]
 
 
@@ -82,11 +87,11 @@ def test_imports_go_one_way(module: Path) -> None:
     ("module", "line", "found"),
     [
         ("process/masked.py", "from ..guidance import Normalized", ["guidance"]),
-        ("process/masked.py", "from .. import sample", ["sample"]),
-        ("process/masked.py", "def f():\n    import dguide.samplers.run", ["sample"]),
-        ("guidance/base.py", "from dguide.samplers import Ancestral", ["sample"]),
-        ("sample/run.py", "from ..exact.oracle import Oracle", ["exact"]),
-        ("evaluate/images.py", "from ..study import grid", ["study"]),
+        ("process/masked.py", "from .. import samplers", ["samplers"]),
+        ("process/masked.py", "def f():\n    import dguide.samplers.run", ["samplers"]),
+        ("guidance/base.py", "from dguide.samplers import Ancestral", ["samplers"]),
+        ("samplers/run.py", "from ..exact.oracle import Oracle", ["exact"]),
+        ("evaluate/mixture.py", "from ..demo import grid", ["demo"]),
         ("nn/transformer.py", "from dguide import Masked", ["Masked"]),
         ("random.py", "from . import noise", ["noise"]),
         ("process/masked.py", "from .base import Process\nfrom ..noise import Linear\nimport torch", []),
@@ -99,6 +104,50 @@ def test_upward_edges_are_seen(module: str, line: str, found: list[str]) -> None
 def test_the_parts_of_the_core_are_there() -> None:
     parts = {part_of(module) for module in MODULES}
     assert {*LEAVES, *CORE} <= parts
+
+
+def circles(edges: dict[str, set[str]]) -> list[str]:
+    """Modules that import themselves by way of others."""
+    reached = {name: set(to) for name, to in edges.items()}
+    while True:
+        more = {name: to.union(*(reached[each] for each in to)) for name, to in reached.items()}
+        if more == reached:
+            return sorted(name for name, to in reached.items() if name in to)
+        reached = more
+
+
+def test_no_circle_of_imports_those_for_types_included() -> None:
+    names = {dotted(module): module for module in MODULES}
+    edges = {}
+    for name, module in names.items():
+        found = imported_names(module, (ROOT / module).read_text())
+        # `from package import module` names a module; `from module import name` names what is in one
+        edges[name] = {each if each in names else each.rpartition(".")[0] for each in found} & names.keys() - {name}
+    assert circles(edges) == []
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == ["a", "b", "c"]
+
+
+def dotted(module: Path) -> str:
+    """The dotted name of a module below dguide; that of a package for its `__init__`."""
+    parts = module.with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported_names(module: Path, source: str) -> set[str]:
+    """Dotted names below dguide of all that the source imports, each name on its own."""
+    package = ["dguide", *module.parts[:-1]]
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            stem = ".".join([*base, *([node.module] if node.module else [])])
+            found |= {f"{stem}.{alias.name}" for alias in node.names if part(stem) == "dguide"}
+    return {name.removeprefix("dguide.") for name in found}
+
+
+def test_folders_stay_small() -> None:
+    for folder in {module.parent for module in MODULES}:
+        assert sum(module.parent == folder for module in MODULES) <= MOST_MODULES, folder
 
 
 @every_module
@@ -168,7 +217,7 @@ def test_branches_are_seen(line: str) -> None:
     assert branches_on_process(line)
 
 
-@pytest.mark.parametrize("line", ["isinstance(process, Process)", "if process.content_free: pass", "run.name == 'a'"])
+@pytest.mark.parametrize("line", ["isinstance(process, Process)", "if process.absorbing: pass", "run.name == 'a'"])
 def test_what_is_no_branch(line: str) -> None:
     assert branches_on_process(line) == []
 
@@ -217,7 +266,9 @@ def test_modules_say_what_they_export_and_what_they_are(module: Path) -> None:
     ]
     assert exports, "a module names what it exports in __all__"
     defined = {n.name for n in tree.body if isinstance(n, (ast.ClassDef, ast.FunctionDef))}
-    imported = {a.asname or a.name for n in tree.body if isinstance(n, (ast.Import, ast.ImportFrom)) for a in n.names}
+    imported = {
+        a.asname or a.name for n in ast.walk(tree) if isinstance(n, (ast.Import, ast.ImportFrom)) for a in n.names
+    }
     assigned = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     assert set(exports[0]) <= defined | imported | assigned
 

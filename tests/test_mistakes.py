@@ -23,7 +23,7 @@ COUNT = 20_000
 
 def z_left_in(patch):
     patch.setattr(dguide.Normalized, "log_intensity", lambda self, tilted, log_z: tilted + log_z)
-    patch.setattr(dguide.Normalized, "content_free", False)
+    patch.setattr(dguide.Normalized, "keeps_pace", False)
 
 
 def z_left_out(patch):
@@ -63,7 +63,7 @@ def weight_at_the_end_of_the_step(patch):
 
 
 def one_weight_for_all_jumps_of_a_step(patch):
-    patch.setattr(Run, "paced", False)
+    patch.setattr(Run, "known_jump_times", False)
 
 
 RAMP = dguide.RampUp(6.0)

@@ -40,7 +40,7 @@ def _save(path: Path, process: Process, data: str, codec: Codec, conditions: tup
         codec.length,
         input_size=process.input_size,
         shape=codec.shape,
-        noise=None if process.content_free else process.noise,
+        noise=None if process.prediction_free_rate else process.noise,
         width=8,
         layers=1,
         heads=2,

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dguide.categorical import Asked, Decoding, Draws, Rows, compiled, guided, vectorised
+from dguide.categorical import Decoding, DrawRequest, Draws, LogitRows, compiled, guided, vectorised
 from dguide.categorical.guided import Implementation
 from dguide.random import Stream, uniform
 
@@ -30,8 +30,8 @@ class Drawer:
 
     def __call__(
         self,
-        cond: Rows,
-        ref: Rows | None,
+        cond: LogitRows,
+        ref: LogitRows | None,
         weight: Tensor,
         uniforms: Tensor,
         decoding: Decoding | None = None,
@@ -40,7 +40,7 @@ class Drawer:
         spread: bool = False,
     ) -> Draws:
         """Draw, from rows that it is expected to serve itself."""
-        asked = Asked(cond, ref, weight, uniforms, decoding or Decoding(), forbidden, partition, spread)
+        asked = DrawRequest(cond, ref, weight, uniforms, decoding or Decoding(), forbidden, partition, spread)
         draws, served = self.fast(asked)
         assert bool(served.all()), f"{self.name} left rows {(~served).nonzero().flatten().tolist()}"
         return draws
@@ -50,7 +50,7 @@ class Drawer:
         patch.setattr(guided, "implementation", lambda device, dtype, decoding: self.fast)
 
 
-def all_served(asked: Asked) -> tuple[Draws, Tensor]:
+def all_served(asked: DrawRequest) -> tuple[Draws, Tensor]:
     return vectorised.exact(asked), torch.ones(len(asked.cond), dtype=torch.bool)
 
 
@@ -82,9 +82,9 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def repeated(logits: Tensor, count: int) -> Rows:
+def repeated(logits: Tensor, count: int) -> LogitRows:
     """One row of logits, asked for `count` times."""
-    return Rows(logits.view(1, -1), torch.zeros(count, dtype=torch.int64))
+    return LogitRows(logits.view(1, -1), torch.zeros(count, dtype=torch.int64))
 
 
 def full(count: int, value: float) -> Tensor:

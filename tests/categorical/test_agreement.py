@@ -9,7 +9,7 @@ import torch
 from drawers import COMPILED, EXACT, FAST, Drawer, beyond, full, guided_law, noise, repeated, uniforms
 from torch import Tensor
 
-from dguide.categorical import Rows
+from dguide.categorical import LogitRows
 
 ALLOWED = 3e-4
 """Share of draws that may differ."""
@@ -72,9 +72,9 @@ def test_half_precision_is_raised_before_it_is_tilted(drawer: Drawer, dtype: tor
         pytest.skip(drawer.missing)
     c, u = (noise(2, 20, 1000, seed=4) * 4).to(dtype)
     rows, points = torch.arange(20).repeat(20), uniforms(400, seed=6)
-    half = drawer(Rows(c, rows), Rows(u, rows), full(400, 2.0), points)
-    raised = drawer(Rows(c.float(), rows), Rows(u.float(), rows), full(400, 2.0), points)
+    half = drawer(LogitRows(c, rows), LogitRows(u, rows), full(400, 2.0), points)
+    raised = drawer(LogitRows(c.float(), rows), LogitRows(u.float(), rows), full(400, 2.0), points)
     assert torch.equal(half.token, raised.token)
     assert torch.equal(half.log_prob, raised.log_prob)
-    mixed = drawer(Rows(c, rows), Rows(u.float(), rows), full(400, 2.0), points)
+    mixed = drawer(LogitRows(c, rows), LogitRows(u.float(), rows), full(400, 2.0), points)
     assert torch.equal(mixed.token, raised.token)

@@ -21,7 +21,7 @@ from drawers import COMPILED, FAST, NO_LIBRARY, NOTHING, full, noise, uniforms
 from torch import Tensor
 
 from dguide import compiler
-from dguide.categorical import Asked, Decoding, Rows, compiled, guided, guided_draw, vectorised
+from dguide.categorical import Decoding, DrawRequest, LogitRows, compiled, guided, guided_draw, vectorised
 from dguide.random import Stream, uniform
 
 SOURCE = Path(compiled.__file__).with_suffix(".c")
@@ -62,9 +62,9 @@ def test_exponential_beyond_the_range() -> None:
     assert exponential(torch.tensor([torch.nan])).isnan().all()
 
 
-def problem() -> tuple[Rows, Rows, Tensor, Tensor]:
+def problem() -> tuple[LogitRows, LogitRows, Tensor, Tensor]:
     c, u = noise(2, 40, 600, seed=3).float()
-    return Rows(c, torch.arange(40)), Rows(u, torch.arange(40)), full(40, 1.5), uniforms(40)
+    return LogitRows(c, torch.arange(40)), LogitRows(u, torch.arange(40)), full(40, 1.5), uniforms(40)
 
 
 def falls_back() -> None:
@@ -74,7 +74,7 @@ def falls_back() -> None:
     assert guided.implementation(*asked) is vectorised.fast
     wanted = FAST(*problem())
     assert torch.equal(guided_draw(*problem()).token, wanted.token)
-    draws, served = compiled.fast(Asked(*problem(), Decoding(), NOTHING, False, False))
+    draws, served = compiled.fast(DrawRequest(*problem(), Decoding(), NOTHING, False, False))
     assert torch.equal(draws.token, wanted.token)
     assert bool(served.all())
 
@@ -232,12 +232,12 @@ def test_who_serves_what() -> None:
 
 SCRIPT = """
 import os, pathlib, torch
-from dguide.categorical import Rows, compiled, guided_draw
+from dguide.categorical import LogitRows, compiled, guided_draw
 cache = pathlib.Path(os.environ["XDG_CACHE_HOME"])
 assert not list(cache.iterdir()), "compiled on import"
 torch.set_num_threads(2)
 c = torch.randn(20, 60_000, generator=torch.Generator().manual_seed(0))
-rows = Rows(c, torch.arange(20))
+rows = LogitRows(c, torch.arange(20))
 def draw():
     ones = torch.ones(20, dtype=torch.float64)
     return guided_draw(rows, rows, ones, ones / 2).token.tolist()
@@ -260,16 +260,16 @@ def test_nothing_is_compiled_on_import_and_processes_may_fork(tmp_path: Path) ->
 
 ADDRESSES = """
 import contextlib, torch
-from dguide.categorical import Rows, guided_draw
+from dguide.categorical import LogitRows, guided_draw
 from dguide.random import uniform
 index, half, nothing = torch.arange(2), torch.full((2,), 0.5, dtype=torch.float64), torch.zeros(0, dtype=torch.int64)
-rows = Rows(torch.randn(2, 300, generator=torch.Generator().manual_seed(0)), index)
+rows = LogitRows(torch.randn(2, 300, generator=torch.Generator().manual_seed(0)), index)
 with torch.device("meta"):  # any default device but the CPU, and one whose memory must not be touched
     torch.set_default_dtype(torch.float64)
     elsewhere = torch.zeros(2, dtype=torch.int64)
     print(guided_draw(rows, rows, half, half, forbidden=nothing).token.tolist())
     print(uniform(0, 1, index, index).tolist())
-for asked in ((rows, rows, half, elsewhere), (rows, rows, elsewhere, half), (Rows(rows.values, elsewhere), None)):
+for asked in ((rows, rows, half, elsewhere), (rows, rows, elsewhere, half), (LogitRows(rows.values, elsewhere), None)):
     with contextlib.suppress(RuntimeError, ValueError):  # what PyTorch makes of it is its own affair
         guided_draw(*asked[:2], *(asked[2:] or (half, half)), forbidden=nothing)
 try:
@@ -285,7 +285,7 @@ def test_no_address_is_passed_that_is_not_of_the_cpu() -> None:
     assert done.returncode == 0, (done.returncode, done.stderr)
     token, points, refused = done.stdout.splitlines()
     logits = torch.randn(2, 300, generator=torch.Generator().manual_seed(0))
-    rows = Rows(logits, torch.arange(2))
+    rows = LogitRows(logits, torch.arange(2))
     assert token == str(guided_draw(rows, rows, full(2, 0.5), full(2, 0.5)).token.tolist())
     assert points == str(uniform(0, Stream.LANDING, torch.arange(2), torch.arange(2)).tolist())
     assert refused == "refused"

@@ -10,7 +10,7 @@ from drawers import COMPILED, FAST, Drawer, every_drawer, every_kind, full, guid
 from judge import g_test
 from torch import Tensor
 
-from dguide.categorical import Draws, Rows
+from dguide.categorical import Draws, LogitRows
 
 VOCAB = 126_464
 
@@ -109,13 +109,13 @@ def test_a_cumulative_sum_in_single_precision_is_caught() -> None:
 
 @every_drawer
 def test_every_row_has_its_own_law(drawer: Drawer) -> None:
-    """Rows, weights and uniforms are not mixed up: each draw lies in the share of its token."""
+    """LogitRows, weights and uniforms are not mixed up: each draw lies in the share of its token."""
     generator = torch.Generator().manual_seed(1)
     c, u = torch.randn(2, 30, 300, generator=generator)
     which, other = torch.randint(30, (2, 500), generator=generator)
     weight = torch.rand(500, generator=generator, dtype=torch.float64) * 4 - 1
     points = uniforms(500, seed=8)
-    token = drawer(Rows(c, which), Rows(u, other), weight, points).token
+    token = drawer(LogitRows(c, which), LogitRows(u, other), weight, points).token
     cumulative = guided_law(c[which], u[other], weight).exp().cumsum(-1)
     upper = cumulative.gather(-1, token.unsqueeze(-1)).squeeze(-1)
     lower = torch.where(token > 0, cumulative.gather(-1, (token - 1).clamp_min(0).unsqueeze(-1)).squeeze(-1), 0.0)
@@ -127,7 +127,7 @@ def test_every_row_has_its_own_law(drawer: Drawer) -> None:
 def test_threads_change_nothing() -> None:
     c, u = torch.randn(2, 12, VOCAB, generator=torch.Generator().manual_seed(2))
     rows = torch.arange(12).flip(0)
-    asked = Rows(c, rows), Rows(u, rows), full(12, 1.5), uniforms(12)
+    asked = LogitRows(c, rows), LogitRows(u, rows), full(12, 1.5), uniforms(12)
 
     def on(threads: int) -> Draws:
         before = torch.get_num_threads()

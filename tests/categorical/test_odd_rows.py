@@ -1,4 +1,4 @@
-"""Rows that are not plain: forbidden tokens, infinities, NaN, gaps in memory."""
+"""LogitRows that are not plain: forbidden tokens, infinities, NaN, gaps in memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from dguide.categorical import BadRow, Decoding, Draws, Rows, guided_draw
+from dguide.categorical import BadRow, Decoding, Draws, LogitRows, guided_draw
 
 INFINITY = math.inf
 SMALLEST, LARGEST = 2.0**-53, 1 - 2.0**-53
@@ -32,7 +32,7 @@ def test_forbidden_columns_may_hold_anything(drawer: Drawer, dtype: torch.dtype,
     index, weight, points = torch.arange(60) % 6, full(60, 2.0), uniforms(60)
 
     def draw() -> Draws:
-        rows = Rows(c, index), Rows(u, index)
+        rows = LogitRows(c, index), LogitRows(u, index)
         return drawer(*rows, weight, points, None, forbidden, partition=True, spread=True)
 
     clean = draw()
@@ -47,9 +47,9 @@ def test_many_forbidden_columns(drawer: Drawer) -> None:
     allowed = torch.tensor([3, 700, 1999])
     forbidden = torch.tensor([t for t in range(2000) if t not in allowed])
     index = torch.arange(300) % 3
-    draws = drawer(Rows(c, index), Rows(u, index), full(300, 1.0), uniforms(300), None, forbidden, True)
+    draws = drawer(LogitRows(c, index), LogitRows(u, index), full(300, 1.0), uniforms(300), None, forbidden, True)
     assert set(draws.token.tolist()) == set(allowed.tolist())
-    kept = Rows(c[:, allowed], index), Rows(u[:, allowed], index)
+    kept = LogitRows(c[:, allowed], index), LogitRows(u[:, allowed], index)
     other = drawer(*kept, full(300, 1.0), uniforms(300), partition=True)
     assert torch.equal(allowed[other.token], draws.token)
     torch.testing.assert_close(other.log_z, draws.log_z, atol=1e-5, rtol=0)
@@ -86,8 +86,8 @@ def test_a_forbidden_token_is_never_drawn(
     with pytest.MonkeyPatch.context() as patch:
         drawer.install(patch)
         draws = guided_draw(
-            Rows(c, index),
-            Rows(r, index),
+            LogitRows(c, index),
+            LogitRows(r, index),
             full(1, weight),
             full(1, u),
             decoding=Decoding(temperature=temperature),
@@ -112,7 +112,7 @@ def test_minus_infinity_in_either_law(
     for law in {"cond": [c], "ref": [u], "both": [c, u]}[where]:
         law[::2, ::3] = -INFINITY
     index, weights, points = torch.arange(200) % 8, full(200, weight), uniforms(200)
-    draws = guided_draw(Rows(c, index), Rows(u, index), weights, points, partition=True, spread=True)
+    draws = guided_draw(LogitRows(c, index), LogitRows(u, index), weights, points, partition=True, spread=True)
     log_q = guided_law(c[index], u[index], weights)
     own = log_q.gather(-1, draws.token.unsqueeze(-1)).squeeze(-1)
     torch.testing.assert_close(draws.log_prob, own, atol=1e-5, rtol=0)
@@ -134,7 +134,7 @@ def test_a_bad_row_is_named(drawer: Drawer, junk: float, name: str, side: str, m
         index = torch.tensor([0, 4, 1, 2, 3, 1])
         expected = 4 if side == "cond" else 4 + len(index)
         with pytest.raises(BadRow, match=re.escape(name) + ".*finite logits") as error:
-            guided_draw(Rows(c, index), Rows(u, index), full(6, weight), uniforms(6))
+            guided_draw(LogitRows(c, index), LogitRows(u, index), full(6, weight), uniforms(6))
         assert error.value.row == expected
 
 
@@ -145,10 +145,10 @@ def test_a_bad_row_without_reference_is_named(drawer: Drawer, monkeypatch: pytes
         c = noise(5, 300, seed=7).float()
         c[2, 299] = junk
         with pytest.raises(BadRow) as error:
-            guided_draw(Rows(c, torch.tensor([0, 2])), None, full(2, 0), uniforms(2))
+            guided_draw(LogitRows(c, torch.tensor([0, 2])), None, full(2, 0), uniforms(2))
         assert error.value.row == 1
     c[2, 299] = -INFINITY
-    draws = guided_draw(Rows(c, torch.full((99,), 2)), None, full(99, 0), uniforms(99), partition=True)
+    draws = guided_draw(LogitRows(c, torch.full((99,), 2)), None, full(99, 0), uniforms(99), partition=True)
     assert bool((draws.token != 299).all())
 
 
@@ -178,7 +178,8 @@ def test_rows_are_read_where_they_are(drawer: Drawer, dtype: torch.dtype, vocab:
     weight, points = full(60, 1.0), uniforms(60)
     u = noise(3, 4, vocab, seed=10).to(dtype)
     tokens = {
-        name: drawer(*Rows.of(logits, row), *Rows.of(u, row), weight, points).token for name, logits in layouts.items()
+        name: drawer(*LogitRows.of(logits, row), *LogitRows.of(u, row), weight, points).token
+        for name, logits in layouts.items()
     }
     for name, token in tokens.items():
         assert torch.equal(token, tokens["plain"]), name
@@ -189,10 +190,10 @@ def test_numbers_of_rows_are_checked(drawer: Drawer) -> None:
     c = noise(3, 300).float()
     for index in ([0, 3], [-1, 0]):
         with pytest.raises((IndexError, RuntimeError)):
-            drawer(Rows(c, torch.tensor(index)), None, full(2, 0), uniforms(2))
+            drawer(LogitRows(c, torch.tensor(index)), None, full(2, 0), uniforms(2))
         with pytest.raises((IndexError, RuntimeError)):
-            drawer(Rows(c, torch.tensor([0, 1])), Rows(c, torch.tensor(index)), full(2, 1), uniforms(2))
-    one = Rows(c, torch.tensor([0]))
+            drawer(LogitRows(c, torch.tensor([0, 1])), LogitRows(c, torch.tensor(index)), full(2, 1), uniforms(2))
+    one = LogitRows(c, torch.tensor([0]))
     with pytest.raises((IndexError, RuntimeError)):
         drawer(one, one, full(1, 0), uniforms(1), None, torch.tensor([300]))
 
@@ -201,10 +202,10 @@ def test_numbers_of_rows_are_checked(drawer: Drawer) -> None:
 def test_arguments_need_no_layout(drawer: Drawer) -> None:
     c, u = noise(2, 3, 40).float()
     index, weight, points = torch.arange(30) % 3, torch.rand(30, dtype=torch.float64), uniforms(30)
-    plain = drawer(Rows(c, index), Rows(u, index), weight, points)
+    plain = drawer(LogitRows(c, index), LogitRows(u, index), weight, points)
     apart = [torch.stack((value, value), -1)[:, 0] for value in (index, weight, points)]
     assert not apart[0].is_contiguous()
-    assert same(drawer(Rows(c, apart[0]), Rows(u, apart[0]), apart[1], apart[2]), plain)
+    assert same(drawer(LogitRows(c, apart[0]), LogitRows(u, apart[0]), apart[1], apart[2]), plain)
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.5, 1.0])
@@ -213,14 +214,14 @@ def test_rows_as_low_as_float32_goes(drawer: Drawer, temperature: float, monkeyp
     """What is forbidden is below what merely is as low as a number can be."""
     drawer.install(monkeypatch)
     c = torch.full((1, 600), torch.finfo(torch.float32).min)
-    rows, forbidden = Rows(c, torch.zeros(20, dtype=torch.int64)), torch.arange(256)
+    rows, forbidden = LogitRows(c, torch.zeros(20, dtype=torch.int64)), torch.arange(256)
     for ref in (None, rows):
         draws = guided_draw(
             rows, ref, full(20, 1.0), uniforms(20), decoding=Decoding(temperature), forbidden=forbidden, spread=True
         )
         assert int(draws.token.min()) >= 256
         assert temperature > 0 or draws.token.tolist() == [256] * 20
-    alone = Rows(c[:, :1], torch.zeros(1, dtype=torch.int64))
+    alone = LogitRows(c[:, :1], torch.zeros(1, dtype=torch.int64))
     torch.testing.assert_close(guided_draw(alone, None, full(1, 0.0), uniforms(1), spread=True).margin, full(1, 1.0))
 
 
@@ -228,8 +229,8 @@ def test_rows_as_low_as_float32_goes(drawer: Drawer, temperature: float, monkeyp
 def test_one_prediction_in_double_precision_is_enough(double: str) -> None:
     """Here float32 would not see the reference at all."""
     c, u = noise(2, 4, 300, seed=8)
-    rows = {"cond": (Rows(c + 1e9, torch.arange(4)), Rows(u.float(), torch.arange(4)))}
-    rows["ref"] = (Rows(c.float(), torch.arange(4)), Rows(u + 1e9, torch.arange(4)))
+    rows = {"cond": (LogitRows(c + 1e9, torch.arange(4)), LogitRows(u.float(), torch.arange(4)))}
+    rows["ref"] = (LogitRows(c.float(), torch.arange(4)), LogitRows(u + 1e9, torch.arange(4)))
     draws = guided_draw(*rows[double], full(4, 1.5), uniforms(4))
     law = guided_law(c, u, full(4, 1.5))
     torch.testing.assert_close(draws.log_prob, law[torch.arange(4), draws.token], atol=1e-5, rtol=0)

@@ -21,7 +21,7 @@ from drawers import (
 )
 from torch import Tensor
 
-from dguide.categorical import Decoding, Draws, Rows
+from dguide.categorical import Decoding, Draws, LogitRows
 
 ROWS, COUNT = 7, 90
 SIZES = [1, 2, 19, 255, 256, 257, 1000, 16_385]
@@ -66,8 +66,8 @@ def test_statistics(drawer: Drawer, dtype: torch.dtype, vocab: int, guided: bool
     forbidden = torch.tensor([3, vocab - 1, 17, 3]) if vocab > 100 else NOTHING
     which, other = torch.arange(COUNT) % ROWS, torch.arange(COUNT) // ROWS % ROWS
     weight = torch.tensor([-1, -0.7, -0.5, -0.2, 0, 1, 3], dtype=torch.float64).repeat(COUNT)[:COUNT]
-    ref = Rows(u, other) if guided else None
-    draws = drawer(Rows(c, which), ref, weight, uniforms(COUNT), None, forbidden, partition=True, spread=True)
+    ref = LogitRows(u, other) if guided else None
+    draws = drawer(LogitRows(c, which), ref, weight, uniforms(COUNT), None, forbidden, partition=True, spread=True)
     tolerance = 1e-10 if drawer.name == "exact" else 6e-6
     check(draws, c[which], u[other] if guided else None, weight, forbidden, tolerance)
     close(draws.log_prob, draws.log_tilted, tolerance)
@@ -77,7 +77,7 @@ def test_statistics(drawer: Drawer, dtype: torch.dtype, vocab: int, guided: bool
 @every_drawer
 def test_only_what_is_asked_for(drawer: Drawer) -> None:
     c, u = logits(19, torch.float32)
-    rows = Rows(c, torch.arange(ROWS)), Rows(u, torch.arange(ROWS)), full(ROWS, 1.0), uniforms(ROWS)
+    rows = LogitRows(c, torch.arange(ROWS)), LogitRows(u, torch.arange(ROWS)), full(ROWS, 1.0), uniforms(ROWS)
     of_law = {"log_z", "log_cond", "log_ref"}
     of_shape = {"log_tilted", "log_max", "entropy", "margin"}
     for partition in (False, True):
@@ -92,7 +92,7 @@ def test_margin_of_ties_is_zero(drawer: Drawer) -> None:
     for vocab, first, second in ((5, 0, 4), (600, 3, 4), (600, 3, 599), (600, 300, 2)):
         c = torch.full((1, vocab), -5.0)
         c[0, [first, second]] = 2.0
-        draws = drawer(Rows(c, torch.zeros(1, dtype=torch.int64)), None, full(1, 0), full(1, 0.5), spread=True)
+        draws = drawer(LogitRows(c, torch.zeros(1, dtype=torch.int64)), None, full(1, 0), full(1, 0.5), spread=True)
         assert abs(float(draws.margin)) < 1e-12  # type: ignore[arg-type]
 
 
@@ -133,7 +133,7 @@ def test_decoding(drawer: Drawer, decoding: Decoding, vocab: int) -> None:
         pytest.skip(f"{drawer.name} leaves truncation to the others")
     c, u = logits(vocab, torch.float32)
     which, weight, points = torch.arange(COUNT) % ROWS, full(COUNT, 1.5), uniforms(COUNT, seed=3)
-    draws = drawer(Rows(c, which), Rows(u, which), weight, points, decoding, partition=True, spread=True)
+    draws = drawer(LogitRows(c, which), LogitRows(u, which), weight, points, decoding, partition=True, spread=True)
     tolerance = 1e-10 if drawer.name == "exact" else 6e-6
     check(draws, c[which], u[which], weight, NOTHING, tolerance)
     log_q = guided_law(c, u, full(ROWS, 1.5))
@@ -153,8 +153,8 @@ def test_temperature_zero_takes_the_first_of_the_most_probable(
     for row, tokens in enumerate(([699], [5, 6], [300, 600])):
         c[row, tokens] = 1.5
     index, cold = torch.arange(3), Decoding(temperature=0)
-    ref = Rows(torch.zeros(3, 700, dtype=dtype), index) if guided else None
-    draws = drawer(Rows(c, index), ref, full(3, 2.0), uniforms(3), cold, spread=True)
+    ref = LogitRows(torch.zeros(3, 700, dtype=dtype), index) if guided else None
+    draws = drawer(LogitRows(c, index), ref, full(3, 2.0), uniforms(3), cold, spread=True)
     assert draws.token.tolist() == [699, 5, 300]
     assert draws.log_prob.tolist() == [0, 0, 0]
     close(draws.log_tilted, draws.log_max, 1e-12)
@@ -165,13 +165,15 @@ def test_logits_of_any_size(drawer: Drawer) -> None:
     """Only differences count, from 1e30 down to the last bit."""
     c, points = noise(4, 300, seed=9).float(), uniforms(50)
     rows = torch.arange(50) % 4
-    huge = drawer(Rows(c * 1e30, rows), Rows(-c * 1e30, rows), full(50, 3.0), points, partition=True, spread=True)
+    huge = drawer(
+        LogitRows(c * 1e30, rows), LogitRows(-c * 1e30, rows), full(50, 3.0), points, partition=True, spread=True
+    )
     assert torch.equal(huge.token, c.argmax(-1)[rows])
     close(huge.log_prob, torch.zeros(50, dtype=torch.float64), 1e-12)
     close(huge.margin, torch.ones(50, dtype=torch.float64), 1e-12)
     close(huge.entropy, torch.zeros(50, dtype=torch.float64), 1e-12)
     close(huge.log_cond, torch.zeros(50, dtype=torch.float64), 1e-12)
-    level = drawer(Rows(torch.full((1, 300), -1e4), rows * 0), None, full(50, 0), points, spread=True)
+    level = drawer(LogitRows(torch.full((1, 300), -1e4), rows * 0), None, full(50, 0), points, spread=True)
     close(level.log_prob, full(50, -math.log(300)), 1e-6)
 
 
@@ -181,7 +183,9 @@ def test_no_rows(drawer: Drawer) -> None:
     for vocab in (5, 300):
         c = torch.zeros(3, vocab)
         for decoding in (None, Decoding(temperature=0), Decoding(top_k=2)):
-            draws = drawer(Rows(c, none), Rows(c, none), full(0, 1), full(0, 1), decoding, partition=True, spread=True)
+            draws = drawer(
+                LogitRows(c, none), LogitRows(c, none), full(0, 1), full(0, 1), decoding, partition=True, spread=True
+            )
             for name in Draws.__dataclass_fields__:
                 assert getattr(draws, name).shape == (0,)
             assert draws.token.dtype == torch.int64

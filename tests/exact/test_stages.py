@@ -44,4 +44,4 @@ def test_a_prediction_is_carried_by_bayes_rule(process) -> None:
     for t, s in ((1.0, 0.4), (0.8, 0.3), (0.3, 0.02)):
         before, after = (oracle.log_probs(noisy.unsqueeze(-1), x, 0).squeeze(1) for x in (t, s))
         times = torch.tensor((t, s), dtype=torch.float64)
-        torch.testing.assert_close(process.carried(noisy, times[0], times[1], before).exp(), after.exp())
+        torch.testing.assert_close(process.propagated(noisy, times[0], times[1], before).exp(), after.exp())

@@ -11,7 +11,7 @@ from helpers import Network
 from torch import Tensor
 
 import dguide
-from dguide.categorical import Asked, Decoding, Draws, Rows, fused, guided_draw
+from dguide.categorical import Decoding, DrawRequest, Draws, LogitRows, fused, guided_draw
 
 pytestmark = [
     pytest.mark.gpu,
@@ -20,9 +20,9 @@ pytestmark = [
 
 
 def moved(value: Any, device: str) -> Any:
-    """Rows, draws and tensors on another device; all else as it is. Rows stay as far apart as they were."""
-    if isinstance(value, Rows):
-        return Rows(moved(value.values, device), value.index.to(device))
+    """LogitRows, draws and tensors on another device; all else as it is. LogitRows stay as far apart as they were."""
+    if isinstance(value, LogitRows):
+        return LogitRows(moved(value.values, device), value.index.to(device))
     if isinstance(value, Draws):
         names = Draws.__dataclass_fields__
         return Draws(**{name: moved(getattr(value, name), device) for name in names})
@@ -35,7 +35,7 @@ def moved(value: Any, device: str) -> Any:
 @pytest.fixture
 def draw() -> Any:
     def fast(*arguments: Any) -> tuple[Draws, Tensor]:
-        draws, served = fused.fast(Asked(*(moved(argument, "cuda") for argument in arguments)))
+        draws, served = fused.fast(DrawRequest(*(moved(argument, "cuda") for argument in arguments)))
         return moved(draws, "cpu"), served.cpu()
 
     return fast
@@ -52,17 +52,17 @@ def test_the_kernels_are_what_cuda_draws_with(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(fused, "fast", lambda what: asked.append(len(what.cond)) or fast(what))
     logits = torch.zeros(4, 9, device="cuda")
     one = torch.full((4,), 0.5, dtype=torch.float64, device="cuda")
-    draws = guided_draw(Rows(logits, torch.arange(4, device="cuda")), None, one, one)
+    draws = guided_draw(LogitRows(logits, torch.arange(4, device="cuda")), None, one, one)
     assert asked == [4]
     assert draws.token.tolist() == [4] * 4
 
 
 def test_nothing_waits_for_the_device() -> None:
     values = torch.randn(64, 5000, device="cuda")
-    rows = Rows(values, torch.arange(64, device="cuda"))
+    rows = LogitRows(values, torch.arange(64, device="cuda"))
     w = torch.ones(64, dtype=torch.float64, device="cuda")
     forbidden = torch.tensor([3], device="cuda")
-    inputs = Asked(rows, rows, w, w / 2, Decoding(), forbidden, True, True)
+    inputs = DrawRequest(rows, rows, w, w / 2, Decoding(), forbidden, True, True)
     fused.fast(inputs)  # compiled now
     torch.cuda.set_sync_debug_mode("error")
     try:
@@ -75,11 +75,11 @@ def test_rows_beyond_two_thousand_million_entries() -> None:
     vocab, rows = 126_464, 17_000
     values = torch.empty(rows, vocab, dtype=torch.bfloat16, device="cuda")
     values[-2:] = torch.randn(2, vocab, device="cuda")
-    last = Rows(values, torch.tensor([rows - 1, rows - 2], device="cuda"))
-    copy = Rows(values[-2:].clone(), torch.tensor([1, 0], device="cuda"))
+    last = LogitRows(values, torch.tensor([rows - 1, rows - 2], device="cuda"))
+    copy = LogitRows(values[-2:].clone(), torch.tensor([1, 0], device="cuda"))
     u = torch.tensor([0.3, 0.8], dtype=torch.float64, device="cuda")
     none = torch.zeros(0, dtype=torch.int64, device="cuda")
-    there, here = (fused.fast(Asked(part, part, u, u, Decoding(), none, True, True))[0] for part in (last, copy))
+    there, here = (fused.fast(DrawRequest(part, part, u, u, Decoding(), none, True, True))[0] for part in (last, copy))
     for name in Draws.__dataclass_fields__:
         assert torch.equal(getattr(there, name), getattr(here, name)), name
 

@@ -36,12 +36,12 @@ def steps(draw: st.DrawFn) -> tuple[Process, Tensor, Tensor, Tensor, Tensor, tup
     kind = draw(st.sampled_from([Masked(vocab), Uniform(vocab), Masked(vocab, mask_id=mask)]))
     free = 1 if getattr(kind, "mask_id", vocab) == 0 else 0
     rows = f64(*draw(logits(vocab, free))), f64(*draw(logits(vocab, free)))
-    if kind.content_free and kind.mask_id < vocab:
+    if kind.prediction_free_rate and kind.mask_id < vocab:
         for row in rows:
             row[free] = row[free].clamp(-1e30, 1e30)  # a law needs a token besides the mask
         token = kind.mask_id
     else:
-        token = kind.mask_id if kind.content_free else draw(st.integers(0, vocab - 1))
+        token = kind.mask_id if kind.prediction_free_rate else draw(st.integers(0, vocab - 1))
     return kind, torch.tensor([token]), rows[0], rows[1], f64(draw(WEIGHTS)), draw(TIMES)
 
 
@@ -94,7 +94,7 @@ def test_a_token_that_only_the_reference_forbids_is_not_tilted(problem: tuple) -
 def test_guidance_prefers_what_the_conditional_prefers(problem: tuple) -> None:
     # For w >= 0 the odds of a against b grow with the advantage that the condition gives a over b.
     process, token, cond_logits, ref_logits, weight, _ = problem
-    if not process.content_free or float(weight) < 0:
+    if not process.prediction_free_rate or float(weight) < 0:
         return
     cond, ref = process.log_probs(cond_logits), process.log_probs(ref_logits)
     law = (

@@ -88,7 +88,7 @@ def test_rates_are_forward_rates_times_ratios_of_marginals(process: Process, tim
 @pytest.mark.parametrize("time", [0.1, 0.6, 0.99])
 def test_rates_are_the_limit_of_the_posterior(process: Process, time: float) -> None:
     log_p = process.log_probs(torch.randn(4, 4, generator=torch.Generator().manual_seed(1)).double())
-    tokens = torch.arange(4) if not process.content_free else torch.full((4,), process.mask_id)
+    tokens = torch.arange(4) if not process.prediction_free_rate else torch.full((4,), process.mask_id)
     rates = process.rates(tokens, f64(time), log_p)
     errors = []
     for width in (1e-3, 1e-4):
@@ -113,7 +113,7 @@ def test_decided_or_certain_tokens_do_not_leave(process: Process) -> None:
 def test_movable_tokens_leave_for_where_the_data_is(process: Process) -> None:
     certain = torch.full((1, 4), -torch.inf, dtype=torch.float64)
     certain[0, 2] = 0
-    here = torch.tensor([process.mask_id if process.content_free else 3])
+    here = torch.tensor([process.mask_id if process.prediction_free_rate else 3])
     step = process.posterior(here, f64(0.5), f64(0.0), certain)
     assert step.log_intensity.tolist() == [torch.inf]
     assert step.log_landing.exp().tolist() == [[0, 0, 1, 0]]
@@ -132,7 +132,7 @@ def test_arithmetic_is_done_in_the_dtype_of_the_laws(process: Process, dtype: to
 @every_process
 def test_laws_are_normalised_and_staying_is_no_jump(process: Process) -> None:
     log_p = process.log_probs(torch.randn(6, 4, generator=torch.Generator().manual_seed(2)).double())
-    tokens = torch.tensor([0, 1, 2, 3, 0, 1]) if not process.content_free else torch.full((6,), process.mask_id)
+    tokens = torch.tensor([0, 1, 2, 3, 0, 1]) if not process.prediction_free_rate else torch.full((6,), process.mask_id)
     for jump in (process.rates(tokens, f64(0.7), log_p), process.posterior(tokens, f64(0.7), f64(0.2), log_p)):
         torch.testing.assert_close(jump.log_landing.exp().sum(-1), torch.ones(6, dtype=torch.float64))
         stays = tokens < process.vocab_size

@@ -553,5 +553,5 @@ def test_many_particles_reach_the_target_where_one_position_leaves_a_step() -> N
 
 def test_who_is_chosen_by_the_token_cannot_be_weighed() -> None:
     for sampler in (LowConfidence(2), Blocks(LowConfidence(2), 2)):
-        with pytest.raises(ValueError, match=r"SMC sampler: got .*LowConfidence.*Use TopMargin, LowEntropy or"):
+        with pytest.raises(ValueError, match=r"SMC sampler: got .*LowConfidence.*Use one of Ancestral"):
             SMC(2, sampler)

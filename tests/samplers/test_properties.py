@@ -127,7 +127,7 @@ def check(problem: Problem, guidance: Any, sampler: Any) -> None:
     assert isinstance(weight, Schedule)
     # At w = -1 it is the reference that forbids. Rates of the uniform process reach tokens that only the end forbids.
     only_reference = float(weight(torch.zeros(()))) == -1
-    if process.content_free or isinstance(sampler, Ancestral):
+    if process.prediction_free_rate or isinstance(sampler, Ancestral):
         chosen = logits[int(only_reference)].gather(-1, tokens.T).T
         assert (chosen > -math.inf).all()
 
@@ -207,6 +207,9 @@ class Counted(RampUp):
         Counted.asked += 1
         assert Counted.asked < 5_000, "w was asked for 5,000 times in one run"
         return super().__call__(level)
+
+    def average(self, low: Tensor, high: Tensor) -> Tensor:
+        return super().average(low, high)
 
 
 @pytest.mark.parametrize("gap", [1.0, 30.0, 100.0, 1e30])

@@ -66,7 +66,7 @@ def test_each_row_is_read_once_where_the_pace_is_known(sampler):
     assert asked.tolist() == [4] * (2 * LABELS.numel() * LENGTH)  # of both networks, and always a mask
 
 
-@pytest.mark.parametrize(("sampler", "guidance"), [pair for pair in MASKED if not pair[1].content_free], ids=named)
+@pytest.mark.parametrize(("sampler", "guidance"), [pair for pair in MASKED if not pair[1].keeps_pace], ids=named)
 def test_only_masked_rows_are_read_elsewhere(sampler, guidance):
     network = Sparse(4)
     draw(network, dguide.Masked(4), guidance, sampler)

@@ -4,15 +4,15 @@ from .decoding import Decoding
 from .guided import guided_draw
 from .inverse import draw
 from .law import normalise, tilt
-from .rows import Asked, Draws, Rows
+from .rows import DrawRequest, Draws, LogitRows
 from .vectorised import BadRow, at_token, chunks, decoded, log_law
 
 __all__ = [
-    "Asked",
     "BadRow",
     "Decoding",
+    "DrawRequest",
     "Draws",
-    "Rows",
+    "LogitRows",
     "at_token",
     "chunks",
     "decoded",

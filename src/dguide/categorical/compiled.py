@@ -1,4 +1,4 @@
-r"""Guided draws on the CPU in C, which reads every logit once: for `Rows` in float32, bfloat16 and float16.
+r"""Guided draws on the CPU in C, which reads every logit once: for `LogitRows` in float32, bfloat16 and float16.
 
 The source is `compiled.c`, compiled when it is first asked for (see `dguide.compiler`). Where there is no library,
 `vectorised` does the same, several times slower.
@@ -21,7 +21,7 @@ from torch import Tensor
 from ..compiler import compiled
 from . import vectorised
 from .decoding import Decoding
-from .rows import Asked, Draws, Rows
+from .rows import DrawRequest, Draws, LogitRows
 
 __all__ = ["fast", "library", "serves"]
 
@@ -53,7 +53,7 @@ def serves(device: torch.device, dtype: torch.dtype, decoding: Decoding) -> bool
     return device.type == "cpu" and dtype in _KINDS and not decoding.truncates and library() is not None
 
 
-def fast(asked: Asked) -> tuple[Draws, Tensor]:
+def fast(asked: DrawRequest) -> tuple[Draws, Tensor]:
     """Draws from rows without NaN and +inf; see `guided_draw`. Returns also which rows it could serve, [N] bool.
 
     A conditional that forbids tokens by -inf is served where w is positive or there is no reference. What this cannot
@@ -68,7 +68,7 @@ def fast(asked: Asked) -> tuple[Draws, Tensor]:
     return vectorised.fast(asked)
 
 
-def _draw(code: ctypes.CDLL, asked: Asked) -> tuple[Draws, Tensor] | None:
+def _draw(code: ctypes.CDLL, asked: DrawRequest) -> tuple[Draws, Tensor] | None:
     """What `fast` returns; None for numbers of rows or columns that there are not."""
     cond, ref, partition, spread = asked.cond, asked.ref, asked.partition, asked.spread
     count, vocab = cond.index.shape[0], cond.values.shape[1]
@@ -114,7 +114,7 @@ def _flat(values: Tensor, dtype: torch.dtype) -> Tensor:
     return values.to(dtype).contiguous()
 
 
-def _fits(cond: Rows, ref: Rows | None, uniforms: Tensor) -> bool:
+def _fits(cond: LogitRows, ref: LogitRows | None, uniforms: Tensor) -> bool:
     """Whether the rows are laid out as they should be."""
     count, vocab = uniforms.shape[0], cond.values.shape[-1]
     if not (count and vocab and _readable(cond, count, vocab)):
@@ -122,7 +122,7 @@ def _fits(cond: Rows, ref: Rows | None, uniforms: Tensor) -> bool:
     return ref is None or _readable(ref, count, vocab)
 
 
-def _readable(rows: Rows, count: int, vocab: int) -> bool:
+def _readable(rows: LogitRows, count: int, vocab: int) -> bool:
     values, index = rows.values, rows.index
     return (
         values.is_cpu
@@ -163,11 +163,11 @@ def _agrees(code: ctypes.CDLL) -> bool:
     """Whether it draws as `vectorised` does. No compiler is trusted with arithmetic that it may reorder."""
     cpu = torch.device("cpu")  # the default device and dtype are the user's
     logits = torch.sin(torch.arange(2400, dtype=torch.float32, device=cpu)).view(8, 300) * 5
-    cond, ref = (Rows(logits, torch.arange(start, start + 4, device=cpu)) for start in (0, 4))
+    cond, ref = (LogitRows(logits, torch.arange(start, start + 4, device=cpu)) for start in (0, 4))
     share = torch.arange(1, 5, dtype=torch.float64, device=cpu)
     forbidden = torch.tensor([7, 290], device=cpu)
     for decoding in (Decoding(), Decoding(temperature=0.5)):
-        asked = Asked(cond, ref, share, share / 5, decoding, forbidden, True, True)
+        asked = DrawRequest(cond, ref, share, share / 5, decoding, forbidden, True, True)
         own, wanted = _draw(code, asked), vectorised.fast(asked)[0]
         if own is None or not bool(own[1].all()):
             return False

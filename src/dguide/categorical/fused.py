@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from .decoding import Decoding
-from .rows import Asked, Draws
+from .rows import DrawRequest, Draws
 
 __all__ = ["TILE", "fast", "serves"]
 
@@ -45,7 +45,7 @@ def serves(device: torch.device, dtype: torch.dtype, decoding: Decoding) -> bool
     return device.type == "cuda" and dtype in _DTYPES and not decoding.truncates and _installed()
 
 
-def fast(asked: Asked) -> tuple[Draws, Tensor]:
+def fast(asked: DrawRequest) -> tuple[Draws, Tensor]:
     """Draws in float32; see `guided_draw`. Returns also which rows it could serve, [N] bool, and does not wait for it.
 
     Served are rows whose allowed columns hold no NaN or +inf, and where both are asked finite values only, but for
@@ -68,7 +68,7 @@ def fast(asked: Asked) -> tuple[Draws, Tensor]:
     return draws, served
 
 
-def _launch(asked: Asked, results: tuple[Tensor, Tensor, Tensor]) -> None:
+def _launch(asked: DrawRequest, results: tuple[Tensor, Tensor, Tensor]) -> None:
     """Run both kernels; `results` are token [N], served [N] and found [8, N] to write to."""
     from . import kernels
 

@@ -9,13 +9,13 @@ from torch import Tensor
 
 from . import compiled, fused, vectorised
 from .decoding import Decoding
-from .rows import Asked, Draws, Rows
+from .rows import DrawRequest, Draws, LogitRows
 
 __all__ = ["guided_draw", "implementation"]
 
 _PLAIN = Decoding()
 
-Implementation = Callable[[Asked], tuple[Draws, Tensor]]
+Implementation = Callable[[DrawRequest], tuple[Draws, Tensor]]
 """Returns draws, and which rows they may be used for. `vectorised.exact` serves the others."""
 
 
@@ -29,8 +29,8 @@ def implementation(device: torch.device, dtype: torch.dtype, decoding: Decoding)
 
 
 def guided_draw(
-    cond: Rows,
-    ref: Rows | None,
+    cond: LogitRows,
+    ref: LogitRows | None,
     weight: Tensor,
     uniforms: Tensor,
     *,
@@ -67,7 +67,7 @@ def guided_draw(
     """
     if forbidden is None:
         forbidden = torch.zeros(0, dtype=torch.int64, device=uniforms.device)
-    asked = Asked(cond, ref, weight, uniforms, decoding, forbidden, partition, spread)
+    asked = DrawRequest(cond, ref, weight, uniforms, decoding, forbidden, partition, spread)
     double = torch.float64 in (cond.values.dtype, None if ref is None else ref.values.dtype)
     if double or not len(cond):
         return vectorised.exact(asked)

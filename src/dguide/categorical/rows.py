@@ -1,4 +1,4 @@
-"""Rows of logits where the network left them, and what a draw from them says."""
+"""LogitRows of logits where the network left them, and what a draw from them says."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from torch import Tensor
 
 from .decoding import Decoding
 
-__all__ = ["Asked", "Draws", "Rows"]
+__all__ = ["DrawRequest", "Draws", "LogitRows"]
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class LogitRows:
     """Some rows of a tensor of logits, which are not copied until they are looked at.
 
     Attributes:
@@ -26,7 +26,7 @@ class Rows:
     index: Tensor
 
     @classmethod
-    def of(cls, logits: Tensor, *rows: Tensor) -> list[Rows]:
+    def of(cls, logits: Tensor, *rows: Tensor) -> list[LogitRows]:
         """For each of `rows` [N] those of `logits` [B, L, V], counted position by position, sample after sample."""
         batch, length, vocab = logits.shape
         if logits.is_contiguous():
@@ -44,19 +44,19 @@ class Rows:
     def __len__(self) -> int:
         return self.index.shape[0]
 
-    def __getitem__(self, part: slice | Tensor) -> Rows:
-        return Rows(self.values, self.index[part])
+    def __getitem__(self, part: slice | Tensor) -> LogitRows:
+        return LogitRows(self.values, self.index[part])
 
     def gather(self) -> Tensor:
         """A copy of the rows, [N, V]."""
         return self.values.index_select(0, self.index)
 
 
-class Asked(NamedTuple):
+class DrawRequest(NamedTuple):
     """Draws that are asked for: the arguments of `guided_draw`, for N rows. (A tuple, which is quickly made.)"""
 
-    cond: Rows
-    ref: Rows | None
+    cond: LogitRows
+    ref: LogitRows | None
     weight: Tensor
     uniforms: Tensor
     decoding: Decoding
@@ -64,7 +64,7 @@ class Asked(NamedTuple):
     partition: bool
     spread: bool
 
-    def of(self, part: slice | Tensor) -> Asked:
+    def of(self, part: slice | Tensor) -> DrawRequest:
         """The same of some of the rows."""
         return self._replace(
             cond=self.cond[part],

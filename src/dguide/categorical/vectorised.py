@@ -17,7 +17,7 @@ from ..errors import bad
 from .decoding import Decoding
 from .inverse import TILE, pick
 from .law import tilt
-from .rows import Asked, Draws, Rows
+from .rows import DrawRequest, Draws, LogitRows
 
 __all__ = ["BadRow", "at_token", "chunks", "decoded", "exact", "fast", "log_law"]
 
@@ -39,7 +39,7 @@ def chunks(count: int, vocab: int, entries: int = _CHUNK) -> list[slice]:
     return [slice(start, min(start + size, count)) for start in range(0, max(count, 1), size)]
 
 
-def log_law(rows: Rows, forbidden: Tensor) -> Tensor:
+def log_law(rows: LogitRows, forbidden: Tensor) -> Tensor:
     """Normalised log-probabilities of some rows, [N, V] float64.
 
     Raises:
@@ -57,7 +57,7 @@ def log_law(rows: Rows, forbidden: Tensor) -> Tensor:
     return log_p.masked_fill_(log_p < -1e300, -math.inf)
 
 
-def exact(asked: Asked) -> Draws:
+def exact(asked: DrawRequest) -> Draws:
     """Draws from any rows; see `guided_draw`.
 
     Raises:
@@ -76,14 +76,14 @@ def exact(asked: Asked) -> Draws:
     return _joined([part(rows) for rows in chunks(count, vocab, _CHUNK // 2)])
 
 
-def _named(rows: Rows, forbidden: Tensor, start: int) -> Tensor:
+def _named(rows: LogitRows, forbidden: Tensor, start: int) -> Tensor:
     try:
         return log_law(rows, forbidden)
     except BadRow as error:
         raise BadRow(start + error.row, error.what) from None
 
 
-def fast(asked: Asked) -> tuple[Draws, Tensor]:
+def fast(asked: DrawRequest) -> tuple[Draws, Tensor]:
     """Draws from rows of finite logits; see `guided_draw`. Returns also which rows it could serve, [N] bool."""
     vocab, forbidden = asked.cond.values.shape[-1], asked.forbidden
     parts = chunks(len(asked.cond), vocab)
@@ -121,7 +121,7 @@ def fast(asked: Asked) -> tuple[Draws, Tensor]:
     return _joined([draws for draws, _ in found]), torch.cat([served for _, served in found])
 
 
-def _gathered(rows: Rows, out: Tensor) -> Tensor:
+def _gathered(rows: LogitRows, out: Tensor) -> Tensor:
     """The rows in float32, written to `out`."""
     if rows.values.dtype == out.dtype:
         return torch.index_select(rows.values, 0, rows.index, out=out)
@@ -151,7 +151,7 @@ def _picked(z: Tensor, q: Tensor, uniforms: Tensor, decoding: Decoding) -> tuple
 
 
 def _drawn(
-    asked: Asked, z: Tensor, q: Tensor, laws: list[Tensor | None], log_sums: list[Tensor | None]
+    asked: DrawRequest, z: Tensor, q: Tensor, laws: list[Tensor | None], log_sums: list[Tensor | None]
 ) -> tuple[Draws, Tensor]:
     """Draw from `q` = softmax(`z`), and say which rows were finite.
 

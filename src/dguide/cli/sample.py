@@ -14,7 +14,6 @@ from torch import Tensor
 
 from .. import __version__
 from .. import checkpoint as checkpoints
-from .. import sample as draw
 from ..categorical import Decoding
 from ..checkpoint import Checkpoint
 from ..data import Codec, Strings, describe_attribute
@@ -24,6 +23,7 @@ from ..guidance import Guidance
 from ..guidance.parse import SCHEDULES
 from ..nn import DTYPES, Compiled, Inference
 from ..samplers import Condition, Sampler, Samples
+from ..samplers import sample as draw
 from .asked import asked, in_turn
 from .names import MECHANISMS, SAMPLERS, device_of, guidance_of, sampler_of
 from .output import check_file, write_npz

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from .. import sample
 from ..checkpoint import Checkpoint
 from ..guidance import MECHANISMS, Constant, Guidance, Normalized, RampUp, Schedule
-from ..samplers import Calls, Sampler
+from ..samplers import Calls, Sampler, sample
 from .judge import Judge, Quality
 
 __all__ = ["MECHANISMS", "SCHEDULES", "Cell", "Outcome", "cells", "run_cell"]

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from ..errors import bad
+from ..extension import listed
 from ..guidance import Guidance, Schedule
-from ..samplers import Denoiser, OnGrid, Stage, View
+from ..samplers import Denoiser, OnGrid, Stage, StageInput
 from .check import check_denoiser, check_guidance
 from .predictions import Predictions
 from .problem import Problem, check_problem
@@ -48,7 +49,10 @@ def chain(problem: Problem, guidance: Guidance, sampler: OnGrid, denoiser: Denoi
     check_denoiser("exact.chain", denoiser)
     if not isinstance(sampler, OnGrid):
         raise bad(
-            "exact.chain sampler", type(sampler).__name__, "one along a grid", "Use exact.solve for FirstHitting."
+            "exact.chain sampler",
+            type(sampler).__name__,
+            f"one along a grid: {listed(OnGrid)}",
+            "exact.solve has no steps.",
         )
     if not isinstance(guidance.weight, Schedule):
         raise bad("exact.chain weight", "a tensor", "a number or a schedule")
@@ -80,7 +84,7 @@ class _Step:
     def __init__(self, space: Space, predictions: Predictions, guidance: Guidance, stage: Stage) -> None:
         self.space = space
         laws = predictions(float(stage.time))
-        self.matrix = factors(space.process, guidance, stage, [View(space.here, *laws)])
+        self.matrix = factors(space.process, guidance, stage, [StageInput(space.here, *laws)])
 
     def __rmatmul__(self, law: Tensor) -> Tensor:
         new = torch.zeros_like(law)

@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 
 from ..errors import bad, number
+from ..extension import listed
 from ..guidance import Constant, RateGuidance, Schedule
 from ..process import Jump
 from .check import check_times
@@ -181,10 +182,10 @@ def distance_to_data(problem: Problem, guidance: RateGuidance, times: Tensor) ->
 def _schedule(problem: Problem, guidance: RateGuidance, what: str) -> Schedule:
     """The schedule of the guidance, if the problem and it are of the kind that has closed forms."""
     check_problem(what, problem)
-    if not (problem.process.content_free and problem.process.time_free):
+    if not (problem.process.prediction_free_rate and problem.process.time_agnostic):
         raise bad(f"{what} process", problem.process.name, "the masked process", "Use exact.solve.")
     if not isinstance(guidance, RateGuidance):
-        raise bad(f"{what} guidance", type(guidance).__name__, "Normalized or Unlocking")
+        raise bad(f"{what} guidance", type(guidance).__name__, listed(RateGuidance))
     if not isinstance(guidance.weight, Schedule):
         raise bad(f"{what} weight", "a tensor", "a number or a schedule")
     return guidance.weight

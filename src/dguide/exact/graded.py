@@ -8,7 +8,7 @@ The coordinate is $s = -\log m$, in which all rates are bounded: with $v_i$ the 
 
 $$\frac{d}{ds} p(x) = \sum_{i, x'} p(x')\, v_i(x')\, q_w(x_i \mid x') - p(x) \sum_i v_i(x),$$
 
-x' being x with position i undecided. Where the pace is free of content (`Normalized`), $v_i = 1$; then with
+x' being x with position i undecided. Where the mechanism keeps the pace (`Normalized`), $v_i = 1$; then with
 $p(x) = m^k a(x)$ in grade k
 
 $$-\frac{d}{dm} a(x) = \sum_{i, x'} a(x')\, q_w(x_i \mid x')$$
@@ -55,7 +55,7 @@ class _Grade:
 class Grades:
     """The graded states of a small problem under one guidance.
 
-    A law is a list of [S_k], from grade d (everything can still move) down to 0, of p(x), or of a(x) if `paced`.
+    A law is a list of [S_k], from grade d (everything can still move) down to 0, of p(x), or of a(x) if `keeps_pace`.
     """
 
     def __init__(self, space: Space, predictions: Predictions, guidance: RateGuidance) -> None:
@@ -67,18 +67,18 @@ class Grades:
                 "exact.chain takes any.",
             )
         self.space, self.predictions, self.guidance = space, predictions, guidance
-        self.paced = space.process.content_free and guidance.content_free
+        self.keeps_pace = space.process.prediction_free_rate and guidance.keeps_pace
         self.grades = _graded(space)
-        self.first, self.last = 1.0, 0.0 if self.paced else 1e-9
-        self.stride = 1.0 if self.paced else 2 / len(self.grades)
+        self.first, self.last = 1.0, 0.0 if self.keeps_pace else 1e-9
+        self.stride = 1.0 if self.keeps_pace else 2 / len(self.grades)
 
     def coordinate(self, level: Tensor) -> Tensor:
         """Increases from noise to data."""
-        return -level if self.paced else -level.log()
+        return -level if self.keeps_pace else -level.log()
 
     def level(self, coordinate: Tensor) -> Tensor:
         """Inverse of `coordinate`."""
-        return -coordinate if self.paced else torch.exp(-coordinate)
+        return -coordinate if self.keeps_pace else torch.exp(-coordinate)
 
     def start(self) -> list[Tensor]:
         """Pure noise."""
@@ -105,7 +105,7 @@ class Grades:
                 at = first + above[grade.sources[part]].sum(1) @ integral.T
                 if k > 0:
                     speed, landing = self._rates(grade.rows[part], weights)
-                    if not self.paced:
+                    if not self.keeps_pace:
                         exits = speed.sum(1).unsqueeze(1)
                         at = torch.linalg.solve(eye + integral * exits, at)
                     flow = (at.unsqueeze(1) * speed).unsqueeze(2) * landing

@@ -181,7 +181,7 @@ class _Path:
         law = self.grades.start()
         for at, hats, width in self.steps:
             law = self.grades.carry(law, at, hats @ weights, width, self.order).law
-        if not self.grades.paced:
+        if not self.grades.keeps_pace:
             law = self.grades.exhaust(law, weights[0])
         return self.grades.decided(law)
 

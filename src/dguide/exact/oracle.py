@@ -38,7 +38,7 @@ class Oracle:
         self.tables.append(check_law(process, uncond, "uncond"))
         if len({table.ndim for table in self.tables}) > 1:
             raise bad("tables", [table.ndim for table in self.tables], "the same number of positions in all")
-        self.time_dependent = not process.time_free
+        self.time_dependent = not process.time_agnostic
         self._sums = lru_cache(maxsize=2 * len(self.tables))(self._all_sums)
 
     def null(self, condition: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ class Predictions:
 
     def __init__(self, space: Space, denoiser: Denoiser) -> None:
         self.space, self.denoiser = space, denoiser
-        self.time_dependent = getattr(denoiser, "time_dependent", not space.process.time_free)
+        self.time_dependent = getattr(denoiser, "time_dependent", not space.process.time_agnostic)
         self._at = lru_cache(maxsize=1)(self._ask)
 
     def __call__(self, time: float) -> tuple[Tensor, Tensor]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import bad, number
+from ..extension import listed
 from ..guidance import Constant, RateGuidance, Schedule
 from ..samplers import Denoiser
 from .check import check_denoiser, check_guidance, check_times
@@ -53,7 +54,8 @@ def solve(
 
     Args:
         problem: the process and the laws.
-        guidance: a mechanism that acts on rates (`Normalized`, `Unlocking`) with a number or a schedule as weight.
+        guidance: a mechanism that acts on rates, such as `Normalized` and `Unlocking`, with a number or a schedule as
+            for processes that are not absorbing one that lands on $q_w$.
         times: where to report the masked fraction; default 101 equidistant times from 1 to 0.
         tolerance: of the law in total variation, at each step along the way. At t = 0 the absorbing process is far
             more exact (order 23, where the curve in between has order 12).
@@ -70,8 +72,16 @@ def solve(
         raise bad(
             "exact.solve guidance",
             f"{type(guidance).__name__}, which acts on {guidance.level}",
-            "Normalized or Unlocking",
-            "Simple tends to Unlocking as steps grow; exact.chain gives its law at finite steps.",
+            listed(RateGuidance),
+            "exact.chain gives the law of any mechanism at finite steps; Simple tends to Unlocking as steps grow.",
+        )
+    guidance.verify()
+    if not (guidance.tilted_landing or problem.process.absorbing):
+        raise bad(
+            f"exact.solve of {type(problem.process).__name__} with {type(guidance).__name__}",
+            "a mechanism whose landing is not q_w",
+            f"one that lands on q_w: {listed(RateGuidance, tilted_landing=True)}",
+            "exact.chain gives the law of any mechanism at finite steps.",
         )
     schedule = guidance.weight
     if not isinstance(schedule, Schedule):
@@ -98,18 +108,18 @@ def _by_grades(
     grades = Grades(space, Predictions(space, denoiser or problem.oracle()), guidance)
     law, levels = grades.start(), problem.process.noise.level(times)
     fraction = levels.clone()
-    if not isinstance(schedule, Constant) or (len(levels) and not grades.paced):
+    if not isinstance(schedule, Constant) or (len(levels) and not grades.keeps_pace):
         for stretch in walk(grades, schedule, tolerance):
             law = stretch.carried.law
-            if not grades.paced:
+            if not grades.keeps_pace:
                 at = grades.coordinate(levels)
                 within = at >= stretch.start
                 fraction[within] = stretch.undecided(at[within])
-        if not grades.paced:
+        if not grades.keeps_pace:
             fraction[levels < grades.last] = 0.0
     if isinstance(schedule, Constant):
         law = grades.start()  # nothing but the order of the jumps matters
-    if not grades.paced or isinstance(schedule, Constant):
+    if not grades.keeps_pace or isinstance(schedule, Constant):
         law = grades.exhaust(law, schedule(torch.zeros((), dtype=torch.float64)))
     return Solution(space.data_law(grades.decided(law)), times, fraction)
 

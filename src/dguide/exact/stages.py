@@ -16,7 +16,7 @@ from torch import Tensor
 from ..errors import bad
 from ..guidance import Guidance, Schedule
 from ..process import Process
-from ..samplers import Stage, View
+from ..samplers import Stage, StageInput
 from .predictions import Predictions
 from .space import Space
 
@@ -28,7 +28,7 @@ _NODES_AT_ONCE = 1 << 18
 _NODES, _SHARES = (torch.from_numpy(x) for x in np.polynomial.legendre.leggauss(16))
 
 
-def factors(process: Process, guidance: Guidance, stage: Stage, views: Sequence[View]) -> Tensor:
+def factors(process: Process, guidance: Guidance, stage: Stage, views: Sequence[StageInput]) -> Tensor:
     """The law of each of N movable positions after a stage, [N, input_size].
 
     Args:
@@ -45,7 +45,9 @@ def factors(process: Process, guidance: Guidance, stage: Stage, views: Sequence[
         """Probability to stay [N] and law of the landing [K, N, V] under each of K weights."""
         often = len(weights)
         seen = [
-            View(view.tokens.repeat(often), *(None if x is None else x.repeat(often, 1) for x in (view.cond, view.ref)))
+            StageInput(
+                view.tokens.repeat(often), *(None if x is None else x.repeat(often, 1) for x in (view.cond, view.ref))
+            )
             for view in views
         ]
         law = stage.law(seen, weights.repeat_interleave(count))
@@ -53,7 +55,7 @@ def factors(process: Process, guidance: Guidance, stage: Stage, views: Sequence[
 
     schedule = guidance.weight
     assert isinstance(schedule, Schedule)
-    if process.content_free and guidance.content_free:
+    if stage.at_jump:
         # w is taken at the time of the jump, which is uniform in the noise level over the stage.
         levels, shares = _between(schedule, low, high)
         landing = torch.zeros(count, vocab, dtype=torch.float64)
@@ -128,19 +130,19 @@ def _product(
 ) -> Tensor:
     """The law after a stage for each of P histories, [P, S]: the product of those of the positions."""
     process = space.process
-    noise = process.prior(torch.full((1,), 0.5, dtype=torch.float64))
     joint = torch.ones(len(seen[0]), 1, dtype=torch.float64)
     for i in range(space.tokens.shape[1]):
         here = space.tokens[seen[-1], i]
         laws = torch.zeros(len(here), process.input_size, dtype=torch.float64)
         laws.scatter_(1, here.unsqueeze(-1), 1 - stage.again)
-        laws[:, noise] += stage.again
+        if stage.again:
+            laws[:, process.noise_token] += stage.again
         can = (row[seen[-1], i] >= 0).nonzero().squeeze(-1)
         if len(can):
             views = []
             for states, (cond, ref) in zip(seen, asked, strict=True):
                 rows = row[states[can], i]
-                views.append(View(space.tokens[states[can], i], cond[rows], ref[rows]))
+                views.append(StageInput(space.tokens[states[can], i], cond[rows], ref[rows]))
             laws[can] = factors(process, guidance, stage, views)
         joint = (joint.unsqueeze(-1) * laws.unsqueeze(1)).flatten(1)
     return joint

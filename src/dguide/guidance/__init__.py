@@ -1,7 +1,7 @@
 """Guidance mechanisms and the schedules of their weight."""
 
 from . import schedule
-from .base import Guidance, RateGuidance, Step, Transition, tilt, unlanded
+from .base import Guidance, LogStay, RateGuidance, Step, Transition, known_jump_times, tilt
 from .normalized import Normalized
 from .parse import parse_schedule
 from .schedule import (
@@ -33,6 +33,7 @@ __all__ = [
     "InverseLinear",
     "InverseV",
     "Linear",
+    "LogStay",
     "Normalized",
     "Piecewise",
     "Power",
@@ -45,8 +46,8 @@ __all__ = [
     "Transition",
     "Unlocking",
     "V",
+    "known_jump_times",
     "parse_schedule",
     "schedule",
     "tilt",
-    "unlanded",
 ]

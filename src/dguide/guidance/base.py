@@ -1,12 +1,13 @@
-r"""What a guidance mechanism is: a rule that tilts the conditional law by a reference law with weight w.
+r"""What a guidance mechanism is: a rule that combines a conditional and a reference prediction with weight w.
 
-Per position, with c the conditional and u the reference (unconditional, a negative prompt, a weaker model),
+Per position, let c be the law of the landing under the condition and u that under the reference (no condition, a
+negative prompt, a weaker model). Guidance draws from the tilted law
 
-$$q_w(y) = q_c(y)^{1+w}\, q_u(y)^{-w} / Z_w, \qquad Z_w = \sum_y q_c(y)^{1+w}\, q_u(y)^{-w},$$
+$$q_w(y) = q_c(y)^{1+w}\, q_u(y)^{-w} / Z_w, \qquad Z_w = \sum_y q_c(y)^{1+w}\, q_u(y)^{-w}.$$
 
-where $Z_w \ge 1$ for w >= 0, if the reference allows what the conditional does. w = 0 is the conditional model,
-w = -1 the reference.
-$\log Z_w = w\, D_{1+w}(q_c \Vert q_u)$ is a Renyi divergence, convex in w.
+w = 0 is the conditional model, w = -1 the reference. The partition function $Z_w$ is at least 1 for w >= 0, if the
+reference allows what the conditional does. $\log Z_w = w\, D_{1+w}(q_c \Vert q_u)$ is a Renyi divergence times w, and
+convex in w (arXiv 2406.01572, 2507.08965).
 """
 
 from __future__ import annotations
@@ -16,17 +17,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import torch
 from torch import Tensor
 
 from ..categorical import normalise, tilt
 from ..errors import bad
-from ..process import Jump
+from ..extension import Extensible, final
+from ..process import Jump, Process
 from .schedule import Constant, Schedule
 
-__all__ = ["Guidance", "RateGuidance", "Step", "Transition", "normalise", "tilt", "unlanded"]
+__all__ = ["Guidance", "LogStay", "RateGuidance", "Step", "Transition", "known_jump_times", "normalise", "tilt"]
+
+LogStay: TypeAlias = Callable[[Tensor], Tensor]
+"""What a sampler makes of the log of an integrated exit rate: the log-probability that a token stays."""
 
 
 @dataclass(frozen=True)
@@ -44,38 +49,45 @@ class Transition:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a sampler along a process, unguided: from a prediction to a jump, from a jump to a law.
+    """One unguided step of a sampler along a process.
 
     Attributes:
         intensity: turns a prediction [N, V] into the jump of the process over the step.
-        leave: turns a jump into the law of the step.
+        log_stay: turns the log of the integrated exit rate into the log-probability that a token stays.
     """
 
     intensity: Callable[[Tensor], Jump]
-    leave: Callable[[Jump], Transition]
+    log_stay: LogStay
+
+    def law(self, jump: Jump) -> Transition:
+        """The law of a step with this jump."""
+        return Transition(self.log_stay(jump.log_intensity), jump.log_landing)
 
     def __call__(self, log_p: Tensor) -> Transition:
         """The law of the step for one prediction."""
-        return self.leave(self.intensity(log_p))
+        return self.law(self.intensity(log_p))
 
 
-def unlanded(log_intensity: Tensor) -> Jump:
-    """A jump of which only the rate matters: a law of one column stands in for its landing."""
-    return Jump(log_intensity, torch.zeros_like(log_intensity).unsqueeze(-1))
-
-
-class Guidance(ABC):
+class Guidance(Extensible, ABC):
     """A guidance mechanism with its weight.
 
     `weight` is a number, a `Schedule`, or a tensor [B] with one constant weight per sample; a number becomes a
     `Constant`. Raises `ValueError` for weights that are not finite or below -1.
+
+    A new mechanism that acts on rates derives from `RateGuidance`. Any other derives from this class and says what the
+    guided law of a step is (`guided`). It declares the class attributes below, which decide how samplers take a step of
+    the masked process. `dguide.sample` checks the declarations on small examples (`verify`).
     """
 
     weight: Schedule | Tensor
     level: ClassVar[str]
     """What it acts on: "clean prediction", "transition probabilities" or "rates"."""
-    content_free: ClassVar[bool]
-    """Whether the exit rate stays free of the prediction where the process's own is."""
+    tilted_landing: ClassVar[bool]
+    """Whether a position that leaves lands on $q_w$. If so, samplers of the masked process draw from $q_w$ directly and
+    read the logits once. If not, they take the general step, which writes out the law that `guided` returns; samplers
+    that have no general step refuse the mechanism."""
+    keeps_pace: ClassVar[bool]
+    """Whether the guided exit rate is that of the two models, if these have the same one."""
 
     def _accept_weight(self) -> None:
         weight: object = self.weight
@@ -94,14 +106,16 @@ class Guidance(ABC):
             value = Constant(float(weight))  # type: ignore[assignment]
         object.__setattr__(self, "weight", value)
 
+    @final
     def weight_at(self, level: Tensor, sample: Tensor) -> Tensor:
         """w at noise `level` [N] for the samples with indices `sample` [N]."""
-        if isinstance(self.weight, Constant):
+        if type(self.weight) is Constant:
             return torch.full_like(level, self.weight.weight, dtype=torch.float64)
         if isinstance(self.weight, Schedule):
             return self.weight(level)
         return self.weight.to(sample.device)[sample]
 
+    @final
     def weights_below(self, level: Tensor, sample: Tensor) -> Tensor:
         """Values of w, [K, N], that say whether it is 0 (or -1) at all noise levels up to `level` [].
 
@@ -113,17 +127,19 @@ class Guidance(ABC):
         levels = torch.cat((levels, (levels[1:] + levels[:-1]) / 2))
         return torch.stack([self.weight_at(m.expand(len(sample)), sample) for m in levels])
 
+    @final
     def weight_over(self, low: float | Tensor, high: float | Tensor, sample: Tensor) -> Tensor:
         """Mean of w over noise levels `low` to `high` ([N], or one for all), [N], for the samples `sample` [N]."""
-        if isinstance(self.weight, Constant):
+        if type(self.weight) is Constant:
             return torch.full(sample.shape, self.weight.weight, dtype=torch.float64, device=sample.device)
         if isinstance(self.weight, Schedule):
             start, end = (torch.as_tensor(level, dtype=torch.float64) for level in (low, high))
             return self.weight.average(start, end).to(sample.device).expand(sample.shape)
         return self.weight.to(sample.device)[sample]
 
+    @final
     def transition(self, cond: Tensor | None, ref: Tensor | None, weight: Tensor, step: Step) -> Transition:
-        r"""The guided law of a step from the two predictions.
+        r"""The law of a step from the two predictions: `guided`, or `step` of the only one that matters.
 
         Args:
             cond: $\log p(x_0 \mid x_t, c)$, [N, V]; None where every w is -1.
@@ -135,39 +151,80 @@ class Guidance(ABC):
             only = ref if cond is None else cond
             assert only is not None
             return step(only)
-        return self._guided(cond, ref, weight, step)
+        return self.guided(cond, ref, weight, step)
 
     @abstractmethod
-    def _guided(self, cond: Tensor, ref: Tensor, weight: Tensor, step: Step) -> Transition: ...
+    def guided(self, cond: Tensor, ref: Tensor, weight: Tensor, step: Step) -> Transition:
+        """The guided law of a step from both predictions; arguments as in `transition`."""
 
-    @abstractmethod
-    def log_stay(self, log_intensity: Tensor, log_z: Tensor, leave: Callable[[Jump], Transition]) -> Tensor:
+    def guided_log_stay(self, log_intensity: Tensor, log_z: Tensor, log_stay: LogStay) -> Tensor:
         r"""log-probability to stay in a step in which both models leave at the same rate, as masks do, [N].
 
-        The landing is $q_w$ then, and of the two predictions only $Z_w$ can matter to whether a token leaves.
+        It is asked of a mechanism with a `tilted_landing` that does not keep the pace. Of the two predictions only
+        $Z_w$ can matter then. It has to agree with `guided`.
 
         Args:
             log_intensity: log of the integrated exit rate of both models over the step, [N] or [].
             log_z: $\log Z_w$, [N].
-            leave: what the sampler makes of a jump.
+            log_stay: what the sampler makes of an intensity.
         """
+        raise NotImplementedError(f"{type(self).__name__} declares tilted_landing and lacks guided_log_stay")
+
+    @final
+    def verify(self) -> None:
+        """Raise `ValueError` if a declaration of the class is wrong on a small example: three masks in one step."""
+        name, rate = type(self).__name__, torch.tensor([-2.0, -0.5, 0.3], dtype=torch.float64)
+        logits = torch.linspace(-1, 1, 24, dtype=torch.float64).sin_().mul(9).view(2, 3, 4)
+        cond, ref = torch.log_softmax(logits, -1)
+        weight = torch.tensor([-0.5, 1.0, 3.0], dtype=torch.float64)
+
+        def log_stay(log_intensity: Tensor) -> Tensor:
+            return -torch.exp(log_intensity)
+
+        law = self.guided(cond, ref, weight, Step(lambda log_p: Jump(rate, log_p), log_stay))
+        landing, log_z = normalise(tilt(cond, ref, weight.unsqueeze(-1)))
+        if self.tilted_landing and not torch.allclose(law.log_landing, landing):
+            raise _wrong(name, "tilted_landing", "a landing that is not q_w")
+        if self.keeps_pace and not torch.allclose(law.log_stay, log_stay(rate)):
+            raise _wrong(name, "keeps_pace", "an exit rate that is not that of the two models")
+        if self.tilted_landing and not self.keeps_pace:
+            told = self.guided_log_stay(rate, log_z, log_stay)
+            if not torch.allclose(told, law.log_stay):
+                expected = f"what guided returns, {law.log_stay.tolist()}"
+                raise bad(f"{name}.guided_log_stay", told.tolist(), expected, "Make the two agree.")
+
+
+def _wrong(name: str, declared: str, found: str) -> ValueError:
+    return bad(f"{name}.{declared} = True", found, "a class attribute that is true", f"Set {declared} = False.")
+
+
+def known_jump_times(process: Process, guidance: Guidance) -> bool:
+    """Whether the times of jumps depend on no prediction, so that w can be taken at each of them."""
+    return process.prediction_free_rate and guidance.tilted_landing and guidance.keeps_pace
 
 
 class RateGuidance(Guidance):
-    """A mechanism that acts on rates, and so has a meaning in continuous time: it combines two jumps into one."""
+    """A mechanism that acts on rates, and so has a meaning in continuous time.
+
+    A new one says what the exit rate becomes (`log_intensity`), and lands on $q_w$. One that lands elsewhere overrides
+    `combine` as well, and declares `tilted_landing = False`.
+    """
 
     level = "rates"
+    tilted_landing = True
 
     def combine(self, cond: Jump, ref: Jump, weight: Tensor) -> Jump:
         r"""The guided jump: landing $q_w$, and an intensity made of $\lambda_c^{1+w} \lambda_u^{-w}$ and $Z_w$."""
         log_landing, log_z = normalise(tilt(cond.log_landing, ref.log_landing, weight.unsqueeze(-1)))
         return Jump(self.log_intensity(tilt(cond.log_intensity, ref.log_intensity, weight), log_z), log_landing)
 
-    def _guided(self, cond: Tensor, ref: Tensor, weight: Tensor, step: Step) -> Transition:
-        return step.leave(self.combine(step.intensity(cond), step.intensity(ref), weight))
+    @final
+    def guided(self, cond: Tensor, ref: Tensor, weight: Tensor, step: Step) -> Transition:
+        return step.law(self.combine(step.intensity(cond), step.intensity(ref), weight))
 
-    def log_stay(self, log_intensity: Tensor, log_z: Tensor, leave: Callable[[Jump], Transition]) -> Tensor:
-        return leave(unlanded(self.log_intensity(log_intensity, log_z))).log_stay
+    @final
+    def guided_log_stay(self, log_intensity: Tensor, log_z: Tensor, log_stay: LogStay) -> Tensor:
+        return log_stay(self.log_intensity(log_intensity, log_z))
 
     @abstractmethod
     def log_intensity(self, tilted: Tensor, log_z: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ class Normalized(RateGuidance):
     """
 
     weight: float | Tensor | Schedule  # type: ignore[assignment]
-    content_free = True
+    keeps_pace = True
 
     def __post_init__(self) -> None:
         self._accept_weight()

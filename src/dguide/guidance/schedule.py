@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from ..errors import bad, number
+from ..extension import Extensible, final
 
 __all__ = [
     "Constant",
@@ -39,12 +40,14 @@ __all__ = [
 Knots: TypeAlias = tuple[tuple[float, float], ...]
 
 
-class Schedule(ABC):
+class Schedule(Extensible, ABC):
     """A guidance weight as a function of the noise level: callable on tensors, with a mean.
 
     A new schedule is a frozen dataclass whose first field scales it, with `__call__`, `average` and, where w jumps,
-    bends or turns, `breakpoints`.
+    bends or turns, `breakpoints`. `__call__` and `average` are overridden together.
     """
+
+    together = (("__call__", "average"),)
 
     @abstractmethod
     def __call__(self, level: Tensor) -> Tensor:
@@ -59,10 +62,12 @@ class Schedule(ABC):
         """Levels inside (0, 1), increasing, between which w is smooth and monotone."""
         return ()
 
+    @final
     def mean(self) -> float:
         r"""$\int_0^1 w(m)\, dm$."""
         return float(self.average(torch.zeros((), dtype=torch.float64), torch.ones((), dtype=torch.float64)))
 
+    @final
     def scaled_to(self, mean: float) -> Schedule:
         """The same shape with another mean. Raises `ValueError` if a mean of zero would have to be scaled."""
         own = self.mean()
@@ -88,7 +93,7 @@ class Schedule(ABC):
         if not bool(torch.isfinite(weights).all()) or float(weights.min()) < -1:
             raise bad(f"weights of {self}", weights.tolist(), "finite numbers of at least -1")
 
-    def _check_arguments(self) -> None:  # noqa: B027 - most have nothing to check
+    def _check_arguments(self) -> None:
         """Refuse arguments besides the weight that make no schedule."""
 
     def __str__(self) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from ..process import Jump
-from .base import Guidance, Step, Transition, normalise, tilt, unlanded
+from .base import Guidance, LogStay, Step, Transition, normalise, tilt
 from .schedule import Schedule
 
 __all__ = ["Simple"]
@@ -26,19 +24,20 @@ class Simple(Guidance):
 
     weight: float | Tensor | Schedule  # type: ignore[assignment]
     level = "transition probabilities"
-    content_free = False
+    tilted_landing = True
+    keeps_pace = False
 
     def __post_init__(self) -> None:
         self._accept_weight()
 
-    def _guided(self, cond: Tensor, ref: Tensor, weight: Tensor, step: Step) -> Transition:
+    def guided(self, cond: Tensor, ref: Tensor, weight: Tensor, step: Step) -> Transition:
         c, u = step(cond), step(ref)
         landing, leaves = normalise(tilt(_leaving(c), _leaving(u), weight.unsqueeze(-1)))
         stays = tilt(c.log_stay, u.log_stay, weight)
         return Transition(stays - torch.logaddexp(stays, leaves), landing)
 
-    def log_stay(self, log_intensity: Tensor, log_z: Tensor, leave: Callable[[Jump], Transition]) -> Tensor:
-        stays = leave(unlanded(log_intensity)).log_stay
+    def guided_log_stay(self, log_intensity: Tensor, log_z: Tensor, log_stay: LogStay) -> Tensor:
+        stays = log_stay(log_intensity)
         return stays - torch.logaddexp(stays, torch.log(-torch.expm1(stays)) + log_z)
 
 

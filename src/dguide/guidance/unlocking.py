@@ -22,7 +22,7 @@ class Unlocking(RateGuidance):
     """
 
     weight: float | Tensor | Schedule  # type: ignore[assignment]
-    content_free = False
+    keeps_pace = False
 
     def __post_init__(self) -> None:
         self._accept_weight()

@@ -1,3 +1,3 @@
 """Figures that several parts draw: samples, and what a model reads."""
 
-__all__: list[str] = []
+__all__ = ()

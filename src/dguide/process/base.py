@@ -11,12 +11,14 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from ..errors import bad, positive
+from ..extension import Extensible, final
 from ..noise import Noise
 
 __all__ = ["Jump", "Process", "excluded_logsumexp", "over_positions"]
@@ -46,19 +48,23 @@ def over_positions(time: Tensor, tokens: Tensor) -> Tensor:
     return time.to(tokens.device, torch.float64).reshape(*time.shape, *[1] * (tokens.ndim - time.ndim))
 
 
-class Process(ABC):
+class Process(Extensible, ABC):
     """A corruption process on sequences of `vocab_size` tokens.
 
     Tokens have any shape; times broadcast against them; laws carry one more dimension [..., V] at the end. Arithmetic
     is done in the dtype of the laws (float64 in all samplers).
+
+    A new process is a frozen dataclass that supplies the abstract methods and declares the class attributes below.
+    `dguide.sample` checks the declarations on small examples (`verify`).
     """
 
     vocab_size: int
     noise: Noise
     name: ClassVar[str]
-    content_free: ClassVar[bool]
-    """Whether the exit rate is the same whatever the denoiser predicts."""
-    time_free: ClassVar[bool]
+    prediction_free_rate: ClassVar[bool]
+    """Whether a noisy token leaves at a rate that does not depend on the prediction, and lands on the prediction
+    itself."""
+    time_agnostic: ClassVar[bool]
     """Whether $p(x_0 \\mid x_t)$ is the same at all times t."""
     point_mass: ClassVar[bool]
     """Whether noise is one token, the same everywhere."""
@@ -96,17 +102,27 @@ class Process(ABC):
     def kernel(self, time: float) -> Tensor:
         r"""$q(x_t \mid x_0)$ as a float64 matrix [V, input_size], one row for each $x_0$."""
 
+    @final
+    @property
+    def noise_token(self) -> int:
+        """The token that noise is made of. Raises `ValueError` unless noise is a `point_mass`."""
+        if not self.point_mass:
+            raise bad(f"noise token of {type(self).__name__}", "noise of many tokens", "a process with a point mass")
+        return int(self.prior(torch.full((), 0.5, dtype=torch.float64)))
+
     @property
     def excluded(self) -> tuple[int, ...]:
         """Columns of the logits that are no data."""
         return ()
 
+    @final
     def data_logits(self, logits: Tensor) -> Tensor:
         """Logits [..., V] with the columns that are no data set to -inf."""
         if not self.excluded:
             return logits
         return logits.index_fill(-1, torch.tensor(self.excluded, device=logits.device), -math.inf)
 
+    @final
     def log_probs(self, logits: Tensor) -> Tensor:
         """Logits [..., V] as normalised log-probabilities of the data tokens; half precision is raised to float32."""
         if logits.shape[-1] != self.vocab_size:
@@ -132,7 +148,7 @@ class Process(ABC):
         as $\Lambda = -\log P(x_s = x_t)$ and the law of the landing given that the token leaves."""
 
     @abstractmethod
-    def carried(self, tokens: Tensor, time: Tensor, earlier: Tensor, log_p: Tensor) -> Tensor:
+    def propagated(self, tokens: Tensor, time: Tensor, earlier: Tensor, log_p: Tensor) -> Tensor:
         r"""What a prediction at `time` t says at `earlier` s < t if its own token is still the same then,
         $p(x_0) \to p(x_0)\, q(x_s = x_t \mid x_0) / q(x_t \mid x_0)$, normalised; what other tokens do is left out."""
 
@@ -144,6 +160,7 @@ class Process(ABC):
         bound on $-\log p(x_0)$.
         """
 
+    @final
     def log_width(self, time: Tensor, earlier: Tensor, like: Tensor) -> Tensor:
         """log(m_t - m_s), which is log(alpha_s - alpha_t): taken from the pair that is small, exact at both ends."""
         t, s = (torch.as_tensor(x, dtype=torch.float64, device=like.device) for x in (time, earlier))
@@ -158,3 +175,38 @@ class Process(ABC):
         log_alpha = torch.where(level < 0.5, torch.log1p(-level), alpha.log())
         log_level = torch.where(alpha < 0.5, torch.log1p(-alpha), level.log())
         return log_alpha.to(like.dtype), log_level.to(like.dtype)
+
+    @final
+    def verify(self) -> None:
+        """Raise `ValueError` if a declaration of the class is wrong on a small example."""
+        try:
+            _verified_once(self)
+        except TypeError:  # a process that may change has no hash
+            _verified(self)
+
+
+def _verified(process: Process) -> None:
+    name, half = type(process).__name__, torch.full((2,), 0.5, dtype=torch.float64)
+    late, early = (process.noise.time(x * half) for x in (1.4, 0.8))
+    logits = torch.zeros(2, process.vocab_size, dtype=torch.float64)
+    logits[1] = torch.linspace(0, 3, process.vocab_size, dtype=torch.float64)
+    log_p, noise = process.log_probs(logits), process.prior(torch.tensor([0.1, 0.9], dtype=torch.float64))
+    if process.point_mass and bool(noise[0] != noise[1]):
+        raise _wrong(name, "point_mass", f"noise of the tokens {noise.tolist()}")
+    if process.absorbing and bool(process.movable(torch.arange(process.vocab_size)).sum() > 1):
+        raise _wrong(name, "absorbing", "a clean token that can move")
+    if process.time_agnostic and not torch.allclose(process.propagated(noise, late, early, log_p), log_p):
+        raise _wrong(name, "time_agnostic", "a prediction that changes with time")
+    if process.prediction_free_rate:
+        for jump in (process.rates(noise, late, log_p), process.posterior(noise, late, early, log_p)):
+            if not torch.allclose(jump.log_intensity[0], jump.log_intensity[1]):
+                raise _wrong(name, "prediction_free_rate", "an exit rate that depends on the prediction")
+            if not torch.allclose(jump.log_landing, log_p):
+                raise _wrong(name, "prediction_free_rate", "a landing that is not the prediction")
+
+
+_verified_once = lru_cache(maxsize=64)(_verified)
+
+
+def _wrong(name: str, declared: str, found: str) -> ValueError:
+    return bad(f"{name}.{declared} = True", found, "a class attribute that is true", f"Set {declared} = False.")

@@ -40,8 +40,8 @@ class Masked(Process):
     noise: Noise = Linear()
 
     name = "masked"
-    content_free = True
-    time_free = True
+    prediction_free_rate = True
+    time_agnostic = True
     point_mass = True
     absorbing = True
     finite_level = 1.0
@@ -98,7 +98,7 @@ class Masked(Process):
         log_intensity = torch.where(share < 0.5, -torch.log1p(-share), far).log()
         return Jump(torch.where(tokens == self.mask_id, log_intensity, -math.inf), log_p)
 
-    def carried(self, tokens: Tensor, time: Tensor, earlier: Tensor, log_p: Tensor) -> Tensor:
+    def propagated(self, tokens: Tensor, time: Tensor, earlier: Tensor, log_p: Tensor) -> Tensor:
         return log_p  # a mask is as likely whatever is behind it
 
     def elbo(self, log_p: Tensor, clean: Tensor, noisy: Tensor, time: Tensor) -> Tensor:

@@ -38,8 +38,8 @@ class Uniform(Process):
     noise: Noise = Linear()
 
     name = "uniform"
-    content_free = False
-    time_free = False
+    prediction_free_rate = False
+    time_agnostic = False
     point_mass = False
     absorbing = False
     finite_level = 1 - 1e-3
@@ -114,7 +114,7 @@ class Uniform(Process):
         stuck = torch.isneginf(log_total).unsqueeze(-1)  # nothing to leave for: any law will do, it is never drawn
         return Jump(log_total, log_rates - torch.where(stuck, 0.0, log_total.unsqueeze(-1)))
 
-    def carried(self, tokens: Tensor, time: Tensor, earlier: Tensor, log_p: Tensor) -> Tensor:
+    def propagated(self, tokens: Tensor, time: Tensor, earlier: Tensor, log_p: Tensor) -> Tensor:
         (log_alpha, log_m), (log_alpha_s, log_m_s) = (self._levels(t, log_p) for t in (time, earlier))
         log_v = math.log(self.vocab_size)
         # From q(x_t | x_0) to q(x_s | x_0) where x_0 is the token itself, against where it is another.

@@ -5,19 +5,19 @@ from .api import Samples, Trajectory, sample
 from .diagnostics import Diagnostics, DiagnosticsTable
 from .first_hitting import FirstHitting
 from .grid.ancestral import Ancestral
-from .grid.base import OnGrid, Stage, View
+from .grid.base import OnGrid, Stage, StageInput
 from .grid.euler import Euler
 from .grid.remasking import Remasking
 from .grid.steps import GridSampler, RateSampler
 from .grid.tau_leaping import TauLeaping
 from .grid.trapezoidal import Trapezoidal
 from .grids import equal_work_grid
-from .observe import Landing, Observer
 from .predictions import Predictions, Query
-from .run import Calls, Run
-from .sampler import Sampler, State
+from .run import Calls, Landing, Observer, Run
+from .sampler import Sampler
 from .smc import SMC, Particles
-from .unmasking.base import Turn, Unmasking
+from .state import State
+from .unmasking.base import Candidates, Unmasking
 from .unmasking.blocks import Blocks
 from .unmasking.confidence import LowConfidence, LowEntropy, Scored, TopMargin
 from .unmasking.counts import Counted
@@ -29,6 +29,7 @@ __all__ = [
     "Ancestral",
     "Blocks",
     "Calls",
+    "Candidates",
     "Condition",
     "Counted",
     "Denoiser",
@@ -54,14 +55,13 @@ __all__ = [
     "Samples",
     "Scored",
     "Stage",
+    "StageInput",
     "State",
     "TauLeaping",
     "TopMargin",
     "Trajectory",
     "Trapezoidal",
-    "Turn",
     "Unmasking",
-    "View",
     "equal_work_grid",
     "sample",
 ]

@@ -10,15 +10,14 @@ import torch
 from torch import Tensor
 
 from ..categorical import Decoding
-from ..denoiser import Condition, Denoiser, take
+from ..denoiser import Condition, Denoiser
 from ..errors import bad, require
 from ..guidance import Guidance
 from ..process import Process
-from ..random import check_seed
-from .check import Request, check
-from .observe import Observer
-from .run import Calls, Run
-from .sampler import Sampler, State
+from .check import Request
+from .run import Calls, Observer, Run
+from .sampler import Sampler
+from .state import State
 
 __all__ = ["Samples", "Trajectory", "sample"]
 
@@ -108,49 +107,27 @@ def sample(
         ValueError: for anything malformed, before the first network call; for logits that are not finite, or are
             probabilities, when they appear.
     """
-    check_seed(seed)
     if callback is not None and not callable(callback):
         raise bad("callback", repr(callback), "a callable (run, state)")
-    if not isinstance(sampler, Sampler):
-        known = "an instance of Ancestral, Euler, TauLeaping, FirstHitting or SMC, or another sampler"
-        raise bad("sampler", repr(sampler), known)
-    request: Request = check(
-        denoiser,
-        process,
-        length,
-        condition,
-        guidance,
-        first_index,
-        batch_size,
-        initial,
-        fixed,
-        reference,
-        device,
-        decoding,
-        sampler.stakes,
-    )
-    sampler.check(process, guidance, denoiser)
+    request = Request(
+        denoiser=denoiser,
+        process=process,
+        length=length,
+        condition=condition,
+        guidance=guidance,
+        sampler=sampler,
+        seed=seed,
+        first_index=first_index,
+        batch_size=batch_size,
+        initial=initial,
+        fixed=fixed,
+        reference=reference,
+        decoding=decoding,
+        device=device,
+    ).checked()
     bar = require("tqdm", "train").tqdm if progress else None
-    parts = []
-    for start in range(0, request.count, request.batch_size):
-        rows = torch.arange(start, min(start + request.batch_size, request.count), device=request.device)
-        run = Run(
-            denoiser,
-            process,
-            guidance,
-            take(request.condition, rows),
-            reference if callable(reference) else take(request.reference, rows),
-            seed,
-            rows + first_index,
-            rows,
-            length,
-            None if request.initial is None else request.initial[rows],
-            None if request.fixed is None else request.fixed[rows],
-            decoding=decoding,
-            observers=(callback,) if isinstance(callback, Observer) else (),
-        )
-        parts.append(_batch(sampler, run, trajectory, callback, bar))
-    return _joined(parts)
+    observers = (callback,) if isinstance(callback, Observer) else ()
+    return _joined([_batch(sampler, run, trajectory, callback, bar) for run in request.runs(observers)])
 
 
 def _batch(
@@ -176,7 +153,7 @@ def _path(states: list[State]) -> Trajectory:
     for state in reversed(states):
         tokens.append(state.tokens[rows])
         times.append(state.time[rows])
-        rows = rows if state.origin is None else state.origin[rows]
+        rows = rows if state.ancestors is None else state.ancestors[rows]
     return Trajectory(torch.stack(tokens[::-1]), torch.stack(times[::-1]))
 
 

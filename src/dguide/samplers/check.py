@@ -1,9 +1,10 @@
-"""The boundary: what `sample` was given, checked all at once and moved to one device."""
+"""The boundary: what `sample` was given, checked all at once, moved to one device, and cut into batches."""
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -11,78 +12,107 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from ..categorical import Decoding
-from ..denoiser import Condition, Denoiser, batch_of, stack, tensors_of, to_device
+from ..denoiser import Condition, Denoiser, batch_of, stack, take, tensors_of, to_device
 from ..errors import bad, positive
+from ..extension import listed
 from ..guidance import Guidance
 from ..process import Process
+from ..random import check_seed
+from .run import Observer, Run
+from .sampler import Sampler
 
-__all__ = ["Request", "check", "usable_device"]
+__all__ = ["Request", "usable_device"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Request:
-    """Checked arguments of `sample`, on `device`."""
+    """What `dguide.sample` was asked for; the attributes are its arguments."""
 
-    count: int
-    batch_size: int
-    device: torch.device
+    denoiser: Denoiser
+    process: Process
+    length: int
     condition: Condition
-    reference: Condition
+    guidance: Guidance
+    sampler: Sampler
+    seed: int
+    first_index: int
+    batch_size: int | None
     initial: Tensor | None
     fixed: Tensor | None
+    reference: Condition | Denoiser
+    decoding: Decoding
+    device: torch.device | str | None
 
+    @property
+    def count(self) -> int:
+        """B, number of samples. Raises `ValueError` if nothing says how many."""
+        count = batch_of(self.condition) if self.initial is None else len(self.initial)
+        if count is None:
+            raise bad("condition", "no tensor in it", "tensors with leading dimension B", "Or give initial alone.")
+        if count == 0:
+            raise bad("condition", "an empty batch", "at least one sample")
+        return count
 
-def check(
-    denoiser: Denoiser,
-    process: Process,
-    length: int,
-    condition: Condition,
-    guidance: Guidance,
-    first_index: int,
-    batch_size: int | None,
-    initial: Tensor | None,
-    fixed: Tensor | None,
-    reference: Condition | Denoiser,
-    device: torch.device | str | None,
-    decoding: Decoding,
-    stakes: tuple[float, ...] = (),
-) -> Request:
-    """Refuse what `sample` cannot work with, with got, expected and remedy. Raises `ValueError`."""
-    if not callable(denoiser):
-        raise bad("denoiser", type(denoiser).__name__, "a callable (tokens, time, condition) -> logits")
-    if not isinstance(process, Process):
-        raise bad("process", repr(process), "an instance of Masked or Uniform, as in Masked(vocab_size=16)")
-    if not isinstance(guidance, Guidance):
-        raise bad("guidance", repr(guidance), "an instance of Normalized, Unlocking or Simple", "w = 0 is no guidance.")
-    positive("length", length)
-    _decoding(decoding, process)
-    for network in (denoiser, reference):
-        _not_training(network)
-    where = _device(device, denoiser, condition)
-    count = batch_of(condition)
-    if initial is not None:
-        _tokens(initial, count, length, process)
-        count = len(initial)
-    if count is None:
-        raise bad("condition", "no tensor in it", "tensors with leading dimension B", "Or give initial alone.")
-    if count == 0:
-        raise bad("condition", "an empty batch", "at least one sample")
-    if batch_size is not None:
-        positive("batch_size", batch_size)
-    if isinstance(first_index, bool) or not isinstance(first_index, int) or not 0 <= first_index < 2**63 - count:
-        raise bad("first_index", repr(first_index), "an int of at least 0, with all samples below 2**63")
-    if isinstance(guidance.weight, Tensor) and len(guidance.weight) != count:
-        raise bad("guidance weight", f"{len(guidance.weight)} values", f"one for each of the {count} samples")
-    _fixed(fixed, initial, count, length, process)
-    return Request(
-        count,
-        batch_size or count,
-        where,
-        to_device(condition, where),
-        None if callable(reference) else to_device(_reference(denoiser, condition, reference, guidance, stakes), where),
-        None if initial is None else initial.to(where),
-        None if fixed is None else fixed.to(where),
-    )
+    def checked(self) -> Request:
+        """The same request with everything on one device. Raises `ValueError` for what cannot be sampled."""
+        denoiser, process, guidance, sampler = self.denoiser, self.process, self.guidance, self.sampler
+        check_seed(self.seed)
+        if not callable(denoiser):
+            raise bad("denoiser", type(denoiser).__name__, "a callable (tokens, time, condition) -> logits")
+        for what, value, base in (
+            ("process", process, Process), ("guidance", guidance, Guidance), ("sampler", sampler, Sampler)
+        ):  # fmt: skip
+            if not isinstance(value, base):
+                raise bad(what, repr(value), f"an instance of {listed(base)}")
+        positive("length", self.length)
+        _decoding(self.decoding, process)
+        for network in (denoiser, self.reference):
+            _not_training(network)
+        where = _device(self.device, denoiser, self.condition)
+        if self.initial is not None:
+            _tokens(self.initial, batch_of(self.condition), self.length, process)
+        count = self.count
+        if self.batch_size is not None:
+            positive("batch_size", self.batch_size)
+        first = self.first_index
+        if isinstance(first, bool) or not isinstance(first, int) or not 0 <= first < 2**63 - count:
+            raise bad("first_index", repr(first), "an int of at least 0, with all samples below 2**63")
+        if isinstance(guidance.weight, Tensor) and len(guidance.weight) != count:
+            raise bad("guidance weight", f"{len(guidance.weight)} values", f"one for each of the {count} samples")
+        _fixed(self.fixed, self.initial, count, self.length, process)
+        reference = self.reference if callable(self.reference) else to_device(_reference(self), where)
+        checked = replace(
+            self,
+            device=where,
+            batch_size=self.batch_size or count,
+            condition=to_device(self.condition, where),
+            reference=reference,
+            initial=None if self.initial is None else self.initial.to(where),
+            fixed=None if self.fixed is None else self.fixed.to(where),
+        )
+        sampler.accept(process, guidance, denoiser)
+        return checked
+
+    def runs(self, observers: tuple[Observer, ...] = ()) -> Iterator[Run]:
+        """The batches of a checked request, one by one."""
+        assert self.batch_size is not None
+        for start in range(0, self.count, self.batch_size):
+            rows = torch.arange(start, min(start + self.batch_size, self.count), device=self.device)
+            yield Run(
+                denoiser=self.denoiser,
+                process=self.process,
+                guidance=self.guidance,
+                condition=take(self.condition, rows),
+                reference=self.reference if callable(self.reference) else take(self.reference, rows),
+                seed=self.seed,
+                index=rows + self.first_index,
+                rows=rows,
+                length=self.length,
+                initial=None if self.initial is None else self.initial[rows],
+                fixed=None if self.fixed is None else self.fixed[rows],
+                decoding=self.decoding,
+                observers=observers,
+            )
 
 
 def _decoding(decoding: Decoding, process: Process) -> None:
@@ -161,17 +191,16 @@ def _fixed(fixed: Tensor | None, initial: Tensor | None, count: int, length: int
         warnings.warn(
             f"fixed tokens with {type(process).__name__} are a heuristic: they are read as if they were noisy",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
-def _reference(
-    denoiser: Denoiser, condition: Condition, reference: Condition, guidance: Guidance, stakes: tuple[float, ...]
-) -> Condition:
-    if reference is not None:
-        return _alike(condition, reference, "reference")
+def _reference(request: Request) -> Condition:
+    denoiser, condition, guidance = request.denoiser, request.condition, request.guidance
+    if request.reference is not None:
+        return _alike(condition, request.reference, "reference")
     samples = torch.arange(len(guidance.weight) if isinstance(guidance.weight, Tensor) else 1)
-    if not bool(guidance.weights_below(torch.ones(()), samples).any()) and not any(stakes):
+    if not bool(guidance.weights_below(torch.ones(()), samples).any()) and not any(request.sampler.extra_weights):
         return None
     null = getattr(denoiser, "null", None)
     if not callable(null):

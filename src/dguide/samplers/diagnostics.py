@@ -24,9 +24,8 @@ from torch import Tensor
 from ..categorical import normalise, tilt
 from ..errors import bad, number, positive
 from ..process import Process
-from .observe import Landing, Observer
 from .predictions import Predictions
-from .run import Run
+from .run import Landing, Observer, Run
 
 __all__ = ["Diagnostics", "DiagnosticsTable"]
 
@@ -144,8 +143,8 @@ class Diagnostics(Observer):
         edges = torch.arange(self.bins + 1, dtype=torch.float64) / self.bins
         level, weight, log_z, renyi = self._sums / self._count
         level = torch.where(self._count > 0, level, (edges[1:] + edges[:-1]) / 2)
-        masks = self._process.unfinished(self._process.prior(torch.full((1,), 0.5)))
-        landed = torch.cat((torch.zeros(1), self._landings.cumsum(0))) * masks
+        noise = self._process.prior(torch.full((1,), 0.5))
+        landed = torch.cat((torch.zeros(1), self._landings.cumsum(0))) * self._process.unfinished(noise)
         return DiagnosticsTable(
             edges,
             level,

@@ -15,12 +15,14 @@ from torch import Tensor
 
 from ..denoiser import Denoiser
 from ..errors import bad
+from ..extension import listed
 from ..guidance import Guidance, RateGuidance, Schedule
 from ..process import Process
 from ..random import Stream
-from .predictions import Query, asked
+from .grid.base import OnGrid
 from .run import Run
-from .sampler import Sampler, State
+from .sampler import Sampler
+from .state import State
 
 __all__ = ["FirstHitting"]
 
@@ -44,7 +46,7 @@ class FirstHitting(Sampler):
     guarantee = "exact for denoisers that do not depend on time (with Normalized: for all)"
 
     def check(self, process: Process, guidance: Guidance, denoiser: Denoiser) -> None:
-        if not process.content_free:
+        if not process.prediction_free_rate:
             raise bad(
                 "FirstHitting with the process", type(process).__name__, "Masked", "Use Ancestral for the others."
             )
@@ -52,15 +54,15 @@ class FirstHitting(Sampler):
             raise bad(
                 f"FirstHitting with {type(guidance).__name__}, which acts on {guidance.level}",
                 "no meaning in continuous time",
-                "Normalized or Unlocking",
-                "Simple needs a grid: Ancestral, Euler or TauLeaping.",
+                listed(RateGuidance, tilted_landing=True),
+                f"Samplers along a grid accept others: {listed(OnGrid)}.",
             )
-        if not guidance.content_free and getattr(denoiser, "time_dependent", False):
+        if not guidance.keeps_pace and getattr(denoiser, "time_dependent", False):
             warnings.warn(
                 f"FirstHitting with {type(guidance).__name__} is not exact for a denoiser that depends on time: "
                 "its prediction is frozen from one jump to the next",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
     def finished(self, run: Run, state: State) -> bool:
@@ -70,10 +72,10 @@ class FirstHitting(Sampler):
         return int(run.movable(state.tokens).sum(-1).max())
 
     def step(self, run: Run, state: State) -> State:
-        return _appointed(run, state) if run.paced else _raced(run, state)
+        return _step_known_times(run, state) if run.known_jump_times else _step_race(run, state)
 
 
-def _appointed(run: Run, state: State) -> State:
+def _step_known_times(run: Run, state: State) -> State:
     """The pace is free of content: the shortest clock is hit, and its law is needed once, now."""
     plan = state.plan if isinstance(state.plan, _Hits) else _Hits.ahead(run, state)
     turn = state.index - plan.first
@@ -81,7 +83,7 @@ def _appointed(run: Run, state: State) -> State:
     position = plan.order[chosen, turn]
     time = run.process.noise.time(plan.level[:, turn])
     row = torch.arange(len(chosen), device=chosen.device) * run.length + position
-    query = Query.made(run, (chosen, position), chosen, row, plan.cond[turn], plan.ref[turn])
+    query = run.query_of((chosen, position), chosen, row, plan.cond[turn], plan.ref[turn])
     predictions = run.predict(state.tokens, time, query)
     weight, uniforms = plan.weight[chosen, turn], plan.uniforms[chosen, turn]
     draws = predictions.draw(weight, uniforms, partition=bool(run.observers))
@@ -126,11 +128,13 @@ class _Hits:
         sample = torch.arange(len(count), device=count.device).unsqueeze(-1).expand(order.shape)
         weight = run.guidance.weight_at(level, run.rows[sample])
         uniforms = run.uniforms(Stream.LANDING, 0, (sample, order))
-        cond, ref = asked(run, weight[due], torch.arange(turns, device=count.device).expand(due.shape)[due], turns)
+        cond, ref = run.calls_by_turn(
+            weight[due], torch.arange(turns, device=count.device).expand(due.shape)[due], turns
+        )
         return cls(state.index, count, order, wait, level, weight, uniforms, cond, ref)
 
 
-def _raced(run: Run, state: State) -> State:
+def _step_race(run: Run, state: State) -> State:
     """The pace depends on content: whoever wins the race is hit."""
     race = _Race(run, state)
     samples = race.samples
@@ -164,8 +168,8 @@ class _Race:
         self.edges = torch.tensor(points, dtype=torch.float64, device=self.level.device)
         self.reach = torch.full_like(self.level, math.inf)
         where = self.active.nonzero().unbind(-1)
-        stakes = run.guidance.weights_below(self.level.max(), run.rows[self.samples])
-        self.predictions = run.predict(state.tokens, state.time, Query.of(run, where, stakes))
+        weights = run.guidance.weights_below(self.level.max(), run.rows[self.samples])
+        self.predictions = run.predict(state.tokens, state.time, run.query(where, weights))
         self.row = (self.active.flatten().cumsum(0) - 1).view_as(self.active)
         pending = self.samples
         while len(pending):

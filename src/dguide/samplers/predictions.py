@@ -1,103 +1,47 @@
-"""What the networks are asked, and what they answer."""
+"""What the networks are called for, and what they answer."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
-from ..categorical import BadRow, Decoding, Draws, Rows, chunks, guided_draw, log_law
+from ..categorical import BadRow, Decoding, Draws, LogitRows, chunks, guided_draw, log_law
 from ..errors import bad
 
-if TYPE_CHECKING:
-    from .run import Run
+__all__ = ["Positions", "Predictions", "Query"]
 
-__all__ = ["Predictions", "Query", "asked"]
-
-Where: TypeAlias = "tuple[Tensor, ...]"
+Positions: TypeAlias = "tuple[Tensor, ...]"
 """Positions in a batch: which sample [N] and which position [N], in row-major order."""
-
-
-def asked(run: Run, weight: Tensor, turn: Tensor, turns: int) -> tuple[list[bool], list[bool]]:
-    """In which of so many turns the conditional is asked, and in which the reference.
-
-    The conditional is if any `weight` [N] of the positions with this `turn` [N], or stake of the run, is not -1; the
-    reference if any is not 0.
-    """
-    cond, ref = (
-        [True] * turns
-        if any(stake != alone for stake in run.stakes)
-        else (torch.bincount(turn[weight != alone], minlength=turns) > 0).tolist()
-        for alone in (-1, 0)
-    )
-    return cond, ref
 
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """Positions of a batch for which the networks are asked.
+    """Positions of a batch for which the networks are called.
 
     Attributes:
         sample: [N], row of the batch; in order.
         position: [N], position in the sample.
-        who: which rows of the batch each row of the call reads, [R] or a slice: the samples that have such a position,
-            twice if one network is asked for both predictions.
-        side: which rows of `Run.conditions` each is told, [R] or a slice.
+        batch_rows: which rows of the batch each row of the call reads, [R] or a slice: the samples that have such a
+            position, twice if one network makes both predictions.
+        condition_rows: which rows of `Run.conditions` each row of the call is given, [R] or a slice.
         row: [N], which of the R L positions of the call each is.
-        apart: how many positions after that the reference's answer stands, if it comes from the same call.
-        cond: whether the conditional is asked.
-        ref: whether the reference is.
+        reference_offset: how many positions further on the reference prediction of a position is, if it comes from the
+            same call; else 0.
+        cond: whether the conditional prediction is needed.
+        ref: whether the reference prediction is needed.
     """
 
     sample: Tensor
     position: Tensor
-    who: Tensor | slice
-    side: Tensor | slice
+    batch_rows: Tensor | slice
+    condition_rows: Tensor | slice
     row: Tensor
-    apart: int
+    reference_offset: int
     cond: bool
     ref: bool
-
-    @classmethod
-    def of(cls, run: Run, where: Where, weight: Tensor) -> Query:
-        """Ask for the positions `where`: the conditional if any `weight` [N] is not -1, the reference if any is not 0.
-
-        The stakes of the run count among the weights.
-        """
-        sample, position = where
-        chosen, which = torch.unique_consecutive(sample, return_inverse=True)
-        cond = bool((weight != -1).any()) or any(w != -1 for w in run.stakes)
-        ref = bool((weight != 0).any()) or any(w != 0 for w in run.stakes)
-        return cls.made(run, where, chosen, which * run.length + position, cond, ref)
-
-    @classmethod
-    def made(
-        cls,
-        run: Run,
-        where: Where,
-        chosen: Tensor,
-        row: Tensor,
-        cond: bool,
-        ref: bool,
-        twice: tuple[Tensor, Tensor] | None = None,
-    ) -> Query:
-        """The query for positions of the samples `chosen` that are number `row` [N] of their positions.
-
-        `twice` are `who` and `side` of a call for both predictions, if they are at hand.
-        """
-        batch, one = run.index.shape[0], not callable(run.reference)
-        both = cond and ref and one
-        who: Tensor | slice = chosen
-        side: Tensor | slice = chosen
-        if both:
-            who, side = twice or (torch.cat((chosen, chosen)), torch.cat((chosen, chosen + batch)))
-        elif chosen.shape[0] == batch:
-            who, side = slice(None), slice(batch) if cond or not one else slice(batch, None)
-        elif one and not cond:
-            side = chosen + batch
-        return cls(where[0], where[1], who, side, row, chosen.shape[0] * run.length if both else 0, cond, ref)
 
     def __len__(self) -> int:
         return self.sample.shape[0]
@@ -112,21 +56,27 @@ class Predictions:
     """The answers to a query: rows of logits, read where the networks left them.
 
     Attributes:
-        run: the batch.
         query: what was asked, N positions.
-        cond: rows of the conditional, None if it was not asked.
-        ref: rows of the reference, None if it was not asked.
+        cond: rows of the conditional prediction, None if it was not needed.
+        ref: rows of the reference prediction, None if it was not needed.
+        decoding: temperature, truncation and forbidden tokens.
+        forbidden: columns of the logits that are never drawn, [K] int64.
+        vocab_size: V, number of logit columns.
+        numbers: [B], the number of each sample of the batch, for error messages.
     """
 
-    run: Run
     query: Query
-    cond: Rows | None
-    ref: Rows | None
+    cond: LogitRows | None
+    ref: LogitRows | None
+    decoding: Decoding
+    forbidden: Tensor
+    vocab_size: int
+    numbers: Tensor
 
     def __getitem__(self, part: slice | Tensor) -> Predictions:
         """The answers for the positions `part`."""
         cond, ref = (None if rows is None else rows[part] for rows in (self.cond, self.ref))
-        return Predictions(self.run, self.query[part], cond, ref)
+        return replace(self, query=self.query[part], cond=cond, ref=ref)
 
     def log_z(self, weight: Tensor) -> Tensor:
         r"""$\log Z_w$ at each position, [N] float64."""
@@ -140,7 +90,7 @@ class Predictions:
         Raises:
             ValueError: for a row that is no row of logits, naming sample and position.
         """
-        return self._drawn(weight, uniforms, self.run.decoding, partition, spread)
+        return self._drawn(weight, uniforms, self.decoding, partition, spread)
 
     def _drawn(
         self, weight: Tensor, uniforms: Tensor, decoding: Decoding, partition: bool = False, spread: bool = False
@@ -154,7 +104,7 @@ class Predictions:
                 weight,
                 uniforms,
                 decoding=decoding,
-                forbidden=self.run.forbidden,
+                forbidden=self.forbidden,
                 partition=partition,
                 spread=spread,
             )
@@ -174,7 +124,7 @@ class Predictions:
         found: list[Tensor | None] = []
         for is_ref, rows in enumerate((self.cond, self.ref)):
             try:
-                found.append(None if rows is None else log_law(rows[part], self.run.forbidden))
+                found.append(None if rows is None else log_law(rows[part], self.forbidden))
             except BadRow as error:
                 row = int(torch.arange(len(self.query), device=self.query.sample.device)[part][error.row])
                 raise self._named(bool(is_ref), row, error) from None
@@ -182,10 +132,10 @@ class Predictions:
 
     def parts(self) -> list[slice]:
         """Slices of the N positions, each small enough for its laws to stay in the cache."""
-        return chunks(len(self.query), self.run.process.vocab_size)
+        return chunks(len(self.query), self.vocab_size)
 
     def _named(self, is_ref: bool, row: int, error: BadRow) -> ValueError:
         who = "reference" if is_ref else "conditional"
-        sample = int(self.run.rows[self.query.sample[row]])
+        sample = int(self.numbers[self.query.sample[row]])
         where = f"logits of the {who} call at sample {sample}, position {int(self.query.position[row])}"
         return bad(where, error.what, "finite logits (or -inf where forbidden)")

@@ -1,4 +1,4 @@
-"""One batch on its way: everything a step needs besides its state, and the only place where networks are called."""
+"""One batch of samples: what a step needs besides the state. Networks are called here and nowhere else."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from ..categorical import Decoding, Draws, Rows
+from ..categorical import Decoding, Draws, LogitRows
 from ..denoiser import Condition, Denoiser, stack, take
 from ..errors import bad
-from ..guidance import Guidance
+from ..guidance import Guidance, known_jump_times
 from ..process import Process
 from ..random import Stream, uniform
-from .observe import Landing, Observer
-from .predictions import Predictions, Query, Where
+from .predictions import Positions, Predictions, Query
+from .state import State
 
-__all__ = ["Calls", "Run"]
+__all__ = ["Calls", "Landing", "Observer", "Run"]
 
 S = TypeVar("S")
 T = TypeVar("T")
 
-_LOOKED_AT = 16
-"""Rows of the first answer of a network that are looked at for a common mistake."""
+_CHECKED_ROWS = 16
+"""LogitRows of the first answer of a network that are looked at for a common mistake."""
 
 
 @dataclass
@@ -48,9 +48,9 @@ class Run:
         calls: forward passes so far.
         seen: networks whose first answer has been looked at.
         observers: who is told of predictions and landings.
-        stakes: weights besides those of the guidance whose laws are needed: they too decide which networks are called.
+        extra_weights: further weights whose laws are needed; they too decide which networks are called.
         decoding: temperature, truncation and forbidden tokens.
-        renewals: [B], how often the randomness of a sample was replaced by fresh one, or None for never.
+        rng_epoch: [B], how often the randomness of a sample was replaced by a fresh one, or None for never.
         memory: what `once` worked out.
     """
 
@@ -68,15 +68,15 @@ class Run:
     calls: Calls = field(default_factory=Calls)
     seen: list[Denoiser] = field(default_factory=list)
     observers: tuple[Observer, ...] = ()
-    stakes: tuple[float, ...] = ()
+    extra_weights: tuple[float, ...] = ()
     decoding: Decoding = Decoding()
-    renewals: Tensor | None = None
+    rng_epoch: Tensor | None = None
     memory: dict[Any, Any] = field(default_factory=dict)
 
     @property
-    def paced(self) -> bool:
+    def known_jump_times(self) -> bool:
         """Whether the times of the jumps do not depend on what the denoiser predicts, and so are known beforehand."""
-        return self.process.content_free and self.guidance.content_free
+        return known_jump_times(self.process, self.guidance)
 
     def once(self, work: Callable[[S, Process], T], sampler: S) -> T:
         """`work(sampler, process)`, done once a run: by the next one a noise schedule may have learned something."""
@@ -86,7 +86,7 @@ class Run:
         return self.memory[key]  # type: ignore[no-any-return]
 
     def altered(self, **changes: Any) -> Run:
-        """The same samples with other `fixed`, `observers` or `renewals`, and what was worked out for the calls."""
+        """The same samples with other `fixed`, `observers` or `rng_epoch`, and what was worked out for the calls."""
         run = replace(self, **changes)
         vars(run).update(conditions=self.conditions, forbidden=self.forbidden)
         return run
@@ -96,14 +96,14 @@ class Run:
         free = self.process.movable(tokens)
         return free if self.fixed is None else free & ~self.fixed
 
-    def uniforms(self, stream: Stream, draw: Tensor | int, where: Where | None = None) -> Tensor:
+    def uniforms(self, stream: Stream, draw: Tensor | int, where: Positions | None = None) -> Tensor:
         """Uniforms of a stream for all positions [B, L], or for the positions `where` (sample, position) [N]."""
         if where is None:
             device = self.index.device
             where = torch.arange(len(self.index), device=device).unsqueeze(-1), torch.arange(self.length, device=device)
         sample, position = where
-        if self.renewals is not None:
-            position = position + self.length * self.renewals[sample]  # counters that no position has used
+        if self.rng_epoch is not None:
+            position = position + self.length * self.rng_epoch[sample]  # counters that no position has used
         return uniform(self.seed, stream, self.index[sample], position, draw)
 
     @cached_property
@@ -119,6 +119,55 @@ class Run:
             return self.condition
         return stack(self.condition, self.reference)
 
+    def calls_by_turn(self, weight: Tensor, turn: Tensor, turns: int) -> tuple[list[bool], list[bool]]:
+        """In which of `turns` turns the conditional prediction is needed, and in which the reference prediction.
+
+        The conditional is needed if any `weight` [N] of the positions with this `turn` [N], or any extra weight, is not
+        -1; the reference if any is not 0.
+        """
+        cond, ref = (
+            [True] * turns
+            if any(extra != alone for extra in self.extra_weights)
+            else (torch.bincount(turn[weight != alone], minlength=turns) > 0).tolist()
+            for alone in (-1, 0)
+        )
+        return cond, ref
+
+    def query(self, where: Positions, weight: Tensor) -> Query:
+        """The query for the positions `where` at weights [N]: for the predictions that `calls_by_turn` says."""
+        sample, _ = where
+        chosen, which = torch.unique_consecutive(sample, return_inverse=True)
+        cond = bool((weight != -1).any()) or any(w != -1 for w in self.extra_weights)
+        ref = bool((weight != 0).any()) or any(w != 0 for w in self.extra_weights)
+        return self.query_of(where, chosen, which * self.length + where[1], cond, ref)
+
+    def query_of(
+        self,
+        where: Positions,
+        chosen: Tensor,
+        row: Tensor,
+        cond: bool,
+        ref: bool,
+        twice: tuple[Tensor, Tensor] | None = None,
+    ) -> Query:
+        """The query for positions of the samples `chosen` that are number `row` [N] of their positions.
+
+        `twice` are `batch_rows` and `condition_rows` of a call for both predictions, if they are known.
+        """
+        batch, one_network = self.index.shape[0], not callable(self.reference)
+        both = cond and ref and one_network
+        batch_rows: Tensor | slice = chosen
+        condition_rows: Tensor | slice = chosen
+        if both:
+            batch_rows, condition_rows = twice or (torch.cat((chosen, chosen)), torch.cat((chosen, chosen + batch)))
+        elif chosen.shape[0] == batch:
+            batch_rows = slice(None)
+            condition_rows = slice(batch) if cond or not one_network else slice(batch, None)
+        elif one_network and not cond:
+            condition_rows = chosen + batch
+        offset = chosen.shape[0] * self.length if both else 0
+        return Query(where[0], where[1], batch_rows, condition_rows, row, offset, cond, ref)
+
     def predict(self, tokens: Tensor, time: Tensor, query: Query) -> Predictions:
         """Call the networks.
 
@@ -130,28 +179,28 @@ class Run:
             time: [B].
             query: what is asked.
         """
-        x, t = take(tokens, query.who), take(time, query.who)
-        if isinstance(query.who, slice):
+        x, t = take(tokens, query.batch_rows), take(time, query.batch_rows)
+        if isinstance(query.batch_rows, slice):
             x, t = x.clone(), t.clone()  # a network may write to what it is given
-        t, told = t.to(torch.get_default_dtype()), take(self.conditions, query.side)
+        t, told = t.to(torch.get_default_dtype()), take(self.conditions, query.condition_rows)
         self.calls.conditional += query.cond
         self.calls.reference += query.ref
-        cond: Rows | None = None
-        ref: Rows | None = None
-        if query.apart:
-            rows = (query.row, query.row + query.apart)
+        cond: LogitRows | None = None
+        ref: LogitRows | None = None
+        if query.reference_offset:
+            rows = (query.row, query.row + query.reference_offset)
             cond, ref = self._call(self.denoiser, x, t, told, rows, "conditional and reference")
         elif query.cond:
             (cond,) = self._call(self.denoiser, x, t, told, (query.row,), "conditional")
-        if query.ref and not query.apart:
+        if query.ref and not query.reference_offset:
             model = self.reference if callable(self.reference) else self.denoiser
             (ref,) = self._call(model, x, t, told, (query.row,), "reference")
-        answers = Predictions(self, query, cond, ref)
+        answers = Predictions(query, cond, ref, self.decoding, self.forbidden, self.process.vocab_size, self.rows)
         for observer in self.observers:
             observer.looked(self, tokens, time, answers)
         return answers
 
-    def landed(self, where: Where, level: Tensor, draws: Draws) -> None:
+    def landed(self, where: Positions, level: Tensor, draws: Draws) -> None:
         """Tell the observers that the positions `where` [N] took the tokens of `draws` at noise `level` [N]."""
         sample, position = where
         landing = Landing(sample, position, draws.token, level, draws.log_cond, draws.log_ref, draws.log_prob)
@@ -160,7 +209,7 @@ class Run:
 
     def _call(
         self, model: Denoiser, tokens: Tensor, time: Tensor, cond: Condition, parts: tuple[Tensor, ...], who: str
-    ) -> list[Rows]:
+    ) -> list[LogitRows]:
         """What `model` says in one call, in as many parts as are asked for, each some of its positions."""
         at = getattr(model, "logits_at", None)
         rows = parts[0] if at is None or len(parts) == 1 else torch.cat(parts)
@@ -178,13 +227,57 @@ class Run:
             raise bad(name, f"device {logits.device}", f"{tokens.device}", "Pass device= or move the denoiser.")
         if not any(model is known for known in self.seen):
             self.seen.append(model)
-            if _are_probabilities((logits[0] if at is None else logits)[:_LOOKED_AT]):
+            if _are_probabilities((logits[0] if at is None else logits)[:_CHECKED_ROWS]):
                 mistaken = "rows that are nowhere negative and sum to one"
                 raise bad(name, mistaken, "logits", "Pass logits, or log-probabilities.")
         if at is None:
-            return Rows.of(logits, *parts)
+            return LogitRows.of(logits, *parts)
         whole = logits.unsqueeze(0)
-        return Rows.of(whole, *torch.arange(len(rows), device=rows.device).split([len(part) for part in parts]))
+        return LogitRows.of(whole, *torch.arange(len(rows), device=rows.device).split([len(part) for part in parts]))
+
+
+@dataclass(frozen=True, eq=False)
+class Landing:
+    """Tokens that some positions of a batch took in one step.
+
+    Attributes:
+        sample: [N], row in the batch.
+        position: [N], position in the sample.
+        token: [N], what it became.
+        level: [N], noise level at which it did; along a grid with rates that depend on the prediction only the step is
+            known, and they are spread evenly over it.
+        log_cond: [N], log-probability of the token in the conditional prediction; None if that was not called.
+        log_ref: [N], the same in the prediction of the reference.
+        log_proposal: [N], log-probability with which it was drawn, given that the position was to take a token.
+    """
+
+    sample: Tensor
+    position: Tensor
+    token: Tensor
+    level: Tensor
+    log_cond: Tensor | None
+    log_ref: Tensor | None
+    log_proposal: Tensor
+
+
+class Observer:
+    """Is told what happens in a run; a subclass overrides what it wants to hear."""
+
+    def looked(self, run: Run, tokens: Tensor, time: Tensor, predictions: Predictions) -> None:
+        """The networks were called.
+
+        Args:
+            run: the batch.
+            tokens: [B, L], what they read.
+            time: [B], at which time.
+            predictions: for which positions (`query`), and what they said (`laws`, slice by slice of `parts`).
+        """
+
+    def landed(self, run: Run, landing: Landing) -> None:
+        """Some positions took a token."""
+
+    def __call__(self, run: Run, state: State) -> None:
+        """A step was taken."""
 
 
 def _are_probabilities(logits: Tensor) -> bool:

@@ -4,49 +4,23 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
-from torch import Tensor
 
 from ..denoiser import Denoiser
+from ..errors import bad
+from ..extension import Extensible, final, listed
 from ..guidance import Guidance
 from ..process import Process
 from ..random import Stream
 from .run import Run
+from .state import State
 
-__all__ = ["Sampler", "State"]
-
-
-@dataclass(frozen=True, eq=False)
-class State:
-    """Where a batch stands.
-
-    Attributes:
-        tokens: [B, L] int64.
-        clocks: [B, L] float64, what each position's Exp(1) clock has left; it jumps when its exit rate used it up.
-        jumps: [B, L] int64, how often the clock of each position was replaced; one that leaves for good needs no other.
-        forced: [B] int64, positions that had to leave at the end although their clock had not run out.
-        time: [B] float64, 1 at noise, 0 at data.
-        index: steps taken.
-        plan: what the sampler worked out ahead; None to work it out again.
-        origin: [B], which row of the state before each row comes from; None if each comes from its own.
-        log_normalizer: [samples], log of the estimated normalising constant, from the sampler that makes one (`SMC`).
-    """
-
-    tokens: Tensor
-    clocks: Tensor
-    jumps: Tensor
-    forced: Tensor
-    time: Tensor
-    index: int = 0
-    plan: Any = None
-    origin: Tensor | None = None
-    log_normalizer: Tensor | None = None
+__all__ = ["Sampler"]
 
 
-class Sampler(ABC):
+class Sampler(Extensible, ABC):
     """A way to draw samples: what one step does. The loop is here.
 
     To step by hand: ``state = sampler.begin(run)``, then ``state = sampler.step(run, state)`` until
@@ -56,8 +30,12 @@ class Sampler(ABC):
     guarantee: ClassVar[str]
     """What the samples are exact for."""
     revisits: ClassVar[bool] = False
-    """Whether a position may land more than once, or not on every token its guided law allows: then what it lands on
-    cannot be weighed."""
+    """Whether a position may land more than once, or not on every token its guided law allows. `SMC` refuses both."""
+    general_step: ClassVar[bool] = False
+    """Whether it has a step for a mechanism whose landing is not $q_w$ (`Guidance.tilted_landing`)."""
+    predictable: ClassVar[bool] = True
+    """Whether the positions that land in a step depend on what was decided before it only, and not on the tokens that
+    land."""
 
     @abstractmethod
     def step(self, run: Run, state: State) -> State:
@@ -76,14 +54,23 @@ class Sampler(ABC):
         """Raise `ValueError` for a combination that has no meaning, naming those that have."""
 
     @property
-    def stakes(self) -> tuple[float, ...]:
-        """Weights besides those of the guidance whose laws it needs: they too decide which networks are called."""
+    def extra_weights(self) -> tuple[float, ...]:
+        """Weights besides those of the guidance whose laws it needs; they too decide which networks are called."""
         return ()
 
-    @property
-    def predictable(self) -> bool:
-        """Whether who lands in a step depends on what is decided before it only, and not on the tokens that land."""
-        return True
+    @final
+    def accept(self, process: Process, guidance: Guidance, denoiser: Denoiser) -> None:
+        """Raise `ValueError` unless the three go together: `check`, and what holds for all samplers."""
+        process.verify()
+        guidance.verify()
+        if not (guidance.tilted_landing or self.general_step):
+            raise bad(
+                f"{type(self).__name__} with {type(guidance).__name__}",
+                "a mechanism whose landing is not q_w",
+                f"one that lands on q_w: {listed(Guidance, tilted_landing=True)}",
+                f"Samplers that take the general step accept others: {listed(Sampler, general_step=True)}.",
+            )
+        self.check(process, guidance, denoiser)
 
     def begin(self, run: Run) -> State:
         """The state at t = 1."""
@@ -94,6 +81,7 @@ class Sampler(ABC):
         zeros = torch.zeros_like(tokens)
         return State(tokens, clocks, zeros, zeros[:, 0], torch.ones_like(clocks[:, 0]))
 
+    @final
     def states(self, run: Run) -> Iterator[State]:
         """Every state from noise to data, the first included."""
         state = self.begin(run)

@@ -39,13 +39,14 @@ from torch import Tensor
 from ..categorical import draw, normalise, tilt
 from ..denoiser import Denoiser, take
 from ..errors import bad, number, positive
+from ..extension import listed
 from ..guidance import Constant, Guidance, Schedule
 from ..process import Process
 from ..random import Stream
 from .first_hitting import FirstHitting
-from .observe import Landing, Observer
-from .run import Run
-from .sampler import Sampler, State
+from .run import Landing, Observer, Run
+from .sampler import Sampler
+from .state import State
 
 __all__ = ["SMC", "Particles"]
 
@@ -97,20 +98,21 @@ class SMC(Sampler):
     weight: float | None = None
     threshold: float = 0.5
 
+    predictable = False  # resampling looks at the tokens
     guarantee = "exact in the limit of many particles, up to the steps of the sampler inside"
 
     def __post_init__(self) -> None:
         positive("SMC particles", self.particles)
         if not isinstance(self.sampler, Sampler):
-            raise bad("SMC sampler", repr(self.sampler), "an instance of FirstHitting, Ancestral, Euler or TauLeaping")
+            raise bad("SMC sampler", repr(self.sampler), f"an instance of {_inside()}")
         if isinstance(self.sampler, SMC):
-            raise bad("SMC sampler", "another SMC", "FirstHitting, Ancestral, Euler or TauLeaping", "Raise particles.")
+            raise bad("SMC sampler", "another SMC", _inside(), "Raise particles.")
         if not self.sampler.predictable:
             raise bad(
                 "SMC sampler",
                 f"{self.sampler}, which keeps a token or not by what it is",
                 "one that chooses who lands without it",
-                "Its tokens have no known probability to be weighed by. Use TopMargin, LowEntropy or FirstHitting.",
+                f"Its tokens have no known probability to be weighed by. Use one of {_inside()}.",
             )
         if self.weight is not None:
             object.__setattr__(self, "weight", number("SMC weight", self.weight))
@@ -121,24 +123,24 @@ class SMC(Sampler):
             raise bad("SMC threshold", self.threshold, "a number from 0 (never resample) to 1")
 
     @property
-    def stakes(self) -> tuple[float, ...]:
-        return () if self.weight is None else (self.weight,)
+    def extra_weights(self) -> tuple[float, ...]:
+        return self.sampler.extra_weights + (() if self.weight is None else (self.weight,))
 
     def check(self, process: Process, guidance: Guidance, denoiser: Denoiser) -> None:
-        if not process.content_free:
+        if not process.prediction_free_rate:
             raise bad("SMC with the process", type(process).__name__, "Masked, whose tokens are decided once")
         if self.sampler.revisits:
             raise bad(
                 "SMC sampler",
                 type(self.sampler).__name__,
                 "one by which each position lands once, on any token that guidance allows",
-                "Use FirstHitting, Ancestral, Euler or TauLeaping inside.",
+                f"Use one of {_inside()} inside.",
             )
         self.sampler.check(process, guidance, denoiser)
-        varies = isinstance(guidance.weight, Schedule) and not isinstance(guidance.weight, Constant)
+        varies = isinstance(guidance.weight, Schedule) and type(guidance.weight) is not Constant
         if self.weight is None and varies:
             raise bad("SMC weight", f"none, with the schedule {guidance.weight}", "the weight of the target")
-        towards = isinstance(guidance.weight, Constant) and guidance.weight.weight == -1
+        towards = type(guidance.weight) is Constant and guidance.weight.weight == -1
         if self.weight == -1 and not towards:
             raise bad(
                 "SMC weight",
@@ -164,8 +166,8 @@ class SMC(Sampler):
             rows=run.rows[rows],
             initial=None if run.initial is None else run.initial[rows],
             fixed=None if run.fixed is None else run.fixed[rows],
-            stakes=self.stakes,
-            renewals=torch.zeros_like(rows),
+            extra_weights=self.extra_weights,
+            rng_epoch=torch.zeros_like(rows),
         )
         log_weight = torch.zeros(count, k, dtype=torch.float64, device=rows.device)
         return self._next(run, _particles(self.sampler.begin(inner), inner, log_weight))
@@ -207,15 +209,20 @@ class SMC(Sampler):
             return state
         u = run.uniforms(Stream.RESAMPLE, state.index, (samples, torch.zeros_like(samples)))
         parents = torch.where(poor.unsqueeze(-1), _systematic(shares, u), torch.arange(k, device=u.device))
-        origin = (samples.unsqueeze(-1) * k + parents).flatten()
+        ancestors = (samples.unsqueeze(-1) * k + parents).flatten()
         renewed = poor.repeat_interleave(k)
-        assert state.inner.renewals is not None
-        inner = state.inner.altered(renewals=state.inner.renewals + renewed)
-        moved = _rows(state, origin)
+        assert state.inner.rng_epoch is not None
+        inner = state.inner.altered(rng_epoch=state.inner.rng_epoch + renewed)
+        moved = _rows(state, ancestors)
         # An exponential clock that has not run out yet is as good as new: copies part ways in time as well.
         clocks = torch.where(renewed.unsqueeze(-1), -inner.uniforms(Stream.CLOCK, 0).log(), moved.clocks)
         log_weight = torch.where(poor.unsqueeze(-1), log_mean.unsqueeze(-1), state.log_weight)
         return _particles(replace(moved, clocks=clocks), inner, log_weight)
+
+
+def _inside() -> str:
+    """Names of the samplers that can move particles."""
+    return listed(Sampler, revisits=False, predictable=True)
 
 
 class _Weigher(Observer):
@@ -239,7 +246,7 @@ def _rows(state: State, rows: Tensor) -> State:
     tokens, clocks, jumps, forced, time = (
         x[rows] for x in (state.tokens, state.clocks, state.jumps, state.forced, state.time)
     )
-    return State(tokens, clocks, jumps, forced, time, state.index, origin=rows)
+    return State(tokens, clocks, jumps, forced, time, state.index, ancestors=rows)
 
 
 def _particles(state: State, inner: Run, log_weight: Tensor) -> Particles:

@@ -72,7 +72,7 @@ def build(config: TrainConfig, dataset: Dataset) -> tuple[Process, DiffusionTran
         shape=dataset.shape,
         # What a mask hides does not depend on when it was hidden, but how far to trust a token that may have been
         # replaced depends on the noise level.
-        noise=None if process.content_free else process.noise,
+        noise=None if process.prediction_free_rate else process.noise,
         width=config.width,
         layers=config.layers,
         heads=config.heads,

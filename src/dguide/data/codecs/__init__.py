@@ -1,3 +1,3 @@
 """What tokens stand for: pixels of an image, or words of a string."""
 
-__all__: list[str] = []
+__all__ = ()

@@ -1,3 +1,3 @@
 """Data of one's own: folders, tables, archives, and data sets of Hugging Face."""
 
-__all__: list[str] = []
+__all__ = ()

@@ -1,3 +1,3 @@
 """Data sets that packages carry or programs make."""
 
-__all__: list[str] = []
+__all__ = ()

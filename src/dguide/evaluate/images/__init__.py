@@ -1,3 +1,3 @@
 """How good generated images are."""
 
-__all__: list[str] = []
+__all__ = ()

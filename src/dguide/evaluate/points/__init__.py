@@ -1,3 +1,3 @@
 """Statistics of sets of points: distances, neighbourhoods, diversity, copies."""
 
-__all__: list[str] = []
+__all__ = ()

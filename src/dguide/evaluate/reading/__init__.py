@@ -1,3 +1,3 @@
 """A denoiser as a classifier."""
 
-__all__: list[str] = []
+__all__ = ()

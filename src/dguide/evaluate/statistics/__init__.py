@@ -1,3 +1,3 @@
 """Estimates with their intervals."""
 
-__all__: list[str] = []
+__all__ = ()

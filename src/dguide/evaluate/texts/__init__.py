@@ -1,3 +1,3 @@
 """How good generated strings are, molecules among them."""
 
-__all__: list[str] = []
+__all__ = ()

@@ -1,3 +1,3 @@
 """Samplers along a grid of times."""
 
-__all__: list[str] = []
+__all__ = ()

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ...guidance import Transition
 from ...process import Jump, Process
-from .base import leave
+from .base import log_stay
 from .steps import GridSampler
 
 __all__ = ["Ancestral"]
@@ -32,5 +31,5 @@ class Ancestral(GridSampler):
     def intensity(self, process: Process, tokens: Tensor, time: Tensor, earlier: Tensor, log_p: Tensor) -> Jump:
         return process.posterior(tokens, time, earlier, log_p)
 
-    def leave(self, jump: Jump) -> Transition:
-        return leave(jump)
+    def log_stay(self, log_intensity: Tensor) -> Tensor:
+        return log_stay(log_intensity)

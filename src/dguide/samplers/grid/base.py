@@ -12,18 +12,19 @@ from torch import Tensor
 
 from ...denoiser import Denoiser
 from ...guidance import Guidance, Transition
-from ...process import Jump, Process
+from ...process import Process
 from ..grids import checked_grid
 from ..run import Run
-from ..sampler import Sampler, State
+from ..sampler import Sampler
+from ..state import State
 
-__all__ = ["GRIDS", "OnGrid", "Stage", "View", "leave", "times_of"]
+__all__ = ["GRIDS", "OnGrid", "Stage", "StageInput", "log_stay", "times_of"]
 
 GRIDS = ("uniform", "cosine", "work")
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class StageInput:
     """What a stage sees of N positions.
 
     Attributes:
@@ -44,20 +45,25 @@ class Stage:
     Attributes:
         time: when it begins, [].
         earlier: when it ends, [].
-        law: the law of N movable positions from what is seen of them and w [N]. It is given a `View` of the state at
+        law: the law of N movable positions from their inputs and w [N]. The inputs are a `StageInput` of the state at
             the beginning of each stage of the step so far, this one's last.
         again: probability that a position that cannot move any more becomes noise again.
+        at_jump: whether w is that at the time of each position's own jump, and not its mean over the stage.
     """
 
     time: Tensor
     earlier: Tensor
-    law: Callable[[Sequence[View], Tensor], Transition]
+    law: Callable[[Sequence[StageInput], Tensor], Transition]
     again: float = 0.0
+    at_jump: bool = False
 
 
 @dataclass(frozen=True)
 class OnGrid(Sampler):
     """Samplers that walk along a grid of times.
+
+    A new one says what a step does twice: `step` takes it, `stages` says what its exact law is made of, for
+    `dguide.exact.chain`. The two are overridden together.
 
     Args:
         steps: number of steps T; ignored if `grid` gives the times.
@@ -65,6 +71,9 @@ class OnGrid(Sampler):
             steps in the noise level, so that the same number of masks is expected to leave in each, whatever the noise
             schedule; with alpha = 1 - t it is "uniform"), or the decreasing times themselves, from 1 to 0.
     """
+
+    general_step = True
+    together = (("step", "stages"),)
 
     steps: int = 32
     grid: str | Sequence[float] = "uniform"
@@ -111,6 +120,6 @@ def times_of(sampler: OnGrid, process: Process) -> Tensor:
     return sampler.times(process)
 
 
-def leave(jump: Jump) -> Transition:
-    r"""The law of a step of integrated rate $\Lambda$, in which a token stays with probability $e^{-\Lambda}$."""
-    return Transition(-torch.exp(jump.log_intensity), jump.log_landing)
+def log_stay(log_intensity: Tensor) -> Tensor:
+    r"""log-probability to stay in a step of integrated rate $\Lambda$: $-\Lambda$."""
+    return -torch.exp(log_intensity)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
-from ...guidance import Transition
-from ...process import Jump
 from .steps import RateSampler
 
 __all__ = ["Euler"]
@@ -24,5 +23,5 @@ class Euler(RateSampler):
 
     guarantee = "first order in the steps"
 
-    def leave(self, jump: Jump) -> Transition:
-        return Transition(torch.log1p(-torch.exp(jump.log_intensity.clamp_max(0.0))), jump.log_landing)
+    def log_stay(self, log_intensity: Tensor) -> Tensor:
+        return torch.log1p(-torch.exp(log_intensity.clamp_max(0.0)))

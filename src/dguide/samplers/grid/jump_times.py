@@ -8,29 +8,27 @@ are worked out at once for a whole run; a step is left with a call of the networ
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from ...random import Stream
-from ..predictions import Query, asked
+from ..predictions import Query
 from ..run import Run
+from ..state import State
 
-if TYPE_CHECKING:
-    from ..sampler import State
-
-__all__ = ["Agenda", "Visit", "Walk", "agenda", "fraction"]
+__all__ = ["JumpTimes", "StepJumps", "TimeGrid", "fraction", "jump_times"]
 
 
 @dataclass(frozen=True, eq=False)
-class Walk:
+class TimeGrid:
     """A grid and what its steps are before any prediction.
 
     Attributes:
         noisy_times: [T + 1] float64, on the CPU.
         noise: [T + 1], their noise levels.
-        log_intensity: [T], log of the integrated exit rate of a noisy token in each step, where it is known.
+        plain: whether noise leaves at a rate that does not depend on the prediction, and lands on the prediction.
+        log_intensity: [T], if `plain`, log of the integrated exit rate of a noisy token in each step.
         hazards: [T], -log of the probability that it stays.
         spent: the hazards as numbers.
         times: the times as numbers.
@@ -39,15 +37,20 @@ class Walk:
 
     noisy_times: Tensor
     noise: Tensor
+    plain: bool
     log_intensity: Tensor
     hazards: Tensor
     spent: list[float]
     times: list[float]
     levels: list[float]
 
+    def now(self, state: State) -> Tensor:
+        """The time of the next step, [B]: that of the state, except for a first step that cannot begin at t = 1."""
+        return state.time if state.index else torch.full_like(state.time, self.times[0])
+
 
 @dataclass(frozen=True, eq=False)
-class Visit:
+class StepJumps:
     """The positions that leave in one step.
 
     Attributes:
@@ -66,18 +69,18 @@ class Visit:
 
 
 @dataclass(frozen=True, eq=False)
-class Agenda:
+class JumpTimes:
     """What is to be done along a path.
 
     Attributes:
-        path: the grid.
-        visits: by number of the step; a step in which nobody leaves has none.
-        level: noise levels at which positions leave, of all visits in turn.
+        grid: the times of the steps.
+        jumps: by number of the step; a step in which no position leaves has none.
+        level: noise levels at which positions leave, of all jumps in turn.
         forced: [B] int64, how many of each sample have to leave in the last step although their clock has not run out.
     """
 
-    path: Walk
-    visits: dict[int, Visit]
+    grid: TimeGrid
+    jumps: dict[int, StepJumps]
     level: Tensor
     forced: Tensor
 
@@ -89,11 +92,11 @@ def fraction(clock: Tensor, hazard: Tensor) -> Tensor:
     return torch.where(late, -torch.expm1(hazard - clock), inside)
 
 
-def agenda(run: Run, state: State, path: Walk) -> Agenda:
-    """Work out who leaves in which of the steps of `path` that are left; all must have left at its end, at noise 0."""
+def jump_times(run: Run, state: State, grid: TimeGrid) -> JumpTimes:
+    """Work out who leaves in which of the steps of `grid` that are left; all must have left at its end, at noise 0."""
     active, first = run.movable(state.tokens), state.index
     levels, hazards, spent = (
-        x.to(active.device) for x in (path.noise[first:], path.hazards[first:], path.hazards[first:].cumsum(0))
+        x.to(active.device) for x in (grid.noise[first:], grid.hazards[first:], grid.hazards[first:].cumsum(0))
     )
     sample, position = active.nonzero().unbind(-1)
     clock, steps = state.clocks[sample, position], hazards.shape[0]
@@ -111,7 +114,7 @@ def agenda(run: Run, state: State, path: Walk) -> Agenda:
     calls = torch.bincount(turn, minlength=steps)
     before = calls.cumsum(0) - calls
     row = (which - before[step]) * run.length + position
-    cond, ref = asked(run, weight, step, steps)
+    cond, ref = run.calls_by_turn(weight, step, steps)
     forced = torch.bincount(sample[rest > hazards[step]], minlength=batch)
     sizes, numbers = torch.bincount(step, minlength=steps).tolist(), calls.tolist()
     # The calls for both predictions: the samples of each step, and then the same again.
@@ -121,10 +124,10 @@ def agenda(run: Run, state: State, path: Walk) -> Agenda:
     twice = [x.split([2 * n for n in numbers]) for x in (sides % batch, sides)]
     columns = (sample, position, row, sample * run.length + position, weight, uniforms)
     parts = zip(alone.split(numbers), *twice, *(column.split(sizes) for column in columns), strict=True)
-    visits, start = {}, 0
+    jumps, start = {}, 0
     for k, (chosen, both, side, who, where, rows, flat, w, u) in enumerate(parts):
         if sizes[k]:
-            query = Query.made(run, (who, where), chosen, rows, cond[k], ref[k], (both, side))
-            visits[first + k] = Visit(query, flat, slice(start, start + sizes[k]), w, u)
+            query = run.query_of((who, where), chosen, rows, cond[k], ref[k], (both, side))
+            jumps[first + k] = StepJumps(query, flat, slice(start, start + sizes[k]), w, u)
             start += sizes[k]
-    return Agenda(path, visits, level, forced)
+    return JumpTimes(grid, jumps, level, forced)

@@ -10,17 +10,17 @@ from torch import Tensor
 from ...categorical import Draws, at_token, decoded
 from ...guidance import Transition
 from ...random import Stream
-from ..predictions import Where
+from ..predictions import Positions
 from ..run import Run
-from ..sampler import State
-from .base import View
+from ..state import State
+from .base import StageInput
 from .jump_times import fraction
 
-__all__ = ["Board"]
+__all__ = ["StepBuffers"]
 
 
 @dataclass(frozen=True, eq=False)
-class Board:
+class StepBuffers:
     """Tokens and clocks of a batch while a step is under way, changed in place.
 
     Attributes:
@@ -33,12 +33,18 @@ class Board:
     forced: Tensor
 
     @classmethod
-    def of(cls, state: State) -> Board:
+    def of(cls, state: State) -> StepBuffers:
         """A copy of what `state` says."""
         return cls(*(x.clone() for x in (state.tokens, state.clocks, state.jumps, state.forced)))
 
     def leap(
-        self, run: Run, at: Where, law: Transition, view: View, levels: tuple[float, float], must: Tensor | None = None
+        self,
+        run: Run,
+        at: Positions,
+        law: Transition,
+        seen: StageInput,
+        levels: tuple[float, float],
+        must: Tensor | None = None,
     ) -> Tensor:
         """Let the positions `at` [N] follow `law`, and say which of them left, [N] bool.
 
@@ -48,7 +54,7 @@ class Board:
             run: the batch.
             at: which positions.
             law: what they do.
-            view: the predictions there, for those who look on.
+            seen: the predictions there, for those who look on.
             levels: noise levels between which it happens, the higher first.
             must: [N], who leaves even if the clock has not run out.
         """
@@ -66,13 +72,13 @@ class Board:
         if run.observers:
             high, low = levels
             level = high - (high - low) * fraction(clock[going], hazard[going])
-            cond, ref = (None if x is None else at_token(x[going], draws.token) for x in (view.cond, view.ref))
+            cond, ref = (None if x is None else at_token(x[going], draws.token) for x in (seen.cond, seen.ref))
             run.landed(to, level, replace(draws, log_cond=cond, log_ref=ref))
         return going
 
     def keep(
-        self, run: Run, at: Where, draws: Draws, clock: Tensor, hazard: Tensor, levels: tuple[float, float]
-    ) -> Where:
+        self, run: Run, at: Positions, draws: Draws, clock: Tensor, hazard: Tensor, levels: tuple[float, float]
+    ) -> Positions:
         """Let those of the positions `at` [N] keep what they drew whose clock runs out, and say which they are.
 
         Args:

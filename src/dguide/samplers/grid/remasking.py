@@ -30,16 +30,15 @@ from torch import Tensor
 
 from ...denoiser import Denoiser
 from ...errors import bad, number
-from ...guidance import Guidance, Transition
+from ...guidance import Guidance
 from ...process import Jump, Process
 from ...random import Stream
-from ..predictions import Query
 from ..run import Run
-from ..sampler import State
-from .base import Stage, leave
-from .jump_times import Walk, fraction
-from .moves import Board
-from .steps import GridSampler, walk
+from ..state import State
+from .base import Stage, log_stay
+from .jump_times import TimeGrid, fraction
+from .moves import StepBuffers
+from .steps import GridSampler, discretize
 
 __all__ = ["Remasking"]
 
@@ -112,8 +111,8 @@ class Remasking(GridSampler):
         log_intensity = torch.where(again > 0, (-stay.clamp_min(0).log()).log(), jump.log_intensity)
         return Jump(log_intensity, jump.log_landing)
 
-    def leave(self, jump: Jump) -> Transition:
-        return leave(jump)
+    def log_stay(self, log_intensity: Tensor) -> Tensor:
+        return log_stay(log_intensity)
 
     def stages(self, process: Process, guidance: Guidance, time: Tensor, earlier: Tensor) -> tuple[Stage, ...]:
         _decides(process)
@@ -121,28 +120,31 @@ class Remasking(GridSampler):
         return (replace(stage, again=float(self.again(process, time, earlier))),)
 
     def step(self, run: Run, state: State) -> State:
-        path, board = run.once(walk, self), Board.of(state)
-        self._decide(run, state, path, board)
-        again = float(self.again(run.process, *path.noisy_times[state.index : state.index + 2]))
+        grid, buffers = run.once(discretize, self), StepBuffers.of(state)
+        if grid.plain and run.guidance.tilted_landing:
+            self._decide(run, state, grid, buffers)
+        else:
+            self._move_generally(run, state, grid, buffers)
+        again = float(self.again(run.process, *grid.noisy_times[state.index : state.index + 2]))
         if again:
             decided = ~run.process.movable(state.tokens)
             mine = decided if run.initial is None else decided & run.movable(run.initial)
             where = mine.nonzero().unbind(-1)
             masked = run.uniforms(Stream.REMASK, state.index, where) < again
             to = (where[0][masked], where[1][masked])
-            clocks = -run.uniforms(Stream.CLOCK, board.jumps[to], to).log()
-            board.clocks[to] = clocks
-            board.tokens[to] = run.process.prior(torch.full_like(clocks, 0.5))
-        return board.state(state, path.times[state.index + 1])
+            clocks = -run.uniforms(Stream.CLOCK, buffers.jumps[to], to).log()
+            buffers.clocks[to] = clocks
+            buffers.tokens[to] = run.process.noise_token
+        return buffers.state(state, grid.times[state.index + 1])
 
-    def _decide(self, run: Run, state: State, path: Walk, board: Board) -> None:
+    def _decide(self, run: Run, state: State, grid: TimeGrid, buffers: StepBuffers) -> None:
         """Let masks leave whose clocks run out, as in `Ancestral`."""
         guidance, device = run.guidance, state.clocks.device
-        high, low = path.levels[state.index : state.index + 2]
-        known = path.hazards[state.index].to(device) if run.paced else None
+        high, low = grid.levels[state.index : state.index + 2]
+        known = grid.hazards[state.index].to(device) if run.known_jump_times else None
         asked = run.movable(state.tokens)
         if known is not None:
-            board.clocks.sub_(torch.where(asked, known, 0.0))
+            buffers.clocks.sub_(torch.where(asked, known, 0.0))
             asked = asked & ((state.clocks <= known) | (low == 0))
         where = asked.nonzero().unbind(-1)
         if not len(where[0]):
@@ -152,16 +154,16 @@ class Remasking(GridSampler):
             weight = guidance.weight_over(low, high, rows)
         else:
             weight = guidance.weight_at(high - (high - low) * fraction(clock, known), rows)
-        time = torch.full_like(state.time, path.times[state.index])
-        predictions = run.predict(state.tokens, time, Query.of(run, where, weight))
+        time = torch.full_like(state.time, grid.times[state.index])
+        predictions = run.predict(state.tokens, time, run.query(where, weight))
         uniforms = run.uniforms(Stream.LANDING, state.jumps[where], where)
         draws = predictions.draw(weight, uniforms, partition=known is None or bool(run.observers))
         hazard = known
         if hazard is None:
             assert draws.log_z is not None
-            hazard = -guidance.log_stay(path.log_intensity[state.index].to(device), draws.log_z, leave)
-            board.clocks[where] = clock - hazard
-        board.jumps[board.keep(run, where, draws, clock, hazard.expand(clock.shape), (high, low))] += 1
+            hazard = -guidance.guided_log_stay(grid.log_intensity[state.index].to(device), draws.log_z, log_stay)
+            buffers.clocks[where] = clock - hazard
+        buffers.jumps[buffers.keep(run, where, draws, clock, hazard.expand(clock.shape), (high, low))] += 1
 
 
 def _decides(process: Process) -> None:

@@ -10,24 +10,30 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from ...guidance import Guidance, Step, Transition, unlanded
+from ...extension import final
+from ...guidance import Guidance, Step, Transition, known_jump_times
 from ...process import Jump, Process
 from ...random import Stream
-from ..predictions import Query
 from ..run import Run
-from ..sampler import State
-from .base import OnGrid, Stage, View
-from .jump_times import Agenda, Walk, agenda
-from .moves import Board
+from ..state import State
+from .base import OnGrid, Stage, StageInput
+from .jump_times import JumpTimes, TimeGrid, jump_times
+from .moves import StepBuffers
 
-__all__ = ["GridSampler", "RateSampler", "walk"]
+__all__ = ["GridSampler", "RateSampler", "discretize", "plain"]
 
 
 @dataclass(frozen=True)
 class GridSampler(OnGrid):
-    """Samplers that walk along a grid of times and freeze the predictions within a step.
+    r"""Samplers that walk along a grid of times and freeze the predictions within a step.
 
-    A new one says how strongly a token leaves in a step (`intensity`) and with what probability (`leave`).
+    A new one says how strongly a token leaves in a step (`intensity`), and with what probability (`log_stay`). A step
+    is taken in one of three ways:
+
+    - the jump times are known before the first call (masked process, `Normalized`): positions that leave are drawn;
+    - masks leave at a rate that $Z_w$ sets (masked process, `Unlocking` and `Simple`): one draw at every mask;
+    - the general step writes out the guided law of every position that can move: for the uniform process, and wherever
+      a mechanism does not land on $q_w$ or a sampler changes the landing itself.
     """
 
     @abstractmethod
@@ -35,9 +41,10 @@ class GridSampler(OnGrid):
         r"""Integrated exit rate of a step from `time` to `earlier` and law of the landing, from one prediction."""
 
     @abstractmethod
-    def leave(self, jump: Jump) -> Transition:
-        """The law of the step of a jump of given integrated rate."""
+    def log_stay(self, log_intensity: Tensor) -> Tensor:
+        r"""log-probability that a token of integrated exit rate $\Lambda$ stays, from $\log \Lambda$."""
 
+    @final
     def transition(
         self,
         process: Process,
@@ -50,108 +57,134 @@ class GridSampler(OnGrid):
         weight: Tensor,
     ) -> Transition:
         """The guided law of a step for N positions with `tokens` [N] and predictions `cond`, `ref` [N, V]."""
-        step = Step(partial(self.intensity, process, tokens, time, earlier), self.leave)
+        step = Step(partial(self.intensity, process, tokens, time, earlier), self.log_stay)
         return guidance.transition(cond, ref, weight, step)
 
     def stages(self, process: Process, guidance: Guidance, time: Tensor, earlier: Tensor) -> tuple[Stage, ...]:
-        def law(views: Sequence[View], weight: Tensor) -> Transition:
-            (view,) = views
-            return self.transition(process, guidance, view.tokens, time, earlier, view.cond, view.ref, weight)
+        def law(inputs: Sequence[StageInput], weight: Tensor) -> Transition:
+            (seen,) = inputs
+            return self.transition(process, guidance, seen.tokens, time, earlier, seen.cond, seen.ref, weight)
 
-        return (Stage(time, earlier, law),)
+        at_jump = known_jump_times(process, guidance) and plain(self, process, torch.stack((time, earlier)))
+        return (Stage(time, earlier, law, at_jump=at_jump),)
 
     def length(self, run: Run, state: State) -> int:
-        if isinstance(state.plan, Agenda):
-            return len(state.plan.path.spent) - state.index
+        if isinstance(state.plan, JumpTimes):
+            return len(state.plan.grid.spent) - state.index
         return super().length(run, state)
 
     def step(self, run: Run, state: State) -> State:
-        if run.paced:
-            return self._appointed(run, state)
-        if run.process.content_free:
-            return self._awaited(run, state)
-        return self._frozen(run, state)
+        grid = run.once(discretize, self)
+        if not (grid.plain and run.guidance.tilted_landing):
+            return self._step_general(run, state, grid)
+        if run.known_jump_times:
+            return self._step_known_times(run, state, grid)
+        return self._step_masked(run, state, grid)
 
-    def _appointed(self, run: Run, state: State) -> State:
-        """One step where the pace is known: whoever is due is drawn, the others are not looked at."""
-        plan = state.plan
-        if not isinstance(plan, Agenda):
-            plan = agenda(run, state, run.once(walk, self))
-        path = plan.path
-        visit = plan.visits.get(state.index)
+    def _step_known_times(self, run: Run, state: State, grid: TimeGrid) -> State:
+        """One step with known jump times: the positions that leave now are drawn, no other is looked at."""
+        plan = state.plan if isinstance(state.plan, JumpTimes) else jump_times(run, state, grid)
+        jumps = plan.jumps.get(state.index)
         tokens, forced = state.tokens, state.forced
-        if visit is not None:
-            predictions = run.predict(tokens, _now(state, path), visit.query)
-            draws = predictions.draw(visit.weight, visit.uniforms, partition=bool(run.observers))
-            tokens = tokens.flatten().index_copy(0, visit.flat, draws.token).view_as(tokens)
-            if path.levels[state.index + 1] == 0:
+        if jumps is not None:
+            predictions = run.predict(tokens, grid.now(state), jumps.query)
+            draws = predictions.draw(jumps.weight, jumps.uniforms, partition=bool(run.observers))
+            tokens = tokens.flatten().index_copy(0, jumps.flat, draws.token).view_as(tokens)
+            if grid.levels[state.index + 1] == 0:
                 forced = forced + plan.forced
             if run.observers:
-                run.landed((visit.query.sample, visit.query.position), plan.level[visit.rows], draws)
+                run.landed((jumps.query.sample, jumps.query.position), plan.level[jumps.rows], draws)
         return State(
             tokens,
-            state.clocks - path.spent[state.index],
+            state.clocks - grid.spent[state.index],
             state.jumps,
             forced,
-            torch.full_like(state.time, path.times[state.index + 1]),
+            torch.full_like(state.time, grid.times[state.index + 1]),
             state.index + 1,
             plan,
         )
 
-    def _awaited(self, run: Run, state: State) -> State:
-        """One step where $Z_w$ sets the pace: all masks are looked at, and those that leave keep what they drew."""
-        path, guidance = run.once(walk, self), run.guidance
-        high, low = path.levels[state.index : state.index + 2]
+    def _step_masked(self, run: Run, state: State, grid: TimeGrid) -> State:
+        """One step where $Z_w$ sets the pace: a token is drawn at every mask, and kept where the mask leaves."""
+        guidance = run.guidance
+        high, low = grid.levels[state.index : state.index + 2]
         plan = state.plan if isinstance(state.plan, Tensor) else run.uniforms(Stream.LANDING, 0)
         sample, _ = where = run.movable(state.tokens).nonzero().unbind(-1)
-        board = Board.of(state)
+        buffers = StepBuffers.of(state)
         if len(sample):
             weight = guidance.weight_over(low, high, run.rows[sample])
-            predictions = run.predict(state.tokens, _now(state, path), Query.of(run, where, weight))
+            predictions = run.predict(state.tokens, grid.now(state), run.query(where, weight))
             draws = predictions.draw(weight, plan[where], partition=True)
             assert draws.log_z is not None
-            hazard = -guidance.log_stay(path.log_intensity[state.index].to(draws.log_z), draws.log_z, self.leave)
+            rate = grid.log_intensity[state.index].to(draws.log_z)
+            hazard = -guidance.guided_log_stay(rate, draws.log_z, self.log_stay)
             clock = state.clocks[where]
-            board.clocks[where] = clock - hazard
-            board.keep(run, where, draws, clock, hazard, (high, low))
-        return replace(board.state(state, path.times[state.index + 1]), plan=plan)
+            buffers.clocks[where] = clock - hazard
+            buffers.keep(run, where, draws, clock, hazard, (high, low))
+        return replace(buffers.state(state, grid.times[state.index + 1]), plan=plan)
 
-    def _frozen(self, run: Run, state: State) -> State:
-        """One step of a process in which any position may leave, at a rate that depends on the prediction."""
-        process, guidance, path = run.process, run.guidance, run.once(walk, self)
-        now, then = path.noisy_times[state.index : state.index + 2]
-        high, low = path.levels[state.index : state.index + 2]
-        board = Board.of(state)
+    def _step_general(self, run: Run, state: State, grid: TimeGrid) -> State:
+        """One step in which the guided law of every position that can move is written out."""
+        buffers = StepBuffers.of(state)
+        self._move_generally(run, state, grid, buffers)
+        return buffers.state(state, grid.times[state.index + 1])
+
+    def _move_generally(self, run: Run, state: State, grid: TimeGrid, buffers: StepBuffers) -> None:
+        """Let every position that can move follow its guided law."""
+        process, guidance = run.process, run.guidance
+        now, then = grid.noisy_times[state.index : state.index + 2]
+        high, low = grid.levels[state.index : state.index + 2]
         active = run.movable(state.tokens)
         must = process.unfinished(state.tokens) & active if low == 0 else torch.zeros_like(active)
         where = active.nonzero().unbind(-1)
+        if not len(where[0]):
+            return
         weight = guidance.weight_over(low, high, run.rows[where[0]])
-        if len(where[0]):
-            predictions = run.predict(state.tokens, _now(state, path), Query.of(run, where, weight))
-            for part in predictions.parts():
-                at = (where[0][part], where[1][part])
-                view = View(state.tokens[at], *predictions.laws(part))
-                law = self.transition(process, guidance, view.tokens, now, then, view.cond, view.ref, weight[part])
-                board.leap(run, at, law, view, (high, low), must[at])
-        return board.state(state, path.times[state.index + 1])
+        predictions = run.predict(state.tokens, grid.now(state), run.query(where, weight))
+        for part in predictions.parts():
+            at = (where[0][part], where[1][part])
+            seen = StageInput(state.tokens[at], *predictions.laws(part))
+            law = self.transition(process, guidance, seen.tokens, now, then, seen.cond, seen.ref, weight[part])
+            buffers.leap(run, at, law, seen, (high, low), must[at])
 
 
-def _now(state: State, path: Walk) -> Tensor:
-    """The time of the next step, [B]: that of the state, but for a first step that cannot begin at t = 1."""
-    return state.time if state.index else torch.full_like(state.time, path.times[0])
+def plain(sampler: GridSampler, process: Process, times: Tensor) -> bool:
+    """Whether steps between `times` [T + 1] leave the landing to the prediction, at a rate that does not depend on it.
+
+    Masks do, unless a sampler says otherwise in `intensity`; it is asked about two predictions.
+    """
+    if not (process.prediction_free_rate and process.point_mass):
+        return False
+    logits = torch.linspace(0, 3, process.vocab_size, dtype=torch.float64)
+    jumps = []
+    for prediction in (logits, torch.zeros_like(logits)):
+        log_p = process.log_probs(prediction).expand(len(times) - 1, -1)
+        jump = _jumps(sampler, process, times, log_p)
+        if jump.log_landing is not log_p and not torch.equal(jump.log_landing.expand_as(log_p), log_p):
+            return False
+        jumps.append(jump.log_intensity)
+    return torch.equal(*jumps)
 
 
-def walk(sampler: GridSampler, process: Process) -> Walk:
-    """The grid of a sampler along a process."""
+def _jumps(sampler: GridSampler, process: Process, times: Tensor, log_p: Tensor) -> Jump:
+    """What noise does in each step between `times`, from one prediction a step."""
+    token = torch.full(times[1:].shape, process.noise_token)
+    return sampler.intensity(process, token, times[:-1], times[1:], log_p)
+
+
+def discretize(sampler: GridSampler, process: Process) -> TimeGrid:
+    """The grid of a sampler along a process, and what its steps are before any prediction."""
     times = sampler.times(process)
     noise = process.noise.level(times)
+    leaves_alone = plain(sampler, process, times)
     log_intensity = hazards = torch.zeros(0)
-    if process.content_free:
-        token = process.prior(torch.full_like(times[1:], 0.5))
-        blank = torch.zeros_like(times[1:]).unsqueeze(-1)  # a law of one column, as good as any other
-        log_intensity = sampler.intensity(process, token, times[:-1], times[1:], blank).log_intensity
-        hazards = -sampler.leave(unlanded(log_intensity)).log_stay
-    return Walk(times, noise, log_intensity, hazards, hazards.tolist(), times.tolist(), noise.tolist())
+    if leaves_alone:
+        blank = torch.zeros_like(times[1:]).unsqueeze(-1)  # a law of one column, since none matters
+        log_intensity = _jumps(sampler, process, times, blank).log_intensity
+        hazards = -sampler.log_stay(log_intensity)
+    return TimeGrid(
+        times, noise, leaves_alone, log_intensity, hazards, hazards.tolist(), times.tolist(), noise.tolist()
+    )
 
 
 class RateSampler(GridSampler):
@@ -161,6 +194,7 @@ class RateSampler(GridSampler):
     def start(self, process: Process) -> float:
         return process.finite_level
 
+    @final
     def intensity(self, process: Process, tokens: Tensor, time: Tensor, earlier: Tensor, log_p: Tensor) -> Jump:
         jump = process.rates(tokens, time, log_p)
         return Jump(jump.log_intensity + process.log_width(time, earlier, log_p), jump.log_landing)

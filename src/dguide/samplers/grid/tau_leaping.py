@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
-from ...guidance import Transition
-from ...process import Jump
 from .steps import RateSampler
 
 __all__ = ["TauLeaping"]
@@ -24,6 +23,6 @@ class TauLeaping(RateSampler):
 
     guarantee = "first order in the steps"
 
-    def leave(self, jump: Jump) -> Transition:
-        log_leave = jump.log_intensity - torch.exp(jump.log_intensity)
-        return Transition(torch.log1p(-torch.exp(log_leave)), jump.log_landing)
+    def log_stay(self, log_intensity: Tensor) -> Tensor:
+        log_leave = log_intensity - torch.exp(log_intensity)
+        return torch.log1p(-torch.exp(log_leave))

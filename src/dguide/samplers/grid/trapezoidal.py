@@ -20,8 +20,8 @@ What is known exactly is not left to the extrapolation:
   is the true one, at any size of the step, the last included. With `Normalized` and constant w, two positions need
   one step of two calls, and no positive part to be taken.
 - Uniform process. Both rates are those of the exact posterior from $\rho$ to s; for the second, the prediction at
-  $x_t$ is first carried to $\rho$ by Bayes' rule for the token itself (`Process.carried`). A position that left in the
-  first stage follows the posterior at $x^*$. Everything is finite at both ends.
+  $x_t$ is first propagated to $\rho$ by Bayes' rule for the token itself (`Process.propagated`). A position that left
+  in the first stage follows the posterior at $x^*$. Everything is finite at both ends.
 
 The positive part is where the order is lost: a rate that falls below $a_2 / a_1 \ge 1/2$ of itself when another
 position jumps. That has a probability of order h^2 a step, whatever the step, and so leaves an error of first order, if
@@ -41,14 +41,15 @@ from torch import Tensor
 
 from ...denoiser import Denoiser
 from ...errors import bad, number
-from ...guidance import Guidance, RateGuidance, Transition
+from ...extension import listed
+from ...guidance import Guidance, RateGuidance, Transition, known_jump_times
 from ...process import Jump, Process
-from ..predictions import Query, Where
+from ..predictions import Positions
 from ..run import Run
-from ..sampler import State
-from .base import OnGrid, Stage, View, leave, times_of
+from ..state import State
+from .base import OnGrid, Stage, StageInput, log_stay, times_of
 from .jump_times import fraction
-from .moves import Board
+from .moves import StepBuffers
 
 __all__ = ["Trapezoidal"]
 
@@ -61,7 +62,7 @@ class Trapezoidal(OnGrid):
     r"""Two stages a step: `Ancestral` for a share $\theta$ of it, then the extrapolated rates
     $(a_1 r(x^*) - a_2 r(x_t))_+$ for the rest.
 
-    At most two calls a step. For the masked process with `Normalized`, who leaves when is known beforehand: a step in
+    At most two calls a step. For the masked process with `Normalized`, the jump times are known beforehand: a step in
     which samples need only one of its stages asks for that alone. With `Unlocking`, a sample of which nothing left in
     the first stage is not asked about again. Laws of all positions that may leave in a step are kept for its second
     stage in float64: with `Unlocking` those of every mask. The module has the equations. Source: arXiv 2502.00234.
@@ -98,10 +99,10 @@ class Trapezoidal(OnGrid):
 
     def stages(self, process: Process, guidance: Guidance, time: Tensor, earlier: Tensor) -> tuple[Stage, ...]:
         middle = self.middle(process, time, earlier)
-        rates = _on_rates(guidance)
+        rates, at_jump = _on_rates(guidance), known_jump_times(process, guidance)
         return (
-            Stage(time, middle, partial(_first, process, rates, time, middle)),
-            Stage(middle, earlier, partial(self._second, process, rates, time, middle, earlier)),
+            Stage(time, middle, partial(_first, process, rates, time, middle), at_jump=at_jump),
+            Stage(middle, earlier, partial(self._second, process, rates, time, middle, earlier), at_jump=at_jump),
         )
 
     def middle(self, process: Process, time: Tensor, earlier: Tensor) -> Tensor:
@@ -116,19 +117,19 @@ class Trapezoidal(OnGrid):
         time: Tensor,
         middle: Tensor,
         earlier: Tensor,
-        views: Sequence[View],
+        views: Sequence[StageInput],
         weight: Tensor,
     ) -> Transition:
         """The law of the second stage; a single view stands for two that are alike."""
         now = views[-1]
         jump = _jump(process, guidance, now, middle, earlier, weight)
         if len(views) == 1:
-            return leave(jump)
+            return _law(jump)
         before = views[0]
         cond, ref = (
-            None if x is None else process.carried(before.tokens, time, middle, x) for x in (before.cond, before.ref)
+            None if x is None else process.propagated(before.tokens, time, middle, x) for x in (before.cond, before.ref)
         )
-        old = _jump(process, guidance, View(before.tokens, cond, ref), middle, earlier, weight)
+        old = _jump(process, guidance, StageInput(before.tokens, cond, ref), middle, earlier, weight)
         ahead = 1 / (2 * self.theta * (1 - self.theta))
         log_new, log_old = (x.log_intensity.unsqueeze(-1) + x.log_landing for x in (jump, old))
         top = torch.maximum(log_new, log_old).amax(-1, keepdim=True)
@@ -138,13 +139,17 @@ class Trapezoidal(OnGrid):
         usable = (total > 0) & (before.tokens == now.tokens)
         landing = torch.where(usable.unsqueeze(-1), (rates / total.unsqueeze(-1)).log(), jump.log_landing)
         intensity = jump.log_intensity
-        if not (process.content_free and guidance.content_free):
+        if not (process.prediction_free_rate and guidance.keeps_pace):
             found = top.squeeze(-1) + total.log()
             intensity = torch.where(before.tokens == now.tokens, found, intensity)
-        return leave(Jump(intensity, landing))
+        return _law(Jump(intensity, landing))
 
     def step(self, run: Run, state: State) -> State:
         return _TwoStages(self, run, state).taken()
+
+
+def _law(jump: Jump) -> Transition:
+    return Transition(log_stay(jump.log_intensity), jump.log_landing)
 
 
 def _on_rates(guidance: Guidance) -> RateGuidance:
@@ -152,13 +157,15 @@ def _on_rates(guidance: Guidance) -> RateGuidance:
         raise bad(
             "Trapezoidal guidance",
             type(guidance).__name__,
-            "Normalized or Unlocking, which act on rates",
-            "Simple is defined by its step, which cannot be extrapolated; use Ancestral for it.",
+            listed(RateGuidance),
+            "A mechanism that is defined by its step cannot be extrapolated; use Ancestral for it.",
         )
     return guidance
 
 
-def _jump(process: Process, guidance: RateGuidance, view: View, time: Tensor, earlier: Tensor, weight: Tensor) -> Jump:
+def _jump(
+    process: Process, guidance: RateGuidance, view: StageInput, time: Tensor, earlier: Tensor, weight: Tensor
+) -> Jump:
     """The guided integrated rates from `time` to `earlier` of the posteriors of a view."""
 
     def posterior(log_p: Tensor) -> Jump:
@@ -173,9 +180,9 @@ def _jump(process: Process, guidance: RateGuidance, view: View, time: Tensor, ea
 
 
 def _first(
-    process: Process, guidance: RateGuidance, time: Tensor, middle: Tensor, views: Sequence[View], weight: Tensor
+    process: Process, guidance: RateGuidance, time: Tensor, middle: Tensor, views: Sequence[StageInput], weight: Tensor
 ) -> Transition:
-    return leave(_jump(process, guidance, views[-1], time, middle, weight))
+    return _law(_jump(process, guidance, views[-1], time, middle, weight))
 
 
 class _TwoStages:
@@ -188,33 +195,33 @@ class _TwoStages:
     """
 
     def __init__(self, sampler: Trapezoidal, run: Run, state: State) -> None:
-        self.run, self.state, self.board = run, state, Board.of(state)
+        self.run, self.state, self.buffers = run, state, StepBuffers.of(state)
         process = run.process
         time, self.earlier = run.once(times_of, sampler)[state.index : state.index + 2]
         self.stages = sampler.stages(process, run.guidance, time, self.earlier)
         marks = torch.stack((time, self.stages[1].time, self.earlier))
         self.high, self.middle, self.low = process.noise.level(marks).tolist()
         nets = (run.denoiser, run.reference)
-        self.steady = process.time_free and not any(getattr(net, "time_dependent", False) for net in nets)
+        self.steady = process.time_agnostic and not any(getattr(net, "time_dependent", False) for net in nets)
         self.weights: Tensor | None = None
 
     def taken(self) -> State:
         """The state after the step."""
-        run, board = self.run, self.board
-        active = run.movable(board.tokens)
+        run, buffers = self.run, self.buffers
+        active = run.movable(buffers.tokens)
         first = second = active
-        if run.paced:
-            first, second = self._appointed(active)
+        if run.known_jump_times:
+            first, second = self._known_times(active)
         asked = first | second
-        if self.steady and run.paced:  # where nothing leaves first, the second call says it all
+        if self.steady and run.known_jump_times:  # where nothing leaves first, the second call says it all
             asked = asked & first.any(-1, keepdim=True)
         before = asked.nonzero().unbind(-1)
         old = self._looked(0, before, (0, 1))
         left = self._move(0, before, [old])
         changed = torch.zeros_like(active[:, 0]).index_fill(0, before[0][left], True)
-        if not run.paced:
-            second = run.movable(board.tokens)
-        row = torch.full_like(board.tokens, -1)
+        if not run.known_jump_times:
+            second = run.movable(buffers.tokens)
+        row = torch.full_like(buffers.tokens, -1)
         row[before] = torch.arange(len(before[0]), device=row.device)
         holds = (row >= 0) & ~changed.unsqueeze(-1) & self.steady  # what was said of these
         at = (second & holds).nonzero().unbind(-1)
@@ -224,14 +231,14 @@ class _TwoStages:
         part = (at[0][known], at[1][known])
         self._move(1, part, [_rows(old, row[part]), _rows(new, known)])
         self._move(1, (at[0][~known], at[1][~known]), [_rows(new, ~known)])
-        return board.state(self.state, float(self.earlier))
+        return buffers.state(self.state, float(self.earlier))
 
-    def _appointed(self, active: Tensor) -> tuple[Tensor, Tensor]:
+    def _known_times(self, active: Tensor) -> tuple[Tensor, Tensor]:
         """Who leaves in which stage, [B, L] bool each, where that is known beforehand; the others' clocks run on."""
-        run, clocks = self.run, self.board.clocks
-        token = run.process.prior(torch.full((1,), 0.5, dtype=torch.float64, device=clocks.device))
+        run, clocks = self.run, self.buffers.clocks
+        token = torch.full((1,), run.process.noise_token, device=clocks.device)
         blank = torch.zeros(1, 1, dtype=torch.float64, device=clocks.device)  # a law of one column, as good as any
-        views = [View(token, blank, None)]
+        views = [StageInput(token, blank, None)]
         early, late = (-stage.law(views, blank[0]).log_stay for stage in self.stages)
         first = active & (clocks <= early)
         second = active & ~first & ((clocks - early <= late) | (self.low == 0))
@@ -246,7 +253,7 @@ class _TwoStages:
             clocks.sub_(torch.where(second & ~first.any(-1, keepdim=True), early, 0.0))
         return first, second
 
-    def _weight(self, stage: int, at: Where) -> Tensor:
+    def _weight(self, stage: int, at: Positions) -> Tensor:
         """w of the positions `at` in a stage, [N]."""
         if self.weights is not None:
             return self.weights[at]
@@ -256,30 +263,30 @@ class _TwoStages:
     def _levels(self, stage: int) -> tuple[float, float]:
         return (self.middle, self.low) if stage else (self.high, self.middle)
 
-    def _looked(self, stage: int, at: Where, needed: tuple[int, ...]) -> View:
+    def _looked(self, stage: int, at: Positions, needed: tuple[int, ...]) -> StageInput:
         """What the networks say of the positions `at` when a stage begins, for use in the stages `needed`."""
-        run, tokens = self.run, self.board.tokens
+        run, tokens = self.run, self.buffers.tokens
         if not len(at[0]):
             nothing = torch.zeros(0, run.process.vocab_size, dtype=torch.float64, device=tokens.device)
-            return View(tokens[at], nothing, nothing)
+            return StageInput(tokens[at], nothing, nothing)
         weights = torch.cat([self._weight(k, at) for k in needed])
         moment = torch.full_like(self.state.time, float(self.stages[stage].time))
-        predictions = run.predict(tokens, moment, Query.of(run, at, weights))
+        predictions = run.predict(tokens, moment, run.query(at, weights))
         laws = [predictions.laws(part) for part in predictions.parts()]
         cond, ref = (torch.cat([x for x in side if x is not None]) if side[0] is not None else None
                      for side in zip(*laws, strict=True))  # fmt: skip
-        return View(tokens[at], cond, ref)
+        return StageInput(tokens[at], cond, ref)
 
-    def _move(self, stage: int, at: Where, views: list[View]) -> Tensor:
+    def _move(self, stage: int, at: Positions, views: list[StageInput]) -> Tensor:
         """Let the positions `at` take a stage, and say which of them left, [N] bool."""
         if not len(at[0]):
             return torch.zeros(0, dtype=torch.bool, device=at[0].device)
         law = self.stages[stage].law(views, self._weight(stage, at))
         high, low = self._levels(stage)
-        must = self.run.process.unfinished(self.board.tokens[at]) if low == 0 else None
-        return self.board.leap(self.run, at, law, views[-1], (high, low), must)
+        must = self.run.process.unfinished(self.buffers.tokens[at]) if low == 0 else None
+        return self.buffers.leap(self.run, at, law, views[-1], (high, low), must)
 
 
-def _rows(view: View, rows: Tensor) -> View:
+def _rows(view: StageInput, rows: Tensor) -> StageInput:
     cond, ref = (None if x is None else x[rows] for x in (view.cond, view.ref))
-    return View(view.tokens[rows], cond, ref)
+    return StageInput(view.tokens[rows], cond, ref)

@@ -1,3 +1,3 @@
 """Samplers of the masked process that choose which positions are unmasked."""
 
-__all__: list[str] = []
+__all__ = ()

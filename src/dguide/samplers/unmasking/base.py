@@ -17,21 +17,23 @@ from torch import Tensor
 from ...categorical import Draws
 from ...denoiser import Denoiser
 from ...errors import bad
+from ...extension import final, listed
 from ...guidance import Guidance
 from ...process import Process
 from ...random import Stream
-from ..predictions import Query
+from ..grid.base import OnGrid
 from ..run import Run
-from ..sampler import Sampler, State
+from ..sampler import Sampler
+from ..state import State
 
-__all__ = ["Turn", "Unmasking", "foremost", "ranked"]
+__all__ = ["Candidates", "Unmasking", "ranked", "top_k"]
 
 _AHEAD = 1 << 14
 """How many uniforms are worked out at once, which stay in the cache: a hundred small operations for few or for many."""
 
 
 @dataclass(frozen=True, eq=False)
-class Turn:
+class Candidates:
     """What is known in a step when those who leave are chosen.
 
     Attributes:
@@ -66,20 +68,20 @@ class Unmasking(Sampler):
 
     def check(self, process: Process, guidance: Guidance, denoiser: Denoiser) -> None:
         name = type(self).__name__
-        if not (process.content_free and process.absorbing):
+        if not (process.prediction_free_rate and process.absorbing):
             raise bad(
                 f"{name} with the process",
                 type(process).__name__,
                 "Masked, whose tokens are decided once",
-                "Use Ancestral, Euler or TauLeaping for the others.",
+                f"Samplers along a grid accept others: {listed(OnGrid)}.",
             )
-        if not guidance.content_free:
+        if not guidance.keeps_pace:
             raise bad(
                 f"{name} with {type(guidance).__name__}",
                 "guidance that sets the pace",
-                "Normalized",
+                listed(Guidance, keeps_pace=True, tilted_landing=True),
                 f"{name} fixes how many tokens a step takes, so that all mechanisms would be Normalized. "
-                "Ancestral, Euler and TauLeaping tell them apart.",
+                f"Samplers along a grid tell them apart: {listed(OnGrid)}.",
             )
 
     @abstractmethod
@@ -91,12 +93,13 @@ class Unmasking(Sampler):
         """Which of the masks `active` [B, L] may leave if `leaving` [B] do; only they are looked at."""
 
     @abstractmethod
-    def choose(self, turn: Turn) -> Tensor:
+    def choose(self, candidates: Candidates) -> Tensor:
         """Which of the positions that were looked at leave, [N] bool: one at least in each sample."""
 
     def finished(self, run: Run, state: State) -> bool:
         return not bool(run.movable(state.tokens).any())
 
+    @final
     def step(self, run: Run, state: State) -> State:
         active = run.movable(state.tokens)
         left, total = active.sum(-1), initially(run)
@@ -108,9 +111,9 @@ class Unmasking(Sampler):
         high = left / whole
         weight = run.guidance.weight_over(after / whole, high, run.rows)[sample]
         plan, uniforms = _landing(run, state, fresh=not self.predictable)
-        predictions = run.predict(state.tokens, run.process.noise.time(high), Query.of(run, where, weight))
+        predictions = run.predict(state.tokens, run.process.noise.time(high), run.query(where, weight))
         draws = predictions.draw(weight, uniforms[where], partition=bool(run.observers), spread=self.spread)
-        leaves = self.choose(Turn(run, state.index, sample, position, draws, left, total, after))
+        leaves = self.choose(Candidates(run, state.index, sample, position, draws, left, total, after))
         to = (sample[leaves], position[leaves])
         landed = torch.bincount(to[0], minlength=len(left))
         if run.observers:
@@ -137,22 +140,24 @@ def initially(run: Run) -> Tensor:
     return torch.full_like(run.index, run.length)
 
 
-def ranked(turn: Turn, score: Tensor) -> tuple[Tensor, Tensor]:
+def ranked(candidates: Candidates, score: Tensor) -> tuple[Tensor, Tensor]:
     """The scores [N] of each sample in falling order, [B, L] with -inf after the last, and whose they are, [B, L].
 
     Of equal scores the one further left comes first.
     """
     lowest = torch.finfo(torch.float64).min
-    scores = torch.full((len(turn.left), turn.run.length), -torch.inf, dtype=torch.float64, device=score.device)
-    scores[turn.sample, turn.position] = score.double().clamp_min(lowest)
+    scores = torch.full(
+        (len(candidates.left), candidates.run.length), -torch.inf, dtype=torch.float64, device=score.device
+    )
+    scores[candidates.sample, candidates.position] = score.double().clamp_min(lowest)
     falling, order = scores.sort(dim=-1, descending=True, stable=True)
     return falling, order
 
 
-def foremost(turn: Turn, order: Tensor, count: Tensor) -> Tensor:
+def top_k(candidates: Candidates, order: Tensor, count: Tensor) -> Tensor:
     """Which of the positions that were looked at are among the first `count` [B] of `order` [B, L], [N] bool."""
     first = torch.arange(order.shape[-1], device=order.device) < count.unsqueeze(-1)
-    return torch.zeros_like(first).scatter_(-1, order, first)[turn.sample, turn.position]
+    return torch.zeros_like(first).scatter_(-1, order, first)[candidates.sample, candidates.position]
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,16 +9,16 @@ from torch import Tensor
 
 from ...denoiser import Denoiser
 from ...errors import bad, positive
+from ...extension import listed
 from ...guidance import Guidance
 from ...process import Process
 from ..run import Run
-from ..sampler import Sampler, State
+from ..sampler import Sampler
+from ..state import State
 from .base import Unmasking
 from .confidence import LowConfidence
 
 __all__ = ["Blocks"]
-
-_KNOWN = "LowConfidence, TopMargin, LowEntropy, EntropyBounded or Halton"
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,20 @@ class Blocks(Sampler):
 
     def __post_init__(self) -> None:
         if not isinstance(self.sampler, Unmasking):
-            raise bad("Blocks sampler", repr(self.sampler), f"an instance of {_KNOWN}")
+            raise bad("Blocks sampler", repr(self.sampler), f"an instance of {listed(Unmasking)}")
         positive("Blocks size", self.size)
 
     @property
-    def predictable(self) -> bool:
+    def predictable(self) -> bool:  # type: ignore[override]
         return self.sampler.predictable
+
+    @property
+    def revisits(self) -> bool:  # type: ignore[override]
+        return self.sampler.revisits
+
+    @property
+    def extra_weights(self) -> tuple[float, ...]:
+        return self.sampler.extra_weights
 
     def check(self, process: Process, guidance: Guidance, denoiser: Denoiser) -> None:
         self.sampler.check(process, guidance, denoiser)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...errors import bad, number
 from ...random import Stream
-from .base import Turn, foremost, ranked
+from .base import Candidates, ranked, top_k
 from .counts import Counted
 
 __all__ = ["LowConfidence", "LowEntropy", "Scored", "TopMargin"]
@@ -21,14 +21,14 @@ class Scored(Counted):
     """Samplers that look at all masks in each step and unmask those of the highest `score`: a new one says which."""
 
     @abstractmethod
-    def score(self, turn: Turn) -> Tensor:
+    def score(self, candidates: Candidates) -> Tensor:
         """How sure the model is of each position that was looked at, [N]; the highest leave, left before right."""
 
     def candidates(self, active: Tensor, leaving: Tensor) -> Tensor:
         return active
 
-    def choose(self, turn: Turn) -> Tensor:
-        return foremost(turn, ranked(turn, self.score(turn))[1], turn.left - turn.after)
+    def choose(self, candidates: Candidates) -> Tensor:
+        return top_k(candidates, ranked(candidates, self.score(candidates))[1], candidates.left - candidates.after)
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ class LowConfidence(Scored):
 
     noise: float = 0.0
 
+    predictable = False
     guarantee = "heuristic: exact numbers of tokens a step; sharper than the guided law, even of independent positions"
 
     def __post_init__(self) -> None:
@@ -66,18 +67,19 @@ class LowConfidence(Scored):
         if not (math.isfinite(self.noise) and self.noise >= 0):
             raise bad("LowConfidence noise", self.noise, "a finite number of at least 0")
 
-    @property
-    def predictable(self) -> bool:
-        return False
-
-    def score(self, turn: Turn) -> Tensor:
-        assert turn.draws.log_tilted is not None
+    def score(self, candidates: Candidates) -> Tensor:
+        assert candidates.draws.log_tilted is not None
         if self.noise == 0:
-            return turn.draws.log_tilted
+            return candidates.draws.log_tilted
         # The clocks of the start are the first draw of their stream.
-        clocks = -turn.run.uniforms(Stream.CLOCK, turn.index + 1, (turn.sample, turn.position)).log()
-        done = (self.counts(turn.total) >= turn.left.unsqueeze(-1)).sum(-1)
-        return turn.draws.log_tilted - self.noise * (1 - done.double() / self.steps)[turn.sample] * clocks.log()
+        clocks = -candidates.run.uniforms(
+            Stream.CLOCK, candidates.index + 1, (candidates.sample, candidates.position)
+        ).log()
+        done = (self.counts(candidates.total) >= candidates.left.unsqueeze(-1)).sum(-1)
+        return (
+            candidates.draws.log_tilted
+            - self.noise * (1 - done.double() / self.steps)[candidates.sample] * clocks.log()
+        )
 
 
 @dataclass(frozen=True)
@@ -94,9 +96,9 @@ class TopMargin(Scored):
 
     guarantee = "heuristic: exact for independent positions; tokens of one step are drawn independently"
 
-    def score(self, turn: Turn) -> Tensor:
-        assert turn.draws.margin is not None
-        return turn.draws.margin
+    def score(self, candidates: Candidates) -> Tensor:
+        assert candidates.draws.margin is not None
+        return candidates.draws.margin
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,6 @@ class LowEntropy(Scored):
 
     guarantee = "heuristic: exact for independent positions; tokens of one step are drawn independently"
 
-    def score(self, turn: Turn) -> Tensor:
-        assert turn.draws.entropy is not None
-        return -turn.draws.entropy
+    def score(self, candidates: Candidates) -> Tensor:
+        assert candidates.draws.entropy is not None
+        return -candidates.draws.entropy

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from ..grids import checked_grid
 from ..run import Run
-from ..sampler import State
+from ..state import State
 from .base import Unmasking, initially
 
 __all__ = ["Counted", "remaining"]

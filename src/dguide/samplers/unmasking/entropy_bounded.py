@@ -9,8 +9,8 @@ from torch import Tensor
 
 from ...errors import bad, number
 from ..run import Run
-from ..sampler import State
-from .base import Turn, Unmasking, foremost, ranked
+from ..state import State
+from .base import Candidates, Unmasking, ranked, top_k
 
 __all__ = ["EntropyBounded"]
 
@@ -50,12 +50,12 @@ class EntropyBounded(Unmasking):
     def candidates(self, active: Tensor, leaving: Tensor) -> Tensor:
         return active
 
-    def choose(self, turn: Turn) -> Tensor:
-        assert turn.draws.entropy is not None
-        falling, order = ranked(turn, -turn.draws.entropy)
+    def choose(self, candidates: Candidates) -> Tensor:
+        assert candidates.draws.entropy is not None
+        falling, order = ranked(candidates, -candidates.draws.entropy)
         # In rising order the largest entropy of a set is its last one: those before it must keep to the bound.
         before = (-falling).cumsum(-1)[:, :-1]
-        return foremost(turn, order, 1 + (before <= self.bound).sum(-1))
+        return top_k(candidates, order, 1 + (before <= self.bound).sum(-1))
 
     def length(self, run: Run, state: State) -> int:
         return int(run.movable(state.tokens).sum(-1).max())

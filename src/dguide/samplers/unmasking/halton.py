@@ -10,8 +10,8 @@ from torch import Tensor
 
 from ...errors import bad
 from ..run import Run
-from ..sampler import State
-from .base import Turn
+from ..state import State
+from .base import Candidates
 from .counts import Counted
 
 __all__ = ["Halton", "halton_order"]
@@ -62,8 +62,8 @@ class Halton(Counted):
         masked = active[:, order]
         return (masked & (masked.cumsum(-1) <= leaving.unsqueeze(-1)))[:, place]
 
-    def choose(self, turn: Turn) -> Tensor:
-        return torch.ones_like(turn.sample, dtype=torch.bool)
+    def choose(self, candidates: Candidates) -> Tensor:
+        return torch.ones_like(candidates.sample, dtype=torch.bool)
 
 
 @lru_cache(maxsize=16)
@@ -71,7 +71,7 @@ def halton_order(shape: tuple[int, int], device: torch.device) -> tuple[Tensor, 
     """Positions in the order of the Halton sequence, and the place of each position in it, [H W] both."""
     rows, columns = shape
     # Boxes of 2^-a by 3^-b, less than half as large as a cell, of which each cell holds one, are met by any 2^a 3^b
-    # points in turn. So many points meet all cells.
+    # points in candidates. So many points meet all cells.
     points = torch.arange(1, 24 * rows * columns + 1)
     cell = _scaled_inverse(points, 2, rows) * columns + _scaled_inverse(points, 3, columns)
     first = torch.full((rows * columns,), len(points)).scatter_reduce_(0, cell, points, "amin")

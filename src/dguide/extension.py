@@ -1,0 +1,64 @@
+"""Extension points that keep their word: a hook that is overridden takes effect, anything else is refused.
+
+The classes that users derive from (`Process`, `Guidance`, `Schedule`, `Sampler`) are `Extensible`. A method marked
+`final` cannot be overridden, since the samplers do not call it everywhere. Methods that describe the same thing twice
+are `together`: a class that overrides one of them overrides all of them.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, ClassVar
+
+__all__ = ["Extensible", "final", "listed"]
+
+if TYPE_CHECKING:
+    from typing import final
+else:
+
+    def final(hook):
+        """Mark a method or property that a derived class may not override (`typing.final`, enforced)."""
+        _function(hook).__final__ = True
+        return hook
+
+
+class Extensible:
+    """Base of a class that users derive from. Raises `TypeError` for a class whose override would have no effect."""
+
+    together: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    """Groups of methods of which a class overrides all or none."""
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        for base in cls.__mro__[1:]:
+            for name, hook in vars(base).items():
+                if name in vars(cls) and getattr(_function(hook), "__final__", False):
+                    raise TypeError(
+                        f"{cls.__name__}.{name} would have no effect: {base.__name__}.{name} is final. "
+                        f"See the docstring of {base.__name__} for what can be overridden"
+                    )
+            for group in vars(base).get("together", ()):
+                own = [name for name in group if name in vars(cls)]
+                rest = [name for name in group if name not in vars(cls)]
+                if own and rest:
+                    raise TypeError(
+                        f"{cls.__name__} overrides {' and '.join(own)}, but not {' and '.join(rest)}: "
+                        "they describe the same thing, so a class overrides all of them or none"
+                    )
+
+
+def listed(base: type, **having: object) -> str:
+    """Names of the classes derived from `base` that have these class attributes, as "A, B or C" in an error."""
+    found, todo = set(), [base]
+    while todo:
+        cls = todo.pop()
+        todo += cls.__subclasses__()
+        if not inspect.isabstract(cls) and all(getattr(cls, name) == value for name, value in having.items()):
+            found.add(cls.__name__)
+    *most, last = sorted(name for name in found if not name.startswith("_")) or ["none"]
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def _function(hook: Any) -> Any:
+    """The function behind a method, class method or property."""
+    return getattr(hook, "fget", None) or getattr(hook, "func", None) or getattr(hook, "__func__", hook)
