@@ -19,7 +19,7 @@ digits = load("digits").held_out
 
 chosen = torch.tensor([int((digits.labels == digit).nonzero()[1]) for digit in (3, 5, 9)])  # one image of each
 images, labels = digits.tokens[chosen], digits.labels[chosen]
-asked = torch.stack((labels, torch.full_like(labels, 0), torch.full_like(labels, 8)), 1)  # [3 images, 3 labels]
+requested = torch.stack((labels, torch.full_like(labels, 0), torch.full_like(labels, 8)), 1)  # [3 images, 3 labels]
 
 initial = images.repeat_interleave(3, 0)  # one row for each image and label
 initial[:, 32:] = trained.process.mask_id  # rows 4 to 7 of 8 pixels; masked positions are filled in, all others held
@@ -27,14 +27,14 @@ samples = dguide.sample(
     trained.model,
     process=trained.process,
     length=64,
-    condition=asked.flatten(),
+    condition=requested.flatten(),
     initial=initial,
     guidance=dguide.Normalized(weight=1.0),
     sampler=dguide.FirstHitting(),  # one token a network call; needs no time grid
 )
 assert torch.equal(samples.tokens[:, :32], initial[:, :32])  # the upper half stays as it was
 
-for image, label, row, completed in zip(images, labels, asked, samples.tokens.view(3, 3, 64), strict=True):
+for image, label, row, completed in zip(images, labels, requested, samples.tokens.view(3, 3, 64), strict=True):
     print(f"an image of {int(label)}".ljust(19), *(f"completed as {int(c)}".ljust(18) for c in row))
     pictures = trained.codec.picture(torch.cat((image[None], completed)))  # brightness [4, 8, 8] in 0 .. 1
     for line in range(8):

@@ -41,10 +41,10 @@ for _ in range(200):
     labels = torch.randint(CLASSES, (64,))
     special = 2 * labels.unsqueeze(1) + torch.randint(2, (64, L))
     clean = torch.where(torch.rand(64, L) < 0.25, special, torch.randint(V, (64, L)))
-    told = torch.where(torch.rand(64) < 0.2, CLASSES, labels)  # leave out 20 % of the labels: guidance needs this
+    given = torch.where(torch.rand(64) < 0.2, CLASSES, labels)  # leave out 20 % of the labels: guidance needs this
     time = process.noise.time(torch.rand(64).double())  # a random noise level for each sequence, and its time
     noisy = process.corrupt(clean, time, torch.rand(64, L, 2))
-    log_p = process.log_probs(model(noisy, time.float(), told))
+    log_p = process.log_probs(model(noisy, time.float(), given))
     loss = process.elbo(log_p, clean, noisy, time).mean()  # negative ELBO in nats a token
     optimizer.zero_grad()
     loss.backward()
