@@ -51,7 +51,7 @@ def targets(results: Results) -> str:
         measured_some = measured_some or value is not None
         if value is not None and not target.met(value):
             short.append(f"- {target.text}: {measured}, asked {target.asked}")
-    parts = [table(("what", "asked", "measured", "met"), rows)]
+    parts = [table(("quantity", "target", "measured", "target met"), rows)]
     if short:
         parts.append("**Falls short:**\n\n" + "\n".join(short))
     elif measured_some:
@@ -70,8 +70,8 @@ def machine(results: Results) -> str:
         load = "" if m["load before"] is None else f"{m['load before']:.1f}"
         versions = (m["torch"], m["dguide"], f"{commit[:10]} {changed}".strip())
         rows.append((f"`{name}`", device, str(m["threads"]), load, *versions, m["date"][:16].replace("T", " ")))
-    head = ("results", "machine", "threads", "load before", "torch", "dguide", "commit", "when (UTC)")
-    note = "The load is the mean number of processes that wanted a core in the minute before, ours too."
+    head = ("results", "machine", "threads", "load before", "torch", "dguide", "commit", "date (UTC)")
+    note = "The load is the mean number of processes that needed a core in the minute before, including the benchmark."
     return f"{table(head, rows)}\n\n{note}"
 
 
@@ -83,7 +83,7 @@ def speed(results: Results) -> str:
         sizes = f"B = {found['batch']}, L = {found['length']}, V = {found['vocab']:,}, {found['steps']} steps"
         parts.append(f"**{name}**: {sizes}; baselines: {found['baselines']}\n")
         rows = [(PEOPLE[who], common.seconds(value), times(value / own)) for who, value in seconds.items()]
-        parts.append(table(("sampler", "a run takes", "times `Ancestral`"), rows) + "\n")
+        parts.append(table(("sampler", "time of a run", "multiple of `Ancestral`"), rows) + "\n")
     return "\n".join(parts).rstrip()
 
 
@@ -92,7 +92,7 @@ def draws(results: Results) -> str:
     for case in results["draws"]["results"]:
         cells = (f"{value:.1f}" for value in case["reads"].values())
         rows.append((f"{case['rows']} rows of {case['vocab']:,}, {case['dtype']}", *cells))
-    return table(("reads of both tensors", *results["draws"]["results"][0]["reads"]), rows)
+    return table(("rows, V and precision", *results["draws"]["results"][0]["reads"]), rows)
 
 
 def memory(results: Results) -> str:
@@ -109,7 +109,7 @@ def confidence(results: Results) -> str:
         each = found["seconds a step"]
         cells = [f"{common.seconds(each[way])} ({found['ratio'][way]:.2f} x)" for way in ("row by row", "one sum")]
         rows.append((name, f"{found['rows'] / found['steps']:.0f}", common.seconds(each["run"]), *cells))
-    return table(("shape", "masked rows a step", "a step", "reading row by row", "reading as one sum"), rows)
+    return table(("shape", "masked rows in a step", "time of a step", "reading row by row", "reading as one sum"), rows)
 
 
 def network(results: Results) -> str:
@@ -126,7 +126,9 @@ def network(results: Results) -> str:
                 f"{100 * share['share outside']:.2f} %",
                 f"{half['ratio']:.3f} ({half['steps']} steps)" if way == "outside" else "",
             ))  # fmt: skip
-    return table(("network", "steps taken", "a step", "outside the network", "guidance on half of [0, 1]"), rows)
+    return table(
+        ("network", "steps measured", "time of a step", "share outside the network", "guidance on half of [0, 1]"), rows
+    )
 
 
 def pace(results: Results) -> str:
@@ -137,7 +139,7 @@ def pace(results: Results) -> str:
         rows.append((left, within(value, 4), f"{value['summed']:.4f}", within(plain, 2) if plain else "too rare",
                      within(own, 3)))  # fmt: skip
     same = "the same positions" if found["same positions"] else "**other** positions"
-    note = f"\n\ndguide was measured with 2 tokens; with {found['vocab']:,} it unmasks {same} in every step."
+    note = f"\n\ndguide was measured with 2 tokens. With {found['vocab']:,} tokens it unmasks {same} in every step."
     head = ("steps left", "float32 Gumbel, measured", "summed exactly", "departures counted", "dguide")
     return table(head, rows) + note
 

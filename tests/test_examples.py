@@ -1,0 +1,29 @@
+"""Every script in `examples/` runs, prints something, and is listed in its README."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+SCRIPTS = sorted(EXAMPLES.glob("*.py"))
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_an_example_runs(script, tmp_path):
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "TMPDIR": str(tmp_path)}  # temporary folders go to tmp_path
+    command = [sys.executable, "-W", "error::UserWarning", str(script)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+def test_the_readme_lists_every_example():
+    text = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    assert len(SCRIPTS) >= 9
+    for script in SCRIPTS:
+        assert f"[{script.name}]({script.name})" in text
