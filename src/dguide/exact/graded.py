@@ -145,7 +145,8 @@ class Grades:
         cond, ref = (Jump(x.new_zeros(()), x[rows.flatten()].unsqueeze(-2)) for x in laws)
         jump = self.guidance.combine(cond, ref, weights)
         log_speed = jump.log_intensity.expand(rows.numel(), points).view(*rows.shape, points)
-        return at_once(log_speed, 1).exp(), jump.log_landing.exp().transpose(-1, -2).view(*rows.shape, -1, points)
+        landing = jump.log_landing.exp().expand(rows.numel(), points, -1)
+        return at_once(log_speed, 1).exp(), landing.transpose(-1, -2).reshape(*rows.shape, -1, points)
 
 
 def _graded(space: Space) -> list[_Grade]:
