@@ -33,12 +33,16 @@ from .optimizers import optimizers
 from .progress import Progress
 from .state import STATE, Evaluation, read, write
 
-__all__ = ["FINAL_PASSES", "Trained", "build", "train"]
+__all__ = ["FINAL_PASSES", "Diverged", "Trained", "build", "train"]
 
 FINAL_PASSES = 64
 """Most noise levels per held-out sequence behind the figure that a finished checkpoint carries."""
 _FINAL_LOOKS = 50_000
 """Noise levels of all sequences together, beyond which there are fewer for each, down to 8."""
+
+
+class Diverged(FloatingPointError):
+    """The loss of a run is no longer finite."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,7 @@ def train(config: TrainConfig, on_step: Callable[[int], None] | None = None) -> 
 
     Raises:
         ValueError: If the directory holds a run with other settings, or the batch does not divide among the processes.
-        FloatingPointError: If the loss is no longer finite.
+        Diverged: A `FloatingPointError`, if the loss is no longer finite.
         dguide.errors.MissingExtra: If a package of the extra `train` is not installed.
     """
     return _Run(config).go(on_step)
@@ -197,7 +201,7 @@ class _Run:
         journal.step += 1
         if not math.isfinite(journal.running[-1]):
             remedy = "Lower rate or clip; the last evaluation is what resumes."
-            raise FloatingPointError(f"training diverged: loss {journal.running[-1]} at step {journal.step}. {remedy}")
+            raise Diverged(f"training diverged: loss {journal.running[-1]} at step {journal.step}. {remedy}")
         self._log(loss=journal.running[-1], rate=now)
 
     def _judge(self, progress: Progress) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ...errors import bad, require
 from ..codecs.pixels import Pixels
 from ..progress import progress
-from .pictures import Bytes, Shape, Unfit, as_tokens, pixels
+from .pictures import Bytes, Shape, Unfit, as_tokens, colours_of, pixels
 
 __all__ = ["Images", "read_images"]
 
@@ -80,13 +80,15 @@ def read_images(
             try:
                 with opened(source) as image:
                     frames[index] = getattr(image, "n_frames", 1)
-                    found.append(pixels(image, shape, smooth))
+                    plain = colours_of(image)
             except Unfit as error:
                 unread[index] = str(error)
             except unreadable as error:
                 unread[index] = f"unreadable: {_reason(error, source)}"[:200]
                 if getattr(error, "errno", None):
                     passing.append(index)
+            else:
+                found.append(pixels(plain, shape, smooth))
         sizes = Counter(image.shape[:2] for image in found)
         if len(sizes) > 1:
             common = ", ".join(f"{n} of {rows}x{columns}" for (rows, columns), n in sizes.most_common(3))
