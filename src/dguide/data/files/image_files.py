@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import bad, require
+from ...progress import counted
 from ..codecs.pixels import Pixels
-from ..progress import progress
 from .pictures import Bytes, Shape, Unfit, as_tokens, colours_of, pixels
 
 __all__ = ["Images", "read_images"]
@@ -74,7 +74,7 @@ def read_images(
     @cache
     def read(smooth: bool) -> list[Bytes]:
         found = []
-        for index, source in enumerate(progress(sources, len(sources), "reading images")):
+        for index, source in enumerate(counted(sources, len(sources), "reading images")):
             if index in unread:
                 continue
             try:
