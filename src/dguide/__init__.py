@@ -2,6 +2,7 @@
 
 from . import exact, guidance, noise, process
 from .categorical import Decoding
+from .errors import InputError
 from .guidance import (
     Constant,
     Cosine,
@@ -57,6 +58,7 @@ __all__ = [
     "Euler",
     "FirstHitting",
     "Halton",
+    "InputError",
     "Interval",
     "InverseLinear",
     "InverseV",

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import inspect
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -74,6 +75,14 @@ class Config:
     held_out_bits: float
     held_out_error: float
     version: str
+
+
+@dataclass(frozen=True)
+class _Stored(Config):
+    """What the file holds: the configuration, and the SHA-256 of the weights that it belongs to."""
+
+    sha256: str
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
 
 
 @dataclass(frozen=True)
@@ -173,9 +182,10 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
     except safetensors.SafetensorError as error:
         raise bad(f"weights {directory / WEIGHTS}", str(error), "a safetensors file", again) from error
     try:
-        model = DiffusionTransformer(**config.network)
-    except (TypeError, AttributeError, IndexError, KeyError, RuntimeError) as error:
+        inspect.signature(DiffusionTransformer).bind(**config.network)
+    except TypeError as error:
         raise bad(f"network in {directory / CONFIG}", str(error), "arguments of DiffusionTransformer", again) from error
+    model = DiffusionTransformer(**config.network)
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
@@ -198,15 +208,19 @@ def _read_config(path: Path) -> tuple[Config, str]:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         got = content.get("format") if isinstance(content, dict) else type(content).__name__
         raise bad(f"configuration {path}", f"format {got!r}", repr(FORMAT), "It was written by another program.")
-    kinds = {f.name: f.type for f in dataclasses.fields(Config)} | {"sha256": "str"}
+    pydantic = require("pydantic", "train")
     found = {name: value for name, value in content.items() if name != "format"}
-    if found.keys() != kinds.keys():
-        missing, unknown = sorted(kinds.keys() - found.keys()), sorted(found.keys() - kinds.keys())
-        raise bad(f"configuration {path}", f"missing {missing} and unknown {unknown}", f"{sorted(kinds)}", again)
-    for name, kind in kinds.items():
-        plain = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
-        wanted = plain.get(str(kind), (list,) if str(kind).startswith("list") else (dict,))
-        if not isinstance(found[name], wanted) or (isinstance(found[name], bool) and kind != "bool"):
-            raise bad(f"{name} in {path}", repr(found[name]), f"a value of type {kind}", again)
-    checksum = found.pop("sha256")
-    return Config(**found), checksum
+    try:
+        values = dict(vars(pydantic.TypeAdapter(_Stored).validate_json(json.dumps(found))))
+    except pydantic.ValidationError as error:
+        wrong = ", ".join(_wrong(each) for each in error.errors())
+        raise bad(f"configuration {path}", wrong, "what dguide train writes", again) from error
+    checksum = values.pop("sha256")
+    return Config(**values), checksum
+
+
+def _wrong(found: Mapping[str, Any]) -> str:
+    """One mistake that pydantic found."""
+    name = ".".join(str(part) for part in found["loc"])
+    told = {"missing": f"missing {name}", "unexpected_keyword_argument": f"unknown {name}"}
+    return told.get(found["type"], f"{name} {found['input']!r} ({found['msg']})")

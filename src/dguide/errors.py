@@ -8,7 +8,11 @@ from collections.abc import Iterable
 from numbers import Real
 from types import ModuleType
 
-__all__ = ["MissingExtra", "bad", "choose", "number", "positive", "require"]
+__all__ = ["InputError", "MissingExtra", "bad", "choose", "number", "positive", "require"]
+
+
+class InputError(ValueError):
+    """Bad input to dguide. A `ValueError` of any other class is a bug, in dguide or in the code that it calls."""
 
 
 class MissingExtra(ImportError):
@@ -23,28 +27,28 @@ def require(module: str, extra: str) -> ModuleType:
         raise MissingExtra(f"{module} is not installed: pip install 'dguide[{extra}]'") from error
 
 
-def bad(what: str, got: object, expected: str, remedy: str = "") -> ValueError:
-    """The `ValueError` of the whole package: what is wrong, what came, what was expected, what to do."""
+def bad(what: str, got: object, expected: str, remedy: str = "") -> InputError:
+    """The `InputError` of the whole package: what is wrong, what came, what was expected, what to do."""
     text = f"{what}: got {got}, expected {expected}"
-    return ValueError(f"{text}. {remedy}" if remedy else text)
+    return InputError(f"{text}. {remedy}" if remedy else text)
 
 
 def number(what: str, value: object) -> float:
-    """`value` as a float, if it is a real number of any kind; else raise a `ValueError`."""
+    """`value` as a float, if it is a real number of any kind; else raise an `InputError`."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise bad(what, repr(value), "a number")
     return float(value)
 
 
 def positive(what: str, value: object) -> int:
-    """`value`, if it is an int of at least 1; else raise a `ValueError`."""
+    """`value`, if it is an int of at least 1; else raise an `InputError`."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise bad(what, repr(value), "an int of at least 1")
     return value
 
 
 def choose(what: str, name: str, names: Iterable[str]) -> str:
-    """Return `name` if it is one of `names`, else raise a `ValueError` that lists them and the nearest."""
+    """Return `name` if it is one of `names`, else raise an `InputError` that lists them and the nearest."""
     known = sorted(names)
     if name in known:
         return name

@@ -12,7 +12,6 @@ from dguide.cli import main
 from dguide.demo import DemoSettings
 from dguide.demo.settings import common_data, find_checkpoints
 from dguide.demo.table import as_csv, as_markdown, ceiling_row
-from dguide.progress import Progress, duration
 
 PICTURES = ("pictures-masked", "pictures-uniform", "precision-recall", "film", "masked-fraction", "trained")
 
@@ -78,38 +77,8 @@ def test_checkpoints_must_share_their_data(models):
         common_data(found)
 
 
-def test_durations_are_told_in_words():
-    assert [duration(x) for x in (0.4, 59.4, 60, 125)] == ["0 s", "59 s", "1 min 00 s", "2 min 05 s"]
-
-
-def test_progress_counts_down_in_proportion_to_the_work(capsys, monkeypatch):
-    now = iter([0.0, 0.0, 2.0, 2.0, 6.0, 6.0, 7.0])
-    monkeypatch.setattr("time.perf_counter", lambda: next(now))
-    progress = Progress(3, work=6.0, seconds=10.0)
-    for name, work, seconds in (("one", 2.0, 0.0), ("two", 4.0, 0.0), ("three", 0.0, 10.0)):
-        with progress.task(name, work, seconds):
-            pass
-    lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "[1/3] one ... 2.0 s, about 14 s left"  # four more units of a second, and ten seconds
-    assert lines[1] == "[2/3] two ... 4.0 s, about 10 s left"
-    assert lines[2] == "[3/3] three ... 1.0 s"
-    assert progress.log == {"one": 2.0, "two": 4.0, "three": 1.0}
-
-
-def test_progress_knows_what_still_fits(capsys, monkeypatch):
-    now = iter([0.0, 0.0, 2.0, 2.0, 2.0])
-    monkeypatch.setattr("time.perf_counter", lambda: next(now))
-    progress = Progress(4, work=4.0, seconds=10.0)
-    with progress.task("one", 1.0):
-        pass
-    assert progress.fits(1.0, 14.0)  # two seconds are over, two for the task, ten for the rest
-    assert not progress.fits(1.0, 13.9)
-    progress.leave_out(2, 2.0)
-    assert (progress.tasks, progress.work) == (2, 2.0)
-
-
 def test_what_there_is_no_time_for_is_left_out_and_said(models, tmp_path, fast, capsys, monkeypatch):
-    monkeypatch.setattr(fast.figures, "save", lambda figure, path: None)
+    monkeypatch.setattr(fast.style, "save", lambda figure, path: None)
     report = fast.demo(
         DemoSettings(tmp_path, models, weights=(0.0, 2.0), per_class=1, steps=1, minutes=0.001, limit=0.001)
     )

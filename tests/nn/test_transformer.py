@@ -192,7 +192,21 @@ def test_bad_rows_are_refused(rows: Tensor, message: str) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"input_size": 7}, {"shape": (2, 2)}, {"width": 18, "heads": 4}, {"layers": 0}, {"dropout": 1.0}, {"noise": "x"}],
+    [
+        {"input_size": 7},
+        {"shape": (2, 2)},
+        {"width": 18, "heads": 4},
+        {"layers": 0},
+        {"dropout": 1.0},
+        {"noise": "x"},
+        {"dropout": "a"},
+        {"noise": 3},
+        {"shape": 6},
+        {"shape": "ab"},
+        {"shape": (6,)},
+        {"shape": (-2, -3)},
+        {"shape": (1.5, 4)},
+    ],
 )
 def test_sizes_that_do_not_fit_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="expected"):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
+import torch
 import typer
 
 from .. import __version__
-from ..errors import MissingExtra
+from ..errors import InputError, MissingExtra
+from ..train import Diverged
 from .data import data
 from .demo import demo
 from .evaluate import evaluate
@@ -25,6 +27,12 @@ __all__ = ["app", "run"]
 
 # Typer carries a copy of click in newer versions and imports it in older ones: this is the class in either.
 _ClickException: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+
+_PLACE = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG,
+    errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM,
+}  # fmt: skip
+"""Failures of a disk or the machine: no permission, no space, out of files or memory."""
 
 app = typer.Typer(
     help="Classifier-free guidance for discrete diffusion models.",
@@ -57,7 +65,7 @@ for _command in (data, train, sample, evaluate, read, info, demo, theory):
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command line and turns whatever goes wrong into one line and an exit status."""
+    """Runs a command line; what goes wrong becomes one line and an exit status, and a bug keeps its traceback."""
     try:
         status = app(args=arguments, prog_name="dguide", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
@@ -67,27 +75,27 @@ def run(arguments: Sequence[str] | None = None) -> int:
             print(error.format_message(), file=sys.stderr)
             return 2
         return _fail("\n".join((error.format_message(), *_valid_names(error))), 2)
-    except ValueError as error:
+    except InputError as error:
         return _fail(str(error), 2)
-    except MissingExtra as error:
-        return _fail(str(error), 1)
-    except (OSError, FloatingPointError) as error:
-        return _fail(str(error), 1)
-    except MemoryError:
-        return _fail("out of memory: lower --batch-size", 1)
     except Exception as error:
-        if isinstance(error, RuntimeError) and _told(error):
-            return _fail(str(error), 1)
-        traceback.print_exc()
-        return _fail(f"{type(error).__name__}: {error}", 1)
+        message = _ordinary(error)
+        if message is None:
+            traceback.print_exc()
+            message = f"{type(error).__name__}: {error}"
+        return _fail(message, 1)
     if status == 130:
         print("interrupted", file=sys.stderr)
     return status if isinstance(status, int) else 0
 
 
-def _told(error: Exception) -> bool:
-    """Whether dguide itself raised it, with a message for the user, rather than something dguide relies on."""
-    return Path(traceback.extract_tb(error.__traceback__)[-1].filename).is_relative_to(Path(__file__).parents[1])
+def _ordinary(error: Exception) -> str | None:
+    """One line for a failure of this place, or one that dguide has foreseen; None for a bug, in whatever code."""
+    if isinstance(error, (MissingExtra, Diverged)) or (isinstance(error, OSError) and error.errno in _PLACE):
+        return str(error)
+    torch_failed = isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+    if torch_failed or isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
+        return "out of memory: lower --batch-size"
+    return None
 
 
 def _fail(message: str, status: int) -> int:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from .. import checkpoint as checkpoints
 from ..data import load
+from ..errors import InputError
 from ..train import TrainConfig
 from ..train import train as run_training
 from .output import check_directory
@@ -32,7 +33,7 @@ def train(**settings: str | None) -> int | None:
     try:
         config = TrainConfig(**given)  # type: ignore[arg-type]
     except ValidationError as error:
-        raise ValueError("\n       ".join(_line(found) for found in error.errors())) from error
+        raise InputError("\n       ".join(_line(found) for found in error.errors())) from error
     check_directory("--out", config.out, _ROOM)
     skipped = len(load(config.data).skipped)
     if skipped:
@@ -54,7 +55,10 @@ def _option(name: str) -> str:
 
 
 def _line(found: Any) -> str:
-    """One mistake in the settings, as the user made it."""
+    """One mistake in the settings, as the user made it. Raises what a check raised by mistake of its own."""
+    raised = found.get("ctx", {}).get("error")
+    if isinstance(raised, Exception) and not isinstance(raised, InputError):
+        raise raised
     message = str(found["msg"]).removeprefix("Value error, ")
     if not found["loc"]:
         return message

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..errors import bad
+
 __all__ = ["number_of", "random_offsets", "shift"]
 
 
@@ -26,9 +28,11 @@ def shift(tokens: Tensor, offsets: Tensor, shape: tuple[int, int], fill: int = 0
     """
     height, width = shape
     if tokens.dim() != 2 or tokens.shape[1] != height * width or offsets.shape != (len(tokens), 2):
-        raise ValueError(
-            f"got tokens {tuple(tokens.shape)} and offsets {tuple(offsets.shape)}; expected [B, {height * width}] and "
-            f"[B, 2] for images of {height} x {width}; pass one pair of offsets for each image"
+        raise bad(
+            "tokens and offsets",
+            f"{tuple(tokens.shape)} and {tuple(offsets.shape)}",
+            f"[B, {height * width}] and [B, 2] for images of {height} x {width}",
+            "Pass one pair of offsets for each image.",
         )
     margin = int(offsets.abs().max()) if len(offsets) else 0
     padded = F.pad(tokens.reshape(-1, height, width), (margin,) * 4, value=fill)

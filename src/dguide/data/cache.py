@@ -46,7 +46,8 @@ def cached(
         with np.load(path, allow_pickle=False) as file:
             return {key: file[key] for key in file.files}
     except DAMAGED:
-        arrays = prepare()  # there is none, or it is damaged
+        pass  # there is none, or it is damaged
+    arrays = prepare()
     if not lasting(arrays):
         return arrays
     try:

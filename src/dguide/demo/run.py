@@ -132,7 +132,7 @@ class _Demo:
             self._film()
         with task("masked fraction, theory and samples"):
             self._pace(outcomes[MASKED])
-        with task(f"training for {duration(60 * settings.minutes)}", seconds=training):
+        with task(f"training for {duration(60 * settings.minutes)}", seconds=training, speaks=True):
             trained = self._train()
         with task("samples of the model just trained"):
             self._sheet(trained)
@@ -197,7 +197,6 @@ class _Demo:
             config = TrainConfig(
                 **RECIPE, out=fresh, data=self.dataset.name, seed=settings.seed, minutes=settings.minutes
             )
-            print(file=sys.stderr)
             if not train(config).finished:
                 raise KeyboardInterrupt
             trained = checkpoints.load(fresh)

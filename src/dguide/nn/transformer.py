@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..errors import bad
+from ..errors import bad, number
 from ..noise import Noise, parse
 from .blocks import Block, Dropout, Grid, LevelEmbedding, Sequence
 from .condition import Condition, Conditions, Sizes, check_classes, check_condition, check_range, check_sizes, null_of
@@ -100,12 +100,14 @@ class DiffusionTransformer(nn.Module):
                 raise bad(name, repr(size), "a positive whole number")
         if input_size not in (vocab_size, vocab_size + 1):
             raise bad("input_size", input_size, f"{vocab_size} or {vocab_size + 1}", "Pass process.input_size.")
-        if shape is not None and shape[0] * shape[1] != length:
-            raise bad("shape", shape, f"height times width to be the length {length}")
+        if shape is not None and not _fits(shape, length):
+            raise bad("shape", shape, f"height and width, whose product is the length {length}")
         if width % (2 * heads):
             raise bad("width", width, f"a multiple of {2 * heads} (twice the heads)")
-        if not 0 <= dropout < 1:
+        if not 0 <= number("dropout", dropout) < 1:
             raise bad("dropout", dropout, "a number from 0 to below 1")
+        if not isinstance(noise, (Noise, str, type(None))):
+            raise bad("noise", repr(noise), "a noise schedule, its name, or None")
         self.noise = parse(noise) if isinstance(noise, str) else noise
         self.hyperparameters: dict[str, Any] = {
             **sizes,
@@ -263,3 +265,9 @@ class DiffusionTransformer(nn.Module):
         check_classes(self.n_classes, condition)
         if rows is not None:
             check_range("rows", rows, tokens.numel(), "They count the positions of all sequences in row-major order.")
+
+
+def _fits(shape: object, length: int) -> bool:
+    """Whether it is a height and a width, of `length` pixels together."""
+    whole = isinstance(shape, (tuple, list)) and len(shape) == 2 and all(isinstance(side, int) for side in shape)
+    return whole and min(shape) > 0 and shape[0] * shape[1] == length  # type: ignore[index, call-overload]

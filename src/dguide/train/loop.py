@@ -24,21 +24,25 @@ from ..errors import bad, require
 from ..evaluate.likelihood import Likelihood, likelihood
 from ..nn import DiffusionTransformer
 from ..process import Process
+from ..progress import Course
 from .batch import Batch, Stream, draw, generator
 from .budget import budget, rate
 from .config import TrainConfig
 from .ema import Average
 from .interrupt import Interrupt
 from .optimizers import optimizers
-from .progress import Progress
-from .state import STATE, Evaluation, read, write
+from .state import STATE, Evaluation, Journal, read, write
 
-__all__ = ["FINAL_PASSES", "Trained", "build", "train"]
+__all__ = ["FINAL_PASSES", "Diverged", "Trained", "build", "train"]
 
 FINAL_PASSES = 64
 """Most noise levels per held-out sequence behind the figure that a finished checkpoint carries."""
 _FINAL_LOOKS = 50_000
 """Noise levels of all sequences together, beyond which there are fewer for each, down to 8."""
+
+
+class Diverged(FloatingPointError):
+    """The loss of a run is no longer finite."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,7 @@ def train(config: TrainConfig, on_step: Callable[[int], None] | None = None) -> 
 
     Raises:
         ValueError: If the directory holds a run with other settings, or the batch does not divide among the processes.
-        FloatingPointError: If the loss is no longer finite.
+        Diverged: A `FloatingPointError`, if the loss is no longer finite.
         dguide.errors.MissingExtra: If a package of the extra `train` is not installed.
     """
     return _Run(config).go(on_step)
@@ -137,9 +141,9 @@ class _Run:
         config, journal, length = self.config, self.journal, budget(self.config)
         if config.tensorboard:
             self.accelerator.init_trackers("tensorboard")
-        with Interrupt() as interrupt, Progress(self.main) as progress:
+        with Interrupt() as interrupt, Course(self.main) as course:
             fraction = self._agree(length.fraction(journal.step, journal.seconds))
-            progress.start(fraction)
+            course.start(fraction)
             if journal.step == 0:
                 self._save()  # from now on the directory is known as this run's
             began = time.monotonic() - journal.seconds
@@ -147,9 +151,9 @@ class _Run:
                 self._learn(fraction)
                 journal.seconds = time.monotonic() - began
                 fraction = self._agree(length.fraction(journal.step, journal.seconds))
-                progress.stepped(journal, fraction)
+                course.show(fraction, _now(journal))
                 if journal.step % config.evaluate_every == 0 or fraction >= 1:
-                    self._judge(progress)
+                    self._judge(course)
                 if on_step is not None:
                     on_step(journal.step)
             if fraction < 1:
@@ -197,10 +201,10 @@ class _Run:
         journal.step += 1
         if not math.isfinite(journal.running[-1]):
             remedy = "Lower rate or clip; the last evaluation is what resumes."
-            raise FloatingPointError(f"training diverged: loss {journal.running[-1]} at step {journal.step}. {remedy}")
+            raise Diverged(f"training diverged: loss {journal.running[-1]} at step {journal.step}. {remedy}")
         self._log(loss=journal.running[-1], rate=now)
 
-    def _judge(self, progress: Progress) -> None:
+    def _judge(self, course: Course) -> None:
         """Evaluates the averaged weights, keeps them if they are the best so far, and saves the state."""
         if not self.main:
             return
@@ -213,7 +217,7 @@ class _Run:
             record = _record(config, self.dataset, model, self.process, journal.step, figure)
             checkpoint.save(config.out, model, record)
         self._save()
-        progress.evaluated(journal)
+        course.say(_evaluated(journal))
         self._log(held_out_bits=figure.bits)
 
     def _save(self) -> None:
@@ -239,6 +243,20 @@ def _spare(path: Path, state: Path) -> None:
         if (path / name).exists():
             expected = f"a new one, or one with the {STATE} of a run to resume"
             raise bad(f"directory {path}", f"a finished checkpoint ({name})", expected, "Choose another directory.")
+
+
+def _now(journal: Journal) -> str:
+    """Where a run is."""
+    recent, best = journal.running[-50:], journal.best
+    held_out = f"{best.bits:.4f} at step {best.step}" if best else "not yet known"
+    return f"step {journal.step}: loss {sum(recent) / len(recent):.3f}, best held-out bits {held_out}"
+
+
+def _evaluated(journal: Journal) -> str:
+    """What the last evaluation found."""
+    last = journal.history[-1]
+    mark = " (best)" if last is journal.best else ""
+    return f"step {last.step:6d}  {last.seconds:7.0f} s  loss {last.loss:.4f}  held-out {last.bits:.4f} bits{mark}"
 
 
 def _loss(network: nn.Module, process: Process, batch: Batch) -> torch.Tensor:

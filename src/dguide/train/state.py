@@ -88,15 +88,14 @@ def read(
     """
     if not path.exists():
         return Journal(settings)
-    safetensors = require("safetensors", "train")
+    safetensors, pydantic = require("safetensors", "train"), require("pydantic", "train")
     anew = "Delete the file to start anew, or choose another directory."
     try:
         with safetensors.safe_open(path, "pt") as file:
-            content = json.loads((file.metadata() or {})[KEY])
+            header = (file.metadata() or {}).get(KEY, "")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is not a dict
-        history = [Evaluation(**entry) for entry in content.pop("history")]
-        journal = Journal(**content, history=history)
-    except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
+        journal: Journal = pydantic.TypeAdapter(Journal).validate_json(header)
+    except (safetensors.SafetensorError, pydantic.ValidationError) as error:
         raise bad(f"training state {path}", repr(error), "a file that dguide.train wrote", anew) from error
     if journal.settings != settings:
         names = sorted(journal.settings.keys() | settings.keys())
@@ -107,14 +106,14 @@ def read(
     try:
         model.load_state_dict(_part(tensors, "model"))
         average.load_state_dict(_part(tensors, "average"))
-        for part, optimizer in _parts(optimizers):
-            moments: dict[int, dict[str, Tensor]] = {}
-            for name, tensor in _part(tensors, part).items():
-                index, key = name.split(".")
-                moments.setdefault(int(index), {})[key] = tensor
-            optimizer.load_state_dict(optimizer.state_dict() | {"state": moments})
-    except (RuntimeError, ValueError) as error:
-        raise bad(f"training state {path}", str(error), "tensors of this network and optimizer", anew) from error
+    except RuntimeError as error:
+        raise bad(f"training state {path}", str(error), "tensors of this network", anew) from error
+    for part, optimizer in _parts(optimizers):
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in _part(tensors, part).items():
+            index, key = name.split(".")
+            moments.setdefault(int(index), {})[key] = tensor
+        optimizer.load_state_dict(optimizer.state_dict() | {"state": moments})
     return journal
 
 

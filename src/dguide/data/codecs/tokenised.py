@@ -55,9 +55,10 @@ class Tokenised(Codec):
     def read(cls, path: Path, width: int) -> Tokenised:
         """The tokenizer in the file `path`. Raises `ValueError` if there is none."""
         try:
-            return cls(path.read_text(encoding="utf-8"), width)
+            text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise bad("tokenizer", f"{path}: {error}", "a tokenizer.json of the library tokenizers") from error
+        return cls(text, width)
 
     @cached_property
     def library(self) -> Any:
@@ -93,8 +94,9 @@ class Tokenised(Codec):
 
     def find(self, text: str) -> Found:
         """The words of a string, and whether there are some outside the vocabulary."""
+        library = self.library
         try:
-            encoding = self.library.encode(text, add_special_tokens=False)
+            encoding = library.encode(text, add_special_tokens=False)
         except Exception as error:  # the library raises no other class
             return Found([], f"the tokenizer refuses it: {str(error)[:200]}")
         outside = [text[first:last] for first, last in _where(encoding, self.unknown)] or self._dropped(text, encoding)

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import bad, require
+from ...progress import counted
 from ..codecs.pixels import Pixels
-from ..progress import progress
-from .pictures import Bytes, Shape, Unfit, as_tokens, pixels
+from .pictures import Bytes, Shape, Unfit, as_tokens, colours_of, pixels
 
 __all__ = ["Images", "read_images"]
 
@@ -74,19 +74,21 @@ def read_images(
     @cache
     def read(smooth: bool) -> list[Bytes]:
         found = []
-        for index, source in enumerate(progress(sources, len(sources), "reading images")):
+        for index, source in enumerate(counted(sources, len(sources), "reading images")):
             if index in unread:
                 continue
             try:
                 with opened(source) as image:
                     frames[index] = getattr(image, "n_frames", 1)
-                    found.append(pixels(image, shape, smooth))
+                    plain = colours_of(image)
             except Unfit as error:
                 unread[index] = str(error)
             except unreadable as error:
                 unread[index] = f"unreadable: {_reason(error, source)}"[:200]
                 if getattr(error, "errno", None):
                     passing.append(index)
+            else:
+                found.append(pixels(plain, shape, smooth))
         sizes = Counter(image.shape[:2] for image in found)
         if len(sizes) > 1:
             common = ", ".join(f"{n} of {rows}x{columns}" for (rows, columns), n in sizes.most_common(3))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...errors import bad, require
 from ..codecs.pixels import Pixels
 
-__all__ = ["Bytes", "Palette", "Shape", "Unfit", "as_tokens", "parse_size", "pixels"]
+__all__ = ["Bytes", "Palette", "Shape", "Unfit", "as_tokens", "colours_of", "parse_size", "pixels"]
 
 Shape = tuple[int, int]
 Palette = tuple[str, ...]
@@ -33,17 +33,10 @@ def parse_size(text: str) -> Shape:
     return int(rows), int(columns or rows)
 
 
-def pixels(image: Any, shape: Shape | None, smooth: bool) -> Bytes:
-    """Red, green and blue of an image, [H, W, 3].
+def colours_of(image: Any) -> Any:
+    """An image in red, green and blue, a `PIL.Image.Image` as well, on which Pillow has nothing left to decode.
 
-    Transparent parts become white; 16 bits a channel, and numbers from 0 to 1, become 8 bits. To fit `shape`, the image
-    is cut around its middle to its proportions, then each pixel is the mean of those it covers, or one of them if not
-    `smooth`.
-
-    Args:
-        image: A `PIL.Image.Image`.
-        shape: Rows and columns; None for those of the image.
-        smooth: Whether to take means.
+    Transparent parts become white; 16 bits a channel, and numbers from 0 to 1, become 8 bits.
 
     Raises:
         Unfit: If its numbers are neither, or of 16 bits but so small that it was meant to have 8.
@@ -55,7 +48,21 @@ def pixels(image: Any, shape: Shape | None, smooth: bool) -> Bytes:
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = module.alpha_composite(module.new("RGBA", image.size, _WHITE), image)
-    image = image.convert("RGB")
+    return image.convert("RGB")
+
+
+def pixels(image: Any, shape: Shape | None, smooth: bool) -> Bytes:
+    """What `colours_of` gives as an array, [H, W, 3].
+
+    To fit `shape`, the image is cut around its middle to its proportions, then each pixel is the mean of those it
+    covers, or one of them if not `smooth`.
+
+    Args:
+        image: A `PIL.Image.Image` in red, green and blue.
+        shape: Rows and columns; None for those of the image.
+        smooth: Whether to take means.
+    """
+    ops, module = require("PIL.ImageOps", "data"), require("PIL.Image", "data")
     if shape is not None and image.size != shape[::-1]:
         method = module.Resampling.BOX if smooth else module.Resampling.NEAREST
         image = ops.fit(image, shape[::-1], method)

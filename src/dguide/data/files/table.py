@@ -155,8 +155,6 @@ def _rows(path: Path, encoding: str) -> Iterator[tuple[int, list[str]]]:
         got = f"bytes that are no {encoding} after line {line}"
         usual = "encoding=utf-16" if _marked_as_utf16(path) else "encoding=NAME, such as cp932"
         raise bad(f"table {path}", got, f"text in {encoding}", f"Pass {usual}.") from error
-    except LookupError as error:
-        raise bad("encoding", repr(encoding), "one that Python knows, such as utf-8, cp932 or latin-1") from error
     except csv.Error as error:
         got = f"{error} after line {line}"
         remedy = f"Look from line {line + 1} on for a quote that is not closed, or a single one inside quotes."
@@ -164,8 +162,12 @@ def _rows(path: Path, encoding: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _without_mark(encoding: str) -> str:
-    """The encoding, or what drops the mark of byte order that some programs put before UTF-8."""
-    return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+    """The encoding, or what drops the mark of byte order that some programs put before UTF-8. Raises `InputError`."""
+    try:
+        known = codecs.lookup(encoding)
+    except LookupError as error:
+        raise bad("encoding", repr(encoding), "one that Python knows, such as utf-8, cp932 or latin-1") from error
+    return "utf-8-sig" if known.name == "utf-8" else encoding
 
 
 def _marked_as_utf16(path: Path) -> bool:

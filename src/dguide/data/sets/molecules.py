@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import require
+from ...progress import counted
 from ..cache import Arrays
-from ..progress import progress
 
 __all__ = ["PROPERTIES", "in_parallel", "measure", "parse", "quiet"]
 
@@ -91,7 +91,7 @@ def in_parallel(function: Callable[[list[str]], Arrays], texts: list[str], title
     joblib = require("joblib", "train")
     chunks = [texts[first : first + _CHUNK] for first in range(0, len(texts), _CHUNK)]
     parallel = joblib.Parallel(n_jobs=-1, return_as="generator")
-    done = list(progress(parallel(joblib.delayed(function)(chunk) for chunk in chunks), len(chunks), title))
+    done = list(counted(parallel(joblib.delayed(function)(chunk) for chunk in chunks), len(chunks), title))
     return {name: np.concatenate([part[name] for part in done]) for name in done[0]}
 
 

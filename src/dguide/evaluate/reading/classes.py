@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from ...data import Attribute, Split
-from ...data.progress import progress
 from ...errors import bad, choose
 from ...process import Process
+from ...progress import counted
 from ...samplers import Condition, Denoiser
 from ..likelihood import bounds
 
@@ -138,7 +138,7 @@ def read(
     found = bounds(
         denoiser, process, tokens, conditions, passes=passes, seed=seed, batch_size=batch_size, device=device
     )
-    terms = torch.stack([nats.float() for nats in progress(found, passes, "reading")])
+    terms = torch.stack([nats.float() for nats in counted(found, passes, "reading")])
     nats, log_prior = terms.double().mean(0), (weights / weights.sum()).log()
     return Reading(nats, log_prior, _error(terms, (log_prior - nats).topk(2).indices), passes)
 

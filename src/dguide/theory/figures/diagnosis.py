@@ -11,6 +11,7 @@ import torch
 from ...checkpoint import Checkpoint
 from ...data import load
 from ...demo.settings import MASKED, find_checkpoints
+from ...errors import InputError
 from ...guidance import Normalized, Unlocking
 from ...plots.style import COLOURS, LINES, MARKS
 from ...samplers import Ancestral, Diagnostics, DiagnosticsTable, sample
@@ -97,7 +98,7 @@ def plates() -> list[Plate]:
     """The plate of the shipped model of digits; none where there is no such checkpoint."""
     try:
         checkpoint = find_checkpoints()[MASKED]
-    except ValueError:
+    except InputError:
         return []
     data = compute(checkpoint)
     normalized, unlocking = (data.tables[name] for name in ("Normalized", "Unlocking"))
