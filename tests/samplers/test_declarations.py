@@ -173,16 +173,14 @@ def test_processes_keep_what_they_declare() -> None:
             jump = super().posterior(tokens, time, earlier, log_p)
             return Jump(jump.log_intensity, torch.log_softmax(3 * log_p, -1))
 
-    with pytest.raises(
-        ValueError, match="Sharpened.prediction_free_rate = True: got a landing that is not the prediction"
-    ):
+    with pytest.raises(ValueError, match=r"Sharpened.prediction_free_rate = True: got a landing that is not"):
         draw(Sharpened(3), dguide.Normalized(1.0), Ancestral(2), count=10)
 
     class Moves(Masked):
         def movable(self, tokens: Tensor) -> Tensor:
             return torch.ones_like(tokens, dtype=torch.bool)
 
-    with pytest.raises(ValueError, match="Moves.absorbing = True: got a clean token that can move"):
+    with pytest.raises(ValueError, match=r"Moves.absorbing = True: got a clean token that can move"):
         draw(Moves(3), dguide.Normalized(1.0), Ancestral(2), count=10)
 
 
