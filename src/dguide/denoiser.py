@@ -22,6 +22,15 @@ class Denoiser(Protocol):
     ``denoiser(tokens [B, L] int64, time [B] float32, condition) -> logits [B, L, V]`` of
     $p(x_0^i = \cdot \mid x_t, c)$. Two optional attributes: ``null(condition)`` returns the same structure for "no
     condition" (needed for guidance without `reference`); ``time_dependent`` says whether `time` is read at all.
+
+    >>> class Fair:
+    ...     time_dependent = False
+    ...     def __call__(self, tokens, time, condition):
+    ...         return torch.zeros(*tokens.shape, 2)
+    ...     def null(self, condition):
+    ...         return condition
+    >>> Fair()(torch.zeros(1, 3, dtype=torch.int64), torch.ones(1), None).shape
+    torch.Size([1, 3, 2])
     """
 
     def __call__(self, tokens: Tensor, time: Tensor, condition: Condition, /) -> Tensor:

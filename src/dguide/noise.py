@@ -61,7 +61,11 @@ class Noise(ABC):
 
 @dataclass(frozen=True)
 class Linear(Noise):
-    r"""$\alpha(t) = 1 - t$."""
+    r"""$\alpha(t) = 1 - t$.
+
+    >>> Linear().level(torch.tensor([0.25])).tolist()
+    [0.25]
+    """
 
     def alpha(self, time: Tensor) -> Tensor:
         return 1 - time
@@ -78,7 +82,11 @@ class Linear(Noise):
 
 @dataclass(frozen=True)
 class Cosine(Noise):
-    r"""$\alpha(t) = 1 - \sin(\pi t / 2)$: the masked fraction falls slowly first, fast at the end."""
+    r"""$\alpha(t) = 1 - \sin(\pi t / 2)$: the masked fraction falls slowly first, fast at the end.
+
+    >>> str(Cosine()), float(Cosine().alpha(torch.tensor(1.0)))
+    ('cosine', 0.0)
+    """
 
     def alpha(self, time: Tensor) -> Tensor:
         return 2 * torch.sin(math.pi / 4 * (1 - time)) ** 2
@@ -95,7 +103,11 @@ class Cosine(Noise):
 
 @dataclass(frozen=True)
 class Polynomial(Noise):
-    r"""$\alpha(t) = 1 - t^p$ with `power` p > 0."""
+    r"""$\alpha(t) = 1 - t^p$ with `power` p > 0.
+
+    >>> Polynomial(power=2.0).level(torch.tensor([0.5])).tolist()
+    [0.25]
+    """
 
     power: float = 2.0
 
@@ -123,6 +135,9 @@ class Geometric(Noise):
 
     The published form, $\alpha = e^{-\beta(t)}$, starts below 1 and ends above 0; the affine rescaling here makes
     $\alpha(0) = 1$ and $\alpha(1) = 0$ exactly. `low` is $\beta_0$, `high` is $\beta_1$.
+
+    >>> float(Geometric().alpha(torch.tensor(0.0, dtype=torch.float64)))
+    1.0
     """
 
     low: float = 1e-5

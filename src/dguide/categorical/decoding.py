@@ -32,6 +32,10 @@ class Decoding:
 
     Raises:
         ValueError: for anything outside these ranges.
+
+    >>> import dguide
+    >>> dguide.Decoding(temperature=0.8, top_p=0.9).truncates
+    True
     """
 
     temperature: float = 1.0

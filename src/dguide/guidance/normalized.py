@@ -18,6 +18,11 @@ class Normalized(RateGuidance):
 
     For the masked process both exit rates are the same, so tokens are unmasked at the unguided pace and each is drawn
     from softmax((1 + w) logits_c - w logits_u). Source: Rojas et al., arXiv 2507.08965 (the normalised mechanism).
+
+    >>> import dguide
+    >>> guidance = dguide.Normalized(weight=dguide.RampUp(2.0))
+    >>> guidance.keeps_pace, str(guidance.weight)
+    (True, 'ramp-up:2.0,left=0.0,right=0.0')
     """
 
     weight: float | Tensor | Schedule  # type: ignore[assignment]

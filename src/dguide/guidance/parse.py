@@ -34,6 +34,10 @@ def parse_schedule(text: str) -> Schedule:
     ``piecewise:0=3;0.5=1;1=0``.
 
     Raises `ValueError` for an unknown name or option, listing those there are.
+
+    >>> import dguide
+    >>> dguide.parse_schedule("ramp-up:2.0,right=0.3")
+    RampUp(weight=2.0, left=0.0, right=0.3)
     """
     name, colon, rest = text.strip().partition(":")
     if not colon and name[:1] in "+-.0123456789":

@@ -45,6 +45,10 @@ class Schedule(Extensible, ABC):
 
     A new schedule is a frozen dataclass whose first field scales it, with `__call__`, `average` and, where w jumps,
     bends or turns, `breakpoints`. `__call__` and `average` are overridden together.
+
+    >>> import dguide
+    >>> dguide.RampUp(1.0).scaled_to(3.0).mean()
+    3.0
     """
 
     together = (("__call__", "average"),)
@@ -157,7 +161,13 @@ class _Broken(Schedule):
 
 @dataclass(frozen=True)
 class Constant(_Broken):
-    """w everywhere."""
+    """w everywhere.
+
+    >>> import dguide
+    >>> schedule = dguide.Constant(2.0)
+    >>> round(float(schedule(torch.tensor(0.5))), 6), schedule.mean()
+    (2.0, 2.0)
+    """
 
     weight: float
 
@@ -167,7 +177,13 @@ class Constant(_Broken):
 
 @dataclass(frozen=True)
 class Interval(_Broken):
-    """w on `left` <= m <= `right`, zero elsewhere (limited-interval guidance, arXiv 2404.07724)."""
+    """w on `left` <= m <= `right`, zero elsewhere (limited-interval guidance, arXiv 2404.07724).
+
+    >>> import dguide
+    >>> schedule = dguide.Interval(2.0, left=0.25, right=0.75)
+    >>> round(float(schedule(torch.tensor(0.5))), 6), schedule.mean()
+    (2.0, 1.0)
+    """
 
     weight: float
     left: float
@@ -187,6 +203,11 @@ class RampUp(_Broken):
     """From 0 at m = 1 linearly to w at `right`, flat down to `left`, linearly back to 0 at m = 0.
 
     With left = 0 it stays w to the end; with right = 1 it starts at w; with left = right = 1 it is the inverse ramp.
+
+    >>> import dguide
+    >>> schedule = dguide.RampUp(2.0)
+    >>> round(float(schedule(torch.tensor(0.5))), 6), schedule.mean()
+    (1.0, 1.0)
     """
 
     weight: float
@@ -206,7 +227,13 @@ class RampUp(_Broken):
 
 @dataclass(frozen=True)
 class Piecewise(_Broken):
-    """Straight lines between `knots` (m, w), m non-decreasing from 0 to 1; a level given twice is a jump."""
+    """Straight lines between `knots` (m, w), m non-decreasing from 0 to 1; a level given twice is a jump.
+
+    >>> import dguide
+    >>> schedule = dguide.Piecewise(((0.0, 3.0), (1.0, 1.0)))
+    >>> round(float(schedule(torch.tensor(0.5))), 6), schedule.mean()
+    (2.0, 2.0)
+    """
 
     knots: Sequence[tuple[float, float]]
 
@@ -247,25 +274,49 @@ class _Shape(_Broken):
 
 
 class Linear(_Shape):
-    """w(m) = 2 mean (1 - m): the ramp from nothing at noise to its most at data."""
+    """w(m) = 2 mean (1 - m): the ramp from nothing at noise to its most at data.
+
+    >>> import dguide
+    >>> schedule = dguide.Linear(1.0)
+    >>> round(float(schedule(torch.tensor(0.25))), 6), schedule.mean()
+    (1.5, 1.0)
+    """
 
     _unit = (0.0, 2.0), (1.0, 0.0)
 
 
 class InverseLinear(_Shape):
-    """w(m) = 2 mean m: strong early, the wrong way round."""
+    """w(m) = 2 mean m: strong early, the wrong way round.
+
+    >>> import dguide
+    >>> schedule = dguide.InverseLinear(1.0)
+    >>> round(float(schedule(torch.tensor(0.25))), 6), schedule.mean()
+    (0.5, 1.0)
+    """
 
     _unit = (0.0, 0.0), (1.0, 2.0)
 
 
 class V(_Shape):
-    """w(m) = 2 mean |2m - 1|: strong at both ends, nothing in the middle."""
+    """w(m) = 2 mean |2m - 1|: strong at both ends, nothing in the middle.
+
+    >>> import dguide
+    >>> schedule = dguide.V(1.0)
+    >>> round(float(schedule(torch.tensor(0.5))), 6), schedule.mean()
+    (0.0, 1.0)
+    """
 
     _unit = (0.0, 2.0), (0.5, 0.0), (1.0, 2.0)
 
 
 class InverseV(_Shape):
-    """w(m) = 2 mean (1 - |2m - 1|): strong in the middle, nothing at both ends."""
+    """w(m) = 2 mean (1 - |2m - 1|): strong in the middle, nothing at both ends.
+
+    >>> import dguide
+    >>> schedule = dguide.InverseV(1.0)
+    >>> round(float(schedule(torch.tensor(0.5))), 6), schedule.mean()
+    (2.0, 1.0)
+    """
 
     _unit = (0.0, 0.0), (0.5, 2.0), (1.0, 0.0)
 
@@ -287,20 +338,38 @@ class _Wave(Schedule):
 
 
 class Cosine(_Wave):
-    """w(m) = mean (1 + cos pi m): late, smoothly."""
+    """w(m) = mean (1 + cos pi m): late, smoothly.
+
+    >>> import dguide
+    >>> schedule = dguide.Cosine(1.0)
+    >>> round(float(schedule(torch.tensor(0.5))), 6), schedule.mean()
+    (1.0, 1.0)
+    """
 
     _sign = 1.0
 
 
 class Sine(_Wave):
-    """w(m) = mean (1 - cos pi m): early, smoothly."""
+    """w(m) = mean (1 - cos pi m): early, smoothly.
+
+    >>> import dguide
+    >>> schedule = dguide.Sine(1.0)
+    >>> round(float(schedule(torch.tensor(0.5))), 6), schedule.mean()
+    (1.0, 1.0)
+    """
 
     _sign = -1.0
 
 
 @dataclass(frozen=True)
 class Power(Schedule):
-    """w(m) = mean (1 + p) (1 - m)^p, p >= 0: the larger p, the later."""
+    """w(m) = mean (1 + p) (1 - m)^p, p >= 0: the larger p, the later.
+
+    >>> import dguide
+    >>> schedule = dguide.Power(1.0, p=1.0)
+    >>> round(float(schedule(torch.tensor(0.25))), 6), schedule.mean()
+    (1.5, 1.0)
+    """
 
     average_weight: float
     p: float

@@ -20,6 +20,11 @@ class Simple(Guidance):
     Tends to `Unlocking` as the steps grow in number; has no continuous-time form of its own. Source: Schiff et al.,
     "Simple Guidance Mechanisms for Discrete Diffusion Models", arXiv 2412.10193 (the equation; its released masked
     code tilts the logits instead, which is `Normalized`).
+
+    >>> import dguide
+    >>> guidance = dguide.Simple(weight=2.0)
+    >>> guidance.level
+    'transition probabilities'
     """
 
     weight: float | Tensor | Schedule  # type: ignore[assignment]

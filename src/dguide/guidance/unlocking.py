@@ -19,6 +19,11 @@ class Unlocking(RateGuidance):
     For the masked process tokens are unmasked $Z_w$ times too fast: of one position, with constant w and
     $\alpha = 1 - t$, the masked fraction at time t is $t^{Z_w}$. Source: Nisonoff et al., "Unlocking Guidance for
     Discrete State-Space Diffusion and Flow Models", arXiv 2406.01572.
+
+    >>> import dguide
+    >>> guidance = dguide.Unlocking(weight=1.5)
+    >>> guidance.keeps_pace, str(guidance.weight)
+    (False, 'constant:1.5')
     """
 
     weight: float | Tensor | Schedule  # type: ignore[assignment]

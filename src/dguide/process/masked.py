@@ -33,6 +33,11 @@ class Masked(Process):
         mask_id: one of the columns (as in BERT-like vocabularies; its logit is then ignored), or V itself, a token that
             the network reads but does not predict. Default: V.
         noise: the schedule $\\alpha(t)$.
+
+    >>> import dguide
+    >>> process = dguide.Masked(vocab_size=16)
+    >>> process.mask_id, process.input_size
+    (16, 17)
     """
 
     vocab_size: int

@@ -32,6 +32,10 @@ class Uniform(Process):
     Args:
         vocab_size: V, the number of tokens and of logit columns.
         noise: the schedule $\alpha(t)$.
+
+    >>> import dguide
+    >>> dguide.Uniform(vocab_size=4).kernel(1.0)[0].tolist()
+    [0.25, 0.25, 0.25, 0.25]
     """
 
     vocab_size: int

@@ -42,6 +42,10 @@ class Samples:
         forced: [B] int64, positions of each sample that had to leave in the last step.
         trajectory: the states on the way, if asked for.
         log_normalizer: [B], log of an unbiased estimate of the normalising constant of the tilted law; of `SMC` only.
+
+    >>> import dguide
+    >>> [name for name in dguide.Samples.__dataclass_fields__]
+    ['tokens', 'calls', 'forced', 'trajectory', 'log_normalizer']
     """
 
     tokens: Tensor
@@ -106,6 +110,20 @@ def sample(
     Raises:
         ValueError: for anything malformed, before the first network call; for logits that are not finite, or are
             probabilities, when they appear.
+
+    >>> import dguide
+    >>> law = torch.tensor([[0.4, 0.1], [0.1, 0.4]])
+    >>> problem = dguide.exact.Problem(dguide.Masked(2), law, torch.full((2, 2), 0.25))
+    >>> samples = dguide.sample(
+    ...     problem.oracle(),
+    ...     process=problem.process,
+    ...     length=2,
+    ...     condition=torch.zeros(3, dtype=torch.int64),
+    ...     guidance=dguide.Normalized(2.0),
+    ...     sampler=dguide.FirstHitting(),
+    ... )
+    >>> tuple(samples.tokens.shape), samples.calls
+    ((3, 2), Calls(conditional=2, reference=2))
     """
     if callback is not None and not callable(callback):
         raise bad("callback", repr(callback), "a callable (run, state)")

@@ -86,6 +86,22 @@ class Diagnostics(Observer):
 
     Raises:
         ValueError: for arguments out of range, or when used with two different processes.
+
+    >>> import dguide
+    >>> law = torch.tensor([0.9, 0.1])
+    >>> problem = dguide.exact.Problem(dguide.Masked(2), law, torch.tensor([0.5, 0.5]))
+    >>> diagnostics = dguide.Diagnostics(bins=1)
+    >>> _ = dguide.sample(
+    ...     problem.oracle(),
+    ...     process=problem.process,
+    ...     length=1,
+    ...     condition=torch.zeros(4, dtype=torch.int64),
+    ...     guidance=dguide.Normalized(1.0),
+    ...     sampler=dguide.Ancestral(steps=2),
+    ...     callback=diagnostics,
+    ... )
+    >>> round(float(diagnostics.table().log_z[0]), 3)  # log(0.9^2 / 0.5 + 0.1^2 / 0.5)
+    0.495
     """
 
     def __init__(

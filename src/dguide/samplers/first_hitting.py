@@ -41,6 +41,10 @@ class FirstHitting(Sampler):
     the noise level falls to $e^{-E_i}$, with $E_i$ its Exp(1) clock. Otherwise (`Unlocking`) the clock of position i
     runs $Z_w$ times as fast; w(m) may vary between hits, so the clocks run against a bound and candidates are
     thinned: $\log Z_w$ is convex in w, hence on a segment where w is monotone $Z_w$ is largest at one of its ends.
+
+    >>> import dguide
+    >>> dguide.FirstHitting().guarantee
+    'exact for denoisers that do not depend on time (with Normalized: for all)'
     """
 
     guarantee = "exact for denoisers that do not depend on time (with Normalized: for all)"

@@ -56,6 +56,11 @@ def equal_work_grid(process: Process, levels: Tensor, masked_fraction: Tensor, s
 
     Raises:
         ValueError: for a curve that is none, or less than one step.
+
+    >>> import dguide
+    >>> levels = torch.tensor([0.0, 0.5, 1.0])
+    >>> dguide.equal_work_grid(dguide.Masked(2), levels, levels, steps=2)
+    (1.0, 0.5, 0.0)
     """
     positive("equal_work_grid steps", steps)
     m, u = (torch.as_tensor(x, dtype=torch.float64).cpu() for x in (levels, masked_fraction))

@@ -91,6 +91,10 @@ class SMC(Sampler):
     Raises:
         ValueError: for particles below 1, a threshold outside [0, 1], a weight below -1, SMC within SMC, or a sampler
             whose choice of who lands depends on the token (`LowConfidence`).
+
+    >>> import dguide
+    >>> dguide.SMC(particles=8, weight=2.0).extra_weights
+    (2.0,)
     """
 
     particles: int = 16

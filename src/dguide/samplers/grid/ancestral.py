@@ -21,6 +21,10 @@ class Ancestral(GridSampler):
     $(s/t)^{Z_w}$ (`Unlocking`). Finite at t = 1 for both processes. At w = 0 each position follows the exact posterior;
     positions that leave in one step do so independently, which is the only error. Source: ancestral sampling of Austin
     et al., arXiv 2107.03006, and Sahoo et al., arXiv 2406.07524.
+
+    >>> import dguide
+    >>> dguide.Ancestral(steps=4).times(dguide.Masked(2)).tolist()
+    [1.0, 0.75, 0.5, 0.25, 0.0]
     """
 
     guarantee = "exact given predictions frozen within a step; first order in the steps"

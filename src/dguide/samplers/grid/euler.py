@@ -19,6 +19,10 @@ class Euler(RateSampler):
     Positions that must have left by t = 0 (masks) and have not are made to leave in the last step and counted in
     `Samples.forced`. For the uniform process it starts at $\alpha = 10^{-3}$, where the rates are finite: a bias of
     that size. Source: the Euler step of Campbell et al., arXiv 2205.14987, and Lou et al., arXiv 2310.16834.
+
+    >>> import dguide
+    >>> dguide.Euler(steps=2).times(dguide.Uniform(2)).tolist()
+    [0.999, 0.5, 0.0]
     """
 
     guarantee = "first order in the steps"

@@ -64,6 +64,12 @@ class Remasking(GridSampler):
 
     Raises:
         ValueError: for numbers outside these ranges, or a process whose tokens are never decided.
+
+    >>> import dguide
+    >>> sampler = dguide.Remasking(steps=4, rate=1.0)
+    >>> time, earlier = sampler.times(dguide.Masked(2))[1:3]
+    >>> float(sampler.again(dguide.Masked(2), time, earlier))
+    0.25
     """
 
     cap: float = 1.0

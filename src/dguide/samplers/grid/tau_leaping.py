@@ -19,6 +19,10 @@ class TauLeaping(RateSampler):
 
     Masks left over in the last step are made to leave and counted in `Samples.forced`; for the uniform process it
     starts at $\alpha = 10^{-3}$. Source: Campbell et al., arXiv 2205.14987, with the rejection for categorical data.
+
+    >>> import dguide
+    >>> dguide.TauLeaping(grid=(1.0, 0.2, 0.0)).steps
+    2
     """
 
     guarantee = "first order in the steps"

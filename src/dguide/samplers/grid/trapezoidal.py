@@ -74,6 +74,12 @@ class Trapezoidal(OnGrid):
 
     Raises:
         ValueError: for theta outside (0, 1), and for guidance that does not act on rates.
+
+    >>> import dguide
+    >>> sampler = dguide.Trapezoidal(steps=2)
+    >>> time, earlier = sampler.times(dguide.Masked(2))[:2]
+    >>> float(sampler.middle(dguide.Masked(2), time, earlier))
+    0.75
     """
 
     theta: float = 0.5

@@ -38,6 +38,10 @@ class Blocks(Sampler):
 
     Raises:
         ValueError: for another sampler than those, or a size below 1.
+
+    >>> import dguide
+    >>> dguide.Blocks(dguide.TopMargin(steps=4), size=8).size
+    8
     """
 
     sampler: Unmasking = LowConfidence()

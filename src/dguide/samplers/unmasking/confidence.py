@@ -54,6 +54,10 @@ class LowConfidence(Scored):
 
     Raises:
         ValueError: as `Counted`, and for negative noise.
+
+    >>> import dguide
+    >>> dguide.LowConfidence(steps=4, grid="cosine", noise=4.5).counts(torch.tensor([8])).tolist()
+    [[8, 7, 5, 3, 0]]
     """
 
     noise: float = 0.0
@@ -92,6 +96,10 @@ class TopMargin(Scored):
     Args:
         steps: number of steps T.
         grid: "uniform", "cosine", "arccos" or shares of masks; see `Counted`.
+
+    >>> import dguide
+    >>> dguide.TopMargin(steps=4).counts(torch.tensor([8])).tolist()
+    [[8, 6, 4, 2, 0]]
     """
 
     guarantee = "heuristic: exact for independent positions; tokens of one step are drawn independently"
@@ -111,6 +119,10 @@ class LowEntropy(Scored):
     Args:
         steps: number of steps T.
         grid: "uniform", "cosine", "arccos" or shares of masks; see `Counted`.
+
+    >>> import dguide
+    >>> dguide.LowEntropy(steps=3).counts(torch.tensor([8])).tolist()
+    [[8, 5, 2, 0]]
     """
 
     guarantee = "heuristic: exact for independent positions; tokens of one step are drawn independently"

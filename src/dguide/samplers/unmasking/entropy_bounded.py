@@ -33,6 +33,10 @@ class EntropyBounded(Unmasking):
 
     Raises:
         ValueError: for a negative bound.
+
+    >>> import dguide
+    >>> dguide.EntropyBounded(bound=0.5).aim(torch.tensor([8]), torch.tensor([8])).tolist()
+    [7]
     """
 
     bound: float = 0.1

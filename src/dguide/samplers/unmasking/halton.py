@@ -35,6 +35,10 @@ class Halton(Counted):
 
     Raises:
         ValueError: as `Counted`; for a shape that is not two ints of at least 1, or (at the start) of another length.
+
+    >>> import dguide
+    >>> dguide.Halton(steps=4, shape=(2, 4)).counts(torch.tensor([8])).tolist()
+    [[8, 6, 4, 2, 0]]
     """
 
     shape: tuple[int, int] = field(kw_only=True)
