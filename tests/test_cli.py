@@ -23,7 +23,7 @@ from dguide.cli import train as train_command
 from dguide.cli.names import MECHANISMS, SAMPLERS, guidance_of, sampler_of
 from dguide.data import Skipped, load
 from dguide.nn import Compiled, Inference
-from dguide.train import TrainConfig
+from dguide.train import TrainConfig, train
 
 COMMANDS = ("data", "sample", "evaluate", "read", "train", "demo", "theory", "info")
 
@@ -395,6 +395,21 @@ def test_a_full_disk_is_found_before_the_work(run, model, tmp_path, monkeypatch)
     status, _, err = run("sample", model, "--out", tmp_path / "x.npz")
     assert (status, "MB free, expected room for" in err) == (2, True)
     assert run("sample", model, "--out", tmp_path / "x.npz", "--count", 10**15)[0] == 2
+    for command in (["evaluate", model], ["read", model], ["train", "--steps", 1], ["demo"], ["theory"]):
+        status, _, err = run(*command, "--out", tmp_path / "new")
+        assert (status, "--out: got" in err, "expected room for" in err) == (2, True, True)
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_room_that_training_asks_for_is_what_it_takes(tmp_path, monkeypatch):
+    monkeypatch.setattr("dguide.train.loop.FINAL_PASSES", 1)
+    sizes = {"width": 128, "layers": 2, "heads": 4, "batch_size": 2, "evaluate_passes": 1, "device": "cpu"}
+    for more in ({}, {"expansion": 8}):
+        out = tmp_path / str(len(more))
+        config = TrainConfig(out=out, steps=1, **sizes, **more)
+        train(config)
+        written = [path.stat().st_size for path in out.iterdir()]
+        assert sum(written) + max(written) < train_command._room(config) < 2 * sum(written) + max(written)
 
 
 def test_a_disk_that_fills_up_leaves_nothing(run, model, tmp_path, monkeypatch):

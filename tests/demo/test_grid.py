@@ -10,7 +10,6 @@ import dguide
 from dguide import checkpoint
 from dguide.data import load
 from dguide.demo import MECHANISMS, SCHEDULES, Cell, DemoSettings, Judge, cells, find_checkpoints, run_cell
-from dguide.demo.judge import balanced
 
 LABELS = torch.arange(10).repeat_interleave(2)
 SAMPLER = dguide.Ancestral(steps=3)
@@ -68,6 +67,22 @@ def test_without_guidance_the_reference_is_never_called(model, judge):
     assert (outcome.calls.conditional, outcome.calls.reference) == (3, 0)
 
 
+def test_the_real_digits_are_a_draw_of_each_class(judge, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(type(judge), "__call__", lambda self, tokens, labels: drawn.append((tokens, labels)))
+    for seed in (0, 0, 1):
+        judge.ceiling(3, seed)
+    (first, labels), (again, _), (other, _) = drawn
+    assert labels.bincount().tolist() == [3] * 10
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    held_out = judge.dataset.held_out
+    real = {(int(label), *row.tolist()) for label, row in zip(held_out.labels, held_out.tokens, strict=True)}
+    assert {(int(label), *row.tolist()) for label, row in zip(labels, first, strict=True)} <= real
+    judge.ceiling(1000)
+    assert torch.equal(drawn[-1][1].bincount(), held_out.labels.bincount())
+
+
 def test_the_judge_knows_real_data_from_noise(judge):
     real = judge.ceiling(20)
     noise = torch.randint(0, 16, (200, 64), generator=torch.Generator().manual_seed(0))
@@ -76,13 +91,6 @@ def test_the_judge_knows_real_data_from_noise(judge):
     assert real.accuracy.value > 0.9 > 0.3 > fake.accuracy.value
     assert real.precision > 0.8 > 0.1 > fake.precision
     assert real.frechet < fake.frechet
-
-
-def test_balanced_takes_the_first_of_each_class():
-    split = load("digits").held_out
-    chosen = balanced(split, 3)
-    assert chosen.labels.tolist() == [k for k in range(10) for _ in range(3)]
-    assert torch.equal(chosen.tokens[3], split.tokens[split.labels == 1][0])
 
 
 def test_checkpoints_are_found_where_they_are_said_to_be(tmp_path, monkeypatch):

@@ -15,7 +15,6 @@ from .output import check_directory
 
 __all__ = ["demo"]
 
-_ROOM = 50_000_000
 _DEFAULT = DemoSettings(Path("demo"))
 
 
@@ -50,7 +49,7 @@ def demo(
     how fast masks disappear in theory and in fact, and trains a small model of its own.
     """
     settings = DemoSettings(out, checkpoints, per_class=per_class, steps=steps, minutes=minutes, limit=limit, seed=seed)
-    check_directory("--out", out, _ROOM)
+    check_directory("--out", out)
     began = time.perf_counter()
     report = run_demo(settings)
     print(as_markdown(report.rows))

@@ -31,7 +31,6 @@ from .sample import sample
 
 __all__ = ["evaluate"]
 
-_ROOM = 50_000_000
 _COUNT = 1000
 _FILE = "a file that `dguide sample` wrote, or a checkpoint"
 
@@ -71,7 +70,7 @@ def evaluate(
     Each figure comes with its interval, the number of samples it rests on, and what real held-out data get. The options
     that `dguide sample` has say how fresh samples are drawn from a CHECKPOINT; they go with a CHECKPOINT only.
     """
-    check_directory("--out", out, _ROOM)
+    check_directory("--out", out)
     if source.suffix != ".npz":
         if source.is_file():
             raise bad("samples or checkpoint", f"the file {source}", "FILE.npz, or the directory of a checkpoint")

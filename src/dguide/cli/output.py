@@ -14,9 +14,12 @@ from ..files import replacing
 
 __all__ = ["check_directory", "check_file", "write_npz"]
 
+_ROOM = 50_000_000
+"""Bytes that pictures, tables and samples of one command stay below, as a rule."""
+
 
 def check_file(option: str, path: Path, suffix: str, size: int) -> None:
-    """Refuses a file of about `size` bytes that could not be written. Raises `ValueError`."""
+    """Refuses a file of about `size` bytes that could not be written. Raises `InputError`."""
     if path.suffix != suffix:
         raise bad(option, str(path), f"a file name that ends in {suffix}")
     if path.exists() and not path.is_file():
@@ -28,8 +31,8 @@ def check_file(option: str, path: Path, suffix: str, size: int) -> None:
     _check_room(option, parent, size)
 
 
-def check_directory(option: str, path: Path, size: int) -> None:
-    """Refuses a directory that does not exist and cannot be made, or that cannot take files. Raises `ValueError`."""
+def check_directory(option: str, path: Path, size: int = _ROOM) -> None:
+    """Refuses a directory that cannot be made, or cannot take files of `size` bytes in all. Raises `InputError`."""
     nearest = path.absolute()
     while not nearest.exists():
         nearest = nearest.parent

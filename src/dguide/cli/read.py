@@ -22,7 +22,6 @@ from .output import check_directory
 
 __all__ = ["read"]
 
-_ROOM = 50_000_000
 PRIORS = ("training", "equal")
 
 
@@ -63,7 +62,7 @@ def read(
     Temperature and thresholds are chosen on one half of the sequences and judged on the other. The folder gets
     reading.md, reading.json, reading.csv with the probabilities of every sequence, and figures.
     """
-    check_directory("--out", out, _ROOM)
+    check_directory("--out", out)
     choose("prior", prior, PRIORS)
     loaded = checkpoints.load(checkpoint, device_of(device))
     dataset = load(data or loaded.config.data)

@@ -18,9 +18,6 @@ from .output import check_directory
 
 __all__ = ["train"]
 
-_ROOM = 50_000_000
-"""Bytes for the checkpoint and the state of a run, with its copy while it is replaced; enough for most networks."""
-
 
 def train(**settings: str | None) -> int | None:
     """Train a denoiser, or resume a run that was stopped.
@@ -34,7 +31,7 @@ def train(**settings: str | None) -> int | None:
         config = TrainConfig(**given)  # type: ignore[arg-type]
     except ValidationError as error:
         raise InputError("\n       ".join(_line(found) for found in error.errors())) from error
-    check_directory("--out", config.out, _ROOM)
+    check_directory("--out", config.out, _room(config))
     skipped = len(load(config.data).skipped)
     if skipped:
         print(f"{skipped:,} left out of the data: dguide data {config.data} lists them", file=sys.stderr)
@@ -48,6 +45,12 @@ def train(**settings: str | None) -> int | None:
         f"(standard error {best.held_out_error:.4f}) after step {best.steps} of {result.steps}"
     )
     return None
+
+
+def _room(config: TrainConfig) -> int:
+    """Bytes of weights, average, two moments and a checkpoint, each twice while it is replaced."""
+    block = config.width**2 * (10 + 2 * config.expansion)  # attention 4, modulation 6; the rest of a network is small
+    return 2 * 5 * 4 * config.layers * block + 1_000_000
 
 
 def _option(name: str) -> str:

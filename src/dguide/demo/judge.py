@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..data import Dataset, Split
+from ..data import Dataset
 from ..evaluate import Classifier, Proportion, frechet_distance, precision_recall
 
 __all__ = ["Judge", "Quality"]
@@ -64,13 +64,8 @@ class Judge:
             frechet_distance(self.real, features),
         )
 
-    def ceiling(self, per_class: int) -> Quality:
-        """What held-out real data gets: the first `per_class` of each class, or as many as there are."""
-        split = balanced(self.dataset.held_out, per_class)
-        return self(split.tokens, split.labels)
-
-
-def balanced(split: Split, per_class: int) -> Split:
-    """The first `per_class` sequences of each class, class by class."""
-    rows = torch.cat([(split.labels == k).nonzero().squeeze(-1)[:per_class] for k in split.labels.unique()])
-    return Split(split.tokens[rows], split.labels[rows])
+    def ceiling(self, per_class: int, seed: int = 0) -> Quality:
+        """What held-out real data gets: `per_class` of each class at random, or as many as there are."""
+        split = self.dataset.held_out.some(len(self.dataset.held_out), seed)
+        rows = torch.cat([(split.labels == k).nonzero().squeeze(-1)[:per_class] for k in split.labels.unique()])
+        return self(split.tokens[rows], split.labels[rows])

@@ -23,8 +23,8 @@ _COLUMNS = """\
 - seconds: time of sampling.
 
 Precision, recall and Fréchet distance depend on the number of samples: compare rows of equal n only. The standard error
-of a precision is {error:.2f} at most with this n. The last row is what held-out real images get from the same judge:
-the ceiling."""
+of a precision is {error:.2f} at most with this n. The last row is what held-out real images, drawn at
+random from each class, get from the same judge: the ceiling."""
 
 
 def page(

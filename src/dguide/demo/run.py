@@ -110,7 +110,7 @@ class _Demo:
         task = progress.task
         with task("judge: a classifier learns from real digits"):
             judge = Judge.fit(self.dataset)
-            ceiling = judge.ceiling(settings.per_class)
+            ceiling = judge.ceiling(settings.per_class, settings.seed)
         outcomes: dict[str, list[Outcome]] = {}
         for name, checkpoint in self.found.items():
             outcomes[name] = []
