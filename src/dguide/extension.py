@@ -48,12 +48,13 @@ class Extensible:
 
 
 def listed(base: type, **having: object) -> str:
-    """Names of the classes derived from `base` that have these class attributes, as "A, B or C" in an error."""
+    """Names of dguide's classes derived from `base` that have these class attributes, as "A, B or C" in an error."""
     found, todo = set(), [base]
     while todo:
         cls = todo.pop()
         todo += cls.__subclasses__()
-        if not inspect.isabstract(cls) and all(getattr(cls, name) == value for name, value in having.items()):
+        ours = cls.__module__.partition(".")[0] == base.__module__.partition(".")[0]
+        if ours and not inspect.isabstract(cls) and all(getattr(cls, name) == value for name, value in having.items()):
             found.add(cls.__name__)
     *most, last = sorted(name for name in found if not name.startswith("_")) or ["none"]
     return f"{', '.join(most)} or {last}" if most else last
