@@ -8,9 +8,10 @@ are `together`: a class that overrides one of them overrides all of them.
 from __future__ import annotations
 
 import inspect
+import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
-__all__ = ["Extensible", "final", "listed"]
+__all__ = ["Extensible", "final", "kebab", "listed"]
 
 if TYPE_CHECKING:
     from typing import final
@@ -58,6 +59,11 @@ def listed(base: type, **having: object) -> str:
             found.add(cls.__name__)
     *most, last = sorted(name for name in found if not name.startswith("_")) or ["none"]
     return f"{', '.join(most)} or {last}" if most else last
+
+
+def kebab(cls: type) -> str:
+    """Name of a class as in string forms: `RampUp` is ``ramp-up``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", cls.__name__).lower()
 
 
 def _function(hook: Any) -> Any:

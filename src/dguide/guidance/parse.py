@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 from ..errors import bad, choose
+from ..extension import kebab
 from .schedule import (
     Constant,
     Cosine,
@@ -18,7 +19,6 @@ from .schedule import (
     Schedule,
     Sine,
     V,
-    kebab,
 )
 
 __all__ = ["SCHEDULES", "parse_schedule"]

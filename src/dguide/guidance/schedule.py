@@ -9,7 +9,6 @@ helps.
 from __future__ import annotations
 
 import math
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -19,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ..errors import bad, number
-from ..extension import Extensible, final
+from ..extension import Extensible, final, kebab
 
 __all__ = [
     "Constant",
@@ -34,7 +33,6 @@ __all__ = [
     "Schedule",
     "Sine",
     "V",
-    "kebab",
 ]
 
 Knots: TypeAlias = tuple[tuple[float, float], ...]
@@ -46,8 +44,7 @@ class Schedule(Extensible, ABC):
     A new schedule is a frozen dataclass whose first field scales it, with `__call__`, `average` and, where w jumps,
     bends or turns, `breakpoints`. `__call__` and `average` are overridden together.
 
-    >>> import dguide
-    >>> dguide.RampUp(1.0).scaled_to(3.0).mean()
+    >>> RampUp(1.0).scaled_to(3.0).mean()
     3.0
     """
 
@@ -115,11 +112,6 @@ def _text(first: float | Knots) -> str:
     return ";".join(f"{m!r}={w!r}" for m, w in first) if isinstance(first, tuple) else repr(first)
 
 
-def kebab(cls: type) -> str:
-    """Name of a class as in string forms: `RampUp` is ``ramp-up``."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", cls.__name__).lower()
-
-
 class _Broken(Schedule):
     """Schedules that are straight between knots (m, w); two knots at one level are a jump.
 
@@ -162,11 +154,8 @@ class _Broken(Schedule):
 @dataclass(frozen=True)
 class Constant(_Broken):
     """w everywhere.
-
-    >>> import dguide
-    >>> schedule = dguide.Constant(2.0)
-    >>> round(float(schedule(torch.tensor(0.5))), 6), schedule.mean()
-    (2.0, 2.0)
+    >>> float(Constant(2.0)(torch.tensor(0.5)))
+    2.0
     """
 
     weight: float
@@ -178,11 +167,8 @@ class Constant(_Broken):
 @dataclass(frozen=True)
 class Interval(_Broken):
     """w on `left` <= m <= `right`, zero elsewhere (limited-interval guidance, arXiv 2404.07724).
-
-    >>> import dguide
-    >>> schedule = dguide.Interval(2.0, left=0.25, right=0.75)
-    >>> round(float(schedule(torch.tensor(0.5))), 6), schedule.mean()
-    (2.0, 1.0)
+    >>> float(Interval(2.0, left=0.25, right=0.75)(torch.tensor(0.5)))
+    2.0
     """
 
     weight: float
@@ -203,11 +189,8 @@ class RampUp(_Broken):
     """From 0 at m = 1 linearly to w at `right`, flat down to `left`, linearly back to 0 at m = 0.
 
     With left = 0 it stays w to the end; with right = 1 it starts at w; with left = right = 1 it is the inverse ramp.
-
-    >>> import dguide
-    >>> schedule = dguide.RampUp(2.0)
-    >>> round(float(schedule(torch.tensor(0.5))), 6), schedule.mean()
-    (1.0, 1.0)
+    >>> float(RampUp(2.0)(torch.tensor(0.5)))
+    1.0
     """
 
     weight: float
@@ -228,11 +211,8 @@ class RampUp(_Broken):
 @dataclass(frozen=True)
 class Piecewise(_Broken):
     """Straight lines between `knots` (m, w), m non-decreasing from 0 to 1; a level given twice is a jump.
-
-    >>> import dguide
-    >>> schedule = dguide.Piecewise(((0.0, 3.0), (1.0, 1.0)))
-    >>> round(float(schedule(torch.tensor(0.5))), 6), schedule.mean()
-    (2.0, 2.0)
+    >>> float(Piecewise(((0.0, 3.0), (1.0, 1.0)))(torch.tensor(0.5)))
+    2.0
     """
 
     knots: Sequence[tuple[float, float]]
@@ -275,11 +255,8 @@ class _Shape(_Broken):
 
 class Linear(_Shape):
     """w(m) = 2 mean (1 - m): the ramp from nothing at noise to its most at data.
-
-    >>> import dguide
-    >>> schedule = dguide.Linear(1.0)
-    >>> round(float(schedule(torch.tensor(0.25))), 6), schedule.mean()
-    (1.5, 1.0)
+    >>> float(Linear(1.0)(torch.tensor(0.25)))
+    1.5
     """
 
     _unit = (0.0, 2.0), (1.0, 0.0)
@@ -287,11 +264,8 @@ class Linear(_Shape):
 
 class InverseLinear(_Shape):
     """w(m) = 2 mean m: strong early, the wrong way round.
-
-    >>> import dguide
-    >>> schedule = dguide.InverseLinear(1.0)
-    >>> round(float(schedule(torch.tensor(0.25))), 6), schedule.mean()
-    (0.5, 1.0)
+    >>> float(InverseLinear(1.0)(torch.tensor(0.25)))
+    0.5
     """
 
     _unit = (0.0, 0.0), (1.0, 2.0)
@@ -299,11 +273,8 @@ class InverseLinear(_Shape):
 
 class V(_Shape):
     """w(m) = 2 mean |2m - 1|: strong at both ends, nothing in the middle.
-
-    >>> import dguide
-    >>> schedule = dguide.V(1.0)
-    >>> round(float(schedule(torch.tensor(0.5))), 6), schedule.mean()
-    (0.0, 1.0)
+    >>> float(V(1.0)(torch.tensor(0.5)))
+    0.0
     """
 
     _unit = (0.0, 2.0), (0.5, 0.0), (1.0, 2.0)
@@ -311,11 +282,8 @@ class V(_Shape):
 
 class InverseV(_Shape):
     """w(m) = 2 mean (1 - |2m - 1|): strong in the middle, nothing at both ends.
-
-    >>> import dguide
-    >>> schedule = dguide.InverseV(1.0)
-    >>> round(float(schedule(torch.tensor(0.5))), 6), schedule.mean()
-    (2.0, 1.0)
+    >>> float(InverseV(1.0)(torch.tensor(0.5)))
+    2.0
     """
 
     _unit = (0.0, 0.0), (0.5, 2.0), (1.0, 0.0)
@@ -339,11 +307,8 @@ class _Wave(Schedule):
 
 class Cosine(_Wave):
     """w(m) = mean (1 + cos pi m): late, smoothly.
-
-    >>> import dguide
-    >>> schedule = dguide.Cosine(1.0)
-    >>> round(float(schedule(torch.tensor(0.5))), 6), schedule.mean()
-    (1.0, 1.0)
+    >>> float(Cosine(1.0)(torch.tensor(0.5)))
+    1.0
     """
 
     _sign = 1.0
@@ -351,11 +316,8 @@ class Cosine(_Wave):
 
 class Sine(_Wave):
     """w(m) = mean (1 - cos pi m): early, smoothly.
-
-    >>> import dguide
-    >>> schedule = dguide.Sine(1.0)
-    >>> round(float(schedule(torch.tensor(0.5))), 6), schedule.mean()
-    (1.0, 1.0)
+    >>> float(Sine(1.0)(torch.tensor(0.0)))
+    0.0
     """
 
     _sign = -1.0
@@ -364,11 +326,8 @@ class Sine(_Wave):
 @dataclass(frozen=True)
 class Power(Schedule):
     """w(m) = mean (1 + p) (1 - m)^p, p >= 0: the larger p, the later.
-
-    >>> import dguide
-    >>> schedule = dguide.Power(1.0, p=1.0)
-    >>> round(float(schedule(torch.tensor(0.25))), 6), schedule.mean()
-    (1.5, 1.0)
+    >>> float(Power(1.0, p=1.0)(torch.tensor(0.25)))
+    1.5
     """
 
     average_weight: float
