@@ -1,6 +1,8 @@
-"""The set is prepared once; all that need it are in one group, so that two workers do not do it twice."""
+"""The set is prepared once, whichever workers need it."""
 
 from __future__ import annotations
+
+import fcntl
 
 import pytest
 import torch
@@ -9,7 +11,13 @@ from rdkit.Chem import QED, MolFromSmiles
 from dguide.data import Above, Strings, load
 from dguide.data.sets.molecules import PROPERTIES
 
-pytestmark = pytest.mark.xdist_group("qm9")
+
+@pytest.fixture(scope="module", autouse=True)
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """One worker prepares the set; another that needs it waits, and reads it from the cache."""
+    with (tmp_path_factory.getbasetemp().parent / "qm9.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        load("qm9")
 
 
 def test_all_molecules_are_there_and_the_split_is_fixed() -> None:
@@ -32,6 +40,7 @@ def test_properties_are_those_of_rdkit() -> None:
         molecule = MolFromSmiles(text)
         assert rings == molecule.GetRingInfo().NumRings()
         assert qed == pytest.approx(QED.qed(molecule), rel=1e-6)
+        assert PROPERTIES["qed"](molecule) == QED.qed(molecule)
 
 
 @pytest.mark.parametrize(
