@@ -106,7 +106,6 @@ OTHER = {
 def test_each_option_of_training_alone_changes_what_is_recorded(run, tmp_path, monkeypatch, name):
     seen = []
     monkeypatch.setattr(train_command, "run_training", lambda config: seen.append(config) or STOPPED)
-    monkeypatch.setattr(train_command, "load", lambda name: load("digits"))
     plain = {"out": tmp_path / "run", "steps": 5}
     changed = ({} if name == "minutes" else plain) | {"out": tmp_path / "run", name: OTHER[name]}
     for given in (plain, changed):
@@ -577,6 +576,21 @@ def test_all_mistakes_in_the_settings_are_told_at_once(run, tmp_path):
     assert not (tmp_path / "run").exists()
     status, _, err = run("train", "--out", tmp_path / "run")
     assert (status, "exactly one of the two" in err) == (2, True)
+
+
+def test_training_says_what_was_left_out_of_the_data(run, tmp_path, monkeypatch):
+    left_out = tuple(Skipped(f"line {n}", "no label") for n in range(1200))
+    monkeypatch.setattr("dguide.train.loop.load", lambda name: replace(load("digits"), skipped=left_out))
+    monkeypatch.setattr("dguide.train.loop.FINAL_PASSES", 1)
+    small = ["--width", 8, "--layers", 1, "--heads", 2, "--batch-size", 4, "--evaluate-passes", 1, "--device", "cpu"]
+    err = run("train", "--out", tmp_path / "run", "--steps", 1, *small)[2]
+    assert "1,200 left out of the data: dguide data digits lists them\n" in err
+
+
+@pytest.mark.parametrize(("finished", "status"), [(True, 0), (False, 130)])
+def test_the_main_process_alone_reports(run, tmp_path, monkeypatch, finished, status):
+    monkeypatch.setattr(train_command, "run_training", lambda _: replace(STOPPED, finished=finished, main=False))
+    assert run("train", "--out", tmp_path, "--steps", 20)[:2] == (status, "")
 
 
 def test_a_stopped_training_run_says_how_to_go_on(run, tmp_path, monkeypatch):

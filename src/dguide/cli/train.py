@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +10,6 @@ import typer
 from pydantic import ValidationError
 
 from .. import checkpoint as checkpoints
-from ..data import load
 from ..errors import InputError
 from ..train import SIZES, TrainConfig
 from ..train import train as run_training
@@ -61,13 +59,13 @@ def train(**settings: str | None) -> int | None:
     except ValidationError as error:
         raise InputError("\n       ".join(_line(found) for found in error.errors())) from error
     check_directory("--out", config.out, _room(config))
-    skipped = len(load(config.data).skipped)
-    if skipped:
-        print(f"{skipped:,} left out of the data: dguide data {config.data} lists them", file=sys.stderr)
     result = run_training(config)
     if not result.finished:
-        print(f"stopped after step {result.steps}; the same command resumes it")
+        if result.main:
+            print(f"stopped after step {result.steps}; the same command resumes it")
         return 130
+    if not result.main:
+        return None
     best = checkpoints.load(result.path).config
     print(
         f"{result.path}: {best.held_out_bits:.4f} held-out bits per token "
