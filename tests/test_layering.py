@@ -15,7 +15,7 @@ ROOT = Path(dguide.__file__).parent
 MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
 every_module = pytest.mark.parametrize("module", MODULES, ids=str)
 
-LEAVES = {"errors", "files", "compiler", "random", "categorical"}
+LEAVES = {"errors", "files", "compiler", "random", "progress", "categorical"}
 CORE = ["noise", "process", "guidance", "sample", "exact"]
 NETWORKS = {"nn", "data"}
 FRONT = {"cli", "web"}
