@@ -21,6 +21,7 @@ from torch import Tensor
 from .. import checkpoint as checkpoints
 from ..checkpoint import Checkpoint
 from ..data import Attribute, Dataset, attribute, load
+from ..data.cache import DAMAGED
 from ..errors import bad
 from ..evaluate import Estimate, evaluate_samples, likelihood
 from ..evaluate.samples import FEATURES
@@ -144,13 +145,16 @@ class Drawn:
         if not path.is_file():
             raise bad(f"samples {path}", "no such file", _FILE)
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
-            settings = json.loads(str(arrays["settings"]))
-        except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        except DAMAGED as error:
             raise bad(f"samples {path}", str(error), _FILE) from error
-        except (KeyError, AttributeError) as error:
-            raise bad(f"samples {path}", "no settings", _FILE) from error
+        if "settings" not in arrays:
+            raise bad(f"samples {path}", "no settings", _FILE)
+        try:
+            settings = json.loads(str(arrays["settings"]))
+        except json.JSONDecodeError as error:
+            raise bad(f"samples {path}", f"settings that are no JSON ({error})", _FILE) from error
         kinds = {"tokens": "i", "calls": "i", "labels": "if"}  # a first condition that is a number is a float
         whole = all(name in arrays and arrays[name].dtype.kind in kind for name, kind in kinds.items())
         if not whole or not isinstance(settings, dict) or arrays["calls"].shape != (2,):
