@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -23,7 +25,7 @@ from dguide.cli import train as train_command
 from dguide.cli.names import MECHANISMS, SAMPLERS, guidance_of, sampler_of
 from dguide.data import Skipped, load
 from dguide.nn import Compiled, Inference
-from dguide.train import TrainConfig, train
+from dguide.train import SIZES, TrainConfig, Trained, train
 
 COMMANDS = ("data", "sample", "evaluate", "read", "train", "demo", "theory", "info")
 
@@ -83,7 +85,46 @@ def test_train_has_an_option_for_every_setting_and_shows_its_default(run):
     for name, setting in TrainConfig.model_fields.items():
         assert f"--{name.replace('_', '-')} " in out
         if not setting.is_required() and setting.default is not None:
-            assert f"[default: {setting.default}]" in out
+            usual = "that of the size" if name in SIZES["small"] else setting.default
+            text = re.search(rf"--{name.replace('_', '-')} [A-Z]+ (.*?)(?: -h,)? --", out)
+            assert text[1].endswith(f"[default: {usual}]")
+
+
+STOPPED = Trained(False, 0, None, (), Path("run"))
+OTHER = {
+    "out": "elsewhere", "data": "mnist:side=14,levels=4", "process": "uniform", "noise": "cosine", "seed": "3",
+    "minutes": "2.0", "size": "tiny", "width": "104", "layers": "2", "heads": "2", "expansion": "3",
+    "batch_size": "32", "accumulate": "2", "optimizer": "muon", "rate": "0.01", "decay": "constant", "warmup": "9",
+    "weight_decay": "0.1", "clip": "2.0", "ema": "0.9", "dropout": "0.1", "label_dropout": "0.2", "shift": "1",
+    "shift_share": "0.25", "evaluate_every": "100", "evaluate_passes": "4", "precision": "bf16", "device": "cpu",
+    "tensorboard": "True", "steps": "7",
+}  # fmt: skip
+"""Another value than the default of each setting of a training run."""
+
+
+@pytest.mark.parametrize("name", TrainConfig.model_fields)
+def test_each_option_of_training_alone_changes_what_is_recorded(run, tmp_path, monkeypatch, name):
+    seen = []
+    monkeypatch.setattr(train_command, "run_training", lambda config: seen.append(config) or STOPPED)
+    plain = {"out": tmp_path / "run", "steps": 5}
+    changed = ({} if name == "minutes" else plain) | {"out": tmp_path / "run", name: OTHER[name]}
+    for given in (plain, changed):
+        options = [(f"--{key.replace('_', '-')}", value) for key, value in given.items()]
+        status, _, err = run("train", *itertools.chain(*options))
+        assert status == 130, err
+    before, after = (config.settings() for config in seen)
+    different = {key for key in before if before[key] != after[key]}
+    assert different == {name, *{"size": ("width", "layers"), "minutes": ("steps",)}.get(name, ())}
+    assert str(after[name]) == OTHER[name]
+    assert f"--{name.replace('_', '-')} {OTHER[name]}" in seen[1].command()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_size_says_width_layers_and_heads(run, tmp_path, monkeypatch, size):
+    seen = []
+    monkeypatch.setattr(train_command, "run_training", lambda config: seen.append(config) or STOPPED)
+    assert run("train", "--out", tmp_path, "--steps", 1, "--size", size)[0] == 130
+    assert {name: getattr(seen[0], name) for name in SIZES[size]} == SIZES[size]
 
 
 def test_the_help_names_all_schedules(run):
@@ -537,9 +578,22 @@ def test_all_mistakes_in_the_settings_are_told_at_once(run, tmp_path):
     assert (status, "exactly one of the two" in err) == (2, True)
 
 
-def test_a_stopped_training_run_says_how_to_go_on(run, tmp_path, monkeypatch):
-    from dguide.train import Trained
+def test_training_says_what_was_left_out_of_the_data(run, tmp_path, monkeypatch):
+    left_out = tuple(Skipped(f"line {n}", "no label") for n in range(1200))
+    monkeypatch.setattr("dguide.train.loop.load", lambda name: replace(load("digits"), skipped=left_out))
+    monkeypatch.setattr("dguide.train.loop.FINAL_PASSES", 1)
+    small = ["--width", 8, "--layers", 1, "--heads", 2, "--batch-size", 4, "--evaluate-passes", 1, "--device", "cpu"]
+    err = run("train", "--out", tmp_path / "run", "--steps", 1, *small)[2]
+    assert "1,200 left out of the data: dguide data digits lists them\n" in err
 
+
+@pytest.mark.parametrize(("finished", "status"), [(True, 0), (False, 130)])
+def test_the_main_process_alone_reports(run, tmp_path, monkeypatch, finished, status):
+    monkeypatch.setattr(train_command, "run_training", lambda _: replace(STOPPED, finished=finished, main=False))
+    assert run("train", "--out", tmp_path, "--steps", 20)[:2] == (status, "")
+
+
+def test_a_stopped_training_run_says_how_to_go_on(run, tmp_path, monkeypatch):
     stopped = Trained(False, 12, None, (), tmp_path)
     monkeypatch.setattr(train_command, "run_training", lambda _: stopped)
     status, out, _ = run("train", "--out", tmp_path, "--steps", 20)

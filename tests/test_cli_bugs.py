@@ -124,7 +124,7 @@ def test_a_bug_in_a_check_is_no_wrong_setting(
     run: Run, monkeypatch: pytest.MonkeyPatch, place: str, error: Exception
 ) -> None:
     plant(monkeypatch, f"dguide.train.config.{place}", error)
-    assert_shown(*run("train"), error)
+    assert_shown(*run("train", "--data", "digits", "--noise", "linear"), error)
 
 
 def test_a_bug_in_the_conversion_of_images_is_no_unreadable_file(

@@ -234,10 +234,17 @@ def test_too_few_samples_are_one_clean_line(run, write, tmp_path):
 
 
 @pytest.mark.usefixtures("no_work")
-def test_what_is_no_file_of_samples(run, model, tmp_path):
+def test_what_is_no_file_of_samples(run, model, write, tmp_path):
     (tmp_path / "text.npz").write_text("no arrays")
     (tmp_path / "page.md").write_text("")
+    np.save(tmp_path / "single.npy", np.arange(3))
+    (tmp_path / "single.npy").rename(tmp_path / "single.npz")
+    damaged = bytearray(write().read_bytes())
+    damaged[200:400] = bytes(200)
+    (tmp_path / "damaged.npz").write_bytes(damaged)
     for path, words in (
+        (tmp_path / "single.npz", "a file that `dguide sample` wrote"),
+        (tmp_path / "damaged.npz", "a file that `dguide sample` wrote"),
         (tmp_path / "none.npz", "no such file"),
         (tmp_path / "text.npz", "a file that `dguide sample` wrote"),
         (tmp_path / "page.md", "FILE.npz, or the directory of a checkpoint"),

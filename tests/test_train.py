@@ -17,11 +17,11 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from dguide import checkpoint
+from dguide.cli import main
 from dguide.data import load
 from dguide.evaluate import likelihood
 from dguide.process import Masked
 from dguide.train import SIZES, Evaluation, TrainConfig, train
-from dguide.train.__main__ import main
 from dguide.train.batch import Stream, draw, generator
 from dguide.train.budget import Minutes, Steps, budget, rate
 from dguide.train.ema import Average
@@ -152,7 +152,7 @@ def test_killed_outright_and_resumed_gives_the_same_weights(tmp_path: Path) -> N
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     settings = config(killed, steps=60, evaluate_every=10)
     environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
-    command = [sys.executable, "-m", "dguide.train", *settings.command().split()[2:]]
+    command = [sys.executable, "-m", "dguide.cli", *settings.command().split()[1:]]
     run = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while steps_saved(killed / STATE) < 10 and run.poll() is None and time.monotonic() < deadline:
@@ -172,12 +172,15 @@ def test_two_processes_train_what_one_trains(tmp_path: Path) -> None:
     assert train(config(tmp_path / "one", dropout=0, steps=6)).finished
     launcher = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
     usual = ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
-    subprocess.run(
-        [*launcher, *usual, "-m", "dguide.train", *settings.command().split()[2:]],
+    done = subprocess.run(
+        [*launcher, *usual, "-m", "dguide.cli", *settings.command().split()[1:]],
         check=True,
         capture_output=True,
+        text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
+    assert done.stdout.count("held-out bits per token") == 1  # the main process alone reports
+    assert done.stderr.count("step      5 ") == done.stderr.count("step      6 ") == 1
     one, two = tensors(tmp_path / "one"), tensors(tmp_path / "two")
     for name in one:
         torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=1e-5)
@@ -368,6 +371,7 @@ def test_streams_are_independent() -> None:
 
 def test_all_mistakes_are_reported_at_once_with_the_valid_names(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = [
+        "train",
         "--out",
         "x",
         "--process",

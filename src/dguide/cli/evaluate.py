@@ -8,10 +8,10 @@ import inspect
 import json
 import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,11 +21,13 @@ from torch import Tensor
 from .. import checkpoint as checkpoints
 from ..checkpoint import Checkpoint
 from ..data import Attribute, Dataset, attribute, load
+from ..data.cache import DAMAGED
 from ..errors import bad
 from ..evaluate import Estimate, evaluate_samples, likelihood
 from ..evaluate.samples import FEATURES
 from ..files import replacing
 from .meaning import understood
+from .options import options
 from .output import check_directory
 from .sample import sample
 
@@ -35,6 +37,17 @@ _COUNT = 1000
 _FILE = "a file that `dguide sample` wrote, or a checkpoint"
 
 
+def _drawing() -> Iterator[inspect.Parameter]:
+    """The options of `dguide sample`, except what it reads and writes."""
+    for name, parameter in inspect.signature(sample, eval_str=True).parameters.items():
+        option = copy.copy(parameter.default)
+        if name == "count":
+            option.default = _COUNT
+        if name not in ("checkpoint", "out"):
+            yield parameter.replace(default=option)
+
+
+@options(_drawing())
 def evaluate(
     context: typer.Context,
     source: Path = typer.Argument(
@@ -132,13 +145,16 @@ class Drawn:
         if not path.is_file():
             raise bad(f"samples {path}", "no such file", _FILE)
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
-            settings = json.loads(str(arrays["settings"]))
-        except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        except DAMAGED as error:
             raise bad(f"samples {path}", str(error), _FILE) from error
-        except (KeyError, AttributeError) as error:
-            raise bad(f"samples {path}", "no settings", _FILE) from error
+        if "settings" not in arrays:
+            raise bad(f"samples {path}", "no settings", _FILE)
+        try:
+            settings = json.loads(str(arrays["settings"]))
+        except json.JSONDecodeError as error:
+            raise bad(f"samples {path}", f"settings that are no JSON ({error})", _FILE) from error
         kinds = {"tokens": "i", "calls": "i", "labels": "if"}  # a first condition that is a number is a float
         whole = all(name in arrays and arrays[name].dtype.kind in kind for name, kind in kinds.items())
         if not whole or not isinstance(settings, dict) or arrays["calls"].shape != (2,):
@@ -203,25 +219,3 @@ def _bits(loaded: Checkpoint, dataset: Dataset) -> Estimate:
 def _is_given(context: typer.Context, name: str) -> bool:
     """Whether an option stands on the command line, rather than being left at its default."""
     return getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
-
-
-def _signature() -> inspect.Signature:
-    """The options as Typer reads them: those above, then those of `dguide sample` but for what it reads and writes."""
-    own, theirs = get_type_hints(evaluate), get_type_hints(sample)
-    parameters = [
-        parameter.replace(annotation=own[name], kind=inspect.Parameter.KEYWORD_ONLY)
-        for name, parameter in inspect.signature(evaluate).parameters.items()
-        if name != "drawing"
-    ]
-    for name, parameter in inspect.signature(sample).parameters.items():
-        if name not in ("checkpoint", "out"):
-            option = copy.copy(parameter.default)
-            if name == "count":
-                option.default = _COUNT
-            keyword = inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=option, annotation=theirs[name])
-            parameters.append(keyword)
-    return inspect.Signature(parameters)
-
-
-evaluate.__signature__ = _signature()  # type: ignore[attr-defined]
-evaluate.__annotations__ = {p.name: p.annotation for p in evaluate.__signature__.parameters.values()}  # type: ignore[attr-defined]

@@ -3,22 +3,49 @@
 from __future__ import annotations
 
 import inspect
-import sys
+from collections.abc import Iterator
 from typing import Any
 
 import typer
 from pydantic import ValidationError
 
 from .. import checkpoint as checkpoints
-from ..data import load
 from ..errors import InputError
-from ..train import TrainConfig
+from ..train import SIZES, TrainConfig
 from ..train import train as run_training
+from .options import options
 from .output import check_directory
 
 __all__ = ["train"]
 
 
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _settings() -> Iterator[inspect.Parameter]:
+    """All are text, which `TrainConfig` converts and checks at once; what is not given is left to it."""
+    metavars = {"int": "NUMBER", "float": "NUMBER", "Path": "DIRECTORY"}
+    for name, setting in TrainConfig.model_fields.items():
+        kind = str(getattr(setting.annotation, "__name__", setting.annotation))
+        metavar = next((shown for word, shown in metavars.items() if word in kind), "NAME")
+        text = str(setting.description)
+        usual = "that of the size" if name in SIZES["small"] else setting.default
+        shown = "" if setting.is_required() or usual is None else f" [default: {usual}]"
+        yield inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=typer.Option(
+                ... if setting.is_required() else None,
+                _option(name),
+                metavar=metavar,
+                help=f"{text[:1].upper()}{text[1:]}.{shown}",
+            ),
+            annotation=str | None,
+        )
+
+
+@options(_settings())
 def train(**settings: str | None) -> int | None:
     """Train a denoiser, or resume a run that was stopped.
 
@@ -32,13 +59,13 @@ def train(**settings: str | None) -> int | None:
     except ValidationError as error:
         raise InputError("\n       ".join(_line(found) for found in error.errors())) from error
     check_directory("--out", config.out, _room(config))
-    skipped = len(load(config.data).skipped)
-    if skipped:
-        print(f"{skipped:,} left out of the data: dguide data {config.data} lists them", file=sys.stderr)
     result = run_training(config)
     if not result.finished:
-        print(f"stopped after step {result.steps}; the same command resumes it")
+        if result.main:
+            print(f"stopped after step {result.steps}; the same command resumes it")
         return 130
+    if not result.main:
+        return None
     best = checkpoints.load(result.path).config
     print(
         f"{result.path}: {best.held_out_bits:.4f} held-out bits per token "
@@ -53,10 +80,6 @@ def _room(config: TrainConfig) -> int:
     return 2 * 5 * 4 * config.layers * block + 1_000_000
 
 
-def _option(name: str) -> str:
-    return "--" + name.replace("_", "-")
-
-
 def _line(found: Any) -> str:
     """One mistake in the settings, as the user made it. Raises what a check raised by mistake of its own."""
     raised = found.get("ctx", {}).get("error")
@@ -67,23 +90,3 @@ def _line(found: Any) -> str:
         return message
     got = "" if found["type"] in ("missing", "value_error") else f", got {found['input']!r}"
     return f"{_option(str(found['loc'][0]))}: {message}{got}"
-
-
-def _signature() -> inspect.Signature:
-    """The options as Typer reads them: all are text, which `TrainConfig` converts and checks at once."""
-    metavars = {"int": "NUMBER", "float": "NUMBER", "Path": "DIRECTORY"}
-    parameters = []
-    for name, setting in TrainConfig.model_fields.items():
-        kind = str(getattr(setting.annotation, "__name__", setting.annotation))
-        metavar = next((shown for word, shown in metavars.items() if word in kind), "NAME")
-        required = setting.is_required()
-        default = ... if required else None if setting.default is None else str(setting.default)
-        text = str(setting.description)
-        option = typer.Option(default, _option(name), metavar=metavar, help=f"{text[:1].upper()}{text[1:]}.")
-        kind_of = str if required else (str | None)
-        parameters.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=option, annotation=kind_of))
-    return inspect.Signature(parameters)
-
-
-train.__signature__ = _signature()  # type: ignore[attr-defined]
-train.__annotations__ = {p.name: p.annotation for p in _signature().parameters.values()}

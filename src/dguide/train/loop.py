@@ -56,6 +56,7 @@ class Trained:
             the main one of several processes.
         history: All evaluations of the main process, oldest first.
         path: Directory of the checkpoint.
+        main: Whether this is the main one of several processes, the one that writes.
     """
 
     finished: bool
@@ -63,6 +64,7 @@ class Trained:
     best: Evaluation | None
     history: tuple[Evaluation, ...]
     path: Path
+    main: bool = True
 
 
 def build(config: TrainConfig, dataset: Dataset) -> tuple[Process, DiffusionTransformer]:
@@ -144,6 +146,9 @@ class _Run:
         with Interrupt() as interrupt, Course(self.main) as course:
             fraction = self._agree(length.fraction(journal.step, journal.seconds))
             course.start(fraction)
+            if self.dataset.skipped:
+                count = f"{len(self.dataset.skipped):,}"
+                course.say(f"{count} left out of the data: dguide data {config.data} lists them")
             if journal.step == 0:
                 self._save()  # from now on the directory is known as this run's
             began = time.monotonic() - journal.seconds
@@ -163,7 +168,7 @@ class _Run:
         self.accelerator.wait_for_everyone()
         for tracker in self.accelerator.trackers:
             tracker.finish()
-        return Trained(fraction >= 1, journal.step, journal.best, tuple(journal.history), config.out)
+        return Trained(fraction >= 1, journal.step, journal.best, tuple(journal.history), config.out, self.main)
 
     def _parts(self) -> list[slice]:
         """The sequences of a batch that this process takes, in as many parts as it accumulates gradients over."""

@@ -30,6 +30,7 @@ def test_properties_are_those_of_rdkit() -> None:
         molecule = MolFromSmiles(text)
         assert rings == molecule.GetRingInfo().NumRings()
         assert qed == pytest.approx(QED.qed(molecule), rel=1e-6)
+        assert PROPERTIES["qed"](molecule) == QED.qed(molecule)
 
 
 @pytest.mark.parametrize(

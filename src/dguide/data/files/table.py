@@ -164,10 +164,10 @@ def _rows(path: Path, encoding: str) -> Iterator[tuple[int, list[str]]]:
 def _without_mark(encoding: str) -> str:
     """The encoding, or what drops the mark of byte order that some programs put before UTF-8. Raises `InputError`."""
     try:
-        known = codecs.lookup(encoding)
+        "".encode(encoding)  # which some codecs that Python knows cannot: they are of no text
     except LookupError as error:
         raise bad("encoding", repr(encoding), "one that Python knows, such as utf-8, cp932 or latin-1") from error
-    return "utf-8-sig" if known.name == "utf-8" else encoding
+    return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
 
 
 def _marked_as_utf16(path: Path) -> bool:
