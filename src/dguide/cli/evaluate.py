@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import typer
 from torch import Tensor
@@ -21,7 +20,7 @@ from torch import Tensor
 from .. import checkpoint as checkpoints
 from ..checkpoint import Checkpoint
 from ..data import Attribute, Dataset, attribute, load
-from ..data.cache import DAMAGED
+from ..data.cache import DAMAGED, read_npz
 from ..errors import bad
 from ..evaluate import Estimate, evaluate_samples, likelihood
 from ..evaluate.samples import FEATURES
@@ -145,8 +144,8 @@ class Drawn:
         if not path.is_file():
             raise bad(f"samples {path}", "no such file", _FILE)
         try:
-            with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
+            with zipfile.ZipFile(path):  # and not a single array
+                arrays = read_npz(path)
         except DAMAGED as error:
             raise bad(f"samples {path}", str(error), _FILE) from error
         if "settings" not in arrays:

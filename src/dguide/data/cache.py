@@ -7,6 +7,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,18 @@ from numpy.typing import NDArray
 from ..compiler import cache_directory
 from ..files import replacing
 
-__all__ = ["DAMAGED", "Arrays", "cached"]
+__all__ = ["DAMAGED", "Arrays", "cached", "read_npz"]
 
 Arrays = dict[str, NDArray[Any]]
 
 DAMAGED = (OSError, ValueError, EOFError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
 """What reading an .npz file can raise that is damaged, wherever it is, or encrypted, or compressed in another way."""
+
+
+def read_npz(path: Path) -> Arrays:
+    """All arrays of an archive, without pickle. Raises one of `DAMAGED` if there is none, or it is damaged."""
+    with np.load(path, allow_pickle=False) as file:
+        return {key: file[key] for key in file.files}
 
 
 def cached(
@@ -43,8 +50,7 @@ def cached(
     key = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
     path = cache_directory() / "data" / f"{name}-{key}.npz"
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {key: file[key] for key in file.files}
+        return read_npz(path)
     except DAMAGED:
         pass  # there is none, or it is damaged
     arrays = prepare()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...errors import bad, choose
 from ..base import Dataset, Skipped
-from ..cache import DAMAGED
+from ..cache import DAMAGED, read_npz
 from ..codecs.base import Codec
 from ..codecs.pixels import Pixels
 from .assemble import assemble, nothing_left
@@ -158,8 +158,7 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
     if not (head.startswith(b"PK") and zipfile.is_zipfile(path)):
         raise bad(what, "a single array" if single else "no archive, or a part of one", expected)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
+        arrays = read_npz(path)
     except DAMAGED as error:
         if "pickle" not in str(error):
             raise bad(what, f"what cannot be read ({error})", expected) from error
