@@ -29,9 +29,10 @@ def check_law(process: Process, table: Tensor, what: str) -> Tensor:
 
 
 def check_guidance(what: str, guidance: Guidance) -> None:
-    """Raises `ValueError` unless `guidance` is a mechanism with its weight."""
+    """Raises `ValueError` unless `guidance` is a mechanism with its weight, and what it declares is true."""
     if not isinstance(guidance, Guidance):
         raise bad(f"{what} guidance", repr(guidance), "a mechanism with its weight, such as dguide.Normalized(2.0)")
+    guidance.verify()
 
 
 def check_denoiser(what: str, denoiser: object) -> None:

@@ -75,7 +75,6 @@ def solve(
             listed(RateGuidance),
             "exact.chain gives the law of any mechanism at finite steps; Simple tends to Unlocking as steps grow.",
         )
-    guidance.verify()
     if not (guidance.tilted_landing or problem.process.absorbing):
         raise bad(
             f"exact.solve of {type(problem.process).__name__} with {type(guidance).__name__}",
