@@ -56,7 +56,7 @@ def part_of(module: Path) -> str:
 
 
 def imports(module: Path, source: str) -> set[str]:
-    """Dotted names below dguide that the source imports, wherever in the file; "" is the package itself."""
+    """Dotted names below dguide of all that the source imports, wherever in the file."""
     package = ["dguide", *module.parts[:-1]]
     found = set()
     for node in ast.walk(ast.parse(source)):
@@ -65,7 +65,7 @@ def imports(module: Path, source: str) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             stem = ".".join([*base, *([node.module] if node.module else [])])
-            found |= {f"{stem}.{alias.name}" for alias in node.names} if stem == "dguide" else {stem}
+            found |= {f"{stem}.{alias.name}" for alias in node.names}
     return {name.removeprefix("dguide").removeprefix(".") for name in found if part(name) == "dguide"}
 
 
@@ -120,7 +120,7 @@ def test_no_circle_of_imports_those_for_types_included() -> None:
     names = {dotted(module): module for module in MODULES}
     edges = {}
     for name, module in names.items():
-        found = imported_names(module, (ROOT / module).read_text())
+        found = imports(module, (ROOT / module).read_text())
         # `from package import module` names a module; `from module import name` names what is in one
         edges[name] = {each if each in names else each.rpartition(".")[0] for each in found} & names.keys() - {name}
     assert circles(edges) == []
@@ -131,18 +131,6 @@ def dotted(module: Path) -> str:
     """The dotted name of a module below dguide; that of a package for its `__init__`."""
     parts = module.with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-def imported_names(module: Path, source: str) -> set[str]:
-    """Dotted names below dguide of all that the source imports, each name on its own."""
-    package = ["dguide", *module.parts[:-1]]
-    found = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else []
-            stem = ".".join([*base, *([node.module] if node.module else [])])
-            found |= {f"{stem}.{alias.name}" for alias in node.names if part(stem) == "dguide"}
-    return {name.removeprefix("dguide.") for name in found}
 
 
 def test_folders_stay_small() -> None:

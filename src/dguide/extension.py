@@ -9,9 +9,15 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-__all__ = ["Extensible", "final", "kebab", "listed"]
+from .errors import bad
+
+__all__ = ["Extensible", "false_declaration", "final", "kebab", "listed", "once_by_value"]
+
+T = TypeVar("T")
 
 if TYPE_CHECKING:
     from typing import final
@@ -64,6 +70,27 @@ def listed(base: type, **having: object) -> str:
 def kebab(cls: type) -> str:
     """Name of a class as in string forms: `RampUp` is ``ramp-up``."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", cls.__name__).lower()
+
+
+def false_declaration(cls: type, name: str, found: str) -> ValueError:
+    """The error for a class attribute that says True and is not."""
+    expected = "a class attribute that is true"
+    return bad(f"{cls.__name__}.{name} = True", found, expected, f"Set {name} = False.")
+
+
+def once_by_value(function: Callable[..., T]) -> Callable[..., T]:
+    """Remember results by the values of the arguments; those without a hash may change, and nothing is remembered."""
+    remembered = lru_cache(maxsize=64)(function)
+
+    @wraps(function)
+    def call(*arguments: Any) -> T:
+        try:
+            hash(arguments)
+        except TypeError:
+            return function(*arguments)
+        return remembered(*arguments)
+
+    return call
 
 
 def _function(hook: Any) -> Any:

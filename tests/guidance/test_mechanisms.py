@@ -45,11 +45,6 @@ def step(
     return sampler.transition(process, guidance, tokens, f64(times[0]), f64(times[1]), cond, ref, w)
 
 
-def law_of(sampler: GridSampler, jump: Jump) -> Transition:
-    """The law of a step with this jump."""
-    return Transition(sampler.log_stay(jump.log_intensity), jump.log_landing)
-
-
 def renyi(c: Tensor, u: Tensor, order: float) -> Tensor:
     """D_order(c || u)."""
     if order == 1:
@@ -64,7 +59,7 @@ def test_weight_zero_is_the_conditional(process: Process, mechanism: type[Guidan
     laws = predictions(process)
     guided = step(process, mechanism(0.0), sampler, laws, 0.0)
     jump = sampler.intensity(process, movable_tokens(process), f64(0.8), f64(0.6), laws[0])
-    plain = law_of(sampler, jump)
+    plain = Transition.of(jump, sampler.log_stay)
     torch.testing.assert_close(guided.log_stay, plain.log_stay, rtol=1e-12, atol=1e-14)
     torch.testing.assert_close(guided.log_landing, plain.log_landing, rtol=1e-12, atol=1e-14)
 
@@ -76,7 +71,7 @@ def test_weight_minus_one_is_the_reference(process: Process, mechanism: type[Gui
     laws = predictions(process)
     guided = step(process, mechanism(-1.0), sampler, laws, -1.0)
     jump = sampler.intensity(process, movable_tokens(process), f64(0.8), f64(0.6), laws[1])
-    plain = law_of(sampler, jump)
+    plain = Transition.of(jump, sampler.log_stay)
     torch.testing.assert_close(guided.log_stay, plain.log_stay, rtol=1e-12, atol=1e-14)
     torch.testing.assert_close(guided.log_landing, plain.log_landing, rtol=1e-12, atol=1e-14)
 
@@ -87,9 +82,9 @@ def test_one_prediction_is_enough_at_the_special_weights(process: Process, mecha
     cond, ref = predictions(process)
     tokens, w = movable_tokens(process), torch.zeros(6, dtype=torch.float64)
     transition = partial(Ancestral().transition, process, mechanism(0.0), tokens, f64(0.8), f64(0.6))
-    plain = law_of(Ancestral(), process.posterior(tokens, f64(0.8), f64(0.6), cond))
+    plain = Transition.of(process.posterior(tokens, f64(0.8), f64(0.6), cond), Ancestral().log_stay)
     assert torch.equal(transition(cond, None, w).log_landing, plain.log_landing)
-    plain = law_of(Ancestral(), process.posterior(tokens, f64(0.8), f64(0.6), ref))
+    plain = Transition.of(process.posterior(tokens, f64(0.8), f64(0.6), ref), Ancestral().log_stay)
     assert torch.equal(transition(None, ref, w - 1).log_landing, plain.log_landing)
 
 
@@ -172,7 +167,9 @@ def test_simple_tilts_the_whole_law_of_a_step(process: Process, sampler: GridSam
     laws = predictions(process, seed=5)
     whole = []
     for law in laws:
-        plain = law_of(sampler, sampler.intensity(process, movable_tokens(process), f64(0.8), f64(0.6), law))
+        plain = Transition.of(
+            sampler.intensity(process, movable_tokens(process), f64(0.8), f64(0.6), law), sampler.log_stay
+        )
         stay = plain.log_stay.exp().unsqueeze(-1)
         whole.append(torch.cat((stay, (1 - stay) * plain.log_landing.exp()), -1))
     tilted = torch.where(whole[0] > 0, whole[0] ** (1 + weight) * whole[1] ** -weight, 0.0)

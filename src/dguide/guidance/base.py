@@ -24,7 +24,7 @@ from torch import Tensor
 
 from ..categorical import normalise, tilt
 from ..errors import bad
-from ..extension import Extensible, final
+from ..extension import Extensible, false_declaration, final
 from ..process import Jump, Process
 from .schedule import Constant, Schedule
 
@@ -46,6 +46,11 @@ class Transition:
     log_stay: Tensor
     log_landing: Tensor
 
+    @classmethod
+    def of(cls, jump: Jump, log_stay: LogStay) -> Transition:
+        """The law of a step with this jump, if the token stays with the log-probability that `log_stay` says."""
+        return cls(log_stay(jump.log_intensity), jump.log_landing)
+
 
 @dataclass(frozen=True)
 class Step:
@@ -59,13 +64,9 @@ class Step:
     intensity: Callable[[Tensor], Jump]
     log_stay: LogStay
 
-    def law(self, jump: Jump) -> Transition:
-        """The law of a step with this jump."""
-        return Transition(self.log_stay(jump.log_intensity), jump.log_landing)
-
     def __call__(self, log_p: Tensor) -> Transition:
         """The law of the step for one prediction."""
-        return self.law(self.intensity(log_p))
+        return Transition.of(self.intensity(log_p), self.log_stay)
 
 
 class Guidance(Extensible, ABC):
@@ -175,7 +176,7 @@ class Guidance(Extensible, ABC):
         """Raise `ValueError` if a declaration of the class is wrong on a small example: three masks in one step."""
         if vars(self).get("_verified"):
             return
-        name, rate = type(self).__name__, torch.tensor([-2.0, -0.5, 0.3], dtype=torch.float64)
+        cls, rate = type(self), torch.tensor([-2.0, -0.5, 0.3], dtype=torch.float64)
         logits = torch.linspace(-1, 1, 24, dtype=torch.float64).sin_().mul(9).view(2, 3, 4)
         cond, ref = torch.log_softmax(logits, -1)
         weight = torch.tensor([-0.5, 1.0, 3.0], dtype=torch.float64)
@@ -186,19 +187,15 @@ class Guidance(Extensible, ABC):
         law = self.guided(cond, ref, weight, Step(lambda log_p: Jump(rate, log_p), log_stay))
         landing, log_z = normalise(tilt(cond, ref, weight.unsqueeze(-1)))
         if self.tilted_landing and not torch.allclose(law.log_landing, landing):
-            raise _wrong(name, "tilted_landing", "a landing that is not q_w")
+            raise false_declaration(cls, "tilted_landing", "a landing that is not q_w")
         if self.keeps_pace and not torch.allclose(law.log_stay, log_stay(rate)):
-            raise _wrong(name, "keeps_pace", "an exit rate that is not that of the two models")
+            raise false_declaration(cls, "keeps_pace", "an exit rate that is not that of the two models")
         if self.tilted_landing and not self.keeps_pace:
             told = self.guided_log_stay(rate, log_z, log_stay)
             if not torch.allclose(told, law.log_stay):
                 expected = f"what guided returns, {law.log_stay.tolist()}"
-                raise bad(f"{name}.guided_log_stay", told.tolist(), expected, "Make the two agree.")
+                raise bad(f"{cls.__name__}.guided_log_stay", told.tolist(), expected, "Make the two agree.")
         object.__setattr__(self, "_verified", True)
-
-
-def _wrong(name: str, declared: str, found: str) -> ValueError:
-    return bad(f"{name}.{declared} = True", found, "a class attribute that is true", f"Set {declared} = False.")
 
 
 def known_jump_times(process: Process, guidance: Guidance) -> bool:
@@ -223,7 +220,7 @@ class RateGuidance(Guidance):
 
     @final
     def guided(self, cond: Tensor, ref: Tensor, weight: Tensor, step: Step) -> Transition:
-        return step.law(self.combine(step.intensity(cond), step.intensity(ref), weight))
+        return Transition.of(self.combine(step.intensity(cond), step.intensity(ref), weight), step.log_stay)
 
     @final
     def guided_log_stay(self, log_intensity: Tensor, log_z: Tensor, log_stay: LogStay) -> Tensor:

@@ -11,14 +11,13 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from ..errors import bad, positive
-from ..extension import Extensible, final
+from ..extension import Extensible, false_declaration, final, once_by_value
 from ..noise import Noise
 
 __all__ = ["Jump", "Process", "excluded_logsumexp", "over_positions"]
@@ -179,34 +178,25 @@ class Process(Extensible, ABC):
     @final
     def verify(self) -> None:
         """Raise `ValueError` if a declaration of the class is wrong on a small example."""
-        try:
-            _verified_once(self)
-        except TypeError:  # a process that may change has no hash
-            _verified(self)
+        _verify(self)
 
 
-def _verified(process: Process) -> None:
-    name, half = type(process).__name__, torch.full((2,), 0.5, dtype=torch.float64)
+@once_by_value
+def _verify(process: Process) -> None:
+    cls, half = type(process), torch.full((2,), 0.5, dtype=torch.float64)
     late, early = (process.noise.time(x * half) for x in (1.4, 0.8))
     logits = torch.zeros(2, process.vocab_size, dtype=torch.float64)
     logits[1] = torch.linspace(0, 3, process.vocab_size, dtype=torch.float64)
     log_p, noise = process.log_probs(logits), process.prior(torch.tensor([0.1, 0.9], dtype=torch.float64))
     if process.point_mass and bool(noise[0] != noise[1]):
-        raise _wrong(name, "point_mass", f"noise of the tokens {noise.tolist()}")
+        raise false_declaration(cls, "point_mass", f"noise of the tokens {noise.tolist()}")
     if process.absorbing and bool(process.movable(torch.arange(process.vocab_size)).sum() > 1):
-        raise _wrong(name, "absorbing", "a clean token that can move")
+        raise false_declaration(cls, "absorbing", "a clean token that can move")
     if process.time_agnostic and not torch.allclose(process.propagated(noise, late, early, log_p), log_p):
-        raise _wrong(name, "time_agnostic", "a prediction that changes with time")
+        raise false_declaration(cls, "time_agnostic", "a prediction that changes with time")
     if process.prediction_free_rate:
         for jump in (process.rates(noise, late, log_p), process.posterior(noise, late, early, log_p)):
             if not torch.allclose(jump.log_intensity[0], jump.log_intensity[1]):
-                raise _wrong(name, "prediction_free_rate", "an exit rate that depends on the prediction")
+                raise false_declaration(cls, "prediction_free_rate", "an exit rate that depends on the prediction")
             if not torch.allclose(jump.log_landing, log_p):
-                raise _wrong(name, "prediction_free_rate", "a landing that is not the prediction")
-
-
-_verified_once = lru_cache(maxsize=64)(_verified)
-
-
-def _wrong(name: str, declared: str, found: str) -> ValueError:
-    return bad(f"{name}.{declared} = True", found, "a class attribute that is true", f"Set {declared} = False.")
+                raise false_declaration(cls, "prediction_free_rate", "a landing that is not the prediction")

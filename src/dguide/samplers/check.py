@@ -96,8 +96,7 @@ class Request:
     def runs(self, observers: tuple[Observer, ...] = ()) -> Iterator[Run]:
         """The batches of a checked request, one by one."""
         assert self.batch_size is not None
-        for start in range(0, self.count, self.batch_size):
-            rows = torch.arange(start, min(start + self.batch_size, self.count), device=self.device)
+        for rows in torch.arange(self.count, device=self.device).split(self.batch_size):
             yield Run(
                 denoiser=self.denoiser,
                 process=self.process,

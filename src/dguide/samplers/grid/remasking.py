@@ -160,8 +160,7 @@ class Remasking(GridSampler):
             weight = guidance.weight_over(low, high, rows)
         else:
             weight = guidance.weight_at(high - (high - low) * fraction(clock, known), rows)
-        time = torch.full_like(state.time, grid.times[state.index])
-        predictions = run.predict(state.tokens, time, run.query(where, weight))
+        predictions = run.predict(state.tokens, grid.now(state), run.query(where, weight))
         uniforms = run.uniforms(Stream.LANDING, state.jumps[where], where)
         draws = predictions.draw(weight, uniforms, partition=known is None or bool(run.observers))
         hazard = known

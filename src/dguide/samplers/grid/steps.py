@@ -10,7 +10,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from ...extension import final
+from ...extension import final, once_by_value
 from ...guidance import Guidance, Step, Transition, known_jump_times
 from ...process import Jump, Process
 from ...random import Stream
@@ -65,7 +65,7 @@ class GridSampler(OnGrid):
             (seen,) = inputs
             return self.transition(process, guidance, seen.tokens, time, earlier, seen.cond, seen.ref, weight)
 
-        at_jump = known_jump_times(process, guidance) and plain(self, process, torch.stack((time, earlier)))
+        at_jump = known_jump_times(process, guidance) and plain(self, process)
         return (Stage(time, earlier, law, at_jump=at_jump),)
 
     def length(self, run: Run, state: State) -> int:
@@ -148,25 +148,27 @@ class GridSampler(OnGrid):
             buffers.leap(run, at, law, seen, (high, low), must[at])
 
 
-def plain(sampler: GridSampler, process: Process, times: Tensor) -> bool:
-    """Whether steps between `times` [T + 1] leave the landing to the prediction, at a rate that does not depend on it.
+@once_by_value
+def plain(sampler: GridSampler, process: Process) -> bool:
+    """Whether every step leaves the landing to the prediction, at a rate that does not depend on it.
 
     Masks do, unless a sampler says otherwise in `intensity`; it is asked about two predictions.
     """
     if not (process.prediction_free_rate and process.point_mass):
         return False
+    times = sampler.times(process)
     logits = torch.linspace(0, 3, process.vocab_size, dtype=torch.float64)
-    jumps = []
+    rates = []
     for prediction in (logits, torch.zeros_like(logits)):
         log_p = process.log_probs(prediction).expand(len(times) - 1, -1)
-        jump = _jumps(sampler, process, times, log_p)
+        jump = _noise_jumps(sampler, process, times, log_p)
         if jump.log_landing is not log_p and not torch.equal(jump.log_landing.expand_as(log_p), log_p):
             return False
-        jumps.append(jump.log_intensity)
-    return torch.equal(*jumps)
+        rates.append(jump.log_intensity)
+    return torch.equal(*rates)
 
 
-def _jumps(sampler: GridSampler, process: Process, times: Tensor, log_p: Tensor) -> Jump:
+def _noise_jumps(sampler: GridSampler, process: Process, times: Tensor, log_p: Tensor) -> Jump:
     """What noise does in each step between `times`, from one prediction a step."""
     token = torch.full(times[1:].shape, process.noise_token)
     return sampler.intensity(process, token, times[:-1], times[1:], log_p)
@@ -175,16 +177,13 @@ def _jumps(sampler: GridSampler, process: Process, times: Tensor, log_p: Tensor)
 def discretize(sampler: GridSampler, process: Process) -> TimeGrid:
     """The grid of a sampler along a process, and what its steps are before any prediction."""
     times = sampler.times(process)
-    noise = process.noise.level(times)
-    leaves_alone = plain(sampler, process, times)
+    noise, is_plain = process.noise.level(times), plain(sampler, process)
     log_intensity = hazards = torch.zeros(0)
-    if leaves_alone:
+    if is_plain:
         blank = torch.zeros_like(times[1:]).unsqueeze(-1)  # a law of one column, since none matters
-        log_intensity = _jumps(sampler, process, times, blank).log_intensity
+        log_intensity = _noise_jumps(sampler, process, times, blank).log_intensity
         hazards = -sampler.log_stay(log_intensity)
-    return TimeGrid(
-        times, noise, leaves_alone, log_intensity, hazards, hazards.tolist(), times.tolist(), noise.tolist()
-    )
+    return TimeGrid(times, noise, is_plain, log_intensity, hazards, hazards.tolist(), times.tolist(), noise.tolist())
 
 
 class RateSampler(GridSampler):

@@ -130,7 +130,7 @@ class Trapezoidal(OnGrid):
         now = views[-1]
         jump = _jump(process, guidance, now, middle, earlier, weight)
         if len(views) == 1:
-            return _law(jump)
+            return Transition.of(jump, log_stay)
         before = views[0]
         cond, ref = (
             None if x is None else process.propagated(before.tokens, time, middle, x) for x in (before.cond, before.ref)
@@ -148,14 +148,10 @@ class Trapezoidal(OnGrid):
         if not (process.prediction_free_rate and guidance.keeps_pace):
             found = top.squeeze(-1) + total.log()
             intensity = torch.where(before.tokens == now.tokens, found, intensity)
-        return _law(Jump(intensity, landing))
+        return Transition.of(Jump(intensity, landing), log_stay)
 
     def step(self, run: Run, state: State) -> State:
         return _TwoStages(self, run, state).taken()
-
-
-def _law(jump: Jump) -> Transition:
-    return Transition(log_stay(jump.log_intensity), jump.log_landing)
 
 
 def _on_rates(guidance: Guidance) -> RateGuidance:
@@ -188,7 +184,7 @@ def _jump(
 def _first(
     process: Process, guidance: RateGuidance, time: Tensor, middle: Tensor, views: Sequence[StageInput], weight: Tensor
 ) -> Transition:
-    return _law(_jump(process, guidance, views[-1], time, middle, weight))
+    return Transition.of(_jump(process, guidance, views[-1], time, middle, weight), log_stay)
 
 
 class _TwoStages:
