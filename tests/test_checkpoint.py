@@ -9,12 +9,13 @@ import torch
 
 from dguide import checkpoint, files, noise
 from dguide.checkpoint import Config
-from dguide.data import Label, Pixels, describe_attribute, describe_codec
+from dguide.data import CODECS, CONDITIONS, Label, Pixels
 from dguide.nn import DiffusionTransformer
+from dguide.process import PROCESSES as REGISTRY
 from dguide.process import Masked, Process, Uniform
 
-CODEC = describe_codec(Pixels.grey(2, 3, 16))
-LABEL = describe_attribute(Label(tuple("0123456789")))
+CODEC = CODECS.describe(Pixels.grey(2, 3, 16))
+LABEL = CONDITIONS.describe(Label(tuple("0123456789")))
 PROCESSES = [Masked(16), Masked(16, mask_id=3), Uniform(16, noise=noise.Geometric(1e-4, 10.0))]
 
 
@@ -31,7 +32,7 @@ def network(process: Process) -> DiffusionTransformer:
 def about(model: DiffusionTransformer, process: Process) -> Config:
     told = (CODEC, [LABEL], False)
     return Config(
-        model.hyperparameters, checkpoint.describe(process), "digits", *told, "train it", 3, 17, 1.5, 0.1, "0.1.0"
+        model.hyperparameters, REGISTRY.describe(process), "digits", *told, "train it", 3, 17, 1.5, 0.1, "0.1.0"
     )
 
 
@@ -157,12 +158,12 @@ def test_configurations_of_other_kinds(saved: Path, text: str, message: str) -> 
         ({"network": {"colour": 3}}, "network"),
         ({"network": {"vocab_size": 16, "n_classes": 10, "length": 6, "input_size": 16, "width": "8"}}, "width.*'8'"),
         ({"process": {"name": "maskd", "vocab_size": 16}}, "masked"),
-        ({"process": {"name": "masked", "colour": 16}}, "Masked"),
+        ({"process": {"name": "masked", "colour": 16}}, "option of process masked: got 'colour'"),
         ({"process": {"name": "masked", "vocab_size": 16, "noise": "linaer"}}, "linear"),
         ({"colour": 3}, "unknown.*colour"),
         ({"codec": {"kind": "pixels", "height": 2, "width": 3, "palette": ["red"]}}, "palette.*red"),
         ({"codec": {"kind": "pixel"}}, "pixels"),
-        ({"conditions": [{"kind": "label", "colours": []}]}, "Label"),
+        ({"conditions": [{"kind": "label", "colours": []}]}, "option of kind of condition label: got 'colours'"),
         ({"conditions": {}}, "conditions"),
     ],
 )
@@ -175,8 +176,8 @@ def test_configurations_that_do_not_fit(saved: Path, changes: dict[str, object],
 
 @pytest.mark.parametrize("process", PROCESSES, ids=str)
 def test_a_description_restores_the_process(process: Process) -> None:
-    description = checkpoint.describe(process)
-    assert checkpoint.restore(json.loads(json.dumps(description))) == process
+    description = REGISTRY.describe(process)
+    assert REGISTRY.restore(json.loads(json.dumps(description))) == process
 
 
 def test_foreign_processes_cannot_be_described() -> None:
@@ -184,4 +185,4 @@ def test_foreign_processes_cannot_be_described() -> None:
         pass
 
     with pytest.raises(ValueError, match="masked, uniform"):
-        checkpoint.describe(Mine(4))
+        REGISTRY.describe(Mine(4))

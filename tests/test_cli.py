@@ -22,9 +22,11 @@ from dguide import checkpoint
 from dguide.cli import main
 from dguide.cli import sample as sample_command
 from dguide.cli import train as train_command
-from dguide.cli.names import MECHANISMS, SAMPLERS, guidance_of, sampler_of
+from dguide.cli.names import guidance_of, sampler_of
 from dguide.data import Skipped, load
+from dguide.guidance import MECHANISMS
 from dguide.nn import Compiled, Inference
+from dguide.samplers import SAMPLERS
 from dguide.train import SIZES, TrainConfig, Trained, train
 
 COMMANDS = ("data", "sample", "evaluate", "read", "train", "demo", "theory", "info")
@@ -154,7 +156,7 @@ def test_a_mistyped_command_lists_those_there_are(run, wrong):
 @pytest.mark.parametrize(
     ("option", "wrong", "names"),
     [
-        ("--guidance", "normalised", MECHANISMS),
+        ("--guidance", "normalised", MECHANISMS.names()),
         ("--sampler", "ancestor", SAMPLERS),
         ("--weight", "rampup:2", ["ramp-up", "constant"]),
         ("--weight", "ramp-up:2,lft=0", ["left", "right"]),
@@ -184,11 +186,19 @@ def test_a_mistyped_name_lists_those_there_are(run, model, tmp_path, option, wro
         (["--steps", "0"], "steps"),
         (["--device", "nowhere"], "device: got 'nowhere'"),
         (["--dtype", "float61"], "unknown dtype: got 'float61', expected one of bfloat16, float16, float32"),
-        (["--sampler", "first-hitting", "--steps", "4"], "neither --steps nor --grid"),
+        (["--sampler", "first-hitting", "--steps", "4"], "got --steps, expected its own options, of which it has none"),
         (["--sampler", "first-hitting", "--guidance", "simple"], "Normalized or Unlocking"),
-        (["--sampler", "entropy-bounded", "--steps", "4"], "got --steps, expected --bound"),
-        (["--sampler", "ancestral", "--bound", "1", "--block", "4"], "got --bound and --block, expected --steps"),
-        (["--sampler", "halton", "--noise", "1"], "got --noise, expected --steps and --grid"),
+        (
+            ["--sampler", "entropy-bounded", "--steps", "4"],
+            "sampler entropy-bounded: got --steps, expected its own options, bound",
+        ),
+        (["--sampler", "ancestral:bound=1"], "option of sampler ancestral: got 'bound', expected one of grid, steps"),
+        (["--sampler", "ancestral:steps=4", "--steps", "5"], "steps twice"),
+        (["--sampler", "smc:sampler=(ancestral:steps=4)", "--steps", "5"], "steps twice"),
+        (["--sampler", "smc", "--steps", "5"], "got --steps, expected its own options, particles, sampler, weight"),
+        (["--sampler", "blocks:sampler=ancestral"], "Blocks sampler"),
+        (["--sampler", "nothing:Here"], "no module nothing, expected one of ancestral, blocks"),
+        (["--guidance", "normalized:weight=2"], "Pass the weight as --weight"),
         (["--sampler", "top-margin", "--guidance", "unlocking"], "expected Normalized"),
         (["--temperature", "-1"], "Decoding temperature: got -1.0"),
         (["--top-k", "0"], "Decoding top_k: got 0"),
@@ -284,7 +294,7 @@ def test_sample_writes_what_the_library_draws(run, model, tmp_path):
         assert (file["forced"] == expected.forced.numpy()).all()
         settings = json.loads(str(file["settings"]))
     assert (settings["guidance"], settings["weight"]) == ("unlocking", "constant:1.5")
-    assert (settings["sampler"], settings["steps"], settings["seed"], settings["count"]) == ("euler", 4, 9, 7)
+    assert (settings["sampler"], settings["seed"], settings["count"]) == ("euler:steps=4,grid=uniform", 9, 7)
     assert (tmp_path / "samples.png").read_bytes().startswith(b"\x89PNG")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["samples.npz", "samples.png"]
 
@@ -331,15 +341,17 @@ def test_tokens_are_decoded_as_by_the_library(sampled, model):
 @pytest.mark.parametrize(
     ("asked", "second"),
     [
-        ([], "2 steps"),
-        (["--temperature", 0, "--sampler", "low-confidence", "--block", 16], "2 steps, blocks of 16, temperature 0.0"),
-        (["--grid", "cosine", "--top-k", 5, "--dtype", "bfloat16"], "2 steps, cosine grid, top-k 5, bfloat16"),
+        ([], "ancestral:steps=2,grid=uniform"),
+        (
+            ["--temperature", 0, "--sampler", "blocks:low-confidence,16"],
+            "blocks:sampler=(low-confidence:steps=2,grid=uniform,noise=0.0),size=16, temperature 0.0",
+        ),
+        (["--grid", "cosine", "--top-k", 5, "--dtype", "bfloat16"], "ancestral:steps=2,grid=cosine, top-k 5, bfloat16"),
     ],
 )
 def test_pictures_say_what_they_are_of(sampled, asked, second):
     settings = json.loads(str(sampled("--count", 2, *asked)["settings"]))
-    first = f"normalized, ramp-up:2.0,left=0.0,right=0.0, {settings['sampler']}"
-    assert sample_command._title(settings) == f"{first}\n{second}"
+    assert sample_command._title(settings) == f"normalized, ramp-up:2.0,left=0.0,right=0.0\n{second}"
 
 
 def test_compilation_without_a_compiler_is_told_before_the_work(run, model, tmp_path, monkeypatch):
@@ -379,15 +391,19 @@ def test_pictures_of_any_number_of_labels(run, model, tmp_path, labels):
 
 
 def test_names_on_the_command_line_are_those_of_the_library():
-    for name in MECHANISMS:
+    for name in MECHANISMS.names():
         assert type(guidance_of(name, "1")).__name__.lower() == name
     for name in SAMPLERS:
         assert type(sampler_of(name, shape=(8, 8))).__name__.lower() == name.replace("-", "")
     assert sampler_of("euler", None, "cosine") == dguide.Euler(grid="cosine")
     assert sampler_of("halton", 4, "arccos", shape=(2, 3)) == dguide.Halton(4, "arccos", shape=(2, 3))
-    assert sampler_of("low-confidence", noise=2.0) == dguide.LowConfidence(noise=2.0)
-    assert sampler_of("entropy-bounded", bound=0.5, block=8) == dguide.Blocks(dguide.EntropyBounded(0.5), 8)
-    with pytest.raises(ValueError, match="data that are no images"):
+    assert sampler_of("halton:shape=3x2", shape=(2, 3)) == dguide.Halton(shape=(3, 2))
+    assert sampler_of("blocks:halton,4", 5, shape=(2, 3)) == dguide.Blocks(dguide.Halton(5, shape=(2, 3)), 4)
+    assert sampler_of("low-confidence:noise=2") == dguide.LowConfidence(noise=2.0)
+    assert sampler_of("blocks:(entropy-bounded:bound=.5),8") == dguide.Blocks(dguide.EntropyBounded(0.5), 8)
+    assert sampler_of("smc:sampler=ancestral", 4, "1;0.5;0") == dguide.SMC(sampler=dguide.Ancestral(4, (1, 0.5, 0)))
+    assert sampler_of("ancestral:steps=4", 4) == dguide.Ancestral(4)
+    with pytest.raises(ValueError, match="sampler halton: got no shape"):
         sampler_of("halton")
 
 
@@ -521,7 +537,7 @@ def test_data_shows_what_is_in_a_data_set(run, tmp_path):
 
 def test_data_lists_what_was_left_out(run, monkeypatch):
     left_out = tuple(Skipped(f"line {n}", "no label" if n % 2 else "too long") for n in range(30))
-    monkeypatch.setattr("dguide.cli.data.load", lambda name: replace(load("digits"), skipped=left_out))
+    monkeypatch.setattr("dguide.cli.data.load", lambda name, **_: replace(load("digits"), skipped=left_out))
     out = run("data", "digits")[1]
     assert "left out:   30" in out
     assert "15 no label" in out
@@ -580,7 +596,7 @@ def test_all_mistakes_in_the_settings_are_told_at_once(run, tmp_path):
 
 def test_training_says_what_was_left_out_of_the_data(run, tmp_path, monkeypatch):
     left_out = tuple(Skipped(f"line {n}", "no label") for n in range(1200))
-    monkeypatch.setattr("dguide.train.loop.load", lambda name: replace(load("digits"), skipped=left_out))
+    monkeypatch.setattr("dguide.train.loop.load", lambda name, **_: replace(load("digits"), skipped=left_out))
     monkeypatch.setattr("dguide.train.loop.FINAL_PASSES", 1)
     small = ["--width", 8, "--layers", 1, "--heads", 2, "--batch-size", 4, "--evaluate-passes", 1, "--device", "cpu"]
     err = run("train", "--out", tmp_path / "run", "--steps", 1, *small)[2]

@@ -118,7 +118,7 @@ def test_a_bug_in_a_constructor_is_no_damaged_checkpoint(
         assert_shown(*run("info"), error)
 
 
-@pytest.mark.parametrize("place", ["parse_data", "parse"])
+@pytest.mark.parametrize("place", ["LOADERS.call", "NOISES.read"])
 @pytest.mark.parametrize("error", [BUGS[0], AssertionError("planted"), BUGS[1]], ids=repr)
 def test_a_bug_in_a_check_is_no_wrong_setting(
     run: Run, monkeypatch: pytest.MonkeyPatch, place: str, error: Exception

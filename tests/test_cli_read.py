@@ -86,7 +86,7 @@ def test_no_figures_of_defects_without_a_normal_class(run, model, tmp_path):
     ("options", "words"),
     [
         (["--data", "digit"], "unknown data set: got 'digit'"),
-        (["--data", "mnist:side=14,levels=4"], "tokens of mnist:side=14,levels=4: got pixels, 196 tokens of 4"),
+        (["--data", "mnist:side=14,levels=4"], "tokens of mnist:side=14,levels=4: got Pixels, 196 tokens of 4"),
         (["--condition", "colour"], "unknown condition: got 'colour'"),
         (["--normal", "12"], "labels of label: got ['12']"),
         (["--normal", "1,2"], "--normal: got '1,2', expected one class"),

@@ -7,8 +7,9 @@ from pathlib import Path
 import torch
 
 from dguide import Masked, Uniform, checkpoint
-from dguide.data import Attribute, Codec, Label, Strings, Value, describe_attribute, describe_codec, load
+from dguide.data import CODECS, CONDITIONS, Attribute, Codec, Label, Strings, Value, load
 from dguide.nn import DiffusionTransformer
+from dguide.process import PROCESSES as REGISTRY
 from dguide.process import Process
 
 DIGITS = load("digits")
@@ -51,10 +52,10 @@ def _save(path: Path, process: Process, data: str, codec: Codec, conditions: tup
             parameter.normal_(0, 0.3, generator=generator)
     config = checkpoint.Config(
         network=model.hyperparameters,
-        process=checkpoint.describe(process),
+        process=REGISTRY.describe(process),
         data=data,
-        codec=describe_codec(codec),
-        conditions=[describe_attribute(each) for each in conditions],
+        codec=CODECS.describe(codec),
+        conditions=[CONDITIONS.describe(each) for each in conditions],
         synthetic=False,
         command="dguide train --out tiny --steps 1",
         seed=0,

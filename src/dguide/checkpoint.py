@@ -7,7 +7,6 @@ configuration of two different saves, are noticed when they are read.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import inspect
 import json
@@ -18,30 +17,25 @@ from typing import Any, ClassVar
 
 import torch
 
-from .data import Attribute, Codec, attribute, codec
-from .errors import bad, choose, require
+from .data import CODECS, CONDITIONS, Attribute, Codec
+from .errors import bad, require
 from .files import replacing
 from .nn import DiffusionTransformer
-from .noise import Noise, parse
-from .process import Masked, Process, Uniform
+from .process import PROCESSES, Process
 
 __all__ = [
     "CONFIG",
-    "PROCESSES",
     "WEIGHTS",
     "Checkpoint",
     "Config",
-    "describe",
     "digest",
     "load",
-    "restore",
     "save",
 ]
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 FORMAT = "dguide-checkpoint-1"
-PROCESSES: dict[str, type[Process]] = {"masked": Masked, "uniform": Uniform}
 
 
 @dataclass(frozen=True)
@@ -50,10 +44,10 @@ class Config:
 
     Args:
         network: Arguments of `DiffusionTransformer`.
-        process: Name and arguments of the process, as `describe` gives them.
+        process: Name and arguments of the process, as `PROCESSES.describe` gives them.
         data: Name of the data set, as `dguide.data.load` takes it.
-        codec: What its tokens stand for, as `describe_codec` gives it.
-        conditions: What the network is told, as `describe_attribute` gives it for each condition.
+        codec: What its tokens stand for, as `CODECS.describe` gives it.
+        conditions: What the network is told, as `CONDITIONS.describe` gives it for each condition.
         synthetic: Whether the data were made by a program instead of measured.
         command: The command that trained the weights.
         seed: Seed of the training.
@@ -94,33 +88,6 @@ class Checkpoint:
     codec: Codec
     conditions: tuple[Attribute, ...]
     config: Config
-
-
-def describe(process: Process) -> dict[str, Any]:
-    """Name and arguments of a process as plain values: `{"name": "masked", "vocab_size": 16, ..., "noise": "linear"}`.
-
-    Raises:
-        ValueError: If it is not one of the processes of `PROCESSES`.
-    """
-    if not dataclasses.is_dataclass(process) or PROCESSES.get(process.name) is not type(process):
-        raise bad("process to save", repr(process), "one of " + ", ".join(sorted(PROCESSES)))
-    arguments = {f.name: getattr(process, f.name) for f in dataclasses.fields(process)}
-    return {"name": process.name} | {k: str(v) if isinstance(v, Noise) else v for k, v in arguments.items()}
-
-
-def restore(description: Mapping[str, Any]) -> Process:
-    """The process that `describe` described.
-
-    Raises:
-        ValueError: If the name is unknown, or the arguments are not those of that process.
-    """
-    arguments = dict(description)
-    cls = PROCESSES[choose("process", str(arguments.pop("name", None)), PROCESSES)]
-    try:
-        noise = parse(arguments.pop("noise", "linear"))
-        return cls(**arguments, noise=noise)  # type: ignore[call-arg]
-    except (AttributeError, TypeError) as error:
-        raise bad(f"arguments of process {cls.name!r}", description, "those of " + cls.__name__) from error
 
 
 def save(path: str | Path, model: DiffusionTransformer, config: Config) -> None:
@@ -174,8 +141,9 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
             f"the one that belongs to {CONFIG}, {expected[:12]}...",
             again,
         )
-    process = restore(config.process)
-    alphabet, conditions = codec(config.codec), tuple(attribute(each) for each in config.conditions)
+    process = PROCESSES.restore(config.process)
+    codec = CODECS.restore(config.codec)
+    conditions = tuple(CONDITIONS.restore(each) for each in config.conditions)
     safetensors = require("safetensors", "train")
     try:
         weights = require("safetensors.torch", "train").load_file(directory / WEIGHTS)
@@ -190,7 +158,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
         model.load_state_dict(weights)
     except RuntimeError as error:
         raise bad(f"weights {directory / WEIGHTS}", str(error), f"those of the network in {CONFIG}", again) from error
-    return Checkpoint(model.to(device).eval(), process, alphabet, conditions, config)
+    return Checkpoint(model.to(device).eval(), process, codec, conditions, config)
 
 
 def digest(path: Path) -> str:

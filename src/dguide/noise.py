@@ -21,9 +21,11 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from .errors import bad, choose, number
+from .errors import bad, number
+from .extension import kebab
+from .spec import Registry, text_of
 
-__all__ = ["Cosine", "Geometric", "Linear", "Noise", "Polynomial", "parse"]
+__all__ = ["NOISES", "Cosine", "Geometric", "Linear", "Noise", "Polynomial", "parse"]
 
 
 class Noise(ABC):
@@ -54,9 +56,7 @@ class Noise(ABC):
 
     def __str__(self) -> str:
         """String form that `parse` reads back, as in ``polynomial:2.0``."""
-        values = [getattr(self, f.name) for f in fields(self)]  # type: ignore[arg-type]
-        name = type(self).__name__.lower()
-        return name + (":" + ",".join(repr(v) for v in values) if values else "")
+        return text_of(self)
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,10 @@ class Geometric(Noise):
         return torch.where(level < 0.5, late, early).clamp(0, 1)
 
 
-_NAMES: dict[str, type[Noise]] = {c.__name__.lower(): c for c in (Linear, Cosine, Polynomial, Geometric)}
+NOISES: Registry[Noise] = Registry(
+    "noise schedule", Noise, {kebab(cls): cls for cls in (Linear, Cosine, Polynomial, Geometric)}, named=False
+)
+"""All noise schedules, by name."""
 
 
 def parse(text: str) -> Noise:
@@ -185,14 +188,4 @@ def parse(text: str) -> Noise:
 
     Raises `ValueError` for an unknown name (listing those there are) or arguments that do not fit.
     """
-    name, _, rest = text.strip().partition(":")
-    cls = _NAMES[choose("noise schedule", name.strip().lower(), _NAMES)]
-    names = [f.name for f in fields(cls)]  # type: ignore[arg-type]
-    form = f"{name}:{','.join(names)} with numbers" if names else name
-    try:
-        values = [float(part) for part in rest.split(",") if part.strip()]
-    except ValueError as error:
-        raise bad(f"noise schedule {name}", repr(text), form) from error
-    if len(values) > len(names):
-        raise bad(f"noise schedule {name}", repr(text), form)
-    return cls(*values)
+    return NOISES.read(text)

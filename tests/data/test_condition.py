@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from dguide.data import Above, Attribute, Dataset, Label, Split, Strings, Value, attribute, describe_attribute
+from dguide.data import CONDITIONS, Above, Attribute, Dataset, Label, Split, Strings, Value
 from dguide.data.condition import quantile
 
 LABELS = torch.tensor([1, 0, 2])
@@ -16,7 +16,7 @@ KINDS = [Label(("cat", "dog", "犬"), "animal"), Above("mass", 2.0), Value("mass
 
 @pytest.mark.parametrize("value", KINDS, ids=str)
 def test_a_condition_survives_the_way_through_json(value: Attribute) -> None:
-    assert attribute(json.loads(json.dumps(describe_attribute(value)))) == value
+    assert CONDITIONS.restore(json.loads(json.dumps(CONDITIONS.describe(value)))) == value
 
 
 def test_what_each_kind_tells() -> None:

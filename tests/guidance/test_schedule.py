@@ -192,11 +192,12 @@ def test_strings() -> None:
     assert parse_schedule("constant:2") == Constant(2.0)
     assert parse_schedule("ramp-up:2.0,left=0.1,right=0.3") == RampUp(2.0, 0.1, 0.3)
     assert parse_schedule("ramp-up:2, right = 0.3") == RampUp(2.0, 0.0, 0.3)
+    assert parse_schedule("Ramp-Up:2, 0.1, right=0.3") == RampUp(2.0, 0.1, 0.3)
     assert parse_schedule("inverse-linear:1") == InverseLinear(1.0)
     assert parse_schedule("piecewise:0=3;0.5=1;1=0") == Piecewise(((0, 3), (0.5, 1), (1, 0)))
 
 
-@pytest.mark.parametrize("text", ["rampup:2", "Linear:2", "ramp_up", "exponential:1", "constant2:1", ":2"])
+@pytest.mark.parametrize("text", ["rampup:2", "ramp_up", "exponential:1", "constant2:1", ":2"])
 def test_mistyped_name_lists_the_names(text: str) -> None:
     with pytest.raises(ValueError, match=f"unknown guidance schedule: got .* one of {NAMES}"):
         parse_schedule(text)
@@ -208,7 +209,9 @@ def test_nearest_name_is_suggested() -> None:
 
 
 def test_mistyped_option_lists_the_options() -> None:
-    with pytest.raises(ValueError, match=r"unknown option of ramp-up: got 'lef', expected one of left, right.*'left'"):
+    with pytest.raises(
+        ValueError, match=r"unknown option of guidance schedule ramp-up: got 'lef', expected one of left, right.*'left'"
+    ):
         parse_schedule("ramp-up:2,lef=0.1")
 
 

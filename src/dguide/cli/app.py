@@ -13,6 +13,7 @@ import typer
 
 from .. import __version__
 from ..errors import InputError, MissingExtra
+from ..spec import trust
 from ..train import Diverged
 from .data import data
 from .demo import demo
@@ -56,8 +57,17 @@ def _root(
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
     ),
+    imports: list[str] = typer.Option(
+        [],
+        "--import",
+        metavar="MODULE:NAME",
+        help="Import code of your own that a checkpoint or another file names, and allow it; repeatable. What a file "
+        "names is not imported otherwise.",
+    ),
 ) -> None:
     """Holds the options of `dguide` itself."""
+    for path in imports:
+        trust(path, "--import")
 
 
 for _command in (data, train, sample, evaluate, read, info, demo, theory):

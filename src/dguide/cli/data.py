@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from ..data import Attribute, Dataset, Strings, Value, load, names
+from ..data import LOADERS, Attribute, Dataset, Strings, Value, load
 from ..errors import bad, require
 from .output import check_file
 
@@ -25,7 +25,7 @@ _CLASSES = 12
 
 def data(
     name: str = typer.Argument(
-        ..., metavar="DATA", help=f"A data set, as `dguide train --data` takes it: {', '.join(names())}."
+        ..., metavar="DATA", help=f"A data set, as `dguide train --data` takes it: {', '.join(LOADERS.names())}."
     ),
     png: Path | None = typer.Option(
         None,
@@ -43,7 +43,7 @@ def data(
     """
     if png is not None:
         check_file("--png", png, ".png", 1_000_000)
-    dataset = load(name)
+    dataset = load(name, typed=True)
     if png is not None:
         _draw(dataset, png)
     if as_json:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from .. import checkpoint as checkpoints
 from ..checkpoint import Checkpoint
-from ..data import Attribute, Dataset, attribute, load
+from ..data import CONDITIONS, Attribute, Dataset, load
 from ..data.cache import DAMAGED, read_npz
 from ..errors import bad
 from ..evaluate import Estimate, evaluate_samples, likelihood
@@ -87,7 +87,7 @@ def evaluate(
         if source.is_file():
             raise bad("samples or checkpoint", f"the file {source}", "FILE.npz, or the directory of a checkpoint")
         loaded = checkpoints.load(source)
-        dataset = load(data or loaded.config.data)
+        dataset = load(data, typed=True) if data else load(loaded.config.data)
         loaded.codec.check_same(dataset.codec, dataset.name)
         dataset = _compared(dataset, loaded.conditions)
         began = time.perf_counter()
@@ -102,7 +102,7 @@ def evaluate(
             options = " and ".join("--" + name.replace("_", "-") for name in given)
             raise bad(options, f"{source}, whose samples are drawn already", "a checkpoint", "Leave them out.")
         drawn, found, seconds = Drawn.read(source), [], 0.0
-        dataset = load(data or drawn.text("data"))
+        dataset = load(data, typed=True) if data else load(drawn.text("data"))
         if drawn.learnt:
             dataset = _compared(dataset, drawn.learnt)
     judged = {"features": features, "repetitions": repetitions, "judge_seed": judge_seed}
@@ -188,7 +188,7 @@ class Drawn:
         described = self.settings.get("learnt", [])
         if not isinstance(described, list) or not all(isinstance(each, dict) for each in described):
             raise bad(f"samples {self.path}", f"learnt {described}", "a list of conditions", _FILE)
-        return tuple(attribute(each) for each in described)
+        return tuple(CONDITIONS.restore(each) for each in described)
 
     @property
     def seconds(self) -> float | None:

@@ -2,85 +2,77 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
-from .. import guidance
-from ..errors import bad, choose
-from ..guidance import Guidance, parse_schedule
-from ..samplers import (
-    Ancestral,
-    Blocks,
-    EntropyBounded,
-    Euler,
-    FirstHitting,
-    Halton,
-    LowConfidence,
-    LowEntropy,
-    Remasking,
-    Sampler,
-    TauLeaping,
-    TopMargin,
-    Trapezoidal,
-    Unmasking,
-)
+from ..errors import bad
+from ..guidance import MECHANISMS, Guidance, parse_schedule
+from ..samplers import SAMPLERS, Sampler
 from ..samplers.check import usable_device
+from ..spec import Call
 
-__all__ = ["MECHANISMS", "SAMPLERS", "device_of", "guidance_of", "sampler_of"]
+__all__ = ["OWN", "device_of", "guidance_of", "sampler_of"]
 
-MECHANISMS = {name.lower(): mechanism for name, mechanism in guidance.MECHANISMS.items()}
-_GRID = ("steps", "grid")
-SAMPLERS: dict[str, tuple[type[Sampler], tuple[str, ...]]] = {
-    "ancestral": (Ancestral, _GRID),
-    "euler": (Euler, _GRID),
-    "tau-leaping": (TauLeaping, _GRID),
-    "trapezoidal": (Trapezoidal, _GRID),
-    "remasking": (Remasking, _GRID),
-    "first-hitting": (FirstHitting, ()),
-    "low-confidence": (LowConfidence, (*_GRID, "noise")),
-    "top-margin": (TopMargin, _GRID),
-    "low-entropy": (LowEntropy, _GRID),
-    "entropy-bounded": (EntropyBounded, ("bound",)),
-    "halton": (Halton, _GRID),
-}
-"""Each with the options it takes."""
+
+OWN = "your own as my_module:MyClass"
+"""What help texts say of import paths."""
 
 
 def guidance_of(name: str, weight: str) -> Guidance:
-    """The mechanism of that name with a weight that `parse_schedule` reads. Raises `ValueError` for unknown names."""
-    mechanism = MECHANISMS[choose("guidance", name, MECHANISMS)]
-    return mechanism(parse_schedule(weight))
+    """The mechanism of that name, with its options, and a weight that `parse_schedule` reads.
+
+    Raises:
+        ValueError: For unknown names and options, and for a weight among the options.
+    """
+    call = MECHANISMS.call(name, typed=True)
+    if "weight" in call.arguments:
+        raise bad("--guidance", repr(name), "a mechanism without its weight", "Pass the weight as --weight.")
+    return call.having(weight=parse_schedule(weight, typed=True))()
 
 
 def sampler_of(
-    name: str,
-    steps: int | None = None,
-    grid: str | None = None,
-    noise: float | None = None,
-    bound: float | None = None,
-    block: int | None = None,
-    shape: tuple[int, int] | None = None,
+    name: str, steps: int | None = None, grid: str | None = None, shape: tuple[int, int] | None = None
 ) -> Sampler:
-    """The sampler of that name; None stands for the default, `shape` is that of the images.
+    """The sampler of that name, with its options.
+
+    Args:
+        name: As `SAMPLERS` reads it.
+        steps: Its option `steps`, or that of the sampler inside; None if the name says it, or for the default.
+        grid: Likewise.
+        shape: Rows and columns of the images, for a sampler that takes a `shape` and was given none.
 
     Raises:
-        ValueError: for what does not fit together.
+        ValueError: For unknown names and options, for one that is given twice, and for one that it does not have.
     """
-    kind, takes = SAMPLERS[choose("sampler", name, SAMPLERS)]
-    options = {"steps": steps, "grid": grid, "noise": noise, "bound": bound}
-    given: dict[str, object] = {key: value for key, value in options.items() if value is not None}
-    useless = [f"--{key}" for key in given if key not in takes]
-    if block is not None and not issubclass(kind, Unmasking):
-        useless.append("--block")
-    if useless:
-        known = " and ".join(f"--{key}" for key in takes)
-        expected = f"{known} at most" if known else "neither --steps nor --grid nor any other"
-        raise bad(f"sampler {name}", " and ".join(useless), expected)
-    if kind is Halton:
-        if shape is None:
-            raise bad("sampler halton", "data that are no images", "a checkpoint of images")
-        given["shape"] = shape
-    sampler = kind(**given)
-    return sampler if block is None or not isinstance(sampler, Unmasking) else Blocks(sampler, block)
+    call = SAMPLERS.call(name, typed=True)
+    for option, text in (("steps", steps), ("grid", grid)):
+        if text is not None:
+            given = _given(call, option, str(text))
+            if given is None:
+                raise bad(
+                    call.what, f"--{option}", f"its own options, {', '.join(call.options) or 'of which it has none'}"
+                )
+            call = given
+    if shape is not None:
+        call = _given(call, "shape", "{}x{}".format(*shape), again=False) or call
+    return call()
+
+
+def _given(call: Call[Sampler], option: str, text: str, again: bool = True) -> Call[Sampler] | None:
+    """The call with an option, of its own or of the sampler inside; None if neither has it.
+
+    `again` says whether an option is refused that is there with another value; otherwise it stays.
+    """
+    if option in call.options:
+        value = call.value(option, text)
+        there = option in call.arguments and (not again or call.arguments[option] == value)
+        return call if there else call.having(**{option: value})
+    for name, inside in call.inside().items():
+        given = _given(inside, option, text, again)
+        if given is not None:
+            return replace(call, arguments={**call.arguments, name: given})
+    return None
 
 
 def device_of(name: str) -> torch.device:

@@ -65,7 +65,7 @@ def read(
     check_directory("--out", out)
     choose("prior", prior, PRIORS)
     loaded = checkpoints.load(checkpoint, device_of(device))
-    dataset = load(data or loaded.config.data)
+    dataset = load(data, typed=True) if data else load(loaded.config.data)
     loaded.codec.check_same(dataset.codec, dataset.name)
     known = {each.name: each for each in loaded.conditions}
     asked = known[choose("condition", loaded.conditions[0].name if condition is None else condition, known)]

@@ -16,16 +16,15 @@ from .. import __version__
 from .. import checkpoint as checkpoints
 from ..categorical import Decoding
 from ..checkpoint import Checkpoint
-from ..data import Codec, Strings, describe_attribute
+from ..data import CONDITIONS, Codec, Strings
 from ..errors import bad, require
 from ..files import replacing
-from ..guidance import Guidance
-from ..guidance.parse import SCHEDULES
+from ..guidance import MECHANISMS, SCHEDULES, Guidance
 from ..nn import DTYPES, Compiled, Inference
-from ..samplers import Condition, Sampler, Samples
+from ..samplers import SAMPLERS, Condition, Sampler, Samples
 from ..samplers import sample as draw
 from .asked import asked, in_turn
-from .names import MECHANISMS, SAMPLERS, device_of, guidance_of, sampler_of
+from .names import OWN, device_of, guidance_of, sampler_of
 from .output import check_file, write_npz
 
 __all__ = ["sample"]
@@ -51,36 +50,31 @@ def sample(
     count: int = typer.Option(
         100, metavar="NUMBER", min=1, help="Number of samples; number i gets label i mod (number of labels)."
     ),
-    guidance: str = typer.Option("normalized", metavar="NAME", help=f"Mechanism: {', '.join(MECHANISMS)}."),
+    guidance: str = typer.Option(
+        "normalized", metavar="NAME", help=f"Mechanism: {', '.join(MECHANISMS.names())}, or {OWN}."
+    ),
     weight: str = typer.Option(
         "ramp-up:2.0",
         metavar="NUMBER|SCHEDULE",
         help="Guidance weight w: 0 is the conditional model, -1 the unconditional one (the guidance_scale of other "
         "libraries is 1 + w). A number, or name:weight,option=value with one of the names "
-        f"{', '.join(SCHEDULES)}, as in ramp-up:2.0,left=0,right=0.3.",
+        f"{', '.join(SCHEDULES)}, as in ramp-up:2.0,left=0,right=0.3, or {OWN}.",
     ),
-    sampler: str = typer.Option("ancestral", metavar="NAME", help=f"Sampler: {', '.join(SAMPLERS)}."),
+    sampler: str = typer.Option(
+        "ancestral",
+        metavar="NAME[:OPTION=VALUE,...]",
+        help=f"Sampler, with its options: {SAMPLERS.usage()}, or {OWN}. As in low-confidence:noise=4.5, "
+        "trapezoidal:theta=0.5, smc:particles=8,sampler=(ancestral:steps=16).",
+    ),
     steps: int | None = typer.Option(
-        None, metavar="NUMBER", help="Steps of the sampler; not with first-hitting and entropy-bounded. [default: 32]"
+        None, metavar="NUMBER", help="The option steps of the sampler, or of the one inside it. [default: 32]"
     ),
     grid: str | None = typer.Option(
         None,
         metavar="NAME",
-        help="Times of the steps: uniform, cosine (few tokens a step at first), work (as many masks in each) "
-        "or, where a sampler fixes how many tokens there are a step, arccos; not with first-hitting and "
-        "entropy-bounded. [default: uniform]",
-    ),
-    noise: float | None = typer.Option(
-        None, metavar="NUMBER", help="Noise on the confidence of low-confidence. [default: 0]"
-    ),
-    bound: float | None = typer.Option(
-        None, metavar="NUMBER", help="Entropy in nats that a step of entropy-bounded may take. [default: 0.1]"
-    ),
-    block: int | None = typer.Option(
-        None,
-        metavar="NUMBER",
-        help="Positions of a block: blocks are unmasked one after the other, each with all of the steps. Only with "
-        "samplers that fix how many tokens there are a step. [default: no blocks]",
+        help="The option grid likewise, the times of the steps: uniform, cosine (few tokens a step at first), work (as "
+        "many masks in each), arccos where a sampler fixes the number of tokens a step, or the times themselves, as in "
+        "1;0.5;0. [default: uniform]",
     ),
     temperature: float = typer.Option(
         1.0, metavar="NUMBER", help="Temperature of the guided law a token is drawn from; 0 takes the most probable."
@@ -135,10 +129,32 @@ def sample(
     job = Job(
         loaded,
         guidance_of(guidance, weight),
-        sampler_of(sampler, steps, grid, noise, bound, block, codec.shape),
+        sampler_of(sampler, steps, grid, codec.shape),
         {name: in_turn(values, first_index, count) for name, values in wanted.items()},
         len(wanted[loaded.conditions[0].name]),
     )
+    settings: dict[str, object] = {
+        "version": __version__,
+        "checkpoint": str(checkpoint),
+        "data": loaded.config.data,
+        "synthetic": loaded.config.synthetic,
+        "process": loaded.config.process,
+        "conditions": {name: values.tolist() for name, values in wanted.items()},
+        "learnt": [CONDITIONS.describe(each) for each in loaded.conditions],
+        "count": count,
+        "guidance": MECHANISMS.write(job.guidance, without=("weight",)),
+        "weight": str(job.guidance.weight),
+        "sampler": SAMPLERS.write(job.sampler),
+        "temperature": temperature,
+        "top_k": top_k,
+        "top_p": top_p,
+        "seed": seed,
+        "first_index": first_index,
+        "batch_size": batch_size,
+        "device": str(next(network.parameters()).device),
+        "dtype": dtype,
+        "compile": compiled,
+    }
     began = time.perf_counter()
     drawn = draw(
         network,
@@ -154,35 +170,7 @@ def sample(
         progress=sys.stderr.isatty(),
     )
     seconds = time.perf_counter() - began
-    inside = getattr(job.sampler, "sampler", job.sampler)
-    settings = {
-        "version": __version__,
-        "checkpoint": str(checkpoint),
-        "data": loaded.config.data,
-        "synthetic": loaded.config.synthetic,
-        "process": loaded.config.process,
-        "conditions": {name: values.tolist() for name, values in wanted.items()},
-        "learnt": [describe_attribute(each) for each in loaded.conditions],
-        "count": count,
-        "guidance": guidance,
-        "weight": str(job.guidance.weight),
-        "sampler": sampler,
-        "steps": getattr(inside, "steps", None),
-        "grid": getattr(inside, "grid", None),
-        "noise": getattr(inside, "noise", None),
-        "bound": getattr(inside, "bound", None),
-        "block": block,
-        "temperature": temperature,
-        "top_k": top_k,
-        "top_p": top_p,
-        "seed": seed,
-        "first_index": first_index,
-        "batch_size": batch_size,
-        "device": str(next(network.parameters()).device),
-        "dtype": dtype,
-        "compile": compiled,
-        "seconds": round(seconds, 3),
-    }
+    settings["seconds"] = round(seconds, 3)
     _write(out, job, drawn, settings, picture)
     calls = f"{drawn.calls.conditional} conditional and {drawn.calls.reference} reference calls a batch"
     forced = f"{int(drawn.forced.sum())} of {drawn.tokens.numel()} positions forced"
@@ -250,22 +238,17 @@ def _write(out: Path, job: Job, drawn: Samples, settings: dict[str, object], pic
 def _title(settings: dict[str, object]) -> str:
     """What the samples are of, then what else was asked for, so that pictures can be told apart."""
     told = {
-        "steps": "{} steps",
-        "grid": "{} grid",
-        "noise": "noise {}",
-        "bound": "bound {}",
-        "block": "blocks of {}",
+        "sampler": "{}",
         "temperature": "temperature {}",
         "top_k": "top-k {}",
         "top_p": "top-p {}",
         "dtype": "{}",
     }
-    usual = {"grid": "uniform", "noise": 0, "temperature": 1, "dtype": "float32"}
+    usual = {"temperature": 1, "dtype": "float32"}
     asked = [
         form.format(settings[name])
         for name, form in told.items()
         if settings[name] is not None and settings[name] != usual.get(name)
     ]
     made = "synthetic data, " if settings["synthetic"] else ""
-    first = f"{made}{settings['guidance']}, {settings['weight']}, {settings['sampler']}"
-    return "\n".join([first, ", ".join(asked)] if asked else [first])
+    return f"{made}{settings['guidance']}, {settings['weight']}\n{', '.join(asked)}"

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import re
 import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import bad, choose
+from ..errors import bad
+from ..extension import kebab
+from ..spec import Registry
 
-__all__ = ["Above", "Attribute", "Label", "Value", "attribute", "describe_attribute", "quantile"]
+__all__ = ["CONDITIONS", "Above", "Attribute", "Label", "Value", "quantile"]
 
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
 
@@ -26,7 +26,6 @@ class Attribute(ABC):
     """One thing that a model can be told about a sequence."""
 
     name: str
-    kind: ClassVar[str]
 
     @property
     @abstractmethod
@@ -90,7 +89,6 @@ class Label(Attribute):
 
     names: tuple[str, ...]
     name: str = "label"
-    kind: ClassVar[str] = "label"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "names", tuple(unicodedata.normalize("NFC", name) for name in self.names))
@@ -114,7 +112,6 @@ class Above(Attribute):
 
     name: str
     threshold: float
-    kind: ClassVar[str] = "above"
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -137,7 +134,6 @@ class Value(Attribute):
     name: str
     center: float
     scale: float
-    kind: ClassVar[str] = "value"
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.center) and math.isfinite(self.scale) and self.scale > 0):
@@ -158,24 +154,10 @@ class Value(Attribute):
         return self.of(torch.empty(0), {self.name: numbers})
 
 
-KINDS: dict[str, type[Attribute]] = {kind.kind: kind for kind in (Label, Above, Value)}
-
-
-def describe_attribute(value: Attribute) -> dict[str, Any]:
-    """An attribute as plain values that JSON can carry."""
-    fields = dataclasses.fields(value)  # type: ignore[arg-type]
-    plain = {f.name: getattr(value, f.name) for f in fields}
-    return {"kind": value.kind} | {k: list(v) if isinstance(v, tuple) else v for k, v in plain.items()}
-
-
-def attribute(description: Mapping[str, Any]) -> Attribute:
-    """The attribute that `describe_attribute` described. Raises `ValueError` if it is none."""
-    arguments = dict(description)
-    cls = KINDS[choose("kind of condition", str(arguments.pop("kind", None)), KINDS)]
-    try:
-        return cls(**arguments)
-    except TypeError as error:
-        raise bad(f"condition of kind {cls.kind}", description, f"the arguments of {cls.__name__}") from error
+CONDITIONS: Registry[Attribute] = Registry(
+    "kind of condition", Attribute, {kebab(cls): cls for cls in (Label, Above, Value)}
+)
+"""All kinds of conditions, by name."""
 
 
 def _normal(text: str) -> str:

@@ -1,9 +1,10 @@
 """Guidance mechanisms and the schedules of their weight."""
 
+from ..spec import Registry
 from . import schedule
 from .base import Guidance, LogStay, RateGuidance, Step, Transition, known_jump_times, tilt
 from .normalized import Normalized
-from .parse import parse_schedule
+from .parse import SCHEDULES, parse_schedule
 from .schedule import (
     Constant,
     Cosine,
@@ -21,11 +22,14 @@ from .schedule import (
 from .simple import Simple
 from .unlocking import Unlocking
 
-MECHANISMS = {cls.__name__: cls for cls in (Normalized, Unlocking, Simple)}
+MECHANISMS: Registry[Guidance] = Registry(
+    "guidance", Guidance, {cls.__name__: cls for cls in (Normalized, Unlocking, Simple)}
+)
 """All mechanisms, by name."""
 
 __all__ = [
     "MECHANISMS",
+    "SCHEDULES",
     "Constant",
     "Cosine",
     "Guidance",

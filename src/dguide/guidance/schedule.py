@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 
 from ..errors import bad, number
-from ..extension import Extensible, final, kebab
+from ..extension import Extensible, final
+from ..spec import text_of
 
 __all__ = [
     "Constant",
@@ -99,17 +100,11 @@ class Schedule(Extensible, ABC):
 
     def __str__(self) -> str:
         """String form that `parse_schedule` reads back, as in ``ramp-up:2.0,left=0.0,right=0.3``."""
-        first, *rest = fields(self)  # type: ignore[arg-type]
-        options = "".join(f",{f.name}={getattr(self, f.name)!r}" for f in rest)
-        return f"{kebab(type(self))}:{_text(getattr(self, first.name))}{options}"
+        return text_of(self)
 
 
 def _scale(first: float | Knots, factor: float) -> object:
     return tuple((m, w * factor) for m, w in first) if isinstance(first, tuple) else first * factor
-
-
-def _text(first: float | Knots) -> str:
-    return ";".join(f"{m!r}={w!r}" for m, w in first) if isinstance(first, tuple) else repr(first)
 
 
 class _Broken(Schedule):

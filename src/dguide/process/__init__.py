@@ -1,7 +1,11 @@
 """Corruption processes: what noise is, and how it is undone."""
 
+from ..spec import Registry
 from .base import Jump, Process
 from .masked import Masked
 from .uniform import Uniform
 
-__all__ = ["Jump", "Masked", "Process", "Uniform"]
+PROCESSES: Registry[Process] = Registry("process", Process, {cls.name: cls for cls in (Masked, Uniform)}, key="name")
+"""All processes, by name."""
+
+__all__ = ["PROCESSES", "Jump", "Masked", "Process", "Uniform"]

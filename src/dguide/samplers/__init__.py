@@ -1,6 +1,8 @@
 """Samplers: ways from noise to data."""
 
 from ..denoiser import Condition, Denoiser
+from ..extension import kebab
+from ..spec import Registry
 from .api import Samples, Trajectory, sample
 from .diagnostics import Diagnostics, DiagnosticsTable
 from .first_hitting import FirstHitting
@@ -24,7 +26,32 @@ from .unmasking.counts import Counted
 from .unmasking.entropy_bounded import EntropyBounded
 from .unmasking.halton import Halton
 
+SAMPLERS: Registry[Sampler] = Registry(
+    "sampler",
+    Sampler,
+    {
+        kebab(cls): cls
+        for cls in (
+            Ancestral,
+            Euler,
+            TauLeaping,
+            Trapezoidal,
+            Remasking,
+            FirstHitting,
+            LowConfidence,
+            TopMargin,
+            LowEntropy,
+            EntropyBounded,
+            Halton,
+            Blocks,
+            SMC,
+        )
+    },
+)
+"""All samplers, by name."""
+
 __all__ = [
+    "SAMPLERS",
     "SMC",
     "Ancestral",
     "Blocks",

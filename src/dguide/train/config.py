@@ -8,11 +8,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from ..checkpoint import PROCESSES
 from ..data import LOADERS
-from ..data.parse import parse_data
 from ..errors import bad, choose
-from ..noise import parse
+from ..noise import NOISES
+from ..process import PROCESSES
 
 __all__ = ["SIZES", "TrainConfig"]
 
@@ -84,7 +83,7 @@ class TrainConfig(BaseModel):
     @field_validator("data")
     @classmethod
     def _known_data(cls, value: str) -> str:
-        parse_data(value, LOADERS)
+        LOADERS.call(value, typed=True).check()
         return value
 
     @field_validator("process")
@@ -95,7 +94,7 @@ class TrainConfig(BaseModel):
     @field_validator("noise")
     @classmethod
     def _known_noise(cls, value: str) -> str:
-        return str(parse(value))
+        return NOISES.write(NOISES.read(value, typed=True))
 
     @model_validator(mode="after")
     def _fitting(self) -> TrainConfig:

@@ -19,11 +19,11 @@ import torch
 from torch import nn
 
 from .. import checkpoint
-from ..data import Dataset, describe_attribute, describe_codec, load
+from ..data import CODECS, CONDITIONS, Dataset, load
 from ..errors import bad, require
 from ..evaluate.likelihood import Likelihood, likelihood
 from ..nn import DiffusionTransformer
-from ..process import Process
+from ..process import PROCESSES, Process
 from ..progress import Course
 from .batch import Batch, Stream, draw, generator
 from .budget import budget, rate
@@ -69,7 +69,7 @@ class Trained:
 
 def build(config: TrainConfig, dataset: Dataset) -> tuple[Process, DiffusionTransformer]:
     """The process and the network, with its first weights, that a configuration asks for."""
-    process = checkpoint.restore({"name": config.process, "vocab_size": dataset.vocab_size, "noise": config.noise})
+    process = PROCESSES.restore({"name": config.process, "vocab_size": dataset.vocab_size, "noise": config.noise})
     model = DiffusionTransformer(
         dataset.vocab_size,
         dataset.sizes,
@@ -286,10 +286,10 @@ def _record(
         version = "unknown"
     return checkpoint.Config(
         network=model.hyperparameters,
-        process=checkpoint.describe(process),
+        process=PROCESSES.describe(process),
         data=config.data,
-        codec=describe_codec(dataset.codec),
-        conditions=[describe_attribute(each) for each in dataset.conditions],
+        codec=CODECS.describe(dataset.codec),
+        conditions=[CONDITIONS.describe(each) for each in dataset.conditions],
         synthetic=dataset.synthetic,
         command=config.command(),
         seed=config.seed,

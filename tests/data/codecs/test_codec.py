@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dguide.data import Codec, Pixels, Strings, codec, describe_codec
+from dguide.data import CODECS, Codec, Pixels, Strings
 from dguide.data.codecs.strings import split_smiles
 
 SMILES = Strings.of(["CC(=O)[NH3+]", "ClCBr", "C%12CC%12"], "smiles")
@@ -15,7 +15,7 @@ SMILES = Strings.of(["CC(=O)[NH3+]", "ClCBr", "C%12CC%12"], "smiles")
 
 @pytest.mark.parametrize("value", [Pixels.grey(2, 3, 4), Pixels(1, 2, ("#ffffff", "#0a0b0c")), SMILES], ids=str)
 def test_a_codec_survives_the_way_through_json(value: Codec) -> None:
-    assert codec(json.loads(json.dumps(describe_codec(value)))) == value
+    assert CODECS.restore(json.loads(json.dumps(CODECS.describe(value)))) == value
 
 
 def test_greys_are_equidistant_from_black_to_white() -> None:
@@ -80,7 +80,7 @@ def test_tokens_of_another_alphabet_or_length_are_refused() -> None:
         ({"kind": "pixels", "height": 0, "width": 1, "palette": ["#000000", "#ffffff"]}, "height"),
         ({"kind": "pixels", "height": 1, "width": 1, "palette": ["black", "#ffffff"]}, "black"),
         ({"kind": "pixels", "height": 1, "width": 1, "palette": ["#ffffff"]}, "two colours"),
-        ({"kind": "pixels", "colour": 1}, "Pixels"),
+        ({"kind": "pixels", "colour": 1}, "unknown option of codec pixels: got 'colour'"),
         ({"kind": "strings", "words": ["a", "b"], "width": 4}, "<begin>"),
         ({"kind": "strings", "words": ["<begin>", "<end>", "<pad>", "a", "a"], "width": 4}, "each once"),
         (
@@ -92,4 +92,4 @@ def test_tokens_of_another_alphabet_or_length_are_refused() -> None:
 )
 def test_descriptions_of_no_codec_are_refused(description: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        codec(description)
+        CODECS.restore(description)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-from dguide.data import Tokenised, codec, describe_codec, load
+from dguide.data import CODECS, Tokenised, load
 
 TEXTS = [f"wafer {n} has a {'ring' if n % 2 else '傷 scratch'}" for n in range(20)]
 
@@ -45,7 +45,7 @@ def test_what_is_encoded_is_decoded(path: Path) -> None:
 
 def test_it_survives_the_way_through_json(path: Path) -> None:
     words = Tokenised.read(path, 40)
-    again = codec(json.loads(json.dumps(describe_codec(words))))
+    again = CODECS.restore(json.loads(json.dumps(CODECS.describe(words))))
     assert again == words
     assert isinstance(again, Tokenised)
     assert again.encode(TEXTS[3]) == words.encode(TEXTS[3])

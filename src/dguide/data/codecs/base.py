@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +15,6 @@ __all__ = ["Codec"]
 
 class Codec(ABC):
     """A finite alphabet and a length, and what sequences over it look like to a person."""
-
-    kind: ClassVar[str]
 
     @property
     @abstractmethod
@@ -58,6 +55,6 @@ class Codec(ABC):
             what: Their name.
         """
         if other != self:
-            got, expected = (f"{c.kind}, {c.length} tokens of {c.vocab_size}" for c in (other, self))
+            got, expected = (f"{type(c).__name__}, {c.length} tokens of {c.vocab_size}" for c in (other, self))
             remedy = "Choose the data that the model learnt, or some with the same words, colours and length."
             raise bad(f"tokens of {what}", got, f"{expected}, each with the meaning that the model learnt", remedy)

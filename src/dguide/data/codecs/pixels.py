@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -34,7 +33,6 @@ class Pixels(Codec):
     height: int
     width: int
     palette: tuple[str, ...]
-    kind: ClassVar[str] = "pixels"
 
     def __post_init__(self) -> None:
         positive("height", self.height)

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
 
 from torch import Tensor
 
@@ -46,7 +45,6 @@ class Strings(Codec):
     words: tuple[str, ...]
     width: int
     split: str = "characters"
-    kind: ClassVar[str] = "strings"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "words", tuple(self.words))

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import Tensor
 
@@ -44,7 +44,6 @@ class Tokenised(Codec):
 
     tokenizer: str
     width: int
-    kind: ClassVar[str] = "tokenised"
 
     def __post_init__(self) -> None:
         if positive("width", self.width) < 2:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from ...errors import bad, choose
+from ...spec import written
 from ..base import Dataset, Skipped
 from ..cache import DAMAGED, read_npz
 from ..codecs.base import Codec
@@ -53,8 +54,7 @@ def archive(
     Raises:
         ValueError: If the file is no such archive, or wants to be unpickled, or its arrays do not fit.
     """
-    options = {"tokens": tokens, "labels": labels, "names": names, "vocab": vocab, "size": size}
-    name = ",".join([f"npz:{path}", *(f"{key}={value}" for key, value in options.items() if value is not None)])
+    name = written("npz", archive, dict(locals()))
     arrays = _read(path)
     key = choose(f"array of {path.name}", tokens, arrays) if tokens else max(arrays, key=lambda k: arrays[k].size)
     others = [other for other in arrays if other != key]

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ...errors import bad, require
+from ...spec import written
 from ..base import Dataset, Skipped
 from ..cache import Arrays, cached
 from ..codecs.pixels import Pixels
@@ -45,8 +46,8 @@ def images(path: Path, size: str | None = None, levels: int | None = None, colou
         raise bad("folder of images", f"{path}, which is no folder", "a folder with one folder for each class")
     shape = None if size is None else parse_size(size)
     levels = 16 if levels is None and colours is None else levels
-    options = {"size": size, "levels": None if levels == 16 else levels, "colours": colours}
-    name = ",".join([f"images:{path}", *(f"{key}={value}" for key, value in options.items() if value is not None)])
+    told = {"path": path, "size": size, "levels": None if levels == 16 else levels, "colours": colours}
+    name = written("images", images, told)
     found = _listed(path)
     if not found.files:
         raise nothing_left(name, [Skipped(str(path), "no folder with images in it"), *found.skipped])

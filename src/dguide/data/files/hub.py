@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from ...errors import bad, choose, require
+from ...spec import written
 from ..base import Dataset, Skipped
 from .assemble import assemble, nothing_left
 from .columns import class_names, sequences
@@ -58,11 +59,10 @@ def hub(
             kind.
         dguide.errors.MissingExtra: If `datasets` is not installed.
     """
-    given = {k: v for k, v in dict(locals()).items() if k != "path" and v is not None}
-    usual = {"label": "label", "split": "characters"}
-    given = {k: v for k, v in given.items() if v != usual.get(k)}
-    name = ",".join([f"huggingface:{path}", *(f"{k}={v}" for k, v in given.items())])
-    options = {k: v for k, v in given.items() if k not in ("column", "label")}
+    given = dict(locals())
+    name = written("huggingface", hub, given, full=False)
+    of_kind = {k: v for k, v in given.items() if k not in ("path", "column", "label")}
+    options = {k: v for k, v in of_kind.items() if v is not None and v != "characters"}
     if column == label:
         raise bad(f"data set {path.name}", f"{column} for two things", "different columns as column and label")
     rows = _rows(path, column, label)

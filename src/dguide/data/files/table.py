@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...errors import bad, choose
+from ...spec import written
 from ..base import Dataset, Skipped
 from .assemble import assemble, nothing_left
 from .texts import tokenise
@@ -59,7 +60,7 @@ def table(
     Raises:
         ValueError: If the file is no such table, or holds nothing usable, or a class alone.
     """
-    name = _name(path, dict(locals()))
+    name = written("csv", table, dict(locals()), full=False)
     if not path.is_file():
         raise bad("table", f"{path}, which is no file", "a CSV file", "Check the path.")
     if percentile is not None and property is None:
@@ -173,9 +174,3 @@ def _without_mark(encoding: str) -> str:
 def _marked_as_utf16(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(2) in _MARKS
-
-
-def _name(path: Path, given: dict[str, object]) -> str:
-    usual = {"split": "characters", "encoding": "utf-8"}
-    options = [f"{k}={v}" for k, v in given.items() if k != "path" and v is not None and v != usual.get(k)]
-    return ",".join([f"csv:{path}", *options])

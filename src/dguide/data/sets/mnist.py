@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from ...errors import bad, require
+from ...spec import written
 from ..base import Dataset, Split
 from ..cache import Arrays, cached
 from ..codecs.pixels import Pixels
@@ -47,9 +48,8 @@ def mnist(side: int = SIDE, levels: int = 16) -> Dataset:
     greys = np.rint(blocks.mean(axis=(2, 4)) / 255 * (levels - 1)).astype(np.int64)
     tokens, labels = torch.from_numpy(greys).flatten(1), torch.from_numpy(arrays["labels"].astype(np.int64))
     whole, held_out = Split(tokens, labels), every_fifth(labels)
-    options = [f"side={side}"] * (side != SIDE) + [f"levels={levels}"] * (levels != 16)
     return Dataset(
-        name=":".join(["mnist", *([",".join(options)] if options else [])]),
+        name=written("mnist", mnist, {"side": side, "levels": levels}, full=False),
         train=whole.take(~held_out),
         held_out=whole.take(held_out),
         codec=Pixels.grey(side, side, levels),

@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from ...errors import bad, positive
+from ...spec import written
 from ..base import Dataset, Split
 from ..cache import cached
 from ..codecs.pixels import Pixels
@@ -150,6 +151,7 @@ def wafer(size: int = 24, count: int = 4500, noise: float = 0.02, imbalance: flo
     Raises:
         ValueError: If an argument is out of range, or a class would have fewer than two maps.
     """
+    name = written("wafer", wafer, dict(locals()), full=False)
     if positive("size of wafer", size) < 8:
         raise bad("size of wafer", size, "at least 8 rows and columns")
     if not 0 <= noise < 1:
@@ -164,10 +166,8 @@ def wafer(size: int = 24, count: int = 4500, noise: float = 0.02, imbalance: flo
     tokens = torch.from_numpy(arrays["maps"].astype(np.int64)).flatten(1)
     labels = torch.repeat_interleave(torch.arange(len(PATTERNS)), torch.tensor(counts))
     whole, held_out = Split(tokens, labels), every_fifth(labels)
-    given = {"size": (size, 24), "count": (count, 4500), "noise": (noise, 0.02), "imbalance": (imbalance, 1.0)}
-    options = [f"{key}={value}" for key, (value, usual) in (given | {"seed": (seed, 0)}).items() if value != usual]
     return Dataset(
-        name=":".join(["wafer", *([",".join(options)] if options else [])]),
+        name=name,
         train=whole.take(~held_out),
         held_out=whole.take(held_out),
         codec=Pixels(size, size, PALETTE),

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...data import Dataset, Strings, describe_codec
+from ...data import CODECS, Dataset, Strings
 from ...data.cache import Arrays, cached
 from ...data.sets.molecules import in_parallel, measure, parse, quiet
 from ...errors import require
@@ -159,7 +159,7 @@ def training(dataset: Dataset, codec: Strings) -> Training:
     recipe = {
         "format": 2,
         "tokens": hashlib.sha256(tokens.numpy().tobytes()).hexdigest(),
-        "codec": describe_codec(codec),
+        "codec": CODECS.describe(codec),
         "descriptors": DESCRIPTORS,
         "described": _DESCRIBED,
         "rdkit": importlib.metadata.version("rdkit"),
