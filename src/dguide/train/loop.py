@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -130,6 +131,7 @@ class _Run:
         with self.accelerator.main_process_first():  # which prepares the data for all
             self.dataset = load(config.data)
         self.process, self.model = build(config, self.dataset)
+        _described(self.process, self.dataset)  # what cannot be saved is refused now
         self.average = Average(self.model.to(self.device), config.ema)
         self.optimizers = optimizers(self.model, config)
         config.out.mkdir(parents=True, exist_ok=True)
@@ -277,6 +279,12 @@ def _held_out(
     return likelihood(model, process, split.tokens, told, passes=passes, device=device)
 
 
+def _described(process: Process, dataset: Dataset) -> dict[str, Any]:
+    """What a checkpoint says of the process, the codec and the conditions."""
+    conditions = [CONDITIONS.describe(each) for each in dataset.conditions]
+    return {"process": PROCESSES.describe(process), "codec": CODECS.describe(dataset.codec), "conditions": conditions}
+
+
 def _record(
     config: TrainConfig, dataset: Dataset, model: DiffusionTransformer, process: Process, step: int, figure: Likelihood
 ) -> checkpoint.Config:
@@ -286,10 +294,8 @@ def _record(
         version = "unknown"
     return checkpoint.Config(
         network=model.hyperparameters,
-        process=PROCESSES.describe(process),
         data=config.data,
-        codec=CODECS.describe(dataset.codec),
-        conditions=[CONDITIONS.describe(each) for each in dataset.conditions],
+        **_described(process, dataset),
         synthetic=dataset.synthetic,
         command=config.command(),
         seed=config.seed,
