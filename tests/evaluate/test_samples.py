@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
 
 from dguide.data import Dataset, load
-from dguide.evaluate import evaluate_samples
+from dguide.evaluate import METRICS, Comparison, Estimate, Metric, estimate, evaluate_samples
 
 ATOMS = ("C", "N", "O", "F")
 MOLECULES = [f"{'C' * n}{a}{b}" for n in range(1, 9) for a in ATOMS[:3] for b in ATOMS]
@@ -56,3 +58,43 @@ def test_tokens_that_are_not_of_the_data(texts: Dataset) -> None:
     real = texts.held_out
     with pytest.raises(ValueError, match="expected values from 0 to"):
         evaluate_samples(texts, torch.full_like(real.tokens, 99), {"language": real.labels})
+
+
+@dataclass(frozen=True)
+class Length(Metric):
+    """Mean number of tokens that are `token`."""
+
+    token: int = 2
+    name: str = "count"
+
+    def suits(self, dataset: Dataset) -> bool:
+        return dataset.shape is None
+
+    def __call__(self, comparison: Comparison) -> Sequence[Estimate]:
+        drawn, real = ((x == self.token).sum(1).numpy() for x in (comparison.tokens, comparison.held_out.tokens))
+        mean = estimate(self.name, lambda rows: drawn[rows].mean(), len(drawn), best=real.mean(), **comparison.options)
+        return [mean]
+
+
+def test_a_registered_metric_stands_in_the_table(texts: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = texts.held_out
+    condition = {"language": real.labels}
+    before = evaluate_samples(texts, real.tokens, condition, repetitions=5)
+    monkeypatch.setitem(METRICS, "length", Length)
+    after = evaluate_samples(texts, real.tokens, condition, repetitions=5)
+    assert repr(after.estimates[:-1]) == repr(before.estimates)
+    added = after["count"]
+    assert added.value == pytest.approx(added.best)
+    assert added.low < added.value < added.high
+    assert "| count |" in after.as_markdown()
+    digits = load("digits")
+    with pytest.raises(ValueError, match=r"metric: got length:token=2,name=count, expected one for digits: images"):
+        evaluate_samples(digits, digits.held_out.tokens, {"label": digits.held_out.labels}, metrics=[Length()])
+
+
+def test_metrics_that_are_asked_for_and_no_others(texts: Dataset) -> None:
+    real = texts.held_out
+    found = evaluate_samples(texts, real.tokens, {"language": real.labels}, metrics=[Length(3), Length(4, "fours")])
+    assert [each.name for each in found.estimates] == ["count", "fours"]
+    with pytest.raises(ValueError, match="two of the name 'count'"):
+        evaluate_samples(texts, real.tokens, {"language": real.labels}, metrics=[Length(3), Length(4)])

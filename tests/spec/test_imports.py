@@ -27,6 +27,7 @@ import torch
 
 import dguide
 from dguide.data import Dataset, Label, Pixels, Split
+from dguide.evaluate import Metric, estimate
 from dguide.guidance import RateGuidance, Schedule
 from dguide.noise import Polynomial
 from dguide.samplers import RateSampler
@@ -84,6 +85,18 @@ def dots(count: int = 60, side: int = 3) -> Dataset:
     whole, held_out = Split(tokens, labels), torch.arange(count) % 5 > 2
     codec = Squares(side, side, ("#000000", "#ffffff"))
     return Dataset("dots", whole.take(~held_out), whole.take(held_out), codec, (Label(("off", "on")),))
+
+
+@dataclass(frozen=True)
+class Ink(Metric):
+    value: int = 1
+
+    def suits(self, dataset):
+        return dataset.shape is not None
+
+    def __call__(self, comparison):
+        drawn, real = ((x == self.value).sum(1).numpy() for x in (comparison.tokens, comparison.held_out.tokens))
+        return [estimate("ink", lambda rows: drawn[rows].mean(), len(drawn), best=real.mean(), **comparison.options)]
 
 
 def hidden() -> Dataset:
@@ -195,7 +208,10 @@ def test_data_noise_and_a_codec_of_ones_own_from_training_to_evaluation(here: Pa
     assert without.returncode == 2
     assert "unknown data set: got 'mine:dots'" in without.stderr
     assert fresh(*allowed, *judge, "--data", data).returncode == 0
-    assert fresh(*allowed, "--import", "mine:dots", *judge).returncode == 0
+    own = fresh(*allowed, "--import", "mine:dots", *judge, "--metric", "mine:Ink:value=0")
+    assert own.returncode == 0, own.stderr
+    assert [each["name"] for each in json.loads(Path("judged/evaluation.json").read_text())["estimates"]] == ["ink"]
+    assert "metrics mine:Ink:value=0" in Path("judged/evaluation.md").read_text()
 
 
 def changed(path: Path, **changes: object) -> Path:

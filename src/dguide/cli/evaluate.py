@@ -22,10 +22,11 @@ from ..checkpoint import Checkpoint
 from ..data import CONDITIONS, Attribute, Dataset, load
 from ..data.cache import DAMAGED, read_npz
 from ..errors import bad
-from ..evaluate import Estimate, evaluate_samples, likelihood
-from ..evaluate.samples import FEATURES
+from ..evaluate import METRICS, Estimate, Metric, evaluate_samples, likelihood
+from ..evaluate.samples import FEATURES, suited
 from ..files import replacing
 from .meaning import understood
+from .names import OWN
 from .options import options
 from .output import check_directory
 from .sample import sample
@@ -65,6 +66,12 @@ def evaluate(
         metavar="NAME",
         help=f"Where images are compared: {', '.join(FEATURES)}. [default: learnt, by a network on real data]",
     ),
+    metric: list[str] = typer.Option(
+        [],
+        metavar="NAME",
+        help=f"Judge by this metric, with its options, repeatable: {METRICS.usage()}, or {OWN}. [default: those of "
+        "these that suit the data]",
+    ),
     inception_weights: Path | None = typer.Option(
         None, metavar="FILE", help="Weights of Inception as torch-fidelity publishes them, for --features inception."
     ),
@@ -83,6 +90,7 @@ def evaluate(
     that `dguide sample` has say how fresh samples are drawn from a CHECKPOINT; they go with a CHECKPOINT only.
     """
     check_directory("--out", out)
+    metrics: Sequence[Metric] = [METRICS.read(name, typed=True) for name in metric]
     if source.suffix != ".npz":
         if source.is_file():
             raise bad("samples or checkpoint", f"the file {source}", "FILE.npz, or the directory of a checkpoint")
@@ -90,6 +98,7 @@ def evaluate(
         dataset = load(data, typed=True) if data else load(loaded.config.data)
         loaded.codec.check_same(dataset.codec, dataset.name)
         dataset = _compared(dataset, loaded.conditions)
+        metrics = suited(dataset, metrics, features, inception_weights)
         began = time.perf_counter()
         found = [_bits(loaded, dataset)] if bits else []
         seconds = time.perf_counter() - began
@@ -105,13 +114,14 @@ def evaluate(
         dataset = load(data, typed=True) if data else load(drawn.text("data"))
         if drawn.learnt:
             dataset = _compared(dataset, drawn.learnt)
-    judged = {"features": features, "repetitions": repetitions, "judge_seed": judge_seed}
+        metrics = suited(dataset, metrics, features, inception_weights)
+    judged: dict[str, Any] = {"features": features, "repetitions": repetitions, "judge_seed": judge_seed}
+    judged |= {"metrics": " ".join(METRICS.write(each) for each in metrics)} if metric else {}
     evaluation = evaluate_samples(
         dataset,
         drawn.tokens,
         drawn.condition(dataset),
-        features=features,
-        weights=inception_weights,
+        metrics=metrics,
         repetitions=repetitions,
         seed=judge_seed,
         calls=drawn.calls,

@@ -7,6 +7,7 @@ from .images.classifier import Classifier
 from .images.estimates import image_estimates
 from .images.network import LearntFeatures
 from .likelihood import Likelihood, likelihood
+from .metric import Comparison, Metric
 from .points.bias import Bias, bias
 from .points.distances import frechet_distance, kernel_distance
 from .points.feature_sets import Features, InceptionFeatures, PixelFeatures
@@ -14,15 +15,17 @@ from .points.neighbours import Neighbourhood, PrecisionRecall, neighbourhood, pr
 from .reading.calibration import calibration_error, calibration_estimates, reliability
 from .reading.classes import Reading, class_counts, fit_temperature, hypotheses, read
 from .reading.detection import Detection, Operating, defect_score, novelty_score
-from .samples import evaluate_samples
+from .samples import METRICS, evaluate_samples
 from .statistics.estimate import Estimate, bootstrap, estimate
 from .statistics.proportion import Proportion, proportion
 from .texts.molecules import molecule_estimates
 from .texts.strings import string_estimates
 
 __all__ = [
+    "METRICS",
     "Bias",
     "Classifier",
+    "Comparison",
     "Detection",
     "Estimate",
     "Evaluation",
@@ -30,6 +33,7 @@ __all__ = [
     "InceptionFeatures",
     "LearntFeatures",
     "Likelihood",
+    "Metric",
     "Neighbourhood",
     "Operating",
     "PixelFeatures",

@@ -1,9 +1,11 @@
-"""Samples of whatever kind, judged as befits them: images, molecules or other strings."""
+"""Samples of whatever kind, judged by all metrics that suit them."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +13,77 @@ from torch import Tensor
 
 from ..data import Dataset, Strings
 from ..errors import bad, choose
+from ..spec import Registry
 from .evaluation import Evaluation
 from .images.estimates import image_estimates
+from .metric import Comparison, Metric
 from .points.feature_sets import Features, InceptionFeatures, PixelFeatures
 from .statistics.estimate import Estimate
 from .texts.molecules import molecule_estimates
 from .texts.strings import string_estimates
 
-__all__ = ["FEATURES", "evaluate_samples"]
+__all__ = ["FEATURES", "METRICS", "Images", "Molecules", "Texts", "evaluate_samples", "suited"]
 
 FEATURES = ("learnt", "pixels", "inception")
 """Names of the spaces in which images are compared."""
+
+
+@dataclass(frozen=True)
+class Images(Metric):
+    """The figures of `image_estimates`.
+
+    Args:
+        features: One of `FEATURES`.
+        weights: File of the Inception weights, for those features only.
+    """
+
+    features: str = "learnt"
+    weights: Path | None = None
+
+    def __post_init__(self) -> None:
+        choose("features", self.features, FEATURES)
+        if (self.features == "inception") != (self.weights is not None):
+            given = "weights" if self.weights is not None else "no weights"
+            raise bad(f"features {self.features}", given, "weights with inception, and with nothing else")
+
+    def suits(self, dataset: Dataset) -> bool:
+        return dataset.shape is not None
+
+    def __call__(self, comparison: Comparison) -> Sequence[Estimate]:
+        dataset, space = comparison.dataset, self._space(comparison.dataset)
+        return image_estimates(dataset, comparison.tokens, comparison.labels, features=space, **comparison.options)
+
+    def _space(self, dataset: Dataset) -> Features | None:
+        """The features; None for those that the judge learns."""
+        if self.weights is not None:
+            return InceptionFeatures.of(dataset, self.weights)
+        return PixelFeatures.of(dataset) if self.features == "pixels" else None
+
+
+@dataclass(frozen=True)
+class Molecules(Metric):
+    """The figures of `molecule_estimates`."""
+
+    def suits(self, dataset: Dataset) -> bool:
+        return isinstance(dataset.codec, Strings) and dataset.codec.split == "smiles"
+
+    def __call__(self, comparison: Comparison) -> Sequence[Estimate]:
+        return molecule_estimates(comparison.dataset, comparison.tokens, comparison.condition, **comparison.options)
+
+
+@dataclass(frozen=True)
+class Texts(Metric):
+    """The figures of `string_estimates`."""
+
+    def suits(self, dataset: Dataset) -> bool:
+        return dataset.shape is None and not Molecules().suits(dataset)
+
+    def __call__(self, comparison: Comparison) -> Sequence[Estimate]:
+        return string_estimates(comparison.dataset, comparison.tokens, comparison.labels, **comparison.options)
+
+
+METRICS: Registry[Metric] = Registry("metric", Metric, {"images": Images, "molecules": Molecules, "texts": Texts})
+"""All metrics, by name. Samples are judged by those that suit their data."""
 
 
 def evaluate_samples(
@@ -29,6 +91,7 @@ def evaluate_samples(
     tokens: Tensor,
     condition: Mapping[str, Tensor],
     *,
+    metrics: Sequence[Metric] = (),
     features: str | None = None,
     weights: str | Path | None = None,
     repetitions: int = 200,
@@ -43,8 +106,9 @@ def evaluate_samples(
         dataset: What is real.
         tokens: Samples, [N, L] int64.
         condition: What was asked for, [N] by name of condition, that of the first condition at least.
-        features: One of `FEATURES`, images only; None for learnt ones.
-        weights: File of the Inception weights, for those features only.
+        metrics: What judges them; none for all of `METRICS` that suit the data.
+        features: The option of `Images`, if no metrics are given; None for the default.
+        weights: Likewise.
         repetitions: Number of samples of the bootstrap.
         seed: Of all that is random here.
         calls: What a batch of the samples took, to be kept with the figures.
@@ -52,34 +116,37 @@ def evaluate_samples(
         sampling_seconds: What that took, likewise.
 
     Raises:
-        ValueError: If the samples are not of this data set, or an option does not fit its kind.
+        ValueError: If the samples are not of this data set, a metric or an option does not fit its kind, or two metrics
+            give figures of one name.
         dguide.errors.MissingExtra: If a package that a figure needs is not installed.
     """
     began = time.perf_counter()
     dataset.codec.check(tokens)
-    labels = condition[dataset.conditions[0].name]
-    options: dict[str, Any] = {"repetitions": repetitions, "seed": seed}
-    found: tuple[Estimate, ...]
-    if dataset.shape is not None:
-        space = _features(dataset, features or "learnt", weights)
-        found = image_estimates(dataset, tokens, labels, features=space, **options)
-    elif features is not None or weights is not None:
-        raise bad("features", features or weights, "none for strings", "Leave it out.")
-    elif isinstance(dataset.codec, Strings) and dataset.codec.split == "smiles":
-        found = molecule_estimates(dataset, tokens, condition, **options)
-    else:
-        found = string_estimates(dataset, tokens, labels, **options)
+    comparison = Comparison(dataset, tokens, condition, repetitions, seed)
+    found = [each for metric in suited(dataset, metrics, features, weights) for each in metric(comparison)]
+    twice = [name for name, count in Counter(each.name for each in found).items() if count > 1]
+    if twice:
+        raise bad("figures", f"two of the name {twice[0]!r}", "different names", "Choose the metrics with --metric.")
     seconds = time.perf_counter() - began
     name, made = dataset.name, dataset.synthetic
-    return Evaluation(name, made, found, len(tokens), seconds, calls, settings or {}, sampling_seconds)
+    return Evaluation(name, made, tuple(found), len(tokens), seconds, calls, settings or {}, sampling_seconds)
 
 
-def _features(dataset: Dataset, name: str, weights: str | Path | None) -> Features | None:
-    """The features of that name; None for those that the judge learns."""
-    choose("features", name, FEATURES)
-    if (name == "inception") != (weights is not None):
-        given = "weights" if weights is not None else "no weights"
-        raise bad(f"features {name}", given, "weights with inception, and with nothing else")
-    if weights is not None:
-        return InceptionFeatures.of(dataset, weights)
-    return PixelFeatures.of(dataset) if name == "pixels" else None
+def suited(
+    dataset: Dataset,
+    metrics: Sequence[Metric] = (),
+    features: str | None = None,
+    weights: str | Path | None = None,
+) -> Sequence[Metric]:
+    """The metrics that are to judge samples of these data; arguments and errors as in `evaluate_samples`."""
+    images = Images().suits(dataset)
+    if (features is not None or weights is not None) and (metrics or not images):
+        remedy = "Leave it out." if not images else "Write images:features=NAME instead."
+        raise bad("features", features or weights, "none for strings" if not images else "none beside metrics", remedy)
+    known = [make() for make in METRICS.values() if make is not Images]
+    known = [Images(features or "learnt", None if weights is None else Path(weights)), *known]
+    for metric in metrics:
+        if not metric.suits(dataset):
+            fit = ", ".join(METRICS.name_of(type(each)) for each in known if each.suits(dataset))
+            raise bad("metric", METRICS.write(metric), f"one for {dataset.name}: {fit}")
+    return metrics or [each for each in known if each.suits(dataset)]
