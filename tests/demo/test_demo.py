@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 
 import pytest
+from mechanisms import Partial
 from tiny import save_tiny
 
 from dguide import checkpoint
@@ -12,6 +13,8 @@ from dguide.cli import main
 from dguide.demo import DemoSettings
 from dguide.demo.settings import common_data, find_checkpoints
 from dguide.demo.table import as_csv, as_markdown, ceiling_row
+from dguide.guidance import MECHANISMS
+from dguide.plots import style
 
 PICTURES = ("pictures-masked", "pictures-uniform", "precision-recall", "film", "masked-fraction", "trained")
 
@@ -54,6 +57,26 @@ def test_the_demonstration_leaves_pictures_a_table_and_a_model(models, tmp_path,
     assert f"| real held-out digits | {'':10s} |" in printed.out
     assert "left" in printed.err
     assert not [path for path in out.rglob("*") if path.name.startswith(".")]
+
+
+@pytest.mark.usefixtures("fast")
+def test_a_fourth_and_a_fifth_mechanism(models, tmp_path, monkeypatch, capsys):
+    """One that is registered, and one by its import path with an option, stand in every picture and in the table."""
+    monkeypatch.setitem(MECHANISMS, "Partial", Partial)
+    out, fifth = tmp_path / "demo", "mechanisms:Mixed:most=4"
+    arguments = ["--checkpoints", models, "--per-class", 1, "--steps", 2, "--minutes", 0.005, "--limit", 60]
+    assert main(["demo", *map(str, arguments), "--out", str(out), "--guidance", fifth]) == 0
+    rows = list(csv.DictReader((out / "table.csv").open()))
+    assert len(rows) == 2 * (1 + 5 * 4) + 1
+    names = ["Normalized", "Unlocking", "Simple", "Partial", fifth]
+    assert [name for name in dict.fromkeys(row["mechanism"] for row in rows) if name not in ("any", "")] == names
+    for name in names:
+        assert name in (out / "table.md").read_text()
+    assert len({style.COLOURS[name] for name in names}) == 5
+    assert len({style.MARKS[name] for name in names}) == 5
+    capsys.readouterr()
+    assert main(["demo", "--out", str(out), "--guidance", "mechanisms:Nothing"]) == 2
+    assert main(["demo", "--out", str(out), "--guidance", "simple:weight=3"]) == 2
 
 
 def test_training_starts_anew_and_passes_an_interruption_on(models, tmp_path, monkeypatch, fast):

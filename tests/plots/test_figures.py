@@ -45,7 +45,7 @@ def test_bright_tokens_are_dark_ink():
 
 
 def test_picture_grid_has_a_panel_for_each_cell():
-    picture = figures.picture_grid(DIGITS, [outcome(cell) for cell in GRID], (1.0, 3.0), 2, "title")
+    picture = figures.picture_grid(DIGITS, [outcome(cell) for cell in GRID], GRID, 2, "title")
     assert len(picture.axes) == len(GRID)
     assert texts(picture.axes[0]) == list("0123456789")
     assert "accuracy 0.90" in picture.axes[0].get_xlabel()
@@ -55,7 +55,7 @@ def test_picture_grid_has_a_panel_for_each_cell():
 
 
 def test_picture_grid_says_what_was_not_run():
-    picture = figures.picture_grid(DIGITS, [outcome(cell) for cell in cells((1.0,))[:4]], (1.0,), 2, "title")
+    picture = figures.picture_grid(DIGITS, [outcome(cell) for cell in cells((1.0,))[:4]], cells((1.0,)), 2, "title")
     assert ["not run" in axes.get_xlabel() for axes in picture.axes] == [False] * 4 + [True] * 2
 
 

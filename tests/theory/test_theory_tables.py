@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from mechanisms import Mixed, Partial
 
 from dguide import Normalized, Unlocking
 from dguide.exact import kl_divergence, solve, total_variation
-from dguide.exact.families import mixture
+from dguide.exact.families import dirichlet, mixture
+from dguide.guidance import MECHANISMS
 from dguide.theory import matters, schedules
+from dguide.theory.figures import matters as matters_figure
+from dguide.theory.figures import steps as steps_figure
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +61,31 @@ def test_what_the_table_says(small):
         assert few.divergence[name].median > 2 * many.divergence[name].median
     assert few.masked == {}
     assert few.count == 7
+
+
+def test_a_fourth_and_a_fifth_mechanism(monkeypatch):
+    """One on rates stands in every table and figure; of one without a known limit, continuous time is left out."""
+    monkeypatch.setattr(matters, "SHAPES", ((2, 3),))
+    monkeypatch.setattr(matters, "_LARGE", [])
+    monkeypatch.setattr(matters, "STEPS", (2, 8))
+    monkeypatch.setattr(matters_figure, "STEPS", (2, 8))
+    monkeypatch.setitem(MECHANISMS, "Partial", Partial)
+    monkeypatch.setitem(MECHANISMS, "Mixed", Mixed)
+    data = matters.compute()
+    at = [case for case in data.cases if (case.steps, case.schedule) == (None, "constant")]
+    for case in at:
+        low, high = sorted((case.masked["Normalized"], case.masked["Unlocking"]))
+        assert low <= case.masked["Partial"] <= high
+        assert "Mixed" not in case.distance
+    head, *body = matters_figure.table(data)
+    assert head[4:9] == ("Normalized", "Unlocking", "Simple", "Partial", "Mixed")
+    for row in body:
+        assert all(row[4:8])
+        assert bool(row[8]) == (row[2] != "limit")
+    matters_figure.draw(data)
+    steps = steps_figure.compute(dirichlet(2, 2, seed=4), steps=(2, 4, 8))
+    assert list(steps.error["uniform"]) == ["Normalized", "Unlocking", "Simple", "Partial"]
+    steps_figure.draw(steps)
 
 
 def test_rows_can_be_grouped_by_family(small):

@@ -10,7 +10,9 @@ import typer
 from ..demo import DemoSettings
 from ..demo import demo as run_demo
 from ..demo.table import as_markdown
+from ..guidance import MECHANISMS
 from ..progress import duration
+from .names import OWN
 from .output import check_directory
 
 __all__ = ["demo"]
@@ -28,6 +30,11 @@ def demo(
         help="Folder with the checkpoints digits-masked and digits-uniform. "
         "[default: checkpoints/ here, else that of the source tree]",
     ),
+    guidance: list[str] = typer.Option(
+        [],
+        metavar="NAME",
+        help=f"A further mechanism in pictures and table, with its options, repeatable: {OWN}.",
+    ),
     per_class: int = typer.Option(
         _DEFAULT.per_class, metavar="NUMBER", help="Samples of each digit in a cell of the grid."
     ),
@@ -44,11 +51,23 @@ def demo(
 ) -> None:
     """Compare guidance mechanisms and schedules on handwritten digits, with pictures and a table.
 
-    Samples digits with each mechanism (Normalized, Unlocking, Simple), schedule (constant, ramp-up) and mean weight
-    (0, 1, 3) from two trained models (masked and uniform process), judges them against real digits, draws them, shows
-    how fast masks disappear in theory and in fact, and trains a small model of its own.
+    Samples digits with each mechanism (Normalized, Unlocking, Simple and those of --guidance), schedule (constant,
+    ramp-up) and mean weight (0, 1, 3) from two trained models (masked and uniform process), judges them against real
+    digits, draws them, shows how fast masks disappear in theory and in fact, and trains a small model of its own.
     """
-    settings = DemoSettings(out, checkpoints, per_class=per_class, steps=steps, minutes=minutes, limit=limit, seed=seed)
+    for name in guidance:
+        MECHANISMS.call(name, typed=True)
+    mechanisms = (*MECHANISMS, *guidance)
+    settings = DemoSettings(
+        out,
+        checkpoints,
+        mechanisms=mechanisms,
+        per_class=per_class,
+        steps=steps,
+        minutes=minutes,
+        limit=limit,
+        seed=seed,
+    )
     check_directory("--out", out)
     began = time.perf_counter()
     report = run_demo(settings)

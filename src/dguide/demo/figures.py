@@ -11,15 +11,13 @@ from torch import Tensor
 from ..data import Dataset
 from ..noise import Noise
 from ..plots.images import PAPER, ink, mosaic, show
-from ..plots.style import COLOURS, LINES, MARKS, blank
-from .grid import MECHANISMS, SCHEDULES, Cell, Outcome
+from ..plots.style import COLOURS, LINES, MARKS, NOTES, blank
+from .grid import SCHEDULES, Cell, Outcome
 from .judge import Quality
 from .pace import Pace
 
 __all__ = ["film_strip", "pace_figure", "picture_grid", "trade_off"]
 
-_NOTES = {"Normalized": (6, 5), "Unlocking": (-13, 5), "Simple": (6, -13)}
-"""Where the weight stands beside a mark, in points, so that those of neighbours do not meet."""
 _MASK = (np.array([0.98, 0.80, 0.45]), np.array([0.80, 0.40, 0.00]))
 """The two colours of the stripes that stand for a mask: no grey, and striped where colours are not seen."""
 _SCALE = 6
@@ -27,21 +25,23 @@ _SCALE = 6
 
 
 def picture_grid(
-    dataset: Dataset, outcomes: Sequence[Outcome], weights: Sequence[float], per_class: int, title: str
+    dataset: Dataset, outcomes: Sequence[Outcome], planned: Sequence[Cell], per_class: int, title: str
 ) -> Any:
     """Samples of every cell: mechanism and schedule downwards, weight to the right, two samples of each class.
 
     Args:
         dataset: What the tokens mean.
         outcomes: One for each cell that was run, for the labels 0, ..., K - 1, each `per_class` times in this order.
-        weights: The mean weights of the columns, besides 0.
+        planned: All cells, those that were not run included.
         per_class: Samples of each class.
         title: The line above.
     """
     classes, shown = dataset.n_classes, min(2, per_class)
     empty = np.full((shown, classes, *(dataset.shape or ()), 3), PAPER)
     found = {outcome.cell: outcome for outcome in outcomes}
-    rows = [(mechanism, schedule) for mechanism in MECHANISMS for schedule in SCHEDULES]
+    guided = [cell for cell in planned if cell.mechanism is not None]
+    rows = list(dict.fromkeys((cell.mechanism, cell.schedule) for cell in guided))
+    weights = list(dict.fromkeys(cell.weight for cell in guided))
     figure = blank((15.0, 1.2 + 1.2 * len(rows)))
     grid = figure.add_gridspec(len(rows), 1 + len(weights))
 
@@ -72,7 +72,13 @@ def picture_grid(
                 show(axes, mosaic(empty), classes, [""] * classes)
                 axes.set_xlabel("not run", fontsize=11, labelpad=2)
             if column == 1:
-                axes.set_ylabel(f"{mechanism}\n{schedule}", fontsize=13, rotation=0, ha="right", va="center")
+                axes.set_ylabel(
+                    "\n".join([*str(mechanism).split(":"), str(schedule)]),
+                    fontsize=13,
+                    rotation=0,
+                    ha="right",
+                    va="center",
+                )
             if row == 0:
                 axes.set_title(f"mean w = {weight:g}\n", fontsize=13)
             else:
@@ -159,7 +165,7 @@ def trade_off(panels: Mapping[str, Sequence[Outcome]], real: Quality) -> Any:
     row = figure.subplots(1, len(panels), squeeze=False, sharex=True, sharey=True)[0]
     for axes, (title, outcomes) in zip(row, panels.items(), strict=True):
         start = [o.quality for o in outcomes if o.cell == Cell(0.0)]
-        for mechanism in MECHANISMS:
+        for mechanism in dict.fromkeys(o.cell.mechanism for o in outcomes if o.cell.mechanism is not None):
             for schedule, line in zip(SCHEDULES, ("-", "--"), strict=True):
                 chosen = [o for o in outcomes if (o.cell.mechanism, o.cell.schedule) == (mechanism, schedule)]
                 chosen.sort(key=lambda outcome: outcome.cell.weight)
@@ -171,7 +177,7 @@ def trade_off(panels: Mapping[str, Sequence[Outcome]], real: Quality) -> Any:
                 for outcome, x, y in zip(chosen, xs[len(start) :], ys[len(start) :], strict=True):
                     note = f"{outcome.cell.weight:g}"
                     axes.annotate(
-                        note, (x, y), xytext=_NOTES[mechanism], textcoords="offset points", fontsize=11, color=colour
+                        note, (x, y), xytext=NOTES[mechanism], textcoords="offset points", fontsize=11, color=colour
                     )
         for quality in start:
             axes.plot(quality.recall, quality.precision, "kD", markersize=8, label="no guidance, w = 0")

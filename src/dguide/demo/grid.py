@@ -25,7 +25,7 @@ class Cell:
 
     Args:
         weight: Mean of w over the noise level.
-        mechanism: One of `MECHANISMS`; None at weight 0, where all of them are the conditional model.
+        mechanism: A name that `MECHANISMS` reads, with options; None at weight 0, where all of them are the same.
         schedule: One of `SCHEDULES`; None at weight 0.
     """
 
@@ -38,7 +38,7 @@ class Cell:
         """The guidance to sample with."""
         if self.mechanism is None or self.schedule is None:
             return Normalized(self.weight)
-        return MECHANISMS[self.mechanism](SCHEDULES[self.schedule].scaled_to(self.weight))
+        return MECHANISMS.call(self.mechanism).having(weight=SCHEDULES[self.schedule].scaled_to(self.weight))()
 
     def __str__(self) -> str:
         if self.mechanism is None:
@@ -71,10 +71,16 @@ class Outcome:
     unfinished: Tensor
 
 
-def cells(weights: Sequence[float]) -> tuple[Cell, ...]:
-    """The cells of the grid: one for weight 0, which all mechanisms share, else one for each combination."""
+def cells(weights: Sequence[float], mechanisms: Sequence[str] = ()) -> tuple[Cell, ...]:
+    """The cells of the grid: one for weight 0, which all mechanisms share, else one for each combination.
+
+    Args:
+        weights: Mean weights.
+        mechanisms: Names that `MECHANISMS` reads; none for all of them.
+    """
+    names = mechanisms or tuple(MECHANISMS)
     grid = [Cell(0.0)] if 0 in weights else []
-    grid += [Cell(w, mechanism, schedule) for w in weights if w for mechanism in MECHANISMS for schedule in SCHEDULES]
+    grid += [Cell(weight, mechanism, each) for weight in weights if weight for mechanism in names for each in SCHEDULES]
     return tuple(grid)
 
 

@@ -102,7 +102,7 @@ class _Demo:
         self.left_out: list[str] = []
 
     def run(self) -> Report:
-        settings, grid = self.settings, cells(self.settings.weights)
+        settings, grid = self.settings, cells(self.settings.weights, self.settings.mechanisms)
         work = [1.0 + (cell.weight != 0) for cell in grid]
         training = 60 * settings.minutes + _FINISH
         # Besides the cells and their pictures: judge, trade-off, film, pace, training, its samples and the table.
@@ -155,8 +155,8 @@ class _Demo:
     def _picture_grid(self, checkpoint: Checkpoint, outcomes: Sequence[Outcome]) -> None:
         process, steps = checkpoint.process.name, self.settings.steps
         title = f"{self.dataset.name}, {process} process, {steps} ancestral steps, the same random numbers in all cells"
-        weights = [weight for weight in self.settings.weights if weight]
-        picture = figures.picture_grid(self.dataset, outcomes, weights, self.settings.per_class, title)
+        grid = cells(self.settings.weights, self.settings.mechanisms)
+        picture = figures.picture_grid(self.dataset, outcomes, grid, self.settings.per_class, title)
         style.save(picture, self._path(f"pictures-{process}.png"))
 
     def _film(self) -> None:

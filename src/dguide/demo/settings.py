@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .. import checkpoint as checkpoints
 from ..checkpoint import Checkpoint
 from ..data import Dataset, load
 from ..errors import bad
+from ..guidance import MECHANISMS
 
 __all__ = ["MASKED", "NAMES", "DemoSettings", "common_data", "find_checkpoints"]
 
@@ -25,6 +26,7 @@ class DemoSettings:
         out: Directory for everything it makes.
         checkpoints: Directory with the checkpoints `NAMES`; None for the one of the repository.
         weights: Mean weights of the grid.
+        mechanisms: Mechanisms of the grid, as `MECHANISMS` reads them, with options but without a weight.
         per_class: Samples of each class in a cell.
         steps: Steps of the sampler.
         minutes: Length of the training run.
@@ -35,6 +37,7 @@ class DemoSettings:
     out: Path
     checkpoints: Path | None = None
     weights: tuple[float, ...] = (0.0, 1.0, 3.0)
+    mechanisms: tuple[str, ...] = field(default_factory=lambda: tuple(MECHANISMS))
     per_class: int = 20
     steps: int = 16
     minutes: float = 1.0
@@ -44,6 +47,10 @@ class DemoSettings:
     def __post_init__(self) -> None:
         if len(set(self.weights)) < len(self.weights) or min(self.weights, default=-1) < 0 or not any(self.weights):
             raise bad("weights of the grid", list(self.weights), "different numbers of at least 0, not 0 alone")
+        if not self.mechanisms or len(set(self.mechanisms)) < len(self.mechanisms):
+            raise bad("mechanisms of the grid", list(self.mechanisms), "at least one, each once")
+        for name in self.mechanisms:
+            MECHANISMS.call(name).having(weight=0.0)()
         if self.per_class < 1 or self.steps < 1:
             raise bad("per_class and steps", (self.per_class, self.steps), "whole numbers of at least 1")
         if not (self.minutes > 0 and self.limit > 0):

@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
+from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import require
 from ..files import replacing
 
-__all__ = ["COLOURS", "LINES", "MARKS", "blank", "fonts", "save"]
+__all__ = ["COLOURS", "LINES", "MARKS", "NOTES", "blank", "fonts", "save"]
 
-COLOURS = {"Normalized": "#0072B2", "Unlocking": "#D55E00", "Simple": "#009E73"}
+T = TypeVar("T")
+
+
+class _ByMechanism(dict[str, T]):
+    """By name of the mechanism. One without an entry gets the next of the spare ones, which then stays its own."""
+
+    def __init__(self, known: Mapping[str, T], *spare: T) -> None:
+        super().__init__(known)
+        self._spare = cycle(spare)
+
+    def __missing__(self, name: str) -> T:
+        self[name] = next(self._spare)
+        return self[name]
+
+
+COLOURS = _ByMechanism(
+    {"Normalized": "#0072B2", "Unlocking": "#D55E00", "Simple": "#009E73"}, "#CC79A7", "#56B4E9", "#E69F00", "#000000"
+)
 """Apart also without colour vision (Okabe and Ito's), and always joined by another line or mark."""
-LINES = {"Normalized": "-", "Unlocking": "--", "Simple": ":"}
-MARKS = {"Normalized": "o", "Unlocking": "s", "Simple": "^"}
+LINES = _ByMechanism({"Normalized": "-", "Unlocking": "--", "Simple": ":"}, "-.")
+MARKS = _ByMechanism({"Normalized": "o", "Unlocking": "s", "Simple": "^"}, "D", "v", "P", "X")
+NOTES = _ByMechanism({"Normalized": (6, 5), "Unlocking": (-13, 5), "Simple": (6, -13)}, (-13, -13))
+"""Where a text stands beside a mark, in points, so that those of neighbours do not meet."""
 
 _METADATA = {".png": {"Software": None}, ".svg": {"Date": None, "Creator": None}}
 """Nothing that would make two files of the same picture differ."""

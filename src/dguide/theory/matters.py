@@ -1,6 +1,6 @@
 r"""When it matters: how far guided sampling ends from the tilted target, by strength, structure, schedule and steps.
 
-Every problem of a list is solved exactly for three mechanisms and three schedules of equal mean weight, in continuous
+Every problem of a list is solved exactly for all mechanisms and three schedules of equal mean weight, in continuous
 time (`exact.solve`) and at T steps (`exact.chain` with `Ancestral`), and its law is compared with the tilted target
 $p_c^{1+w} p_u^{-w} / Z$ at the mean weight. Problems are sorted by $\log Z_w = w D_{1+w}(p_c \Vert p_u)$, which says
 how much guidance asks for. `Simple` has no continuous-time form of its own: its limit is that of `Unlocking`.
@@ -25,10 +25,10 @@ from ..guidance import (
     RampUp,
     RateGuidance,
     Schedule,
-    Simple,
     Unlocking,
 )
 from ..samplers import Ancestral
+from .limits import limit
 from .summary import Quartiles, quartiles
 
 __all__ = ["BANDS", "SCHEDULES", "SHAPES", "STEPS", "Case", "Matters", "Row", "band", "compute", "problems"]
@@ -68,7 +68,7 @@ class Case:
         log_z: log Z_w of the joint law at the mean weight.
         schedule: name in `SCHEDULES`.
         steps: T, or None for continuous time.
-        distance: total variation to the tilted target, by mechanism.
+        distance: total variation to the tilted target, by mechanism; in continuous time of those that have a `limit`.
         divergence: KL divergence of the law from the tilted target in nats, by mechanism.
         apart: total variation between the laws of Normalized and Unlocking.
         masked: expected share of masked positions at noise level 1/2, by mechanism; empty at finite steps.
@@ -170,7 +170,8 @@ def _case(family: str, problem: Problem, weight: float, schedule: str, steps: in
             half = problem.process.noise.time(torch.tensor([0.5], dtype=torch.float64))
             solution = solve(problem, guidance, times=half, tolerance=1e-6)
             laws[name], masked[name] = solution.final, float(solution.masked_fraction[0])
-    laws.setdefault(Simple.__name__, laws[Unlocking.__name__])
+        elif (tends_to := limit(mechanism)) is not None:
+            laws[name] = laws[tends_to.__name__]
     return Case(
         family,
         problem.process.vocab_size,

@@ -36,7 +36,7 @@ def draw(data: Matters) -> Any:
     last = list(BANDS)[-1]
     for panel, schedule in zip(axes[1], _SCHEDULES, strict=True):
         found_at = {row.steps: row for row in rows if (row.group, row.schedule) == (last, schedule)}
-        for name in COLOURS:
+        for name in found_at[STEPS[0]].distance:
             panel.plot(
                 STEPS, [found_at[t].distance[name].median for t in STEPS], LINES[name], marker=MARKS[name], label=name,
                 color=COLOURS[name], markerfacecolor="white", linewidth=1.7,
@@ -55,13 +55,14 @@ def draw(data: Matters) -> Any:
 
 def table(data: Matters) -> list[tuple[str, ...]]:
     """Lines of the page, medians and quartiles: by band and steps, and by structure in continuous time."""
-    head = ("problems", "count", "steps", "schedule", *COLOURS, "apart", "masked at m = 1/2")
+    names = list(dict.fromkeys(name for row in data.rows() for name in row.distance))
+    head = ("problems", "count", "steps", "schedule", *names, "apart", "masked at m = 1/2")
     by_band = [(f"log Z_w {row.group}", row) for row in data.rows() if row.steps in (None, *_TABLED)]
     by_family = [(row.group, row) for row in data.rows(lambda case: case.family) if row.steps is None]
     body = [
         (
             group, str(row.count), "limit" if row.steps is None else str(row.steps), row.schedule,
-            *(str(row.distance[name]) for name in COLOURS), str(row.apart),
+            *(str(row.distance.get(name, "")) for name in names), str(row.apart),
             str(row.masked["Unlocking"]) if row.masked else "",
         )
         for group, row in by_band + by_family

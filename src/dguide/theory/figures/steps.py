@@ -15,10 +15,11 @@ from torch import Tensor
 
 from ...exact import Problem, chain, solve, total_variation
 from ...exact.families import dirichlet
-from ...guidance import MECHANISMS, Normalized, RateGuidance, Unlocking
+from ...guidance import MECHANISMS
 from ...plots.style import COLOURS, LINES, MARKS
 from ...process import Process, Uniform
 from ...samplers import Ancestral, Euler, GridSampler, TauLeaping
+from ..limits import limit
 from .base import Plate, frame, panels
 
 __all__ = ["Steps", "compute", "draw", "order", "plate"]
@@ -26,11 +27,6 @@ __all__ = ["Steps", "compute", "draw", "order", "plate"]
 STEPS = (1, 2, 4, 8, 16, 32, 64, 128)
 WEIGHT = 3.0
 SAMPLERS: dict[str, Callable[[int], GridSampler]] = {"Ancestral": Ancestral, "Euler": Euler, "TauLeaping": TauLeaping}
-_LIMITS: dict[str, Callable[[float], RateGuidance]] = {
-    "Normalized": Normalized,
-    "Unlocking": Unlocking,
-    "Simple": Unlocking,
-}
 _TOLERANCE = 1e-7
 """Of the law in continuous time, far below the errors that are shown."""
 _LAST = 3
@@ -64,21 +60,22 @@ def order(steps: Tensor, error: Tensor) -> float:
 
 
 def compute(tables: Problem, weight: float = WEIGHT, steps: tuple[int, ...] = STEPS) -> Steps:
-    """Every mechanism with every sampler on the tables of a problem, under its own process and the uniform one."""
+    """Every mechanism that has a limit, with every sampler on the tables of a problem, under two processes."""
+    tends_to = {name: to for name, mechanism in MECHANISMS.items() if (to := limit(mechanism)) is not None}
     processes: tuple[Process, ...] = (tables.process, Uniform(tables.process.vocab_size))
     error: dict[str, dict[str, dict[str, Tensor]]] = {}
     for process in processes:
         problem = Problem(process, tables.cond, tables.uncond, tables.name)
-        limits = {kind: solve(problem, kind(weight), tolerance=_TOLERANCE).final for kind in set(_LIMITS.values())}
+        limits = {to: solve(problem, to(weight), tolerance=_TOLERANCE).final for to in set(tends_to.values())}
         error[process.name] = {
             name: {
                 sampler: torch.tensor(
-                    [total_variation(chain(problem, mechanism(weight), make(t)), limits[_LIMITS[name]]) for t in steps],
+                    [total_variation(chain(problem, MECHANISMS[name](weight), make(t)), limits[to]) for t in steps],
                     dtype=torch.float64,
                 )
                 for sampler, make in SAMPLERS.items()
             }
-            for name, mechanism in MECHANISMS.items()
+            for name, to in tends_to.items()
         }
     counts = torch.tensor(steps)
     orders = {
@@ -119,11 +116,13 @@ def plate() -> Plate:
     late = min(
         float(e.min()) for row in data.error["uniform"].values() for s, e in row.items() if s in ("Euler", "TauLeaping")
     )
+    without = ", ".join(name for name in MECHANISMS if name not in data.error["masked"])
+    left_out = f" Left out, without a known limit: {without}." if without else ""
     caption = f"""
 **Problem.** Three positions of three tokens, two random tables ({data.problem}), constant $w = {data.weight:g}$, even
 steps from $t = 1$ to 0. **Formula.** TV between the exact law of the sampler with $T$ steps (a product of step
 matrices) and the law in continuous time (a differential equation); Simple is compared with Unlocking, to which it
-tends. The order $p$ of an error like $T^(-p)$ is fitted to the last {_LAST} numbers of steps.
+tends.{left_out} The order $p$ of an error like $T^(-p)$ is fitted to the last {_LAST} numbers of steps.
 
 The fitted orders are between {least:.2f} and {most:.2f}; first order is 1. For the masked process they differ in the
 constant: at {data.steps[at]} steps the error is smallest for {best} ({cells[best]:.4f}) and largest for {worst}
