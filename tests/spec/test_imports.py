@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -317,3 +319,18 @@ def test_no_file_of_the_working_directory_takes_the_place_of_a_module_of_python(
     shown = fresh("data", "mine:dots")
     assert shown.returncode == 0, shown.stderr
     assert Path("imported").exists()
+
+
+def test_the_commands_of_contributing_run_on_its_own_code(here: Path) -> None:
+    text = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text()
+    code, commands = (
+        re.findall(rf"^```{kind}\n(.*?)^```", text, re.MULTILINE | re.DOTALL) for kind in ("python", "sh")
+    )
+    Path("my_module.py").write_text("\n".join(code))
+    lines = commands[-1].replace("\\\n", " ").splitlines()
+    assert len(lines) == 4
+    for line in lines:
+        done = fresh(*shlex.split(line)[1:])
+        assert done.returncode == 0, done.stderr
+    assert len(Path("genes.txt").read_text().splitlines()) == 20
+    assert "share of G" in Path("evaluation/evaluation.md").read_text()

@@ -25,7 +25,10 @@ _CLASSES = 12
 
 def data(
     name: str = typer.Argument(
-        ..., metavar="DATA", help=f"A data set, as `dguide train --data` takes it: {', '.join(LOADERS.names())}."
+        ...,
+        metavar="DATA",
+        help=f"A data set, as `dguide train --data` takes it: {', '.join(LOADERS.names())}, "
+        "or your own as my_module:function.",
     ),
     png: Path | None = typer.Option(
         None,

@@ -16,7 +16,7 @@ from .. import __version__
 from .. import checkpoint as checkpoints
 from ..categorical import Decoding
 from ..checkpoint import Checkpoint
-from ..data import CONDITIONS, Codec, Strings
+from ..data import CONDITIONS, Codec, Written
 from ..errors import bad, require
 from ..files import replacing
 from ..guidance import MECHANISMS, SCHEDULES, Guidance
@@ -175,7 +175,7 @@ def sample(
     calls = f"{drawn.calls.conditional} conditional and {drawn.calls.reference} reference calls a batch"
     forced = f"{int(drawn.forced.sum())} of {drawn.tokens.numel()} positions forced"
     print(f"{count} samples in {seconds:.1f} s: {calls}, {forced}")
-    suffixes = [".npz", *([".png"] if picture else []), *([".txt"] if isinstance(codec, Strings) else [])]
+    suffixes = [".npz", *([".png"] if picture else []), *([".txt"] if isinstance(codec, Written) else [])]
     print("\n".join(str(out.with_suffix(suffix)) for suffix in suffixes))
 
 
@@ -221,7 +221,7 @@ def _write(out: Path, job: Job, drawn: Samples, settings: dict[str, object], pic
     }
     write_npz(out, arrays)
     codec = job.checkpoint.codec
-    if isinstance(codec, Strings):
+    if isinstance(codec, Written):
         with replacing(out.with_suffix(".txt")) as temporary:
             temporary.write_text("".join(f"{text}\n" for text in codec.decode(drawn.tokens)), encoding="utf-8")
     if picture:

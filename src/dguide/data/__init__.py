@@ -7,7 +7,7 @@ import functools
 from ..spec import Registry
 from .augment import number_of, random_offsets, shift
 from .base import Dataset, Skipped, Split
-from .codecs.base import Codec
+from .codecs.base import Codec, Written
 from .codecs.pixels import Pixels
 from .codecs.registry import CODECS
 from .codecs.strings import Strings
@@ -37,6 +37,7 @@ __all__ = [
     "Strings",
     "Tokenised",
     "Value",
+    "Written",
     "load",
     "number_of",
     "random_offsets",

@@ -155,7 +155,7 @@ def pace_figure(exact: Sequence[tuple[str, str, Pace]], measured: Sequence[Outco
         axes.set_ylabel("share of positions still masked", fontsize=13)
         axes.tick_params(labelsize=11)
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=10.5, loc="upper right")
+        axes.legend(fontsize=10.5, loc="best")
     return figure
 
 

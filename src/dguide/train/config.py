@@ -35,9 +35,14 @@ class TrainConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     out: Path = Field(description="directory of the checkpoint and of the state that a stopped run resumes from")
-    data: str = Field("digits", description="name of a data set, with a path and options where it has some")
+    data: str = Field(
+        "digits",
+        description="name of a data set, with a path and options where it has some, or your own as my_module:function",
+    )
     process: str = Field("masked", description="masked or uniform")
-    noise: str = Field("linear", description="noise schedule, such as linear or polynomial:2")
+    noise: str = Field(
+        "linear", description="noise schedule, such as linear or polynomial:2, or your own as my_module:MyClass"
+    )
     seed: int = Field(0, ge=0, description="seed of weights, order of data, corruption and label dropout")
 
     steps: int | None = Field(None, ge=1, description="length of the run in steps: reproducible to the bit")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from ...errors import bad
 
-__all__ = ["Codec"]
+__all__ = ["Codec", "Written"]
 
 
 class Codec(ABC):
@@ -58,3 +59,17 @@ class Codec(ABC):
             got, expected = (f"{type(c).__name__}, {c.length} tokens of {c.vocab_size}" for c in (other, self))
             remedy = "Choose the data that the model learnt, or some with the same words, colours and length."
             raise bad(f"tokens of {what}", got, f"{expected}, each with the meaning that the model learnt", remedy)
+
+
+@runtime_checkable
+class Written(Protocol):
+    """A codec whose sequences are strings."""
+
+    @property
+    def vocab_size(self) -> int: ...
+
+    def encode(self, text: str) -> list[int]: ...
+
+    def decode(self, tokens: Tensor) -> list[str]: ...
+
+    def check(self, tokens: Tensor) -> None: ...

@@ -6,21 +6,20 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...data import Dataset
+from ...data import Dataset, Written
 from ...errors import bad, require
 from ..mixture import Mixture, asked_classes
 from ..statistics.estimate import Estimate, Rows, estimate
 from ..statistics.intervals import distinct_share, jackknife, share
 from .ngrams import NGrams, Sequences, divergence
 
-__all__ = ["Written", "string_estimates"]
+__all__ = ["string_estimates"]
 
 ORDER = 4
 """The longest runs of tokens that are looked at."""
@@ -29,20 +28,6 @@ _MOST_TOKENS = 5_000_000
 _MOST_TEXTS = 20_000
 
 Judge = Callable[[list[str]], NDArray[np.int64]]
-
-
-@runtime_checkable
-class Written(Protocol):
-    """A codec whose sequences are strings."""
-
-    @property
-    def vocab_size(self) -> int: ...
-
-    def encode(self, text: str) -> list[int]: ...
-
-    def decode(self, tokens: Tensor) -> list[str]: ...
-
-    def check(self, tokens: Tensor) -> None: ...
 
 
 def string_estimates(
