@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .errors import bad
 
-__all__ = ["Condition", "Denoiser", "batch_of", "stack", "take", "tensors_of", "to_device"]
+__all__ = ["Condition", "Denoiser", "batch_of", "check_same_structure", "stack", "take", "tensors_of", "to_device"]
 
 Condition = Any
 """A tensor, or dicts, lists and tuples of tensors, each with leading dimension B; None for no condition at all."""
@@ -66,6 +66,27 @@ def take(condition: Condition, rows: Tensor | slice) -> Condition:
 def stack(first: Condition, second: Condition) -> Condition:
     """One condition with the rows of `first`, then those of `second`."""
     return _map(lambda x, y: torch.cat((x, y.to(x.device))), first, second)
+
+
+def check_same_structure(condition: Condition, other: Condition, what: str) -> None:
+    """Raise `ValueError` unless `other` can be stacked with `condition`: same structure, shapes and dtypes."""
+    if isinstance(condition, dict) and isinstance(other, dict) and condition.keys() == other.keys():
+        for key, part in condition.items():
+            check_same_structure(part, other[key], f"{what}[{key!r}]")
+    elif isinstance(condition, (list, tuple)) and isinstance(other, (list, tuple)) and len(condition) == len(other):
+        for place, (part, twin) in enumerate(zip(condition, other, strict=True)):
+            check_same_structure(part, twin, f"{what}[{place}]")
+    elif _shown(condition) != _shown(other):
+        raise bad(what, _shown(other), f"{_shown(condition)}, as in condition")
+
+
+def _shown(condition: Condition) -> str:
+    """A tensor by dtype and shape, a dict by its keys, and anything else by its class."""
+    if isinstance(condition, Tensor):
+        return f"{condition.dtype} {list(condition.shape)}"
+    keys = f" of {', '.join(map(str, condition))}" if isinstance(condition, dict) else ""
+    length = f" of {len(condition)}" if isinstance(condition, (list, tuple)) else ""
+    return "None" if condition is None else f"{type(condition).__name__}{keys}{length}"
 
 
 def to_device(condition: Condition, device: torch.device) -> Condition:

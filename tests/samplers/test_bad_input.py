@@ -120,7 +120,20 @@ BAD_ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
     "reference batch": ({"reference": LABELS[:2]}, "reference"),
     "reference shape": ({"reference": LABELS.unsqueeze(1)}, "reference"),
     "reference structure": ({"reference": {"a": LABELS}}, "reference"),
-    "reference text": ({"reference": "nothing"}, "reference"),
+    "reference text": ({"reference": "nothing"}, "reference: got str, expected torch.int64 .3., as in condition"),
+    "reference dtype": ({"reference": LABELS.float()}, "reference: got torch.float32 .3., expected torch.int64 .3."),
+    "reference keys": (
+        {"condition": {"a": LABELS}, "reference": {"a": LABELS, "b": LABELS}},
+        "reference: got dict of a, b, expected dict of a, as in condition",
+    ),
+    "reference parts": (
+        {"condition": {"a": [LABELS, LABELS]}, "reference": {"a": [LABELS]}},
+        r"reference\['a'\]: got list of 1, expected list of 2",
+    ),
+    "reference part": (
+        {"condition": {"a": (LABELS, LABELS)}, "reference": {"a": (LABELS, LABELS[:2])}},
+        r"reference\['a'\]\[1\]: got torch.int64 \[2\], expected torch.int64 \[3\]",
+    ),
     "first hitting of the uniform process": (
         {"process": Uniform(4), "sampler": FirstHitting()},
         "FirstHitting with the process: got Uniform, expected Masked. Use Ancestral",

@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from ..categorical import Decoding
-from ..denoiser import Condition, Denoiser, batch_of, stack, take, tensors_of, to_device
+from ..denoiser import Condition, Denoiser, batch_of, check_same_structure, take, tensors_of, to_device
 from ..errors import bad, positive
 from ..extension import listed
 from ..guidance import Guidance
@@ -197,7 +197,8 @@ def _fixed(fixed: Tensor | None, initial: Tensor | None, count: int, length: int
 def _reference(request: Request) -> Condition:
     denoiser, condition, guidance = request.denoiser, request.condition, request.guidance
     if request.reference is not None:
-        return _alike(condition, request.reference, "reference")
+        check_same_structure(condition, request.reference, "reference")
+        return request.reference
     samples = torch.arange(len(guidance.weight) if isinstance(guidance.weight, Tensor) else 1)
     if not bool(guidance.weights_below(torch.ones(()), samples).any()) and not any(request.sampler.extra_weights):
         return None
@@ -209,19 +210,6 @@ def _reference(request: Request) -> Condition:
             "something to tilt away from",
             "Add null() to the denoiser, pass reference=, or use weight 0.",
         )
-    return _alike(condition, null(condition), "null(condition)")
-
-
-def _alike(condition: Condition, other: Condition, what: str) -> Condition:
-    """`other`, if it has the structure and shapes of `condition`, with which it is stacked in one call."""
-    try:
-        stacked = stack(condition, other)
-    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise bad(what, f"something that does not fit ({error})", "the structure and shapes of condition") from error
-    pairs = zip(tensors_of(condition), tensors_of(other), strict=False)
-    for mine, theirs in pairs:
-        if mine.dtype != theirs.dtype:
-            raise bad(what, theirs.dtype, f"{mine.dtype}, that of condition")
-    if (stacked is None and other is not None) or batch_of(other) != batch_of(condition):
-        raise bad(what, f"leading dimension {batch_of(other)}", f"{batch_of(condition)}, that of condition")
-    return other
+    reference = null(condition)
+    check_same_structure(condition, reference, "null(condition)")
+    return reference
