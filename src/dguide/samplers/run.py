@@ -18,6 +18,7 @@ from ..process import Process
 from ..random import Stream, uniform
 from .predictions import Positions, Predictions, Query
 from .state import State
+from .training_mode import check_repeatable
 
 __all__ = ["Calls", "Landing", "Observer", "Run"]
 
@@ -213,11 +214,17 @@ class Run:
         """What `model` says in one call, in as many parts as are asked for, each some of its positions."""
         at = getattr(model, "logits_at", None)
         rows = parts[0] if at is None or len(parts) == 1 else torch.cat(parts)
-        with torch.inference_mode():
-            logits = model(tokens, time, cond) if at is None else at(tokens, time, cond, rows)
+        name, new = f"logits of the {who} call", not any(model is known for known in self.seen)
+
+        def call() -> Tensor:
+            given = (tokens.clone(), time.clone(), cond) if new else (tokens, time, cond)
+            return model(*given) if at is None else at(*given, rows)
+
+        # Not inference_mode: what a network keeps of a call could not be trained with afterwards.
+        with torch.no_grad():
+            logits = self._first(name, model, call, tokens) if new else call()
         vocab = self.process.vocab_size
         shape, form = ((*tokens.shape, vocab), "[B, L, V]") if at is None else ((len(rows), vocab), "[N, V]")
-        name = f"logits of the {who} call"
         if not isinstance(logits, Tensor) or tuple(logits.shape) != shape:
             got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
             raise bad(name, got, f"a tensor {form} = {shape}")
@@ -225,7 +232,8 @@ class Run:
             raise bad(name, logits.dtype, "a floating dtype")
         if logits.device != tokens.device:
             raise bad(name, f"device {logits.device}", f"{tokens.device}", "Pass device= or move the denoiser.")
-        if not any(model is known for known in self.seen):
+        logits = logits.detach()  # a denoiser may take gradients inside
+        if new:
             self.seen.append(model)
             if _are_probabilities((logits[0] if at is None else logits)[:_CHECKED_ROWS]):
                 mistaken = "rows that are nowhere negative and sum to one"
@@ -234,6 +242,15 @@ class Run:
             return LogitRows.of(logits, *parts)
         whole = logits.unsqueeze(0)
         return LogitRows.of(whole, *torch.arange(len(rows), device=rows.device).split([len(part) for part in parts]))
+
+    def _first(self, name: str, model: Denoiser, call: Callable[[], Tensor], tokens: Tensor) -> Tensor:
+        """The first answer of a network."""
+        try:
+            return check_repeatable(name, model, call)
+        except IndexError as error:
+            expected = f"a network that reads tokens up to {int(tokens.max())}, every label, and that of null()"
+            remedy = "If its mask is another token: Masked(..., mask_id=...). A null label has a row of the embedding."
+            raise bad(name, f"IndexError: {error}", expected, remedy) from error
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,97 @@
+"""Networks in training mode, whose dropout and batch statistics would make samples irreproducible.
+
+A denoiser may be a network, or anything that holds one: an object, a method, a closure, a function that uses a global.
+Such networks are looked for in the denoiser. If one is in training mode, the first call is repeated.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from itertools import islice
+from types import FunctionType, MethodType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from ..errors import bad
+
+__all__ = ["check_repeatable", "modules_in"]
+
+_DEEPEST = 4
+"""How many objects within each other are looked into."""
+_MOST = 200
+"""Parts of an object that are looked at."""
+_CLOSE = 1e-3
+"""Differences of logits that are rounding: kernels of a GPU may add in another order."""
+
+
+def check_repeatable(name: str, model: object, call: Callable[[], Tensor]) -> Tensor:
+    """The answer of the first `call` to a network, which must give it again.
+
+    Args:
+        name: What an error calls the answer.
+        model: The denoiser.
+        call: Calls it.
+
+    Raises:
+        ValueError: If a network in it is in training mode, and a second call gives another answer or the first one
+            changed the statistics of its batch normalisation.
+    """
+    training = [module for each in modules_in(model) for module in each.modules() if module.training]
+    if not training:
+        return call()
+    counters = [m.num_batches_tracked for m in training if isinstance(m, _BatchNorm) and m.track_running_stats]
+    before = [int(counter) for counter in counters if counter is not None]
+    first = call()
+    moved = before != [int(counter) for counter in counters if counter is not None]
+    if moved or (isinstance(first, Tensor) and not _same(first, call())):
+        got = "batch statistics that change" if moved else "another answer to the same call"
+        remedy = f"A {type(training[0]).__name__} in it is in training mode: call .eval() on the network."
+        raise bad(name, got, "a network that answers the same each time", remedy)
+    return first
+
+
+def modules_in(holder: object) -> Iterator[nn.Module]:
+    """The networks that a denoiser is, or holds: in attributes, containers, closures, and globals that it uses."""
+    seen: set[int] = set()
+    todo: list[tuple[Any, int]] = [(holder, 0)]
+    while todo:
+        each, depth = todo.pop()
+        if id(each) in seen or depth > _DEEPEST or isinstance(each, (Tensor, str, bytes, type)):
+            continue
+        seen.add(id(each))
+        if isinstance(each, nn.Module):
+            yield each
+        todo += [(part, depth + 1) for part in islice(_parts(each), _MOST)]
+
+
+def _parts(holder: Any) -> Iterator[Any]:
+    """What an object holds."""
+    if isinstance(holder, (list, tuple, set)):
+        yield from holder
+    elif isinstance(holder, dict):
+        yield from holder.values()
+    elif isinstance(holder, functools.partial):
+        yield from (holder.func, holder.args, holder.keywords)
+    elif isinstance(holder, MethodType):
+        yield from (holder.__self__, holder.__func__)
+    elif isinstance(holder, FunctionType):
+        yield from (holder.__defaults__, holder.__kwdefaults__)
+        yield from (holder.__globals__.get(name) for name in holder.__code__.co_names)
+        for cell in holder.__closure__ or ():
+            with contextlib.suppress(ValueError):  # empty until what it is for is defined
+                yield cell.cell_contents
+    elif not inspect.ismodule(holder) and not inspect.isbuiltin(holder):
+        yield from getattr(holder, "__dict__", {}).values()
+        yield from (getattr(holder, slot, None) for slot in getattr(type(holder), "__slots__", ()))
+        if callable(holder):
+            yield type(holder).__call__
+
+
+def _same(first: Tensor, second: Tensor) -> bool:
+    return first.shape == second.shape and torch.allclose(first, second, _CLOSE, _CLOSE, equal_nan=True)

@@ -1,0 +1,218 @@
+"""What networks of one's own may do, and what is refused since samples would not be what they seem."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import dguide
+from dguide.samplers.training_mode import modules_in
+
+LABELS = torch.arange(3)
+
+
+def draw(network: Any, **changes: Any) -> Tensor:
+    given: dict[str, Any] = {
+        "process": dguide.Masked(4),
+        "length": 5,
+        "condition": LABELS,
+        "guidance": dguide.Normalized(1.0),
+        "sampler": dguide.Ancestral(3),
+    }
+    return dguide.sample(network, **given | changes).tokens
+
+
+class Base(nn.Module):
+    """A small network; what it does to its hidden values is `inner`."""
+
+    def __init__(self, inner: nn.Module | None = None, rows: int = 5) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        self.embed, self.label, self.head = nn.Embedding(rows, 8), nn.Embedding(4, 8), nn.Linear(8, 4)
+        with torch.no_grad():
+            for parameter in self.parameters():
+                parameter.normal_(generator=generator)
+        self.inner = inner
+
+    def null(self, condition: Tensor) -> Tensor:
+        return torch.full_like(condition, 3)
+
+    def hidden(self, tokens: Tensor, condition: Tensor) -> Tensor:
+        return self.embed(tokens) + self.label(condition).unsqueeze(1)
+
+    def forward(self, tokens: Tensor, time: Tensor, condition: Tensor) -> Tensor:
+        x = self.hidden(tokens, condition)
+        return self.head(x if self.inner is None else self.inner(x))
+
+
+class Functional(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return F.dropout(x, 0.5, self.training)
+
+
+class Attention(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention = nn.MultiheadAttention(8, 2, dropout=0.5, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        answer: Tensor = self.attention(x, x, x)[0]
+        return answer
+
+
+class Batch(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        answer: Tensor = self.norm(x.transpose(1, 2)).transpose(1, 2)
+        return answer
+
+
+class Plain:
+    """A denoiser as the README writes one."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network = network
+
+    def __call__(self, tokens: Tensor, time: Tensor, condition: Tensor) -> Tensor:
+        answer: Tensor = self.network(tokens, time, condition)
+        return answer
+
+    def null(self, condition: Tensor) -> Tensor:
+        return torch.full_like(condition, 3)
+
+
+class Slotted:
+    __slots__ = ("parts",)
+
+    def __init__(self, network: nn.Module) -> None:
+        self.parts = {"deep": [network]}
+
+    def __call__(self, tokens: Tensor, time: Tensor, condition: Tensor) -> Tensor:
+        answer: Tensor = self.parts["deep"][0](tokens, time, condition)
+        return answer
+
+
+def closure(network: nn.Module) -> Callable[..., Tensor]:
+    def call(tokens: Tensor, time: Tensor, condition: Tensor) -> Tensor:
+        answer: Tensor = network(tokens, time, condition)
+        return answer
+
+    return call
+
+
+def of_globals(tokens: Tensor, time: Tensor, condition: Tensor) -> Tensor:
+    answer: Tensor = NETWORK(tokens, time, condition)
+    return answer
+
+
+def through_globals(network: nn.Module) -> Callable[..., Tensor]:
+    global NETWORK
+    NETWORK = network
+    return of_globals
+
+
+NETWORK: nn.Module = Base().eval()
+
+
+def added(shift: int, network: nn.Module, tokens: Tensor, time: Tensor, condition: Tensor) -> Tensor:
+    answer: Tensor = network(tokens, time, condition) + shift
+    return answer
+
+
+HOLDERS: dict[str, Callable[[nn.Module], Any]] = {
+    "itself": lambda network: network,
+    "plain": Plain,
+    "slots": Slotted,
+    "closure": closure,
+    "global": through_globals,
+    "method": lambda network: Plain(network).__call__,
+    "partial": lambda network: functools.partial(added, 1, network),
+}
+every_holder = pytest.mark.parametrize("hold", HOLDERS.values(), ids=HOLDERS)
+
+
+@every_holder
+@pytest.mark.parametrize("inner", [nn.Dropout(0.5), Functional(), Attention(), Batch()], ids=lambda m: type(m).__name__)
+def test_a_network_in_training_mode_is_refused_wherever_it_is(hold: Callable[..., Any], inner: nn.Module) -> None:
+    network = Base(inner).train()
+    more = {"reference": LABELS.roll(1)} if not hasattr(hold(network), "null") else {}
+    with pytest.raises(dguide.InputError, match=r"training mode.*\.eval\(\)"):
+        draw(hold(network), **more)
+    network.eval()
+    assert torch.equal(draw(hold(network), **more), draw(hold(network), **more))
+
+
+@every_holder
+def test_training_mode_that_changes_nothing_is_accepted(hold: Callable[..., Any]) -> None:
+    network = Base(nn.LayerNorm(8)).train()
+    more = {"reference": LABELS.roll(1)} if not hasattr(hold(network), "null") else {}
+    assert torch.equal(draw(hold(network), **more), draw(hold(network.eval()), **more))
+    assert network in list(modules_in(hold(network)))
+
+
+def test_a_reference_network_in_training_mode_is_refused() -> None:
+    with pytest.raises(dguide.InputError, match=r"logits of the reference call.*training mode"):
+        draw(Base().eval(), reference=Plain(Base(Functional()).train()))
+
+
+def test_a_network_that_writes_to_its_input_may_be_in_training_mode() -> None:
+    class Writes(Base):
+        def forward(self, tokens: Tensor, time: Tensor, condition: Tensor) -> Tensor:
+            logits = super().forward(tokens, time, condition)
+            tokens.fill_(0)
+            time.fill_(0)
+            return logits
+
+    assert torch.equal(draw(Writes().train()), draw(Writes().eval()))
+
+
+def test_what_a_network_keeps_of_a_call_can_be_trained_with() -> None:
+    class Caches(Base):
+        kept: Tensor | None = None
+
+        def forward(self, tokens: Tensor, time: Tensor, condition: Tensor) -> Tensor:
+            if self.kept is None:
+                self.kept = torch.linspace(0, 1, 8) * 2  # such as rotary frequencies
+            return self.head(self.hidden(tokens, condition) * self.kept)
+
+    network = Caches().eval()
+    draw(network)
+    tokens = torch.zeros(3, 5, dtype=torch.int64)
+    network(tokens, torch.ones(3), LABELS).sum().backward()
+    assert network.embed.weight.grad is not None
+
+
+def test_a_denoiser_may_take_a_gradient() -> None:
+    network = Base().eval()
+
+    def guided(tokens: Tensor, time: Tensor, condition: Tensor) -> Tensor:
+        with torch.enable_grad():
+            logits = network(tokens, time, condition).detach().requires_grad_()
+            score = torch.log_softmax(logits, -1)[..., 0].sum()
+            (slope,) = torch.autograd.grad(score, logits)
+            return logits + 5 * slope  # which requires a gradient itself
+
+    tokens = draw(guided, guidance=dguide.Normalized(0.0), condition=torch.arange(3).repeat(50))
+    plain = draw(network, guidance=dguide.Normalized(0.0), condition=torch.arange(3).repeat(50))
+    assert (tokens == 0).sum() > (plain == 0).sum()
+    assert not tokens.requires_grad
+
+
+@pytest.mark.parametrize(("rows", "null"), [(4, 3), (5, 4)], ids=["mask", "null"])
+def test_a_token_or_label_that_the_network_cannot_read(rows: int, null: int) -> None:
+    class Short(Base):
+        def null(self, condition: Tensor) -> Tensor:
+            return torch.full_like(condition, null)
+
+    with pytest.raises(dguide.InputError, match=r"IndexError.*reads tokens up to 4.*mask_id=") as caught:
+        draw(Short(rows=rows).eval())
+    assert isinstance(caught.value.__cause__, IndexError)
