@@ -15,7 +15,18 @@ ROOT = Path(dguide.__file__).parent
 MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
 every_module = pytest.mark.parametrize("module", MODULES, ids=str)
 
-LEAVES = {"errors", "extension", "spec", "files", "compiler", "random", "categorical", "denoiser", "progress"}
+LEAVES = {
+    "errors",
+    "extension",
+    "spec",
+    "devices",
+    "files",
+    "compiler",
+    "random",
+    "categorical",
+    "denoiser",
+    "progress",
+}
 CORE = ["noise", "process", "guidance", "samplers", "exact"]
 NETWORKS = {"nn", "data"}
 FRONT = {"cli", "web"}

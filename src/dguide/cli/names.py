@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import torch
 
+from ..devices import best_device, usable_device
 from ..errors import bad
 from ..guidance import MECHANISMS, Guidance, parse_schedule
 from ..samplers import SAMPLERS, Sampler
-from ..samplers.check import usable_device
 from ..spec import Call
 
 __all__ = ["OWN", "device_of", "guidance_of", "sampler_of"]
@@ -77,6 +77,4 @@ def _given(call: Call[Sampler], option: str, text: str, again: bool = True) -> C
 
 def device_of(name: str) -> torch.device:
     """The device of that name; for `auto` an accelerator if there is one. Raises `ValueError` if it is not usable."""
-    if name == "auto":
-        return torch.accelerator.current_accelerator() or torch.device("cpu")
-    return usable_device(name)
+    return best_device() if name == "auto" else usable_device(name)

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from ..categorical import normalise, tilt
+from ..devices import on_cpu
 from ..errors import bad
 from ..extension import Extensible, false_declaration, final
 from ..process import Jump, Process
@@ -172,6 +173,7 @@ class Guidance(Extensible, ABC):
         raise NotImplementedError(f"{type(self).__name__} declares tilted_landing and lacks guided_log_stay")
 
     @final
+    @on_cpu
     def verify(self) -> None:
         """Raise `ValueError` if a declaration of the class is wrong on a small example: three masks in one step."""
         if vars(self).get("_verified"):

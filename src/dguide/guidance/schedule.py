@@ -17,6 +17,7 @@ from typing import ClassVar, TypeAlias
 import torch
 from torch import Tensor
 
+from ..devices import on_cpu
 from ..errors import bad, number
 from ..extension import Extensible, final
 from ..spec import text_of
@@ -65,6 +66,7 @@ class Schedule(Extensible, ABC):
         return ()
 
     @final
+    @on_cpu
     def mean(self) -> float:
         r"""$\int_0^1 w(m)\, dm$."""
         return float(self.average(torch.zeros((), dtype=torch.float64), torch.ones((), dtype=torch.float64)))
@@ -81,6 +83,7 @@ class Schedule(Extensible, ABC):
         first, *rest = [getattr(self, f.name) for f in fields(self)]  # type: ignore[arg-type]
         return type(self)(_scale(first, factor), *rest)  # type: ignore[call-arg]
 
+    @on_cpu
     def __post_init__(self) -> None:
         for f in fields(self):  # type: ignore[arg-type]
             if f.type == "float":

@@ -16,6 +16,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from ..devices import on_cpu
 from ..errors import bad, positive
 from ..extension import Extensible, false_declaration, final, once_by_value
 from ..noise import Noise
@@ -107,7 +108,7 @@ class Process(Extensible, ABC):
         """The token that noise is made of. Raises `ValueError` unless noise is a `point_mass`."""
         if not self.point_mass:
             raise bad(f"noise token of {type(self).__name__}", "noise of many tokens", "a process with a point mass")
-        return int(self.prior(torch.full((), 0.5, dtype=torch.float64)))
+        return int(self.prior(torch.full((), 0.5, dtype=torch.float64, device="cpu")))
 
     @property
     def excluded(self) -> tuple[int, ...]:
@@ -176,6 +177,7 @@ class Process(Extensible, ABC):
         return log_alpha.to(like.dtype), log_level.to(like.dtype)
 
     @final
+    @on_cpu
     def verify(self) -> None:
         """Raise `ValueError` if a declaration of the class is wrong on a small example."""
         _verify(self)

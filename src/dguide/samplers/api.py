@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..categorical import Decoding
 from ..denoiser import Condition, Denoiser
+from ..devices import on_cpu
 from ..errors import bad, require
 from ..guidance import Guidance
 from ..process import Process
@@ -55,6 +56,7 @@ class Samples:
     log_normalizer: Tensor | None = None
 
 
+@on_cpu
 def sample(
     denoiser: Denoiser,
     *,

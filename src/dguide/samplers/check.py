@@ -13,6 +13,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from ..categorical import Decoding
 from ..denoiser import Condition, Denoiser, batch_of, check_same_structure, take, tensors_of, to_device
+from ..devices import usable_device, users_default
 from ..errors import bad, positive
 from ..extension import listed
 from ..guidance import Guidance
@@ -21,7 +22,7 @@ from ..random import check_seed
 from .run import Observer, Run
 from .sampler import Sampler
 
-__all__ = ["Request", "usable_device"]
+__all__ = ["Request"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -134,25 +135,14 @@ def _not_training(network: object) -> None:
             raise bad("denoiser", found, "a network in evaluation mode", "Call .eval() on it.")
 
 
-def usable_device(device: torch.device | str) -> torch.device:
-    """The device of that name. Raises `ValueError` if nothing can be computed on it."""
-    try:
-        chosen = torch.device(device)
-        torch.empty(1, device=chosen).tolist()
-    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
-        reason = str(error).splitlines()[0]
-        raise bad("device", repr(device), "a device that this PyTorch can use", reason) from error
-    return chosen
-
-
 def _device(device: torch.device | str | None, denoiser: Denoiser, condition: Condition) -> torch.device:
     if device is not None:
         return usable_device(device)
     if isinstance(denoiser, torch.nn.Module):
         for parameter in denoiser.parameters():
-            return parameter.device
+            return usable_device(parameter.device)
     for tensor in tensors_of(condition):
-        return tensor.device
+        return usable_device(tensor.device)
     return torch.device("cpu")
 
 
@@ -210,6 +200,7 @@ def _reference(request: Request) -> Condition:
             "something to tilt away from",
             "Add null() to the denoiser, pass reference=, or use weight 0.",
         )
-    reference = null(condition)
+    with users_default():
+        reference = null(condition)
     check_same_structure(condition, reference, "null(condition)")
     return reference

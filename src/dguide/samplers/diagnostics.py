@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from ..categorical import normalise, tilt
+from ..devices import on_cpu
 from ..errors import bad, number, positive
 from ..process import Process
 from .predictions import Predictions
@@ -104,6 +105,7 @@ class Diagnostics(Observer):
     0.495
     """
 
+    @on_cpu
     def __init__(
         self, weight: float | None = None, bins: int = 20, quantiles: Sequence[float] = (0.1, 0.25, 0.5, 0.75, 0.9)
     ) -> None:
@@ -145,6 +147,7 @@ class Diagnostics(Observer):
     def landed(self, run: Run, landing: Landing) -> None:
         self._landings += self._counts(landing.level)
 
+    @on_cpu
     def table(self) -> DiagnosticsTable:
         """What was seen so far. Warns if no call asked both networks, so that nothing could be measured."""
         if self._process is None:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..categorical import Decoding, Draws, LogitRows
 from ..denoiser import Condition, Denoiser, stack, take
+from ..devices import users_default
 from ..errors import bad
 from ..guidance import Guidance, known_jump_times
 from ..process import Process
@@ -221,7 +222,7 @@ class Run:
             return model(*given) if at is None else at(*given, rows)
 
         # Not inference_mode: what a network keeps of a call could not be trained with afterwards.
-        with torch.no_grad():
+        with torch.no_grad(), users_default():
             logits = self._first(name, model, call, tokens) if new else call()
         vocab = self.process.vocab_size
         shape, form = ((*tokens.shape, vocab), "[B, L, V]") if at is None else ((len(rows), vocab), "[N, V]")

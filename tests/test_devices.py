@@ -1,0 +1,124 @@
+"""Devices without float64, and default devices other than the CPU, which "meta" stands for: it computes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from helpers import Network
+
+import dguide
+from dguide import devices
+from dguide.guidance import SCHEDULES
+from dguide.noise import NOISES
+from dguide.samplers import SAMPLERS
+
+LABELS = torch.arange(3)
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[None]:
+    """A default device on which nothing can be computed."""
+    torch.set_default_device("meta")
+    yield
+    torch.set_default_device(None)
+
+
+@pytest.fixture
+def apple(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An accelerator that has no float64."""
+    empty = torch.empty
+
+    def refusing(*size: int, dtype: torch.dtype | None = None, device: Any = None) -> torch.Tensor:
+        if torch.device(device).type == "mps":
+            if dtype == torch.float64:
+                raise TypeError("Cannot convert a MPS Tensor to float64 dtype as the MPS framework doesn't support it")
+            device = "cpu"
+        return empty(*size, dtype=dtype, device=device)
+
+    monkeypatch.setattr(torch, "empty", refusing)
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("mps"))
+
+
+@pytest.mark.usefixtures("apple")
+def test_an_accelerator_without_float64_is_not_chosen_and_refused_by_name() -> None:
+    assert devices.best_device() == torch.device("cpu")
+    with pytest.raises(dguide.InputError, match=r"device: got 'mps', expected .* with float64. Cannot convert a MPS"):
+        devices.usable_device("mps")
+
+
+def test_networks_on_a_device_that_computes_nothing_are_refused() -> None:
+    network = torch.nn.Linear(2, 2, device="meta")
+    with pytest.raises(dguide.InputError, match="device: got 'meta'"):
+        draw(network)
+
+
+def draw(network: Any, **changes: Any) -> torch.Tensor:
+    given: dict[str, Any] = {
+        "process": dguide.Masked(4),
+        "length": 4,
+        "condition": LABELS,
+        "guidance": dguide.Normalized(dguide.RampUp(2.0, 0.1, 0.5)),
+        "sampler": dguide.Ancestral(4),
+    }
+    return dguide.sample(network, **given | changes).tokens
+
+
+DRAWN = {
+    "first-hitting": {"sampler": dguide.FirstHitting(), "guidance": dguide.Unlocking(1.0)},
+    "uniform": {"process": dguide.Uniform(4), "guidance": dguide.Simple(1.0)},
+    "smc": {"sampler": dguide.SMC(3), "guidance": dguide.Normalized(1.0)},
+    "diagnostics": {"callback": dguide.Diagnostics()},
+    **{name: {"sampler": SAMPLERS.read(name), "guidance": dguide.Normalized(1.0)} for name in ("euler", "remasking")},
+    **{name: {"sampler": SAMPLERS.read(name), "guidance": dguide.Normalized(1.0)} for name in ("blocks", "top-margin")},
+    "trapezoidal": {"sampler": dguide.Trapezoidal(3)},
+    "halton": {"sampler": dguide.Halton(3, shape=(2, 2))},
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_samples_do_not_depend_on_the_default_device(name: str) -> None:
+    changes: dict[str, Any] = DRAWN[name]
+    expected, network = draw(Network(4), **changes), Network(4)
+    torch.set_default_device("meta")
+    try:
+        tokens = draw(network, **changes)
+    finally:
+        torch.set_default_device(None)
+    assert torch.equal(tokens, expected)
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_a_network_sees_the_default_device_of_its_user() -> None:
+    seen = []
+
+    class Watched(Network):
+        def __call__(self, tokens: torch.Tensor, time: torch.Tensor, condition: Any) -> Any:
+            seen.append(torch.get_default_device().type)
+            return super().__call__(tokens, time, condition)
+
+        def null(self, condition: torch.Tensor) -> torch.Tensor:
+            seen.append(torch.get_default_device().type)
+            return super().null(condition)
+
+    with torch.device("cpu"):
+        network = Watched(4)
+    draw(network)
+    assert set(seen) == {"meta"}
+    assert torch.get_default_device().type == "meta"
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_everything_can_be_made_whatever_the_default_device() -> None:
+    for name, text in {"piecewise": "0=1;0.5=2;1=0", "interval": "1,left=0,right=0.5", "power": "1,p=2"}.items():
+        assert SCHEDULES.read(f"{name}:{text}").scaled_to(2.0).mean() == pytest.approx(2.0)
+    for name in SCHEDULES:
+        if name not in ("piecewise", "interval", "power"):
+            assert SCHEDULES.read(f"{name}:1").mean() > 0
+    for name in NOISES:
+        for process in (dguide.Masked, dguide.Uniform):
+            process(4, noise=NOISES.read(name)).verify()
+    for mechanism in (dguide.Normalized, dguide.Unlocking, dguide.Simple):
+        mechanism(dguide.RampUp(1.0)).verify()
