@@ -57,7 +57,9 @@ def usable_device(device: torch.device | str) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
         reason = str(error).splitlines()[0]
         expected = "a device that this PyTorch can use, with float64"
-        raise bad("device", repr(str(device)), expected, reason) from error
+        raise bad(
+            "device", repr(device if not isinstance(device, torch.device) else str(device)), expected, reason
+        ) from error
     return chosen
 
 
