@@ -6,6 +6,7 @@ from .errors import InputError
 from .guidance import (
     Constant,
     Cosine,
+    Guidance,
     Interval,
     InverseLinear,
     InverseV,
@@ -21,7 +22,7 @@ from .guidance import (
     V,
     parse_schedule,
 )
-from .process import Masked, Uniform
+from .process import Masked, Process, Uniform
 from .samplers import (
     SMC,
     Ancestral,
@@ -32,9 +33,11 @@ from .samplers import (
     Euler,
     FirstHitting,
     Halton,
+    Lengths,
     LowConfidence,
     LowEntropy,
     Remasking,
+    Sampler,
     Samples,
     TauLeaping,
     TopMargin,
@@ -57,11 +60,13 @@ __all__ = [
     "EntropyBounded",
     "Euler",
     "FirstHitting",
+    "Guidance",
     "Halton",
     "InputError",
     "Interval",
     "InverseLinear",
     "InverseV",
+    "Lengths",
     "Linear",
     "LowConfidence",
     "LowEntropy",
@@ -69,8 +74,10 @@ __all__ = [
     "Normalized",
     "Piecewise",
     "Power",
+    "Process",
     "RampUp",
     "Remasking",
+    "Sampler",
     "Samples",
     "Schedule",
     "Simple",

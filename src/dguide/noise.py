@@ -50,6 +50,23 @@ class Noise(ABC):
     def time(self, level: Tensor) -> Tensor:
         r"""The time t at which $m(t)$ is `level` (any shape, in [0, 1])."""
 
+    def verify(self) -> None:
+        """Raise `ValueError` if the four formulas do not fit each other, at 65 times and levels."""
+        name, grid = type(self).__name__, torch.linspace(0, 1, 65, dtype=torch.float64)
+        alpha, level = self.alpha(grid), self.level(grid)
+        if not torch.allclose(alpha + level, torch.ones_like(grid)):
+            raise bad(f"{name}.level", level.tolist(), "1 - alpha")
+        if not torch.allclose(level[[0, -1]], grid[[0, -1]]) or bool((level.diff() < 0).any()):
+            raise bad(f"{name}.level", level.tolist(), "values that rise from 0 at t = 0 to 1 at t = 1")
+        again = self.level(self.time(grid))
+        if not torch.allclose(again, grid, atol=1e-6):
+            raise bad(f"{name}.time", f"times with levels {again.tolist()}", f"times with levels {grid.tolist()}")
+        middle = (grid[1:] + grid[:-1]) / 2
+        risen, slope = level.diff(), self.slope(middle) * grid.diff()
+        smooth = risen < 0.1  # in the others the slope may vary too much for one of its values to stand for it
+        if not torch.allclose(slope[smooth], risen[smooth], rtol=0.5, atol=1e-3):
+            raise bad(f"{name}.slope", self.slope(middle).tolist(), "the derivative of level")
+
     def _to_floats(self) -> None:
         for f in fields(self):  # type: ignore[arg-type]
             object.__setattr__(self, f.name, number(f"{type(self).__name__} {f.name}", getattr(self, f.name)))

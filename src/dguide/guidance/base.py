@@ -28,6 +28,7 @@ from ..errors import bad
 from ..extension import Extensible, false_declaration, final
 from ..process import Jump, Process
 from .schedule import Constant, Schedule
+from .verify import verify_schedule
 
 __all__ = ["Guidance", "LogStay", "RateGuidance", "Step", "Transition", "known_jump_times", "normalise", "tilt"]
 
@@ -79,6 +80,10 @@ class Guidance(Extensible, ABC):
     A new mechanism that acts on rates derives from `RateGuidance`. Any other derives from this class and says what the
     guided law of a step is (`guided`). It declares the class attributes below, which decide how samplers take a step of
     the masked process. `dguide.sample` checks the declarations on small examples (`verify`).
+
+    >>> import dguide
+    >>> isinstance(dguide.Unlocking(2.0), dguide.Guidance)
+    True
     """
 
     weight: Schedule | Tensor
@@ -172,12 +177,22 @@ class Guidance(Extensible, ABC):
         """
         raise NotImplementedError(f"{type(self).__name__} declares tilted_landing and lacks guided_log_stay")
 
+    def _verify_rates(self) -> None:
+        """Raise `ValueError` if the rates of a mechanism cannot be rates."""
+
     @final
     @on_cpu
     def verify(self) -> None:
         """Raise `ValueError` if a declaration of the class is wrong on a small example: three masks in one step."""
         if vars(self).get("_verified"):
             return
+        for name in ("level", "tilted_landing", "keeps_pace"):
+            if not hasattr(self, name):
+                what = f"{type(self).__name__}.{name}"
+                raise bad(what, "nothing", "a class attribute", f"See the docstring of Guidance, and declare {name}.")
+        if isinstance(self.weight, Schedule):
+            verify_schedule(self.weight)
+        self._verify_rates()
         cls, rate = type(self), torch.tensor([-2.0, -0.5, 0.3], dtype=torch.float64)
         logits = torch.linspace(-1, 1, 24, dtype=torch.float64).sin_().mul(9).view(2, 3, 4)
         cond, ref = torch.log_softmax(logits, -1)
@@ -196,7 +211,8 @@ class Guidance(Extensible, ABC):
             told = self.guided_log_stay(rate, log_z, log_stay)
             if not torch.allclose(told, law.log_stay):
                 expected = f"what guided returns, {law.log_stay.tolist()}"
-                raise bad(f"{cls.__name__}.guided_log_stay", told.tolist(), expected, "Make the two agree.")
+                remedy = "Make the two agree; with RateGuidance, change log_intensity and not the intensity of combine."
+                raise bad(f"{cls.__name__}.guided_log_stay", told.tolist(), expected, remedy)
         object.__setattr__(self, "_verified", True)
 
 
@@ -230,4 +246,19 @@ class RateGuidance(Guidance):
 
     @abstractmethod
     def log_intensity(self, tilted: Tensor, log_z: Tensor) -> Tensor:
-        """Guided log intensity from the `tilted` one of the two models and log Z_w, both [N]."""
+        r"""log of the guided exit rate, [N].
+
+        It is that of a rate, or of one integrated over a step, so it has the form $\log \lambda + f(\log Z_w)$.
+
+        Args:
+            tilted: $\log \lambda$ with $\lambda = \lambda_c^{1+w} \lambda_u^{-w}$, [N].
+            log_z: $\log Z_w$, [N].
+        """
+
+    def _verify_rates(self) -> None:
+        if type(self).combine is not RateGuidance.combine:
+            return
+        tilted, log_z = torch.meshgrid(*torch.tensor([[-3.0, 0.0, 2.0], [0.0, 0.5, 4.0]]).double(), indexing="ij")
+        told, name = self.log_intensity(tilted, log_z), f"{type(self).__name__}.log_intensity"
+        if not torch.allclose(told - tilted, (told - tilted)[:1].expand_as(told)):
+            raise bad(name, (told - tilted).tolist(), "tilted and a term that depends on log_z only")

@@ -56,6 +56,10 @@ class Process(Extensible, ABC):
 
     A new process is a frozen dataclass that supplies the abstract methods and declares the class attributes below.
     `dguide.sample` checks the declarations on small examples (`verify`).
+
+    >>> import dguide
+    >>> isinstance(dguide.Masked(4), dguide.Process)
+    True
     """
 
     vocab_size: int
@@ -185,6 +189,7 @@ class Process(Extensible, ABC):
 
 @once_by_value
 def _verify(process: Process) -> None:
+    process.noise.verify()
     cls, half = type(process), torch.full((2,), 0.5, dtype=torch.float64)
     late, early = (process.noise.time(x * half) for x in (1.4, 0.8))
     logits = torch.zeros(2, process.vocab_size, dtype=torch.float64)

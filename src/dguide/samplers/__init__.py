@@ -3,7 +3,7 @@
 from ..denoiser import Condition, Denoiser
 from ..extension import kebab
 from ..spec import Registry
-from .api import Samples, Trajectory, sample
+from .api import Samples, Trajectory, prepare, sample
 from .diagnostics import Diagnostics, DiagnosticsTable
 from .first_hitting import FirstHitting
 from .grid.ancestral import Ancestral
@@ -14,6 +14,7 @@ from .grid.steps import GridSampler, RateSampler
 from .grid.tau_leaping import TauLeaping
 from .grid.trapezoidal import Trapezoidal
 from .grids import equal_work_grid
+from .lengths import Lengths
 from .predictions import Predictions, Query
 from .run import Calls, Landing, Observer, Run
 from .sampler import Sampler
@@ -68,6 +69,7 @@ __all__ = [
     "GridSampler",
     "Halton",
     "Landing",
+    "Lengths",
     "LowConfidence",
     "LowEntropy",
     "Observer",
@@ -90,5 +92,6 @@ __all__ = [
     "Trapezoidal",
     "Unmasking",
     "equal_work_grid",
+    "prepare",
     "sample",
 ]

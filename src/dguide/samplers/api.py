@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -16,12 +16,14 @@ from ..errors import bad, require
 from ..guidance import Guidance
 from ..process import Process
 from .check import Request
+from .lengths import Lengths
 from .run import Calls, Observer, Run
 from .sampler import Sampler
 from .state import State
 
-__all__ = ["Samples", "Trajectory", "sample"]
+__all__ = ["Samples", "Trajectory", "prepare", "sample"]
 
+Callback: TypeAlias = Callable[[Run, State], Any]
 _PLAIN = Decoding()
 
 
@@ -63,19 +65,21 @@ def sample(
     process: Process,
     length: int,
     condition: Condition = None,
-    guidance: Guidance,
+    guidance: Guidance | None = None,
     sampler: Sampler,
     seed: int = 0,
     first_index: int = 0,
     batch_size: int | None = None,
+    count: int | None = None,
     initial: Tensor | None = None,
     fixed: Tensor | None = None,
+    lengths: Lengths | None = None,
     reference: Condition | Denoiser = None,
     decoding: Decoding = _PLAIN,
     device: torch.device | str | None = None,
     progress: bool = False,
     trajectory: bool = False,
-    callback: Callable[[Run, State], Any] | None = None,
+    callback: Callback | Sequence[Callback] | None = None,
 ) -> Samples:
     r"""Draw guided samples from a discrete diffusion model.
 
@@ -87,16 +91,19 @@ def sample(
         process: `Masked` or `Uniform`, as the denoiser was trained for.
         length: L, tokens a sample. Images are row-major.
         condition: a tensor or nested structure with leading dimension B; None (with `initial` giving B) for a model
-            without conditions.
-        guidance: `Normalized`, `Unlocking` or `Simple` with its weight (w = 0: conditional, w = -1: reference).
+            without conditions, with `count` or `initial`.
+        guidance: `Normalized`, `Unlocking` or `Simple` with its weight (w = 0: conditional, w = -1: reference); None
+            for no guidance.
         sampler: `Ancestral`, `Euler`, `TauLeaping`, `Trapezoidal` or `FirstHitting`; for the masked process also
             `Remasking`, one that chooses who is unmasked, such as `LowConfidence`, or `SMC` with another one inside.
         seed: key of the randomness, 0 to 2^64 - 1.
         first_index: index of the first sample, so that shards of one job never repeat each other.
         batch_size: samples a forward pass; default all B. With `SMC` a pass has a row for each of their particles.
+        count: B, for a model without conditions.
         initial: [B, L] tokens; for the masked process, masks where to fill in.
         fixed: [B, L] bool, positions of `initial` to hold. For the uniform process this is a heuristic: the held
             tokens are read as if they were noisy.
+        lengths: how many tokens each sample has, and what stands behind them; see `Lengths`.
         reference: what to tilt away from: a condition (a negative prompt) or another denoiser (a weaker model, called
             with `condition`). Default: ``denoiser.null(condition)``.
         decoding: temperature, top-k, top-p and forbidden tokens; see `Decoding`. Default: the guided law itself.
@@ -104,7 +111,7 @@ def sample(
         progress: show a progress bar (needs tqdm).
         trajectory: keep every state.
         callback: called with (run, state) after every step; an `Observer`, such as `Diagnostics`, is also told what
-            the networks predict and where tokens land.
+            the networks predict and where tokens land. Or several of them.
 
     Returns:
         `Samples`.
@@ -127,8 +134,10 @@ def sample(
     >>> tuple(samples.tokens.shape), samples.calls
     ((3, 2), Calls(conditional=2, reference=2))
     """
-    if callback is not None and not callable(callback):
-        raise bad("callback", repr(callback), "a callable (run, state)")
+    callbacks = [] if callback is None else list(callback) if isinstance(callback, Sequence) else [callback]
+    wrong = [each for each in callbacks if not callable(each)]
+    if wrong:
+        raise bad("callback", repr(wrong[0]), "a callable (run, state), or a list of them")
     request = Request(
         denoiser=denoiser,
         process=process,
@@ -144,15 +153,35 @@ def sample(
         reference=reference,
         decoding=decoding,
         device=device,
+        count=count,
+        lengths=lengths,
     ).checked()
     bar = require("tqdm", "train").tqdm if progress else None
-    observers = (callback,) if isinstance(callback, Observer) else ()
-    return _joined([_batch(sampler, run, trajectory, callback, bar) for run in request.runs(observers)])
+    observers = tuple(each for each in callbacks if isinstance(each, Observer))
+    return _joined([_batch(sampler, run, trajectory, callbacks, bar) for run in request.runs(observers)])
 
 
-def _batch(
-    sampler: Sampler, run: Run, trajectory: bool, callback: Callable[[Run, State], Any] | None, bar: Any
-) -> Samples:
+@on_cpu
+def prepare(denoiser: Denoiser, **arguments: Any) -> Run:
+    """One batch that is ready to be sampled step by step, with the arguments of `sample` from `process` to `device`.
+
+    Everything is checked as in `sample`, which raises the same errors. The batch holds all samples.
+
+    >>> import dguide
+    >>> problem = dguide.exact.Problem(dguide.Masked(2), torch.tensor([0.9, 0.1]), torch.tensor([0.5, 0.5]))
+    >>> labels, sampler = torch.zeros(3, dtype=torch.int64), dguide.Ancestral(steps=2)
+    >>> run = prepare(problem.oracle(), process=problem.process, length=1, condition=labels, sampler=sampler)
+    >>> state = sampler.begin(run)
+    >>> while not sampler.finished(run, state):
+    ...     state = sampler.step(run, state)
+    >>> state.tokens.shape
+    torch.Size([3, 1])
+    """
+    (run,) = Request(denoiser=denoiser, **arguments | {"batch_size": None}).checked().runs()
+    return run
+
+
+def _batch(sampler: Sampler, run: Run, trajectory: bool, callbacks: Sequence[Callback], bar: Any) -> Samples:
     kept = []
     states = sampler.states(run)
     if bar is not None:
@@ -160,8 +189,14 @@ def _batch(
     for state in states:
         if trajectory:
             kept.append(state)
-        if callback is not None and state.index > 0:
+        for callback in callbacks if state.index > 0 else ():
             callback(run, state)
+    left = int(run.process.unfinished(state.tokens).sum())
+    if left:
+        what = f"samples of {type(sampler).__name__} with {type(run.guidance).__name__}"
+        raise bad(
+            what, f"{left} positions that are masked at the end", "none", "Its steps, rates or weights are wrong."
+        )
     path = _path(kept) if trajectory else None
     return Samples(state.tokens, run.calls, state.forced, path, state.log_normalizer)
 

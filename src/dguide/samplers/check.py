@@ -16,9 +16,10 @@ from ..denoiser import Condition, Denoiser, batch_of, check_same_structure, take
 from ..devices import usable_device, users_default
 from ..errors import bad, positive
 from ..extension import listed
-from ..guidance import Guidance
+from ..guidance import Guidance, Normalized
 from ..process import Process
 from ..random import check_seed
+from .lengths import Lengths
 from .run import Observer, Run
 from .sampler import Sampler
 
@@ -32,31 +33,59 @@ class Request:
     denoiser: Denoiser
     process: Process
     length: int
-    condition: Condition
-    guidance: Guidance
+    condition: Condition = None
+    guidance: Guidance | None = None
     sampler: Sampler
-    seed: int
-    first_index: int
-    batch_size: int | None
-    initial: Tensor | None
-    fixed: Tensor | None
-    reference: Condition | Denoiser
-    decoding: Decoding
-    device: torch.device | str | None
+    seed: int = 0
+    first_index: int = 0
+    batch_size: int | None = None
+    count: int | None = None
+    initial: Tensor | None = None
+    fixed: Tensor | None = None
+    lengths: Lengths | None = None
+    reference: Condition | Denoiser = None
+    decoding: Decoding = Decoding()
+    device: torch.device | str | None = None
 
     @property
-    def count(self) -> int:
-        """B, number of samples. Raises `ValueError` if nothing says how many."""
-        count = batch_of(self.condition) if self.initial is None else len(self.initial)
-        if count is None:
-            raise bad("condition", "no tensor in it", "tensors with leading dimension B", "Or give initial alone.")
+    def guide(self) -> Guidance:
+        """The guidance; with weight 0 for none."""
+        return Normalized(0.0) if self.guidance is None else self.guidance
+
+    @property
+    def samples(self) -> int:
+        """B, number of samples. Raises `ValueError` if nothing says how many, or two things say different numbers."""
+        told = {
+            "condition": batch_of(self.condition),
+            "initial": None if self.initial is None else len(self.initial),
+            "count": None if self.count is None else positive("count", self.count),
+            "lengths": None if self.lengths is None else len(self.lengths.values),
+        }
+        known = {name: number for name, number in told.items() if number is not None}
+        if not known:
+            remedy = "Or pass initial, or count, the number of samples."
+            raise bad("condition", "no tensor in it", "tensors with leading dimension B", remedy)
+        if len(set(known.values())) > 1:
+            got = " and ".join(f"{number} from {name}" for name, number in known.items())
+            raise bad("number of samples", got, "the same number from all of them")
+        count = next(iter(known.values()))
         if count == 0:
-            raise bad("condition", "an empty batch", "at least one sample")
+            raise bad(next(iter(known)), "an empty batch", "at least one sample")
         return count
+
+    @property
+    def whole(self) -> Request:
+        """The same request with end and padding of `lengths` in `initial` and `fixed`."""
+        if self.lengths is None:
+            return self
+        if not isinstance(self.lengths, Lengths):
+            raise bad("lengths", type(self.lengths).__name__, "Lengths, as in Lengths(torch.tensor([5, 7]), padding=0)")
+        initial, fixed = self.lengths.place(self.process, self.length, self.initial, self.fixed)
+        return replace(self, initial=initial, fixed=fixed, lengths=None)
 
     def checked(self) -> Request:
         """The same request with everything on one device. Raises `ValueError` for what cannot be sampled."""
-        denoiser, process, guidance, sampler = self.denoiser, self.process, self.guidance, self.sampler
+        denoiser, process, guidance, sampler = self.denoiser, self.process, self.guide, self.sampler
         check_seed(self.seed)
         if not callable(denoiser):
             raise bad("denoiser", type(denoiser).__name__, "a callable (tokens, time, condition) -> logits")
@@ -66,13 +95,15 @@ class Request:
             if not isinstance(value, base):
                 raise bad(what, repr(value), f"an instance of {listed(base)}")
         positive("length", self.length)
+        if self.lengths is not None:
+            return self.whole.checked()
         _decoding(self.decoding, process)
         for network in (denoiser, self.reference):
             _not_training(network)
         where = _device(self.device, denoiser, self.condition)
         if self.initial is not None:
             _tokens(self.initial, batch_of(self.condition), self.length, process)
-        count = self.count
+        count = self.samples
         if self.batch_size is not None:
             positive("batch_size", self.batch_size)
         first = self.first_index
@@ -97,11 +128,11 @@ class Request:
     def runs(self, observers: tuple[Observer, ...] = ()) -> Iterator[Run]:
         """The batches of a checked request, one by one."""
         assert self.batch_size is not None
-        for rows in torch.arange(self.count, device=self.device).split(self.batch_size):
+        for rows in torch.arange(self.samples, device=self.device).split(self.batch_size):
             yield Run(
                 denoiser=self.denoiser,
                 process=self.process,
-                guidance=self.guidance,
+                guidance=self.guide,
                 condition=take(self.condition, rows),
                 reference=self.reference if callable(self.reference) else take(self.reference, rows),
                 seed=self.seed,
@@ -185,7 +216,7 @@ def _fixed(fixed: Tensor | None, initial: Tensor | None, count: int, length: int
 
 
 def _reference(request: Request) -> Condition:
-    denoiser, condition, guidance = request.denoiser, request.condition, request.guidance
+    denoiser, condition, guidance = request.denoiser, request.condition, request.guide
     if request.reference is not None:
         check_same_structure(condition, request.reference, "reference")
         return request.reference

@@ -29,6 +29,8 @@ __all__ = ["FirstHitting"]
 _SPREAD = 1.0
 """Largest difference of log Z_w between the ends of a segment on which it is bounded."""
 _TINY = torch.finfo(torch.float64).tiny
+_HAIR = 1e-6
+"""By how much a log of a rate may lie above its bound by rounding."""
 _NARROW = 1e-12
 """Relative width of a segment within which the time of a jump is not told apart."""
 
@@ -202,6 +204,10 @@ class _Race:
         weight = run.guidance.weight_at(_inside(level, low, top)[i], run.rows[pending[i]])
         true = self._speeds(self.row[at], weight)
         ratio = true - log_speed[i, first[i]]
+        if bool((ratio[~narrow[i]] > _HAIR).any()):
+            what = f"FirstHitting with {type(run.guidance).__name__}"
+            expected = "a log_intensity that is convex in w, as log Z_w is"
+            raise bad(what, "an exit rate above its bound", expected, "Use a sampler along a grid.")
         accepted = narrow[i] | (run.uniforms(Stream.ACCEPT, self.jumps[at], at).log() <= ratio)
         self.jumps = self.jumps.index_put(at, self.jumps[at] + 1)
         self.clocks = self.clocks.index_put(at, -run.uniforms(Stream.CLOCK, self.jumps[at], at).log())

@@ -23,8 +23,12 @@ __all__ = ["Sampler"]
 class Sampler(Extensible, ABC):
     """A way to draw samples: what one step does. The loop is here.
 
-    To step by hand: ``state = sampler.begin(run)``, then ``state = sampler.step(run, state)`` until
-    ``sampler.finished(run, state)``.
+    To step by hand: ``run = dguide.samplers.prepare(...)``, ``state = sampler.begin(run)``, then
+    ``state = sampler.step(run, state)`` until ``sampler.finished(run, state)``.
+
+    >>> import dguide
+    >>> isinstance(dguide.Ancestral(steps=4), dguide.Sampler)
+    True
     """
 
     guarantee: ClassVar[str]
@@ -63,6 +67,11 @@ class Sampler(Extensible, ABC):
         """Raise `ValueError` unless the three go together: `check`, and what holds for all samplers."""
         process.verify()
         guidance.verify()
+        if not hasattr(self, "guarantee"):
+            raise bad(
+                f"{type(self).__name__}.guarantee", "nothing", "a class attribute: what the samples are exact for"
+            )
+        self._verify()
         if not (guidance.tilted_landing or self.general_step):
             raise bad(
                 f"{type(self).__name__} with {type(guidance).__name__}",
@@ -71,6 +80,9 @@ class Sampler(Extensible, ABC):
                 f"Samplers that take the general step accept others: {listed(Sampler, general_step=True)}.",
             )
         self.check(process, guidance, denoiser)
+
+    def _verify(self) -> None:
+        """Raise `ValueError` if a method of the class is wrong on a small example."""
 
     def begin(self, run: Run) -> State:
         """The state at t = 1."""

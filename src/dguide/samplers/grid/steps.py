@@ -10,6 +10,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from ...errors import bad
 from ...extension import final, once_by_value
 from ...guidance import Guidance, Step, Transition, known_jump_times
 from ...process import Jump, Process
@@ -67,6 +68,13 @@ class GridSampler(OnGrid):
 
         at_jump = known_jump_times(process, guidance) and plain(self, process)
         return (Stage(time, earlier, law, at_jump=at_jump),)
+
+    def _verify(self) -> None:
+        log_intensity = torch.tensor([-6.0, -1.0, 0.0, 1.0, 3.0], dtype=torch.float64)
+        told = self.log_stay(log_intensity)
+        if not bool((told <= 0).all()):
+            got = f"{told.tolist()} for log-intensities {log_intensity.tolist()}"
+            raise bad(f"{type(self).__name__}.log_stay", got, "log-probabilities, at most 0")
 
     def length(self, run: Run, state: State) -> int:
         if isinstance(state.plan, JumpTimes):

@@ -1,0 +1,38 @@
+"""Whether the parts of a schedule fit each other, which samplers rely on."""
+
+from __future__ import annotations
+
+from dataclasses import is_dataclass
+from itertools import pairwise
+
+import torch
+
+from ..errors import bad
+from .schedule import Schedule
+
+__all__ = ["verify_schedule"]
+
+
+def verify_schedule(schedule: Schedule) -> None:
+    """Raise `ValueError` if `__call__`, `average` and `breakpoints` do not fit each other, at 513 noise levels."""
+    name = type(schedule).__name__
+    if not is_dataclass(schedule):
+        raise bad(name, "a class that is no dataclass", "a frozen dataclass whose first field scales the weight")
+    edges = torch.tensor((0.0, *schedule.breakpoints, 1.0), dtype=torch.float64)
+    share = (torch.arange(512, dtype=torch.float64) + 0.5) / 512
+    for low, high in pairwise(edges.tolist()):
+        w = schedule(low + (high - low) * share)
+        scale = 1e-9 * (1 + float(w.abs().max()))
+        if not bool(torch.isfinite(w).all()) or float(w.min()) < -1 - scale:
+            raise bad(f"weights of {name}", [float(w.min()), float(w.max())], "finite numbers of at least -1")
+        if bool((w.diff() > scale).any()) and bool((w.diff() < -scale).any()):
+            expected = "a monotone weight between two of them"
+            raise bad(f"{name}.breakpoints", f"a weight that turns from m = {low:g} to {high:g}", expected)
+        for a, b in ((low, high), (low, (low + high) / 2)):
+            inside = a + (b - a) * share
+            mean = float(schedule(inside).mean())
+            told = float(schedule.average(*torch.tensor((a, b), dtype=torch.float64)))
+            if not abs(told - mean) <= 0.01 * float(w.max() - w.min()) + scale:
+                raise bad(
+                    f"{name}.average from m = {a:g} to {b:g}", f"{told:.6g}", f"{mean:.6g}, the mean of its weights"
+                )
