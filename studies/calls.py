@@ -27,7 +27,7 @@ import torch
 import dguide
 from dguide import Ancestral, Euler, Masked, Normalized, RampUp, Remasking, TauLeaping, Trapezoidal, Uniform, Unlocking
 from dguide.exact import Problem, chain, solve, total_variation
-from dguide.exact.families import FAMILIES
+from dguide.exact.random_problems import RANDOM_PROBLEMS
 from dguide.samplers import OnGrid, equal_work_grid
 
 ROOT = Path(__file__).parents[1]
@@ -58,10 +58,10 @@ ONLY_MASKED = ("Ancestral, cosine grid", "Remasking")
 
 
 def problems() -> Iterator[Problem]:
-    for family in FAMILIES:
+    for family in RANDOM_PROBLEMS:
         for n, d, seeds in SHAPES:
             for seed in seeds:
-                yield FAMILIES[family](n, d, seed)
+                yield RANDOM_PROBLEMS[family](n, d, seed)
 
 
 def guidances(masked: bool) -> Iterator[tuple[str, float, str, Any]]:

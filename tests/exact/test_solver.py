@@ -20,7 +20,7 @@ from dguide import (
     exact,
 )
 from dguide.exact.collocation import radau
-from dguide.exact.families import dirichlet
+from dguide.exact.random_problems import dirichlet
 
 MASKED = exact.Problem(Masked(3), COND, UNCOND)
 UNIFORM = exact.Problem(Uniform(3), COND, UNCOND)

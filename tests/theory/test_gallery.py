@@ -11,7 +11,7 @@ import dguide
 from dguide import Masked
 from dguide.cli import app, main  # the application, while all plates are there
 from dguide.exact import Problem
-from dguide.exact.families import dirichlet
+from dguide.exact.random_problems import dirichlet
 from dguide.plots.style import blank
 from dguide.samplers import DiagnosticsTable
 from dguide.theory import gallery as module

@@ -11,7 +11,7 @@ from judge import COND, UNCOND, g_test
 from dguide import Ancestral, FirstHitting, Masked, Normalized, Simple, Uniform, Unlocking, sample
 from dguide.data import Split
 from dguide.exact import Oracle, Problem, chain, solve, total_variation
-from dguide.exact.families import markov, mixture
+from dguide.exact.random_problems import markov, mixture
 from dguide.samplers import Observer
 from dguide.theory.jumps import Jumps
 from studies.decoupled import Decoupled

@@ -8,7 +8,7 @@ from judge import COND, UNCOND
 
 from dguide import Masked, Normalized, Uniform, Unlocking
 from dguide.exact import Problem, total_variation
-from dguide.exact.families import markov, mixture
+from dguide.exact.random_problems import markov, mixture
 from dguide.theory import riddle
 from dguide.theory.jumps import Jumps
 from dguide.theory.perturbed import Perturbed

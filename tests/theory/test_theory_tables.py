@@ -7,7 +7,7 @@ from mechanisms import Mixed, Partial
 
 from dguide import Normalized, Unlocking
 from dguide.exact import kl_divergence, solve, total_variation
-from dguide.exact.families import dirichlet, mixture
+from dguide.exact.random_problems import dirichlet, mixture
 from dguide.guidance import MECHANISMS
 from dguide.theory import matters, schedules
 from dguide.theory.figures import matters as matters_figure

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ..exact import Problem, chain, kl_divergence, solve, total_variation
-from ..exact.families import FAMILIES
+from ..exact.random_problems import RANDOM_PROBLEMS
 from ..guidance import (
     MECHANISMS,
     Constant,
@@ -134,7 +134,7 @@ def problems(seed: int = 0) -> tuple[list[tuple[str, Problem]], list[tuple[str, 
     """(family, problem) of those that are solved in continuous time, and of those that are solved at finite steps."""
     grid = [(f, n, d, strength) for f, strengths in _STRENGTHS.items() for n, d in SHAPES for strength in strengths]
     limits, stepped = (
-        [(family, FAMILIES[family](n, d, seed, **strength)) for family, n, d, strength in which]
+        [(family, RANDOM_PROBLEMS[family](n, d, seed, **strength)) for family, n, d, strength in which]
         for which in (grid + _LARGE, _STEPPED)
     )
     return limits, stepped

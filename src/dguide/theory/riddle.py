@@ -21,7 +21,7 @@ import torch
 
 from ..errors import bad
 from ..exact import Problem, total_variation
-from ..exact.families import FAMILIES
+from ..exact.random_problems import RANDOM_PROBLEMS
 from ..guidance import Normalized, Unlocking
 from .jumps import Jumps
 from .perturbed import Perturbed
@@ -146,7 +146,7 @@ def clash(jumps: Jumps) -> float:
 
 def problems(seed: int, shape: tuple[int, int] = (3, 4)) -> dict[str, Problem]:
     """One problem of each family, on which guidance of weight 3 asks for much."""
-    return {name: FAMILIES[family](*shape, seed, **kw) for name, (family, kw) in _FAMILIES.items()}
+    return {name: RANDOM_PROBLEMS[family](*shape, seed, **kw) for name, (family, kw) in _FAMILIES.items()}
 
 
 def compute(

@@ -13,7 +13,7 @@ import torch
 
 from ..evaluate import Proportion, proportion
 from ..exact import Problem, kl_divergence, solve, total_variation
-from ..exact.families import FAMILIES
+from ..exact.random_problems import RANDOM_PROBLEMS
 from ..guidance import Constant, Interval, InverseLinear, Normalized, Power, RampUp, RateGuidance, Schedule, Unlocking
 from .matters import SHAPES
 from .summary import Quartiles, quartiles
@@ -114,7 +114,7 @@ def problems(half: str) -> Iterator[Problem]:
     for family in _FAMILIES:
         for n, d in SHAPES:
             for seed in HALVES[half]:
-                yield FAMILIES[family](n, d, seed)
+                yield RANDOM_PROBLEMS[family](n, d, seed)
 
 
 def compute(

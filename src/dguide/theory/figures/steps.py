@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ...exact import Problem, chain, solve, total_variation
-from ...exact.families import dirichlet
+from ...exact.random_problems import dirichlet
 from ...guidance import MECHANISMS
 from ...plots.style import COLOURS, LINES, MARKS
 from ...process import Process, Uniform

@@ -18,7 +18,7 @@ from ..process import Masked
 from .problem import Problem
 from .space import check_states
 
-__all__ = ["FAMILIES", "dirichlet", "ising", "markov", "mixture"]
+__all__ = ["RANDOM_PROBLEMS", "dirichlet", "ising", "markov", "mixture"]
 
 _ENTRIES = 1 << 25
 """Of the joint tables of all classes together: 256 MiB."""
@@ -155,7 +155,7 @@ def ising(n: int, d: int, seed: int, coupling: float = 0.5, field: float = 1.0, 
     return Problem(Masked(n), laws[0], laws.mean(0), _name("ising", n, d, seed))
 
 
-FAMILIES: dict[str, Callable[..., Problem]] = {
+RANDOM_PROBLEMS: dict[str, Callable[..., Problem]] = {
     "dirichlet": dirichlet,
     "mixture": mixture,
     "markov": markov,
