@@ -14,7 +14,7 @@ import torch
 from ..errors import choose, require
 from ..plots.style import save
 from ..progress import Progress
-from .figures import convergence, diagnosis, maps, optimal, particles, riddle, schedules, steps, tilting, weights
+from .figures import convergence, diagnosis, maps, optimal, order_effects, particles, schedules, steps, tilting, weights
 from .figures import matters as bands
 from .figures.base import Plate, plain
 from .page import page
@@ -31,7 +31,7 @@ PLATES: dict[str, Callable[[], Iterable[Plate]]] = {
     "schedules": lambda: [schedules.plate()],
     "particles": lambda: [particles.plate()],
     "bands": lambda: [bands.plate()],
-    "riddle": lambda: [riddle.plate()],
+    "riddle": lambda: [order_effects.plate()],
     "diagnosis": diagnosis.plates,
 }
 """What makes each plate, or the few that share a computation, in the order of the page."""

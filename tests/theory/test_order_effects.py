@@ -1,4 +1,4 @@
-"""Why mechanisms part: the errors are what they say, the clash predicts, and the verdict is that of the problems."""
+"""Why mechanisms part: the errors are what they say, and the noncommutativity predicts the order effect."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from judge import COND, UNCOND
 from dguide import Masked, Normalized, Uniform, Unlocking
 from dguide.exact import Problem, total_variation
 from dguide.exact.random_problems import markov, mixture
-from dguide.theory import riddle
+from dguide.theory import order_effects
 from dguide.theory.jumps import Jumps
 from dguide.theory.perturbed import Perturbed
 from dguide.theory.summary import quartiles, rank_correlation
@@ -93,22 +93,24 @@ def test_errors_are_for_masks():
         Perturbed(Problem(Uniform(3), COND, UNCOND), 0.5)
 
 
-def test_a_single_position_has_no_clash():
+def test_a_single_position_has_no_noncommutativity():
     with pytest.raises(ValueError, match="at least 2"):
-        riddle.clash(Jumps.of(markov(3, 1, 0), W))
+        order_effects.noncommutativity(Jumps.of(markov(3, 1, 0), W))
 
 
-def test_of_two_positions_the_clash_is_the_distance_between_the_mechanisms():
+def test_of_two_positions_the_noncommutativity_is_the_distance_between_the_mechanisms():
     for problem in (Problem(Masked(3), COND, UNCOND), markov(4, 2, 3), mixture(3, 2, 1)):
         jumps = Jumps.of(problem, W)
         apart = float(total_variation(jumps.sequential(Normalized), jumps.sequential(Unlocking)))
-        assert riddle.clash(jumps) == pytest.approx(apart, abs=1e-12)
+        assert order_effects.noncommutativity(jumps) == pytest.approx(apart, abs=1e-12)
 
 
 @pytest.fixture(scope="module")
 def small():
     seen = []
-    result = riddle.compute(steps=4, seeds=range(100, 102), progress=lambda done, total: seen.append((done, total)))
+    result = order_effects.compute(
+        steps=4, seeds=range(100, 102), progress=lambda done, total: seen.append((done, total))
+    )
     assert seen == [(k, 50) for k in range(1, 51)]
     return result
 
@@ -129,9 +131,9 @@ def test_pace_alone_harms_at_few_steps(small):
     assert rows["normalized", "normalized"].worse == 0
 
 
-def test_the_clash_predicts_how_far_they_part(small):
+def test_the_noncommutativity_predicts_how_far_they_part(small):
     prediction = small.prediction()
-    assert set(prediction) == set(riddle.ERRORS)
+    assert set(prediction) == set(order_effects.ERRORS)
     assert {found.count for found in prediction.values()} == {10}
     assert sum(found.value for found in prediction.values()) / len(prediction) > 0.5
 

@@ -4,7 +4,7 @@ The trained model of the digits, and the training images blurred token by token,
 same 64 positions; errors are then put on the exact scores, shared by the conditional and unconditional prediction or
 independent. Every row is judged by the Frechet distance to real images in pixel space.
 
-    python -m studies.riddle [--per-class N] [--only model|exact|shared|independent] [--steps T ...]
+    python -m studies.order_effects [--per-class N] [--only model|exact|shared|independent] [--steps T ...]
 
 All rows of 500 samples take the better part of an hour of one core.
 """

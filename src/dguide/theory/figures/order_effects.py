@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...plots.style import COLOURS
-from ..riddle import ERRORS, Riddle, compute
+from ..order_effects import ERRORS, OrderEffects, compute
 from .base import Plate, frame, panels
 
 __all__ = ["draw", "plate", "table"]
@@ -20,7 +20,7 @@ _COMBINATIONS = {
 }
 
 
-def draw(data: Riddle) -> Any:
+def draw(data: OrderEffects) -> Any:
     """Left: distances with pace and order exchanged, by the error of the predictions. Right: what predicts the gap."""
     figure, axes = panels(2, 5.8, width_ratios=(1.25, 1))
     exchanged, predicted = axes[0]
@@ -43,10 +43,11 @@ def draw(data: Riddle) -> Any:
     for errors in ERRORS:
         cases = [case for case in data.cases if case.errors == errors]
         predicted.plot(
-            [case.clash for case in cases], [case.apart for case in cases], _MARKS[errors], color=_SHADES[errors],
-            markerfacecolor="none", markersize=5, label=f"{errors}: {correlations[errors].value:.2f}",
+            [case.noncommutativity for case in cases], [case.apart for case in cases], _MARKS[errors],
+            color=_SHADES[errors], markerfacecolor="none", markersize=5,
+            label=f"{errors}: {correlations[errors].value:.2f}",
         )  # fmt: skip
-    frame(predicted, "(b) what predicts the gap", "clash", "Normalized to Unlocking, total variation")
+    frame(predicted, "(b) what predicts the gap", "noncommutativity", "Normalized to Unlocking, total variation")
     predicted.set_xlim(0, None)
     predicted.set_ylim(0, None)
     below = {
@@ -61,7 +62,7 @@ def draw(data: Riddle) -> Any:
     return figure
 
 
-def table(data: Riddle) -> list[tuple[str, ...]]:
+def table(data: OrderEffects) -> list[tuple[str, ...]]:
     """Lines of the page: every combination, one position at a time and in steps."""
     head = ("errors of predictions", "steps", "pace", "order", "to target", "worse than Normalized")
     body = [
@@ -97,8 +98,9 @@ the same $q_w$. TV is to the tilted law of the true problem.
 (a) Medians with exact predictions: {medians(first)}. With the worst errors, "{worst}": {medians(worst)}. Compared with
 Normalized, the order of Unlocking alone makes {worse("normalized", "unlocking")}. The pace of Unlocking alone, which
 lets more positions leave together, makes {worse("unlocking", "normalized")}. (b) How far the mechanisms part, positions
-leaving one at a time, follows from the clash: how much it matters which of two positions goes first, times how
-one-sided Unlocking is about it. Rank correlation of the clash with the gap (95 % interval): {predicted}."""
+leaving one at a time, follows from the noncommutativity: how much it matters which of two positions goes first, times
+how one-sided Unlocking is about it. Rank correlation of the noncommutativity with the gap (95 % interval):
+{predicted}."""
     alt = """Left: distances to the target with pace and order of the two mechanisms exchanged, for five kinds of
-    errors. Right: scatter plot of the gap between mechanisms against the clash, rising."""
+    errors. Right: scatter plot of the gap between mechanisms against the noncommutativity, rising."""
     return Plate("riddle", "Why the mechanisms part", draw(data), caption, alt, data, table(data))

@@ -7,7 +7,7 @@ predictions that err (see `perturbed`), and every law is compared with the tilte
 What decides how far the order alone moves the law is whether two positions commute. Let position i go first, then j,
 or the other way round: the laws of the pair differ in total variation, and `Unlocking` prefers one of the two orders by
 $\tfrac12 \tanh(|\log Z_i - \log Z_j| / 2) = |P(i\ \text{first}) - \tfrac12|$. The mean over pairs of that product, in
-the fully masked state, is the `clash`. For two positions it *is* the distance between the two mechanisms.
+the fully masked state, is the `noncommutativity`. For two positions it *is* the distance between the two mechanisms.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .jumps import Jumps
 from .perturbed import Perturbed
 from .summary import Correlation, Quartiles, quartiles, rank_correlation
 
-__all__ = ["ERRORS", "Case", "Riddle", "Row", "clash", "compute", "problems"]
+__all__ = ["ERRORS", "Case", "OrderEffects", "OrderRow", "compute", "noncommutativity", "problems"]
 
 ERRORS: dict[str, dict[str, float]] = {
     "none": {},
@@ -57,18 +57,18 @@ class Case:
         distance: total variation to the exact tilted target by (pace, order, steps); steps is None for positions that
             leave one at a time, where pace has no effect and is "any".
         apart: total variation between `Normalized` and `Unlocking`, positions leaving one at a time.
-        clash: see `clash`.
+        noncommutativity: see `noncommutativity`.
     """
 
     family: str
     errors: str
     distance: dict[tuple[str, str, int | None], float]
     apart: float
-    clash: float
+    noncommutativity: float
 
 
 @dataclass(frozen=True)
-class Row:
+class OrderRow:
     """Quartiles over the problems with one kind of error.
 
     Attributes:
@@ -88,14 +88,14 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Riddle:
-    """All cases, the tables of them, and how well the clash predicts."""
+class OrderEffects:
+    """All cases, the tables of them, and how well the noncommutativity predicts."""
 
     weight: float
     steps: int
     cases: tuple[Case, ...]
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[OrderRow]:
         """One row for each kind of error, pace, order and number of steps."""
         found = []
         for errors in ERRORS:
@@ -105,7 +105,7 @@ class Riddle:
                 base = ("any" if steps is None else "normalized", "normalized", steps)
                 worse = sum(case.distance[key] > case.distance[base] for case in cases) / len(cases)
                 spread = quartiles([case.distance[key] for case in cases])
-                found.append(Row(errors, pace, order, steps, spread, worse))
+                found.append(OrderRow(errors, pace, order, steps, spread, worse))
         return found
 
     def apart(self) -> dict[str, Quartiles]:
@@ -113,12 +113,15 @@ class Riddle:
         return {e: quartiles([c.apart for c in self.cases if c.errors == e]) for e in ERRORS}
 
     def prediction(self) -> dict[str, Correlation]:
-        """Rank correlation over problems of the clash with how far apart the mechanisms are, by kind of error."""
+        """Rank correlation over problems of the noncommutativity with `apart`, by kind of error."""
         groups = {errors: [case for case in self.cases if case.errors == errors] for errors in ERRORS}
-        return {e: rank_correlation([c.clash for c in cases], [c.apart for c in cases]) for e, cases in groups.items()}
+        return {
+            e: rank_correlation([c.noncommutativity for c in cases], [c.apart for c in cases])
+            for e, cases in groups.items()
+        }
 
 
-def clash(jumps: Jumps) -> float:
+def noncommutativity(jumps: Jumps) -> float:
     r"""How far the order of two positions matters, and how one-sided `Unlocking` is about it, in the masked state:
 
     $$\frac{2}{d (d - 1)} \sum_{i < j} \tfrac12 \tanh \frac{|\log Z_i - \log Z_j|}{2} \; \mathrm{TV}\big(
@@ -154,7 +157,7 @@ def compute(
     steps: int = 16,
     seeds: range = range(100, 108),
     progress: Callable[[int, int], None] | None = None,
-) -> Riddle:
+) -> OrderEffects:
     """Takes the mechanisms apart on all families, with every kind of error.
 
     Args:
@@ -170,7 +173,7 @@ def compute(
         cases.append(_case(family, errors, problem.target(weight), Jumps.of(problem, weight, denoiser), steps))
         if progress:
             progress(done, len(work))
-    return Riddle(weight, steps, tuple(cases))
+    return OrderEffects(weight, steps, tuple(cases))
 
 
 def _case(family: str, errors: str, target: torch.Tensor, jumps: Jumps, steps: int) -> Case:
@@ -180,4 +183,4 @@ def _case(family: str, errors: str, target: torch.Tensor, jumps: Jumps, steps: i
         for order, ordered in _HALVES.items():
             laws[pace, order, steps] = jumps.stepwise(paced, ordered, steps)
     distance = {key: float(total_variation(law, target)) for key, law in laws.items()}
-    return Case(family, errors, distance, float(total_variation(*single.values())), clash(jumps))
+    return Case(family, errors, distance, float(total_variation(*single.values())), noncommutativity(jumps))
