@@ -15,9 +15,9 @@ from dguide.exact.random_problems import dirichlet
 from dguide.plots.style import blank
 from dguide.samplers import DiagnosticsTable
 from dguide.theory import gallery as module
-from dguide.theory import matters
+from dguide.theory import strength
 from dguide.theory.figures import convergence, diagnosis, maps, optimal, particles, steps, tilting, weights
-from dguide.theory.figures import matters as bands
+from dguide.theory.figures import strength as strength_figure
 from dguide.theory.figures.base import Plate, plain
 from dguide.theory.figures.problems import line, other_class, rings
 from dguide.theory.gallery import PLATES, gallery
@@ -176,22 +176,22 @@ def test_the_course_of_a_weight_is_told_with_its_peak(curve, told):
 def test_bands_show_medians_of_their_problems():
     mechanisms = ("Normalized", "Unlocking", "Simple")
     cases = [
-        matters.Case(
+        strength.Case(
             "markov", 2, 2, log_z, schedule, t, dict.fromkeys(mechanisms, k / 10), dict.fromkeys(mechanisms, 0.1), 0.05,
             dict.fromkeys(mechanisms[:2], 0.4) if t is None else {},
         )
         for k, log_z in enumerate((0.5, 2.0, 4.0), 1)
-        for schedule in matters.SCHEDULES
-        for t in (None, *matters.STEPS)
+        for schedule in strength.SCHEDULES
+        for t in (None, *strength.STEPS)
     ]  # fmt: skip
-    data = matters.Matters(3.0, tuple(cases))
-    figure = bands.draw(data)
+    data = strength.Strength(3.0, tuple(cases))
+    figure = strength_figure.draw(data)
     markers = figure.axes[2].lines[0].get_ydata()
     assert list(markers) == pytest.approx([0.3] * 3)
-    lines = bands.table(data)
+    lines = strength_figure.table(data)
     assert len(lines) == 1 + 3 * 3 * 5 + 3
     assert [cells[:4] for cells in lines[1::15][:3]] == [
-        (f"log Z_w {band}", "1", "2", "constant") for band in matters.BANDS
+        (f"log Z_w {log_z}", "1", "2", "constant") for log_z in strength.LOG_Z_BINS
     ]
     assert all(len(cells) == len(lines[0]) for cells in lines)
 

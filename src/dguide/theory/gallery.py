@@ -14,8 +14,19 @@ import torch
 from ..errors import choose, require
 from ..plots.style import save
 from ..progress import Progress
-from .figures import convergence, diagnosis, maps, optimal, order_effects, particles, schedules, steps, tilting, weights
-from .figures import matters as bands
+from .figures import (
+    convergence,
+    diagnosis,
+    maps,
+    optimal,
+    order_effects,
+    particles,
+    schedules,
+    steps,
+    strength,
+    tilting,
+    weights,
+)
 from .figures.base import Plate, plain
 from .page import page
 
@@ -30,7 +41,7 @@ PLATES: dict[str, Callable[[], Iterable[Plate]]] = {
     "optimal": lambda: [optimal.plate()],
     "schedules": lambda: [schedules.plate()],
     "particles": lambda: [particles.plate()],
-    "bands": lambda: [bands.plate()],
+    "bands": lambda: [strength.plate()],
     "riddle": lambda: [order_effects.plate()],
     "diagnosis": diagnosis.plates,
 }

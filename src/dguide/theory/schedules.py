@@ -15,10 +15,10 @@ from ..evaluate import Proportion, proportion
 from ..exact import Problem, kl_divergence, solve, total_variation
 from ..exact.random_problems import RANDOM_PROBLEMS
 from ..guidance import Constant, Interval, InverseLinear, Normalized, Power, RampUp, RateGuidance, Schedule, Unlocking
-from .matters import SHAPES
+from .strength import SHAPES
 from .summary import Quartiles, quartiles
 
-__all__ = ["HALVES", "SCHEDULES", "Case", "Row", "Schedules", "compute", "problems"]
+__all__ = ["HALVES", "SCHEDULES", "Case", "ScheduleRow", "Schedules", "compute", "problems"]
 
 Choice = Callable[[Problem], Schedule]
 SCHEDULES: dict[str, Choice] = {
@@ -59,7 +59,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Row:
+class ScheduleRow:
     """Quartiles over the problems of one half.
 
     Attributes:
@@ -85,7 +85,7 @@ class Schedules:
     weight: float
     cases: tuple[Case, ...]
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[ScheduleRow]:
         """One row for each half, mechanism and schedule."""
         groups: dict[tuple[str, str, str], list[Case]] = {}
         for case in self.cases:
@@ -96,7 +96,7 @@ class Schedules:
             gains = [b.distance - c.distance for b, c in zip(base, cases, strict=True)]
             decided = [g for g in gains if abs(g) > 1e-6]
             found.append(
-                Row(
+                ScheduleRow(
                     half,
                     mechanism,
                     schedule,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...plots.style import COLOURS, LINES, MARKS
-from ..matters import BANDS, STEPS, Matters, compute
+from ..strength import LOG_Z_BINS, STEPS, Strength, compute
 from .base import Plate, frame, panels
 
 __all__ = ["draw", "plate", "table"]
@@ -15,12 +15,12 @@ _SHOWN = ("Normalized", "Unlocking")
 _TABLED = (2, 4, 16, 64)
 
 
-def draw(data: Matters) -> Any:
-    """Above continuous time, a panel for each band; below finite steps in the last band, a panel for each schedule."""
+def draw(data: Strength) -> Any:
+    """Above: continuous time, a panel for each bin. Below: finite steps in the last bin, a panel for each schedule."""
     figure, axes = panels(3, 6.6, rows=2, sharey="row")
     rows = data.rows()
-    for panel, band in zip(axes[0], BANDS, strict=True):
-        found = {row.schedule: row for row in rows if row.group == band and row.steps is None}
+    for panel, interval in zip(axes[0], LOG_Z_BINS, strict=True):
+        found = {row.schedule: row for row in rows if row.group == interval and row.steps is None}
         for k, name in enumerate(_SHOWN):
             spread = [found[schedule].distance[name] for schedule in _SCHEDULES]
             middle = [q.median for q in spread]
@@ -32,8 +32,8 @@ def draw(data: Matters) -> Any:
         panel.set_xticks(range(len(_SCHEDULES)), list(_SCHEDULES.values()))
         panel.set_xlim(-0.5, len(_SCHEDULES) - 0.5)
         count = next(iter(found.values())).count
-        frame(panel, f"log $Z_w$ {band}: {count} problems")
-    last = list(BANDS)[-1]
+        frame(panel, f"log $Z_w$ {interval}: {count} problems")
+    last = list(LOG_Z_BINS)[-1]
     for panel, schedule in zip(axes[1], _SCHEDULES, strict=True):
         found_at = {row.steps: row for row in rows if (row.group, row.schedule) == (last, schedule)}
         for name in found_at[STEPS[0]].distance:
@@ -53,8 +53,8 @@ def draw(data: Matters) -> Any:
     return figure
 
 
-def table(data: Matters) -> list[tuple[str, ...]]:
-    """Lines of the page, medians and quartiles: by band and steps, and by structure in continuous time."""
+def table(data: Strength) -> list[tuple[str, ...]]:
+    """Lines of the page, medians and quartiles: by interval and steps, and by structure in continuous time."""
     names = list(dict.fromkeys(name for row in data.rows() for name in row.distance))
     head = ("problems", "count", "steps", "schedule", *names, "apart", "masked at m = 1/2")
     by_band = [(f"log Z_w {row.group}", row) for row in data.rows() if row.steps in (None, *_TABLED)]
@@ -76,17 +76,17 @@ def plate() -> Plate:
     rows = {(row.group, row.schedule): row for row in data.rows() if row.steps is None}
     families = sorted({case.family for case in data.cases})
     count = len({(c.family, c.n, c.d, c.log_z) for c in data.cases if c.steps is None})
-    least, *_, most = BANDS
+    least, *_, most = LOG_Z_BINS
 
-    def medians(band: str, name: str) -> str:
-        found = (f"{schedule} {rows[band, schedule].distance[name].median:.3f}" for schedule in _SCHEDULES)
+    def medians(interval: str, name: str) -> str:
+        found = (f"{schedule} {rows[interval, schedule].distance[name].median:.3f}" for schedule in _SCHEDULES)
         return ", ".join(found)
 
     caption = f"""
 **Problem.** {count} random problems of {len(families)} families ({", ".join(families)}), mean weight $w =
 {data.weight:g}$, exact predictions. **Formula.** They are sorted by $log Z_w = w D_(1+w)(p_c || p_u)$ of the joint
 laws, which says how much guidance asks for. Above: TV to the tilted target in continuous time (Simple has the limit of
-Unlocking). Below: with $T$ ancestral steps, those problems of the strongest band that have at most 27 states.
+Unlocking). Below: with $T$ ancestral steps, those problems of the strongest interval that have at most 27 states.
 
 Where little is asked for, nothing matters much: medians with log Z below 1 are {medians(least, "Normalized")} for
 Normalized, {medians(least, "Unlocking")} for Unlocking, and the two laws are {rows[least, "constant"].apart.median:.3f}

@@ -31,7 +31,18 @@ from ..samplers import Ancestral
 from .limits import limit
 from .summary import Quartiles, quartiles
 
-__all__ = ["BANDS", "SCHEDULES", "SHAPES", "STEPS", "Case", "Matters", "Row", "band", "compute", "problems"]
+__all__ = [
+    "LOG_Z_BINS",
+    "SCHEDULES",
+    "SHAPES",
+    "STEPS",
+    "Case",
+    "Strength",
+    "StrengthRow",
+    "compute",
+    "log_z_bin",
+    "problems",
+]
 
 SCHEDULES: dict[str, Schedule] = {
     "constant": Constant(1.0),
@@ -40,7 +51,7 @@ SCHEDULES: dict[str, Schedule] = {
 }
 """Late, even and early weight; scaled to equal mean."""
 STEPS = (2, 4, 8, 16, 32, 64)
-BANDS = {"0 to 1": 1.0, "1 to 3": 3.0, "3 or more": float("inf")}
+LOG_Z_BINS = {"0 to 1": 1.0, "1 to 3": 3.0, "3 or more": float("inf")}
 """Bands of log Z_w, each with its upper end."""
 _STRENGTHS: dict[str, tuple[dict[str, Any], ...]] = {
     "dirichlet": ({"concentration": 12.0}, {"concentration": 3.0}, {"concentration": 0.3}),
@@ -87,7 +98,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Row:
+class StrengthRow:
     """One line of a table: quartiles over the problems of one band (or family), schedule and number of steps."""
 
     group: str
@@ -105,13 +116,13 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Matters:
+class Strength:
     """All cases, and tables of them."""
 
     weight: float
     cases: tuple[Case, ...]
 
-    def rows(self, group: Callable[[Case], str] = lambda case: band(case.log_z)) -> list[Row]:
+    def rows(self, group: Callable[[Case], str] = lambda case: log_z_bin(case.log_z)) -> list[StrengthRow]:
         """One row for each group of problems (by default the bands), number of steps and schedule that there is."""
         names = sorted({group(case) for case in self.cases})
         steps = sorted({case.steps for case in self.cases}, key=lambda t: t or 1 << 30)
@@ -125,9 +136,9 @@ class Matters:
         return found
 
 
-def band(log_z: float) -> str:
-    """The band of `BANDS` that a value falls into."""
-    return next(name for name, end in BANDS.items() if log_z < end)
+def log_z_bin(log_z: float) -> str:
+    """The band of `LOG_Z_BINS` that a value falls into."""
+    return next(name for name, end in LOG_Z_BINS.items() if log_z < end)
 
 
 def problems(seed: int = 0) -> tuple[list[tuple[str, Problem]], list[tuple[str, Problem]]]:
@@ -140,7 +151,7 @@ def problems(seed: int = 0) -> tuple[list[tuple[str, Problem]], list[tuple[str, 
     return limits, stepped
 
 
-def compute(weight: float = 3.0, seed: int = 0, progress: Callable[[int, int], None] | None = None) -> Matters:
+def compute(weight: float = 3.0, seed: int = 0, progress: Callable[[int, int], None] | None = None) -> Strength:
     """Solves all problems: 85 of 16 to 729 states in continuous time, 16 of 16 and 27 states at `STEPS`.
 
     Args:
@@ -155,7 +166,7 @@ def compute(weight: float = 3.0, seed: int = 0, progress: Callable[[int, int], N
         cases += [_case(family, problem, weight, schedule, steps) for schedule in SCHEDULES]
         if progress:
             progress(done, len(work))
-    return Matters(weight, tuple(cases))
+    return Strength(weight, tuple(cases))
 
 
 def _case(family: str, problem: Problem, weight: float, schedule: str, steps: int | None) -> Case:
@@ -186,11 +197,11 @@ def _case(family: str, problem: Problem, weight: float, schedule: str, steps: in
     )
 
 
-def _row(group: str, schedule: str, steps: int | None, cases: Sequence[Case]) -> Row:
+def _row(group: str, schedule: str, steps: int | None, cases: Sequence[Case]) -> StrengthRow:
     def each(values: Callable[[Case], Mapping[str, float]]) -> dict[str, Quartiles]:
         return {name: quartiles([values(case)[name] for case in cases]) for name in values(cases[0])}
 
-    return Row(
+    return StrengthRow(
         group,
         schedule,
         steps,
