@@ -9,7 +9,7 @@ import torch
 
 import dguide
 from dguide import Masked
-from dguide.cli import app, main  # the application, while all plates are there
+from dguide.cli import app, main  # the application, while all figures are there
 from dguide.exact import Problem
 from dguide.exact.random_problems import dirichlet
 from dguide.plots.style import blank
@@ -18,27 +18,27 @@ from dguide.theory import gallery as module
 from dguide.theory import strength
 from dguide.theory.figures import convergence, diagnosis, maps, optimal, particles, steps, tilting, weights
 from dguide.theory.figures import strength as strength_figure
-from dguide.theory.figures.base import Plate, plain
+from dguide.theory.figures.base import TheoryFigure, plain
 from dguide.theory.figures.problems import line, other_class, rings
-from dguide.theory.gallery import PLATES, gallery
+from dguide.theory.gallery import FIGURES, gallery
 from dguide.theory.markup import formula, html, short
 from dguide.theory.summary import Quartiles
 
 
-def plate(name="one", value=1.0):
+def theory_figure(name="one", value=1.0):
     figure = blank((2, 2))
     figure.add_subplot().plot([0, 1], [0, value])
-    return Plate(
+    return TheoryFigure(
         name, f"The {name}", figure, "A $w_1$ & more", "a line", {"value": torch.tensor([value])}, [("a", "b")]
     )
 
 
 @pytest.fixture
 def two(monkeypatch):
-    """A gallery of two plates that cost nothing."""
-    plates = {"one": lambda: [plate("one")], "two": lambda: [plate("two"), plate("three")]}
-    monkeypatch.setattr(module, "PLATES", plates)
-    return plates
+    """A gallery of two figures that cost nothing."""
+    figures = {"one": lambda: [theory_figure("one")], "two": lambda: [theory_figure("two"), theory_figure("three")]}
+    monkeypatch.setattr(module, "FIGURES", figures)
+    return figures
 
 
 def contents(folder):
@@ -231,7 +231,7 @@ def test_the_gallery_is_the_same_again_and_replaces_what_was_there(two, tmp_path
     (tmp_path / "one.json").write_text("old")
     (tmp_path / "mine.txt").write_text("kept")
     assert contents(gallery(tmp_path).index.parent) == first | {"mine.txt": b"kept"}
-    two["one"] = lambda: [plate("one", 2.0)]
+    two["one"] = lambda: [theory_figure("one", 2.0)]
     assert contents(gallery(tmp_path, ["one"]).index.parent)["one.json"] != first["one.json"]
     assert "two.svg" not in (tmp_path / "index.html").read_text()
 
@@ -270,8 +270,8 @@ def test_what_cannot_be_written_or_drawn_is_refused_before_the_work(two, tmp_pat
     assert not (tmp_path / "out").exists()
 
 
-def test_the_help_names_every_plate(capsys):
+def test_the_help_names_every_figure(capsys):
     assert main(["theory", "--help"]) == 0
     text = " ".join(capsys.readouterr().out.split())
     assert app.app is not None
-    assert [name for name in PLATES if name not in text] == []
+    assert [name for name in FIGURES if name not in text] == []

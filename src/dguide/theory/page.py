@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from .. import __version__
-from .figures.base import Plate
+from .figures.base import TheoryFigure
 from .markup import html
 
 __all__ = ["page"]
@@ -49,10 +49,10 @@ trained network. Time runs from noise on the left to data on the right. TV is to
 differences: 0 for equal laws, 1 for laws that share nothing."""
 
 
-def page(plates: Sequence[Plate]) -> str:
-    """The page that shows `plates` in their order."""
-    contents = "\n".join(f'<li><a href="#{plate.name}">{escape(plate.title)}</a></li>' for plate in plates)
-    figures = "\n".join(_figure(number, plate) for number, plate in enumerate(plates, start=1))
+def page(figures: Sequence[TheoryFigure]) -> str:
+    """The page that shows `figures` in their order."""
+    contents = "\n".join(f'<li><a href="#{figure.name}">{escape(figure.title)}</a></li>' for figure in figures)
+    blocks = "\n".join(_block(number, figure) for number, figure in enumerate(figures, start=1))
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -67,20 +67,20 @@ def page(plates: Sequence[Plate]) -> str:
 <nav><ol>
 {contents}
 </ol></nav>
-{figures}
+{blocks}
 <p class="files">dguide {__version__}. The numbers behind each figure are in the JSON file beside it.</p>
 </body>
 </html>
 """
 
 
-def _figure(number: int, plate: Plate) -> str:
-    name = plate.name
+def _block(number: int, figure: TheoryFigure) -> str:
+    name = figure.name
     links = ", ".join(f'<a href="{name}.{kind}">{name}.{kind}</a>' for kind in ("svg", "png", "json"))
     return f"""<figure id="{name}">
-<h2>Figure {number}. {escape(plate.title)}</h2>
-<div class="picture"><img src="{name}.svg" alt="{escape(plate.alt, quote=True)}"></div>
-<figcaption>{html(plate.caption)}{_table(plate.table)}
+<h2>Figure {number}. {escape(figure.title)}</h2>
+<div class="picture"><img src="{name}.svg" alt="{escape(figure.alt, quote=True)}"></div>
+<figcaption>{html(figure.caption)}{_table(figure.table)}
 <p class="files">Files: {links}</p></figcaption>
 </figure>"""
 

@@ -1,4 +1,4 @@
-"""What a plate is, and the habits that all of them share: colours, marks, shades of the weight, numbers as text."""
+"""What a figure is, and the habits that all of them share: colours, marks, shades of the weight, numbers as text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ...plots.style import blank
 __all__ = [
     "EARLY_TO_LATE",
     "WIDTH",
-    "Plate",
+    "TheoryFigure",
     "direct_label",
     "frame",
     "panels",
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 WIDTH = 10.5
-"""Inches across a plate; a page shows it a quarter larger, so that 10 points read as 12."""
+"""Inches across a figure; a page shows it a quarter larger, so that 10 points read as 12."""
 _DIGITS = 6
 
 EARLY_TO_LATE: dict[str, tuple[Callable[[float], Schedule], str, str]] = {
@@ -38,13 +38,13 @@ EARLY_TO_LATE: dict[str, tuple[Callable[[float], Schedule], str, str]] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Plate:
+class TheoryFigure:
     """One figure of the gallery with all that is said of it.
 
     Args:
         name: Stem of its files.
         title: What it shows, in a few words.
-        figure: The Matplotlib figure.
+        drawing: The Matplotlib figure.
         caption: What is seen, as `markup.html` reads it; its numbers are computed.
         alt: The picture in words, for those who do not see it.
         data: The numbers behind it, a dataclass.
@@ -53,7 +53,7 @@ class Plate:
 
     name: str
     title: str
-    figure: Any
+    drawing: Any
     caption: str
     alt: str
     data: Any
@@ -84,8 +84,8 @@ def shade(index: int, count: int) -> tuple[float, float, float]:
 
 def panels(columns: int, height: float, rows: int = 1, **options: Any) -> tuple[Any, Any]:
     """A figure of full width with `rows` by `columns` axes, [rows, columns]."""
-    figure = blank((WIDTH, height))
-    return figure, figure.subplots(rows, columns, squeeze=False, **options)
+    fig = blank((WIDTH, height))
+    return fig, fig.subplots(rows, columns, squeeze=False, **options)
 
 
 def frame(axes: Any, title: str, xlabel: str = "", ylabel: str = "") -> None:

@@ -20,10 +20,10 @@ from ...exact.closed import distance_to_noise
 from ...guidance import Normalized, Unlocking
 from ...plots.style import COLOURS
 from ..markup import short
-from .base import Plate, direct_label, frame, panels, shade, time_axis
+from .base import TheoryFigure, direct_label, frame, panels, shade, time_axis
 from .problems import line, rings
 
-__all__ = ["Convergence", "compute", "draw", "plate"]
+__all__ = ["Convergence", "compute", "draw", "figure"]
 
 POSITIONS = (1, 2, 4, 16, 64)
 WEIGHTS = (0.0, 1.0, 2.0, 4.0)
@@ -94,7 +94,7 @@ def compute(two: Problem, one: Problem, weights: tuple[float, ...] = WEIGHTS) ->
 
 def draw(data: Convergence) -> Any:
     """Normalized by d, Unlocking by w, and the fall with w at fixed times."""
-    figure, axes = panels(3, 3.7)
+    fig, axes = panels(3, 3.7)
     normal, unlocking, fall = axes[0]
     for k, (d, curve) in enumerate(zip(data.positions, data.normalized, strict=True)):
         normal.plot(data.times, curve, color=COLOURS["Normalized"], linewidth=1.6)
@@ -124,11 +124,11 @@ def draw(data: Convergence) -> Any:
     fall.text(6, 1.3, "Normalized: stays at $t$", color=COLOURS["Normalized"], fontsize=9, ha="right", va="bottom")
     fall.set_ylim(1e-7, 6)
     frame(fall, "(c) Unlocking, $d = 1$, by weight", "weight $w$")
-    return figure
+    return fig
 
 
-def plate() -> Plate:
-    """The plate of convergence over time."""
+def figure() -> TheoryFigure:
+    """The figure of convergence over time."""
     data = compute(rings(), line())
     two = data.positions.index(2)
     error = float((data.solved - data.normalized[two]).abs().max())
@@ -154,4 +154,4 @@ Sources: arXiv 2506.10971, 2507.08965."""
         "Middle: Unlocking, curves fall earlier the larger the weight. Right: at fixed time, distance falls faster "
         "than exponentially in the weight."
     )
-    return Plate("convergence", "Total variation over time", draw(data), caption, alt, data)
+    return TheoryFigure("convergence", "Total variation over time", draw(data), caption, alt, data)

@@ -15,9 +15,9 @@ from ...errors import InputError
 from ...guidance import Normalized, Unlocking
 from ...plots.style import COLOURS, LINES, MARKS
 from ...samplers import Ancestral, Diagnostics, DiagnosticsTable, sample
-from .base import Plate, frame, panels, time_axis
+from .base import TheoryFigure, frame, panels, time_axis
 
-__all__ = ["Diagnosis", "compute", "draw", "plates"]
+__all__ = ["Diagnosis", "compute", "draw", "figures"]
 
 WEIGHT = 3.0
 STEPS = 32
@@ -69,7 +69,7 @@ def draw(tables: Mapping[str, DiagnosticsTable]) -> Any:
     Args:
         tables: What `dguide.Diagnostics` saw; the first and last of its quantiles bound the bands.
     """
-    figure, axes = panels(2, 4.0)
+    fig, axes = panels(2, 4.0)
     strength, pace = axes[0]
     for name, table in tables.items():
         look = {"color": COLOURS[name], "linestyle": LINES[name], "marker": MARKS[name], "markerfacecolor": "white"}
@@ -91,11 +91,11 @@ def draw(tables: Mapping[str, DiagnosticsTable]) -> Any:
     for axis in axes[0]:
         time_axis(axis)
         axis.legend(fontsize=9, frameon=False)
-    return figure
+    return fig
 
 
-def plates() -> list[Plate]:
-    """The plate of the shipped model of digits; none where there is no such checkpoint."""
+def figures() -> list[TheoryFigure]:
+    """The figure of the shipped model of digits; none where there is no such checkpoint."""
     try:
         checkpoint = find_checkpoints()[MASKED]
     except InputError:
@@ -123,4 +123,4 @@ positions, not the mean of its logarithm, sets the pace. Predictions here are th
 drawn."""
     alt = """Left: mean and quantiles of log Z over time for both mechanisms on a model of digits. Right: masked
     fraction over noise level, for both mechanisms and as expected without guidance."""
-    return [Plate("diagnosis", "A trained model", draw(data.tables), caption, alt, data)]
+    return [TheoryFigure("diagnosis", "A trained model", draw(data.tables), caption, alt, data)]

@@ -18,10 +18,10 @@ from torch import Tensor
 from ...errors import require
 from ...exact import Problem, solve, total_variation
 from ...guidance import Normalized, RateGuidance, Schedule, Unlocking
-from .base import EARLY_TO_LATE, Plate, panels
+from .base import EARLY_TO_LATE, TheoryFigure, panels
 from .problems import other_class, rings
 
-__all__ = ["Maps", "compute", "draw", "draw_errors", "plates"]
+__all__ = ["Maps", "compute", "draw", "draw_errors", "figures"]
 
 WEIGHT = 3.0
 MECHANISMS: dict[str, Callable[[Schedule], RateGuidance]] = {"Normalized": Normalized, "Unlocking": Unlocking}
@@ -91,7 +91,7 @@ def _label(axes: Any) -> None:
 
 def draw(data: Maps) -> Any:
     """Three laws that are given and two rows of what is sampled, all on one scale."""
-    figure, axes = panels(3, 10.4, rows=3)
+    fig, axes = panels(3, 10.4, rows=3)
     top = float(max(data.target.max(), *(law.max() for laws in data.laws.values() for law in laws.values())))
     # Square roots show tails and peaks at once: half of the largest probability is drawn at 0.71 of the scale.
     scale = require("matplotlib.colors", "cli").PowerNorm(0.5, vmin=0, vmax=top)
@@ -108,15 +108,15 @@ def draw(data: Maps) -> Any:
             title = f"{mechanism}, {schedule}\nTV to target {data.distance[mechanism][schedule]:.3f}"
             picture = _heat(axis, law, data, title, **look)
     _label(axes)
-    bar = figure.colorbar(picture, ax=axes, shrink=0.5, aspect=40, pad=0.015)
+    bar = fig.colorbar(picture, ax=axes, shrink=0.5, aspect=40, pad=0.015)
     bar.set_label("probability of a pair (square-root scale); outlined in red: overlap of the classes", fontsize=9)
     bar.ax.tick_params(labelsize=8)
-    return figure
+    return fig
 
 
 def draw_errors(data: Maps) -> Any:
     """What is sampled minus the target, for each mechanism and schedule."""
-    figure, axes = panels(3, 7.2, rows=2)
+    fig, axes = panels(3, 7.2, rows=2)
     errors = {m: {s: law - data.target for s, law in laws.items()} for m, laws in data.laws.items()}
     top = float(max(error.abs().max() for row in errors.values() for error in row.values()))
     for row, (mechanism, laws) in zip(axes, errors.items(), strict=True):
@@ -124,14 +124,14 @@ def draw_errors(data: Maps) -> Any:
             title = f"{mechanism}, {schedule}\nTV to target {data.distance[mechanism][schedule]:.3f}"
             picture = _heat(axis, error, data, title, cmap="PuOr_r", vmin=-top, vmax=top)
     _label(axes)
-    bar = figure.colorbar(picture, ax=axes, shrink=0.6, aspect=30, pad=0.015)
+    bar = fig.colorbar(picture, ax=axes, shrink=0.6, aspect=30, pad=0.015)
     bar.set_label("sampled minus target (orange: too much, violet: too little)", fontsize=9)
     bar.ax.tick_params(labelsize=8)
-    return figure
+    return fig
 
 
-def plates() -> tuple[Plate, Plate]:
-    """The plates of the laws and of their errors."""
+def figures() -> tuple[TheoryFigure, TheoryFigure]:
+    """The figures of the laws and of their errors."""
     data = compute(rings())
     cond = total_variation(data.cond, data.target)
     tv = data.distance
@@ -169,8 +169,8 @@ constant {tv["Normalized"]["constant"]:.3f} and {tv["Unlocking"]["constant"]:.3f
         "Six maps of differences: too much on the left arc, too little on the right; by mechanism and schedule."
     )
     return (
-        Plate("maps", "What is asked for and what is sampled", draw(data), laws, alt_laws, data),
-        Plate("errors", "Where it goes wrong", draw_errors(data), errors, alt_errors, data.distance),
+        TheoryFigure("maps", "What is asked for and what is sampled", draw(data), laws, alt_laws, data),
+        TheoryFigure("errors", "Where it goes wrong", draw_errors(data), errors, alt_errors, data.distance),
     )
 
 

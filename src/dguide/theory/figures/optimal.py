@@ -13,10 +13,10 @@ from ...exact import Problem, kl_divergence, solve
 from ...exact.optimal import optimal_schedule
 from ...guidance import Normalized, Unlocking
 from ...plots.style import COLOURS
-from .base import EARLY_TO_LATE, Plate, frame, panels, shade
+from .base import EARLY_TO_LATE, TheoryFigure, frame, panels, shade
 from .problems import rings
 
-__all__ = ["Optimal", "compute", "course", "draw", "plate"]
+__all__ = ["Optimal", "compute", "course", "draw", "figure"]
 
 WEIGHTS = (1.0, 2.0, 4.0)
 PIECES = 6
@@ -63,7 +63,7 @@ def compute(problem: Problem, weights: tuple[float, ...] = WEIGHTS, pieces: int 
 
 def draw(data: Optimal) -> Any:
     """The schedules, and their distances beside those of others."""
-    figure, axes = panels(len(_MECHANISMS) + 1, 3.9)
+    fig, axes = panels(len(_MECHANISMS) + 1, 3.9)
     *shapes, bars = axes[0]
     count = len(data.weights)
     for panel, (name, curves) in zip(shapes, data.schedules.items(), strict=True):
@@ -86,7 +86,7 @@ def draw(data: Optimal) -> Any:
     bars.margins(x=0.16)
     frame(bars, f"distance to the target, $w = {data.weights[-1]:g}$", "KL divergence (nats)")
     bars.legend(fontsize=9, frameon=False, loc="lower right")
-    return figure
+    return fig
 
 
 def course(levels: Tensor, curve: Tensor) -> str:
@@ -97,8 +97,8 @@ def course(levels: Tensor, curve: Tensor) -> str:
     return f"goes from {start} at noise{between} to {end} at data"
 
 
-def plate() -> Plate:
-    """The plate of the optimal schedules."""
+def figure() -> TheoryFigure:
+    """The figure of the optimal schedules."""
     data = compute(rings(12))
     last = data.weights[-1]
 
@@ -119,4 +119,4 @@ left nothing masked the weight hardly matters, so its last knots are ill determi
 schedule of this kind mends: it takes the factors of $Z_w$ that look ahead, as sequential Monte Carlo does."""
     alt = """Two panels of optimal weights over the noise level, and bars that compare their distance to
     the target with early, constant and late schedules."""
-    return Plate("optimal", "The best schedule", draw(data), caption, alt, data)
+    return TheoryFigure("optimal", "The best schedule", draw(data), caption, alt, data)

@@ -6,9 +6,9 @@ from typing import Any
 
 from ...plots.style import COLOURS
 from ..order_effects import ERRORS, OrderEffects, compute
-from .base import Plate, frame, panels
+from .base import TheoryFigure, frame, panels
 
-__all__ = ["draw", "plate", "table"]
+__all__ = ["draw", "figure", "table"]
 
 _MARKS = dict(zip(ERRORS, ("o", "s", "^", "D", "v"), strict=True))
 _SHADES = dict(zip(ERRORS, ("#000000", "#0072B2", "#56B4E9", "#D55E00", "#CC79A7"), strict=True))
@@ -22,7 +22,7 @@ _COMBINATIONS = {
 
 def draw(data: OrderEffects) -> Any:
     """Left: distances with pace and order exchanged, by the error of the predictions. Right: what predicts the gap."""
-    figure, axes = panels(2, 5.8, width_ratios=(1.25, 1))
+    fig, axes = panels(2, 5.8, width_ratios=(1.25, 1))
     exchanged, predicted = axes[0]
     rows = {(row.errors, row.pace, row.order): row for row in data.rows() if row.steps == data.steps}
     for k, (combination, (mark, colour, label)) in enumerate(_COMBINATIONS.items()):
@@ -59,7 +59,7 @@ def draw(data: OrderEffects) -> Any:
     }
     exchanged.legend(title="pace and order of", title_fontsize=9, **below)
     predicted.legend(title="errors of the predictions: rank correlation", title_fontsize=9, **below)
-    return figure
+    return fig
 
 
 def table(data: OrderEffects) -> list[tuple[str, ...]]:
@@ -73,8 +73,8 @@ def table(data: OrderEffects) -> list[tuple[str, ...]]:
     return [head, *body]
 
 
-def plate() -> Plate:
-    """The plate of the riddle."""
+def figure() -> TheoryFigure:
+    """The figure of the riddle."""
     data = compute()
     rows = {(row.errors, row.pace, row.order): row for row in data.rows() if row.steps == data.steps}
     first, worst = "none", max(ERRORS, key=lambda e: rows[e, "unlocking", "unlocking"].distance.median)
@@ -103,4 +103,4 @@ how one-sided Unlocking is about it. Rank correlation of the noncommutativity wi
 {predicted}."""
     alt = """Left: distances to the target with pace and order of the two mechanisms exchanged, for five kinds of
     errors. Right: scatter plot of the gap between mechanisms against the noncommutativity, rising."""
-    return Plate("riddle", "Why the mechanisms part", draw(data), caption, alt, data, table(data))
+    return TheoryFigure("riddle", "Why the mechanisms part", draw(data), caption, alt, data, table(data))

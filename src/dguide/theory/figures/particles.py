@@ -13,10 +13,10 @@ from ...exact import Problem, solve, total_variation
 from ...guidance import Normalized, RateGuidance, Unlocking
 from ...plots.style import COLOURS, LINES, MARKS
 from ...samplers import SMC, sample
-from .base import Plate, frame, panels
+from .base import TheoryFigure, frame, panels
 from .problems import rings
 
-__all__ = ["Particles", "compute", "draw", "empirical", "plate", "sampling_noise"]
+__all__ = ["Particles", "compute", "draw", "empirical", "figure", "sampling_noise"]
 
 WEIGHT = 3.0
 PARTICLES = (1, 2, 4, 8, 16, 32)
@@ -109,7 +109,7 @@ def compute(
 
 def draw(data: Particles) -> Any:
     """Distance to the target and the estimated normalising constant, by particles."""
-    figure, axes = panels(2, 3.9)
+    fig, axes = panels(2, 3.9)
     far, constant = axes[0]
     mean, low, high = data.noise.tolist()
     far.fill_between(
@@ -142,11 +142,11 @@ def draw(data: Particles) -> Any:
         axis.set_xticks(data.particles, [str(k) for k in data.particles])
         axis.legend(fontsize=9, frameon=False, loc="upper right" if axis is far else "lower right")
     far.set_ylim(0, None)
-    return figure
+    return fig
 
 
-def plate() -> Plate:
-    """The plate of sequential Monte Carlo."""
+def figure() -> TheoryFigure:
+    """The figure of sequential Monte Carlo."""
     data = compute(rings(8))
     most = data.particles[-1]
     ends = ", ".join(
@@ -169,4 +169,4 @@ the furthest is {off:.1f} standard errors away. The price is that every network 
 all particles of a sample."""
     alt = """Left: distance to the target by the number of particles, beside the sampling noise. Right:
     estimates of the normalising constant with their errors, beside the exact value."""
-    return Plate("particles", "Sequential Monte Carlo reaches the target", draw(data), caption, alt, data)
+    return TheoryFigure("particles", "Sequential Monte Carlo reaches the target", draw(data), caption, alt, data)

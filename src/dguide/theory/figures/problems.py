@@ -1,4 +1,4 @@
-r"""The problems that the plates look at: tokens on a line, and pairs of tokens in a plane.
+r"""The problems that the figures show: tokens on a line, and pairs of tokens in a plane.
 
 Tokens have no order for a diffusion model; here they have one for the eye.
 """

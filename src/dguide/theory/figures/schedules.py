@@ -6,9 +6,9 @@ from typing import Any
 
 from ...plots.style import COLOURS, MARKS
 from ..schedules import Schedules, compute
-from .base import Plate, frame, panels
+from .base import TheoryFigure, frame, panels
 
-__all__ = ["draw", "plate", "table"]
+__all__ = ["draw", "figure", "table"]
 
 _HALF = "held-out"
 _MECHANISMS = ("Normalized", "Unlocking")
@@ -16,7 +16,7 @@ _MECHANISMS = ("Normalized", "Unlocking")
 
 def draw(data: Schedules) -> Any:
     """Distance to the target, and what is gained over the ramp-up, on the held-out half."""
-    figure, axes = panels(2, 4.4, sharey=True)
+    fig, axes = panels(2, 4.4, sharey=True)
     rows = {(row.mechanism, row.schedule): row for row in data.rows() if row.half == _HALF}
     names = list(dict.fromkeys(schedule for _, schedule in rows))
     for k, mechanism in enumerate(_MECHANISMS):
@@ -36,7 +36,7 @@ def draw(data: Schedules) -> Any:
     frame(distance, f"(a) distance to the target, {count} problems", "total variation, median and quartiles")
     frame(gain, "(b) nearer than with the ramp-up by", "gain in total variation, median and quartiles")
     distance.legend(fontsize=9, frameon=False, loc="lower right")
-    return figure
+    return fig
 
 
 def table(data: Schedules) -> list[tuple[str, ...]]:
@@ -51,8 +51,8 @@ def table(data: Schedules) -> list[tuple[str, ...]]:
     return [head, *body]
 
 
-def plate() -> Plate:
-    """The plate of schedules on random problems."""
+def figure() -> TheoryFigure:
+    """The figure of schedules on random problems."""
     data = compute()
     rows = {(row.mechanism, row.schedule): row for row in data.rows() if row.half == _HALF}
 
@@ -73,4 +73,4 @@ the mean weight, by schedule.
 one by one with the ramp-up: right of zero is nearer to the target. A constant weight is nearer on {better("constant")}
 of the problems, an inverse ramp on {better("inverse")}, with 95 % intervals."""
     alt = "Left: distance to the target by schedule for both mechanisms, with quartiles. Right: gain over the ramp-up."
-    return Plate("schedules", "Schedules on random problems", draw(data), caption, alt, data, table(data))
+    return TheoryFigure("schedules", "Schedules on random problems", draw(data), caption, alt, data, table(data))

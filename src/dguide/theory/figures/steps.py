@@ -20,9 +20,9 @@ from ...plots.style import COLOURS, LINES, MARKS
 from ...process import Process, Uniform
 from ...samplers import Ancestral, Euler, GridSampler, TauLeaping
 from ..limits import limit
-from .base import Plate, frame, panels
+from .base import TheoryFigure, frame, panels
 
-__all__ = ["Steps", "compute", "draw", "order", "plate"]
+__all__ = ["Steps", "compute", "draw", "figure", "order"]
 
 STEPS = (1, 2, 4, 8, 16, 32, 64, 128)
 WEIGHT = 3.0
@@ -86,7 +86,7 @@ def compute(tables: Problem, weight: float = WEIGHT, steps: tuple[int, ...] = ST
 
 def draw(data: Steps) -> Any:
     """A row for each process, a panel for each sampler, a line for each mechanism."""
-    figure, axes = panels(len(SAMPLERS), 6.6, rows=len(data.error), sharex=True, sharey=True)
+    fig, axes = panels(len(SAMPLERS), 6.6, rows=len(data.error), sharex=True, sharey=True)
     for row, (process, rows) in zip(axes, data.error.items(), strict=True):
         for panel, sampler in zip(row, SAMPLERS, strict=True):
             for mechanism, errors in rows.items():
@@ -102,11 +102,11 @@ def draw(data: Steps) -> Any:
         row[0].set_ylabel("total variation to\nthe law in continuous time", fontsize=10)
     for panel in axes[-1]:
         panel.set_xlabel("steps $T$", fontsize=10)
-    return figure
+    return fig
 
 
-def plate() -> Plate:
-    """The plate of the error of finite steps."""
+def figure() -> TheoryFigure:
+    """The figure of the error of finite steps."""
     data = compute(dirichlet(3, 3, seed=4))
     orders = [p for rows in data.order.values() for row in rows.values() for p in row.values()]
     least, most = min(orders), max(orders)
@@ -131,4 +131,4 @@ like $1/T$. With the masked process and Normalized, Ancestral and Euler are the 
 Euler and TauLeaping start at $alpha = 0.001$ instead of 0, a bias that
 no number of steps removes; the smallest error they show here is {late:.4f}."""
     alt = "Six log-log panels of the error against the number of steps: a line for each mechanism."
-    return Plate("steps", "The cost of finite steps", draw(data), caption, alt, data)
+    return TheoryFigure("steps", "The cost of finite steps", draw(data), caption, alt, data)

@@ -6,9 +6,9 @@ from typing import Any
 
 from ...plots.style import COLOURS, LINES, MARKS
 from ..strength import LOG_Z_BINS, STEPS, Strength, compute
-from .base import Plate, frame, panels
+from .base import TheoryFigure, frame, panels
 
-__all__ = ["draw", "plate", "table"]
+__all__ = ["draw", "figure", "table"]
 
 _SCHEDULES = {"inverse": "inverse\n(early)", "constant": "constant", "ramp-up": "ramp-up\n(late)"}
 _SHOWN = ("Normalized", "Unlocking")
@@ -17,7 +17,7 @@ _TABLED = (2, 4, 16, 64)
 
 def draw(data: Strength) -> Any:
     """Above: continuous time, a panel for each bin. Below: finite steps in the last bin, a panel for each schedule."""
-    figure, axes = panels(3, 6.6, rows=2, sharey="row")
+    fig, axes = panels(3, 6.6, rows=2, sharey="row")
     rows = data.rows()
     for panel, interval in zip(axes[0], LOG_Z_BINS, strict=True):
         found = {row.schedule: row for row in rows if row.group == interval and row.steps is None}
@@ -50,7 +50,7 @@ def draw(data: Strength) -> Any:
     axes[1][2].legend(fontsize=9, frameon=False, loc="upper right")
     axes[0][0].set_ylabel("total variation to the target,\nmedian and quartiles", fontsize=10)
     axes[1][0].set_ylabel("total variation to the target,\nmedian", fontsize=10)
-    return figure
+    return fig
 
 
 def table(data: Strength) -> list[tuple[str, ...]]:
@@ -70,8 +70,8 @@ def table(data: Strength) -> list[tuple[str, ...]]:
     return [head, *body]
 
 
-def plate() -> Plate:
-    """The plate of the bands."""
+def figure() -> TheoryFigure:
+    """The figure of the bands."""
     data = compute()
     rows = {(row.group, row.schedule): row for row in data.rows() if row.steps is None}
     families = sorted({case.family for case in data.cases})
@@ -97,4 +97,4 @@ brackets quartiles; "apart" is the TV between Normalized and Unlocking, "masked"
 Finite steps are of fewer problems than the limit: compare them with each other, not with the limit."""
     alt = """Six panels. Above, distance to the target by schedule for weak, medium and strong guidance, Normalized and
     Unlocking side by side. Below, distance against the number of steps for each schedule."""
-    return Plate("bands", "When it matters: random problems", draw(data), caption, alt, data, table(data))
+    return TheoryFigure("bands", "When it matters: random problems", draw(data), caption, alt, data, table(data))

@@ -16,10 +16,10 @@ from ...exact import Problem, solve
 from ...guidance import Normalized, Unlocking
 from ...plots.style import COLOURS
 from ..markup import short
-from .base import Plate, direct_label, frame, panels, shade, time_axis
+from .base import TheoryFigure, direct_label, frame, panels, shade, time_axis
 from .problems import line
 
-__all__ = ["Tilting", "compute", "draw", "plate"]
+__all__ = ["Tilting", "compute", "draw", "figure"]
 
 WEIGHTS = (0.0, 1.0, 2.0, 4.0)
 _FINE = torch.linspace(0, 6, 61, dtype=torch.float64)
@@ -90,7 +90,7 @@ def compute(problem: Problem, weights: tuple[float, ...] = WEIGHTS) -> Tilting:
 
 def draw(data: Tilting) -> Any:
     """The law, the pace and Z_w, side by side."""
-    figure, axes = panels(3, 3.6)
+    fig, axes = panels(3, 3.6)
     law, pace, growth = axes[0]
     count = len(data.weights)
     tokens = torch.arange(len(data.cond))
@@ -130,11 +130,11 @@ def draw(data: Tilting) -> Any:
     growth.set_yticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
     growth.minorticks_off()
     frame(growth, "(c) times as fast as unguided", "weight $w$", "factor on the exit rate")
-    return figure
+    return fig
 
 
-def plate() -> Plate:
-    """The plate of one position."""
+def figure() -> TheoryFigure:
+    """The figure of one position."""
     data = compute(line())
     strongest = data.weights[-1]
     half = 0.5 ** (1 / float(data.z[-1]))
@@ -153,4 +153,4 @@ convex in $w$. Sources: arXiv 2507.08965 (Normalized), 2406.01572 (Unlocking).""
         "Three panels. Left: guided laws for several weights move left, away from the other class. Middle: masked "
         "fraction over time, a straight line for Normalized, ever steeper curves for Unlocking. Right: Z grows with w."
     )
-    return Plate("tilting", "One position: the tilt and the pace", draw(data), caption, alt, data)
+    return TheoryFigure("tilting", "One position: the tilt and the pace", draw(data), caption, alt, data)

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from ...exact import Problem, solve, total_variation
 from ...plots.style import COLOURS
-from .base import EARLY_TO_LATE, Plate, frame, panels
+from .base import EARLY_TO_LATE, TheoryFigure, frame, panels
 from .maps import MECHANISMS
 from .problems import rings
 
-__all__ = ["Weights", "compute", "draw", "plate"]
+__all__ = ["Weights", "compute", "draw", "figure"]
 
 WEIGHTS = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0)
 
@@ -58,7 +58,7 @@ def compute(problem: Problem, weights: tuple[float, ...] = WEIGHTS) -> Weights:
 
 def draw(data: Weights) -> Any:
     """A panel for each mechanism, on one scale."""
-    figure, axes = panels(2, 4.0, sharey=True)
+    fig, axes = panels(2, 4.0, sharey=True)
     for panel, (mechanism, curves) in zip(axes[0], data.distance.items(), strict=True):
         panel.plot(data.weights, data.unguided, color="0.55", linewidth=1.4)
         ends = {"no guidance": (float(data.unguided[-1]), "0.4")}
@@ -72,7 +72,7 @@ def draw(data: Weights) -> Any:
         frame(panel, f"{mechanism}", "mean weight $w$", "total variation to the tilted target")
     axes[0][0].set_ylim(0, None)
     axes[0][1].set_ylabel("")
-    return figure
+    return fig
 
 
 def _label_ends(panel: Any, at: float, ends: dict[str, tuple[float, str]], gap: float = 0.024) -> None:
@@ -85,8 +85,8 @@ def _label_ends(panel: Any, at: float, ends: dict[str, tuple[float, str]], gap: 
         )
 
 
-def plate() -> Plate:
-    """The plate of early, constant and late guidance."""
+def figure() -> TheoryFigure:
+    """The figure of early, constant and late guidance."""
     data = compute(rings())
     last = data.weights[-1]
 
@@ -119,4 +119,4 @@ because it can be seen. Exact predictions, continuous time. Source: arXiv 2507.0
     alt = (
         "Two panels, Normalized and Unlocking: distance to the target by weight for early, constant and late guidance."
     )
-    return Plate("weights", "Early, constant and late guidance", draw(data), caption, alt, data)
+    return TheoryFigure("weights", "Early, constant and late guidance", draw(data), caption, alt, data)
