@@ -113,6 +113,6 @@ def test_a_target_out_of_reach_is_refused() -> None:
 def test_laws_of_different_shapes_are_not_compared() -> None:
     for distance in (exact.total_variation, exact.kl_divergence):
         with pytest.raises(
-            ValueError, match=r"laws to compare: got \(\(3,\), \(3, 3\)\), expected tables of one shape"
+            ValueError, match=r"distributions to compare: got \(\(3,\), \(3, 3\)\), expected tables of one shape"
         ):
             distance(torch.ones(3) / 3, torch.ones(3, 3) / 9)

@@ -1,4 +1,4 @@
-"""Small problems, solved exactly: the judge of every sampler."""
+"""Exact distributions of guided samples for small problems. The tests compare all samplers with them."""
 
 from . import random_problems
 from .chain import chain
