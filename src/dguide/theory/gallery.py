@@ -1,4 +1,4 @@
-"""The gallery: every figure as SVG, PNG and numbers, and the page that leads through them."""
+"""The gallery: all figures as SVG, PNG and JSON files, and one page that shows them."""
 
 from __future__ import annotations
 
@@ -45,18 +45,18 @@ FIGURES: dict[str, Callable[[], Iterable[TheoryFigure]]] = {
     "riddle": lambda: [order_effects.figure()],
     "diagnosis": diagnosis.figures,
 }
-"""What makes each figure, or the few that share a computation, in the order of the page."""
+"""The functions that make the figures, in the order of the page. A function may make several figures."""
 INDEX = "index.html"
 
 
 @dataclass(frozen=True)
 class Gallery:
-    """What was written.
+    """The files of a gallery.
 
     Args:
-        index: The page to open.
-        files: All files, the page included.
-        seconds: Time of each part.
+        index: The page.
+        files: All files, including the page.
+        seconds: Computing time by name in `FIGURES`.
     """
 
     index: Path
@@ -65,17 +65,17 @@ class Gallery:
 
 
 def gallery(out: Path, only: Sequence[str] = ()) -> Gallery:
-    """Computes and draws the figures, and writes for each an SVG, a PNG and a JSON file, and one page for all.
+    """Computes and draws the figures, and writes an SVG, a PNG and a JSON file for each, and one page for all.
 
-    Nothing is written before all is done: what was interrupted leaves `out` as it was. The bytes depend on the versions
-    of the packages only.
+    All files are written at the end, so an interrupted run leaves `out` unchanged. The bytes of the files depend only
+    on the versions of the packages.
 
     Args:
-        out: The folder, made if need be; files of the same names are replaced.
-        only: Which of `FIGURES` to draw; all of them if empty.
+        out: The folder; it is created if it does not exist. Files of the same names are replaced.
+        only: Names in `FIGURES` to draw; all figures if empty.
 
     Raises:
-        ValueError: For the name of a figure that there is not.
+        ValueError: For an unknown name of a figure.
         dguide.errors.MissingExtra: If a package is not installed.
         OSError: If a file cannot be written.
     """
@@ -85,7 +85,7 @@ def gallery(out: Path, only: Sequence[str] = ()) -> Gallery:
     progress = Progress(len(names), len(names))
     fresh, threads = not out.exists(), torch.get_num_threads()
     out.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(1)  # many small tensors: waiting for a second thread takes longer than what it does
+    torch.set_num_threads(1)  # tensors are small: a second thread costs more time than it saves
     try:
         with TemporaryDirectory(dir=out, prefix=".theory-") as room:
             figures = []

@@ -1,4 +1,4 @@
-"""The figures of the gallery: one module each, from the computation to the picture and what is to be said of it."""
+"""The figures of the gallery. Each module computes, draws and describes one figure or two."""
 
 from __future__ import annotations
 

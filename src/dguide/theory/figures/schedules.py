@@ -1,4 +1,4 @@
-"""Schedules of equal mean weight on random problems: what late guidance is worth where nobody chose the problem."""
+"""Schedules of equal mean weight, compared on random problems."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MECHANISMS = ("Normalized", "Unlocking")
 
 
 def draw(data: Schedules) -> Any:
-    """Distance to the target, and what is gained over the ramp-up, on the held-out half."""
+    """Draws the distance to the target, and the gain over the ramp-up, on the held-out half."""
     fig, axes = panels(2, 4.4, sharey=True)
     rows = {(row.mechanism, row.schedule): row for row in data.rows() if row.half == _HALF}
     names = list(dict.fromkeys(schedule for _, schedule in rows))
@@ -40,7 +40,7 @@ def draw(data: Schedules) -> Any:
 
 
 def table(data: Schedules) -> list[tuple[str, ...]]:
-    """Lines of the page, both halves."""
+    """Lines of the page, for both halves."""
     head = ("half", "mechanism", "schedule", "problems", "total variation", "KL divergence", "better than the ramp-up")
     body = []
     for row in data.rows():
@@ -65,12 +65,12 @@ def figure() -> TheoryFigure:
 
     count = next(iter(rows.values())).distance.count
     caption = f"""
-**Problem.** {count} random problems that no schedule was chosen by (and as many by which some were), mean weight $w =
-{data.weight:g}$, exact predictions, continuous time. **Formula.** TV to the tilted target $T ~ p_c^(1+w) p_u^(-w)$ at
-the mean weight, by schedule.
+**Problem.** {count} held-out random problems, which were not used to choose a schedule; the table also has the other
+half. Mean weight $w = {data.weight:g}$, exact predictions, continuous time. **Formula.** TV to the tilted target $T ~
+p_c^(1+w) p_u^(-w)$ at the mean weight, by schedule.
 
-(a) Medians for Normalized: {told("Normalized")}; for Unlocking: {told("Unlocking")}. (b) The same problems, compared
-one by one with the ramp-up: right of zero is nearer to the target. A constant weight is nearer on {better("constant")}
+(a) Medians for Normalized: {told("Normalized")}; for Unlocking: {told("Unlocking")}. (b) The same problems, each
+compared with the ramp-up: right of zero is nearer to the target. A constant weight is nearer on {better("constant")}
 of the problems, an inverse ramp on {better("inverse")}, with 95 % intervals."""
     alt = "Left: distance to the target by schedule for both mechanisms, with quartiles. Right: gain over the ramp-up."
     return TheoryFigure("schedules", "Schedules on random problems", draw(data), caption, alt, data, table(data))

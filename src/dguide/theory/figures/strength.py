@@ -1,4 +1,4 @@
-"""When it matters: how far guidance ends from the target on random problems, by how much it asks for."""
+"""Distance of guided samples to the target on random problems, by strength of guidance."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TABLED = (2, 4, 16, 64)
 
 
 def draw(data: Strength) -> Any:
-    """Above: continuous time, a panel for each bin. Below: finite steps in the last bin, a panel for each schedule."""
+    """Draws continuous time above (a panel for each bin), and steps of the last bin below (a panel a schedule)."""
     fig, axes = panels(3, 6.6, rows=2, sharey="row")
     rows = data.rows()
     for panel, interval in zip(axes[0], LOG_Z_BINS, strict=True):
@@ -54,7 +54,7 @@ def draw(data: Strength) -> Any:
 
 
 def table(data: Strength) -> list[tuple[str, ...]]:
-    """Lines of the page, medians and quartiles: by interval and steps, and by structure in continuous time."""
+    """Lines of the page, medians and quartiles: by bin and steps, and by kind of problem in continuous time."""
     names = list(dict.fromkeys(name for row in data.rows() for name in row.distance))
     head = ("problems", "count", "steps", "schedule", *names, "apart", "masked at m = 1/2")
     by_band = [(f"log Z_w {row.group}", row) for row in data.rows() if row.steps in (None, *_TABLED)]
@@ -71,30 +71,30 @@ def table(data: Strength) -> list[tuple[str, ...]]:
 
 
 def figure() -> TheoryFigure:
-    """The figure of the bands."""
+    """The figure of the strength of guidance."""
     data = compute()
     rows = {(row.group, row.schedule): row for row in data.rows() if row.steps is None}
     families = sorted({case.family for case in data.cases})
     count = len({(c.family, c.n, c.d, c.log_z) for c in data.cases if c.steps is None})
     least, *_, most = LOG_Z_BINS
 
-    def medians(interval: str, name: str) -> str:
-        found = (f"{schedule} {rows[interval, schedule].distance[name].median:.3f}" for schedule in _SCHEDULES)
-        return ", ".join(found)
+    def medians(group: str, name: str) -> str:
+        return ", ".join(f"{schedule} {rows[group, schedule].distance[name].median:.3f}" for schedule in _SCHEDULES)
 
     caption = f"""
-**Problem.** {count} random problems of {len(families)} families ({", ".join(families)}), mean weight $w =
-{data.weight:g}$, exact predictions. **Formula.** They are sorted by $log Z_w = w D_(1+w)(p_c || p_u)$ of the joint
-laws, which says how much guidance asks for. Above: TV to the tilted target in continuous time (Simple has the limit of
-Unlocking). Below: with $T$ ancestral steps, those problems of the strongest interval that have at most 27 states.
+**Problem.** {count} random problems of {len(families)} kinds ({", ".join(families)}), mean weight $w =
+{data.weight:g}$, exact predictions. **Formula.** The strength of guidance is $log Z_w = w D_(1+w)(p_c || p_u)$ of the
+joint distributions, in three bins. Above: TV to the tilted target in continuous time (Simple has the limit of
+Unlocking). Below: $T$ ancestral steps, for the problems of the last bin with at most 27 states.
 
-Where little is asked for, nothing matters much: medians with log Z below 1 are {medians(least, "Normalized")} for
-Normalized, {medians(least, "Unlocking")} for Unlocking, and the two laws are {rows[least, "constant"].apart.median:.3f}
-apart under a constant weight. With log Z of 3 or more they are {medians(most, "Normalized")} and
-{medians(most, "Unlocking")}; the mechanisms are then {rows[most, "constant"].apart.median:.3f} apart under a constant
-weight and {rows[most, "inverse"].apart.median:.3f} under early-heavy ones. Numbers are medians over problems, bars and
-brackets quartiles; "apart" is the TV between Normalized and Unlocking, "masked" the share that Unlocking has left.
-Finite steps are of fewer problems than the limit: compare them with each other, not with the limit."""
-    alt = """Six panels. Above, distance to the target by schedule for weak, medium and strong guidance, Normalized and
-    Unlocking side by side. Below, distance against the number of steps for each schedule."""
-    return TheoryFigure("bands", "When it matters: random problems", draw(data), caption, alt, data, table(data))
+If guidance is weak, the mechanism has little effect. With log Z below 1 the medians are {medians(least, "Normalized")}
+for Normalized and {medians(least, "Unlocking")} for Unlocking, and the TV between the two distributions is
+{rows[least, "constant"].apart.median:.3f} with a constant weight. With log Z of 3 or more the medians are
+{medians(most, "Normalized")} and {medians(most, "Unlocking")}, and the TV between the two is
+{rows[most, "constant"].apart.median:.3f} with a constant weight and {rows[most, "inverse"].apart.median:.3f} with an
+early one. Numbers are medians over problems, bars and brackets quartiles. In the table "apart" is the TV between
+Normalized and Unlocking, and "masked" is the masked fraction of Unlocking. Finite steps have fewer problems than the
+limit: compare them with each other, not with the limit."""
+    alt = """Six panels. Above: distance to the target by schedule for weak, medium and strong guidance, Normalized and
+    Unlocking side by side. Below: distance against the number of steps for each schedule."""
+    return TheoryFigure("bands", "Strength of guidance on random problems", draw(data), caption, alt, data, table(data))

@@ -1,4 +1,4 @@
-"""Early, constant and late guidance against the weight: the distance between what is sampled and the tilted target."""
+"""Distance of the samples to the tilted target by weight, for early, constant and late guidance."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ WEIGHTS = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0)
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """What is drawn.
+    """The data of the figure.
 
     Args:
-        problem: Its name.
+        problem: Name of the problem.
         weights: Mean weights w, [W].
         unguided: Total variation of p_c to the target of each weight, [W].
-        distance: Total variation of what is sampled to it, [W], by mechanism and schedule.
+        distance: Total variation of the samples to this target, [W], by mechanism and schedule.
     """
 
     problem: str
@@ -57,7 +57,7 @@ def compute(problem: Problem, weights: tuple[float, ...] = WEIGHTS) -> Weights:
 
 
 def draw(data: Weights) -> Any:
-    """A panel for each mechanism, on one scale."""
+    """Draws a panel for each mechanism, on one scale."""
     fig, axes = panels(2, 4.0, sharey=True)
     for panel, (mechanism, curves) in zip(axes[0], data.distance.items(), strict=True):
         panel.plot(data.weights, data.unguided, color="0.55", linewidth=1.4)
@@ -76,7 +76,7 @@ def draw(data: Weights) -> Any:
 
 
 def _label_ends(panel: Any, at: float, ends: dict[str, tuple[float, str]], gap: float = 0.024) -> None:
-    """Names to the right of the last points, moved apart where they would meet."""
+    """Writes names to the right of the last points, moved where they would overlap."""
     height = -1.0
     for name, (value, colour) in sorted(ends.items(), key=lambda item: item[1][0]):
         height = max(value, height + gap)
@@ -108,14 +108,14 @@ def figure() -> TheoryFigure:
         for kind in [min(curves, key=lambda name: float(curves[name][k]))]
     ]
     caption = f"""
-**Problem.** That of the maps: two positions, {data.problem}. **Formula.** TV between the law that is sampled and the
-tilted law $T ~ p_c^(1+w) p_u^(-w)$; schedules of equal mean $w$ over the noise level $m$: early $2wm$, constant $w$,
-late $2w(1 - m)$. Grey: the conditional law itself, without any guidance.
+**Problem.** The problem of the maps: two positions, {data.problem}. **Formula.** TV between the distribution of the
+samples and the tilted distribution $T ~ p_c^(1+w) p_u^(-w)$. Schedules have equal mean $w$ over the noise level $m$:
+early $2wm$, constant $w$, late $2w(1 - m)$. Grey: the conditional distribution, without guidance.
 
 Of the three schedules of equal mean weight, late is the nearest to the target in {sum(nearest)} of {len(nearest)}
 cases (two mechanisms, weights above 0). At $w = {last:g}$: Normalized {ends("Normalized")};
 Unlocking {ends("Unlocking")}; no guidance {float(data.unguided[-1]):.3f}. {worse_text} This is one problem, chosen
-because it can be seen. Exact predictions, continuous time. Source: arXiv 2507.08965, section 4."""
+because it can be drawn. Exact predictions, continuous time. Source: arXiv 2507.08965, section 4."""
     alt = (
         "Two panels, Normalized and Unlocking: distance to the target by weight for early, constant and late guidance."
     )
