@@ -122,12 +122,12 @@ def _moves(space: Space) -> list[_Moves]:
     moving[space.state, space.position] = True
     row = (moving.flatten().cumsum(0) - 1).view_as(moving)
     patterns, which = torch.unique(moving, dim=0, return_inverse=True)
-    found = []
+    groups = []
     for k, pattern in enumerate(patterns):
         states = (which == k).nonzero().squeeze(-1)
         base = (space.tokens[states] * space.strides * ~pattern).sum(-1)
         offset = torch.zeros(1, dtype=torch.int64)
         for stride in space.strides[pattern]:
             offset = (offset.unsqueeze(-1) + torch.arange(space.process.input_size) * stride).flatten()
-        found.append(_Moves(states, base, offset, list(row[states][:, pattern].unbind(-1))))
-    return found
+        groups.append(_Moves(states, base, offset, list(row[states][:, pattern].unbind(-1))))
+    return groups

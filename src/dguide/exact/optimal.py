@@ -131,7 +131,7 @@ def optimal_schedule(
             assert w.grad is not None
             return float(result.detach()), w.grad.numpy()
 
-        found = minimize(
+        minimum = minimize(
             loss,
             start(levels).clamp_min(lowest).numpy(),
             jac=True,
@@ -139,8 +139,8 @@ def optimal_schedule(
             bounds=[(lowest, highest)] * len(levels),
             options=_EFFORT,
         )
-        evaluations += found.nfev
-        best = found if best is None or found.fun < best.fun else best
+        evaluations += minimum.nfev
+        best = minimum if best is None or minimum.fun < best.fun else best
     if not np.isfinite(best.fun):
         raise bad("target", "probability where no schedule has any", "a distribution that some schedule can reach")
     schedule = _schedule(levels, torch.from_numpy(best.x))

@@ -27,13 +27,13 @@ class Predictions:
     def __init__(self, space: Space, denoiser: Denoiser) -> None:
         self.space, self.denoiser = space, denoiser
         self.time_dependent = getattr(denoiser, "time_dependent", not space.process.time_agnostic)
-        self._at = lru_cache(maxsize=1)(self._ask)
+        self._at = lru_cache(maxsize=1)(self._predict)
 
     def __call__(self, time: float) -> tuple[Tensor, Tensor]:
         """(conditional, reference) log-probabilities at `time`."""
         return self._at(time if self.time_dependent else 0.5)
 
-    def _ask(self, time: float) -> tuple[Tensor, Tensor]:
+    def _predict(self, time: float) -> tuple[Tensor, Tensor]:
         zero = torch.zeros(len(self.space.tokens), dtype=torch.int64)
         return self._laws(zero, time), self._laws(self.denoiser.null(zero), time)  # type: ignore[attr-defined]
 

@@ -86,10 +86,10 @@ def mixture(n: int, d: int, seed: int, overlap: float = 0.3, classes: int = 5, s
         high *= 2
     while True:
         beta = (low + high) / 2
-        found = _overlap(laws := tables(beta))
-        if abs(found - overlap) <= _ACCURACY:
+        actual = _overlap(laws := tables(beta))
+        if abs(actual - overlap) <= _ACCURACY:
             return Problem(Masked(n), laws[0], laws.mean(0), _name("mixture", n, d, seed))
-        low, high = (beta, high) if found > overlap else (low, beta)
+        low, high = (beta, high) if actual > overlap else (low, beta)
 
 
 def markov(n: int, d: int, seed: int, concentration: float = 0.5, classes: int = 5) -> Problem:

@@ -43,15 +43,16 @@ def factors(process: Process, guidance: Guidance, stage: Stage, views: Sequence[
 
     def moves(weights: Tensor) -> tuple[Tensor, Tensor]:
         """Probability to stay [N] and landing distribution [K, N, V], for each of K weights."""
-        often = len(weights)
+        copies = len(weights)
         seen = [
             StageInput(
-                view.tokens.repeat(often), *(None if x is None else x.repeat(often, 1) for x in (view.cond, view.ref))
+                view.tokens.repeat(copies),
+                *(None if x is None else x.repeat(copies, 1) for x in (view.cond, view.ref)),
             )
             for view in views
         ]
         law = stage.law(seen, weights.repeat_interleave(count))
-        return law.log_stay[:count].exp(), law.log_landing.exp().view(often, count, vocab)
+        return law.log_stay[:count].exp(), law.log_landing.exp().view(copies, count, vocab)
 
     schedule = guidance.weight
     assert isinstance(schedule, Schedule)
@@ -60,8 +61,8 @@ def factors(process: Process, guidance: Guidance, stage: Stage, views: Sequence[
         levels, shares = _between(schedule, low, high)
         landing = torch.zeros(count, vocab, dtype=torch.float64)
         for part in torch.arange(len(levels)).split(max(1, _NODES_AT_ONCE // max(1, landing.numel()))):
-            stay, found = moves(schedule(levels[part]))
-            landing += torch.einsum("k,knv->nv", shares[part], found)
+            stay, landings = moves(schedule(levels[part]))
+            landing += torch.einsum("k,knv->nv", shares[part], landings)
     else:
         stay, (landing,) = moves(schedule.average(*torch.tensor((low, high), dtype=torch.float64)).view(1))
     if low == 0:
@@ -96,18 +97,18 @@ def advanced(
     seen, mass = [now], law[now]
     row = torch.full(space.tokens.shape, -1)
     row[space.state, space.position] = torch.arange(len(space.state))
-    asked: list[tuple[Tensor, Tensor]] = []
+    predicted: list[tuple[Tensor, Tensor]] = []
     for number, stage in enumerate(stages):
         if len(mass) * len(law) > _MOVES:
             got = f"{len(mass) * len(law):.1e} transitions in a step"
             raise bad("exact.chain", got, f"at most {_MOVES:.1e}", "Take fewer states.")
-        asked.append(predictions(float(stage.time)))
+        predicted.append(predictions(float(stage.time)))
         last = number == len(stages) - 1
         after = torch.zeros_like(law)
         parts: list[tuple[list[Tensor], Tensor]] = []
         for part in torch.arange(len(mass)).split(max(1, _CHUNK // len(law))):
             states = [s[part] for s in seen]
-            moved = mass[part].unsqueeze(-1) * _product(space, row, asked, guidance, stage, states)
+            moved = mass[part].unsqueeze(-1) * _product(space, row, predicted, guidance, stage, states)
             if last:
                 after += moved.sum(0)
             else:
@@ -123,7 +124,7 @@ def advanced(
 def _product(
     space: Space,
     row: Tensor,
-    asked: list[tuple[Tensor, Tensor]],
+    predicted: list[tuple[Tensor, Tensor]],
     guidance: Guidance,
     stage: Stage,
     seen: list[Tensor],
@@ -140,7 +141,7 @@ def _product(
         can = (row[seen[-1], i] >= 0).nonzero().squeeze(-1)
         if len(can):
             views = []
-            for states, (cond, ref) in zip(seen, asked, strict=True):
+            for states, (cond, ref) in zip(seen, predicted, strict=True):
                 rows = row[states[can], i]
                 views.append(StageInput(space.tokens[states[can], i], cond[rows], ref[rows]))
             laws[can] = factors(process, guidance, stage, views)

@@ -39,14 +39,14 @@ ERRORS: dict[str, dict[str, float]] = {
     "independent, rare contexts": {"scale": 1.0, "examples": 100.0, "smoothing": 0.3},
 }
 """Kinds of errors of the predictions: arguments of `Perturbed`. No arguments mean exact predictions."""
-_FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
+_KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "dirichlet": ("dirichlet", {"concentration": 0.5}),
     "mixture": ("mixture", {"overlap": 0.1, "classes": 10}),
     "mixture, sure and open positions": ("mixture", {"overlap": 0.1, "classes": 10, "spread": 1.0}),
     "markov": ("markov", {"concentration": 0.3, "classes": 10}),
     "ising": ("ising", {"field": 2.0, "classes": 10}),
 }
-_HALVES = {"normalized": Normalized, "unlocking": Unlocking}
+_MECHANISMS = {"normalized": Normalized, "unlocking": Unlocking}
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class OrderEffects:
 
     def rows(self) -> list[OrderRow]:
         """One row for each kind of error, pace, order and number of steps."""
-        found = []
+        rows = []
         for errors in ERRORS:
             cases = [case for case in self.cases if case.errors == errors]
             for key in cases[0].distance if cases else ():
@@ -107,8 +107,8 @@ class OrderEffects:
                 base = ("any" if steps is None else "normalized", "normalized", steps)
                 worse = sum(case.distance[key] > case.distance[base] for case in cases) / len(cases)
                 spread = quartiles([case.distance[key] for case in cases])
-                found.append(OrderRow(errors, pace, order, steps, spread, worse))
-        return found
+                rows.append(OrderRow(errors, pace, order, steps, spread, worse))
+        return rows
 
     def apart(self) -> dict[str, Quartiles]:
         """Quartiles of `Case.apart`, by kind of error."""
@@ -153,7 +153,7 @@ def noncommutativity(jumps: Jumps) -> float:
 
 def problems(seed: int, shape: tuple[int, int] = (3, 4)) -> dict[str, Problem]:
     """One problem of each kind, by name. At weight 3 guidance is strong in all of them."""
-    return {name: RANDOM_PROBLEMS[family](*shape, seed, **kw) for name, (family, kw) in _FAMILIES.items()}
+    return {name: RANDOM_PROBLEMS[family](*shape, seed, **kw) for name, (family, kw) in _KINDS.items()}
 
 
 def compute(
@@ -181,10 +181,10 @@ def compute(
 
 
 def _case(family: str, errors: str, target: torch.Tensor, jumps: Jumps, steps: int) -> Case:
-    single = {name: jumps.sequential(order) for name, order in _HALVES.items()}
+    single = {name: jumps.sequential(order) for name, order in _MECHANISMS.items()}
     laws: dict[tuple[str, str, int | None], torch.Tensor] = {("any", name, None): law for name, law in single.items()}
-    for pace, paced in _HALVES.items():
-        for order, ordered in _HALVES.items():
+    for pace, paced in _MECHANISMS.items():
+        for order, ordered in _MECHANISMS.items():
             laws[pace, order, steps] = jumps.stepwise(paced, ordered, steps)
     distance = {key: float(total_variation(law, target)) for key, law in laws.items()}
     return Case(family, errors, distance, float(total_variation(*single.values())), noncommutativity(jumps))

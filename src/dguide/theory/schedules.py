@@ -32,7 +32,7 @@ SCHEDULES: dict[str, Choice] = {
 """Schedules by name, as functions of the problem; they are scaled to equal mean."""
 HALVES = {"design": range(0, 2), "held-out": range(1000, 1002)}
 """Seeds of the problems, by half."""
-_FAMILIES = ("dirichlet", "mixture", "markov")
+_KINDS = ("dirichlet", "mixture", "markov")
 _BASE = "ramp-up"
 
 
@@ -91,12 +91,12 @@ class Schedules:
         groups: dict[tuple[str, str, str], list[Case]] = {}
         for case in self.cases:
             groups.setdefault((case.half, case.mechanism, case.schedule), []).append(case)
-        found = []
+        rows = []
         for (half, mechanism, schedule), cases in groups.items():
             base = groups[half, mechanism, _BASE]
             gains = [b.distance - c.distance for b, c in zip(base, cases, strict=True)]
             decided = [g for g in gains if abs(g) > 1e-6]
-            found.append(
+            rows.append(
                 ScheduleRow(
                     half,
                     mechanism,
@@ -107,12 +107,12 @@ class Schedules:
                     quartiles(gains),
                 )
             )
-        return found
+        return rows
 
 
 def problems(half: str) -> Iterator[Problem]:
     """The problems of one of `HALVES`: three kinds, 16 to 729 states."""
-    for family in _FAMILIES:
+    for family in _KINDS:
         for n, d in SHAPES:
             for seed in HALVES[half]:
                 yield RANDOM_PROBLEMS[family](n, d, seed)

@@ -126,14 +126,14 @@ class Strength:
         """One row for each group of problems (by default the bins of log Z_w), number of steps and schedule."""
         names = sorted({group(case) for case in self.cases})
         steps = sorted({case.steps for case in self.cases}, key=lambda t: t or 1 << 30)
-        found = []
+        rows = []
         for name in names:
             for t in steps:
                 for schedule in SCHEDULES:
                     cases = [c for c in self.cases if (group(c), c.steps, c.schedule) == (name, t, schedule)]
                     if cases:
-                        found.append(_row(name, schedule, t, cases))
-        return found
+                        rows.append(_row(name, schedule, t, cases))
+        return rows
 
 
 def log_z_bin(log_z: float) -> str:

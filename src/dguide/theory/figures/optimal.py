@@ -50,9 +50,9 @@ def compute(problem: Problem, weights: tuple[float, ...] = WEIGHTS, pieces: int 
     levels = torch.linspace(0, 1, pieces + 1, dtype=torch.float64)
     for name, mechanism in _MECHANISMS.items():
         best = [optimal_schedule(problem, w, mechanism, objective="kl", knots=pieces) for w in weights]
-        schedules[name] = torch.stack([found.schedule(levels) for found in best]).clamp(min=0)
-        means[name] = torch.tensor([found.schedule.mean() for found in best], dtype=torch.float64)
-        rows = {"optimal": [found.distance for found in best]}
+        schedules[name] = torch.stack([optimum.schedule(levels) for optimum in best]).clamp(min=0)
+        means[name] = torch.tensor([optimum.schedule.mean() for optimum in best], dtype=torch.float64)
+        rows = {"optimal": [optimum.distance for optimum in best]}
         for kind, (schedule, *_) in EARLY_TO_LATE.items():
             rows[kind] = [
                 float(kl_divergence(solve(problem, mechanism(schedule(w))).final, problem.target(w))) for w in weights
@@ -102,7 +102,7 @@ def figure() -> TheoryFigure:
     data = compute(rings(12))
     last = data.weights[-1]
 
-    def told(name: str) -> str:
+    def described(name: str) -> str:
         others = ", ".join(f"{kind} {float(row[-1]):.3f}" for kind, row in data.distance[name].items())
         return f"{name} {course(data.levels, data.schedules[name][-1])} (distances: {others} nats)"
 
@@ -114,10 +114,10 @@ distribution $p$ in continuous time. The search uses gradients through the solve
 ramp, so the result is a local optimum. Dotted: the weight of the target. The mean of the optimum is free; the others
 have mean $w$.
 
-At a target weight of $w = {last:g}$ the best weight for {told("Normalized")}; for {told("Unlocking")}. Their means over
-the noise level are {means}. Near data Unlocking has almost no masks left, so the weight has little effect there, and
-the last knots are uncertain. No schedule of this kind removes the remaining distance. That needs the look-ahead, as in
-sequential Monte Carlo."""
+At a target weight of $w = {last:g}$ the best weight for {described("Normalized")}; for {described("Unlocking")}. Their
+means over the noise level are {means}. Near data Unlocking has almost no masks left, so the weight has little effect
+there, and the last knots are uncertain. No schedule of this kind removes the remaining distance. That needs the
+look-ahead, as in sequential Monte Carlo."""
     alt = """Two panels of optimal weights over the noise level, and bars that compare their distance to
     the target with early, constant and late schedules."""
     return TheoryFigure("optimal", "The best schedule", draw(data), caption, alt, data)

@@ -82,8 +82,8 @@ def figure() -> TheoryFigure:
     predicted = ", ".join(f'{correlation} with errors "{name}"' for name, correlation in data.prediction().items())
 
     def medians(errors: str) -> str:
-        found = (f"{label} {rows[(errors, *key)].distance.median:.3f}" for key, (*_, label) in _COMBINATIONS.items())
-        return "; ".join(found)
+        texts = (f"{label} {rows[(errors, *key)].distance.median:.3f}" for key, (*_, label) in _COMBINATIONS.items())
+        return "; ".join(texts)
 
     def worse(pace: str, order: str) -> str:
         exact, erring = rows[first, pace, order].worse, rows[worst, pace, order].worse

@@ -56,7 +56,7 @@ def figure() -> TheoryFigure:
     data = compute()
     rows = {(row.mechanism, row.schedule): row for row in data.rows() if row.half == _HALF}
 
-    def told(mechanism: str) -> str:
+    def medians(mechanism: str) -> str:
         return ", ".join(f"{s} {row.distance.median:.3f}" for (m, s), row in rows.items() if m == mechanism)
 
     def better(schedule: str) -> str:
@@ -69,7 +69,7 @@ def figure() -> TheoryFigure:
 half. Mean weight $w = {data.weight:g}$, exact predictions, continuous time. **Formula.** TV to the tilted target $T ~
 p_c^(1+w) p_u^(-w)$ at the mean weight, by schedule.
 
-(a) Medians for Normalized: {told("Normalized")}; for Unlocking: {told("Unlocking")}. (b) The same problems, each
+(a) Medians for Normalized: {medians("Normalized")}; for Unlocking: {medians("Unlocking")}. (b) The same problems, each
 compared with the ramp-up: right of zero is nearer to the target. A constant weight is nearer on {better("constant")}
 of the problems, an inverse ramp on {better("inverse")}, with 95 % intervals."""
     alt = "Left: distance to the target by schedule for both mechanisms, with quartiles. Right: gain over the ramp-up."

@@ -19,10 +19,10 @@ def draw(data: Strength) -> Any:
     """Draws continuous time above (a panel for each bin), and steps of the last bin below (a panel a schedule)."""
     fig, axes = panels(3, 6.6, rows=2, sharey="row")
     rows = data.rows()
-    for panel, interval in zip(axes[0], LOG_Z_BINS, strict=True):
-        found = {row.schedule: row for row in rows if row.group == interval and row.steps is None}
+    for panel, group in zip(axes[0], LOG_Z_BINS, strict=True):
+        by_schedule = {row.schedule: row for row in rows if row.group == group and row.steps is None}
         for k, name in enumerate(_SHOWN):
-            spread = [found[schedule].distance[name] for schedule in _SCHEDULES]
+            spread = [by_schedule[schedule].distance[name] for schedule in _SCHEDULES]
             middle = [q.median for q in spread]
             bars = [[q.median - q.low for q in spread], [q.high - q.median for q in spread]]
             panel.errorbar(
@@ -31,19 +31,19 @@ def draw(data: Strength) -> Any:
             )  # fmt: skip
         panel.set_xticks(range(len(_SCHEDULES)), list(_SCHEDULES.values()))
         panel.set_xlim(-0.5, len(_SCHEDULES) - 0.5)
-        count = next(iter(found.values())).count
-        frame(panel, f"log $Z_w$ {interval}: {count} problems")
+        count = next(iter(by_schedule.values())).count
+        frame(panel, f"log $Z_w$ {group}: {count} problems")
     last = list(LOG_Z_BINS)[-1]
     for panel, schedule in zip(axes[1], _SCHEDULES, strict=True):
-        found_at = {row.steps: row for row in rows if (row.group, row.schedule) == (last, schedule)}
-        for name in found_at[STEPS[0]].distance:
+        by_steps = {row.steps: row for row in rows if (row.group, row.schedule) == (last, schedule)}
+        for name in by_steps[STEPS[0]].distance:
             panel.plot(
-                STEPS, [found_at[t].distance[name].median for t in STEPS], LINES[name], marker=MARKS[name], label=name,
+                STEPS, [by_steps[t].distance[name].median for t in STEPS], LINES[name], marker=MARKS[name], label=name,
                 color=COLOURS[name], markerfacecolor="white", linewidth=1.7,
             )  # fmt: skip
         panel.set_xscale("log", base=2)
         panel.set_xticks(STEPS, [str(t) for t in STEPS])
-        frame(panel, f"log $Z_w$ {last}, {schedule}: {found_at[STEPS[0]].count} problems", "steps $T$")
+        frame(panel, f"log $Z_w$ {last}, {schedule}: {by_steps[STEPS[0]].count} problems", "steps $T$")
     for row in axes:
         row[0].set_ylim(0, None)
     axes[0][0].legend(fontsize=9, frameon=False, loc="upper left")
