@@ -1,7 +1,7 @@
-"""Is there a better grid than one of equal steps in the noise level? Powers of it, on random problems (half a minute).
+"""Time grids that are powers of the uniform grid in the noise level, on random problems (half a minute).
 
-For each guidance: median error of `Ancestral` with eight steps relative to the uniform grid, by power; and the least
-over the powers, chosen for each problem with the answer in hand.
+For each guidance and power: median error of `Ancestral` with eight steps, relative to the uniform grid. The last column
+takes the best power of each problem.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whatever cannot be solved is refused before any work, with what came, what was expected and what to do."""
+"""Input that cannot be solved is refused before any computation. Messages say what was given and what is expected."""
 
 from __future__ import annotations
 

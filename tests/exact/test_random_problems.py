@@ -1,4 +1,4 @@
-"""Random problems are what they say they are: laws, of the seed alone, that overlap and differ as asked."""
+"""Random problems are distributions, depend on the seed alone, and have the properties of their parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the solver has to look after itself: layers too thin to see, weights too large, sizes that matter."""
+"""Difficult cases for the solver: thin boundary layers, very large weights, many states."""
 
 from __future__ import annotations
 

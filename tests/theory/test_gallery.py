@@ -1,3 +1,5 @@
+"""The figures of `dguide theory`, their data, and the files of the gallery."""
+
 from __future__ import annotations
 
 import json
@@ -9,7 +11,7 @@ import torch
 
 import dguide
 from dguide import Masked
-from dguide.cli import app, main  # the application, while all figures are there
+from dguide.cli import app, main  # imported before tests replace the figures
 from dguide.exact import Problem
 from dguide.exact.random_problems import dirichlet
 from dguide.plots.style import blank
@@ -35,7 +37,7 @@ def theory_figure(name="one", value=1.0):
 
 @pytest.fixture
 def two(monkeypatch):
-    """A gallery of two figures that cost nothing."""
+    """A gallery with two quick entries."""
     figures = {"one": lambda: [theory_figure("one")], "two": lambda: [theory_figure("two"), theory_figure("three")]}
     monkeypatch.setattr(module, "FIGURES", figures)
     return figures
@@ -67,8 +69,8 @@ def test_captions_escape_what_is_no_markup():
 
 def test_numbers_are_short_and_plain():
     assert [short(x) for x in (0.12345, 1.2e-7)] == ["$0.123$", "$1.2 * 10^(-07)$".replace("-07", "-7")]
-    found = plain({"a": Quartiles(0.1, 1 / 3, math.inf, 3), "b": (torch.tensor([1.0]), math.nan), 3: "c"})
-    assert found == {"a": {"low": 0.1, "median": 0.333333, "high": None, "count": 3}, "b": [[1.0], None], "3": "c"}
+    data = plain({"a": Quartiles(0.1, 1 / 3, math.inf, 3), "b": (torch.tensor([1.0]), math.nan), 3: "c"})
+    assert data == {"a": {"low": 0.1, "median": 0.333333, "high": None, "count": 3}, "b": [[1.0], None], "3": "c"}
 
 
 def test_the_pictured_problems_are_halves_of_two_classes():
@@ -97,7 +99,7 @@ def test_total_variation_over_time_is_the_chance_of_a_mask():
     data = convergence.compute(two, one, (0.0, 3.0))
     t = data.times
     assert torch.allclose(data.solved, 1 - (1 - t) ** 2, atol=1e-7)
-    # Independent positions: none is left with the product of their chances.
+    # Positions are independent: multiply the probabilities that each is decided.
     z = math.exp(one.log_z(3.0))
     assert torch.allclose(data.unlocking[1], 1 - (1 - t**z) ** 2, atol=1e-7)
     assert torch.allclose(data.unlocking[0], 1 - (1 - t) ** 2, atol=1e-7)
@@ -163,14 +165,14 @@ def test_the_best_schedule_is_no_worse_than_those_it_is_compared_with():
 
 
 @pytest.mark.parametrize(
-    ("curve", "told"),
+    ("curve", "text"),
     [
         ([4.0, 9.7, 0.0], "goes from 0.0 at noise over its peak, 9.7 at $m = 0.50$, to 4.0 at data"),
         ([8.6, 3.0, 0.0], "goes from 0.0 at noise to 8.6 at data"),
     ],
 )
-def test_the_course_of_a_weight_is_told_with_its_peak(curve, told):
-    assert optimal.course(torch.tensor([0.0, 0.5, 1.0]), torch.tensor(curve)) == told
+def test_the_course_of_a_weight_is_told_with_its_peak(curve, text):
+    assert optimal.course(torch.tensor([0.0, 0.5, 1.0]), torch.tensor(curve)) == text
 
 
 def test_bands_show_medians_of_their_problems():

@@ -1,4 +1,4 @@
-"""Tables over random problems: when mechanisms matter, and which schedules come close."""
+"""Tables over random problems: the strength of guidance, and the schedules."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_case_is_what_the_solver_says(small):
 def test_what_the_table_says(small):
     rows = {(r.group, r.steps, r.schedule): r for r in small.rows()}
     assert {group for group, *_ in rows} == set(strength.LOG_Z_BINS)
-    # Where guidance asks for little, mechanisms do not differ, in continuous time and with a constant weight.
+    # With weak guidance, constant weight and continuous time the mechanisms hardly differ.
     assert rows["0 to 1", None, "constant"].apart.median < 0.005
     assert rows["3 or more", None, "constant"].apart.median > 0.02
     strong = {
@@ -54,7 +54,7 @@ def test_what_the_table_says(small):
     }
     assert strong["ramp-up"] < strong["constant"]
     assert strong["ramp-up"] < strong["inverse"]
-    # What many steps lose at last is lost by all.
+    # With more steps all mechanisms come closer to the target.
     few, many = rows["3 or more", 2, "constant"], rows["3 or more", 8, "constant"]
     for name in ("Normalized", "Unlocking", "Simple"):
         assert few.distance[name].median > many.distance[name].median
@@ -64,7 +64,7 @@ def test_what_the_table_says(small):
 
 
 def test_a_fourth_and_a_fifth_mechanism(monkeypatch):
-    """One on rates stands in every table and figure; of one without a known limit, continuous time is left out."""
+    """A mechanism on rates is in every table and figure. Without a known limit, continuous time is left out."""
     monkeypatch.setattr(strength, "SHAPES", ((2, 3),))
     monkeypatch.setattr(strength, "_LARGE", [])
     monkeypatch.setattr(strength, "STEPS", (2, 8))
@@ -130,7 +130,7 @@ def test_the_base_gains_nothing_and_the_optimum_has_a_row(judged):
 def test_halves_share_no_problem_and_there_are_enough():
     names = {half: {p.name for p in schedules.problems(half)} for half in schedules.HALVES}
     assert not names["design"] & names["held-out"]
-    assert sum(len(found) for found in names.values()) >= 60
+    assert sum(len(half) for half in names.values()) >= 60
     for half in schedules.HALVES:
         sizes = {p.process.vocab_size**p.positions for p in schedules.problems(half)}
         assert (min(sizes), max(sizes)) == (16, 729)
