@@ -114,9 +114,9 @@ distribution $p$ in continuous time. The search uses gradients through the solve
 ramp, so the result is a local optimum. Dotted: the weight of the target. The mean of the optimum is free; the others
 have mean $w$.
 
-At a target weight of $w = {last:g}$ the best weight for {described("Normalized")}; for {described("Unlocking")}. Their
-means over the noise level are {means}. Near data Unlocking has almost no masks left, so the weight has little effect
-there, and the last knots are uncertain. No schedule of this kind removes the remaining distance. That needs the
+At a target weight of $w = {last:g}$ the best weight for {described("Normalized")}. That for {described("Unlocking")}.
+Their means over the noise level are {means}. Near data Unlocking has almost no masks left, so the weight has little
+effect there, and the last knots are uncertain. No schedule of this kind removes the remaining distance. That needs the
 look-ahead, as in sequential Monte Carlo."""
     alt = """Two panels of optimal weights over the noise level, and bars that compare their distance to
     the target with early, constant and late schedules."""
