@@ -17,7 +17,7 @@ import torch
 
 import dguide
 from dguide import exact
-from dguide.exact.families import dirichlet
+from dguide.exact.random_problems import dirichlet
 
 CASES = [
     ("Masked", 3, 6, "Normalized"),

@@ -1,11 +1,12 @@
-"""What a network call buys: distance of the law of the samples by sampler and number of calls, no sample drawn.
+"""Distance of the samples by sampler and number of network calls, computed exactly.
 
-Twenty random problems of both processes, exact denoisers, exact laws after finite steps (`dguide.exact.chain`) against
-the law in continuous time under the same guidance (`exact.solve`) and against the tilted target. A call is one step of
-the grid, and half a step of `Trapezoidal`: what a large batch pays; a single sample pays less where nothing leaves.
+There are twenty random problems with both processes and exact denoisers. The exact distribution after finite steps
+(`dguide.exact.chain`) is compared with that in continuous time under the same guidance (`exact.solve`), and with the
+tilted target. A step is one call, for `Trapezoidal` two calls. This is the cost of a large batch. A single sample needs
+fewer calls, because steps in which no position leaves need none.
 
     python -m studies.calls              # computes (about five minutes of one core), then draws
-    python -m studies.calls --draw       # draws again from the results
+    python -m studies.calls --draw       # draws again from the stored results
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import torch
 import dguide
 from dguide import Ancestral, Euler, Masked, Normalized, RampUp, Remasking, TauLeaping, Trapezoidal, Uniform, Unlocking
 from dguide.exact import Problem, chain, solve, total_variation
-from dguide.exact.families import FAMILIES
+from dguide.exact.random_problems import RANDOM_PROBLEMS
 from dguide.samplers import OnGrid, equal_work_grid
 
 ROOT = Path(__file__).parents[1]
@@ -58,10 +59,10 @@ ONLY_MASKED = ("Ancestral, cosine grid", "Remasking")
 
 
 def problems() -> Iterator[Problem]:
-    for family in FAMILIES:
+    for family in RANDOM_PROBLEMS:
         for n, d, seeds in SHAPES:
             for seed in seeds:
-                yield FAMILIES[family](n, d, seed)
+                yield RANDOM_PROBLEMS[family](n, d, seed)
 
 
 def guidances(masked: bool) -> Iterator[tuple[str, float, str, Any]]:
@@ -75,22 +76,22 @@ def guidances(masked: bool) -> Iterator[tuple[str, float, str, Any]]:
 
 
 def samplers(problem: Problem, guidance: Any) -> dict[str, Maker]:
-    """Those that are compared; with `Unlocking` also the grid that its own pace asks for."""
+    """The samplers by name; with `Unlocking` also on the grid of equal work for its pace."""
     masked = problem.process.prediction_free_rate
-    found = {name: make for name, make in SAMPLERS.items() if masked or name not in ONLY_MASKED}
+    makers = {name: make for name, make in SAMPLERS.items() if masked or name not in ONLY_MASKED}
     if not guidance.keeps_pace:
         times = problem.process.noise.time(LEVELS)
         fraction = solve(problem, guidance, times=times).masked_fraction
-        found = {name: found[name] for name in ("Ancestral", "Trapezoidal", "Remasking")}
+        makers = {name: makers[name] for name in ("Ancestral", "Trapezoidal", "Remasking")}
         for kind, per_step in ((Ancestral, 1), (Trapezoidal, 2)):
-            found[f"{kind.__name__}, equal work"] = lambda calls, kind=kind, per_step=per_step: kind(
+            makers[f"{kind.__name__}, equal work"] = lambda calls, kind=kind, per_step=per_step: kind(
                 grid=equal_work_grid(problem.process, LEVELS, fraction, calls // per_step)
             )
-    return found
+    return makers
 
 
 def compute() -> list[dict[str, Any]]:
-    """One entry for each group of equal settings: the distances of all problems."""
+    """One entry for each group of settings, with the distances of all problems."""
     groups: dict[tuple[Any, ...], dict[str, list[float]]] = {}
     tables = list(problems())
     for number, table in enumerate(tables):
@@ -138,7 +139,7 @@ def quartiles(values: list[float]) -> tuple[float, float, float]:
 
 
 def markdown(cases: list[dict[str, Any]], process: str, mechanism: str, weight: float, schedule: str, to: str) -> str:
-    """A table: samplers down, calls across, medians with quartiles."""
+    """A table with a row for each sampler and a column for each number of calls: medians with quartiles."""
     rows: dict[str, dict[int, str]] = {}
     for case in cases:
         if (case["process"], case["mechanism"], case["weight"], case["schedule"]) == (
@@ -208,7 +209,7 @@ def write(path: Path, text: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--draw", action="store_true", help="draw from the results that are there")
+    parser.add_argument("--draw", action="store_true", help="draw from the stored results")
     options = parser.parse_args()
     torch.set_num_threads(1)
     if not options.draw:

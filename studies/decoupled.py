@@ -1,8 +1,8 @@
-r"""A sampler whose pace and order of positions come from two different mechanisms: `jumps` for problems of any size.
+r"""A sampler whose pace and order come from two different mechanisms. It is `dguide.theory.jumps` for any size.
 
-In each step the number K of positions that leave is drawn as it would be under one mechanism, and the K positions as
-those that win an exponential race at the speeds of another; the tokens are drawn from the guided law, which is the same
-for both. It is exact given predictions frozen within a step and follows the law of `Jumps.stepwise`.
+In each step one mechanism gives the number K of positions that leave. The K positions are the winners of an exponential
+race at the speeds of another mechanism. Tokens are drawn from the tilted distribution, which is the same for both. The
+sampler is exact given predictions frozen within a step. Its samples have the distribution of `Jumps.stepwise`.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ __all__ = ["Decoupled"]
 
 @dataclass(frozen=True)
 class Decoupled(Sampler):
-    """How many positions leave in a step by `pace`, and which ones by `order`.
+    """`pace` decides how many positions leave in a step, and `order` decides which ones.
 
     Args:
         steps: number of steps, at least 1.
-        pace, order: mechanisms that act on rates, as classes: the weight is that of the guidance that is sampled with.
+        pace, order: classes of mechanisms that act on rates. The weight is that of the guidance of the samples.
 
     Raises:
-        ValueError: for fewer steps, or mechanisms that are no classes.
+        ValueError: for fewer steps, or if `pace` or `order` is no such class.
     """
 
     steps: int
@@ -43,7 +43,7 @@ class Decoupled(Sampler):
     guarantee = "exact given predictions frozen within a step"
 
     def __post_init__(self) -> None:
-        Ancestral(self.steps)  # refuses what is no number of steps
+        Ancestral(self.steps)  # checks the number of steps
         for what, mechanism in (("pace", self.pace), ("order", self.order)):
             if not (isinstance(mechanism, type) and issubclass(mechanism, RateGuidance)):
                 raise bad(f"Decoupled {what}", repr(mechanism), "the class of a mechanism that acts on rates")
@@ -72,7 +72,7 @@ class Decoupled(Sampler):
             draws = predictions.draw(weight, run.uniforms(Stream.LANDING, 0, where), partition=True)
 
             def clocks(stream: Stream, mechanism: Callable[[Any], RateGuidance]) -> Tensor:
-                """When each position's clock runs out at the rate of a mechanism; never where there is none."""
+                """The time at which each masked position leaves at the rate of a mechanism; others never leave."""
                 assert draws.log_z is not None
                 rate = path.log_intensity[state.index].to(draws.log_z)
                 speed = -mechanism(run.guidance.weight).guided_log_stay(rate, draws.log_z, grid.log_stay)
@@ -80,7 +80,7 @@ class Decoupled(Sampler):
                 out[where] = -run.uniforms(stream, state.index, where).log() / speed
                 return out
 
-            leaves = active  # all of them at the end, where integrated rates are infinite
+            leaves = active  # at the end integrated rates are infinite, and all positions leave
             if low > 0:
                 count = (clocks(Stream.CLOCK, self.pace) <= 1).sum(-1, keepdim=True)
                 rank = clocks(Stream.ACCEPT, self.order).argsort(-1).argsort(-1)
@@ -89,7 +89,7 @@ class Decoupled(Sampler):
             to = (sample[going], position[going])
             tokens[to] = draws.token[going]
             if run.observers:
-                # Only the step is known: they are spread evenly over it.
+                # Only the step of a jump is known. Its noise level is drawn uniformly from the step.
                 level = low + (high - low) * run.uniforms(Stream.CLOCK, self.steps, to)
                 run.landed(to, level, draws[going])
         at = torch.full_like(state.time, path.times[state.index + 1])

@@ -1,9 +1,9 @@
-r"""Data laws of any length whose scores are known exactly: every example of a data set, blurred token by token.
+r"""Data distributions of any length with known exact predictions: a data set, blurred token by token.
 
 $$p(x \mid c) = \frac{1}{N_c} \sum_{k:\, c_k = c} \prod_i K(x^i \mid y_k^i)$$
 
-with examples $y_k$ and labels $c_k$, and a kernel K between tokens. A masked context weighs the examples by how well
-they agree with its tokens; the prediction is the so weighted mean of their kernels.
+has examples $y_k$ with labels $c_k$, $N_c$ examples of label c, and a kernel K between tokens. A masked context gives
+each example a weight, its probability of the tokens of the context. The prediction is the weighted mean of the kernels.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["Kernel", "bell"]
 def bell(vocab: int, width: float, floor: float) -> Tensor:
     r"""A kernel between ordered tokens [V, V], $K(x \mid y) \propto e^{-(x - y)^2 / 2 b^2}$ of width b, row by row y.
 
-    A share `floor` of each row is spread evenly, so that no token is impossible.
+    A share `floor` of each row is uniform, so that every token has a positive probability.
     """
     grey = torch.arange(vocab, dtype=torch.float64)
     near = torch.softmax(-((grey - grey.unsqueeze(-1)) ** 2) / (2 * width**2), -1)
@@ -33,7 +33,7 @@ class Kernel:
 
     Args:
         split: the examples, tokens [N, L] and labels [N].
-        kernel: [V, V] float64, row y the law of a token of an example that shows y.
+        kernel: [V, V] float64; row y is the distribution of a token where the example has y.
         classes: number of labels; it is also the label of "no condition".
     """
 
@@ -42,7 +42,7 @@ class Kernel:
     def __init__(self, split: Split, kernel: Tensor, classes: int) -> None:
         self.labels, self.classes, self.vocab = split.labels, classes, len(kernel)
         self.laws = kernel[split.tokens].flatten(1)
-        # A mask agrees with every example.
+        # A mask matches every example.
         logs = torch.nn.functional.pad(kernel.log()[split.tokens], (0, 1))
         self.log_agreement = logs.flatten(1).T.contiguous()
 

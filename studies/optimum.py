@@ -1,6 +1,6 @@
-"""What is left to gain by the schedule: fixed shapes against the best one of each problem (forty minutes of one core).
+"""Fixed schedules against the optimal schedule of each problem (forty minutes of one core).
 
-Total variation to the tilted target, medians and quartiles over the held-out and the design problems.
+Prints the total variation to the tilted target: medians and quartiles over the held-out and the design problems.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ def main() -> None:
     ends: dict[str, list[tuple[float, ...]]] = {}
 
     def best(problem, mechanism):
-        found = optimal_schedule(problem, WEIGHT, mechanism, "total-variation", KNOTS)
-        means.setdefault(mechanism.__name__, []).append(found.schedule.mean())
-        ends.setdefault(mechanism.__name__, []).append(tuple(w for _, w in found.schedule.knots))
-        return found.schedule
+        optimum = optimal_schedule(problem, WEIGHT, mechanism, "total-variation", KNOTS)
+        means.setdefault(mechanism.__name__, []).append(optimum.schedule.mean())
+        ends.setdefault(mechanism.__name__, []).append(tuple(w for _, w in optimum.schedule.knots))
+        return optimum.schedule
 
     def progress(done: int, count: int) -> None:
         print(f"\r{done} of {count} problems", end="", file=sys.stderr, flush=True)

@@ -1,8 +1,8 @@
-"""What an order by confidence buys: distance of many samples, by sampler and number of calls.
+"""Distance of the samples of confidence-order samplers, by number of calls.
 
-The problems of studies/calls.py, masked, `Normalized`, w = 3, constant, exact denoisers: far fewer positions than any
-real sequence, so that these samplers end after three or five calls. Laws are measured by samples; the distance that as
-many exact samples would have by chance stands beside them.
+The problems are those of studies/calls.py, masked, `Normalized`, w = 3, constant, with exact denoisers. They have far
+fewer positions than real sequences, so these samplers end after three or five calls. Distributions are estimated from
+samples. The last line is the distance of equally many exact samples, by chance.
 
     python -m studies.orders             # two minutes of one core
 """
@@ -32,23 +32,23 @@ SAMPLERS: dict[str, Callable[[int], Sampler]] = {
     "LowEntropy": dguide.LowEntropy,
     "Halton": lambda steps: dguide.Halton(steps, shape=(1, 1)),
 }
-"""The shape of Halton's images, rows of one pixel, is that of each problem."""
+"""Samplers by name. The image shape of `Halton` is replaced by that of each problem."""
 BOUNDS = (0.0, 0.1, 0.5)
-"""Of `EntropyBounded`, in nats."""
+"""Bounds of `EntropyBounded`, in nats."""
 ALL = "as many steps as positions"
 
 
 def settings(positions: int) -> dict[tuple[str, str], Sampler]:
     """Samplers by name and setting."""
-    found: dict[tuple[str, str], Sampler] = {}
+    samplers: dict[tuple[str, str], Sampler] = {}
     for name, make in SAMPLERS.items():
         for label, steps in (("1 step", 1), ("2 steps", 2), (ALL, positions)):
             sampler = dguide.Halton(steps, shape=(1, positions)) if name == "Halton" else make(steps)
-            found[name, label] = sampler
+            samplers[name, label] = sampler
     for bound in BOUNDS:
-        found["EntropyBounded", f"bound {bound:g}"] = dguide.EntropyBounded(bound)
-    found["FirstHitting", ALL] = dguide.FirstHitting()
-    return found
+        samplers["EntropyBounded", f"bound {bound:g}"] = dguide.EntropyBounded(bound)
+    samplers["FirstHitting", ALL] = dguide.FirstHitting()
+    return samplers
 
 
 def law_of(tokens: torch.Tensor, vocab: int) -> torch.Tensor:
@@ -87,8 +87,8 @@ def main() -> None:
     torch.set_num_threads(1)
     start, source = time.process_time(), commit()
     cases = compute()
-    found = header(source, time.process_time() - start) | {"made by": "python -m studies.orders", "samples": COUNT}
-    write(RESULTS, json.dumps(found | {"cases": cases}) + "\n")
+    about = header(source, time.process_time() - start) | {"made by": "python -m studies.orders", "samples": COUNT}
+    write(RESULTS, json.dumps(about | {"cases": cases}) + "\n")
     print("\n| sampler | | calls | from continuous time | from the tilted target |\n|---|---|---|---|---|")
     for case in cases:
         cells = ("{:.3f} ({:.3f}, {:.3f})".format(*quartiles(case[to])) for to in ("limit", "target"))

@@ -1,8 +1,8 @@
-"""The law of guided sampling from a dense generator matrix, built state by state: what solvers are judged by.
+"""Distributions of guided samples from a dense generator matrix, built state by state: a reference for the solvers.
 
-Masked process and constant w: rates per unit of s = -log m do not change, so one matrix exponential is the answer.
-Otherwise Gauss collocation with twelve points a step (order 24), all stages in one dense linear system, in s, or in
-the log-odds of m for processes that move at m = 1.
+m is the noise level. For the masked process and constant w, rates per unit of s = -log m are constant, so one matrix
+exponential is enough. Otherwise: Gauss collocation with twelve points a step (order 24), all stages in one dense linear
+system. The coordinate is s, or the log-odds of m for processes that move at m = 1.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from dguide import exact
 from dguide.guidance import RateGuidance
 
 REST = 40.0
-"""How far s goes, and the log-odds from -32 to it: noise levels below 1e-17 and above 1 - 1e-13 are left out."""
+"""The last s. Log-odds run from -32 to it. So noise levels below 1e-17 and above 1 - 1e-13 are left out."""
 TAIL = 6.0
-"""Beyond it, in s or the log-odds, the generator hardly changes."""
+"""Beyond this s or log-odds the generator is almost constant."""
 _ROOTS, _WEIGHTS = legendre.leggauss(12)
 
 
 def generator(problem: exact.Problem, guidance: RateGuidance, level: float, weight: float) -> Tensor:
-    """Rates per unit of noise level from every state (rows) to every other (columns), in row-major order of tokens."""
+    """Rates per unit of noise level from each state (rows) to each other (columns), in row-major order of tokens."""
     process, d = problem.process, problem.positions
     tokens = torch.tensor(list(product(range(process.input_size), repeat=d)))
     time = process.noise.time(torch.tensor(level, dtype=torch.float64))
@@ -44,26 +44,26 @@ def generator(problem: exact.Problem, guidance: RateGuidance, level: float, weig
 
 
 def prior(problem: exact.Problem) -> Tensor:
-    """Pure noise over all states."""
+    """The distribution of pure noise over all states."""
     one = problem.process.kernel(1.0)[0].tolist()
     return torch.tensor([math.prod(p) for p in product(one, repeat=problem.positions)], dtype=torch.float64)
 
 
 def data(problem: exact.Problem, law: Tensor) -> Tensor:
-    """A law over all states as a joint table of data."""
+    """A distribution over all states as a joint table of data."""
     d, v = problem.positions, problem.process.vocab_size
     return law.view([problem.process.input_size] * d)[(slice(0, v),) * d]
 
 
 def at_levels(problem: exact.Problem, guidance: RateGuidance, levels: list[float]) -> Tensor:
-    """Masked process, constant w: laws over all states [K, S] at noise `levels`; level 0 is s = 400."""
+    """Distributions over all states [K, S] at noise `levels`, masked process, constant w. Level 0 is s = 400."""
     matrix = generator(problem, guidance, 0.5, guidance.weight.mean()) * 0.5
     elapsed = torch.tensor([-math.log(m) if m else 400.0 for m in levels], dtype=torch.float64)
     return prior(problem) @ torch.matrix_exp(elapsed.view(-1, 1, 1) * matrix)
 
 
 def stepped(problem: exact.Problem, guidance: RateGuidance, width: float = 1.0) -> Tensor:
-    """Any process and schedule: the law over all states at the end, by steps of `width`, in the tails four times it."""
+    """The final distribution over all states, any process and schedule. Steps have `width`; in the tails 4 `width`."""
     schedule, odds = guidance.weight, problem.process.finite_level < 1
     start, stop = (-32.0, REST) if odds else (0.0, REST)
     inner = [math.log((1 - b) / b) if odds else -math.log(b) for b in schedule.breakpoints]

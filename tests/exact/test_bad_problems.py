@@ -1,4 +1,4 @@
-"""Whatever cannot be solved is refused before any work, with what came, what was expected and what to do."""
+"""Input that cannot be solved is refused before any computation. Messages say what was given and what is expected."""
 
 from __future__ import annotations
 
@@ -70,7 +70,10 @@ CALLS = {
     "target of text": (lambda: GOOD.target("1"), "weight: got '1', expected a number"),
     "log_z of nothing": (lambda: GOOD.log_z(None), "weight: got None, expected a number"),
     "renyi of a list": (lambda: exact.renyi([1.0], FAIR, 2), "renyi p: got list"),
-    "renyi of no law": (lambda: exact.renyi(FAIR, 2 * FAIR, 2), r"renyi q: got entries from 0\.2.*, expected a law"),
+    "renyi of no distribution": (
+        lambda: exact.renyi(FAIR, 2 * FAIR, 2),
+        r"renyi q: got entries from 0\.2.*, expected a distribution",
+    ),
     "renyi shapes": (lambda: exact.renyi(FAIR, FAIR.sum(0), 2), r"renyi shapes: got \(\(2, 2\), \(2,\)\)"),
     "renyi order": (lambda: exact.renyi(FAIR, FAIR, 0), "renyi order: got 0, expected a number above 0"),
     "renyi order nan": (lambda: exact.renyi(FAIR, FAIR, nan), "renyi order: got nan"),

@@ -1,4 +1,4 @@
-"""Closed forms against formulas by hand, the continuous-time solution and a dense generator."""
+"""Closed forms against formulas by hand, the solution in continuous time and a dense generator."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SCHEDULES = [RampUp(3.0, 0.2, 0.5), Interval(4.0, 0.25, 0.8), InverseLinear(2.0)
 
 
 def z(cond, ref, w):
-    """Z_w over the last axis, of laws that are positive."""
+    """Z_w over the last axis, of positive distributions."""
     return (cond ** (1 + w) * ref ** (-w)).sum(-1)
 
 
@@ -53,7 +53,7 @@ def given(law, i, state, decided):
 @every_mechanism
 @pytest.mark.parametrize("w", WEIGHTS)
 def test_one_position_at_constant_weight(w, mechanism):
-    """The tilted law, whatever the mechanism; masked with probability t or t^Z."""
+    """The tilted distribution for both mechanisms; masked with probability t or t^Z."""
     solution = exact.one_position(ONE, mechanism(w))
     power = float(z(ONE.cond, ONE.uncond, w)) if mechanism is Unlocking else 1.0
     assert distance(solution.final, ONE.target(w)) < 1e-13
@@ -72,7 +72,7 @@ def test_one_position_under_a_schedule(mechanism, schedule):
 
 @every_mechanism
 def test_one_position_with_a_jump_of_the_weight(mechanism):
-    """w = 2 down to m = 0.3, then 0.5: by hand, a mixture of two tilted laws by the chance to jump before."""
+    """w = 2 down to m = 0.3, then 0.5. By hand: a mixture of two tilted distributions by the jump probability."""
     late = 0.3 ** (float(z(ONE.cond, ONE.uncond, 2.0)) if mechanism is Unlocking else 1.0)
     expected = (1 - late) * ONE.target(2.0) + late * ONE.target(0.5)
     schedule = Piecewise(((0, 0.5), (0.3, 0.5), (0.3, 2), (1, 2)))
@@ -80,7 +80,7 @@ def test_one_position_with_a_jump_of_the_weight(mechanism):
 
 
 def test_early_and_late_are_alike_for_one_position_and_normalized():
-    """The jump level is uniform, so w and its mirror image give one law; with Unlocking early weights count more."""
+    """The jump level is uniform, so w and its mirror image give the same result. With Unlocking early w count more."""
     late, early = (exact.one_position(ONE, Normalized(s(2.0))).final for s in (Linear, InverseLinear))
     assert distance(late, early) < 1e-13
     late, early = (exact.one_position(ONE, Unlocking(s(2.0))).final for s in (Linear, InverseLinear))
@@ -88,7 +88,7 @@ def test_early_and_late_are_alike_for_one_position_and_normalized():
 
 
 def test_one_position_at_weights_that_no_step_could_follow():
-    """Z of e^430: all jump at once at the largest weight they meet."""
+    """Z is e^430: all positions jump at once, at the largest weight."""
     assert distance(exact.one_position(ONE, Unlocking(300.0)).final, ONE.target(300.0)) < 1e-13
     final = exact.one_position(ONE, Unlocking(InverseLinear(150.0))).final
     assert distance(final, ONE.target(300.0)) < 1e-12
@@ -149,8 +149,8 @@ def test_the_jump_chain_is_the_continuous_law(problem, w, mechanism):
 
 
 def test_what_is_missing_is_the_look_ahead():
-    """With h(x_A) the partition function of all that is still masked, landing on Z_i q_w(y) h(x_A, y) / h(x_A) gives
-    the target in any order; and the rates that do so keep the unguided pace."""
+    """h(x_A) is the partition function of all masked positions. Landing with Z_i q_w(y) h(x_A, y) / h(x_A) gives the
+    target in any order, and these rates keep the unguided pace."""
     w, d = 3.0, 3
     weights = COND3 ** (1 + w) * UNCOND3 ** (-w)
 
@@ -176,12 +176,12 @@ def test_what_is_missing_is_the_look_ahead():
             assert chance == pytest.approx(float(THREE.target(w)[state]), rel=1e-10)
             blind += f64(missing / 6, 0)
     assert float(blind[0]) == pytest.approx(1.0)
-    assert distance(exact.jump_chain(THREE, Normalized(w)), THREE.target(w)) > 0.1  # what its absence costs
+    assert distance(exact.jump_chain(THREE, Normalized(w)), THREE.target(w)) > 0.1  # the error without it
 
 
 @every_mechanism
 def test_independent_positions_need_no_look_ahead(mechanism):
-    """Of product laws every partition function is a constant, and the final law is the target."""
+    """For product distributions every partition function is constant, and the result is the target."""
     c, u = (torch.einsum("a,b,c->abc", *(table(3, 1, seed + k) for k in range(3))) for seed in (0, 7))
     problem = exact.Problem(Masked(3), c, u)
     assert distance(exact.jump_chain(problem, mechanism(3.0)), problem.target(3.0)) < 1e-13
@@ -223,7 +223,7 @@ def test_distance_to_noise(problem, mechanism):
 
 
 def test_distance_to_noise_under_a_schedule():
-    """Normalized: 1 - m^d whatever w does. Unlocking: by hand for a weight that jumps."""
+    """Normalized: 1 - m^d for every schedule. Unlocking: by hand for a weight that jumps."""
     levels = f64(0.8, 0.3, 0.1)
     moved = exact.distance_to_noise(THREE, Normalized(RampUp(3.0, 0.2, 0.5)), levels)
     torch.testing.assert_close(moved, 1 - levels**3, rtol=0, atol=1e-13)
@@ -233,7 +233,7 @@ def test_distance_to_noise_under_a_schedule():
 
 
 def left(problem, guidance, levels):
-    """Total variation to the final law, from the dense generator; it is the probability that a mask is left."""
+    """Total variation to the final distribution, from the dense generator. It is the probability of a mask."""
     laws = at_levels(problem, guidance, [*levels, 0.0])
     apart = (laws[:-1] - laws[-1]).abs().sum(-1) / 2
     some = 1 - torch.stack([data(problem, law).sum() for law in laws[:-1]])
@@ -281,7 +281,7 @@ def test_the_end_comes_doubly_exponentially_fast_in_one_position():
 
 
 def test_the_end_does_not_in_two_if_one_follows_from_the_other():
-    """p(x_2 | x_1) is the same under both laws: once x_1 is decided x_2 waits as if unguided, however large w is."""
+    """p(x_2 | x_1) is the same with and without the condition: after x_1, x_2 leaves at the unguided pace for all w."""
     then = f64(0.6, 0.4, 0.3, 0.7).view(2, 2)
     problem = exact.Problem(Masked(2), f64(0.9, 0.1).unsqueeze(1) * then, f64(0.3, 0.7).unsqueeze(1) * then)
     apart = [float(left(problem, Unlocking(w), [0.5])[0]) for w in (0.0, 2.0, 4.0, 8.0)]

@@ -1,4 +1,4 @@
-"""Schedules that come closest to a target, found by gradients through the solver."""
+"""Tests of `exact.optimal_schedule`: gradients, objectives, bad input."""
 
 from __future__ import annotations
 
@@ -54,22 +54,23 @@ def test_what_is_differentiated_is_the_law(mechanism: type) -> None:
     ids=["Normalized", "Unlocking"],
 )
 def test_the_optimum_beats_constant_and_ramp(mechanism: type, objective: str, distance) -> None:
-    found = exact.optimal_schedule(MILD, 2.0, mechanism, objective, knots=4)
+    optimum = exact.optimal_schedule(MILD, 2.0, mechanism, objective, knots=4)
     goal = MILD.target(2.0)
     own, constant, ramp = (
-        float(distance(exact.solve(MILD, mechanism(w)).final, goal)) for w in (found.schedule, 2.0, dguide.Linear(2.0))
+        float(distance(exact.solve(MILD, mechanism(w)).final, goal))
+        for w in (optimum.schedule, 2.0, dguide.Linear(2.0))
     )
-    assert own == pytest.approx(found.distance, abs=1e-9)
-    assert constant == pytest.approx(found.constant, abs=1e-9)
+    assert own == pytest.approx(optimum.distance, abs=1e-9)
+    assert constant == pytest.approx(optimum.constant, abs=1e-9)
     assert own < 0.6 * constant
     assert own <= ramp + 1e-9
-    assert min(w for _, w in found.schedule.knots) >= 0
+    assert min(w for _, w in optimum.schedule.knots) >= 0
 
 
 def test_no_guidance_is_found_for_the_conditional_law() -> None:
-    found = exact.optimal_schedule(MILD, 1.0, dguide.Normalized, "kl", knots=3, target=COND3)
-    assert found.distance < 1e-6 < found.constant
-    assert max(abs(w) for _, w in found.schedule.knots) < 0.05
+    optimum = exact.optimal_schedule(MILD, 1.0, dguide.Normalized, "kl", knots=3, target=COND3)
+    assert optimum.distance < 1e-6 < optimum.constant
+    assert max(abs(w) for _, w in optimum.schedule.knots) < 0.05
 
 
 def test_less_than_nothing_early_may_be_better() -> None:
@@ -113,6 +114,6 @@ def test_a_target_out_of_reach_is_refused() -> None:
 def test_laws_of_different_shapes_are_not_compared() -> None:
     for distance in (exact.total_variation, exact.kl_divergence):
         with pytest.raises(
-            ValueError, match=r"laws to compare: got \(\(3,\), \(3, 3\)\), expected tables of one shape"
+            ValueError, match=r"distributions to compare: got \(\(3,\), \(3, 3\)\), expected tables of one shape"
         ):
             distance(torch.ones(3) / 3, torch.ones(3, 3) / 9)

@@ -1,4 +1,4 @@
-"""`exact.solve` against a dense generator built state by state and integrated by other means (`dense.py`)."""
+"""`exact.solve` against a dense generator that is built state by state and integrated by other methods (`dense.py`)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ every_mechanism = pytest.mark.parametrize("mechanism", [Normalized, Unlocking])
 
 
 def mixed(process: Process, d: int, seed: int) -> exact.Problem:
-    """Random tables, the class a fifth of the whole; none of it on a mask that is a column."""
+    """Random tables. The class is a fifth of the reference. A mask that is a column has probability 0."""
     laws = [table(process.vocab_size, d, seed + k) for k in range(2)]
     keep = process.data_logits(torch.zeros(process.vocab_size)).isfinite().double()
     for i in range(d):
@@ -85,7 +85,7 @@ def test_uniform(problem, guidance):
 
 
 def test_the_references_agree_with_each_other():
-    """Steps against the exponential, and half as long steps against steps."""
+    """Steps against the exponential, and steps of two widths against each other."""
     problem, guidance = exact.Problem(Masked(3), COND, UNCOND), Unlocking(1.0)
     exponential = at_levels(problem, guidance, [0.0])[0]
     assert distance(stepped(problem, guidance), exponential) < 1e-12
@@ -94,7 +94,7 @@ def test_the_references_agree_with_each_other():
 
 
 def test_the_generator_reverses_the_process():
-    """Without guidance the law it carries is the corrupted table, at every level: a generator judged by Bayes' rule."""
+    """Without guidance the distribution at each level is the noisy table, which follows from Bayes' rule."""
     for process in (Masked(2), Uniform(2)):
         problem = exact.Problem(process, COND3, UNCOND3)
         laws = []

@@ -1,4 +1,4 @@
-"""Where the solver has to look after itself: layers too thin to see, weights too large, sizes that matter."""
+"""Difficult cases for the solver: thin boundary layers, very large weights, many states."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dguide import (
     exact,
 )
 from dguide.exact.collocation import radau
-from dguide.exact.families import dirichlet
+from dguide.exact.random_problems import dirichlet
 
 MASKED = exact.Problem(Masked(3), COND, UNCOND)
 UNIFORM = exact.Problem(Uniform(3), COND, UNCOND)

@@ -1,4 +1,4 @@
-"""The laws of steps of several stages: where they must agree with the step matrix, and where they end."""
+"""Steps with several stages: agreement with the step matrix, limits of size, propagated predictions."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_too_many_pairs_are_refused() -> None:
 
 @pytest.mark.parametrize("process", [Masked(4), Masked(4, mask_id=1), Uniform(4)], ids=str)
 def test_a_prediction_is_carried_by_bayes_rule(process) -> None:
-    """One position, about which nothing is to be learnt from others: the exact prediction at another time."""
+    """One position, so other positions give no information: the exact prediction at another time."""
     law = law_on_data(process, 1, seed=3)
     oracle = Problem(process, law, law).oracle()
     noisy = torch.arange(process.input_size)[process.movable(torch.arange(process.input_size))]

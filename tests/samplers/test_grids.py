@@ -9,7 +9,7 @@ from judge import COND, UNCOND, distance
 import dguide
 from dguide import Ancestral, Diagnostics, Masked, Normalized, Unlocking, equal_work_grid, noise
 from dguide.exact import Problem, chain, solve
-from dguide.exact.families import dirichlet, markov
+from dguide.exact.random_problems import dirichlet, markov
 
 LEVELS = torch.linspace(0, 1, 11, dtype=torch.float64)
 SCHEDULES = [noise.Linear(), noise.Cosine(), noise.Polynomial(3.0), noise.Geometric()]

@@ -13,7 +13,7 @@ from judge import COND, COND3, UNCOND, UNCOND3, distance, draw, g_test
 import dguide
 from dguide import Ancestral, Masked, Normalized, RampUp, Remasking, Simple, Uniform, Unlocking, noise
 from dguide.exact import Problem, chain, solve
-from dguide.exact.families import dirichlet, ising, mixture
+from dguide.exact.random_problems import dirichlet, ising, mixture
 
 MECHANISMS = pytest.mark.parametrize("mechanism", [Normalized, Unlocking, Simple])
 PROBLEM = Problem(Masked(3), COND, UNCOND)

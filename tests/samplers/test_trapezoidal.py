@@ -12,7 +12,7 @@ from judge import COND, UNCOND, distance, draw, g_test, law
 import dguide
 from dguide import Ancestral, Decoding, Masked, Normalized, RampUp, Remasking, Simple, Trapezoidal, Uniform, Unlocking
 from dguide.exact import Problem, chain, solve
-from dguide.exact.families import dirichlet, ising, markov
+from dguide.exact.random_problems import dirichlet, ising, markov
 
 MECHANISMS = pytest.mark.parametrize("mechanism", [Normalized, Unlocking])
 PROCESSES = pytest.mark.parametrize("process", [Masked, Uniform])

@@ -1,3 +1,5 @@
+"""The figures of `dguide theory`, their data, and the files of the gallery."""
+
 from __future__ import annotations
 
 import json
@@ -9,36 +11,36 @@ import torch
 
 import dguide
 from dguide import Masked
-from dguide.cli import app, main  # the application, while all plates are there
+from dguide.cli import app, main  # imported before tests replace the figures
 from dguide.exact import Problem
-from dguide.exact.families import dirichlet
+from dguide.exact.random_problems import dirichlet
 from dguide.plots.style import blank
 from dguide.samplers import DiagnosticsTable
 from dguide.theory import gallery as module
-from dguide.theory import matters
+from dguide.theory import strength
 from dguide.theory.figures import convergence, diagnosis, maps, optimal, particles, steps, tilting, weights
-from dguide.theory.figures import matters as bands
-from dguide.theory.figures.base import Plate, plain
+from dguide.theory.figures import strength as strength_figure
+from dguide.theory.figures.base import TheoryFigure, plain
 from dguide.theory.figures.problems import line, other_class, rings
-from dguide.theory.gallery import PLATES, gallery
+from dguide.theory.gallery import FIGURES, gallery
 from dguide.theory.markup import formula, html, short
 from dguide.theory.summary import Quartiles
 
 
-def plate(name="one", value=1.0):
+def theory_figure(name="one", value=1.0):
     figure = blank((2, 2))
     figure.add_subplot().plot([0, 1], [0, value])
-    return Plate(
+    return TheoryFigure(
         name, f"The {name}", figure, "A $w_1$ & more", "a line", {"value": torch.tensor([value])}, [("a", "b")]
     )
 
 
 @pytest.fixture
 def two(monkeypatch):
-    """A gallery of two plates that cost nothing."""
-    plates = {"one": lambda: [plate("one")], "two": lambda: [plate("two"), plate("three")]}
-    monkeypatch.setattr(module, "PLATES", plates)
-    return plates
+    """A gallery with two quick entries."""
+    figures = {"one": lambda: [theory_figure("one")], "two": lambda: [theory_figure("two"), theory_figure("three")]}
+    monkeypatch.setattr(module, "FIGURES", figures)
+    return figures
 
 
 def contents(folder):
@@ -67,8 +69,8 @@ def test_captions_escape_what_is_no_markup():
 
 def test_numbers_are_short_and_plain():
     assert [short(x) for x in (0.12345, 1.2e-7)] == ["$0.123$", "$1.2 * 10^(-07)$".replace("-07", "-7")]
-    found = plain({"a": Quartiles(0.1, 1 / 3, math.inf, 3), "b": (torch.tensor([1.0]), math.nan), 3: "c"})
-    assert found == {"a": {"low": 0.1, "median": 0.333333, "high": None, "count": 3}, "b": [[1.0], None], "3": "c"}
+    data = plain({"a": Quartiles(0.1, 1 / 3, math.inf, 3), "b": (torch.tensor([1.0]), math.nan), 3: "c"})
+    assert data == {"a": {"low": 0.1, "median": 0.333333, "high": None, "count": 3}, "b": [[1.0], None], "3": "c"}
 
 
 def test_the_pictured_problems_are_halves_of_two_classes():
@@ -97,7 +99,7 @@ def test_total_variation_over_time_is_the_chance_of_a_mask():
     data = convergence.compute(two, one, (0.0, 3.0))
     t = data.times
     assert torch.allclose(data.solved, 1 - (1 - t) ** 2, atol=1e-7)
-    # Independent positions: none is left with the product of their chances.
+    # Positions are independent: multiply the probabilities that each is decided.
     z = math.exp(one.log_z(3.0))
     assert torch.allclose(data.unlocking[1], 1 - (1 - t**z) ** 2, atol=1e-7)
     assert torch.allclose(data.unlocking[0], 1 - (1 - t) ** 2, atol=1e-7)
@@ -163,35 +165,35 @@ def test_the_best_schedule_is_no_worse_than_those_it_is_compared_with():
 
 
 @pytest.mark.parametrize(
-    ("curve", "told"),
+    ("curve", "text"),
     [
         ([4.0, 9.7, 0.0], "goes from 0.0 at noise over its peak, 9.7 at $m = 0.50$, to 4.0 at data"),
         ([8.6, 3.0, 0.0], "goes from 0.0 at noise to 8.6 at data"),
     ],
 )
-def test_the_course_of_a_weight_is_told_with_its_peak(curve, told):
-    assert optimal.course(torch.tensor([0.0, 0.5, 1.0]), torch.tensor(curve)) == told
+def test_the_course_of_a_weight_is_told_with_its_peak(curve, text):
+    assert optimal.course(torch.tensor([0.0, 0.5, 1.0]), torch.tensor(curve)) == text
 
 
 def test_bands_show_medians_of_their_problems():
     mechanisms = ("Normalized", "Unlocking", "Simple")
     cases = [
-        matters.Case(
+        strength.Case(
             "markov", 2, 2, log_z, schedule, t, dict.fromkeys(mechanisms, k / 10), dict.fromkeys(mechanisms, 0.1), 0.05,
             dict.fromkeys(mechanisms[:2], 0.4) if t is None else {},
         )
         for k, log_z in enumerate((0.5, 2.0, 4.0), 1)
-        for schedule in matters.SCHEDULES
-        for t in (None, *matters.STEPS)
+        for schedule in strength.SCHEDULES
+        for t in (None, *strength.STEPS)
     ]  # fmt: skip
-    data = matters.Matters(3.0, tuple(cases))
-    figure = bands.draw(data)
+    data = strength.Strength(3.0, tuple(cases))
+    figure = strength_figure.draw(data)
     markers = figure.axes[2].lines[0].get_ydata()
     assert list(markers) == pytest.approx([0.3] * 3)
-    lines = bands.table(data)
+    lines = strength_figure.table(data)
     assert len(lines) == 1 + 3 * 3 * 5 + 3
     assert [cells[:4] for cells in lines[1::15][:3]] == [
-        (f"log Z_w {band}", "1", "2", "constant") for band in matters.BANDS
+        (f"log Z_w {log_z}", "1", "2", "constant") for log_z in strength.LOG_Z_BINS
     ]
     assert all(len(cells) == len(lines[0]) for cells in lines)
 
@@ -231,7 +233,7 @@ def test_the_gallery_is_the_same_again_and_replaces_what_was_there(two, tmp_path
     (tmp_path / "one.json").write_text("old")
     (tmp_path / "mine.txt").write_text("kept")
     assert contents(gallery(tmp_path).index.parent) == first | {"mine.txt": b"kept"}
-    two["one"] = lambda: [plate("one", 2.0)]
+    two["one"] = lambda: [theory_figure("one", 2.0)]
     assert contents(gallery(tmp_path, ["one"]).index.parent)["one.json"] != first["one.json"]
     assert "two.svg" not in (tmp_path / "index.html").read_text()
 
@@ -270,8 +272,8 @@ def test_what_cannot_be_written_or_drawn_is_refused_before_the_work(two, tmp_pat
     assert not (tmp_path / "out").exists()
 
 
-def test_the_help_names_every_plate(capsys):
+def test_the_help_names_every_figure(capsys):
     assert main(["theory", "--help"]) == 0
     text = " ".join(capsys.readouterr().out.split())
     assert app.app is not None
-    assert [name for name in PLATES if name not in text] == []
+    assert [name for name in FIGURES if name not in text] == []

@@ -1,4 +1,4 @@
-"""Order and pace apart: the exact laws agree with the solver and the chain, and the sampler with the exact laws."""
+"""Separate order and pace: exact distributions against the solver and the chain, and the sampler against them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from judge import COND, UNCOND, g_test
 from dguide import Ancestral, FirstHitting, Masked, Normalized, Simple, Uniform, Unlocking, sample
 from dguide.data import Split
 from dguide.exact import Oracle, Problem, chain, solve, total_variation
-from dguide.exact.families import markov, mixture
+from dguide.exact.random_problems import markov, mixture
 from dguide.samplers import Observer
 from dguide.theory.jumps import Jumps
 from studies.decoupled import Decoupled
@@ -143,8 +143,8 @@ def test_a_blurred_data_set_has_the_scores_of_its_joint_table():
     masked = states == 3
     for label in (0, 1, 2):
         condition = torch.full((len(states),), label)
-        found = denoiser(states, torch.ones(len(states)), condition)
-        assert torch.allclose(found[masked], oracle(states, torch.ones(len(states)), condition)[masked], atol=1e-10)
+        logits = denoiser(states, torch.ones(len(states)), condition)
+        assert torch.allclose(logits[masked], oracle(states, torch.ones(len(states)), condition)[masked], atol=1e-10)
     assert denoiser.null(labels).tolist() == [2] * 4
 
 

@@ -1,4 +1,4 @@
-"""Tables over random problems: when mechanisms matter, and which schedules come close."""
+"""Tables over random problems: the strength of guidance, and the schedules."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from mechanisms import Mixed, Partial
 
 from dguide import Normalized, Unlocking
 from dguide.exact import kl_divergence, solve, total_variation
-from dguide.exact.families import dirichlet, mixture
+from dguide.exact.random_problems import dirichlet, mixture
 from dguide.guidance import MECHANISMS
-from dguide.theory import matters, schedules
-from dguide.theory.figures import matters as matters_figure
+from dguide.theory import schedules, strength
 from dguide.theory.figures import steps as steps_figure
+from dguide.theory.figures import strength as strength_figure
 
 
 @pytest.fixture(scope="module")
 def small():
-    pytest.MonkeyPatch().setattr(matters, "SHAPES", ((3, 3),))
-    pytest.MonkeyPatch().setattr(matters, "_LARGE", [])
-    pytest.MonkeyPatch().setattr(matters, "STEPS", (2, 8))
+    pytest.MonkeyPatch().setattr(strength, "SHAPES", ((3, 3),))
+    pytest.MonkeyPatch().setattr(strength, "_LARGE", [])
+    pytest.MonkeyPatch().setattr(strength, "STEPS", (2, 8))
     seen = []
-    result = matters.compute(progress=lambda *x: seen.append(x))
+    result = strength.compute(progress=lambda *x: seen.append(x))
     assert seen[-1] == (len(seen), len(seen))
     return result
 
@@ -45,16 +45,16 @@ def test_a_case_is_what_the_solver_says(small):
 
 def test_what_the_table_says(small):
     rows = {(r.group, r.steps, r.schedule): r for r in small.rows()}
-    assert {group for group, *_ in rows} == set(matters.BANDS)
-    # Where guidance asks for little, mechanisms do not differ, in continuous time and with a constant weight.
+    assert {group for group, *_ in rows} == set(strength.LOG_Z_BINS)
+    # With weak guidance, constant weight and continuous time the mechanisms hardly differ.
     assert rows["0 to 1", None, "constant"].apart.median < 0.005
     assert rows["3 or more", None, "constant"].apart.median > 0.02
     strong = {
-        schedule: rows["3 or more", None, schedule].distance["Normalized"].median for schedule in matters.SCHEDULES
+        schedule: rows["3 or more", None, schedule].distance["Normalized"].median for schedule in strength.SCHEDULES
     }
     assert strong["ramp-up"] < strong["constant"]
     assert strong["ramp-up"] < strong["inverse"]
-    # What many steps lose at last is lost by all.
+    # With more steps all mechanisms come closer to the target.
     few, many = rows["3 or more", 2, "constant"], rows["3 or more", 8, "constant"]
     for name in ("Normalized", "Unlocking", "Simple"):
         assert few.distance[name].median > many.distance[name].median
@@ -64,25 +64,25 @@ def test_what_the_table_says(small):
 
 
 def test_a_fourth_and_a_fifth_mechanism(monkeypatch):
-    """One on rates stands in every table and figure; of one without a known limit, continuous time is left out."""
-    monkeypatch.setattr(matters, "SHAPES", ((2, 3),))
-    monkeypatch.setattr(matters, "_LARGE", [])
-    monkeypatch.setattr(matters, "STEPS", (2, 8))
-    monkeypatch.setattr(matters_figure, "STEPS", (2, 8))
+    """A mechanism on rates is in every table and figure. Without a known limit, continuous time is left out."""
+    monkeypatch.setattr(strength, "SHAPES", ((2, 3),))
+    monkeypatch.setattr(strength, "_LARGE", [])
+    monkeypatch.setattr(strength, "STEPS", (2, 8))
+    monkeypatch.setattr(strength_figure, "STEPS", (2, 8))
     monkeypatch.setitem(MECHANISMS, "Partial", Partial)
     monkeypatch.setitem(MECHANISMS, "Mixed", Mixed)
-    data = matters.compute()
+    data = strength.compute()
     at = [case for case in data.cases if (case.steps, case.schedule) == (None, "constant")]
     for case in at:
         low, high = sorted((case.masked["Normalized"], case.masked["Unlocking"]))
         assert low <= case.masked["Partial"] <= high
         assert "Mixed" not in case.distance
-    head, *body = matters_figure.table(data)
+    head, *body = strength_figure.table(data)
     assert head[4:9] == ("Normalized", "Unlocking", "Simple", "Partial", "Mixed")
     for row in body:
         assert all(row[4:8])
         assert bool(row[8]) == (row[2] != "limit")
-    matters_figure.draw(data)
+    strength_figure.draw(data)
     steps = steps_figure.compute(dirichlet(2, 2, seed=4), steps=(2, 4, 8))
     assert list(steps.error["uniform"]) == ["Normalized", "Unlocking", "Simple", "Partial"]
     steps_figure.draw(steps)
@@ -93,7 +93,7 @@ def test_rows_can_be_grouped_by_family(small):
 
 
 def test_bands_have_their_lower_end():
-    assert [matters.band(x) for x in (0.0, 0.99, 1.0, 2.99, 3.0, 50.0)] == [
+    assert [strength.log_z_bin(x) for x in (0.0, 0.99, 1.0, 2.99, 3.0, 50.0)] == [
         "0 to 1", "0 to 1", "1 to 3", "1 to 3", "3 or more", "3 or more",
     ]  # fmt: skip
 
@@ -130,7 +130,7 @@ def test_the_base_gains_nothing_and_the_optimum_has_a_row(judged):
 def test_halves_share_no_problem_and_there_are_enough():
     names = {half: {p.name for p in schedules.problems(half)} for half in schedules.HALVES}
     assert not names["design"] & names["held-out"]
-    assert sum(len(found) for found in names.values()) >= 60
+    assert sum(len(half) for half in names.values()) >= 60
     for half in schedules.HALVES:
         sizes = {p.process.vocab_size**p.positions for p in schedules.problems(half)}
         assert (min(sizes), max(sizes)) == (16, 729)

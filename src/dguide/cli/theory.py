@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from ..progress import duration
-from ..theory.gallery import PLATES, gallery
+from ..theory.gallery import FIGURES, gallery
 from .output import check_directory
 
 __all__ = ["theory"]
@@ -17,7 +17,7 @@ __all__ = ["theory"]
 def theory(
     out: Path = typer.Option(Path("theory"), metavar="DIRECTORY", help="Folder for the figures; made if need be."),
     only: list[str] = typer.Option(
-        [], metavar="NAME", help=f"Draw this plate alone, or these: {', '.join(PLATES)}. The page then shows no other."
+        [], metavar="NAME", help=f"Draw only this figure. It can be given several times. Names: {', '.join(FIGURES)}."
     ),
 ) -> None:
     """Draw what guidance does in theory: figures, the numbers behind them, and a page that explains them.

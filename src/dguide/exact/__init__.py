@@ -1,6 +1,6 @@
-"""Small problems, solved exactly: the judge of every sampler."""
+"""Exact distributions of guided samples for small problems. The tests compare all samplers with them."""
 
-from . import families
+from . import random_problems
 from .chain import chain
 from .closed import distance_to_data, distance_to_noise, jump_chain, one_position, renyi
 from .optimal import Optimum, kl_divergence, optimal_schedule, total_variation
@@ -18,11 +18,11 @@ __all__ = [
     "chain",
     "distance_to_data",
     "distance_to_noise",
-    "families",
     "jump_chain",
     "kl_divergence",
     "one_position",
     "optimal_schedule",
+    "random_problems",
     "renyi",
     "solve",
     "total_variation",

@@ -1,4 +1,4 @@
-"""The exact law after the finite steps of a sampler, without one sample drawn."""
+"""The exact distribution after the finite steps of a sampler, computed without drawing samples."""
 
 from __future__ import annotations
 
@@ -26,23 +26,24 @@ _MOVES = 1 << 34
 
 
 def chain(problem: Problem, guidance: Guidance, sampler: OnGrid, denoiser: Denoiser | None = None) -> Tensor:
-    r"""The law of the samples of a sampler along a grid, such as `Ancestral` or `Trapezoidal`, with exact predictions.
+    r"""The distribution of the samples of a sampler along a time grid, such as `Ancestral` or `Trapezoidal`.
 
-    Each step multiplies the law by the step matrix $\prod_i T_i(x_s^i \mid x_t)$; the predictions are those of the
-    `Oracle` at the start of the step. With a second stage it is $\sum_{x^*} \prod_i T_i(x^{*i} \mid x_t) \prod_i
-    T'_i(x_s^i \mid x_t, x^*)$: a sum over pairs of states, and so for small spaces only.
+    A step from time t to s multiplies the distribution by the matrix $\prod_i T_i(x_s^i \mid x_t)$, with the transition
+    probability $T_i$ of position i. Predictions are made at the start of the step. A second stage starts at a state
+    $x^*$, and the matrix is $\sum_{x^*} \prod_i T_i(x^{*i} \mid x_t) \prod_i T'_i(x_s^i \mid x_t, x^*)$. This is a sum
+    over pairs of states, for small problems only.
 
     Args:
-        problem: the process and the laws.
-        guidance: any mechanism with a number or a schedule as weight.
-        sampler: any sampler along a grid.
-        denoiser: what predicts, with conditions as in `Problem.oracle`; default that oracle.
+        problem: the process and the joint distributions.
+        guidance: any mechanism, with a number or a schedule as weight.
+        sampler: any sampler along a time grid.
+        denoiser: makes the predictions, with conditions as in `Problem.oracle`; by default this oracle.
 
     Returns:
-        [V] * d float64, the law of the final tokens.
+        [V] * d float64, the distribution of the final tokens.
 
     Raises:
-        ValueError: for a weight per sample, a sampler without a grid, or more transitions than can be worked through.
+        ValueError: for a weight per sample, a sampler without a grid, or a step with too many transitions.
     """
     check_problem("exact.chain", problem)
     check_guidance("exact.chain", guidance)
@@ -71,7 +72,7 @@ def chain(problem: Problem, guidance: Guidance, sampler: OnGrid, denoiser: Denoi
 
 
 def _check_work(space: Space) -> None:
-    """Raises `ValueError` for a step that would take hours: with predictions frozen, a state may go to any other."""
+    """Raises `ValueError` for too many transitions in a step: with frozen predictions a state may go to any other."""
     movable = torch.bincount(space.process.movable(space.tokens).sum(-1)).tolist()
     moves = sum(count * space.process.input_size**k for k, count in enumerate(movable))
     if moves > _MOVES:
@@ -79,7 +80,7 @@ def _check_work(space: Space) -> None:
 
 
 class _Step:
-    """The matrix of a step of one stage, which acts on a law from the right: `law @ step`. It is never stored."""
+    """The matrix of a step with one stage. It acts on a distribution, `law @ step`, and is never stored."""
 
     def __init__(self, space: Space, predictions: Predictions, guidance: Guidance, stage: Stage) -> None:
         self.space = space
@@ -104,9 +105,9 @@ class _Moves:
 
     Attributes:
         states: [S], their numbers.
-        base: [S], the number of each without its moving positions.
-        offset: [M], what every way for those positions to end up adds to it.
-        rows: [S] for each of the positions, rows of `Space.state`.
+        base: [S], the number of each state, without the share of its movable positions.
+        offset: [M], the share of the movable positions, for each of their M joint outcomes.
+        rows: for each movable position [S], rows of `Space.state`.
     """
 
     states: Tensor
@@ -121,12 +122,12 @@ def _moves(space: Space) -> list[_Moves]:
     moving[space.state, space.position] = True
     row = (moving.flatten().cumsum(0) - 1).view_as(moving)
     patterns, which = torch.unique(moving, dim=0, return_inverse=True)
-    found = []
+    groups = []
     for k, pattern in enumerate(patterns):
         states = (which == k).nonzero().squeeze(-1)
         base = (space.tokens[states] * space.strides * ~pattern).sum(-1)
         offset = torch.zeros(1, dtype=torch.int64)
         for stride in space.strides[pattern]:
             offset = (offset.unsqueeze(-1) + torch.arange(space.process.input_size) * stride).flatten()
-        found.append(_Moves(states, base, offset, list(row[states][:, pattern].unbind(-1))))
-    return found
+        groups.append(_Moves(states, base, offset, list(row[states][:, pattern].unbind(-1))))
+    return groups

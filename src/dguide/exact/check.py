@@ -1,4 +1,4 @@
-"""What every entrance of `dguide.exact` refuses, before any work."""
+"""Checks of the arguments of `dguide.exact`, made before any computation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["check_denoiser", "check_guidance", "check_law", "check_times"]
 
 
 def check_law(process: Process, table: Tensor, what: str) -> Tensor:
-    """A joint table as a float64 law [V] * d of data. Raises `ValueError` unless it is one for the process."""
+    """A joint table as a float64 distribution [V] * d of data. Raises `ValueError` if the process cannot have it."""
     if not isinstance(process, Process):
         raise bad("process", repr(process), "a process such as dguide.Masked(vocab_size=3)")
     if isinstance(table, Tensor) and table.is_complex():
@@ -29,7 +29,7 @@ def check_law(process: Process, table: Tensor, what: str) -> Tensor:
 
 
 def check_guidance(what: str, guidance: Guidance) -> None:
-    """Raises `ValueError` unless `guidance` is a mechanism with its weight, and what it declares is true."""
+    """Raises `ValueError` unless `guidance` is a mechanism with its weight, and its declarations are true."""
     if not isinstance(guidance, Guidance):
         raise bad(f"{what} guidance", repr(guidance), "a mechanism with its weight, such as dguide.Normalized(2.0)")
     guidance.verify()
@@ -47,7 +47,7 @@ def check_denoiser(what: str, denoiser: object) -> None:
 
 
 def check_times(what: str, times: Tensor, dims: int | None = None) -> Tensor:
-    """`times` as float64. Raises `ValueError` unless it is a tensor of times from 0 to 1 (of so many dimensions)."""
+    """`times` as float64. Raises `ValueError` unless it is a tensor of times from 0 to 1 with `dims` dimensions."""
     if not isinstance(times, Tensor) or times.is_complex():
         raise bad(f"{what} times", repr(times), "a tensor of times from 0 to 1")
     if dims is not None and times.ndim != dims:

@@ -1,13 +1,15 @@
-r"""Closed forms of guided masked diffusion with exact predictions: what `exact.solve` must agree with.
+r"""Closed forms of the guided masked process with exact predictions. The tests compare `exact.solve` with them.
 
-With $s = -\log m$ every masked position i leaves at a *pace* $v_i$: 1 for `Normalized`, $Z_i(x)$ for `Unlocking`, the
-sum of $q_c^{1+w} q_u^{-w}$ at that position given what is decided. Hence
+m is the noise level, and $s = -\log m$ is taken as time. Masked position i leaves at the *pace* $v_i$. The pace is 1
+for `Normalized`. For `Unlocking` it is $Z_i(x)$, the partition function of position i given the decided positions of
+the state x. So
 
-- one position: masked at noise level m with probability $F(m) = \exp(-\int_m^1 v(m') / m'\, dm')$, final law
-  $\int q_{w(m)}\, dF(m)$;
-- constant w, any number of positions: the order of jumps is a chain of its own, position i is next with probability
-  $v_i / \sum_j v_j$, and one pass over the sets of decided positions gives the final law;
-- total variation to either end of the dynamics is the probability of having jumped, or of a mask being left.
+- one position: it is masked at noise level m with probability $F(m) = \exp(-\int_m^1 v(m') / m'\, dm')$, and the final
+  distribution is $\int q_{w(m)}\, dF(m)$;
+- constant w, any number of positions: position i is next with probability $v_i / \sum_j v_j$, at any time. One pass
+  over the sets of decided positions gives the final distribution;
+- the total variation to the start is the probability that a position has jumped. The total variation to the end is the
+  probability that a mask is left.
 
 Derivations: docs/theory.md. Sources: He, Rojas, Tao (arXiv 2506.10971) for one and two positions; Rojas et al.
 (arXiv 2507.08965) for schedules.
@@ -37,29 +39,29 @@ __all__ = ["distance_to_data", "distance_to_noise", "jump_chain", "one_position"
 _NODES, _SHARES = (torch.from_numpy(x) / 2 for x in np.polynomial.legendre.leggauss(32))
 _NODES = _NODES + 0.5
 _END = 45.0
-"""The s at which a jump counts as one at m = 0."""
+"""A jump at a larger s counts as a jump at m = 0."""
 _MOST = 2.0
-"""Integrated pace over one panel of the quadrature, at most."""
+"""The largest integral of the pace over one panel of the quadrature."""
 
 
 def renyi(p: Tensor, q: Tensor, order: float) -> float:
-    r"""Renyi divergence $D_a(p \Vert q) = \frac{1}{a - 1} \log \sum_x p(x)^a q(x)^{1 - a}$ in nats.
+    r"""Rényi divergence $D_a(p \Vert q) = \frac{1}{a - 1} \log \sum_x p(x)^a q(x)^{1 - a}$ in nats.
 
-    At a = 1 it is the Kullback-Leibler divergence, at infinity $\log \max p / q$. $\log Z_w = w D_{1+w}(c \Vert u)$.
-    Source: van Erven and Harremoes (arXiv 1206.2459).
+    At a = 1 it is the Kullback-Leibler divergence. At infinity it is $\log \max p / q$. For the predictions c and u,
+    $\log Z_w = w D_{1+w}(c \Vert u)$. Source: van Erven and Harremoes (arXiv 1206.2459).
 
     Args:
-        p, q: laws of one shape, q positive wherever p is.
-        order: a > 0, infinity included.
+        p, q: distributions of the same shape; q is positive wherever p is.
+        order: a > 0, may be infinite.
 
     Raises:
-        ValueError: for tensors that are no laws, of different shapes, or an order that is not positive.
+        ValueError: for tensors that are no distributions or differ in shape, or an order that is not positive.
     """
     for name, law in (("p", p), ("q", q)):
         if not isinstance(law, Tensor) or not law.numel() or law.is_complex():
             raise bad(f"renyi {name}", type(law).__name__, "a tensor of probabilities")
         if not (float(law.min()) >= 0 and abs(float(law.double().sum()) - 1) <= 1e-6):
-            raise bad(f"renyi {name}", f"entries from {float(law.min())}, sum {float(law.sum())}", "a law")
+            raise bad(f"renyi {name}", f"entries from {float(law.min())}, sum {float(law.sum())}", "a distribution")
     if p.shape != q.shape:
         raise bad("renyi shapes", (tuple(p.shape), tuple(q.shape)), "the same shape")
     a = number("renyi order", order)
@@ -68,7 +70,7 @@ def renyi(p: Tensor, q: Tensor, order: float) -> float:
     there = p > 0
     log_p, log_q = p[there].double().log(), q[there].double().log()
     if bool(log_q.isinf().any()):
-        raise bad("renyi q", "zero where p is not", "a law that allows whatever p allows")
+        raise bad("renyi q", "zero where p is not", "a distribution that is positive wherever p is")
     ratio = log_p - log_q
     if math.isinf(a):
         return float(ratio.max())
@@ -80,17 +82,18 @@ def renyi(p: Tensor, q: Tensor, order: float) -> float:
 def one_position(problem: Problem, guidance: RateGuidance, times: Tensor | None = None) -> Solution:
     r"""One masked position under any schedule: $\int q_{w(m)}\, dF(m)$ with $F(m) = e^{-\int_m^1 v(m') / m' dm'}$.
 
-    For `Normalized` F(m) = m: the plain average of $q_{w(m)}$ over the noise level, in which "early" and "late" count
-    alike. For `Unlocking` $v = Z_{w(m)}$; with constant w, $F(m) = m^{Z_w}$ and the final law is $q_w$ for both.
-    Gauss-Legendre quadrature in $s = -\log m$, split at the breakpoints of the schedule. Source: arXiv 2507.08965.
+    For `Normalized` F(m) = m. The final distribution is the plain average of $q_{w(m)}$ over the noise level, and early
+    and late weights count the same. For `Unlocking` $v = Z_{w(m)}$. With constant w, $F(m) = m^{Z_w}$, and the final
+    distribution is $q_w$ for both. The method is Gauss-Legendre quadrature in $s = -\log m$, split at the breakpoints
+    of the schedule. Source: arXiv 2507.08965.
 
     Args:
         problem: the masked process, one position.
         guidance: a mechanism that acts on rates, with a number or a schedule as weight.
-        times: where to report the masked fraction F; default 101 equidistant times from 1 to 0.
+        times: the times of the reported masked fractions F; by default 101 equidistant times from 1 to 0.
 
     Raises:
-        ValueError: for another process or number of positions, a mechanism or a weight without a closed form.
+        ValueError: for another process or number of positions, or a mechanism or weight without a closed form.
     """
     schedule = _schedule(problem, guidance, "one_position")
     if problem.positions != 1:
@@ -103,12 +106,13 @@ def one_position(problem: Problem, guidance: RateGuidance, times: Tensor | None 
 
 
 def jump_chain(problem: Problem, guidance: RateGuidance) -> Tensor:
-    r"""The final law of the masked process for constant w, any number of positions, by the order of jumps.
+    r"""The final distribution of the masked process for constant w and any number of positions d.
 
-    With $T = p_c^{1+w} p_u^{-w}$, $Z_i(x_A)$ of position i given the decided ones A, and sums over all orders $\sigma$,
-    `Normalized` gives $\frac{T(x)}{d!} \sum_\sigma \prod_k 1 / Z_{\sigma_k}(x_{\sigma_{<k}})$ and `Unlocking`
-    $T(x) \sum_\sigma \prod_k 1 / \sum_j Z_j(x_{\sigma_{<k}})$, j over what is still masked. Instead of d! orders it
-    goes through the $2^d$ sets of decided positions, the smaller first. Source: arXiv 2506.10971 for d = 2.
+    Write $T = p_c^{1+w} p_u^{-w}$, and $Z_i(x_A)$ for the partition function of position i given the decided positions
+    A. $\sigma$ runs over all orders of the positions. `Normalized` gives
+    $\frac{T(x)}{d!} \sum_\sigma \prod_k 1 / Z_{\sigma_k}(x_{\sigma_{<k}})$. `Unlocking` gives
+    $T(x) \sum_\sigma \prod_k 1 / \sum_j Z_j(x_{\sigma_{<k}})$, where j runs over the masked positions. One pass over
+    the $2^d$ sets of decided positions replaces the d! orders. Source: arXiv 2506.10971 for d = 2.
 
     Returns:
         [V] * d float64.
@@ -133,11 +137,11 @@ def jump_chain(problem: Problem, guidance: RateGuidance) -> Tensor:
 
 
 def distance_to_noise(problem: Problem, guidance: RateGuidance, times: Tensor) -> Tensor:
-    r"""Total variation between the law at `times` and the start, all masked: $1 - e^{-\int_m^1 \sum_i v_i / m'\, dm'}$.
+    r"""Total variation between the distribution at `times` and the start, $1 - e^{-\int_m^1 \sum_i v_i / m'\, dm'}$.
 
-    It is the probability that some position has jumped; the $v_i$ are those of the state in which none has. For
-    `Normalized` that is $1 - m^d$, with constant w it is $1 - m^{\sum_i Z_i}$ for `Unlocking`. In elapsed time
-    $\tau = 1 - t$ and with $\alpha = 1 - t$ the former reads $1 - (1 - \tau)^d$. Source: arXiv 2507.08965.
+    It is the probability that some position has jumped. $v_i$ are the paces of the fully masked state. For `Normalized`
+    it is $1 - m^d$. For `Unlocking` with constant w it is $1 - m^{\sum_i Z_i}$. With $\alpha = 1 - t$ and the elapsed
+    time $\tau = 1 - t$ the first is $1 - (1 - \tau)^d$. Source: arXiv 2507.08965.
 
     Returns:
         the shape of `times`, float64.
@@ -151,14 +155,15 @@ def distance_to_noise(problem: Problem, guidance: RateGuidance, times: Tensor) -
 
 
 def distance_to_data(problem: Problem, guidance: RateGuidance, times: Tensor) -> tuple[Tensor, Tensor]:
-    r"""Bounds of the total variation between the law at `times` and the final law, for constant w.
+    r"""Bounds of the total variation between the distribution at `times` and the final one, for constant w.
 
-    It is the probability that a mask is left, for decided states only gain. Every position carries an Exp(1) clock, so
-    with $v$ between $v_-$ and $v_+$ in all states that can be reached,
+    The total variation is the probability that a mask is left, because states without masks only gain probability. If
+    all paces in the states that can occur lie between $v_-$ and $v_+$, then
     $$1 - (1 - m^{v_+})^d \le TV \le 1 - (1 - m^{v_-})^d.$$
-    Both are $1 - (1 - m)^d$ for `Normalized`, and $m^{Z_w}$ for one position under `Unlocking`, which
-    $e^{w KL} \le Z_w \le e^{w D_\infty}$ makes doubly exponential in w. With two or more positions it is so only if
-    no conditional of the last position is that of the reference: see docs/theory.md. Source: arXiv 2506.10971.
+    Both bounds are $1 - (1 - m)^d$ for `Normalized`. For one position under `Unlocking` both are $m^{Z_w}$, which
+    decays doubly exponentially in w, because $e^{w KL} \le Z_w \le e^{w D_\infty}$. For two or more positions it does
+    so only if no conditional distribution of the last position equals that of the reference (docs/theory.md). Source:
+    arXiv 2506.10971.
 
     Returns:
         (lower, upper), each of the shape of `times`, float64.
@@ -180,7 +185,7 @@ def distance_to_data(problem: Problem, guidance: RateGuidance, times: Tensor) ->
 
 
 def _schedule(problem: Problem, guidance: RateGuidance, what: str) -> Schedule:
-    """The schedule of the guidance, if the problem and it are of the kind that has closed forms."""
+    """The schedule of the guidance. Raises `ValueError` if the problem or the guidance has no closed form."""
     check_problem(what, problem)
     if not (problem.process.prediction_free_rate and problem.process.time_agnostic):
         raise bad(f"{what} process", problem.process.name, "the masked process", "Use exact.solve.")
@@ -200,7 +205,7 @@ def _constant(schedule: Schedule, what: str) -> float:
 def _first_jump(
     problem: Problem, guidance: RateGuidance, schedule: Schedule, levels: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Noise levels [N] from 1 to 0, the chance [N] that the first jump is there, and that none is down to `levels`."""
+    """Noise levels [N] from 1 to 0, the probability [N] of the first jump there, and that of no jump until `levels`."""
 
     def pace(s: Tensor) -> Tensor:
         jumps = _next_jumps(problem, guidance, (), schedule(torch.exp(-s)))
@@ -215,7 +220,7 @@ def _first_jump(
         s = start + (stop - start) * _NODES
         density = pace(s) * (stop - start)
         total = float(density @ _SHARES)
-        at_once = stop - start < 1e-12 * (1 + start)  # a pace beyond what numbers resolve
+        at_once = stop - start < 1e-12 * (1 + start)  # the pace is too large for float64
         if not (at_once or (total <= _MOST and stop - start <= 1)):
             middle = (start + stop) / 2
             panels += [(middle, stop), (start, middle)]
@@ -234,20 +239,22 @@ def _first_jump(
 
 
 def _subsets(problem: Problem) -> Iterator[tuple[int, ...]]:
-    """All sets of decided positions but that of all, smaller ones first."""
+    """All sets of decided positions except the full set, smaller sets first."""
     for size in range(problem.positions):
         yield from combinations(range(problem.positions), size)
 
 
 def _marginal(table: Tensor, decided: tuple[int, ...]) -> Tensor:
-    """The law of the decided positions, with axes of size 1 for the others."""
+    """The distribution of the decided positions, with axes of size 1 for the others."""
     masked = [i for i in range(table.ndim) if i not in decided]
     return table.sum(masked, keepdim=True) if masked else table
 
 
 def _next_jumps(problem: Problem, guidance: RateGuidance, decided: tuple[int, ...], weight: Tensor) -> dict[int, Jump]:
-    """For each masked position its pace and landing law, given the decided ones: the table without its own axis,
-    which comes last in the landing. `weight` broadcasts against the table without that axis."""
+    """Pace and landing distribution of each masked position i, given the decided positions.
+
+    The pace has the axes of the table without axis i; the landing has axis i last. `weight` broadcasts with the pace.
+    """
     jumps = {}
     for i in range(problem.positions):
         if i not in decided:
@@ -259,6 +266,6 @@ def _next_jumps(problem: Problem, guidance: RateGuidance, decided: tuple[int, ..
 
 
 def _given(table: Tensor, decided: tuple[int, ...], i: int) -> Tensor:
-    """The law of position i, along the last axis, given the decided ones; zero where those have no probability."""
+    """The distribution of position i (last axis) given the decided positions; 0 where these have probability 0."""
     joint = _marginal(table, (*decided, i)).movedim(i, -1)
     return (joint / joint.sum(-1, keepdim=True)).nan_to_num(0.0)

@@ -1,7 +1,8 @@
-r"""Collocation at Radau points: how a law is carried over one step of a linear differential equation.
+r"""Collocation at Radau points, which integrates a linear differential equation over one step.
 
-On $0 < c_1 < \dots < c_K = 1$ the solution of $p' = f$ is a polynomial with $p(c_i) = p(0) + \sum_j A_{ij} f(c_j)$. At
-the end of a step the error is of order 2K (Radau IIA), and the method damps what decays faster than a step can see.
+The step has points $0 < c_1 < \dots < c_K = 1$. The solution of $p' = f$ is a polynomial with
+$p(c_i) = p(0) + \sum_j A_{ij} f(c_j)$. The error of one step at its end is of order 2K (Radau IIA). Modes that decay
+within much less than a step are damped.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ class Radau:
     """Points and matrices of one order, all float64.
 
     Attributes:
-        points: [K], c on (0, 1], the last is 1.
-        integral: [K, K], A.
-        coefficients: [K + 1, K + 1], Legendre coefficients of the polynomial through 0 and the points.
+        points: [K], the points c in (0, 1]; the last is 1.
+        integral: [K, K], the matrix A.
+        coefficients: [K + 1, K + 1], maps values at 0 and the points to Legendre coefficients of their polynomial.
     """
 
     points: Tensor
@@ -39,8 +40,8 @@ class Radau:
 
 @lru_cache
 def radau(order: int) -> Radau:
-    """Collocation at `order` points."""
-    # The right Radau points are where two successive Legendre polynomials agree.
+    """Points and matrices for collocation at `order` points."""
+    # At the right Radau points two successive Legendre polynomials are equal.
     roots = np.sort(legendre.legroots([0.0] * (order - 1) + [-1.0, 1.0]).real)
     roots[-1] = 1.0
     values = legendre.legvander(roots, order - 1)

@@ -1,19 +1,19 @@
-r"""The law of guided sampling where a decided token never moves again.
+r"""The distribution of guided samples for processes in which a decided token never changes.
 
-Then noisy states are graded by how many positions can still move, and mass only flows from one grade to the next
-below. Collocation in time, implicit elsewhere, becomes one sweep over the grades: in each, the flows from above are
-known, and every state is a scalar linear equation at K points.
+The grade of a noisy state is the number k of positions that can still move. Probability flows only from a grade to the
+next lower one. So implicit collocation in time becomes one sweep over the grades: the inflow from above is known, and
+each state has one scalar linear equation at K points.
 
-The coordinate is $s = -\log m$, in which all rates are bounded: with $v_i$ the exit rate of position i there,
+The coordinate is $s = -\log m$, in which all rates are bounded. With the exit rate $v_i$ of position i per unit of s,
 
 $$\frac{d}{ds} p(x) = \sum_{i, x'} p(x')\, v_i(x')\, q_w(x_i \mid x') - p(x) \sum_i v_i(x),$$
 
-x' being x with position i undecided. Where the mechanism keeps the pace (`Normalized`), $v_i = 1$; then with
-$p(x) = m^k a(x)$ in grade k
+where x' is x with position i undecided. If the mechanism keeps the pace (`Normalized`), $v_i = 1$. Then write
+$p(x) = m^k a(x)$ in grade k. The equation
 
 $$-\frac{d}{dm} a(x) = \sum_{i, x'} a(x')\, q_w(x_i \mid x')$$
 
-has no exit and no singularity, and m itself is the coordinate.
+has no exit rate and no singularity, and m itself is the coordinate.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from .walk import Carried, at_once
 __all__ = ["Grades"]
 
 _CHUNK = 1 << 17
-"""Entries of a chunk of landings: what stays in the cache while it is worked on."""
+"""Entries of a chunk of landings. A chunk fits into the cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ class _Grade:
     Attributes:
         states: [S], their numbers.
         rows: [S, k], their rows of predictions.
-        sources: [S, d - k], where what flows into them leaves: numbers into the [rows * V] flows of the grade above.
+        sources: [S, d - k], indices of their inflows in the [rows * V] flows of the grade above.
     """
 
     states: Tensor
@@ -55,7 +55,8 @@ class _Grade:
 class Grades:
     """The graded states of a small problem under one guidance.
 
-    A law is a list of [S_k], from grade d (everything can still move) down to 0, of p(x), or of a(x) if `keeps_pace`.
+    A distribution is a list of tensors [S_k], from grade d (all positions can move) down to grade 0. It holds p(x), or
+    a(x) if `keeps_pace`.
     """
 
     def __init__(self, space: Space, predictions: Predictions, guidance: RateGuidance) -> None:
@@ -73,7 +74,7 @@ class Grades:
         self.stride = 1.0 if self.keeps_pace else 2 / len(self.grades)
 
     def coordinate(self, level: Tensor) -> Tensor:
-        """Increases from noise to data."""
+        """The coordinate at a noise level. It increases from noise to data."""
         return -level if self.keeps_pace else -level.log()
 
     def level(self, coordinate: Tensor) -> Tensor:
@@ -81,17 +82,17 @@ class Grades:
         return -coordinate if self.keeps_pace else torch.exp(-coordinate)
 
     def start(self) -> list[Tensor]:
-        """Pure noise."""
+        """The distribution of pure noise."""
         prior = self.space.prior()
         return [prior[grade.states] for grade in self.grades]
 
     def decided(self, law: list[Tensor]) -> Tensor:
-        """[S], the part of a law that moves no more."""
+        """[S], the part of a distribution that moves no more."""
         whole = torch.zeros(len(self.space.tokens), dtype=torch.float64)
         return whole.index_copy(0, self.grades[-1].states, law[-1])
 
     def carry(self, law: list[Tensor], levels: Tensor, weights: Tensor, width: float, order: Radau) -> Carried:
-        """Take one step, with nothing left to iterate. Differentiable in the weights."""
+        """Take one step, without iteration. Differentiable in the weights."""
         d = len(self.grades) - 1
         integral = width * order.integral
         eye = torch.eye(len(weights), dtype=torch.float64)
@@ -118,7 +119,7 @@ class Grades:
         return Carried(end, tail.max(), undecided)
 
     def exhaust(self, law: list[Tensor], weight: Tensor) -> list[Tensor]:
-        """Let everything land, with w as it is: only the order of the jumps matters, and it has no memory of time."""
+        """Decide all positions at constant w. The order of the jumps does not depend on time, so no step is needed."""
         flows = torch.zeros(0, dtype=torch.float64)
         end = []
         for grade, start in zip(self.grades, law, strict=True):
@@ -139,7 +140,7 @@ class Grades:
         return tuple(slice(i, min(i + size, count)) for i in range(0, count, size))
 
     def _rates(self, rows: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """Exit rates per unit of s of `rows` [S, k] at K points, [S, k, K], and landings, [S, k, V, K]."""
+        """Exit rates per unit of s of `rows` [S, k] at K points, [S, k, K], and landing distributions, [S, k, V, K]."""
         points = len(weights)
         laws = self.predictions(0.5)
         cond, ref = (Jump(x.new_zeros(()), x[rows.flatten()].unsqueeze(-2)) for x in laws)
@@ -161,7 +162,7 @@ def _graded(space: Space) -> list[_Grade]:
         rows = first_row[states].unsqueeze(-1) + torch.arange(k)
         grades.append(_Grade(states, rows, sources))
         if k:
-            # Every state of the next grade is entered once through each of its d - k + 1 decided positions.
+            # A state of the next grade has one inflow through each of its d - k + 1 decided positions.
             landing = to[rows].flatten()
             entering = (movable[landing] == k - 1).nonzero().squeeze(-1)
             sources = entering[landing[entering].argsort(stable=True)].view(-1, d - k + 1)

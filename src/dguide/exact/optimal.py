@@ -1,4 +1,4 @@
-r"""The schedule w(m) whose samples come closest to a target law, by differentiating through the solver."""
+r"""The schedule w(m) whose samples are closest to a target distribution, found by gradients through the solver."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["OBJECTIVES", "Optimum", "kl_divergence", "optimal_schedule", "total_
 _ORDER, _TOLERANCE = 5, 1e-3
 _HIGHEST = 5.0
 _EFFORT = {"maxiter": 60, "maxfun": 120, "ftol": 1e-7}
-"""Total variation has kinks, on which a search for the last digit would never end."""
+"""Limits of the search. Total variation has kinks, at which it would not converge to the last digit."""
 
 
 def total_variation(law: Tensor, target: Tensor) -> Tensor:
@@ -37,19 +37,19 @@ def total_variation(law: Tensor, target: Tensor) -> Tensor:
 
 
 def kl_divergence(law: Tensor, target: Tensor) -> Tensor:
-    r"""$KL(q \Vert p) = \sum_x q(x) \log (q(x) / p(x))$ of the target q from the law p, in nats.
+    r"""$KL(q \Vert p) = \sum_x q(x) \log (q(x) / p(x))$ in nats, with the target q and the distribution p.
 
     Raises `ValueError` for different shapes.
     """
     _check_shapes(law, target)
-    # Where the target has no mass the law does not matter, its zeros included.
+    # Where the target is 0, `law` has no effect, and may be 0 too.
     held = target > 0
     return (target[held] * (target[held].log() - law[held].log())).sum()
 
 
 def _check_shapes(law: Tensor, target: Tensor) -> None:
     if law.shape != target.shape:
-        raise bad("laws to compare", (tuple(law.shape), tuple(target.shape)), "tables of one shape")
+        raise bad("distributions to compare", (tuple(law.shape), tuple(target.shape)), "tables of one shape")
 
 
 OBJECTIVES = {"total-variation": total_variation, "kl": kl_divergence}
@@ -57,13 +57,13 @@ OBJECTIVES = {"total-variation": total_variation, "kl": kl_divergence}
 
 @dataclass(frozen=True, eq=False)
 class Optimum:
-    """The best schedule that was found, and how close it comes.
+    """The best schedule of the search, and its distance to the target.
 
     Attributes:
-        schedule: w(m), straight between its knots.
-        distance: of its exact law to the target.
-        constant: the same of the constant weight of the target.
-        evaluations: of the law and its gradient.
+        schedule: w(m), linear between its knots.
+        distance: distance of its exact distribution to the target.
+        constant: distance with the constant weight of the target.
+        evaluations: number of evaluations of the distribution and its gradient.
     """
 
     schedule: Piecewise
@@ -81,20 +81,20 @@ def optimal_schedule(
     target: Tensor | None = None,
     lowest: float = 0.0,
 ) -> Optimum:
-    r"""Find the schedule w(m) under which the law of the samples is closest to a target.
+    r"""Find the schedule w(m) whose samples have the distribution closest to a target.
 
-    w is straight between knots and free at each of them, from `lowest` to 5 (1 + `weight`); its mean is not held. The
-    law is differentiated by torch through the collocation of `dguide.exact.graded` and minimised by SciPy's L-BFGS-B
-    from the constant and from a ramp, so what is found is a local optimum. Its distance is that of `solve`.
+    w is linear between knots and free at each knot, from `lowest` to 5 (1 + `weight`). Its mean is free too. The
+    distribution is differentiated by torch through the collocation of `dguide.exact.graded`. SciPy's L-BFGS-B minimises
+    the distance from two starts, a constant and a ramp. The result is a local optimum. `solve` gives its distance.
 
     Args:
-        problem: the process (absorbing) and the laws.
-        weight: w of the tilted target $p_c^{1+w} p_u^{-w} / Z$, and of the schedules it starts from.
+        problem: the process (absorbing) and the joint distributions.
+        weight: w of the tilted target $p_c^{1+w} p_u^{-w} / Z$, and of the two starts.
         guidance: the mechanism, as a function of its weight: `Normalized` or `Unlocking`.
-        objective: "total-variation", or "kl" for $KL(\text{target} \Vert \text{law})$.
-        knots: how many pieces of equal length, or the noise levels themselves, from 0 to 1.
-        target: joint table [V] * d to come close to; default the tilted target.
-        lowest: the least weight allowed, above -1; less than 0 lets it lean towards the reference where that helps.
+        objective: "total-variation", or "kl" for $KL(\text{target} \Vert \text{distribution})$.
+        knots: the number of pieces of equal length, or the noise levels of the knots, from 0 to 1.
+        target: joint table [V] * d; by default the tilted target.
+        lowest: the smallest weight that is allowed, above -1. Below 0 w may move towards the reference.
 
     Raises:
         ValueError: for a process that is not absorbing, an unknown objective, or a wrong weight, knots or target.
@@ -131,7 +131,7 @@ def optimal_schedule(
             assert w.grad is not None
             return float(result.detach()), w.grad.numpy()
 
-        found = minimize(
+        minimum = minimize(
             loss,
             start(levels).clamp_min(lowest).numpy(),
             jac=True,
@@ -139,10 +139,10 @@ def optimal_schedule(
             bounds=[(lowest, highest)] * len(levels),
             options=_EFFORT,
         )
-        evaluations += found.nfev
-        best = found if best is None or found.fun < best.fun else best
+        evaluations += minimum.nfev
+        best = minimum if best is None or minimum.fun < best.fun else best
     if not np.isfinite(best.fun):
-        raise bad("target", "probability where no schedule has any", "a law within the reach of the problem")
+        raise bad("target", "probability where no schedule has any", "a distribution that some schedule can reach")
     schedule = _schedule(levels, torch.from_numpy(best.x))
 
     def reached(w: float | Schedule) -> float:
@@ -168,7 +168,7 @@ def _schedule(levels: Tensor, weights: Tensor) -> Piecewise:
 
 
 class _Path:
-    """The law at the end as a differentiable function of w at the knots, in steps that do not change with it."""
+    """The final distribution as a differentiable function of w at the knots. The steps do not depend on w."""
 
     def __init__(self, grades: Grades, levels: Tensor, weights: Tensor) -> None:
         self.grades, self.order = grades, radau(_ORDER)
@@ -187,7 +187,7 @@ class _Path:
 
 
 def _hats(levels: Tensor, at: Tensor) -> Tensor:
-    """[M, knots]: what each knot contributes to a function that is straight between them, `at` [M]."""
+    """[M, knots], the share of each knot in the value at `at` [M] of a function that is linear between knots."""
     right = torch.searchsorted(levels, at).clamp(1, len(levels) - 1)
     share = (at - levels[right - 1]) / (levels[right] - levels[right - 1])
     hats = torch.zeros(len(at), len(levels), dtype=torch.float64)

@@ -1,4 +1,6 @@
-r"""The exact denoiser of a small problem, from its joint tables.
+r"""The exact denoiser of a small problem, computed from its joint tables.
+
+q is the forward process. The probability that position i of the clean sequence $x_0$ is the token y is
 
 $$p(x_0^i = y \mid x_t) \propto q(x_t^i \mid y) \sum_{x_0:\, x_0^i = y} p(x_0) \prod_{j \ne i} q(x_t^j \mid x_0^j)$$
 """
@@ -19,15 +21,15 @@ __all__ = ["Oracle"]
 
 
 class Oracle:
-    """The exact conditional denoiser of either process, a denoiser like any other.
+    """The exact conditional denoiser of a small problem, for `Masked` and `Uniform`.
 
     Args:
         process: `Masked` or `Uniform`.
         cond: p(x | c), one joint table [V] * d for each class c.
-        uncond: p(x), the law that stands for "no condition"; its label is the number of classes.
+        uncond: p(x), the distribution for "no condition"; its label is the number of classes.
 
-    Its condition is a tensor of labels [B]. It returns log-probabilities in float64. In a state that has no
-    probability under the table every token is equally likely.
+    The condition is a tensor of labels [B]. The oracle returns log-probabilities in float64. In a state of probability
+    0 under the table, all tokens are equally likely.
     """
 
     def __init__(self, process: Process, cond: Sequence[Tensor], uncond: Tensor) -> None:
@@ -77,7 +79,7 @@ class Oracle:
         return torch.stack(out, 1)
 
     def _all_sums(self, time: float, label: int) -> tuple[Tensor, list[Tensor]]:
-        """The kernel, and for each i the sum above without its first factor, [others' states, V]."""
+        """The kernel, and for each i the sum above without its first factor, [states of the other positions, V]."""
         kernel, table = self.process.kernel(time), self.tables[label]
         sums = []
         for i in range(table.ndim):

@@ -1,4 +1,4 @@
-"""What a denoiser predicts in every state of a small problem."""
+"""Predictions of a denoiser in all states of a small problem."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ _ROWS = 1 << 12
 
 
 class Predictions:
-    """Log-probabilities of a denoiser at all movable positions, [N, V], under the condition and under none.
+    """Log-probabilities of a denoiser at all movable positions, [N, V], with the condition and without it.
 
     Args:
-        space: the states; `state` and `position` of it say which N rows.
-        denoiser: any denoiser whose condition is a tensor of labels; asked with label 0.
+        space: the states; its `state` and `position` give the N rows.
+        denoiser: any denoiser whose condition is a tensor of labels; it is called with label 0.
     """
 
     def __init__(self, space: Space, denoiser: Denoiser) -> None:
         self.space, self.denoiser = space, denoiser
         self.time_dependent = getattr(denoiser, "time_dependent", not space.process.time_agnostic)
-        self._at = lru_cache(maxsize=1)(self._ask)
+        self._at = lru_cache(maxsize=1)(self._predict)
 
     def __call__(self, time: float) -> tuple[Tensor, Tensor]:
-        """(conditional, unconditional) laws at `time`."""
+        """(conditional, reference) log-probabilities at `time`."""
         return self._at(time if self.time_dependent else 0.5)
 
-    def _ask(self, time: float) -> tuple[Tensor, Tensor]:
+    def _predict(self, time: float) -> tuple[Tensor, Tensor]:
         zero = torch.zeros(len(self.space.tokens), dtype=torch.int64)
         return self._laws(zero, time), self._laws(self.denoiser.null(zero), time)  # type: ignore[attr-defined]
 

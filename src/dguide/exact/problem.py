@@ -1,4 +1,4 @@
-"""A small problem: a process, the law under the condition and the law without it."""
+"""A small problem: a process, and the joint distributions with and without the condition."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ __all__ = ["Problem", "check_problem"]
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Joint laws of d positions with V tokens each, small enough to enumerate.
+    """Joint distributions of d positions with V tokens each, small enough to enumerate.
 
     Args:
         process: `Masked` or `Uniform`.
         cond: p(x | c), joint table [V] * d.
         uncond: p(x), joint table [V] * d, positive wherever `cond` is.
-        name: what it is, for tables and captions.
+        name: short name, for tables and captions.
 
     Raises:
-        ValueError: for tables that are no laws, of different shapes, or where `uncond` is zero and `cond` is not.
+        ValueError: for tables that are no distributions, differ in shape, or where only `uncond` is zero.
     """
 
     process: Process
@@ -45,17 +45,17 @@ class Problem:
             raise bad(
                 "uncond",
                 f"probability zero at {lost.nonzero()[0].tolist()} where cond has {float(self.cond[lost][0]):.3g}",
-                "a law that allows whatever cond allows",
+                "a distribution that is positive wherever cond is",
                 "Every class is part of the whole: mix some of cond into it.",
             )
 
     @property
     def positions(self) -> int:
-        """d."""
+        """The number of positions, d."""
         return self.cond.ndim
 
     def target(self, weight: float) -> Tensor:
-        r"""The tilted law $p_c^{1+w} p_u^{-w} / Z$, joint table [V] * d."""
+        r"""The tilted distribution $p_c^{1+w} p_u^{-w} / Z$, joint table [V] * d."""
         return self._tilted(weight)[0]
 
     def log_z(self, weight: float) -> float:
@@ -70,7 +70,7 @@ class Problem:
         return law.exp().view_as(self.cond), log_z
 
     def oracle(self) -> Oracle:
-        """The exact denoiser: label 0 is the condition, 1 stands for none."""
+        """The exact denoiser: label 0 is the condition, label 1 is "no condition"."""
         return Oracle(self.process, [self.cond], self.uncond)
 
 

@@ -1,13 +1,13 @@
-r"""The law of guided sampling where every noisy state has a positive probability, one axis at a time.
+r"""The distribution of guided samples for processes in which every noisy state has a positive probability.
 
-Reverse rates are ratios of marginals: with $\rho = p_m(x)$ the law of noisy states at noise level m, and
-$\pi$ the noise, position i of x moves to y at rate $(\pi(x_i) / \alpha)\, \rho(x^{i \leftarrow y}) / \rho(x)$ per unit
-of m. Tilted, its landing is proportional to $G = \rho_c^{1+w} \rho_u^{-w}$ on the line of states through x along axis
-i, x itself excluded. So all that is ever needed are sums along axes of tensors as large as the law; the generator is
-never built.
+Reverse rates are ratios of marginals. Let $\rho(x)$ be the distribution of noisy states at noise level m, and $\pi$ the
+distribution of a noise token. Position i of x moves to y at the rate
+$(\pi(x_i) / \alpha)\, \rho(x^{i \leftarrow y}) / \rho(x)$ per unit of m. With guidance, the landing distribution is
+proportional to $G = \rho_c^{1+w} \rho_u^{-w}$ on the line of states through x along axis i, without x. So only sums
+along axes are needed, of tensors of the size of the distribution. The generator matrix is never built.
 
-The coordinate is $\ell = -\log(m / (1 - m))$. A step is collocation with all flows implicit: what stays in a state is
-solved for exactly, what comes from others by SciPy's GMRES around it.
+The coordinate is $\ell = -\log(m / (1 - m))$. A step is implicit collocation. The part that stays in a state is solved
+exactly; the part that comes from other states is solved by SciPy's GMRES around it.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ _RESIDUAL = 1e-13
 
 @dataclass(frozen=True, eq=False)
 class _Flow:
-    """Flows along one axis at K points: p moves from x to y at `leave(x)` p(x) `weight(y)`, y != x on the line.
+    """Flows along one axis at K points. The flow from x to y on the same line is `leave(x)` p(x) `weight(y)`.
 
     Attributes:
-        axis: of the tensors [K, V, ..., V].
+        axis: axis of the tensors [K, V, ..., V].
         weight: G, scaled along each line.
-        leave: exit rate over the sum of `weight` along the rest of the line.
+        leave: exit rate, divided by the sum of `weight` over the rest of the line.
     """
 
     axis: int
@@ -48,7 +48,7 @@ class _Flow:
 
 
 class Ratios:
-    """All states of a small problem under one guidance. Laws are lists of one [V] * d table."""
+    """All states of a small problem under one guidance. A distribution is a list of one [V] * d table."""
 
     first = 1 - 1e-12
     stride = 1.0
@@ -56,16 +56,16 @@ class Ratios:
     def __init__(self, problem: Problem, guidance: RateGuidance) -> None:
         check_states(problem.process, problem.positions)
         self.problem, self.guidance = problem, guidance
-        # As far down as the rarest state, every position of it noise, still has a probability in float64.
+        # At this noise level the rarest state (all positions noise) still has a positive probability in float64.
         self.last = max(1e-16, 10 ** (-280 / problem.positions))
         self.linalg = require("scipy.sparse.linalg", "exact")
 
     def start(self) -> list[Tensor]:
-        """Pure noise."""
+        """The distribution of pure noise."""
         return [_noised(self.problem.cond, self.problem.process.kernel(1.0))]
 
     def coordinate(self, level: Tensor) -> Tensor:
-        """Increases from noise to data."""
+        """The coordinate at a noise level. It increases from noise to data."""
         return -torch.logit(level)
 
     def level(self, coordinate: Tensor) -> Tensor:
@@ -81,7 +81,7 @@ class Ratios:
         factors = torch.linalg.lu_factor(staying)
 
         def settle(change: Tensor) -> Tensor:
-            """What is in each state at the points, if `change` [K, S] came in up to them, and some of it left."""
+            """Probability of each state at the points, from the inflow `change` [K, S] up to them, less the exits."""
             settled: Tensor = torch.linalg.lu_solve(*factors, change.T.unsqueeze(-1))
             return settled.squeeze(-1).T
 
@@ -94,7 +94,7 @@ class Ratios:
 
         still = start.flatten().expand(points, -1)
 
-        # The unknown is what flows in, not what is there: where rates are huge, little is there and much flows.
+        # The unknown is the inflow, not the probability, which is small where rates are large.
         def apply(vector: NDArray[np.float64]) -> NDArray[np.float64]:
             flow = torch.from_numpy(vector).view(points, -1)
             back = entering(settle(integral @ flow).view(points, *start.shape)).flatten(1)
@@ -114,7 +114,7 @@ class Ratios:
         return Carried([nodes[-1].view_as(start)], tail, torch.zeros(points + 1, dtype=torch.float64))
 
     def _flows(self, levels: Tensor, weights: Tensor) -> tuple[list[_Flow], Tensor]:
-        """Per unit of the coordinate: the flows along each axis, and the exit rate of every state."""
+        """The flows along each axis, and the exit rate of each state, per unit of the coordinate."""
         process, shape = self.problem.process, [-1] + [1] * self.problem.positions
         kernels = [process.kernel(float(t)) for t in process.noise.time(levels)]
         noise = process.kernel(1.0)[0]
@@ -134,7 +134,7 @@ class Ratios:
             lines.append((axis, scaled))
         flows, exits = [], torch.zeros_like(log_g)
         for exit_rate, (axis, scaled) in zip(at_once(torch.stack(log_exits), 0).exp(), lines, strict=True):
-            # Where nothing else on the line has any weight in float64, nothing moves.
+            # If the rest of the line has no weight in float64, the state keeps its probability.
             others = _others(scaled, axis)
             leave = torch.where(others > 1e-290, exit_rate / others, 0.0)
             flows.append(_Flow(axis, scaled, leave))
@@ -143,14 +143,14 @@ class Ratios:
 
 
 def _noised(table: Tensor, kernel: Tensor) -> Tensor:
-    """The law of noisy states, from a law of data."""
+    """The distribution of noisy states, from the distribution of data."""
     for axis in range(table.ndim):
         table = torch.tensordot(table, kernel, dims=([axis], [0])).movedim(-1, axis)
     return table.contiguous()
 
 
 def _others(x: Tensor, axis: int) -> Tensor:
-    """Sum over the line through each entry along `axis`, without that entry: sums of terms that do not cancel."""
+    """Sum along `axis` without the entry itself, computed without subtraction, so nothing cancels."""
     parts = x.unbind(axis)
     below, above = [torch.zeros_like(parts[0])], [torch.zeros_like(parts[0])]
     for part, mirror in zip(parts[:-1], parts[:0:-1], strict=True):
@@ -160,7 +160,7 @@ def _others(x: Tensor, axis: int) -> Tensor:
 
 
 def _line(log_x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
-    """x scaled by its largest entry along `axis`, and log of the sum of the others."""
+    """x divided by its maximum along `axis`, and for each entry the log of the sum of the other entries."""
     top = log_x.amax(axis, keepdim=True)
     scaled = torch.exp(log_x - top)
     return scaled, top + _others(scaled, axis).log()

@@ -1,4 +1,4 @@
-"""The continuous-time law of guided sampling, solved as a linear differential equation."""
+"""The distribution of guided samples in continuous time, solved as a linear differential equation."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _MANY = 1 << 15
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """The exact law of guided sampling in continuous time.
+    """The exact distribution of guided samples in continuous time.
 
     Attributes:
-        final: [V] * d, law at t = 0.
+        final: [V] * d, distribution at t = 0.
         times: [K], decreasing.
-        masked_fraction: [K], expected share of masked positions at `times` (zero for processes without a mask).
+        masked_fraction: [K], expected masked fraction at `times` (0 for processes without a mask).
     """
 
     final: Tensor
@@ -48,18 +48,18 @@ def solve(
 ) -> Solution:
     r"""Solve the master equation of the guided reverse process with exact predictions.
 
-    For an absorbing process (`Masked`) by collocation, in one sweep over the grades of the state space a step, with
-    nothing left to solve iteratively (`dguide.exact.graded`); otherwise one axis at a time (`dguide.exact.ratios`).
-    Piece by piece between the breakpoints of the schedule in either case, in steps as long as the tolerance allows.
+    The method is collocation. An absorbing process (`Masked`) needs one sweep over the grades of the states in each
+    step, without iteration (`dguide.exact.graded`). Other processes are solved along the axes of the table
+    (`dguide.exact.ratios`). Steps end at the breakpoints of the schedule and are as long as the tolerance allows.
 
     Args:
-        problem: the process and the laws.
-        guidance: a mechanism that acts on rates, such as `Normalized` and `Unlocking`, with a number or a schedule as
-            for processes that are not absorbing one that lands on $q_w$.
-        times: where to report the masked fraction; default 101 equidistant times from 1 to 0.
-        tolerance: of the law in total variation, at each step along the way. At t = 0 the absorbing process is far
-            more exact (order 23, where the curve in between has order 12).
-        denoiser: what predicts, with conditions as in `Problem.oracle`; default that oracle.
+        problem: the process and the joint distributions.
+        guidance: a mechanism that acts on rates, such as `Normalized` or `Unlocking`, with a number or a schedule as
+            weight. For processes that are not absorbing it must land on $q_w$.
+        times: the times of the reported masked fractions; by default 101 equidistant times from 1 to 0.
+        tolerance: of the distribution in total variation, in each step. At t = 0 the absorbing process is much more
+            exact (order 23; the curve in between has order 12).
+        denoiser: makes the predictions, with conditions as in `Problem.oracle`; by default this oracle.
 
     Raises:
         ValueError: for a mechanism without a continuous-time form, or a weight per sample.
@@ -73,14 +73,14 @@ def solve(
             "exact.solve guidance",
             f"{type(guidance).__name__}, which acts on {guidance.level}",
             listed(RateGuidance),
-            "exact.chain gives the law of any mechanism at finite steps; Simple tends to Unlocking as steps grow.",
+            "exact.chain takes any mechanism, at finite steps. Simple tends to Unlocking as steps grow.",
         )
     if not (guidance.tilted_landing or problem.process.absorbing):
         raise bad(
             f"exact.solve of {type(problem.process).__name__} with {type(guidance).__name__}",
             "a mechanism whose landing is not q_w",
             f"one that lands on q_w: {listed(RateGuidance, tilted_landing=True)}",
-            "exact.chain gives the law of any mechanism at finite steps.",
+            "exact.chain takes any mechanism, at finite steps.",
         )
     schedule = guidance.weight
     if not isinstance(schedule, Schedule):
@@ -117,7 +117,7 @@ def _by_grades(
         if not grades.keeps_pace:
             fraction[levels < grades.last] = 0.0
     if isinstance(schedule, Constant):
-        law = grades.start()  # nothing but the order of the jumps matters
+        law = grades.start()  # only the order of the jumps has an effect
     if not grades.keeps_pace or isinstance(schedule, Constant):
         law = grades.exhaust(law, schedule(torch.zeros((), dtype=torch.float64)))
     return Solution(space.data_law(grades.decided(law)), times, fraction)
@@ -139,9 +139,9 @@ def _by_ratios(
             "exact.chain takes any.",
         )
     law = problem.cond
-    points = 12 if law.numel() <= _MANY else 6  # memory grows with their square
+    points = 12 if law.numel() <= _MANY else 6  # memory grows with the square of the points
     for stretch in walk(Ratios(problem, guidance), schedule, tolerance, points):
         law = stretch.carried.law[0]
     if not abs(float(law.sum()) - 1) < max(tolerance, 1e-12):
-        raise RuntimeError(f"the law sums to {float(law.sum())}: these equations have no solution in float64")
+        raise RuntimeError(f"the distribution sums to {float(law.sum())}: these equations have no solution in float64")
     return Solution(law.clamp_min(0), times, torch.zeros_like(times))

@@ -1,4 +1,4 @@
-"""All states of a small problem, enumerated."""
+"""The enumerated states of a small problem."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _STATES = 1 << 22
 
 
 def check_table(process: Process, table: Tensor, what: str) -> Tensor:
-    """A joint table as a float64 law [V, ..., V]. Raises `ValueError` unless it is one for the process."""
+    """A joint table as a float64 distribution [V, ..., V]. Raises `ValueError` if it is not one for the process."""
     if not isinstance(table, Tensor) or table.ndim < 1 or set(table.shape) != {process.vocab_size}:
         got = tuple(table.shape) if isinstance(table, Tensor) else type(table).__name__
         raise bad(what, got, f"a tensor of shape [{process.vocab_size}] * d (vocab_size on every axis)")
@@ -28,7 +28,7 @@ def check_table(process: Process, table: Tensor, what: str) -> Tensor:
 
 
 def check_states(process: Process, d: int) -> None:
-    """Raises `ValueError` for more noisy states of d positions than fit into memory."""
+    """Raises `ValueError` if the noisy states of d positions do not fit into memory."""
     if process.input_size**d > _STATES:
         states = f"{process.input_size}^{d} states"
         raise bad("exact state space", states, f"at most {_STATES}", "Take fewer tokens or positions.")
@@ -38,7 +38,7 @@ def check_states(process: Process, d: int) -> None:
 class Space:
     """The noisy states of d positions: `tokens` [S, d], numbered in row-major order.
 
-    `state`, `position` [N] are all pairs of a state and a position that can still move in it.
+    `state` and `position` [N] are all pairs of a state and a position that can still move in this state.
     """
 
     process: Process
@@ -63,17 +63,17 @@ class Space:
         return self.tokens[self.state, self.position]
 
     def destinations(self) -> Tensor:
-        """[N, V], the state reached when a movable position becomes token y."""
+        """[N, V], the next state if a movable position becomes token y."""
         stride = self.strides[self.position].unsqueeze(-1)
         columns = torch.arange(self.process.vocab_size)
         return self.state.unsqueeze(-1) + (columns - self.here.unsqueeze(-1)) * stride
 
     def prior(self) -> Tensor:
-        """[S], the law of pure noise."""
+        """[S], the distribution of pure noise."""
         one = self.process.kernel(1.0)[0]
         return one[self.tokens].prod(-1)
 
     def data_law(self, law: Tensor) -> Tensor:
-        """A law [S] over noisy states as a joint table [V, ..., V] of data; the rest must have no mass."""
+        """A distribution [S] over noisy states as a joint table [V, ..., V] of data; other states must have mass 0."""
         d, size = self.tokens.shape[1], self.process.input_size
         return law.view([size] * d)[tuple([slice(0, self.process.vocab_size)] * d)].contiguous()

@@ -1,7 +1,7 @@
-r"""The laws of the stages of a step: one matrix a stage, or one for each pair of states it has seen.
+r"""The transition probabilities of the stages of a step: one matrix for each stage, or for each pair of states.
 
-In a stage every position moves independently, given what the stage has seen: the state $x_t$ at the beginning of the
-step and, in a second stage, the state $x^*$ at its own beginning too. The law after the step is the sum over both.
+In a stage, positions move independently given the states that it uses: the state $x_t$ at the start of the step and, in
+a second stage, also the state $x^*$ at its own start. The distribution after the step is the sum over both states.
 """
 
 from __future__ import annotations
@@ -29,39 +29,40 @@ _NODES, _SHARES = (torch.from_numpy(x) for x in np.polynomial.legendre.leggauss(
 
 
 def factors(process: Process, guidance: Guidance, stage: Stage, views: Sequence[StageInput]) -> Tensor:
-    """The law of each of N movable positions after a stage, [N, input_size].
+    """The distribution of each of N movable positions after a stage, [N, input_size].
 
     Args:
-        process: which process.
-        guidance: with a schedule.
-        stage: what they do.
-        views: what the stage has seen of them, the state at its own beginning last.
+        process: the process.
+        guidance: the mechanism, with a schedule as weight.
+        stage: the stage.
+        views: tokens and predictions of the states that the stage uses; the state at its own start is the last.
     """
     here = views[-1].tokens
     count, vocab = len(here), process.vocab_size
     low, high = float(process.noise.level(stage.earlier)), float(process.noise.level(stage.time))
 
     def moves(weights: Tensor) -> tuple[Tensor, Tensor]:
-        """Probability to stay [N] and law of the landing [K, N, V] under each of K weights."""
-        often = len(weights)
+        """Probability to stay [N] and landing distribution [K, N, V], for each of K weights."""
+        copies = len(weights)
         seen = [
             StageInput(
-                view.tokens.repeat(often), *(None if x is None else x.repeat(often, 1) for x in (view.cond, view.ref))
+                view.tokens.repeat(copies),
+                *(None if x is None else x.repeat(copies, 1) for x in (view.cond, view.ref)),
             )
             for view in views
         ]
         law = stage.law(seen, weights.repeat_interleave(count))
-        return law.log_stay[:count].exp(), law.log_landing.exp().view(often, count, vocab)
+        return law.log_stay[:count].exp(), law.log_landing.exp().view(copies, count, vocab)
 
     schedule = guidance.weight
     assert isinstance(schedule, Schedule)
     if stage.at_jump:
-        # w is taken at the time of the jump, which is uniform in the noise level over the stage.
+        # w is taken at the time of the jump. This time is uniform in the noise level over the stage.
         levels, shares = _between(schedule, low, high)
         landing = torch.zeros(count, vocab, dtype=torch.float64)
         for part in torch.arange(len(levels)).split(max(1, _NODES_AT_ONCE // max(1, landing.numel()))):
-            stay, found = moves(schedule(levels[part]))
-            landing += torch.einsum("k,knv->nv", shares[part], found)
+            stay, landings = moves(schedule(levels[part]))
+            landing += torch.einsum("k,knv->nv", shares[part], landings)
     else:
         stay, (landing,) = moves(schedule.average(*torch.tensor((low, high), dtype=torch.float64)).view(1))
     if low == 0:
@@ -72,7 +73,7 @@ def factors(process: Process, guidance: Guidance, stage: Stage, views: Sequence[
 
 
 def _between(schedule: Schedule, low: float, high: float) -> tuple[Tensor, Tensor]:
-    """Noise levels between two, and their shares in a mean of a function of w: one for each piece where w is flat."""
+    """Noise levels from `low` to `high` and their shares in the mean of a function of w. A flat piece of w has one."""
     levels, shares = [], []
     for a, b in pairwise([low, *(m for m in schedule.breakpoints if low < m < high), high]):
         nodes = (a + b) / 2 + (b - a) / 2 * _NODES
@@ -86,28 +87,28 @@ def _between(schedule: Schedule, low: float, high: float) -> tuple[Tensor, Tenso
 def advanced(
     law: Tensor, space: Space, predictions: Predictions, guidance: Guidance, stages: Sequence[Stage]
 ) -> Tensor:
-    """The law [S] after a step of any stages, from the law [S] before it.
+    """The distribution [S] after a step of any stages, from the distribution [S] before it.
 
     Raises:
-        ValueError: for more transitions in a step than can be worked through.
+        ValueError: for too many transitions in a step.
     """
-    # Histories: what states a sample was in at the beginning of each stage so far, and the probability of that.
+    # A history is the states of a sample at the start of each stage so far. `mass` is its probability.
     now = law.nonzero().squeeze(-1)
     seen, mass = [now], law[now]
     row = torch.full(space.tokens.shape, -1)
     row[space.state, space.position] = torch.arange(len(space.state))
-    asked: list[tuple[Tensor, Tensor]] = []
+    predicted: list[tuple[Tensor, Tensor]] = []
     for number, stage in enumerate(stages):
         if len(mass) * len(law) > _MOVES:
             got = f"{len(mass) * len(law):.1e} transitions in a step"
             raise bad("exact.chain", got, f"at most {_MOVES:.1e}", "Take fewer states.")
-        asked.append(predictions(float(stage.time)))
+        predicted.append(predictions(float(stage.time)))
         last = number == len(stages) - 1
         after = torch.zeros_like(law)
         parts: list[tuple[list[Tensor], Tensor]] = []
         for part in torch.arange(len(mass)).split(max(1, _CHUNK // len(law))):
             states = [s[part] for s in seen]
-            moved = mass[part].unsqueeze(-1) * _product(space, row, asked, guidance, stage, states)
+            moved = mass[part].unsqueeze(-1) * _product(space, row, predicted, guidance, stage, states)
             if last:
                 after += moved.sum(0)
             else:
@@ -123,12 +124,12 @@ def advanced(
 def _product(
     space: Space,
     row: Tensor,
-    asked: list[tuple[Tensor, Tensor]],
+    predicted: list[tuple[Tensor, Tensor]],
     guidance: Guidance,
     stage: Stage,
     seen: list[Tensor],
 ) -> Tensor:
-    """The law after a stage for each of P histories, [P, S]: the product of those of the positions."""
+    """The distribution after a stage for each of P histories, [P, S]: the product over the positions."""
     process = space.process
     joint = torch.ones(len(seen[0]), 1, dtype=torch.float64)
     for i in range(space.tokens.shape[1]):
@@ -140,7 +141,7 @@ def _product(
         can = (row[seen[-1], i] >= 0).nonzero().squeeze(-1)
         if len(can):
             views = []
-            for states, (cond, ref) in zip(seen, asked, strict=True):
+            for states, (cond, ref) in zip(seen, predicted, strict=True):
                 rows = row[states[can], i]
                 views.append(StageInput(space.tokens[states[can], i], cond[rows], ref[rows]))
             laws[can] = factors(process, guidance, stage, views)

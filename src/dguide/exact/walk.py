@@ -1,4 +1,4 @@
-"""From noise to data in steps as long as the tolerance allows, split where the schedule bends."""
+"""Integration from noise to data, in steps as long as the tolerance allows that end at breakpoints of the schedule."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _AT_ONCE = 70.0
 
 @dataclass(frozen=True, eq=False)
 class Carried:
-    """A law after one step.
+    """A distribution after one step.
 
     Attributes:
-        law: at the end of the step.
-        tail: L1 norm of the two highest Legendre coefficients of the law along the step, the larger one: what the
-            polynomials could not follow. The end of the step is far more exact than that.
-        undecided: [K + 1], expected share of positions that may not stay as they are, at the start and at the points.
+        law: the distribution at the end of the step.
+        tail: the larger L1 norm of the two highest Legendre coefficients of the distribution in the step. It estimates
+            the error inside the step. The error at the end of the step is much smaller.
+        undecided: [K + 1], expected share of undecided positions, at the start and at the points.
     """
 
     law: list[Tensor]
@@ -36,12 +36,12 @@ class Carried:
 
 
 class Carrier(Protocol):
-    """What carries a law from noise to data, in a coordinate of its own that increases on the way.
+    """Carries a distribution from noise to data, in a coordinate that increases on the way.
 
     Attributes:
-        first: noise level where it starts.
-        last: noise level where it ends.
-        stride: a step to try first.
+        first: noise level at the start.
+        last: noise level at the end.
+        stride: width of the first step that is tried.
     """
 
     first: float
@@ -49,7 +49,7 @@ class Carrier(Protocol):
     stride: float
 
     def start(self) -> list[Tensor]:
-        """Pure noise."""
+        """The distribution of pure noise."""
 
     def coordinate(self, level: Tensor) -> Tensor:
         """The coordinate at a noise level."""
@@ -61,23 +61,23 @@ class Carrier(Protocol):
         """Take one step.
 
         Args:
-            law: at the start of the step.
+            law: the distribution at the start of the step.
             levels: [K], noise levels at the points of the step.
-            weights: [K], w there.
-            width: of the step, in the coordinate.
-            order: the points.
+            weights: [K], w at the points.
+            width: width of the step in the coordinate.
+            order: points and matrices of the collocation.
         """
 
 
 @dataclass(frozen=True, eq=False)
 class Stretch:
-    """One step along the way.
+    """One step of the integration.
 
     Attributes:
-        start: its coordinate.
-        width: how long it is.
-        order: its points.
-        carried: the law after it.
+        start: coordinate at its start.
+        width: its width in the coordinate.
+        order: points and matrices of its collocation.
+        carried: the distribution after it.
     """
 
     start: float
@@ -86,20 +86,20 @@ class Stretch:
     carried: Carried
 
     def undecided(self, coordinate: Tensor) -> Tensor:
-        """Expected share of undecided positions at `coordinate` [M] inside the step."""
+        """Expected share of undecided positions at the coordinates [M], inside the step."""
         return self.order.between(self.carried.undecided, ((coordinate - self.start) / self.width).clamp(0, 1))
 
 
 def at_once(log_speed: Tensor, dim: int) -> Tensor:
-    """Exit rates of the positions of a state (along `dim`), in logs, scaled down together where they leave all numbers.
+    """Log exit rates of the positions of a state (along `dim`), scaled down together where they are too large.
 
-    What leaves at such a rate leaves at once; which position does is what their ratios say.
+    At such rates a position leaves at once. The ratios of the rates, which decide which position leaves, are kept.
     """
     return log_speed - (log_speed.detach().amax(dim, keepdim=True) - _AT_ONCE).clamp_min(0)
 
 
 def inside(level: Tensor, low: float, high: float) -> Tensor:
-    """`level`, a hair away from the ends of a piece, where w may jump."""
+    """`level`, moved slightly inside its piece of the schedule: w may jump at the ends of a piece."""
     hair = 1e-12 * (high - low)
     return level.clamp(low + hair, high - hair)
 
@@ -108,10 +108,10 @@ def walk(carrier: Carrier, schedule: Schedule, tolerance: float, points: int = 1
     """Carry pure noise to data in steps.
 
     Args:
-        carrier: the states.
-        schedule: w.
-        tolerance: `Carried.tail` that a step may have.
-        points: in a step.
+        carrier: the states, with their coordinate.
+        schedule: w as a function of the noise level.
+        tolerance: the largest `Carried.tail` of a step.
+        points: number of points in a step.
     """
     order = radau(points)
     law, width = carrier.start(), carrier.stride
@@ -120,13 +120,13 @@ def walk(carrier: Carrier, schedule: Schedule, tolerance: float, points: int = 1
         at, stop = (float(carrier.coordinate(torch.tensor(m, dtype=torch.float64))) for m in (high, low))
         shortest = 1e-13 * (stop - at)
         while at < stop:
-            # No sliver is left at the end of a piece.
+            # A step that nearly reaches the end of a piece is extended to the end.
             width = stop - at if width > 0.9 * (stop - at) else max(width, shortest)
             levels = carrier.level(at + width * order.points)
             carried = carrier.carry(law, levels, schedule(inside(levels, low, high)), width, order)
             excess = float(carried.tail) / tolerance
             if math.isfinite(excess) and (excess <= 1 or width <= shortest):
-                # What cannot be followed in the shortest step leaves at once; the method damps it, and keeps its mass.
+                # Changes faster than the shortest step are damped by the method, which keeps the total probability.
                 yield Stretch(at, width, order, carried)
                 law, at = carried.law, stop if width == stop - at else at + width
             elif width <= shortest:

@@ -1,4 +1,4 @@
-"""Theory made visible: random problems solved exactly, and what is learnt from them."""
+"""Exact studies of guidance on random problems, and the figures of `dguide theory`."""
 
 from __future__ import annotations
 

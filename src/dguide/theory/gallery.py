@@ -1,4 +1,4 @@
-"""The gallery: every plate as SVG, PNG and numbers, and the page that leads through them."""
+"""The gallery: all figures as SVG, PNG and JSON files, and one page that shows them."""
 
 from __future__ import annotations
 
@@ -14,38 +14,49 @@ import torch
 from ..errors import choose, require
 from ..plots.style import save
 from ..progress import Progress
-from .figures import convergence, diagnosis, maps, optimal, particles, riddle, schedules, steps, tilting, weights
-from .figures import matters as bands
-from .figures.base import Plate, plain
+from .figures import (
+    convergence,
+    diagnosis,
+    maps,
+    optimal,
+    order_effects,
+    particles,
+    schedules,
+    steps,
+    strength,
+    tilting,
+    weights,
+)
+from .figures.base import TheoryFigure, plain
 from .page import page
 
-__all__ = ["PLATES", "Gallery", "gallery"]
+__all__ = ["FIGURES", "Gallery", "gallery"]
 
-PLATES: dict[str, Callable[[], Iterable[Plate]]] = {
-    "tilting": lambda: [tilting.plate()],
-    "convergence": lambda: [convergence.plate()],
-    "maps": maps.plates,
-    "weights": lambda: [weights.plate()],
-    "steps": lambda: [steps.plate()],
-    "optimal": lambda: [optimal.plate()],
-    "schedules": lambda: [schedules.plate()],
-    "particles": lambda: [particles.plate()],
-    "bands": lambda: [bands.plate()],
-    "riddle": lambda: [riddle.plate()],
-    "diagnosis": diagnosis.plates,
+FIGURES: dict[str, Callable[[], Iterable[TheoryFigure]]] = {
+    "tilting": lambda: [tilting.figure()],
+    "convergence": lambda: [convergence.figure()],
+    "maps": maps.figures,
+    "weights": lambda: [weights.figure()],
+    "steps": lambda: [steps.figure()],
+    "optimal": lambda: [optimal.figure()],
+    "schedules": lambda: [schedules.figure()],
+    "particles": lambda: [particles.figure()],
+    "bands": lambda: [strength.figure()],
+    "riddle": lambda: [order_effects.figure()],
+    "diagnosis": diagnosis.figures,
 }
-"""What makes each plate, or the few that share a computation, in the order of the page."""
+"""The functions that make the figures, in the order of the page. A function may make several figures."""
 INDEX = "index.html"
 
 
 @dataclass(frozen=True)
 class Gallery:
-    """What was written.
+    """The files of a gallery.
 
     Args:
-        index: The page to open.
-        files: All files, the page included.
-        seconds: Time of each part.
+        index: The page.
+        files: All files, including the page.
+        seconds: Computing time by name in `FIGURES`.
     """
 
     index: Path
@@ -54,36 +65,36 @@ class Gallery:
 
 
 def gallery(out: Path, only: Sequence[str] = ()) -> Gallery:
-    """Computes and draws the plates, and writes for each an SVG, a PNG and a JSON file, and one page for all.
+    """Computes and draws the figures, and writes an SVG, a PNG and a JSON file for each, and one page for all.
 
-    Nothing is written before all is done: what was interrupted leaves `out` as it was. The bytes depend on the versions
-    of the packages only.
+    All files are written at the end, so an interrupted run leaves `out` unchanged. The bytes of the files depend only
+    on the versions of the packages.
 
     Args:
-        out: The folder, made if need be; files of the same names are replaced.
-        only: Which of `PLATES` to draw; all of them if empty.
+        out: The folder; it is created if it does not exist. Files of the same names are replaced.
+        only: Names in `FIGURES` to draw; all figures if empty.
 
     Raises:
-        ValueError: For the name of a plate that there is not.
+        ValueError: For an unknown name of a figure.
         dguide.errors.MissingExtra: If a package is not installed.
         OSError: If a file cannot be written.
     """
-    names = [choose("plate", name, PLATES) for name in only] or list(PLATES)
+    names = [choose("figure", name, FIGURES) for name in only] or list(FIGURES)
     for module in ("matplotlib", "scipy"):
         require(module, "cli")
     progress = Progress(len(names), len(names))
     fresh, threads = not out.exists(), torch.get_num_threads()
     out.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(1)  # many small tensors: waiting for a second thread takes longer than what it does
+    torch.set_num_threads(1)  # tensors are small: a second thread costs more time than it saves
     try:
         with TemporaryDirectory(dir=out, prefix=".theory-") as room:
-            plates = []
+            figures = []
             for name in names:
                 with progress.task(name, 1.0):
-                    for plate in PLATES[name]():
-                        _write(plate, Path(room))
-                        plates.append(plate)
-            (Path(room) / INDEX).write_text(page(plates), encoding="utf-8")
+                    for figure in FIGURES[name]():
+                        _write(figure, Path(room))
+                        figures.append(figure)
+            (Path(room) / INDEX).write_text(page(figures), encoding="utf-8")
             written = sorted(Path(room).iterdir(), key=lambda path: path.name == INDEX)
             for path in written:
                 os.replace(path, out / path.name)
@@ -96,8 +107,8 @@ def gallery(out: Path, only: Sequence[str] = ()) -> Gallery:
     return Gallery(out / INDEX, tuple(out / path.name for path in written), progress.log)
 
 
-def _write(plate: Plate, folder: Path) -> None:
+def _write(figure: TheoryFigure, folder: Path) -> None:
     for suffix in ("svg", "png"):
-        save(plate.figure, folder / f"{plate.name}.{suffix}")
-    text = json.dumps({"title": plate.title} | plain(plate.data), indent=1, allow_nan=False)
-    (folder / f"{plate.name}.json").write_text(text + "\n", encoding="utf-8")
+        save(figure.drawing, folder / f"{figure.name}.{suffix}")
+    text = json.dumps({"title": figure.title} | plain(figure.data), indent=1, allow_nan=False)
+    (folder / f"{figure.name}.json").write_text(text + "\n", encoding="utf-8")

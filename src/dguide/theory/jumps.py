@@ -1,21 +1,22 @@
-r"""Exact laws of the masked process in which the order of positions and the pace are two separate choices.
+r"""Exact distributions of the masked process in which order and pace come from two different mechanisms.
 
-Guidance with a constant weight w draws a token that leaves its mask from $q_w$, whatever the mechanism. Mechanisms
-differ in the speed $v_i(x)$ at which masked position i leaves (1 for `Normalized`, $Z_i$ for `Unlocking`), and the
-speed does two things. It sets the *order*: which position is next,
+With a constant weight w every mechanism draws the token of a position that leaves its mask from $q_w$. Mechanisms
+differ in the speed $v_i(x)$ at which masked position i leaves: 1 for `Normalized`, $Z_i$ for `Unlocking`. The speed
+sets the *order*, because position i is next with probability
 
-$$P(i \mid x) = v_i(x) \,/\, \textstyle\sum_j v_j(x),$$
+$$P(i \mid x) = v_i(x) \,/\, \textstyle\sum_j v_j(x).$$
 
-and the *pace*: how many leave within a step, position i with probability $1 - (m_s / m_t)^{v_i}$. With exact steps of
-length zero the pace has no effect (time is not looked at) and the final law is the recursion over grades
+It also sets the *pace*, the number of positions that leave in a step from noise level $m_t$ to $m_s$: position i leaves
+with probability $1 - (m_s / m_t)^{v_i}$. In continuous time the pace has no effect on the final distribution. With the
+state $x^{-i}$, which is x with position i masked, it is the recursion
 
-$$p(x) = \sum_i p(x^{-i})\, P(i \mid x^{-i})\, q_w(x_i \mid x^{-i}),$$
+$$p(x) = \sum_i p(x^{-i})\, P(i \mid x^{-i})\, q_w(x_i \mid x^{-i}).$$
 
-with $x^{-i}$ the state x with position i masked. In a step of finite length K positions leave together, each token
-drawn as if the others were still masked. Here K follows the speeds of one mechanism (a sum of independent indicators)
-and which K they are those of another (an exponential race), so that each can be frozen while the other is exchanged.
-If both are `Normalized` this is `Ancestral` exactly. If both are `Unlocking` it is so but for the tie between K and the
-race: in `Ancestral` they are one event, here two (laws up to 0.05 apart on the problems of the tests).
+In a step of finite length K positions leave together. Each token is drawn as if the others were still masked. Here one
+mechanism decides the number K (a sum of independent indicators), and another decides which K positions leave (an
+exponential race). If both are `Normalized`, the result is exactly that of `Ancestral`. If both are `Unlocking`, it is
+not exact: in `Ancestral` K and the race are one event, here they are independent (total variation up to 0.05 in the
+tests).
 """
 
 from __future__ import annotations
@@ -41,12 +42,12 @@ Mechanism = Callable[[float], RateGuidance]
 
 @dataclass(frozen=True, eq=False)
 class Jumps:
-    """What can happen in every state of a masked problem under guidance of constant weight.
+    """The jumps from all states of a masked problem under guidance of constant weight.
 
     Attributes:
-        space: the states; rows below are its pairs of a state and a masked position.
+        space: the states, and the N pairs (rows) of a state and a masked position.
         weight: w.
-        cond, ref: [N, V], log-laws of the two predictions.
+        cond, ref: [N, V], conditional and reference log-probabilities.
     """
 
     space: Space
@@ -56,9 +57,9 @@ class Jumps:
 
     @classmethod
     def of(cls, problem: Problem, weight: float, denoiser: Denoiser | None = None) -> Jumps:
-        """The jumps of a problem (masked process) at weight w, by default with exact predictions.
+        """The jumps of a problem at weight w; the predictions are exact unless `denoiser` makes them.
 
-        Raises `ValueError` for any other process.
+        Raises `ValueError` unless the process is masked.
         """
         if not problem.process.absorbing:
             raise bad("Jumps of the process", type(problem.process).__name__, "Masked")
@@ -66,13 +67,13 @@ class Jumps:
         return cls(space, weight, *Predictions(space, denoiser or problem.oracle())(0.5))
 
     def jump(self, mechanism: Mechanism) -> Jump:
-        """Log speed [N], relative to the unguided pace, and log landing [N, V]."""
+        """Log speed [N] relative to the unguided pace, and log-probabilities of the landing [N, V]."""
         still = torch.zeros(len(self.cond), dtype=torch.float64)
         w = torch.full_like(still, self.weight)
         return mechanism(self.weight).combine(Jump(still, self.cond), Jump(still, self.ref), w)
 
     def sequential(self, order: Mechanism) -> Tensor:
-        """The law [V] * d when positions leave one at a time: the limit of many steps at any pace."""
+        """The distribution [V] * d if positions leave one at a time: the limit of many steps, at any pace."""
 
         def one(rows: Tensor) -> Tensor:
             return torch.tensor([[0.0, 1.0]], dtype=torch.float64).expand(len(rows), 2)
@@ -83,7 +84,7 @@ class Jumps:
         return self.space.data_law(law)
 
     def stepwise(self, pace: Mechanism, order: Mechanism, steps: int) -> Tensor:
-        """The law [V] * d of `steps` ancestral steps: how many leave by `pace`, which ones by `order`."""
+        """The distribution [V] * d after `steps` ancestral steps with the pace and the order of two mechanisms."""
         law, race = self.space.prior(), _Race(self, order)
         speed = self.jump(pace).log_intensity.exp()
         process = self.space.process
@@ -98,7 +99,7 @@ class Jumps:
 
 
 class _Race:
-    """Where each set of positions that may leave together leads, and how likely it is to win the race."""
+    """For each set of positions that may leave together: the next states, and the probability to win the race."""
 
     def __init__(self, jumps: Jumps, order: Mechanism) -> None:
         space, jump = jumps.space, jumps.jump(order)
@@ -118,7 +119,7 @@ class _Race:
             for chosen in range(1 << k):
                 members = [i for i in range(k) if chosen >> i & 1]
                 if members:
-                    # The last to leave was the fastest of those that were left without it.
+                    # Member i wins last, against all positions that have not left before.
                     wins.append(torch.zeros_like(wins[0]))
                     for i in members:
                         before = chosen ^ 1 << i
@@ -132,7 +133,7 @@ class _Race:
             self.grades.append((states, rows, sets))
 
     def step(self, law: Tensor, count: Callable[[Tensor], Tensor]) -> Tensor:
-        """The law [S] after positions have left; `count` gives P(K = k), [S', up to k + 1], for rows [S', k]."""
+        """The distribution [S] after a step. `count` maps rows [S', k] to P(K = j), [S', at most k + 1]."""
         new = torch.zeros_like(law)
         new[self.done] = law[self.done]
         for states, rows, sets in self.grades:
@@ -146,7 +147,7 @@ class _Race:
 
 
 def _number_of_events(chance: Tensor) -> Tensor:
-    """P(K = k) of the number K of independent events, [S, k + 1], from their probabilities [S, k]."""
+    """P(K = j) of the number K of events, [S, k + 1], for k independent events with probabilities [S, k]."""
     law = torch.ones_like(chance[:, :1])
     none = torch.zeros_like(law)
     for i in range(chance.shape[1]):

@@ -1,4 +1,4 @@
-"""Laws in continuous time: which mechanism has which limit as steps grow in number."""
+"""The limit of each mechanism in continuous time, as the number of steps grows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _OTHERS: dict[object, type[RateGuidance]] = {Simple: Unlocking}
 
 
 def limit(mechanism: Callable[..., Guidance]) -> Callable[[float | Schedule], RateGuidance] | None:
-    """The mechanism on rates that one tends to: itself, if it acts on rates; None if no limit is known."""
+    """The limit of a mechanism: itself if it acts on rates; None if no limit is known."""
     if isinstance(mechanism, type) and issubclass(mechanism, RateGuidance):
         return mechanism
     return _OTHERS.get(mechanism)

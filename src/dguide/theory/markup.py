@@ -1,4 +1,4 @@
-r"""Captions as HTML, from the plain notation of the documentation: ``$q_w = q_c^(1+w) q_u^(-w) / Z_w$``."""
+r"""Captions as HTML, from plain text with formulas such as ``$q_w = q_c^(1+w) q_u^(-w) / Z_w$``."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _SYMBOLS = {
     "log": "log",
     "TV": "TV",
 }
-"""What is not set as a variable in italics."""
+"""Parts of a formula that are not variables in italics."""
 _LONGEST = 30
-"""Characters of a formula that no line may break."""
+"""A formula of at most this many characters is kept on one line."""
 _TAGS = {"_": "sub", "^": "sup"}
 
 
 def html(text: str) -> str:
-    """Paragraphs apart by empty lines; ``$...$`` is a formula, ``**...**`` bold, and backticks hold code."""
+    """Text as HTML. Empty lines separate paragraphs; ``$...$`` is a formula, ``**...**`` bold, and backticks code."""
     paragraphs = re.split(r"\n\s*\n", text.strip())
     return "\n".join(f"<p>{_spans(paragraph)}</p>" for paragraph in paragraphs)
 
@@ -46,7 +46,7 @@ def _spans(text: str) -> str:
 
 
 def formula(text: str) -> str:
-    """A formula: ``_`` lowers and ``^`` raises the next letter, number or bracket; words that are symbols are drawn."""
+    """A formula as HTML. ``_`` and ``^`` apply to the next letter, number or bracket; names of symbols are replaced."""
     out, open_tags = [], []
     for token in _TOKEN.findall(text):
         if token in ("_(", "^("):
@@ -69,7 +69,7 @@ def formula(text: str) -> str:
 
 
 def short(value: float) -> str:
-    """A number of three digits as a formula, with a power of ten if need be."""
+    """A number with three digits as a formula, with a power of ten if necessary."""
     if not math.isfinite(value):
         return str(value)
     digits, _, power = f"{value:.3g}".partition("e")

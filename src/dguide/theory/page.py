@@ -1,4 +1,4 @@
-"""The page of the gallery: one HTML file beside its pictures, without scripts and without anything from elsewhere."""
+"""The page of the gallery: one HTML file beside its pictures, without scripts and without external files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from .. import __version__
-from .figures.base import Plate
+from .figures.base import TheoryFigure
 from .markup import html
 
 __all__ = ["page"]
@@ -36,23 +36,24 @@ th { border-bottom: 2px solid #888; }
 """
 
 _OPENING = """
-Classifier-free guidance of a discrete diffusion model replaces the law of a token, $q_c$ under the condition and $q_u$
-without it, by $q_w = q_c^(1+w) q_u^(-w) / Z_w$. No guidance is $w = 0$; the `guidance_scale` of other libraries is $1 +
-w$. Mechanisms differ in the rate at which masked positions are decided: **Normalized** (arXiv 2507.08965) leaves it
-alone, **Unlocking** (2406.01572) multiplies it by $Z_w$, **Simple** (2412.10193) tilts the probabilities of a whole
-step and tends to Unlocking as steps grow in number. A schedule lets $w$ depend on the noise level $m$, which is the
-expected share of masked positions: 1 is noise, 0 is data; schedules are compared at equal mean.
+A discrete diffusion model predicts the distribution of a token, $q_c$ under the condition and $q_u$ without it.
+Classifier-free guidance draws it from $q_w = q_c^(1+w) q_u^(-w) / Z_w$. No guidance is $w = 0$; the `guidance_scale` of
+other libraries is $1 + w$. Mechanisms differ in the rate at which masked positions are decided. **Normalized**
+(arXiv 2507.08965) does not change it. **Unlocking** (2406.01572) multiplies it by $Z_w$. **Simple** (2412.10193) tilts
+the probabilities of a whole step, and tends to Unlocking as the number of steps grows. In a schedule $w$ depends on the
+noise level $m$, which is the expected share of masked positions: 1 is noise, 0 is data. Schedules are compared at equal
+mean.
 
-Small problems are enumerated and their laws solved; nothing is sampled unless a caption says so. Predictions are exact
-as well unless a caption says otherwise, so these pictures show what guidance itself does, apart from the errors of a
-trained network. Time runs from noise on the left to data on the right. TV is total variation, half the sum of absolute
-differences: 0 for equal laws, 1 for laws that share nothing."""
+Small problems are enumerated, and their distributions are solved. Nothing is sampled unless a caption says so.
+Predictions are exact unless a caption says otherwise, so the figures show guidance itself, without the errors of a
+trained network. Time runs from noise on the left to data on the right. TV is the total variation distance, half the sum
+of the absolute differences: 0 for equal distributions, 1 for distributions without a common state."""
 
 
-def page(plates: Sequence[Plate]) -> str:
-    """The page that shows `plates` in their order."""
-    contents = "\n".join(f'<li><a href="#{plate.name}">{escape(plate.title)}</a></li>' for plate in plates)
-    figures = "\n".join(_figure(number, plate) for number, plate in enumerate(plates, start=1))
+def page(figures: Sequence[TheoryFigure]) -> str:
+    """The HTML page that shows `figures` in their order."""
+    contents = "\n".join(f'<li><a href="#{figure.name}">{escape(figure.title)}</a></li>' for figure in figures)
+    blocks = "\n".join(_block(number, figure) for number, figure in enumerate(figures, start=1))
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -67,20 +68,20 @@ def page(plates: Sequence[Plate]) -> str:
 <nav><ol>
 {contents}
 </ol></nav>
-{figures}
+{blocks}
 <p class="files">dguide {__version__}. The numbers behind each figure are in the JSON file beside it.</p>
 </body>
 </html>
 """
 
 
-def _figure(number: int, plate: Plate) -> str:
-    name = plate.name
+def _block(number: int, figure: TheoryFigure) -> str:
+    name = figure.name
     links = ", ".join(f'<a href="{name}.{kind}">{name}.{kind}</a>' for kind in ("svg", "png", "json"))
     return f"""<figure id="{name}">
-<h2>Figure {number}. {escape(plate.title)}</h2>
-<div class="picture"><img src="{name}.svg" alt="{escape(plate.alt, quote=True)}"></div>
-<figcaption>{html(plate.caption)}{_table(plate.table)}
+<h2>Figure {number}. {escape(figure.title)}</h2>
+<div class="picture"><img src="{name}.svg" alt="{escape(figure.alt, quote=True)}"></div>
+<figcaption>{html(figure.caption)}{_table(figure.table)}
 <p class="files">Files: {links}</p></figcaption>
 </figure>"""
 
@@ -94,5 +95,5 @@ def _table(lines: Sequence[Sequence[str]]) -> str:
 
 
 def _tagged(lines: Sequence[Sequence[str]]) -> Iterator[tuple[str, Sequence[str]]]:
-    """Headings first."""
+    """Each line with the tag of its cells. The first line is the heading."""
     return zip(("th", *["td"] * (len(lines) - 1)), lines, strict=True)

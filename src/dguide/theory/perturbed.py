@@ -1,12 +1,14 @@
-r"""A denoiser that errs as a trained one does: little where it saw much, more where it saw little.
+r"""A denoiser with errors like those of a trained one: small for frequent contexts, larger for rare contexts.
 
-Of N training examples about $N p_k(x)$ show the context x (the tokens that are not masked) under label k, so logits are
-known there to about $1 / \sqrt{N p_k(x)}$. Here every logit errs by a normal number of standard deviation
+A context x is the set of tokens that are not masked. Of N training examples about $N p_k(x)$ have the context x under
+label k, so the standard error of a logit there is about $1 / \sqrt{N p_k(x)}$. Here each logit gets a normal error with
+standard deviation
 
-$$\sigma_k(x) = \sigma \,/\, \sqrt{1 + N p_k(x)}$$
+$$\sigma_k(x) = \sigma \,/\, \sqrt{1 + N p_k(x)}.$$
 
-and the law is first mixed with the uniform one, which gets the share $s\, \sigma_k^2 / (1 + \sigma_k^2)$. Guidance
-tilts by the ratio of the two predictions: errors that they share cancel in it, others are multiplied by the weight.
+Before that, the prediction is mixed with the uniform distribution, which has the share
+$s\, \sigma_k^2 / (1 + \sigma_k^2)$. Guidance depends on the ratio of the two predictions. Errors that both share cancel
+in this ratio; other errors are multiplied by the weight.
 """
 
 from __future__ import annotations
@@ -27,12 +29,12 @@ class Perturbed:
     """The exact denoiser of a masked problem, with errors that are a fixed function of state, position and token.
 
     Args:
-        problem: whose denoiser errs; conditions are as in `Problem.oracle`.
-        scale: $\\sigma$, the standard deviation of the error of a logit where nothing was seen.
-        shared: the share of its variance that conditional and unconditional prediction have in common, 0 to 1.
-        examples: N; at 0 errors are of one size everywhere.
+        problem: the problem; conditions are as in `Problem.oracle`.
+        scale: $\\sigma$, the standard deviation of the error of a logit in a context without examples.
+        shared: the share of the error variance that is common to both predictions, 0 to 1.
+        examples: N; with 0 all errors have the same standard deviation.
         smoothing: s, 0 to 1.
-        seed: which errors.
+        seed: seed of the errors.
 
     Raises:
         ValueError: for parameters outside their range, or a process that is not masked.
@@ -80,9 +82,9 @@ class Perturbed:
 
 
 def _contexts(process: Process, table: Tensor) -> Tensor:
-    """The probability of the tokens that are not masked, for all states in row-major order."""
+    """The probability of the context of each state, in row-major order."""
     shows = torch.eye(process.vocab_size, process.input_size, dtype=table.dtype)
-    shows[:, process.movable(torch.arange(process.input_size))] = 1  # the mask stands for every token
+    shows[:, process.movable(torch.arange(process.input_size))] = 1  # a mask matches every token
     for _ in range(table.ndim):
-        table = torch.tensordot(table, shows, ([0], [0]))  # the axis in front comes back behind all others
+        table = torch.tensordot(table, shows, ([0], [0]))  # the first axis becomes the last
     return table.flatten()

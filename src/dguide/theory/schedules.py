@@ -1,7 +1,7 @@
-r"""Schedules of equal mean weight on random problems, half of them to choose a schedule by, half to judge the choice.
+r"""Schedules of equal mean weight on random problems. One half of the problems is for design, the other is held out.
 
-Each problem is solved exactly in continuous time under each schedule, and the law is compared with the tilted target at
-the mean weight. Schedules that were chosen by looking at the design half are judged on the held-out half alone.
+Each problem is solved exactly in continuous time under each schedule, and the distribution is compared with the tilted
+target at the mean weight. A schedule that was chosen on the design half is evaluated on the held-out half only.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import torch
 
 from ..evaluate import Proportion, proportion
 from ..exact import Problem, kl_divergence, solve, total_variation
-from ..exact.families import FAMILIES
+from ..exact.random_problems import RANDOM_PROBLEMS
 from ..guidance import Constant, Interval, InverseLinear, Normalized, Power, RampUp, RateGuidance, Schedule, Unlocking
-from .matters import SHAPES
+from .strength import SHAPES
 from .summary import Quartiles, quartiles
 
-__all__ = ["HALVES", "SCHEDULES", "Case", "Row", "Schedules", "compute", "problems"]
+__all__ = ["HALVES", "SCHEDULES", "Case", "ScheduleRow", "Schedules", "compute", "problems"]
 
 Choice = Callable[[Problem], Schedule]
 SCHEDULES: dict[str, Choice] = {
@@ -29,10 +29,10 @@ SCHEDULES: dict[str, Choice] = {
     "power 3/2": lambda problem: Power(1.0, 1.5),
     "power (d-1)/2": lambda problem: Power(1.0, (problem.positions - 1) / 2),
 }
-"""Shapes of w over the noise level, some by the problem; scaled to equal mean."""
+"""Schedules by name, as functions of the problem; they are scaled to equal mean."""
 HALVES = {"design": range(0, 2), "held-out": range(1000, 1002)}
-"""Seeds of the problems of both halves."""
-_FAMILIES = ("dirichlet", "mixture", "markov")
+"""Seeds of the problems, by half."""
+_KINDS = ("dirichlet", "mixture", "markov")
 _BASE = "ramp-up"
 
 
@@ -42,11 +42,12 @@ class Case:
 
     Attributes:
         half: name in `HALVES`.
-        problem: its name.
-        positions: d.
+        problem: name of the problem.
+        positions: number of positions, d.
         mechanism: name of the mechanism.
         schedule: name of the schedule.
-        distance, divergence: total variation of the law to the tilted target, and KL divergence from it in nats.
+        distance: total variation to the tilted target.
+        divergence: Kullback-Leibler divergence of the target from the distribution, in nats.
     """
 
     half: str
@@ -59,14 +60,14 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Row:
+class ScheduleRow:
     """Quartiles over the problems of one half.
 
     Attributes:
         half, mechanism, schedule: as in `Case`.
         distance, divergence: as in `Case`.
-        better: share of problems on which the distance is smaller than under the ramp-up, ties left out.
-        gain: by how much it is smaller than under the ramp-up.
+        better: share of problems in which the distance is smaller than under the ramp-up, without ties.
+        gain: distance under the ramp-up minus distance under this schedule.
     """
 
     half: str
@@ -80,23 +81,23 @@ class Row:
 
 @dataclass(frozen=True)
 class Schedules:
-    """All cases at one mean weight, and the table of them."""
+    """All cases at one mean weight, and their table."""
 
     weight: float
     cases: tuple[Case, ...]
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[ScheduleRow]:
         """One row for each half, mechanism and schedule."""
         groups: dict[tuple[str, str, str], list[Case]] = {}
         for case in self.cases:
             groups.setdefault((case.half, case.mechanism, case.schedule), []).append(case)
-        found = []
+        rows = []
         for (half, mechanism, schedule), cases in groups.items():
             base = groups[half, mechanism, _BASE]
             gains = [b.distance - c.distance for b, c in zip(base, cases, strict=True)]
             decided = [g for g in gains if abs(g) > 1e-6]
-            found.append(
-                Row(
+            rows.append(
+                ScheduleRow(
                     half,
                     mechanism,
                     schedule,
@@ -106,15 +107,15 @@ class Schedules:
                     quartiles(gains),
                 )
             )
-        return found
+        return rows
 
 
 def problems(half: str) -> Iterator[Problem]:
-    """The problems of one of `HALVES`: three families, 16 to 729 states."""
-    for family in _FAMILIES:
+    """The problems of one of `HALVES`: three kinds, 16 to 729 states."""
+    for family in _KINDS:
         for n, d in SHAPES:
             for seed in HALVES[half]:
-                yield FAMILIES[family](n, d, seed)
+                yield RANDOM_PROBLEMS[family](n, d, seed)
 
 
 def compute(
@@ -123,14 +124,14 @@ def compute(
     halves: Sequence[str] = tuple(HALVES),
     progress: Callable[[int, int], None] | None = None,
 ) -> Schedules:
-    """Solves every problem of some halves under every schedule and both mechanisms: some 45 seconds a half.
+    """Solves the problems of some halves under every schedule and both mechanisms. A half takes about 45 seconds.
 
     Args:
         weight: mean w of all schedules.
-        optimum: what finds the best schedule for a problem and a mechanism (such as `exact.optimal_schedule`), for
-            another row of the table; its mean is left as it is.
+        optimum: finds the best schedule for a problem and a mechanism, for example by `exact.optimal_schedule`. The
+            table then has a row for it. Its mean is not scaled.
         halves: names in `HALVES`.
-        progress: told (done, all) after each problem.
+        progress: called with (done, all) after each problem.
     """
     work = [(half, problem) for half in halves for problem in problems(half)]
     cases = []

@@ -1,4 +1,4 @@
-"""How a number is spread over many problems."""
+"""Quartiles and rank correlations over many problems."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["Correlation", "Quartiles", "quartiles", "rank_correlation"]
 
 @dataclass(frozen=True)
 class Quartiles:
-    """The middle half of some numbers.
+    """The quartiles of some numbers.
 
     Attributes:
-        low, median, high: 25 %, 50 % and 75 % of them are no larger.
-        count: how many they are.
+        low, median, high: the 25 %, 50 % and 75 % quantiles.
+        count: how many numbers there are.
     """
 
     low: float
@@ -33,7 +33,7 @@ class Quartiles:
 
 
 def quartiles(values: Sequence[float]) -> Quartiles:
-    """The quartiles of `values`, interpolated linearly. Raises `ValueError` if there are none."""
+    """The quartiles of `values`, interpolated linearly. Raises `ValueError` for no values."""
     if not values:
         raise bad("values", "none", "at least one")
     at = torch.tensor((0.25, 0.5, 0.75), dtype=torch.float64)
@@ -43,7 +43,7 @@ def quartiles(values: Sequence[float]) -> Quartiles:
 
 @dataclass(frozen=True)
 class Correlation:
-    """A rank correlation with its 95 % interval, of `count` pairs."""
+    """A rank correlation of `count` pairs, with its 95 % interval."""
 
     value: float
     low: float
@@ -57,10 +57,11 @@ class Correlation:
 def rank_correlation(x: Sequence[float], y: Sequence[float]) -> Correlation:
     r"""Spearman's $\rho$, with the interval $\tanh(\mathrm{artanh}\, \rho \pm 1.96 \sqrt{(1 + \rho^2 / 2) / (n - 3)})$.
 
-    Source of the standard error: Bonett and Wright, Psychometrika 65 (2000). Ties share their mean rank.
+    n is the number of pairs. Equal values get their mean rank. Source of the standard error: Bonett and Wright,
+    Psychometrika 65 (2000).
 
     Raises:
-        ValueError: for fewer than four pairs, or numbers that are all alike.
+        ValueError: for fewer than four pairs, or numbers that are all equal.
     """
     if len(x) != len(y) or len(x) < 4:
         raise bad("pairs", f"{len(x)} and {len(y)} numbers", "as many of both, at least 4")

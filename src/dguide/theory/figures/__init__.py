@@ -1,7 +1,7 @@
-"""The plates of the gallery: one module each, from the computation to the picture and what is to be said of it."""
+"""The figures of the gallery. Each module computes, draws and describes one figure or two."""
 
 from __future__ import annotations
 
-from .base import Plate
+from .base import TheoryFigure
 
-__all__ = ["Plate"]
+__all__ = ["TheoryFigure"]

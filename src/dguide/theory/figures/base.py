@@ -1,4 +1,4 @@
-"""What a plate is, and the habits that all of them share: colours, marks, shades of the weight, numbers as text."""
+"""The record of a figure, and what all figures share: layout, marks of schedules, shades of the weight, JSON data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ...plots.style import blank
 __all__ = [
     "EARLY_TO_LATE",
     "WIDTH",
-    "Plate",
+    "TheoryFigure",
     "direct_label",
     "frame",
     "panels",
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 WIDTH = 10.5
-"""Inches across a plate; a page shows it a quarter larger, so that 10 points read as 12."""
+"""Width of a figure in inches. The page shows it a quarter larger, so 10 points become 12."""
 _DIGITS = 6
 
 EARLY_TO_LATE: dict[str, tuple[Callable[[float], Schedule], str, str]] = {
@@ -34,26 +34,26 @@ EARLY_TO_LATE: dict[str, tuple[Callable[[float], Schedule], str, str]] = {
     "constant": (Constant, "-", "o"),
     "late": (Linear, "--", "^"),
 }
-"""Schedules at a given mean weight: falling towards data, constant, rising towards data; line and mark of each."""
+"""Schedules by name, as functions of the mean weight, each with its line style and mark."""
 
 
 @dataclass(frozen=True, eq=False)
-class Plate:
-    """One figure of the gallery with all that is said of it.
+class TheoryFigure:
+    """One figure of the gallery, with its texts and its data.
 
     Args:
-        name: Stem of its files.
-        title: What it shows, in a few words.
-        figure: The Matplotlib figure.
-        caption: What is seen, as `markup.html` reads it; its numbers are computed.
-        alt: The picture in words, for those who do not see it.
-        data: The numbers behind it, a dataclass.
-        table: Lines of cells to show below the caption, headings first; none if empty.
+        name: Name of its files, without the suffix.
+        title: A short title.
+        drawing: The Matplotlib figure.
+        caption: The caption, in the notation of `markup.html`; its numbers are computed.
+        alt: A description of the picture, for readers who cannot see it.
+        data: The numbers of the figure, a dataclass.
+        table: Lines of cells below the caption, headings first; no table if empty.
     """
 
     name: str
     title: str
-    figure: Any
+    drawing: Any
     caption: str
     alt: str
     data: Any
@@ -61,7 +61,7 @@ class Plate:
 
 
 def plain(value: Any) -> Any:
-    """A result as what JSON holds: dataclasses become objects, tensors lists, numbers six digits."""
+    """A result as JSON data: dataclasses become objects, tensors lists, and numbers are rounded to six digits."""
     if is_dataclass(value):
         return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Tensor):
@@ -76,20 +76,20 @@ def plain(value: Any) -> Any:
 
 
 def shade(index: int, count: int) -> tuple[float, float, float]:
-    """The colour of the `index`-th of `count` weights, from light blue to dark; their lightness alone tells them."""
+    """The colour of weight number `index` of `count`, from light to dark blue; the lightness alone shows it."""
     share = index / max(1, count - 1)
     light, dark = (0.45, 0.70, 0.90), (0.02, 0.12, 0.35)
     return tuple(a + (b - a) * share for a, b in zip(light, dark, strict=True))  # type: ignore[return-value]
 
 
 def panels(columns: int, height: float, rows: int = 1, **options: Any) -> tuple[Any, Any]:
-    """A figure of full width with `rows` by `columns` axes, [rows, columns]."""
-    figure = blank((WIDTH, height))
-    return figure, figure.subplots(rows, columns, squeeze=False, **options)
+    """A Matplotlib figure of full width, and its axes [rows, columns]."""
+    fig = blank((WIDTH, height))
+    return fig, fig.subplots(rows, columns, squeeze=False, **options)
 
 
 def frame(axes: Any, title: str, xlabel: str = "", ylabel: str = "") -> None:
-    """Title, labels and a faint grid."""
+    """Sets title, labels and a light grid."""
     axes.set_title(title, fontsize=11, loc="left")
     axes.set_xlabel(xlabel, fontsize=10)
     axes.set_ylabel(ylabel, fontsize=10)
@@ -99,7 +99,7 @@ def frame(axes: Any, title: str, xlabel: str = "", ylabel: str = "") -> None:
 
 
 def time_axis(axes: Any) -> None:
-    """Time from noise on the left to data on the right."""
+    """Sets the x axis to time, from noise on the left to data on the right."""
     axes.set_xlim(1, 0)
     axes.set_xticks([1, 0.75, 0.5, 0.25, 0], ["1\nnoise", "0.75", "0.5", "0.25", "0\ndata"])
 
@@ -107,7 +107,7 @@ def time_axis(axes: Any) -> None:
 def direct_label(
     axes: Any, xs: Sequence[float] | Tensor, ys: Sequence[float] | Tensor, at: float, text: str, **options: Any
 ) -> None:
-    """Writes `text` beside the curve (xs, ys) where its x is nearest to `at`, on a patch of paper."""
+    """Writes `text` on the curve (xs, ys) where x is nearest to `at`, on a white background."""
     index = int((torch.as_tensor(xs) - at).abs().argmin())
     options = {"fontsize": 9, "ha": "center", "va": "center"} | options
     paper = {"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.85}

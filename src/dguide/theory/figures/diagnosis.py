@@ -1,4 +1,4 @@
-"""What guidance meets on a trained model: log Z_w by time, and the masked fraction that was expected and that came."""
+"""Guidance of a trained model: log Z_w by time, and the masked fraction, expected and measured."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ...errors import InputError
 from ...guidance import Normalized, Unlocking
 from ...plots.style import COLOURS, LINES, MARKS
 from ...samplers import Ancestral, Diagnostics, DiagnosticsTable, sample
-from .base import Plate, frame, panels, time_axis
+from .base import TheoryFigure, frame, panels, time_axis
 
-__all__ = ["Diagnosis", "compute", "draw", "plates"]
+__all__ = ["Diagnosis", "compute", "draw", "figures"]
 
 WEIGHT = 3.0
 STEPS = 32
@@ -26,13 +26,13 @@ PER_CLASS = 5
 
 @dataclass(frozen=True, eq=False)
 class Diagnosis:
-    """What is drawn.
+    """The data of the figure.
 
     Args:
-        model: Its name.
+        model: Name of the data of the model.
         weight: The constant weight w.
         samples: Number of samples.
-        tables: What `Diagnostics` saw, by mechanism.
+        tables: The table of `Diagnostics`, by mechanism.
     """
 
     model: str
@@ -44,7 +44,7 @@ class Diagnosis:
 def compute(
     checkpoint: Checkpoint, weight: float = WEIGHT, per_class: int = PER_CLASS, steps: int = STEPS
 ) -> Diagnosis:
-    """Samples a checkpoint with ancestral steps, seed 0, and looks on."""
+    """Samples a checkpoint with ancestral steps and seed 0, and collects diagnostics."""
     dataset = load(checkpoint.config.data)
     labels = torch.arange(dataset.n_classes).repeat(per_class)
     tables = {}
@@ -64,12 +64,12 @@ def compute(
 
 
 def draw(tables: Mapping[str, DiagnosticsTable]) -> Any:
-    """log Z_w by time with its quantiles, and the masked fraction, of one or more runs by name of the mechanism.
+    """Draws log Z_w by time with its quantiles, and the masked fraction, of one or more runs.
 
     Args:
-        tables: What `dguide.Diagnostics` saw; the first and last of its quantiles bound the bands.
+        tables: The tables of `dguide.Diagnostics`, by mechanism. The ranges go from the first to the last quantile.
     """
-    figure, axes = panels(2, 4.0)
+    fig, axes = panels(2, 4.0)
     strength, pace = axes[0]
     for name, table in tables.items():
         look = {"color": COLOURS[name], "linestyle": LINES[name], "marker": MARKS[name], "markerfacecolor": "white"}
@@ -86,16 +86,16 @@ def draw(tables: Mapping[str, DiagnosticsTable]) -> Any:
         pace.plot(table.edges, table.masked_fraction, label=name, markersize=5, **look)
     edges = next(iter(tables.values())).edges
     pace.plot(edges, edges, color="0.4", linewidth=1, label="expected without guidance: $m$")
-    frame(strength, "(a) log $Z_w$ of the positions that are looked at", "time $t$", "log $Z_w$")
+    frame(strength, "(a) log $Z_w$ of the predicted positions", "time $t$", "log $Z_w$")
     frame(pace, "(b) share still masked", "noise level $m$", "masked fraction")
     for axis in axes[0]:
         time_axis(axis)
         axis.legend(fontsize=9, frameon=False)
-    return figure
+    return fig
 
 
-def plates() -> list[Plate]:
-    """The plate of the shipped model of digits; none where there is no such checkpoint."""
+def figures() -> list[TheoryFigure]:
+    """The figure of the shipped model of digits; no figure if its checkpoint does not exist."""
     try:
         checkpoint = find_checkpoints()[MASKED]
     except InputError:
@@ -109,18 +109,18 @@ def plates() -> list[Plate]:
     left, plain = float(unlocking.log_z[half - 1]), float(normalized.log_z[half - 1])
     caption = f"""
 **Problem.** The shipped model of {data.model}, masked process, constant $w = {data.weight:g}$, {data.samples} samples
-of {STEPS} ancestral steps, seed 0. **Formula.** For every position the networks are asked for, $log Z_w = log sum
-q_c^(1+w) q_u^(-w)$, from the logits alone: `dguide.Diagnostics` does so for any model.
+of {STEPS} ancestral steps, seed 0. **Formula.** $log Z_w = log sum q_c^(1+w) q_u^(-w)$ at each position for which the
+networks are called, computed from their logits. `dguide.Diagnostics` does this for any model.
 
-(a) Mean over the positions that are looked at, with the range from the 10 % to the 90 % quantile: shaded for
-Normalized, thin dashed lines for Unlocking. With Normalized the mean is largest at $t =
-{float(normalized.times[seen][peak]):.2f}$, where it is {float(share[peak]):.2f}. Unlocking decides positions of
-large $Z_w$ first; around $m = {float(unlocking.edges[half]):g}$ the mean over those that are left is {left:.2f},
-{"below" if left < plain else "not below"} the {plain:.2f} of Normalized. (b) Normalized
-keeps the pace of the process. With Unlocking {float(unlocking.masked_fraction[half]):.0%} of the positions are still
-masked at $m = {float(unlocking.edges[half]):g}$, against {float(unlocking.edges[half]):.0%}: the mean of $Z_w$ over
-positions, not the mean of its logarithm, sets the pace. Predictions here are those of a trained network; samples are
-drawn."""
+(a) Mean over these positions, with the range from the 10 % to the 90 % quantile: shaded for Normalized, thin dashed
+lines for Unlocking. With Normalized the mean is largest at $t = {float(normalized.times[seen][peak]):.2f}$; it is
+{float(share[peak]):.2f} there. Unlocking decides positions with large $Z_w$ first. Around $m =
+{float(unlocking.edges[half]):g}$ the mean over the remaining positions is {left:.2f},
+{"below" if left < plain else "not below"} the {plain:.2f} of Normalized. (b) Normalized keeps the pace of the process.
+With Unlocking {float(unlocking.masked_fraction[half]):.0%} of the positions are still masked at $m =
+{float(unlocking.edges[half]):g}$; without guidance it is {float(unlocking.edges[half]):.0%}. The pace follows the mean
+of $Z_w$ over positions, not the mean of its logarithm. In this figure the predictions are those of a trained network,
+and samples are drawn."""
     alt = """Left: mean and quantiles of log Z over time for both mechanisms on a model of digits. Right: masked
     fraction over noise level, for both mechanisms and as expected without guidance."""
-    return [Plate("diagnosis", "A trained model", draw(data.tables), caption, alt, data)]
+    return [TheoryFigure("diagnosis", "A trained model", draw(data.tables), caption, alt, data)]

@@ -1,4 +1,4 @@
-"""The schedules that come closest to the tilted target, found by differentiating through the solver."""
+"""The schedules whose samples are closest to the tilted target, found by gradients through the solver."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ...exact import Problem, kl_divergence, solve
 from ...exact.optimal import optimal_schedule
 from ...guidance import Normalized, Unlocking
 from ...plots.style import COLOURS
-from .base import EARLY_TO_LATE, Plate, frame, panels, shade
+from .base import EARLY_TO_LATE, TheoryFigure, frame, panels, shade
 from .problems import rings
 
-__all__ = ["Optimal", "compute", "course", "draw", "plate"]
+__all__ = ["Optimal", "compute", "course", "draw", "figure"]
 
 WEIGHTS = (1.0, 2.0, 4.0)
 PIECES = 6
@@ -25,10 +25,10 @@ _MECHANISMS: dict[str, type[Normalized] | type[Unlocking]] = {"Normalized": Norm
 
 @dataclass(frozen=True, eq=False)
 class Optimal:
-    """What is drawn.
+    """The data of the figure.
 
     Args:
-        problem: Its name.
+        problem: Name of the problem.
         weights: Weights w of the targets, [W].
         levels: Noise levels of the knots, [K].
         schedules: w at the knots, [W, K], by mechanism.
@@ -45,14 +45,14 @@ class Optimal:
 
 
 def compute(problem: Problem, weights: tuple[float, ...] = WEIGHTS, pieces: int = PIECES) -> Optimal:
-    """Finds the best schedule of each mechanism and weight, its mean free, and solves the others at mean w."""
+    """Finds the best schedule for each mechanism and weight, with any mean, and solves the others at mean w."""
     schedules, means, distance = {}, {}, {}
     levels = torch.linspace(0, 1, pieces + 1, dtype=torch.float64)
     for name, mechanism in _MECHANISMS.items():
         best = [optimal_schedule(problem, w, mechanism, objective="kl", knots=pieces) for w in weights]
-        schedules[name] = torch.stack([found.schedule(levels) for found in best]).clamp(min=0)
-        means[name] = torch.tensor([found.schedule.mean() for found in best], dtype=torch.float64)
-        rows = {"optimal": [found.distance for found in best]}
+        schedules[name] = torch.stack([optimum.schedule(levels) for optimum in best]).clamp(min=0)
+        means[name] = torch.tensor([optimum.schedule.mean() for optimum in best], dtype=torch.float64)
+        rows = {"optimal": [optimum.distance for optimum in best]}
         for kind, (schedule, *_) in EARLY_TO_LATE.items():
             rows[kind] = [
                 float(kl_divergence(solve(problem, mechanism(schedule(w))).final, problem.target(w))) for w in weights
@@ -62,8 +62,8 @@ def compute(problem: Problem, weights: tuple[float, ...] = WEIGHTS, pieces: int 
 
 
 def draw(data: Optimal) -> Any:
-    """The schedules, and their distances beside those of others."""
-    figure, axes = panels(len(_MECHANISMS) + 1, 3.9)
+    """Draws the schedules, and their distances beside those of other schedules."""
+    fig, axes = panels(len(_MECHANISMS) + 1, 3.9)
     *shapes, bars = axes[0]
     count = len(data.weights)
     for panel, (name, curves) in zip(shapes, data.schedules.items(), strict=True):
@@ -86,37 +86,38 @@ def draw(data: Optimal) -> Any:
     bars.margins(x=0.16)
     frame(bars, f"distance to the target, $w = {data.weights[-1]:g}$", "KL divergence (nats)")
     bars.legend(fontsize=9, frameon=False, loc="lower right")
-    return figure
+    return fig
 
 
 def course(levels: Tensor, curve: Tensor) -> str:
-    """The way of a weight [K] from noise to data in words: both ends, and the peak where it is neither."""
+    """A weight [K] from noise to data in words: its two ends, and its peak if it is between them."""
     at = int(curve.argmax())
     start, peak, end = (f"{float(curve[k]):.1f}" for k in (-1, at, 0))
     between = "" if at in (0, len(curve) - 1) else f" over its peak, {peak} at $m = {float(levels[at]):.2f}$,"
     return f"goes from {start} at noise{between} to {end} at data"
 
 
-def plate() -> Plate:
-    """The plate of the optimal schedules."""
+def figure() -> TheoryFigure:
+    """The figure of the optimal schedules."""
     data = compute(rings(12))
     last = data.weights[-1]
 
-    def told(name: str) -> str:
+    def described(name: str) -> str:
         others = ", ".join(f"{kind} {float(row[-1]):.3f}" for kind, row in data.distance[name].items())
         return f"{name} {course(data.levels, data.schedules[name][-1])} (distances: {others} nats)"
 
     means = " and ".join(f"{float(mean[-1]):.1f} ({name})" for name, mean in data.means.items())
     caption = f"""
-**Problem.** Two positions, {data.problem}. **Formula.** $w(m)$, straight between {len(data.levels)} knots and free at
-each, minimises the KL divergence $sum T log(T / p)$ of the law $p$ in continuous time from the target $T ~ p_c^(1+w)
-p_u^(-w)$. The law is differentiated through the solver, from a constant and from a ramp, so what is found is a local
-optimum. Dotted: the weight of the target. The mean of the optimum is free, that of the others is $w$.
+**Problem.** Two positions, {data.problem}. **Formula.** $w(m)$ is linear between {len(data.levels)} knots and free
+at each knot. It minimises the KL divergence $sum T log(T / p)$ between the target $T ~ p_c^(1+w) p_u^(-w)$ and the
+distribution $p$ in continuous time. The search uses gradients through the solver and starts from a constant and from a
+ramp, so the result is a local optimum. Dotted: the weight of the target. The mean of the optimum is free; the others
+have mean $w$.
 
-At a target weight of $w = {last:g}$ the best weight for {told("Normalized")}; for {told("Unlocking")}. Their means over
-the noise level are {means}. Where Unlocking has
-left nothing masked the weight hardly matters, so its last knots are ill determined. What the optimum leaves, no
-schedule of this kind mends: it takes the factors of $Z_w$ that look ahead, as sequential Monte Carlo does."""
+At a target weight of $w = {last:g}$ the best weight for {described("Normalized")}. That for {described("Unlocking")}.
+Their means over the noise level are {means}. Near data Unlocking has almost no masks left, so the weight has little
+effect there, and the last knots are uncertain. No schedule of this kind removes the remaining distance. That needs the
+look-ahead, as in sequential Monte Carlo."""
     alt = """Two panels of optimal weights over the noise level, and bars that compare their distance to
     the target with early, constant and late schedules."""
-    return Plate("optimal", "The best schedule", draw(data), caption, alt, data)
+    return TheoryFigure("optimal", "The best schedule", draw(data), caption, alt, data)

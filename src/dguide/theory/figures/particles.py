@@ -1,4 +1,4 @@
-"""Sequential Monte Carlo by the number of particles: the one sampler here that tends to the tilted target."""
+"""Sequential Monte Carlo by number of particles. With many particles it samples the tilted target."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ...exact import Problem, solve, total_variation
 from ...guidance import Normalized, RateGuidance, Unlocking
 from ...plots.style import COLOURS, LINES, MARKS
 from ...samplers import SMC, sample
-from .base import Plate, frame, panels
+from .base import TheoryFigure, frame, panels
 from .problems import rings
 
-__all__ = ["Particles", "compute", "draw", "empirical", "plate", "sampling_noise"]
+__all__ = ["Particles", "compute", "draw", "empirical", "figure", "sampling_noise"]
 
 WEIGHT = 3.0
 PARTICLES = (1, 2, 4, 8, 16, 32)
@@ -26,19 +26,19 @@ _DRAWS = 400
 
 @dataclass(frozen=True, eq=False)
 class Particles:
-    """What is drawn.
+    """The data of the figure.
 
     Args:
-        problem: Its name.
+        problem: Name of the problem.
         weight: The weight w.
-        samples: Number of samples behind each point.
+        samples: Number of samples for each point.
         particles: Numbers of particles, [K].
-        distance: Total variation of the samples to the tilted target, [K], by mechanism inside.
-        one: The exact total variation of that mechanism without particles.
-        noise: The same of as many samples of the target itself: mean, 2.5 % and 97.5 % quantile, [3].
-        exact: The normalising constant of the target.
-        estimate: The mean of its estimates, [K], by mechanism.
-        error: The standard error of that mean, [K], by mechanism.
+        distance: Total variation of the samples to the tilted target, [K], by mechanism of the particles.
+        one: Exact total variation of the mechanism without particles, by mechanism.
+        noise: Total variation of equally many samples of the target: mean, 2.5 % and 97.5 % quantile, [3].
+        exact: Normalising constant of the target.
+        estimate: Mean of the estimates of this constant, [K], by mechanism.
+        error: Standard error of this mean, [K], by mechanism.
     """
 
     problem: str
@@ -54,14 +54,14 @@ class Particles:
 
 
 def empirical(tokens: Tensor, vocab: int) -> Tensor:
-    """The law of `tokens` [B, d] as a joint table [V] * d."""
+    """The empirical distribution of `tokens` [B, d] as a joint table [V] * d."""
     d = tokens.shape[1]
     code = (tokens * vocab ** torch.arange(d - 1, -1, -1)).sum(-1)
     return torch.bincount(code, minlength=vocab**d).view([vocab] * d).double() / len(tokens)
 
 
 def sampling_noise(law: Tensor, samples: int, seed: int = 0) -> Tensor:
-    """Total variation between `law` and that many samples of it: mean, 2.5 % and 97.5 % quantile, [3]."""
+    """Total variation between `law` and its empirical distribution: mean, 2.5 % and 97.5 % quantile, [3]."""
     generator = torch.Generator().manual_seed(seed)
     flat = law.flatten()
     distances = torch.tensor(
@@ -80,7 +80,7 @@ def sampling_noise(law: Tensor, samples: int, seed: int = 0) -> Tensor:
 def compute(
     problem: Problem, particles: tuple[int, ...] = PARTICLES, samples: int = SAMPLES, weight: float = WEIGHT
 ) -> Particles:
-    """Samples a problem with each number of particles and each mechanism inside, seed 0."""
+    """Samples a problem with each number of particles and each mechanism, seed 0."""
     target = problem.target(weight)
     inside: dict[str, RateGuidance] = {"Normalized": Normalized(weight), "Unlocking": Unlocking(weight)}
     distance, estimate, error = {}, {}, {}
@@ -108,8 +108,8 @@ def compute(
 
 
 def draw(data: Particles) -> Any:
-    """Distance to the target and the estimated normalising constant, by particles."""
-    figure, axes = panels(2, 3.9)
+    """Draws the distance to the target and the estimated normalising constant, by number of particles."""
+    fig, axes = panels(2, 3.9)
     far, constant = axes[0]
     mean, low, high = data.noise.tolist()
     far.fill_between(
@@ -118,7 +118,7 @@ def draw(data: Particles) -> Any:
     far.plot(data.particles, [mean] * len(data.particles), color="0.5", linewidth=1)
     for k, (name, distance) in enumerate(data.distance.items()):
         look = {"color": COLOURS[name], "marker": MARKS[name], "markerfacecolor": "white"}
-        far.plot(data.particles, distance, LINES[name], label=f"{name} inside", **look)
+        far.plot(data.particles, distance, LINES[name], label=f"SMC with {name}", **look)
         far.plot([data.particles[0]], [data.one[name]], "_", color=COLOURS[name], markersize=22, markeredgewidth=2)
         shift = [count * (1 + 0.06 * (k - 0.5)) for count in data.particles]
         constant.errorbar(
@@ -127,7 +127,7 @@ def draw(data: Particles) -> Any:
             2 * data.error[name],
             linestyle="none",
             capsize=3,
-            label=f"{name} inside",
+            label=f"SMC with {name}",
             **look,
         )
     constant.axhline(data.exact, color="0.3", linewidth=1.2)
@@ -142,31 +142,30 @@ def draw(data: Particles) -> Any:
         axis.set_xticks(data.particles, [str(k) for k in data.particles])
         axis.legend(fontsize=9, frameon=False, loc="upper right" if axis is far else "lower right")
     far.set_ylim(0, None)
-    return figure
+    return fig
 
 
-def plate() -> Plate:
-    """The plate of sequential Monte Carlo."""
+def figure() -> TheoryFigure:
+    """The figure of sequential Monte Carlo."""
     data = compute(rings(8))
     most = data.particles[-1]
     ends = ", ".join(
-        f"with {name} inside from {float(curve[0]):.3f} (exactly {data.one[name]:.3f}) to {float(curve[-1]):.3f}"
+        f"with {name} from {float(curve[0]):.3f} (exactly {data.one[name]:.3f}) to {float(curve[-1]):.3f}"
         for name, curve in data.distance.items()
     )
     off = max(float(((data.estimate[name] - data.exact) / data.error[name]).abs().max()) for name in data.estimate)
     caption = f"""
 **Problem.** Two positions, {data.problem}, constant $w = {data.weight:g}$; {data.samples:,} samples a point, seed 0.
-**Formula.** The target $T ~ p_c^(1+w) p_u^(-w)$ is the law of guided samples weighted by the factors of $Z_w$ which
-guidance leaves out. `SMC` carries several particles for each sample, weighs and resamples them, and returns one; the
-mean of its weights estimates $Z = sum p_c^(1+w) p_u^(-w)$ without bias.
+**Formula.** Guided samples have the target distribution $T ~ p_c^(1+w) p_u^(-w)$ if they are weighted by the factors of
+$Z_w$ that guidance leaves out. `SMC` has several particles for each sample. It weights and resamples them, and returns
+one. The mean of the weights is an unbiased estimate of $Z = sum p_c^(1+w) p_u^(-w)$.
 
-(a) One particle is plain guidance. The distance goes, from one to {most}, {ends}. As many samples of the target
-itself would be {float(data.noise[0]):.3f} away (95 % of the time
-{float(data.noise[1]):.3f} to {float(data.noise[2]):.3f});
-below that nothing can be told apart. Short bars: the exact laws of plain guidance. (b) At every number of particles the
-mean of the estimates should be the exact constant, {data.exact:.3f}: of {2 * len(data.particles)} means,
-the furthest is {off:.1f} standard errors away. The price is that every network call carries
+(a) One particle is guidance without SMC. From one to {most} particles the distance goes {ends}. Equally many samples of
+the target itself have the distance {float(data.noise[0]):.3f} (95 % of them {float(data.noise[1]):.3f} to
+{float(data.noise[2]):.3f}); smaller distances cannot be measured. Short bars: the exact distances without SMC. (b) For
+every number of particles the mean of the estimates should be the exact constant, {data.exact:.3f}. Of
+{2 * len(data.particles)} means, the furthest is {off:.1f} standard errors away. The price: each network call processes
 all particles of a sample."""
-    alt = """Left: distance to the target by the number of particles, beside the sampling noise. Right:
-    estimates of the normalising constant with their errors, beside the exact value."""
-    return Plate("particles", "Sequential Monte Carlo reaches the target", draw(data), caption, alt, data)
+    alt = """Left: distance to the target by number of particles, with the sampling noise. Right: estimates of the
+    normalising constant with their errors, and the exact value."""
+    return TheoryFigure("particles", "Sequential Monte Carlo reaches the target", draw(data), caption, alt, data)

@@ -1,6 +1,6 @@
-r"""The problems that the plates look at: tokens on a line, and pairs of tokens in a plane.
+r"""The problems of the figures: tokens on a line, and pairs of tokens in a plane.
 
-Tokens have no order for a diffusion model; here they have one for the eye.
+A diffusion model does not use an order of the tokens. The order here is only for the pictures.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["line", "other_class", "rings"]
 
 _SHARE = 0.5
 _FLOOR = 1e-3
-"""Mass of each class that is spread evenly, so that no pair is impossible."""
+"""Share of each class that is uniform, so that every state has a positive probability."""
 
 
 def _law(weights: Tensor) -> Tensor:
@@ -31,7 +31,7 @@ def _problem(cond: Tensor, other: Tensor, name: str) -> Problem:
 
 @lru_cache
 def line(tokens: int = 16) -> Problem:
-    """One position: two classes, bell curves that overlap; the condition is the left one, the data half of each."""
+    """One position with two classes, overlapping bell curves: the condition on the left; the data are half of each."""
     y = torch.arange(tokens, dtype=torch.float64)
     left, right = (_law(torch.exp(-(((y - centre * tokens) / (0.13 * tokens)) ** 2) / 2)) for centre in (0.36, 0.58))
     return _problem(left, right, f"two bell curves on {tokens} tokens")
@@ -39,7 +39,7 @@ def line(tokens: int = 16) -> Problem:
 
 @lru_cache
 def rings(tokens: int = 24) -> Problem:
-    """Two positions: two classes, rings that cross; the condition is the left one, the data half of each."""
+    """Two positions with two classes, crossing rings. The condition is the left one; the data are half of each."""
     y = torch.arange(tokens, dtype=torch.float64)
     middle = (tokens - 1) / 2
 
@@ -52,5 +52,5 @@ def rings(tokens: int = 24) -> Problem:
 
 
 def other_class(problem: Problem) -> Tensor:
-    """The law of the class that the condition excludes, joint table."""
+    """The distribution of the other class, joint table."""
     return (problem.uncond - _SHARE * problem.cond) / (1 - _SHARE)

@@ -1,4 +1,4 @@
-"""Schedules of equal mean weight on random problems: what late guidance is worth where nobody chose the problem."""
+"""Schedules of equal mean weight, compared on random problems."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from typing import Any
 
 from ...plots.style import COLOURS, MARKS
 from ..schedules import Schedules, compute
-from .base import Plate, frame, panels
+from .base import TheoryFigure, frame, panels
 
-__all__ = ["draw", "plate", "table"]
+__all__ = ["draw", "figure", "table"]
 
 _HALF = "held-out"
 _MECHANISMS = ("Normalized", "Unlocking")
 
 
 def draw(data: Schedules) -> Any:
-    """Distance to the target, and what is gained over the ramp-up, on the held-out half."""
-    figure, axes = panels(2, 4.4, sharey=True)
+    """Draws the distance to the target, and the gain over the ramp-up, on the held-out half."""
+    fig, axes = panels(2, 4.4, sharey=True)
     rows = {(row.mechanism, row.schedule): row for row in data.rows() if row.half == _HALF}
     names = list(dict.fromkeys(schedule for _, schedule in rows))
     for k, mechanism in enumerate(_MECHANISMS):
@@ -36,11 +36,11 @@ def draw(data: Schedules) -> Any:
     frame(distance, f"(a) distance to the target, {count} problems", "total variation, median and quartiles")
     frame(gain, "(b) nearer than with the ramp-up by", "gain in total variation, median and quartiles")
     distance.legend(fontsize=9, frameon=False, loc="lower right")
-    return figure
+    return fig
 
 
 def table(data: Schedules) -> list[tuple[str, ...]]:
-    """Lines of the page, both halves."""
+    """Lines of the page, for both halves."""
     head = ("half", "mechanism", "schedule", "problems", "total variation", "KL divergence", "better than the ramp-up")
     body = []
     for row in data.rows():
@@ -51,12 +51,12 @@ def table(data: Schedules) -> list[tuple[str, ...]]:
     return [head, *body]
 
 
-def plate() -> Plate:
-    """The plate of schedules on random problems."""
+def figure() -> TheoryFigure:
+    """The figure of schedules on random problems."""
     data = compute()
     rows = {(row.mechanism, row.schedule): row for row in data.rows() if row.half == _HALF}
 
-    def told(mechanism: str) -> str:
+    def medians(mechanism: str) -> str:
         return ", ".join(f"{s} {row.distance.median:.3f}" for (m, s), row in rows.items() if m == mechanism)
 
     def better(schedule: str) -> str:
@@ -65,12 +65,12 @@ def plate() -> Plate:
 
     count = next(iter(rows.values())).distance.count
     caption = f"""
-**Problem.** {count} random problems that no schedule was chosen by (and as many by which some were), mean weight $w =
-{data.weight:g}$, exact predictions, continuous time. **Formula.** TV to the tilted target $T ~ p_c^(1+w) p_u^(-w)$ at
-the mean weight, by schedule.
+**Problem.** {count} held-out random problems, which were not used to choose a schedule; the table also has the other
+half. Mean weight $w = {data.weight:g}$, exact predictions, continuous time. **Formula.** TV to the tilted target $T ~
+p_c^(1+w) p_u^(-w)$ at the mean weight, by schedule.
 
-(a) Medians for Normalized: {told("Normalized")}; for Unlocking: {told("Unlocking")}. (b) The same problems, compared
-one by one with the ramp-up: right of zero is nearer to the target. A constant weight is nearer on {better("constant")}
+(a) Medians for Normalized: {medians("Normalized")}; for Unlocking: {medians("Unlocking")}. (b) The same problems, each
+compared with the ramp-up: right of zero is nearer to the target. A constant weight is nearer on {better("constant")}
 of the problems, an inverse ramp on {better("inverse")}, with 95 % intervals."""
     alt = "Left: distance to the target by schedule for both mechanisms, with quartiles. Right: gain over the ramp-up."
-    return Plate("schedules", "Schedules on random problems", draw(data), caption, alt, data, table(data))
+    return TheoryFigure("schedules", "Schedules on random problems", draw(data), caption, alt, data, table(data))

@@ -1,7 +1,7 @@
-r"""What a finite number of steps costs: the law of a sampler with T steps against the law in continuous time.
+r"""The error of a finite number of steps T: the distribution of a sampler against that in continuous time.
 
-Steps are first order where their error falls like 1/T. `Simple` tends to `Unlocking` as steps grow in number. For the
-uniform process `Euler` and `TauLeaping` start where alpha = 1e-3, so a bias of that size stays.
+A sampler is of first order if its error falls like 1/T. `Simple` tends to `Unlocking` as T grows. For the uniform
+process `Euler` and `TauLeaping` start at alpha = 1e-3, so a bias of this size remains.
 """
 
 from __future__ import annotations
@@ -14,35 +14,35 @@ import torch
 from torch import Tensor
 
 from ...exact import Problem, chain, solve, total_variation
-from ...exact.families import dirichlet
+from ...exact.random_problems import dirichlet
 from ...guidance import MECHANISMS
 from ...plots.style import COLOURS, LINES, MARKS
 from ...process import Process, Uniform
 from ...samplers import Ancestral, Euler, GridSampler, TauLeaping
 from ..limits import limit
-from .base import Plate, frame, panels
+from .base import TheoryFigure, frame, panels
 
-__all__ = ["Steps", "compute", "draw", "order", "plate"]
+__all__ = ["Steps", "compute", "draw", "figure", "order"]
 
 STEPS = (1, 2, 4, 8, 16, 32, 64, 128)
 WEIGHT = 3.0
 SAMPLERS: dict[str, Callable[[int], GridSampler]] = {"Ancestral": Ancestral, "Euler": Euler, "TauLeaping": TauLeaping}
 _TOLERANCE = 1e-7
-"""Of the law in continuous time, far below the errors that are shown."""
+"""Tolerance of the distribution in continuous time, far below the errors of the figure."""
 _LAST = 3
-"""Numbers of steps, counted from the largest, that the order is fitted to."""
+"""The order is fitted to this many of the largest numbers of steps."""
 
 
 @dataclass(frozen=True, eq=False)
 class Steps:
-    """What is drawn.
+    """The data of the figure.
 
     Args:
-        problem: Its name.
+        problem: Name of the problem.
         weight: The constant weight w.
         steps: Numbers of steps T, [T].
-        error: Total variation to the law in continuous time, [T], by process, mechanism and sampler.
-        order: The fitted p of an error like $T^{-p}$, by the same.
+        error: Total variation to the distribution in continuous time, [T], by process, mechanism and sampler.
+        order: The fitted p of an error like $T^{-p}$, by process, mechanism and sampler.
     """
 
     problem: str
@@ -53,14 +53,14 @@ class Steps:
 
 
 def order(steps: Tensor, error: Tensor) -> float:
-    r"""p of $T^{-p}$ by least squares on logarithms of the last few `steps` [T] and `error` [T]."""
+    r"""p of $T^{-p}$, by least squares on the logarithms of the last `_LAST` of `steps` [T] and `error` [T]."""
     x, y = steps[-_LAST:].double().log(), error[-_LAST:].log()
     x, y = x - x.mean(), y - y.mean()
     return -float((x * y).sum() / (x * x).sum())
 
 
 def compute(tables: Problem, weight: float = WEIGHT, steps: tuple[int, ...] = STEPS) -> Steps:
-    """Every mechanism that has a limit, with every sampler on the tables of a problem, under two processes."""
+    """Computes the errors of all mechanisms that have a limit, with all samplers and both processes."""
     tends_to = {name: to for name, mechanism in MECHANISMS.items() if (to := limit(mechanism)) is not None}
     processes: tuple[Process, ...] = (tables.process, Uniform(tables.process.vocab_size))
     error: dict[str, dict[str, dict[str, Tensor]]] = {}
@@ -85,8 +85,8 @@ def compute(tables: Problem, weight: float = WEIGHT, steps: tuple[int, ...] = ST
 
 
 def draw(data: Steps) -> Any:
-    """A row for each process, a panel for each sampler, a line for each mechanism."""
-    figure, axes = panels(len(SAMPLERS), 6.6, rows=len(data.error), sharex=True, sharey=True)
+    """Draws a row for each process, a panel for each sampler, and a line for each mechanism."""
+    fig, axes = panels(len(SAMPLERS), 6.6, rows=len(data.error), sharex=True, sharey=True)
     for row, (process, rows) in zip(axes, data.error.items(), strict=True):
         for panel, sampler in zip(row, SAMPLERS, strict=True):
             for mechanism, errors in rows.items():
@@ -99,14 +99,14 @@ def draw(data: Steps) -> Any:
             panel.set_xticks(data.steps, [str(t) for t in data.steps])
             panel.minorticks_off()
             panel.legend(fontsize=9, frameon=False, loc="lower left")
-        row[0].set_ylabel("total variation to\nthe law in continuous time", fontsize=10)
+        row[0].set_ylabel("total variation to\ncontinuous time", fontsize=10)
     for panel in axes[-1]:
         panel.set_xlabel("steps $T$", fontsize=10)
-    return figure
+    return fig
 
 
-def plate() -> Plate:
-    """The plate of the error of finite steps."""
+def figure() -> TheoryFigure:
+    """The figure of the error of finite steps."""
     data = compute(dirichlet(3, 3, seed=4))
     orders = [p for rows in data.order.values() for row in rows.values() for p in row.values()]
     least, most = min(orders), max(orders)
@@ -119,16 +119,16 @@ def plate() -> Plate:
     without = ", ".join(name for name in MECHANISMS if name not in data.error["masked"])
     left_out = f" Left out, without a known limit: {without}." if without else ""
     caption = f"""
-**Problem.** Three positions of three tokens, two random tables ({data.problem}), constant $w = {data.weight:g}$, even
-steps from $t = 1$ to 0. **Formula.** TV between the exact law of the sampler with $T$ steps (a product of step
-matrices) and the law in continuous time (a differential equation); Simple is compared with Unlocking, to which it
-tends.{left_out} The order $p$ of an error like $T^(-p)$ is fitted to the last {_LAST} numbers of steps.
+**Problem.** Three positions of three tokens, two random tables ({data.problem}), constant $w = {data.weight:g}$, equal
+steps from $t = 1$ to 0. **Formula.** TV between the exact distribution of the sampler with $T$ steps (a product of step
+matrices) and the distribution in continuous time (a differential equation). Simple is compared with Unlocking, to which
+it tends.{left_out} The order $p$ of an error like $T^(-p)$ is fitted to the last {_LAST} numbers of steps.
 
-The fitted orders are between {least:.2f} and {most:.2f}; first order is 1. For the masked process they differ in the
-constant: at {data.steps[at]} steps the error is smallest for {best} ({cells[best]:.4f}) and largest for {worst}
-({cells[worst]:.4f}). Where positions leave $Z_w$ times faster, steps must be that much shorter before the error falls
-like $1/T$. With the masked process and Normalized, Ancestral and Euler are the same sampler. With the uniform process
-Euler and TauLeaping start at $alpha = 0.001$ instead of 0, a bias that
-no number of steps removes; the smallest error they show here is {late:.4f}."""
+The fitted orders are between {least:.2f} and {most:.2f}; first order is 1. For the masked process the constants differ:
+at {data.steps[at]} steps the error is smallest for {best} ({cells[best]:.4f}) and largest for {worst}
+({cells[worst]:.4f}). If positions leave $Z_w$ times faster, steps must be shorter by this factor before the error falls
+like $1/T$. For the masked process and Normalized, Ancestral and Euler are the same sampler. For the uniform process
+Euler and TauLeaping start at $alpha = 0.001$ instead of 0. More steps do not remove this bias; the smallest error of
+these samplers here is {late:.4f}."""
     alt = "Six log-log panels of the error against the number of steps: a line for each mechanism."
-    return Plate("steps", "The cost of finite steps", draw(data), caption, alt, data)
+    return TheoryFigure("steps", "The cost of finite steps", draw(data), caption, alt, data)

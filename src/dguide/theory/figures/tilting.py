@@ -1,7 +1,7 @@
-r"""One position: what the tilt does to the law, and what each mechanism does to the pace.
+r"""One position: the tilted distribution, and the pace of each mechanism.
 
-$q_w \propto q_c^{1+w} q_u^{-w}$ is sampled by every mechanism. With `Normalized` the masked fraction at time t is t,
-with `Unlocking` (arXiv 2406.01572) it is $t^{Z_w}$, for constant w and alpha = 1 - t.
+Every mechanism samples $q_w \propto q_c^{1+w} q_u^{-w}$. For constant w and alpha = 1 - t the masked fraction at time t
+is t with `Normalized`, and $t^{Z_w}$ with `Unlocking` (arXiv 2406.01572).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from ...exact import Problem, solve
 from ...guidance import Normalized, Unlocking
 from ...plots.style import COLOURS
 from ..markup import short
-from .base import Plate, direct_label, frame, panels, shade, time_axis
+from .base import TheoryFigure, direct_label, frame, panels, shade, time_axis
 from .problems import line
 
-__all__ = ["Tilting", "compute", "draw", "plate"]
+__all__ = ["Tilting", "compute", "draw", "figure"]
 
 WEIGHTS = (0.0, 1.0, 2.0, 4.0)
 _FINE = torch.linspace(0, 6, 61, dtype=torch.float64)
@@ -27,10 +27,10 @@ _FINE = torch.linspace(0, 6, 61, dtype=torch.float64)
 
 @dataclass(frozen=True, eq=False)
 class Tilting:
-    """What is drawn.
+    """The data of the figure.
 
     Args:
-        problem: Its name.
+        problem: Name of the problem.
         cond: q_c, [V].
         uncond: q_u, [V].
         weights: Weights w, [W].
@@ -59,12 +59,12 @@ class Tilting:
 
     @property
     def error(self) -> float:
-        """The largest distance between solver and closed form."""
+        """The largest difference between solver and closed form."""
         return float(max((self.unlocking - self.closed).abs().max(), (self.normalized - self.times).abs().max()))
 
 
 def compute(problem: Problem, weights: tuple[float, ...] = WEIGHTS) -> Tilting:
-    """Solves a problem of one position for each weight."""
+    """Solves a problem with one position for each weight."""
     times = torch.linspace(1, 0, 21, dtype=torch.float64)
     z = torch.tensor([problem.log_z(w) for w in weights], dtype=torch.float64).exp()
     fine = torch.tensor([problem.log_z(float(w)) for w in _FINE], dtype=torch.float64).exp()
@@ -89,8 +89,8 @@ def compute(problem: Problem, weights: tuple[float, ...] = WEIGHTS) -> Tilting:
 
 
 def draw(data: Tilting) -> Any:
-    """The law, the pace and Z_w, side by side."""
-    figure, axes = panels(3, 3.6)
+    """Draws the distribution, the pace and Z_w, side by side."""
+    fig, axes = panels(3, 3.6)
     law, pace, growth = axes[0]
     count = len(data.weights)
     tokens = torch.arange(len(data.cond))
@@ -100,7 +100,7 @@ def draw(data: Tilting) -> Any:
         law.step(tokens, values, where="mid", label=f"$w = {w:g}$", **look)
     law.set_ylim(0, None)
     law.set_xlim(-0.5, len(data.cond) - 0.5)
-    frame(law, "(a) the guided law $q_w$", "token", "probability")
+    frame(law, "(a) the tilted distribution $q_w$", "token", "probability")
     law.legend(fontsize=9, loc="upper right", frameon=False)
     dense = torch.linspace(0, 1, 201, dtype=torch.float64)
     pace.plot(dense, dense, color=COLOURS["Normalized"], linewidth=2)
@@ -130,27 +130,29 @@ def draw(data: Tilting) -> Any:
     growth.set_yticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
     growth.minorticks_off()
     frame(growth, "(c) times as fast as unguided", "weight $w$", "factor on the exit rate")
-    return figure
+    return fig
 
 
-def plate() -> Plate:
-    """The plate of one position."""
+def figure() -> TheoryFigure:
+    """The figure of one position."""
     data = compute(line())
     strongest = data.weights[-1]
     half = 0.5 ** (1 / float(data.z[-1]))
     caption = f"""
-**Problem.** One position, {data.problem}. The condition picks the left curve, $q_c$; the data, $q_u$, are half of each.
-**Formula.** Guidance of weight $w$ draws the token from $q_w(y) = q_c(y)^(1+w) q_u(y)^(-w) / Z_w$.
+**Problem.** One position, {data.problem}. The condition is the left curve, $q_c$; the data, $q_u$, are half of each.
+**Formula.** Guidance with weight $w$ draws the token from $q_w(y) = q_c(y)^(1+w) q_u(y)^(-w) / Z_w$.
 
-(a) The larger the weight, the further the law moves away from the other class. With one position every mechanism ends
-in exactly this law. (b) They differ in pace. Normalized leaves the share of masked positions at time $t$ as it is, $t$;
-Unlocking decides $Z_w$ times too fast and leaves $t^(Z_w)$. At $w = {strongest:g}$ that is $Z_w =
-{float(data.z[-1]):.2f}$: half of all positions are decided at $t = {half:.2f}$ instead of 0.5. Lines are the formulas,
-marks the numerical solution of the master equation; they agree within {short(data.error)}. (c) $Z_w$ grows with the
-weight, in the end exponentially (the scale is logarithmic): $log Z_w = w D_(1+w)(q_c || q_u)$, a Rényi divergence, is
-convex in $w$. Sources: arXiv 2507.08965 (Normalized), 2406.01572 (Unlocking)."""
+(a) With a larger weight the distribution is further away from the other class. With one position every mechanism
+samples exactly this distribution. (b) The mechanisms differ in pace. Normalized does not change the share of masked
+positions at time $t$, which is $t$. Unlocking decides positions $Z_w$ times faster, and the share is $t^(Z_w)$. At
+$w = {strongest:g}$ it has $Z_w = {float(data.z[-1]):.2f}$: half of all positions are decided at $t = {half:.2f}$
+instead of 0.5. Lines are the formulas, marks the numerical solution of the master equation; they agree within
+{short(data.error)}. (c) $Z_w$ grows with the weight, exponentially for large weights (the scale is logarithmic).
+$log Z_w = w D_(1+w)(q_c || q_u)$, with a Rényi divergence $D$, is convex in $w$. Sources: arXiv 2507.08965
+(Normalized), 2406.01572 (Unlocking)."""
     alt = (
-        "Three panels. Left: guided laws for several weights move left, away from the other class. Middle: masked "
-        "fraction over time, a straight line for Normalized, ever steeper curves for Unlocking. Right: Z grows with w."
+        "Three panels. Left: tilted distributions for several weights move left, away from the other class. Middle: "
+        "masked fraction over time, a straight line for Normalized, steeper curves for Unlocking with larger weights. "
+        "Right: Z grows with w."
     )
-    return Plate("tilting", "One position: the tilt and the pace", draw(data), caption, alt, data)
+    return TheoryFigure("tilting", "One position: the tilt and the pace", draw(data), caption, alt, data)

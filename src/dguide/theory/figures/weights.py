@@ -1,4 +1,4 @@
-"""Early, constant and late guidance against the weight: the distance between what is sampled and the tilted target."""
+"""Distance of the samples to the tilted target by weight, for early, constant and late guidance."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from torch import Tensor
 
 from ...exact import Problem, solve, total_variation
 from ...plots.style import COLOURS
-from .base import EARLY_TO_LATE, Plate, frame, panels
+from .base import EARLY_TO_LATE, TheoryFigure, frame, panels
 from .maps import MECHANISMS
 from .problems import rings
 
-__all__ = ["Weights", "compute", "draw", "plate"]
+__all__ = ["Weights", "compute", "draw", "figure"]
 
 WEIGHTS = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0)
 
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """What is drawn.
+    """The data of the figure.
 
     Args:
-        problem: Its name.
+        problem: Name of the problem.
         weights: Mean weights w, [W].
         unguided: Total variation of p_c to the target of each weight, [W].
-        distance: Total variation of what is sampled to it, [W], by mechanism and schedule.
+        distance: Total variation of the samples to this target, [W], by mechanism and schedule.
     """
 
     problem: str
@@ -57,8 +57,8 @@ def compute(problem: Problem, weights: tuple[float, ...] = WEIGHTS) -> Weights:
 
 
 def draw(data: Weights) -> Any:
-    """A panel for each mechanism, on one scale."""
-    figure, axes = panels(2, 4.0, sharey=True)
+    """Draws a panel for each mechanism, on one scale."""
+    fig, axes = panels(2, 4.0, sharey=True)
     for panel, (mechanism, curves) in zip(axes[0], data.distance.items(), strict=True):
         panel.plot(data.weights, data.unguided, color="0.55", linewidth=1.4)
         ends = {"no guidance": (float(data.unguided[-1]), "0.4")}
@@ -72,11 +72,11 @@ def draw(data: Weights) -> Any:
         frame(panel, f"{mechanism}", "mean weight $w$", "total variation to the tilted target")
     axes[0][0].set_ylim(0, None)
     axes[0][1].set_ylabel("")
-    return figure
+    return fig
 
 
 def _label_ends(panel: Any, at: float, ends: dict[str, tuple[float, str]], gap: float = 0.024) -> None:
-    """Names to the right of the last points, moved apart where they would meet."""
+    """Writes names to the right of the last points, moved where they would overlap."""
     height = -1.0
     for name, (value, colour) in sorted(ends.items(), key=lambda item: item[1][0]):
         height = max(value, height + gap)
@@ -85,8 +85,8 @@ def _label_ends(panel: Any, at: float, ends: dict[str, tuple[float, str]], gap: 
         )
 
 
-def plate() -> Plate:
-    """The plate of early, constant and late guidance."""
+def figure() -> TheoryFigure:
+    """The figure of early, constant and late guidance."""
     data = compute(rings())
     last = data.weights[-1]
 
@@ -108,15 +108,15 @@ def plate() -> Plate:
         for kind in [min(curves, key=lambda name: float(curves[name][k]))]
     ]
     caption = f"""
-**Problem.** That of the maps: two positions, {data.problem}. **Formula.** TV between the law that is sampled and the
-tilted law $T ~ p_c^(1+w) p_u^(-w)$; schedules of equal mean $w$ over the noise level $m$: early $2wm$, constant $w$,
-late $2w(1 - m)$. Grey: the conditional law itself, without any guidance.
+**Problem.** The problem of the maps: two positions, {data.problem}. **Formula.** TV between the distribution of the
+samples and the tilted distribution $T ~ p_c^(1+w) p_u^(-w)$. Schedules have equal mean $w$ over the noise level $m$:
+early $2wm$, constant $w$, late $2w(1 - m)$. Grey: the conditional distribution, without guidance.
 
 Of the three schedules of equal mean weight, late is the nearest to the target in {sum(nearest)} of {len(nearest)}
 cases (two mechanisms, weights above 0). At $w = {last:g}$: Normalized {ends("Normalized")};
 Unlocking {ends("Unlocking")}; no guidance {float(data.unguided[-1]):.3f}. {worse_text} This is one problem, chosen
-because it can be seen. Exact predictions, continuous time. Source: arXiv 2507.08965, section 4."""
+because it can be drawn. Exact predictions, continuous time. Source: arXiv 2507.08965, section 4."""
     alt = (
         "Two panels, Normalized and Unlocking: distance to the target by weight for early, constant and late guidance."
     )
-    return Plate("weights", "Early, constant and late guidance", draw(data), caption, alt, data)
+    return TheoryFigure("weights", "Early, constant and late guidance", draw(data), caption, alt, data)

@@ -1,13 +1,15 @@
-r"""Why mechanisms part: order of positions, simultaneous jumps and error of the scores, told apart exactly.
+r"""The effects of order, pace and errors of the predictions on the samples of `Normalized` and `Unlocking`.
 
-With a constant weight `Normalized` and `Unlocking` draw tokens from the same tilted laws; they differ in the order of
-positions and in how many leave together (see `jumps`). Both are frozen in turn, with exact predictions and with
-predictions that err (see `perturbed`), and every law is compared with the tilted target of the *exact* problem.
+With a constant weight both mechanisms draw tokens from the same tilted distributions. They differ in the order of
+positions, and in the pace (see `jumps`). Order and pace are exchanged separately, with exact predictions and with
+predictions that have errors (see `perturbed`). Each distribution is compared with the tilted target of the *exact*
+problem.
 
-What decides how far the order alone moves the law is whether two positions commute. Let position i go first, then j,
-or the other way round: the laws of the pair differ in total variation, and `Unlocking` prefers one of the two orders by
-$\tfrac12 \tanh(|\log Z_i - \log Z_j| / 2) = |P(i\ \text{first}) - \tfrac12|$. The mean over pairs of that product, in
-the fully masked state, is the `clash`. For two positions it *is* the distance between the two mechanisms.
+The order has an effect if two positions do not commute. The distribution of the pair after position i and then j
+differs in total variation from that after j and then i. `Unlocking` prefers one of the two orders by
+$\tfrac12 \tanh(|\log Z_i - \log Z_j| / 2) = |P(i\ \text{first}) - \tfrac12|$. The `noncommutativity` is the mean over
+pairs of the product of these two numbers, in the fully masked state. For two positions it *is* the distance between the
+two mechanisms.
 """
 
 from __future__ import annotations
@@ -21,13 +23,13 @@ import torch
 
 from ..errors import bad
 from ..exact import Problem, total_variation
-from ..exact.families import FAMILIES
+from ..exact.random_problems import RANDOM_PROBLEMS
 from ..guidance import Normalized, Unlocking
 from .jumps import Jumps
 from .perturbed import Perturbed
 from .summary import Correlation, Quartiles, quartiles, rank_correlation
 
-__all__ = ["ERRORS", "Case", "Riddle", "Row", "clash", "compute", "problems"]
+__all__ = ["ERRORS", "Case", "OrderEffects", "OrderRow", "compute", "noncommutativity", "problems"]
 
 ERRORS: dict[str, dict[str, float]] = {
     "none": {},
@@ -36,15 +38,15 @@ ERRORS: dict[str, dict[str, float]] = {
     "independent": {"scale": 0.5},
     "independent, rare contexts": {"scale": 1.0, "examples": 100.0, "smoothing": 0.3},
 }
-"""Errors of the predictions: arguments of `Perturbed`, none for exact ones."""
-_FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
+"""Kinds of errors of the predictions: arguments of `Perturbed`. No arguments mean exact predictions."""
+_KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "dirichlet": ("dirichlet", {"concentration": 0.5}),
     "mixture": ("mixture", {"overlap": 0.1, "classes": 10}),
     "mixture, sure and open positions": ("mixture", {"overlap": 0.1, "classes": 10, "spread": 1.0}),
     "markov": ("markov", {"concentration": 0.3, "classes": 10}),
     "ising": ("ising", {"field": 2.0, "classes": 10}),
 }
-_HALVES = {"normalized": Normalized, "unlocking": Unlocking}
+_MECHANISMS = {"normalized": Normalized, "unlocking": Unlocking}
 
 
 @dataclass(frozen=True)
@@ -52,31 +54,31 @@ class Case:
     """One problem with one kind of error.
 
     Attributes:
-        family: of the problem.
+        family: kind of random problem.
         errors: name in `ERRORS`.
-        distance: total variation to the exact tilted target by (pace, order, steps); steps is None for positions that
-            leave one at a time, where pace has no effect and is "any".
-        apart: total variation between `Normalized` and `Unlocking`, positions leaving one at a time.
-        clash: see `clash`.
+        distance: total variation to the exact tilted target by (pace, order, steps). If positions leave one at a time,
+            steps is None, and pace is "any", because it has no effect.
+        apart: total variation between `Normalized` and `Unlocking` if positions leave one at a time.
+        noncommutativity: the value of `noncommutativity`.
     """
 
     family: str
     errors: str
     distance: dict[tuple[str, str, int | None], float]
     apart: float
-    clash: float
+    noncommutativity: float
 
 
 @dataclass(frozen=True)
-class Row:
+class OrderRow:
     """Quartiles over the problems with one kind of error.
 
     Attributes:
         errors: name in `ERRORS`.
-        pace, order: whose they are.
-        steps: their number, or None.
+        pace, order: the mechanisms that give them.
+        steps: number of steps, or None if positions leave one at a time.
         distance: total variation to the exact tilted target.
-        worse: share of problems on which it is larger than with pace and order of `Normalized`.
+        worse: share of problems in which the distance is larger than with pace and order of `Normalized`.
     """
 
     errors: str
@@ -88,16 +90,16 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Riddle:
-    """All cases, the tables of them, and how well the clash predicts."""
+class OrderEffects:
+    """All cases at one weight, their table, and the correlations of the noncommutativity."""
 
     weight: float
     steps: int
     cases: tuple[Case, ...]
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[OrderRow]:
         """One row for each kind of error, pace, order and number of steps."""
-        found = []
+        rows = []
         for errors in ERRORS:
             cases = [case for case in self.cases if case.errors == errors]
             for key in cases[0].distance if cases else ():
@@ -105,24 +107,29 @@ class Riddle:
                 base = ("any" if steps is None else "normalized", "normalized", steps)
                 worse = sum(case.distance[key] > case.distance[base] for case in cases) / len(cases)
                 spread = quartiles([case.distance[key] for case in cases])
-                found.append(Row(errors, pace, order, steps, spread, worse))
-        return found
+                rows.append(OrderRow(errors, pace, order, steps, spread, worse))
+        return rows
 
     def apart(self) -> dict[str, Quartiles]:
-        """How far apart the mechanisms are when positions leave one at a time, by kind of error."""
+        """Quartiles of `Case.apart`, by kind of error."""
         return {e: quartiles([c.apart for c in self.cases if c.errors == e]) for e in ERRORS}
 
     def prediction(self) -> dict[str, Correlation]:
-        """Rank correlation over problems of the clash with how far apart the mechanisms are, by kind of error."""
+        """Rank correlation over problems of `Case.noncommutativity` with `Case.apart`, by kind of error."""
         groups = {errors: [case for case in self.cases if case.errors == errors] for errors in ERRORS}
-        return {e: rank_correlation([c.clash for c in cases], [c.apart for c in cases]) for e, cases in groups.items()}
+        return {
+            e: rank_correlation([c.noncommutativity for c in cases], [c.apart for c in cases])
+            for e, cases in groups.items()
+        }
 
 
-def clash(jumps: Jumps) -> float:
-    r"""How far the order of two positions matters, and how one-sided `Unlocking` is about it, in the masked state:
+def noncommutativity(jumps: Jumps) -> float:
+    r"""The noncommutativity of the positions in the fully masked state, a predictor of the effect of the order:
 
     $$\frac{2}{d (d - 1)} \sum_{i < j} \tfrac12 \tanh \frac{|\log Z_i - \log Z_j|}{2} \; \mathrm{TV}\big(
     q_i(a)\, q_j(b \mid a),\; q_j(b)\, q_i(a \mid b)\big).$$
+
+    $q_i$ is the tilted distribution of position i, TV the total variation, and d the number of positions.
 
     Raises `ValueError` for a single position, which has no order.
     """
@@ -145,8 +152,8 @@ def clash(jumps: Jumps) -> float:
 
 
 def problems(seed: int, shape: tuple[int, int] = (3, 4)) -> dict[str, Problem]:
-    """One problem of each family, on which guidance of weight 3 asks for much."""
-    return {name: FAMILIES[family](*shape, seed, **kw) for name, (family, kw) in _FAMILIES.items()}
+    """One problem of each kind, by name. At weight 3 guidance is strong in all of them."""
+    return {name: RANDOM_PROBLEMS[family](*shape, seed, **kw) for name, (family, kw) in _KINDS.items()}
 
 
 def compute(
@@ -154,14 +161,14 @@ def compute(
     steps: int = 16,
     seeds: range = range(100, 108),
     progress: Callable[[int, int], None] | None = None,
-) -> Riddle:
-    """Takes the mechanisms apart on all families, with every kind of error.
+) -> OrderEffects:
+    """Solves all kinds of problems with all kinds of errors, for every combination of pace and order.
 
     Args:
         weight: w, constant.
-        steps: of the grid on which pace and order are exchanged.
-        seeds: of the problems and of the errors.
-        progress: told (done, all) after each case.
+        steps: number of steps with which pace and order are exchanged.
+        seeds: seeds of the problems and of the errors.
+        progress: called with (done, all) after each case.
     """
     work = [(n, p, e, s) for s in seeds for n, p in problems(s).items() for e in ERRORS]
     cases = []
@@ -170,14 +177,14 @@ def compute(
         cases.append(_case(family, errors, problem.target(weight), Jumps.of(problem, weight, denoiser), steps))
         if progress:
             progress(done, len(work))
-    return Riddle(weight, steps, tuple(cases))
+    return OrderEffects(weight, steps, tuple(cases))
 
 
 def _case(family: str, errors: str, target: torch.Tensor, jumps: Jumps, steps: int) -> Case:
-    single = {name: jumps.sequential(order) for name, order in _HALVES.items()}
+    single = {name: jumps.sequential(order) for name, order in _MECHANISMS.items()}
     laws: dict[tuple[str, str, int | None], torch.Tensor] = {("any", name, None): law for name, law in single.items()}
-    for pace, paced in _HALVES.items():
-        for order, ordered in _HALVES.items():
+    for pace, paced in _MECHANISMS.items():
+        for order, ordered in _MECHANISMS.items():
             laws[pace, order, steps] = jumps.stepwise(paced, ordered, steps)
     distance = {key: float(total_variation(law, target)) for key, law in laws.items()}
-    return Case(family, errors, distance, float(total_variation(*single.values())), clash(jumps))
+    return Case(family, errors, distance, float(total_variation(*single.values())), noncommutativity(jumps))

@@ -1,14 +1,14 @@
-"""Why the mechanisms part: the order of positions, simultaneous jumps, and predictions that err."""
+"""Why the mechanisms differ: the order of positions, the pace, and errors of the predictions."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ...plots.style import COLOURS
-from ..riddle import ERRORS, Riddle, compute
-from .base import Plate, frame, panels
+from ..order_effects import ERRORS, OrderEffects, compute
+from .base import TheoryFigure, frame, panels
 
-__all__ = ["draw", "plate", "table"]
+__all__ = ["draw", "figure", "table"]
 
 _MARKS = dict(zip(ERRORS, ("o", "s", "^", "D", "v"), strict=True))
 _SHADES = dict(zip(ERRORS, ("#000000", "#0072B2", "#56B4E9", "#D55E00", "#CC79A7"), strict=True))
@@ -20,9 +20,9 @@ _COMBINATIONS = {
 }
 
 
-def draw(data: Riddle) -> Any:
-    """Left: distances with pace and order exchanged, by the error of the predictions. Right: what predicts the gap."""
-    figure, axes = panels(2, 5.8, width_ratios=(1.25, 1))
+def draw(data: OrderEffects) -> Any:
+    """Draws distances with pace and order exchanged, by error of the predictions, and the predictor of the gap."""
+    fig, axes = panels(2, 5.8, width_ratios=(1.25, 1))
     exchanged, predicted = axes[0]
     rows = {(row.errors, row.pace, row.order): row for row in data.rows() if row.steps == data.steps}
     for k, (combination, (mark, colour, label)) in enumerate(_COMBINATIONS.items()):
@@ -43,10 +43,11 @@ def draw(data: Riddle) -> Any:
     for errors in ERRORS:
         cases = [case for case in data.cases if case.errors == errors]
         predicted.plot(
-            [case.clash for case in cases], [case.apart for case in cases], _MARKS[errors], color=_SHADES[errors],
-            markerfacecolor="none", markersize=5, label=f"{errors}: {correlations[errors].value:.2f}",
+            [case.noncommutativity for case in cases], [case.apart for case in cases], _MARKS[errors],
+            color=_SHADES[errors], markerfacecolor="none", markersize=5,
+            label=f"{errors}: {correlations[errors].value:.2f}",
         )  # fmt: skip
-    frame(predicted, "(b) what predicts the gap", "clash", "Normalized to Unlocking, total variation")
+    frame(predicted, "(b) what predicts the gap", "noncommutativity", "Normalized to Unlocking, total variation")
     predicted.set_xlim(0, None)
     predicted.set_ylim(0, None)
     below = {
@@ -58,22 +59,22 @@ def draw(data: Riddle) -> Any:
     }
     exchanged.legend(title="pace and order of", title_fontsize=9, **below)
     predicted.legend(title="errors of the predictions: rank correlation", title_fontsize=9, **below)
-    return figure
+    return fig
 
 
-def table(data: Riddle) -> list[tuple[str, ...]]:
-    """Lines of the page: every combination, one position at a time and in steps."""
+def table(data: OrderEffects) -> list[tuple[str, ...]]:
+    """Lines of the page: all combinations of pace and order, one position at a time and in steps."""
     head = ("errors of predictions", "steps", "pace", "order", "to target", "worse than Normalized")
     body = [
         (row.errors, "one by one" if row.steps is None else str(row.steps), row.pace, row.order, str(row.distance),
-         "compared with" if row.order == "normalized" and row.pace != "unlocking" else f"{row.worse:.0%}")
+         "baseline" if row.order == "normalized" and row.pace != "unlocking" else f"{row.worse:.0%}")
         for row in data.rows()
     ]  # fmt: skip
     return [head, *body]
 
 
-def plate() -> Plate:
-    """The plate of the riddle."""
+def figure() -> TheoryFigure:
+    """The figure of the effects of order, pace and errors."""
     data = compute()
     rows = {(row.errors, row.pace, row.order): row for row in data.rows() if row.steps == data.steps}
     first, worst = "none", max(ERRORS, key=lambda e: rows[e, "unlocking", "unlocking"].distance.median)
@@ -81,24 +82,25 @@ def plate() -> Plate:
     predicted = ", ".join(f'{correlation} with errors "{name}"' for name, correlation in data.prediction().items())
 
     def medians(errors: str) -> str:
-        found = (f"{label} {rows[(errors, *key)].distance.median:.3f}" for key, (*_, label) in _COMBINATIONS.items())
-        return "; ".join(found)
+        texts = (f"{label} {rows[(errors, *key)].distance.median:.3f}" for key, (*_, label) in _COMBINATIONS.items())
+        return "; ".join(texts)
 
     def worse(pace: str, order: str) -> str:
         exact, erring = rows[first, pace, order].worse, rows[worst, pace, order].worse
-        return f"{exact:.0%} of the problems worse with exact predictions and {erring:.0%} with erring ones"
+        return f"{exact:.0%} of the problems worse with exact predictions and {erring:.0%} with these errors"
 
     caption = f"""
-**Problem.** {count} random problems of four positions and three tokens, constant $w = {data.weight:g}$, solved exactly,
-with exact predictions and with predictions that err in {len(ERRORS) - 1} ways. **Formula.** The order of positions
-(which is next) and the pace (how many leave in a step) are taken from one mechanism or the other; tokens are drawn from
-the same $q_w$. TV is to the tilted law of the true problem.
+**Problem.** {count} random problems with four positions and three tokens, constant $w = {data.weight:g}$, solved
+exactly, with exact predictions and with {len(ERRORS) - 1} kinds of errors of the predictions. **Formula.** The order
+(which position is next) and the pace (how many positions leave in a step) come from one mechanism or the other. Tokens
+are drawn from the same $q_w$. TV is to the tilted distribution of the exact problem.
 
 (a) Medians with exact predictions: {medians(first)}. With the worst errors, "{worst}": {medians(worst)}. Compared with
-Normalized, the order of Unlocking alone makes {worse("normalized", "unlocking")}. The pace of Unlocking alone, which
-lets more positions leave together, makes {worse("unlocking", "normalized")}. (b) How far the mechanisms part, positions
-leaving one at a time, follows from the clash: how much it matters which of two positions goes first, times how
-one-sided Unlocking is about it. Rank correlation of the clash with the gap (95 % interval): {predicted}."""
+Normalized, the order of Unlocking alone makes {worse("normalized", "unlocking")}. The pace of Unlocking alone, with
+which more positions leave together, makes {worse("unlocking", "normalized")}. (b) If positions leave one at a time, the
+noncommutativity predicts the distance between the mechanisms. It is the effect of the order of two positions, times the
+preference of Unlocking for one order, as a mean over pairs. Its rank correlation with the distance (95 % interval):
+{predicted}."""
     alt = """Left: distances to the target with pace and order of the two mechanisms exchanged, for five kinds of
-    errors. Right: scatter plot of the gap between mechanisms against the clash, rising."""
-    return Plate("riddle", "Why the mechanisms part", draw(data), caption, alt, data, table(data))
+    errors. Right: scatter plot of the distance between the mechanisms against the noncommutativity, rising."""
+    return TheoryFigure("riddle", "Why the mechanisms differ", draw(data), caption, alt, data, table(data))

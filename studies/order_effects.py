@@ -1,12 +1,12 @@
-"""Why Unlocking degrades on digits: order, pace and errors of the scores exchanged one at a time, w = 3, constant.
+"""The effects of order, pace and errors of the predictions on handwritten digits, one at a time, for w = 3, constant.
 
-The trained model of the digits, and the training images blurred token by token, whose scores are known exactly at the
-same 64 positions; errors are then put on the exact scores, shared by the conditional and unconditional prediction or
-independent. Every row is judged by the Frechet distance to real images in pixel space.
+The denoisers are the trained model of the digits, and the training images blurred token by token, which have known
+exact predictions at the same 64 positions. Errors are then added to the exact predictions: shared by the conditional
+and the reference prediction, or independent. The measure is the Fréchet distance to real images in pixel space.
 
-    python -m studies.riddle [--per-class N] [--only model|exact|shared|independent] [--steps T ...]
+    python -m studies.order_effects [--per-class N] [--only model|exact|shared|independent] [--steps T ...]
 
-All rows of 500 samples take the better part of an hour of one core.
+All rows, with 500 samples each, take most of an hour of one core.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ WEIGHT, LENGTH, VOCAB, CLASSES = 3.0, 64, 16, 10
 
 
 class Erring:
-    """A denoiser whose logits err by a smooth random function of the tokens (random Fourier features).
+    """A denoiser with errors of the logits that are a smooth random function of the tokens (random Fourier features).
 
-    Every logit errs by about `scale`; the error of each label is a function of its own, or one is shared by all.
+    The errors have a standard deviation of about `scale`. Each label has its own function, or all share one.
     """
 
     time_dependent = False
@@ -62,7 +62,7 @@ class Erring:
 
 
 def settings(steps: list[int]) -> dict[str, Sampler]:
-    """Samplers by name: every pace with every order, and one position at a time."""
+    """Samplers by name: every pace with every order."""
     mechanisms = {"Normalized": Normalized, "Unlocking": Unlocking}
     return {
         f"T = {t}, pace of {pace}, order of {order}": Decoupled(t, mechanisms[pace], mechanisms[order])

@@ -1,4 +1,4 @@
-"""Why mechanisms part: the errors are what they say, the clash predicts, and the verdict is that of the problems."""
+"""Effects of order, pace and errors: the errors have their parameters, the noncommutativity predicts the distance."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from judge import COND, UNCOND
 
 from dguide import Masked, Normalized, Uniform, Unlocking
 from dguide.exact import Problem, total_variation
-from dguide.exact.families import markov, mixture
-from dguide.theory import riddle
+from dguide.exact.random_problems import markov, mixture
+from dguide.theory import order_effects
 from dguide.theory.jumps import Jumps
 from dguide.theory.perturbed import Perturbed
 from dguide.theory.summary import quartiles, rank_correlation
@@ -26,8 +26,8 @@ def errors_of(denoiser, problem, label):
     states = masked_states(problem.process.vocab_size, problem.positions)
     labels, time = torch.full((len(states),), label), torch.ones(len(states))
     masked = states == problem.process.vocab_size
-    found, exact = (f(states, time, labels)[masked] for f in (denoiser, problem.oracle()))
-    return (found - exact).diff(dim=-1), masked.nonzero()[:, 0]
+    logits, exact = (f(states, time, labels)[masked] for f in (denoiser, problem.oracle()))
+    return (logits - exact).diff(dim=-1), masked.nonzero()[:, 0]
 
 
 def test_errors_have_the_size_that_was_asked_for():
@@ -52,7 +52,7 @@ def test_errors_are_small_where_much_was_seen():
     denoiser = Perturbed(problem, 1.0, examples=50.0, seed=1)
     error, state = errors_of(denoiser, problem, 0)
     seen = denoiser.deviation[0, state]
-    assert float(denoiser.deviation[0, -1]) == pytest.approx(51**-0.5)  # all masked: every example is seen
+    assert float(denoiser.deviation[0, -1]) == pytest.approx(51**-0.5)  # all masked: every example has this context
     often, seldom = error[seen < seen.median()], error[seen >= seen.median()]
     assert float(often.std()) < 0.6 * float(seldom.std())
 
@@ -83,9 +83,9 @@ def test_the_mask_may_be_any_token():
     for denoiser in (a, b):
         denoiser.errors.zero_()
     time, labels = torch.ones(len(states)), torch.zeros(len(states), dtype=torch.int64)
-    found = b(to_first[states], time, labels).softmax(-1)
+    moved = b(to_first[states], time, labels).softmax(-1)
     masked = states == 3
-    assert torch.allclose(a(states, time, labels).softmax(-1)[masked], found[masked][:, 1:], atol=1e-12)
+    assert torch.allclose(a(states, time, labels).softmax(-1)[masked], moved[masked][:, 1:], atol=1e-12)
 
 
 def test_errors_are_for_masks():
@@ -93,22 +93,24 @@ def test_errors_are_for_masks():
         Perturbed(Problem(Uniform(3), COND, UNCOND), 0.5)
 
 
-def test_a_single_position_has_no_clash():
+def test_a_single_position_has_no_noncommutativity():
     with pytest.raises(ValueError, match="at least 2"):
-        riddle.clash(Jumps.of(markov(3, 1, 0), W))
+        order_effects.noncommutativity(Jumps.of(markov(3, 1, 0), W))
 
 
-def test_of_two_positions_the_clash_is_the_distance_between_the_mechanisms():
+def test_of_two_positions_the_noncommutativity_is_the_distance_between_the_mechanisms():
     for problem in (Problem(Masked(3), COND, UNCOND), markov(4, 2, 3), mixture(3, 2, 1)):
         jumps = Jumps.of(problem, W)
         apart = float(total_variation(jumps.sequential(Normalized), jumps.sequential(Unlocking)))
-        assert riddle.clash(jumps) == pytest.approx(apart, abs=1e-12)
+        assert order_effects.noncommutativity(jumps) == pytest.approx(apart, abs=1e-12)
 
 
 @pytest.fixture(scope="module")
 def small():
     seen = []
-    result = riddle.compute(steps=4, seeds=range(100, 102), progress=lambda done, total: seen.append((done, total)))
+    result = order_effects.compute(
+        steps=4, seeds=range(100, 102), progress=lambda done, total: seen.append((done, total))
+    )
     assert seen == [(k, 50) for k in range(1, 51)]
     return result
 
@@ -129,11 +131,11 @@ def test_pace_alone_harms_at_few_steps(small):
     assert rows["normalized", "normalized"].worse == 0
 
 
-def test_the_clash_predicts_how_far_they_part(small):
+def test_the_noncommutativity_predicts_how_far_they_part(small):
     prediction = small.prediction()
-    assert set(prediction) == set(riddle.ERRORS)
-    assert {found.count for found in prediction.values()} == {10}
-    assert sum(found.value for found in prediction.values()) / len(prediction) > 0.5
+    assert set(prediction) == set(order_effects.ERRORS)
+    assert {correlation.count for correlation in prediction.values()} == {10}
+    assert sum(correlation.value for correlation in prediction.values()) / len(prediction) > 0.5
 
 
 def test_summaries():
@@ -149,8 +151,8 @@ def test_rank_correlation_agrees_with_scipy_and_covers():
     generator = torch.Generator().manual_seed(0)
     x = torch.randint(0, 8, (30,), generator=generator).double()
     y = x + torch.randint(-4, 5, (30,), generator=generator).double()
-    found = rank_correlation(x.tolist(), y.tolist())
-    assert found.value == pytest.approx(float(spearmanr(x, y).statistic), abs=1e-12)
+    correlation = rank_correlation(x.tolist(), y.tolist())
+    assert correlation.value == pytest.approx(float(spearmanr(x, y).statistic), abs=1e-12)
     hits = 0
     for _ in range(300):
         pair = torch.randn(2, 40, generator=generator, dtype=torch.float64)

@@ -1,8 +1,8 @@
-r"""Random problems: families of joint laws on which guidance can be judged exactly, each the work of one seed.
+r"""Random problems: joint distributions with and without a condition, each a function of one seed.
 
-`dirichlet` has no structure, `mixture` no correlation within a class, `markov` correlation along a line, `ising`
-correlation on a lattice. In each the condition is one class of several and "no condition" a mixture that it is part of,
-with share s, so that $\log Z_w \le w \log (1/s)$: the bound is what the strength of guidance can reach.
+There are four kinds. `dirichlet` has no structure, `mixture` no correlation within a class, `markov` correlation along
+a line, and `ising` correlation on a lattice. The condition is one of several classes. "No condition" is a mixture that
+contains the condition with share s. So $\log Z_w \le w \log (1/s)$ bounds the strength of guidance.
 """
 
 from __future__ import annotations
@@ -18,22 +18,23 @@ from ..process import Masked
 from .problem import Problem
 from .space import check_states
 
-__all__ = ["FAMILIES", "dirichlet", "ising", "markov", "mixture"]
+__all__ = ["RANDOM_PROBLEMS", "dirichlet", "ising", "markov", "mixture"]
 
 _ENTRIES = 1 << 25
-"""Of the joint tables of all classes together: 256 MiB."""
+"""Largest number of entries in the joint tables of all classes together: 256 MiB."""
 _ACCURACY = 1e-6
 
 
 def dirichlet(n: int, d: int, seed: int, concentration: float = 0.5, share: float = 0.2) -> Problem:
-    """Two independent tables drawn from a Dirichlet law: the condition, and what is mixed with it to make the whole.
+    """Two independent tables from a Dirichlet distribution: the condition, and the rest of the reference.
 
     Args:
         n: number of tokens.
         d: number of positions.
-        seed: which of the problems.
-        concentration: of every state; the smaller, the fewer states carry the mass, and the less the tables overlap.
-        share: of the condition in the whole, in (0, 1].
+        seed: seed of the problem.
+        concentration: parameter of each state. With a small value few states have most of the mass, and the tables
+            overlap little.
+        share: share of the condition in the reference, in (0, 1].
 
     Raises:
         ValueError: for sizes or parameters outside their range.
@@ -46,20 +47,20 @@ def dirichlet(n: int, d: int, seed: int, concentration: float = 0.5, share: floa
 
 
 def mixture(n: int, d: int, seed: int, overlap: float = 0.3, classes: int = 5, spread: float = 0.0) -> Problem:
-    r"""Classes without correlation within them, that overlap as much as asked.
+    r"""Classes with independent positions and a given overlap:
 
-    $$p_k(x) = \prod_i \mathrm{softmax}(\beta \sigma_i g_{k,i})_{x_i}:$$
+    $$p_k(x) = \prod_i \mathrm{softmax}(\beta \sigma_i g_{k,i})_{x_i}.$$
 
-    g is standard normal, $\sigma_i = e^{s z_i}$ with spread s and z standard normal, and $\beta$ is solved for so
-    that $\sum_x \min(p_0(x), \bar p(x))$ is `overlap`, with $\bar p$ the even mixture of all classes but the first.
-    With a spread some positions are all but certain and others are open.
+    g is standard normal, and $\sigma_i = e^{s z_i}$ with spread s and z standard normal. $\beta$ is solved such that
+    $\sum_x \min(p_0(x), \bar p(x))$ is `overlap`, where $\bar p$ is the even mixture of all classes but the first. A
+    spread makes some positions almost certain, and others not.
 
     Args:
         n: number of tokens, at least 2.
         d: number of positions.
-        seed: which of the problems.
-        overlap: of the first class, which is the condition, with the rest, in (0, 1), met within 1e-6.
-        classes: number of classes, at least 2; the whole is their even mixture.
+        seed: seed of the problem.
+        overlap: overlap of the condition (the first class) with the other classes, in (0, 1), exact within 1e-6.
+        classes: number of classes, at least 2; the reference is their even mixture.
         spread: s, 0 to 10.
 
     Raises:
@@ -71,7 +72,7 @@ def mixture(n: int, d: int, seed: int, overlap: float = 0.3, classes: int = 5, s
     _check_classes(classes, n, d)
     g = torch.randn(classes, d, n, generator=generator, dtype=torch.float64)
     z = torch.randn(d, generator=generator, dtype=torch.float64)
-    # At the first position no class prefers the token of the first one: a large beta parts them for certain.
+    # At position 0 no other class prefers the same token as class 0, so a large beta always separates them.
     same = g[:, 0].argmax(-1) == g[0, 0].argmax()
     same[0] = False
     g[same, 0] = g[same, 0].roll(1, -1)
@@ -85,23 +86,23 @@ def mixture(n: int, d: int, seed: int, overlap: float = 0.3, classes: int = 5, s
         high *= 2
     while True:
         beta = (low + high) / 2
-        found = _overlap(laws := tables(beta))
-        if abs(found - overlap) <= _ACCURACY:
+        actual = _overlap(laws := tables(beta))
+        if abs(actual - overlap) <= _ACCURACY:
             return Problem(Masked(n), laws[0], laws.mean(0), _name("mixture", n, d, seed))
-        low, high = (beta, high) if found > overlap else (low, beta)
+        low, high = (beta, high) if actual > overlap else (low, beta)
 
 
 def markov(n: int, d: int, seed: int, concentration: float = 0.5, classes: int = 5) -> Problem:
-    r"""Markov chains along the positions, $p_k(x) = \mu_k(x_1) \prod_i P_k(x_i, x_{i+1})$, each class with its own.
+    r"""A Markov chain along the positions for each class k, $p_k(x) = \mu_k(x_1) \prod_i P_k(x_i, x_{i+1})$.
 
-    $\mu_k$ and the rows of $P_k$ are drawn from Dirichlet laws. The condition is the first class, the whole the even
-    mixture of all.
+    $\mu_k$ and the rows of $P_k$ are drawn from Dirichlet distributions. The condition is the first class, and the
+    reference is the even mixture of all classes.
 
     Args:
         n: number of tokens.
         d: number of positions.
-        seed: which of the problems.
-        concentration: of every token; the smaller, the more each token decides the next.
+        seed: seed of the problem.
+        concentration: parameter of each token. With a small value a token nearly determines the next one.
         classes: number of classes, at least 2.
 
     Raises:
@@ -118,19 +119,20 @@ def markov(n: int, d: int, seed: int, concentration: float = 0.5, classes: int =
 
 
 def ising(n: int, d: int, seed: int, coupling: float = 0.5, field: float = 1.0, classes: int = 5) -> Problem:
-    r"""Spins on a lattice in the field of a pattern (n = 2: Ising; otherwise Potts), one pattern for each class,
+    r"""Ising (n = 2) or Potts fields on a lattice, with one pattern $y_k$ for each class k,
 
     $$p_k(x) \propto \exp\Big(J \sum_{i \sim j} 1[x_i = x_j] + h \sum_i 1[x_i = y_{k,i}]\Big).$$
 
-    The lattice is the rectangle of d sites nearest to a square, without wrapping; the patterns $y_k$ are different
-    and otherwise random. The condition is the first class, the whole the even mixture of all.
+    $i \sim j$ are neighbours. The lattice is the rectangle of d sites nearest to a square, without periodic boundary.
+    The patterns are random and different. The condition is the first class, and the reference is the even mixture of
+    all classes.
 
     Args:
         n: number of tokens.
         d: number of positions.
-        seed: which of the problems.
-        coupling: J; positive makes neighbours alike.
-        field: h, how strongly a class is bound to its pattern.
+        seed: seed of the problem.
+        coupling: J; a positive value makes neighbours equal.
+        field: h, the strength of the pattern.
         classes: number of classes, at least 2, at most n^d.
 
     Raises:
@@ -155,13 +157,13 @@ def ising(n: int, d: int, seed: int, coupling: float = 0.5, field: float = 1.0, 
     return Problem(Masked(n), laws[0], laws.mean(0), _name("ising", n, d, seed))
 
 
-FAMILIES: dict[str, Callable[..., Problem]] = {
+RANDOM_PROBLEMS: dict[str, Callable[..., Problem]] = {
     "dirichlet": dirichlet,
     "mixture": mixture,
     "markov": markov,
     "ising": ising,
 }
-"""All families by name, each called with (n, d, seed) and its own parameters by name."""
+"""The four kinds of random problems by name. Each takes (n, d, seed), and its own parameters by name."""
 
 
 def _begin(n: int, d: int, seed: int, stream: int) -> torch.Generator:
@@ -192,7 +194,7 @@ def _name(family: str, n: int, d: int, seed: int) -> str:
 
 
 def _dirichlet(shape: tuple[int, ...], concentration: float, generator: torch.Generator) -> Tensor:
-    """Independent laws over the last axis, drawn in logs, where no concentration is too small."""
+    """Independent distributions over the last axis, drawn in logarithms, so any small concentration works."""
     alpha = torch.full(shape, concentration + 1, dtype=torch.float64)
     gamma = torch._standard_gamma(alpha, generator)
     # Gamma(a + 1) U^(1/a) is Gamma(a).
@@ -201,7 +203,7 @@ def _dirichlet(shape: tuple[int, ...], concentration: float, generator: torch.Ge
 
 
 def _product(laws: Tensor) -> Tensor:
-    """The joint table of independent positions, from their laws [d, n]."""
+    """The joint table of independent positions, from their distributions [d, n]."""
     joint = laws[0]
     for law in laws[1:]:
         joint = joint.unsqueeze(-1) * law

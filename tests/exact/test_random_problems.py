@@ -1,4 +1,4 @@
-"""Random problems are what they say they are: laws, of the seed alone, that overlap and differ as asked."""
+"""Random problems are distributions, depend on the seed alone, and have the properties of their parameters."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from itertools import product
 import pytest
 import torch
 
-from dguide.exact import families
-from dguide.exact.families import FAMILIES, dirichlet, ising, markov, mixture
+from dguide.exact import random_problems
+from dguide.exact.random_problems import RANDOM_PROBLEMS, dirichlet, ising, markov, mixture
 
-every_family = pytest.mark.parametrize("family", FAMILIES)
+every_family = pytest.mark.parametrize("family", RANDOM_PROBLEMS)
 SHARE = {"dirichlet": 0.2, "mixture": 1 / 5, "markov": 1 / 5, "ising": 1 / 5}
 STRONG = {
     "dirichlet": {"concentration": 0.1, "share": 0.1},
@@ -24,7 +24,7 @@ STRONG = {
 @every_family
 @pytest.mark.parametrize(("n", "d"), [(2, 4), (3, 3), (5, 2)])
 def test_the_condition_is_part_of_the_whole(family, n, d):
-    problem = FAMILIES[family](n, d, seed=3)
+    problem = RANDOM_PROBLEMS[family](n, d, seed=3)
     for law in (problem.cond, problem.uncond):
         assert law.shape == (n,) * d
         assert float(law.sum()) == pytest.approx(1, abs=1e-12)
@@ -36,7 +36,7 @@ def test_the_condition_is_part_of_the_whole(family, n, d):
 
 @every_family
 def test_a_seed_is_a_problem(family):
-    first, again, other = (FAMILIES[family](3, 3, seed) for seed in (1, 1, 2))
+    first, again, other = (RANDOM_PROBLEMS[family](3, 3, seed) for seed in (1, 1, 2))
     assert torch.equal(first.cond, again.cond)
     assert torch.equal(first.uncond, again.uncond)
     assert 0.5 * float((first.cond - other.cond).abs().sum()) > 0.02
@@ -45,13 +45,13 @@ def test_a_seed_is_a_problem(family):
 @every_family
 def test_the_global_generator_is_left_alone(family):
     state = torch.random.get_rng_state()
-    FAMILIES[family](2, 3, 0)
+    RANDOM_PROBLEMS[family](2, 3, 0)
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
 @every_family
 def test_guidance_can_be_strong(family):
-    log_z = sorted(FAMILIES[family](3, 4, seed, **STRONG[family]).log_z(3.0) for seed in range(10))
+    log_z = sorted(RANDOM_PROBLEMS[family](3, 4, seed, **STRONG[family]).log_z(3.0) for seed in range(10))
     assert log_z[2] > 3.5
 
 
@@ -155,4 +155,4 @@ def test_what_makes_no_problem_is_refused(call, what):
 
 
 def test_families_are_named_once():
-    assert set(FAMILIES) == set(families.__all__) - {"FAMILIES"}
+    assert set(RANDOM_PROBLEMS) == set(random_problems.__all__) - {"RANDOM_PROBLEMS"}
