@@ -25,7 +25,7 @@ from ..errors import bad
 from ..evaluate import METRICS, Estimate, Metric, evaluate_samples, likelihood
 from ..evaluate.samples import FEATURES, suited
 from ..files import replacing
-from .meaning import understood
+from .align_conditions import align_conditions
 from .names import OWN
 from .options import options
 from .output import check_directory
@@ -214,10 +214,10 @@ class Drawn:
 
 
 def _compared(dataset: Dataset, learnt: Sequence[Attribute]) -> Dataset:
-    """The data, told as the model learnt it (`understood`); the first condition has to be the same one."""
+    """The data with the conditions of the model (`align_conditions`). Both must have the same first condition."""
     if dataset.conditions[0].name != learnt[0].name:
         raise bad(f"first condition of {dataset.name}", dataset.conditions[0].name, learnt[0].name)
-    return understood(dataset, learnt)
+    return align_conditions(dataset, learnt)
 
 
 def _bits(loaded: Checkpoint, dataset: Dataset) -> Estimate:

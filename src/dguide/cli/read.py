@@ -16,7 +16,7 @@ from ..evaluate.reading.verdict import check_halves, verdict
 from ..files import replacing
 from ..plots.reading import calibration_figure, confusion_figure, detection_figure
 from ..plots.style import save
-from .meaning import understood
+from .align_conditions import align_conditions
 from .names import device_of
 from .output import check_directory
 
@@ -69,7 +69,7 @@ def read(
     loaded.codec.check_same(dataset.codec, dataset.name)
     known = {each.name: each for each in loaded.conditions}
     asked = known[choose("condition", loaded.conditions[0].name if condition is None else condition, known)]
-    dataset = understood(dataset, (asked,))
+    dataset = align_conditions(dataset, (asked,))
     split = dataset.held_out
     if limit is not None and limit < len(split):
         split = split.some(limit, seed)

@@ -23,7 +23,7 @@ from ..guidance import MECHANISMS, SCHEDULES, Guidance
 from ..nn import DTYPES, Compiled, Inference
 from ..samplers import SAMPLERS, Condition, Sampler, Samples
 from ..samplers import sample as draw
-from .asked import asked, in_turn
+from .conditions_arg import in_turn, read_conditions
 from .names import OWN, device_of, guidance_of, sampler_of
 from .output import check_file, write_npz
 
@@ -125,7 +125,7 @@ def sample(
         check_file("--png", out.with_suffix(".png"), ".png", 0)
     decoding = Decoding(temperature, top_k, top_p)
     network = Inference(loaded.model, *([Compiled()] if compiled else []), dtype=dtype)
-    wanted = asked(loaded.conditions, labels, condition)
+    wanted = read_conditions(loaded.conditions, labels, condition)
     job = Job(
         loaded,
         guidance_of(guidance, weight),
