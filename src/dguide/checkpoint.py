@@ -177,9 +177,9 @@ def _read_config(path: Path) -> tuple[Config, str]:
         got = content.get("format") if isinstance(content, dict) else type(content).__name__
         raise bad(f"configuration {path}", f"format {got!r}", repr(FORMAT), "It was written by another program.")
     pydantic = require("pydantic", "train")
-    found = {name: value for name, value in content.items() if name != "format"}
+    fields = {name: value for name, value in content.items() if name != "format"}
     try:
-        values = dict(vars(pydantic.TypeAdapter(_Stored).validate_json(json.dumps(found))))
+        values = dict(vars(pydantic.TypeAdapter(_Stored).validate_json(json.dumps(fields))))
     except pydantic.ValidationError as error:
         wrong = ", ".join(_wrong(each) for each in error.errors())
         raise bad(f"configuration {path}", wrong, "what dguide train writes", again) from error
@@ -187,8 +187,8 @@ def _read_config(path: Path) -> tuple[Config, str]:
     return Config(**values), checksum
 
 
-def _wrong(found: Mapping[str, Any]) -> str:
+def _wrong(mistake: Mapping[str, Any]) -> str:
     """One mistake that pydantic found."""
-    name = ".".join(str(part) for part in found["loc"])
-    told = {"missing": f"missing {name}", "unexpected_keyword_argument": f"unknown {name}"}
-    return told.get(found["type"], f"{name} {found['input']!r} ({found['msg']})")
+    name = ".".join(str(part) for part in mistake["loc"])
+    texts = {"missing": f"missing {name}", "unexpected_keyword_argument": f"unknown {name}"}
+    return texts.get(mistake["type"], f"{name} {mistake['input']!r} ({mistake['msg']})")

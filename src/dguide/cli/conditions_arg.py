@@ -36,7 +36,8 @@ def read_conditions(conditions: Sequence[Attribute], labels: str | None, others:
             raise bad("--condition", f"{name} twice", "each condition once")
         wanted[name] = values
     return {
-        name: condition.read(wanted[name]) if name in wanted else condition.untold for name, condition in known.items()
+        name: condition.read(wanted[name]) if name in wanted else condition.not_given
+        for name, condition in known.items()
     }
 
 

@@ -63,7 +63,7 @@ def data(
     }
     for key, value in lines.items():
         print(f"{key + ':':12s}{value}")
-    for condition, rows in _told(dataset).items():
+    for condition, rows in _condition_counts(dataset).items():
         print(f"{condition}:")
         for value, parts in rows.items():
             print(f"  {value:30s} " + " ".join(f"{x:9,}" if isinstance(x, int) else f"{x:9.5g}" for x in parts))
@@ -92,12 +92,12 @@ def _summary(dataset: Dataset) -> dict[str, Any]:
         "length": dataset.length,
         "vocab_size": dataset.vocab_size,
         "shape": dataset.shape,
-        "conditions": _told(dataset),
+        "conditions": _condition_counts(dataset),
         "skipped": [{"what": each.what, "why": each.why} for each in dataset.skipped],
     }
 
 
-def _told(dataset: Dataset) -> dict[str, dict[str, list[int] | list[float]]]:
+def _condition_counts(dataset: Dataset) -> dict[str, dict[str, list[int] | list[float]]]:
     """For each condition how many sequences of each class there are, or the numbers, to train on and held out."""
     return {condition.name: _parts(condition, dataset) for condition in dataset.conditions}
 
@@ -124,9 +124,9 @@ def _draw(dataset: Dataset, path: Path) -> None:
     names = dataset.class_names[:_CLASSES] or ("",)
     rows, tiles = [], []
     for column in range(len(names)):
-        found = (dataset.train.labels == column).nonzero().squeeze(-1)[:_PER_CLASS].tolist()
-        rows += found
-        tiles += [row * len(names) + column for row in range(len(found))]
+        members = (dataset.train.labels == column).nonzero().squeeze(-1)[:_PER_CLASS].tolist()
+        rows += members
+        tiles += [row * len(names) + column for row in range(len(members))]
     headings = [name if style.fonts(name) else str(column) for column, name in enumerate(names)]
     for heading, name in zip(headings, names, strict=True):
         if heading != name:

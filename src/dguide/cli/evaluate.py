@@ -100,7 +100,7 @@ def evaluate(
         dataset = _compared(dataset, loaded.conditions)
         metrics = suited(dataset, metrics, features, inception_weights)
         began = time.perf_counter()
-        found = [_bits(loaded, dataset)] if bits else []
+        extra = [_bits(loaded, dataset)] if bits else []
         seconds = time.perf_counter() - began
         out.mkdir(parents=True, exist_ok=True)
         sample(checkpoint=source, out=out / "samples.npz", **drawing)
@@ -110,7 +110,7 @@ def evaluate(
         if given:
             options = " and ".join("--" + name.replace("_", "-") for name in given)
             raise bad(options, f"{source}, whose samples are drawn already", "a checkpoint", "Leave them out.")
-        drawn, found, seconds = Drawn.read(source), [], 0.0
+        drawn, extra, seconds = Drawn.read(source), [], 0.0
         dataset = load(data, typed=True) if data else load(drawn.text("data"))
         if drawn.learnt:
             dataset = _compared(dataset, drawn.learnt)
@@ -129,7 +129,7 @@ def evaluate(
         sampling_seconds=drawn.seconds,
     )
     evaluation = dataclasses.replace(
-        evaluation, estimates=(*evaluation.estimates, *found), seconds=evaluation.seconds + seconds
+        evaluation, estimates=(*evaluation.estimates, *extra), seconds=evaluation.seconds + seconds
     )
     out.mkdir(parents=True, exist_ok=True)
     page, program = out / "evaluation.md", out / "evaluation.json"
@@ -184,13 +184,13 @@ class Drawn:
     def condition(self, dataset: Dataset) -> dict[str, Tensor]:
         """What was asked for, by name of condition."""
         first = dataset.conditions[0].name
-        told = {first: self.arrays["labels"]}
-        told |= {each.name: self.arrays[each.name] for each in dataset.conditions[1:] if each.name in self.arrays}
+        given = {first: self.arrays["labels"]}
+        given |= {each.name: self.arrays[each.name] for each in dataset.conditions[1:] if each.name in self.arrays}
         for each in dataset.conditions:
-            if each.n_classes and each.name in told and told[each.name].dtype.kind != "i":
+            if each.n_classes and each.name in given and given[each.name].dtype.kind != "i":
                 expected = f"classes of {each.name}, which are whole numbers"
-                raise bad(f"samples {self.path}", f"labels of kind {told[each.name].dtype}", expected)
-        return {name: torch.as_tensor(values) for name, values in told.items()}
+                raise bad(f"samples {self.path}", f"labels of kind {given[each.name].dtype}", expected)
+        return {name: torch.as_tensor(values) for name, values in given.items()}
 
     @property
     def learnt(self) -> tuple[Attribute, ...]:
@@ -203,8 +203,8 @@ class Drawn:
     @property
     def seconds(self) -> float | None:
         """What drawing them took, if the file says so."""
-        found = self.settings.get("seconds")
-        return float(found) if isinstance(found, int | float) else None
+        seconds = self.settings.get("seconds")
+        return float(seconds) if isinstance(seconds, int | float) else None
 
     def text(self, name: str) -> str:
         """A setting that is text."""

@@ -34,7 +34,7 @@ def info(
         "checkpoint": str(checkpoint),
         "data": f"{config.data}: {network['length']} tokens of {network['vocab_size']}"
         + (" (synthetic)" if config.synthetic else ""),
-        "told": "; ".join(_told(condition) for condition in loaded.conditions),
+        "told": "; ".join(_described(condition) for condition in loaded.conditions),
         "process": f"{process.pop('name')} ({', '.join(f'{key}={value}' for key, value in process.items())})",
         "network": f"{parameters:,} parameters: {network['layers']} layers of width {network['width']}, "
         f"{network['heads']} heads",
@@ -47,7 +47,7 @@ def info(
         print(f"{name + ':':12s}{value}")
 
 
-def _told(condition: Attribute) -> str:
+def _described(condition: Attribute) -> str:
     """A condition in a few words."""
     names = condition.class_names
     shown = ", ".join(names) if len(names) <= 12 else f"{', '.join(names[:10])}, ... ({len(names)} classes)"

@@ -68,36 +68,36 @@ def read(
     dataset = load(data, typed=True) if data else load(loaded.config.data)
     loaded.codec.check_same(dataset.codec, dataset.name)
     known = {each.name: each for each in loaded.conditions}
-    asked = known[choose("condition", loaded.conditions[0].name if condition is None else condition, known)]
-    dataset = align_conditions(dataset, (asked,))
+    chosen = known[choose("condition", loaded.conditions[0].name if condition is None else condition, known)]
+    dataset = align_conditions(dataset, (chosen,))
     split = dataset.held_out
     if limit is not None and limit < len(split):
         split = split.some(limit, seed)
-    labels = asked.of(split.labels, split.properties)
-    good = None if normal is None else _normal(asked, normal)
-    told = hypotheses(loaded.conditions, len(split), asked.name)
+    labels = chosen.of(split.labels, split.properties)
+    good = None if normal is None else _normal(chosen, normal)
+    classes = hypotheses(loaded.conditions, len(split), chosen.name)
     check_halves(labels, good)
     require("matplotlib", "cli")
     if good is not None:
         require("sklearn.metrics", "train")
     began = time.perf_counter()
-    found = read_sequences(
+    reading = read_sequences(
         loaded.model,
         loaded.process,
         split.tokens,
-        told,
+        classes,
         # Laplace's rule of succession: a class that the training data lack stays possible
-        prior=class_counts(asked, dataset.train) + 1 if prior == "training" else None,
+        prior=class_counts(chosen, dataset.train) + 1 if prior == "training" else None,
         passes=passes,
         seed=seed,
         batch_size=batch_size,
         device=next(loaded.model.parameters()).device,
     )
     seconds = time.perf_counter() - began
-    judged = verdict(found, labels, asked.class_names, normal=good, repetitions=repetitions, seed=seed)
+    judged = verdict(reading, labels, chosen.class_names, normal=good, repetitions=repetitions, seed=seed)
     made = " (synthetic)" if dataset.synthetic else ""
     title = f"{checkpoint.name}, {passes} passes\n{dataset.name}{made}"
-    cost = f"{len(split) * asked.n_classes * passes:,} forward passes of one sequence, {seconds:.1f} s"
+    cost = f"{len(split) * chosen.n_classes * passes:,} forward passes of one sequence, {seconds:.1f} s"
     head = f"{len(split):,} held-out sequences of {dataset.name}{made} read by {checkpoint}: {cost}."
     text = f"{head}\n\n{judged.as_markdown()}"
     out.mkdir(parents=True, exist_ok=True)
@@ -111,9 +111,9 @@ def read(
     print(out / "reading.md")
 
 
-def _normal(asked: Attribute, text: str) -> int:
+def _normal(condition: Attribute, text: str) -> int:
     """The number of the normal class."""
-    found = asked.read(text)
-    if len(found) != 1:
+    classes = condition.read(text)
+    if len(classes) != 1:
         raise bad("--normal", repr(text), "one class")
-    return int(found)
+    return int(classes)

@@ -186,19 +186,19 @@ class Job:
     checkpoint: Checkpoint
     guidance: Guidance
     sampler: Sampler
-    told: dict[str, Tensor]
+    conditions: dict[str, Tensor]
     cycle: int
     """After how many samples the classes of the first condition repeat."""
 
     @property
     def labels(self) -> Tensor:
         """What is asked of the first condition."""
-        return self.told[self.checkpoint.conditions[0].name]
+        return self.conditions[self.checkpoint.conditions[0].name]
 
     @property
     def condition(self) -> Condition:
         """What the network is told."""
-        return self.told if isinstance(self.checkpoint.model.n_classes, dict) else self.labels
+        return self.conditions if isinstance(self.checkpoint.model.n_classes, dict) else self.labels
 
 
 def _picture(wanted: bool | None, codec: Codec) -> bool:
@@ -214,7 +214,7 @@ def _write(out: Path, job: Job, drawn: Samples, settings: dict[str, object], pic
     arrays = {
         "tokens": drawn.tokens.cpu().numpy(),
         "labels": job.labels.numpy(),
-        **{name: values.numpy() for name, values in list(job.told.items())[1:]},
+        **{name: values.numpy() for name, values in list(job.conditions.items())[1:]},
         "calls": np.array([drawn.calls.conditional, drawn.calls.reference]),
         "forced": drawn.forced.cpu().numpy(),
         "settings": np.array(json.dumps(settings)),
@@ -237,7 +237,7 @@ def _write(out: Path, job: Job, drawn: Samples, settings: dict[str, object], pic
 
 def _title(settings: dict[str, object]) -> str:
     """What the samples are of, then what else was asked for, so that pictures can be told apart."""
-    told = {
+    forms = {
         "sampler": "{}",
         "temperature": "temperature {}",
         "top_k": "top-k {}",
@@ -245,10 +245,10 @@ def _title(settings: dict[str, object]) -> str:
         "dtype": "{}",
     }
     usual = {"temperature": 1, "dtype": "float32"}
-    asked = [
+    shown = [
         form.format(settings[name])
-        for name, form in told.items()
+        for name, form in forms.items()
         if settings[name] is not None and settings[name] != usual.get(name)
     ]
     made = "synthetic data, " if settings["synthetic"] else ""
-    return f"{made}{settings['guidance']}, {settings['weight']}\n{', '.join(asked)}"
+    return f"{made}{settings['guidance']}, {settings['weight']}\n{', '.join(shown)}"

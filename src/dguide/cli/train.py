@@ -57,7 +57,7 @@ def train(**settings: str | None) -> int | None:
     try:
         config = TrainConfig(**given)  # type: ignore[arg-type]
     except ValidationError as error:
-        raise InputError("\n       ".join(_line(found) for found in error.errors())) from error
+        raise InputError("\n       ".join(_line(mistake) for mistake in error.errors())) from error
     check_directory("--out", config.out, _room(config))
     result = run_training(config)
     if not result.finished:
@@ -80,13 +80,13 @@ def _room(config: TrainConfig) -> int:
     return 2 * 5 * 4 * config.layers * block + 1_000_000
 
 
-def _line(found: Any) -> str:
+def _line(mistake: Any) -> str:
     """One mistake in the settings, as the user made it. Raises what a check raised by mistake of its own."""
-    raised = found.get("ctx", {}).get("error")
+    raised = mistake.get("ctx", {}).get("error")
     if isinstance(raised, Exception) and not isinstance(raised, InputError):
         raise raised
-    message = str(found["msg"]).removeprefix("Value error, ")
-    if not found["loc"]:
+    message = str(mistake["msg"]).removeprefix("Value error, ")
+    if not mistake["loc"]:
         return message
-    got = "" if found["type"] in ("missing", "value_error") else f", got {found['input']!r}"
-    return f"{_option(str(found['loc'][0]))}: {message}{got}"
+    got = "" if mistake["type"] in ("missing", "value_error") else f", got {mistake['input']!r}"
+    return f"{_option(str(mistake['loc'][0]))}: {message}{got}"

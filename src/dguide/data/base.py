@@ -114,8 +114,8 @@ class Dataset:
 
     def condition(self, split: Split) -> Tensor | dict[str, Tensor]:
         """What a model is told about the sequences of `split`: classes [N], or one tensor [N] by name of condition."""
-        told = {condition.name: condition.of(split.labels, split.properties) for condition in self.conditions}
-        return told[self.conditions[0].name] if isinstance(self.sizes, int) else told
+        values = {condition.name: condition.of(split.labels, split.properties) for condition in self.conditions}
+        return values[self.conditions[0].name] if isinstance(self.sizes, int) else values
 
     def picture(self, tokens: Tensor) -> Tensor:
         """Brightness of every pixel from 0 (dark) to 1 (bright), [..., H, W] float32, of images [..., L] int64.

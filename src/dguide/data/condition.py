@@ -38,9 +38,12 @@ class Attribute(ABC):
         return len(self.class_names)
 
     @property
-    def untold(self) -> Tensor:
+    def not_given(self) -> Tensor:
         """What stands for "not told", [1]: one more than the last class, or nan."""
         return torch.tensor([self.n_classes or math.nan])
+
+    untold = not_given
+    """The earlier name of `not_given`."""
 
     def read(self, text: str) -> Tensor:
         """Values from text: classes by number or name, separated by commas, or `all` of them; or numbers.
@@ -58,7 +61,7 @@ class Attribute(ABC):
         numbers = {float(name): label for name, label in called.items() if _NUMBER.fullmatch(name)}
         positions = {float(label): label for label in range(size)}
         meant = numbers or positions
-        found: list[int] = []
+        values: list[int] = []
         wrong: list[str] = []
         for part in _divide(text, called):
             number = float(part) if _NUMBER.fullmatch(part) else math.nan
@@ -66,12 +69,12 @@ class Attribute(ABC):
             if label is None:
                 wrong.append(part)
             else:
-                found.append(label)
+                values.append(label)
         if wrong:
             shown = ", ".join(names[:20]) + (", ..." if size > 20 else "")
             expected = f"labels from 0 to {size - 1}, or names" if meant == positions else "names"
             raise bad(f"labels of {self.name}", wrong, expected, f"Names: {shown}. All of them: all.")
-        return torch.tensor(found)
+        return torch.tensor(values)
 
     @abstractmethod
     def of(self, labels: Tensor, properties: Mapping[str, Tensor]) -> Tensor:
@@ -166,14 +169,14 @@ def _normal(text: str) -> str:
 
 def _divide(text: str, names: Collection[str]) -> list[str]:
     """What stands between commas, or the longest of `names` with commas in it."""
-    parts, found = text.split(","), []
+    parts, values = text.split(","), []
     most = 1 + max((name.count(",") for name in names), default=0)
     while parts:
         starts = [(_normal(",".join(parts[:count])), count) for count in range(min(most, len(parts)), 0, -1)]
         part, count = next((start for start in starts if start[0] in names), starts[-1])
-        found.append(part)
+        values.append(part)
         parts = parts[count:]
-    return found
+    return values
 
 
 def quantile(values: Tensor | Sequence[float], share: float) -> float:

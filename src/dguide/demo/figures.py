@@ -38,7 +38,7 @@ def picture_grid(
     """
     classes, shown = dataset.n_classes, min(2, per_class)
     empty = np.full((shown, classes, *(dataset.shape or ()), 3), PAPER)
-    found = {outcome.cell: outcome for outcome in outcomes}
+    by_cell = {outcome.cell: outcome for outcome in outcomes}
     guided = [cell for cell in planned if cell.mechanism is not None]
     rows = list(dict.fromkeys((cell.mechanism, cell.schedule) for cell in guided))
     weights = list(dict.fromkeys(cell.weight for cell in guided))
@@ -55,10 +55,10 @@ def picture_grid(
         )
         axes.set_xlabel(figures, fontsize=11, labelpad=2)
 
-    if Cell(0.0) in found:
+    if Cell(0.0) in by_cell:
         axes = figure.add_subplot(grid[:, 0])
         # As many rows as stand beside it; its first two are the same samples, unguided.
-        cell(axes, found[Cell(0.0)], min(per_class, shown * len(rows)))
+        cell(axes, by_cell[Cell(0.0)], min(per_class, shown * len(rows)))
         axes.set_title("w = 0: the conditional model alone\n", fontsize=13)
         note = "the first two rows: the same samples as beside, unguided" if shown == 2 else ""
         axes.set_xlabel(f"{axes.get_xlabel()}\n{note}", fontsize=11)
@@ -66,8 +66,8 @@ def picture_grid(
         for column, weight in enumerate(weights, start=1):
             axes = figure.add_subplot(grid[row, column])
             here = Cell(weight, mechanism, schedule)
-            if here in found:
-                cell(axes, found[here], shown)
+            if here in by_cell:
+                cell(axes, by_cell[here], shown)
             else:
                 show(axes, mosaic(empty), classes, [""] * classes)
                 axes.set_xlabel("not run", fontsize=11, labelpad=2)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from ..checkpoint import Checkpoint
 from ..progress import duration
 from .settings import DemoSettings
-from .table import Row, as_markdown
+from .table import TableRow, as_markdown
 
 __all__ = ["page"]
 
@@ -29,16 +29,16 @@ random from each class, get from the same judge: the ceiling."""
 
 def page(
     settings: DemoSettings,
-    found: Mapping[str, Checkpoint],
+    checkpoints: Mapping[str, Checkpoint],
     trained: Checkpoint,
-    rows: Sequence[Row],
+    rows: Sequence[TableRow],
     left_out: Sequence[str],
 ) -> str:
     """The Markdown page with the table, the pictures, and what there was no time for."""
     models = "\n".join(
         f"- `{name}`: {checkpoint.process.name} process, {checkpoint.config.steps} training steps, "
         f"{checkpoint.config.held_out_bits:.3f} held-out bits per token"
-        for name, checkpoint in found.items()
+        for name, checkpoint in checkpoints.items()
     )
     limit = f"within {settings.limit:g} minutes (--limit)"
     missing = f"\nThere was no time {limit} for: {'; '.join(left_out)}.\n" if left_out else ""

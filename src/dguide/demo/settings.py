@@ -78,9 +78,9 @@ def find_checkpoints(directory: Path | None = None) -> dict[str, Checkpoint]:
     )
 
 
-def common_data(found: dict[str, Checkpoint]) -> Dataset:
+def common_data(models: dict[str, Checkpoint]) -> Dataset:
     """The data set of all checkpoints. Raises `ValueError` if they have different ones, or no images."""
-    names = {checkpoint.config.data for checkpoint in found.values()}
+    names = {checkpoint.config.data for checkpoint in models.values()}
     if len(names) > 1:
         raise bad("data of the checkpoints", sorted(names), "one data set for all")
     dataset = load(names.pop())

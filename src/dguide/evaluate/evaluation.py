@@ -39,17 +39,17 @@ class Evaluation:
 
     def __getitem__(self, name: str) -> Estimate:
         """The figure of that name. Raises `KeyError` if there is none."""
-        for found in self.estimates:
-            if found.name == name:
-                return found
+        for estimate in self.estimates:
+            if estimate.name == name:
+                return estimate
         raise KeyError(name)
 
     def as_markdown(self) -> str:
         """What the samples are and how they were drawn, and a table of the figures."""
         made = " (synthetic)" if self.synthetic else ""
         calls = f", {self.calls[0]} conditional and {self.calls[1]} reference calls a batch" if self.calls else ""
-        told = {k: v for k, v in self.settings.items() if isinstance(v, str | int | float) and not isinstance(v, bool)}
-        settings = ", ".join(f"{name} {value}" for name, value in told.items())
+        shown = {k: v for k, v in self.settings.items() if isinstance(v, str | int | float) and not isinstance(v, bool)}
+        settings = ", ".join(f"{name} {value}" for name, value in shown.items())
         drawn = "" if self.sampling_seconds is None else f"{self.sampling_seconds:.1f} s of sampling, "
         lines = [
             f"{self.samples:,} samples against {self.data}{made}{calls}. {drawn}{self.seconds:.1f} s of judging.",
@@ -68,10 +68,10 @@ def table(estimates: Sequence[Estimate]) -> list[str]:
     """Lines of a Markdown table of figures, without columns that would be empty."""
     heads = ("figure", "value", "95 % interval", "n", "held-out data", "better", "of")
     rows = []
-    for found in estimates:
-        interval = "" if math.isnan(found.low) else f"{_shown(found.low)} to {_shown(found.high)}"
-        cells = (found.name, _shown(found.value), interval, f"{found.count:,}", _shown(found.best))
-        rows.append((*cells, found.better, found.note))
+    for estimate in estimates:
+        interval = "" if math.isnan(estimate.low) else f"{_shown(estimate.low)} to {_shown(estimate.high)}"
+        cells = (estimate.name, _shown(estimate.value), interval, f"{estimate.count:,}", _shown(estimate.best))
+        rows.append((*cells, estimate.better, estimate.note))
     kept = [k for k, cells in enumerate(zip(*rows, strict=True)) if any(cells)]
     lines = [[row[k] for k in kept] for row in (heads, ["---"] * len(heads), *rows)]
     return ["| " + " | ".join(line) + " |" for line in lines]

@@ -79,10 +79,10 @@ def likelihood(
     Raises:
         ValueError: If there are no sequences, fewer conditions than sequences, or no passes.
     """
-    found = bounds(
+    terms = bounds(
         denoiser, process, tokens, (condition,), passes=passes, seed=seed, batch_size=batch_size, device=device
     )
-    count, nats = len(tokens), sum(found, torch.zeros(len(tokens), 1, dtype=torch.float64)).squeeze(1)
+    count, nats = len(tokens), sum(terms, torch.zeros(len(tokens), 1, dtype=torch.float64)).squeeze(1)
     bits = nats / (passes * tokens.shape[1] * math.log(2))
     error = float(bits.std()) / math.sqrt(count) if count > 1 else math.nan
     return Likelihood(float(bits.mean()), error, count, passes)
@@ -124,7 +124,7 @@ def bounds(
             clean, times = tokens[rows].to(device), time[rows].to(device)
             noisy = process.corrupt(clean, times, uniforms[rows].to(device))
             for column, condition in enumerate(conditions):
-                told = to_device(take(condition, rows), device)
-                log_p = process.log_probs(denoiser(noisy, times.to(torch.get_default_dtype()), told))
+                values = to_device(take(condition, rows), device)
+                log_p = process.log_probs(denoiser(noisy, times.to(torch.get_default_dtype()), values))
                 nats[rows, column] = process.elbo(log_p, clean, noisy, times).double().sum(-1).cpu()
         yield nats

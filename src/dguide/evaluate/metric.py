@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from ..data import Dataset, Split
-from .mixture import Mixture, asked_classes
+from .mixture import Mixture, requested_classes
 from .statistics.estimate import Estimate
 
 __all__ = ["Comparison", "Metric"]
@@ -52,7 +52,8 @@ class Comparison:
         A class of which too few are held out is left aside (`Mixture.kept`).
         """
         real, count = self.dataset.held_out, len(self.tokens)
-        mixture = Mixture.of(self.dataset, asked_classes(self.dataset, self.condition, count), count).kept(count, real)
+        classes = requested_classes(self.dataset, self.condition, count)
+        mixture = Mixture.of(self.dataset, classes, count).kept(count, real)
         return mixture.take(real, mixture.counts(count, real, drawn=True), self.seed)[0]
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..data import Attribute, Dataset, Split
 from ..errors import bad
 
-__all__ = ["Counts", "Mixture", "asked_classes"]
+__all__ = ["Counts", "Mixture", "requested_classes"]
 
 _RARE = 0.25
 """The largest share of what was asked that is left aside for being rare."""
@@ -22,7 +22,7 @@ _RARE = 0.25
 Counts = NDArray[np.int64]
 
 
-def asked_classes(dataset: Dataset, asked: Mapping[str, Tensor], count: int) -> dict[str, Tensor]:
+def requested_classes(dataset: Dataset, condition: Mapping[str, Tensor], count: int) -> dict[str, Tensor]:
     """What was asked of each of `count` samples under the conditions that are classes; K stands for "not told".
 
     Raises:
@@ -31,11 +31,11 @@ def asked_classes(dataset: Dataset, asked: Mapping[str, Tensor], count: int) -> 
     known = {condition.name: condition for condition in dataset.conditions}
     if count < 1:
         raise bad("samples", count, "at least one")
-    for name, values in asked.items():
+    for name, values in condition.items():
         if name not in known or values.shape != (count,):
             expected = f"one of {', '.join(known)} and [{count}], one value for each sample"
             raise bad("what was asked", f"{name} with shape {list(values.shape)}", expected)
-    classes = {name: values.cpu().long() for name, values in asked.items() if known[name].n_classes}
+    classes = {name: values.cpu().long() for name, values in condition.items() if known[name].n_classes}
     for name, values in classes.items():
         size = known[name].n_classes
         if not 0 <= int(values.min()) <= int(values.max()) <= size:
@@ -74,16 +74,16 @@ class Mixture:
         if not conditions:
             one, numbers = torch.empty(1, 0, dtype=torch.int64), np.array([count])
             return cls((), one, numbers, np.zeros(count, dtype=np.int64))
-        asked = torch.stack([classes[condition.name] for condition in conditions], 1)
-        patterns, groups, numbers = asked.unique(dim=0, return_inverse=True, return_counts=True)
+        requested = torch.stack([classes[condition.name] for condition in conditions], 1)
+        patterns, groups, numbers = requested.unique(dim=0, return_inverse=True, return_counts=True)
         return cls(conditions, patterns, numbers.numpy(), groups.numpy())
 
     @property
-    def untold(self) -> NDArray[np.bool_]:
+    def not_given(self) -> NDArray[np.bool_]:
         """What each combination leaves open, [P, C]."""
         sizes = torch.tensor([condition.n_classes for condition in self.conditions], dtype=torch.int64)
-        found: NDArray[np.bool_] = (self.patterns == sizes).numpy()
-        return found
+        mask: NDArray[np.bool_] = (self.patterns == sizes).numpy()
+        return mask
 
     @property
     def note(self) -> str:
@@ -124,17 +124,17 @@ class Mixture:
             splits: Where they have to be. A sequence that fits two combinations stands for one of them only.
             drawn: Whether as many have to be among the samples, too.
         """
-        asked, there = self.numbers.astype(float), self._there(splits)
+        requested, there = self.numbers.astype(float), self._there(splits)
         if not (self.numbers[there > 0] > 0).any():
             return np.zeros_like(self.numbers)
-        asked[there == 0] = 0
-        factor = min(most / asked.sum(), 1.0 if drawn else math.inf)
+        requested[there == 0] = 0
+        factor = min(most / requested.sum(), 1.0 if drawn else math.inf)
         for split in splits:
             fits = self._fits(split)
-            use = (asked / np.maximum(fits.sum(1), 1)) @ fits  # of each sequence, if all samples were to be matched
+            use = (requested / np.maximum(fits.sum(1), 1)) @ fits  # of each sequence, if all samples were to be matched
             factor = min(factor, 1 / use.max())
         limit = np.minimum(there, self.numbers) if drawn else there
-        return self._within(_rounded(factor * asked, np.where(asked > 0, limit, 0)), there)
+        return self._within(_rounded(factor * requested, np.where(requested > 0, limit, 0)), there)
 
     def take(self, split: Split, counts: Counts, seed: int = 0) -> tuple[Split, Counts]:
         """So many different sequences of each combination in random order, and the combination of each.
@@ -144,7 +144,7 @@ class Mixture:
         """
         generator = np.random.default_rng(seed)
         order, fits = generator.permutation(len(split)), self._fits(split)
-        free, open_ = np.ones(len(split), dtype=np.bool_), self.untold.sum(1)
+        free, open_ = np.ones(len(split), dtype=np.bool_), self.not_given.sum(1)
         group = np.full(len(split), -1)
         for k in self._by_openness():
             rows = order[(fits[k] & free)[order]]
@@ -163,23 +163,23 @@ class Mixture:
         """Which sequences are of each combination, [P, N]."""
         empty = torch.empty(len(split), 0, dtype=torch.int64)
         real = torch.cat([empty, *(c.of(split.labels, split.properties)[:, None] for c in self.conditions)], 1).numpy()
-        patterns, untold = self.patterns.numpy(), self.untold
-        return np.stack([(open_ | (real == one)).all(1) for one, open_ in zip(patterns, untold, strict=True)])
+        patterns, not_given = self.patterns.numpy(), self.not_given
+        return np.stack([(open_ | (real == one)).all(1) for one, open_ in zip(patterns, not_given, strict=True)])
 
     def _there(self, splits: tuple[Split, ...]) -> Counts:
         """How many sequences of each combination every split has, [P]."""
-        found: Counts = np.stack([self._fits(split).sum(1) for split in splits]).min(0)
-        return found
+        counts: Counts = np.stack([self._fits(split).sum(1) for split in splits]).min(0)
+        return counts
 
     def _by_openness(self) -> Counts:
         """Combinations, those that leave least open first."""
-        return np.argsort(self.untold.sum(1), kind="stable")
+        return np.argsort(self.not_given.sum(1), kind="stable")
 
     def _within(self, counts: Counts, there: Counts) -> Counts:
         """No more of a combination than is left of it, whatever is taken for those that leave less open."""
         counts, before = counts.copy(), list[int]()
         for k in self._by_openness():
-            open_ = self.untold[before] | self.untold[k]
+            open_ = self.not_given[before] | self.not_given[k]
             shared = (open_ | (self.patterns[before] == self.patterns[k]).numpy()).all(1)
             counts[k] = min(counts[k], max(0, there[k] - counts[before][shared].sum()))
             before.append(int(k))
@@ -188,8 +188,8 @@ class Mixture:
     def _named(self, number: int) -> str:
         """What a combination is called."""
         values = zip(self.conditions, self.patterns[number].tolist(), strict=True)
-        told = [condition.class_names[value] for condition, value in values if value < condition.n_classes]
-        return " and ".join(told) or "not told"
+        names = [condition.class_names[value] for condition, value in values if value < condition.n_classes]
+        return " and ".join(names) or "not told"
 
 
 def _rounded(quotas: NDArray[np.float64], limit: Counts) -> Counts:

@@ -123,13 +123,13 @@ def evaluate_samples(
     began = time.perf_counter()
     dataset.codec.check(tokens)
     comparison = Comparison(dataset, tokens, condition, repetitions, seed)
-    found = [each for metric in suited(dataset, metrics, features, weights) for each in metric(comparison)]
-    twice = [name for name, count in Counter(each.name for each in found).items() if count > 1]
+    estimates = [each for metric in suited(dataset, metrics, features, weights) for each in metric(comparison)]
+    twice = [name for name, count in Counter(each.name for each in estimates).items() if count > 1]
     if twice:
         raise bad("figures", f"two of the name {twice[0]!r}", "different names", "Choose the metrics with --metric.")
     seconds = time.perf_counter() - began
     name, made = dataset.name, dataset.synthetic
-    return Evaluation(name, made, tuple(found), len(tokens), seconds, calls, settings or {}, sampling_seconds)
+    return Evaluation(name, made, tuple(estimates), len(tokens), seconds, calls, settings or {}, sampling_seconds)
 
 
 def suited(

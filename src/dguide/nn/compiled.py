@@ -50,13 +50,13 @@ class Compiled:
         def trunk(tokens: Tensor, time: Tensor, condition: Condition) -> Trunk:
             return compiled_trunk(_sized(tokens), _sized(time), apply(_sized, condition))
 
-        def readout(found: Trunk, rows: Tensor | None) -> Tensor:
-            found = Trunk(*(_sized(x) for x in found))
+        def readout(results: Trunk, rows: Tensor | None) -> Tensor:
+            results = Trunk(*(_sized(x) for x in results))
             if rows is None:
-                return compiled_readout(found, None)
+                return compiled_readout(results, None)
             # A graph is for no row, for one, or for any other number: it is always asked for two or more.
             padded = torch.nn.functional.pad(rows, (0, max(0, 2 - len(rows))))
-            return compiled_readout(found, _sized(padded))[: len(rows)]
+            return compiled_readout(results, _sized(padded))[: len(rows)]
 
         return Parts(trunk, readout)
 

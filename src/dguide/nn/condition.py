@@ -38,15 +38,15 @@ class Numeric(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.untold = nn.Embedding(1, width)
+        self.untold = nn.Embedding(1, width)  # for "not given"; stored weights have this name
         self.first = nn.Linear(1, width)
         self.second = nn.Linear(width, width)
 
     def forward(self, value: Tensor) -> Tensor:
         known = torch.isfinite(value).unsqueeze(-1)
         number = torch.nan_to_num(value).unsqueeze(-1).to(self.first.weight.dtype)
-        told: Tensor = self.second(F.silu(self.first(number)))
-        return torch.where(known, told, self.untold.weight[0])
+        embedded: Tensor = self.second(F.silu(self.first(number)))
+        return torch.where(known, embedded, self.untold.weight[0])
 
 
 class Conditions(nn.Module):
@@ -59,8 +59,8 @@ class Conditions(nn.Module):
         self.parts = nn.ModuleList(nn.Embedding(size + 1, width) if size else Numeric(width) for size in sizes.values())
 
     def forward(self, condition: Mapping[str, Tensor]) -> Tensor:
-        told = [part(condition[name]) for name, part in zip(self.names, self.parts, strict=True)]
-        return torch.stack(told).sum(0)
+        embedded = [part(condition[name]) for name, part in zip(self.names, self.parts, strict=True)]
+        return torch.stack(embedded).sum(0)
 
 
 def apply(function: Callable[..., Any], condition: Condition, *others: Condition) -> Condition:

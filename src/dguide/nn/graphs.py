@@ -56,7 +56,7 @@ class _Recording:
     time: Tensor
     condition: Condition
     replay: Callable[[], Any]
-    found: Trunk
+    results: Trunk
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,16 +82,16 @@ class Recorded:
         recording.time[:batch].copy_(time)
         apply(lambda kept, given: kept[:batch].copy_(given), recording.condition, condition)
         recording.replay()
-        return Trunk(*(x[:batch] for x in recording.found))
+        return Trunk(*(x[:batch] for x in recording.results))
 
     @torch.inference_mode(False)  # its tensors could not be written to outside of it, by a later call
     @torch.no_grad()
-    def _make(self, size: int, like: Tensor, told: Condition) -> _Recording:
+    def _make(self, size: int, like: Tensor, like_condition: Condition) -> _Recording:
         tokens = like.new_zeros((size, *like.shape[1:]))
         time = like.new_ones(size, dtype=torch.float64)
-        condition = apply(lambda part: part.new_zeros(size), told)
-        replay, found = self.record(lambda: self.trunk(tokens, time, condition))
-        return _Recording(tokens, time, condition, replay, found)
+        condition = apply(lambda part: part.new_zeros(size), like_condition)
+        replay, results = self.record(lambda: self.trunk(tokens, time, condition))
+        return _Recording(tokens, time, condition, replay, results)
 
 
 def recorder(device: torch.device) -> Recorder:
@@ -108,7 +108,7 @@ def recorder(device: torch.device) -> Recorder:
             torch.cuda.current_stream().wait_stream(side)
             graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graph, pool=pool):
-                found = work()
-        return graph.replay, found
+                results = work()
+        return graph.replay, results
 
     return record

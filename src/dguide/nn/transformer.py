@@ -126,8 +126,8 @@ class DiffusionTransformer(nn.Module):
         with torch.random.fork_rng(devices=[]):  # layers draw weights when they are made; all are drawn anew below
             self.token = nn.Embedding(input_size, width)
             self.position: nn.Module = Sequence(length, width) if shape is None else Grid(*shape, width)
-            told = self.n_classes
-            self.label = nn.Embedding(told + 1, width) if isinstance(told, int) else Conditions(told, width)
+            classes = self.n_classes
+            self.label = nn.Embedding(classes + 1, width) if isinstance(classes, int) else Conditions(classes, width)
             self.augmentation = nn.Embedding(augmentations, width) if augmentations > 1 else None
             self.level = LevelEmbedding(width) if self.time_dependent else None
             self.blocks = nn.ModuleList(Block(width, heads, expansion, dropout) for _ in range(layers))

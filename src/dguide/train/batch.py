@@ -90,15 +90,15 @@ def draw(
     time = process.noise.time(level)
     uniforms = _open(torch.rand((*clean.shape, 2), generator=source, dtype=torch.float64))
     noisy = process.corrupt(clean, time, uniforms)
-    told = dataset.condition(split)
-    untold = null(told)
-    if isinstance(told, dict):
+    given = dataset.condition(split)
+    not_given = null(given)
+    if isinstance(given, dict):
         # Each is left out on its own besides, so that the network knows every subset of them.
-        alone = torch.rand((len(told), size), generator=source, dtype=torch.float64) < config.label_dropout
-        names = zip(told, alone | dropped, strict=True)
-        condition: Condition = {name: torch.where(left, untold[name], told[name]) for name, left in names}
+        alone = torch.rand((len(given), size), generator=source, dtype=torch.float64) < config.label_dropout
+        names = zip(given, alone | dropped, strict=True)
+        condition: Condition = {name: torch.where(left, not_given[name], given[name]) for name, left in names}
     else:
-        condition = torch.where(dropped, untold, told)
+        condition = torch.where(dropped, not_given, given)
     return Batch(clean, noisy, time, condition, number_of(offsets, config.shift))
 
 

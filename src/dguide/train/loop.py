@@ -275,8 +275,8 @@ def _held_out(
     model: DiffusionTransformer, process: Process, dataset: Dataset, passes: int, device: torch.device
 ) -> Likelihood:
     split = dataset.held_out
-    told = dataset.condition(split)
-    return likelihood(model, process, split.tokens, told, passes=passes, device=device)
+    condition = dataset.condition(split)
+    return likelihood(model, process, split.tokens, condition, passes=passes, device=device)
 
 
 def _described(process: Process, dataset: Dataset) -> dict[str, Any]:

@@ -71,9 +71,9 @@ def orthogonalise(matrices: Tensor) -> Tensor:
     """
     a, b, c = COEFFICIENTS
     tall = matrices.shape[-2] > matrices.shape[-1]
-    found: Tensor = matrices.mT if tall else matrices
-    found = found / found.norm(dim=(-2, -1), keepdim=True).clamp_min(1e-30)
+    iterate: Tensor = matrices.mT if tall else matrices
+    iterate = iterate / iterate.norm(dim=(-2, -1), keepdim=True).clamp_min(1e-30)
     for _ in range(ROUNDS):
-        gram = found @ found.mT
-        found = a * found + (b * gram + c * gram @ gram) @ found
-    return found.mT if tall else found
+        gram = iterate @ iterate.mT
+        iterate = a * iterate + (b * gram + c * gram @ gram) @ iterate
+    return iterate.mT if tall else iterate

@@ -22,10 +22,10 @@ def optimizers(model: DiffusionTransformer, config: TrainConfig) -> list[Optimiz
         {"params": [p for p in rest if p.dim() > 1], "weight_decay": config.weight_decay},
         {"params": [p for p in rest if p.dim() <= 1], "weight_decay": 0.0},
     ]
-    found: list[Optimizer] = [AdamW(groups, lr=config.rate, betas=(0.9, 0.99))]
+    result: list[Optimizer] = [AdamW(groups, lr=config.rate, betas=(0.9, 0.99))]
     if matrices:
-        found.append(Muon(matrices, lr=config.rate, weight_decay=config.weight_decay))
-    return found
+        result.append(Muon(matrices, lr=config.rate, weight_decay=config.weight_decay))
+    return result
 
 
 def _of_tokens(blocks: nn.Module) -> list[torch.Tensor]:

@@ -14,11 +14,11 @@ from torch import Tensor
 from ...errors import bad, positive, require
 from .base import Codec
 
-__all__ = ["Found", "Tokenised"]
+__all__ = ["Tokenised", "TokenisedText"]
 
 
 @dataclass(frozen=True)
-class Found:
+class TokenisedText:
     """What a tokenizer makes of a string.
 
     Args:
@@ -91,15 +91,15 @@ class Tokenised(Codec):
     def length(self) -> int:
         return self.width
 
-    def find(self, text: str) -> Found:
+    def find(self, text: str) -> TokenisedText:
         """The words of a string, and whether there are some outside the vocabulary."""
         library = self.library
         try:
             encoding = library.encode(text, add_special_tokens=False)
         except Exception as error:  # the library raises no other class
-            return Found([], f"the tokenizer refuses it: {str(error)[:200]}")
+            return TokenisedText([], f"the tokenizer refuses it: {str(error)[:200]}")
         outside = [text[first:last] for first, last in _where(encoding, self.unknown)] or self._dropped(text, encoding)
-        return Found(encoding.ids, f"a word outside the vocabulary: {outside[0][:60]!r}" if outside else "")
+        return TokenisedText(encoding.ids, f"a word outside the vocabulary: {outside[0][:60]!r}" if outside else "")
 
     def encode(self, text: str) -> list[int]:
         """The tokens of a string, end and padding included.
@@ -107,12 +107,12 @@ class Tokenised(Codec):
         Raises:
             ValueError: If it is too long, or holds a word outside the vocabulary.
         """
-        found = self.find(text)
-        if found.why:
-            raise bad("string", f"{text[:60]!r} with {found.why}", "words that the tokenizer knows")
-        if len(found.tokens) > self.width - 1:
-            raise bad("string", f"{len(found.tokens)} words: {text[:60]!r}", f"at most {self.width - 1}")
-        return [*found.tokens, self.words] + [self.words + 1] * (self.width - 1 - len(found.tokens))
+        encoded = self.find(text)
+        if encoded.why:
+            raise bad("string", f"{text[:60]!r} with {encoded.why}", "words that the tokenizer knows")
+        if len(encoded.tokens) > self.width - 1:
+            raise bad("string", f"{len(encoded.tokens)} words: {text[:60]!r}", f"at most {self.width - 1}")
+        return [*encoded.tokens, self.words] + [self.words + 1] * (self.width - 1 - len(encoded.tokens))
 
     def decode(self, tokens: Tensor) -> list[str]:
         """The strings before the end of sequences [N, L]; padding inside is left out."""
@@ -141,7 +141,7 @@ class Tokenised(Codec):
 
 
 def _where(encoding: Any, token: int | None) -> list[tuple[int, int]]:
-    return [place for place, found in zip(encoding.offsets, encoding.ids, strict=True) if found == token]
+    return [place for place, number in zip(encoding.offsets, encoding.ids, strict=True) if number == token]
 
 
 def _uncovered(text: str, encoding: Any) -> list[str]:

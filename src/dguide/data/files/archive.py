@@ -62,14 +62,14 @@ def archive(
         raise bad(
             f"archive {path.name}", f"arrays {', '.join(arrays)}", "one of maps and one of classes", "Pass labels=NAME."
         )
-    found = arrays[choose(f"array of {path.name}", labels or others[0], arrays)]
+    class_array = arrays[choose(f"array of {path.name}", labels or others[0], arrays)]
     maps = _whole(f"array {key} of {path.name}", arrays[key])
     if maps.ndim not in (2, 3) or not maps.size:
         raise bad(f"array {key} of {path.name}", f"shape {list(maps.shape)}", "maps [N, H, W] or sequences [N, L]")
-    if not found.ndim or len(found) != len(maps):
-        got = f"{len(maps)} maps and {len(found) if found.ndim else 'a single number instead of'} classes"
+    if not class_array.ndim or len(class_array) != len(maps):
+        got = f"{len(maps)} maps and {len(class_array) if class_array.ndim else 'a single number instead of'} classes"
         raise bad(f"archive {path.name}", got, "as many of both")
-    classes = combinations(_whole(f"classes of {path.name}", found), names.split(";") if names else None)
+    classes = combinations(_whole(f"classes of {path.name}", class_array), names.split(";") if names else None)
     kept, skipped = _within(maps, vocab, path)
     if not kept.any():
         raise nothing_left(name, skipped)
@@ -116,16 +116,16 @@ def combinations(labels: NDArray[np.int64], names: list[str] | None) -> list[str
 
 def _names(names: list[str], count: int, columns: bool) -> list[str]:
     """The names without the spaces around them, if there are `count` different ones."""
-    found = [each.strip() for each in names]
-    if len(found) != count:
+    stripped = [each.strip() for each in names]
+    if len(stripped) != count:
         what = "columns" if columns else f"numbers from 0 to {count - 1}"
-        raise bad("names of classes", f"{len(found)}", f"{count} of them, separated by semicolons, for the {what}")
-    twice = next((each for each in found if found.count(each) > 1), None)
-    if twice is not None or "" in found:
+        raise bad("names of classes", f"{len(stripped)}", f"{count} of them, separated by semicolons, for the {what}")
+    twice = next((each for each in stripped if stripped.count(each) > 1), None)
+    if twice is not None or "" in stripped:
         raise bad("names of classes", f"{twice!r} twice" if twice else "an empty one", "a name of its own for each")
-    if columns and _NO_COLUMN in found:
+    if columns and _NO_COLUMN in stripped:
         raise bad("names of classes", repr(_NO_COLUMN), "another name", "It stands for rows without a one.")
-    return found
+    return stripped
 
 
 def shrink(maps: NDArray[np.int64], shape: tuple[int, int]) -> NDArray[np.int64]:

@@ -56,11 +56,11 @@ def assemble(
     conditions: list[Attribute] = []
     labels = torch.zeros(len(tokens), dtype=torch.int64)
     if classes is not None:
-        names, found = np.unique(np.array(classes, dtype=object), return_inverse=True)
+        names, index = np.unique(np.array(classes, dtype=object), return_inverse=True)
         if len(names) < 2:
             remedy = "A model is told classes apart; give it at least two, or a property."
             raise bad(f"classes of {name}", f"{list(names)} alone{_reasons(skipped)}", "at least two", remedy)
-        labels = torch.from_numpy(found.astype(np.int64))
+        labels = torch.from_numpy(index.astype(np.int64))
         conditions.append(Label(tuple(str(each) for each in names), what))
     for key, values in numbers.items():
         conditions.append(_property(key, values, percentile))
@@ -98,8 +98,8 @@ def complete(data: Dataset) -> Dataset:
         ValueError: If its training part lacks a class.
     """
     for condition in data.conditions:
-        told = set(condition.of(data.train.labels, data.train.properties).tolist()) if condition.n_classes else set()
-        lacking = [name for label, name in enumerate(condition.class_names) if label not in told]
+        present = set(condition.of(data.train.labels, data.train.properties).tolist()) if condition.n_classes else set()
+        lacking = [name for label, name in enumerate(condition.class_names) if label not in present]
         if lacking:
             what, got = f"condition {condition.name} of {data.name}", f"no sequence of {lacking[0]!r} to train on"
             raise bad(what, got, "sequences of each class", "Choose a percentile nearer to 50.")

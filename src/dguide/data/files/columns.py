@@ -98,11 +98,11 @@ def _images(
         return image if mode is None else image.convert(mode)
 
     shape = None if size is None else parse_size(size)
-    found = read_images(values, opened, f"column {column}", shape, levels, colours)
-    skipped = [Skipped(places[index], why) for index, why in found.notes.items()]
-    unread = set(found.unread)
+    tokenised = read_images(values, opened, f"column {column}", shape, levels, colours)
+    skipped = [Skipped(places[index], why) for index, why in tokenised.notes.items()]
+    unread = set(tokenised.unread)
     kept = [index for index in range(len(values)) if index not in unread]
-    return Sequences(torch.from_numpy(found.tokens), found.codec, kept, skipped)
+    return Sequences(torch.from_numpy(tokenised.tokens), tokenised.codec, kept, skipped)
 
 
 def _source(stored: Mapping[str, Any]) -> io.BytesIO | Path:

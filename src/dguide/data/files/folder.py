@@ -46,26 +46,26 @@ def images(path: Path, size: str | None = None, levels: int | None = None, colou
         raise bad("folder of images", f"{path}, which is no folder", "a folder with one folder for each class")
     shape = None if size is None else parse_size(size)
     levels = 16 if levels is None and colours is None else levels
-    told = {"path": path, "size": size, "levels": None if levels == 16 else levels, "colours": colours}
-    name = written("images", images, told)
-    found = _listed(path)
-    if not found.files:
-        raise nothing_left(name, [Skipped(str(path), "no folder with images in it"), *found.skipped])
+    given = {"path": path, "size": size, "levels": None if levels == 16 else levels, "colours": colours}
+    name = written("images", images, given)
+    listed = _listed(path)
+    if not listed.files:
+        raise nothing_left(name, [Skipped(str(path), "no folder with images in it"), *listed.skipped])
     settings = {"shape": shape, "levels": levels, "colours": colours, "pillow": importlib.metadata.version("pillow")}
     arrays = cached(
         "images",
-        {"format": 3, "folder": str(path.resolve()), "files": [_version(path, file) for file in found.files]}
+        {"format": 3, "folder": str(path.resolve()), "files": [_version(path, file) for file in listed.files]}
         | settings,
-        lambda: _prepare(found.files, shape, levels, colours),
+        lambda: _prepare(listed.files, shape, levels, colours),
         lasting=lambda prepared: bool(prepared["lasting"]),
     )
     notes = zip(arrays["noted"].tolist(), arrays["notes"].tolist(), strict=True)
-    skipped = [*found.skipped, *(Skipped(str(found.files[index]), why) for index, why in notes)]
+    skipped = [*listed.skipped, *(Skipped(str(listed.files[index]), why) for index, why in notes)]
     if not len(arrays["tokens"]):
         raise nothing_left(name, skipped)
     rows, columns = (int(each) for each in arrays["shape"])
     unread = set(arrays["unread"].tolist())
-    kept = [file for index, file in enumerate(found.files) if index not in unread]
+    kept = [file for index, file in enumerate(listed.files) if index not in unread]
     return assemble(
         name,
         torch.from_numpy(arrays["tokens"].astype(np.int64)),
@@ -91,11 +91,11 @@ def _listed(path: Path) -> _Listed:
     files: list[Path] = []
     for folder in (entry for entry in entries if entry.is_dir()):
         within = sorted(folder.iterdir())
-        found = [file for file in within if file.suffix.lower() in SUFFIXES and file.is_file()]
-        others = [file for file in sorted({*within} - {*found}) if not file.name.startswith(".")]
-        skipped += [] if found else [Skipped(str(folder), "no image in it")]
+        readable = [file for file in within if file.suffix.lower() in SUFFIXES and file.is_file()]
+        others = [file for file in sorted({*within} - {*readable}) if not file.name.startswith(".")]
+        skipped += [] if readable else [Skipped(str(folder), "no image in it")]
         skipped += [Skipped(str(file), _no_image(file, "no image by its name")) for file in others]
-        files += found
+        files += readable
     return _Listed(files, skipped)
 
 
@@ -116,13 +116,13 @@ def _version(folder: Path, file: Path) -> tuple[str, int, int, int]:
 
 
 def _prepare(files: list[Path], shape: Shape | None, levels: int | None, colours: int | None) -> Arrays:
-    found = read_images(files, require("PIL.Image", "data").open, "folder", shape, levels, colours)
+    tokenised = read_images(files, require("PIL.Image", "data").open, "folder", shape, levels, colours)
     return {
-        "tokens": found.tokens.astype(np.uint8),
-        "shape": np.array(found.codec.shape),
-        "palette": np.array(found.codec.palette),
-        "lasting": np.array(found.lasting),
-        "unread": np.array(found.unread, dtype=np.int64),
-        "noted": np.array(list(found.notes), dtype=np.int64),
-        "notes": np.array(list(found.notes.values()), dtype=str),
+        "tokens": tokenised.tokens.astype(np.uint8),
+        "shape": np.array(tokenised.codec.shape),
+        "palette": np.array(tokenised.codec.palette),
+        "lasting": np.array(tokenised.lasting),
+        "unread": np.array(tokenised.unread, dtype=np.int64),
+        "noted": np.array(list(tokenised.notes), dtype=np.int64),
+        "notes": np.array(list(tokenised.notes.values()), dtype=str),
     }

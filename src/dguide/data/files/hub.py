@@ -72,22 +72,22 @@ def hub(
     if not kept:
         raise nothing_left(name, skipped)
     values, places = [rows.values[row] for row in kept], [rows.places[row] for row in kept]
-    found = sequences(values, places, rows.feature, column, options)
-    skipped += found.skipped
-    if not found.kept:
+    tokenised = sequences(values, places, rows.feature, column, options)
+    skipped += tokenised.skipped
+    if not tokenised.kept:
         raise nothing_left(name, skipped)
-    kept = [kept[index] for index in found.kept]
+    kept = [kept[index] for index in tokenised.kept]
     held_out = None if rows.held_out is None else torch.tensor([rows.held_out[row] for row in kept])
     classes = [str(rows.classes[row]) for row in kept]
     return assemble(
         name,
-        found.tokens,
-        found.codec,
+        tokenised.tokens,
+        tokenised.codec,
         classes=classes,
         what=label,
         skipped=skipped,
         held_out=held_out,
-        places=[places[index] for index in found.kept],
+        places=[places[index] for index in tokenised.kept],
     )
 
 

@@ -73,7 +73,7 @@ def read_images(
 
     @cache
     def read(smooth: bool) -> list[Bytes]:
-        found = []
+        arrays = []
         for index, source in enumerate(counted(sources, len(sources), "reading images")):
             if index in unread:
                 continue
@@ -88,14 +88,14 @@ def read_images(
                 if getattr(error, "errno", None):
                     passing.append(index)
             else:
-                found.append(pixels(plain, shape, smooth))
-        sizes = Counter(image.shape[:2] for image in found)
+                arrays.append(pixels(plain, shape, smooth))
+        sizes = Counter(image.shape[:2] for image in arrays)
         if len(sizes) > 1:
             common = ", ".join(f"{n} of {rows}x{columns}" for (rows, columns), n in sizes.most_common(3))
             raise bad(
                 what, f"images of {len(sizes)} sizes ({common})", "one size", "Say which: size=32, or size=24x32."
             )
-        return found
+        return arrays
 
     if read(colours is None):
         tokens, codec = as_tokens(read, 16 if levels is None and colours is None else levels, colours)

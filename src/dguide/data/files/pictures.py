@@ -157,8 +157,8 @@ def _learnt_palette(images: Bytes, colours: int) -> Palette:
     flat = images.reshape(-1, 3)
     flat = flat[:: max(1, len(flat) >> 20)]
     strip = module.fromarray(flat[None]).quantize(colours, method=module.Quantize.MEDIANCUT)
-    found = np.array(strip.getpalette(), dtype=np.int64).reshape(-1, 3)[:colours]
-    return _palette(set(_numbers(found[None]).tolist()) if len(found) else set())
+    medians = np.array(strip.getpalette(), dtype=np.int64).reshape(-1, 3)[:colours]
+    return _palette(set(_numbers(medians[None]).tolist()) if len(medians) else set())
 
 
 def _numbers(colours: NDArray[Any]) -> NDArray[np.int32]:

@@ -80,17 +80,17 @@ def table(
         places.append(place)
         classes.append(unicodedata.normalize("NFC", row[label].strip()) if label else "")
         numbers.append(float(row[property]) if property else math.nan)
-    found = tokenise(texts, places, split, tokenizer, length)
-    skipped += found.skipped
-    if not found.kept:
+    tokenised = tokenise(texts, places, split, tokenizer, length)
+    skipped += tokenised.skipped
+    if not tokenised.kept:
         raise nothing_left(name, skipped)
     return assemble(
         name,
-        found.tokens,
-        found.codec,
-        classes=[classes[index] for index in found.kept] if label else None,
+        tokenised.tokens,
+        tokenised.codec,
+        classes=[classes[index] for index in tokenised.kept] if label else None,
         what=label or "",
-        properties={property: [numbers[index] for index in found.kept]} if property else None,
+        properties={property: [numbers[index] for index in tokenised.kept]} if property else None,
         percentile=percentile,
         skipped=skipped,
     )
@@ -105,10 +105,10 @@ def _text_column(path: Path, header: list[str], text: str | None, label: str | N
     known = [column for column in (label, number) if column is not None]
     if not known:
         raise bad(table, "no label and no property", f"label=COLUMN or property=COLUMN of {header}")
-    asked = [*known, *([text] if text else [])]
-    for column in asked:
+    named = [*known, *([text] if text else [])]
+    for column in named:
         choose(f"column of {path.name}", column, header)
-        if asked.count(column) > 1:
+        if named.count(column) > 1:
             raise bad(table, f"{column} for two things", "different columns as text, label and property")
     others = [column for column in header if column and column not in known]
     if text is None and len(others) != 1:

@@ -62,9 +62,9 @@ def tokenise(
     codec: Strings | Tokenised
     if tokenizer is not None:
         words = Tokenised.read(tokenizer, 2)
-        found = [words.find(text) for text in texts]
-        why = {index: each.why for index, each in enumerate(found) if each.why} | why
-        parts = [len(each.tokens) + 1 for each in found]
+        encoded = [words.find(text) for text in texts]
+        why = {index: each.why for index, each in enumerate(encoded) if each.why} | why
+        parts = [len(each.tokens) + 1 for each in encoded]
         codec = Tokenised(words.tokenizer, length or max([2, *(n for i, n in enumerate(parts) if i not in why)]))
     else:
         parts = [len(SPLITS[split](text)) + 2 for text in texts]

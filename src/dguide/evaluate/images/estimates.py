@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...data import Dataset, Split
 from ...errors import bad
-from ..mixture import Counts, Mixture, asked_classes
+from ..mixture import Counts, Mixture, requested_classes
 from ..points.distances import Kernel, Normal
 from ..points.diversity import Diversity
 from ..points.feature_sets import Features, PixelFeatures, image_codec
@@ -72,16 +72,16 @@ def image_estimates(
     if tokens.dim() != 2 or labels.shape != (len(tokens),):
         got = f"{list(labels.shape)} of tokens {list(tokens.shape)}"
         raise bad("labels", got, "[N], one for each of tokens [N, L]")
-    chosen = _Choice.of(dataset, Split(tokens.cpu(), labels.cpu()), seed)
+    matched = _Matched.of(dataset, Split(tokens.cpu(), labels.cpu()), seed)
     judge = judge or LearntFeatures.fit(dataset, seed=seed)
-    bench = _Bench(dataset, chosen, judge, features or judge, repetitions, seed)
-    sized = (*bench.distances(), *bench.neighbours()) if len(chosen.equal) > NEIGHBOURS else chosen.too_few()
-    found = (*bench.accuracy(), *sized, bench.diversity(), *bench.memory())
-    return tuple(replace(each, note="; ".join(filter(None, (each.note, chosen.mixture.note)))) for each in found)
+    figures = _ImageFigures(dataset, matched, judge, features or judge, repetitions, seed)
+    sized = (*figures.distances(), *figures.neighbours()) if len(matched.equal) > NEIGHBOURS else matched.too_few()
+    estimates = (*figures.accuracy(), *sized, figures.diversity(), *figures.memory())
+    return tuple(replace(each, note="; ".join(filter(None, (each.note, matched.mixture.note)))) for each in estimates)
 
 
 @dataclass(frozen=True, eq=False)
-class _Choice:
+class _Matched:
     """Which images are compared with which.
 
     Args:
@@ -105,8 +105,8 @@ class _Choice:
     groups: tuple[Counts, Counts, Counts]
 
     @classmethod
-    def of(cls, dataset: Dataset, drawn: Split, seed: int) -> _Choice:
-        classes = asked_classes(dataset, {dataset.conditions[0].name: drawn.labels}, len(drawn))
+    def of(cls, dataset: Dataset, drawn: Split, seed: int) -> _Matched:
+        classes = requested_classes(dataset, {dataset.conditions[0].name: drawn.labels}, len(drawn))
         if len(drawn) <= NEIGHBOURS:
             expected = f"at least {NEIGHBOURS + 1}, one more than neighbours that are sought"
             raise bad("samples", len(drawn), expected)
@@ -135,23 +135,23 @@ class _Choice:
         return tuple(Estimate(name, *nothing, len(self.equal), note=note) for name in SIZED)
 
 
-class _Bench:
+class _ImageFigures:
     """What all figures of a set of images share."""
 
     def __init__(
         self,
         dataset: Dataset,
-        chosen: _Choice,
+        matched: _Matched,
         judge: LearntFeatures,
         features: Features,
         repetitions: int,
         seed: int,
     ) -> None:
-        self.dataset, self.chosen, self.judge, self.features = dataset, chosen, judge, features
+        self.dataset, self.matched, self.judge, self.features = dataset, matched, judge, features
         self.repetitions, self.seed = repetitions, seed
         self.real, self.best, self.equal = (
             features(split.tokens) if len(split) else np.empty((0, 1))
-            for split in (chosen.train, chosen.held_out, chosen.equal)
+            for split in (matched.train, matched.held_out, matched.equal)
         )
         self.all_best = np.arange(len(self.best))
 
@@ -183,19 +183,19 @@ class _Bench:
         )
 
     def accuracy(self) -> tuple[Estimate, ...]:
-        drawn, real = self.chosen.drawn, self.chosen.held_out
-        told = drawn.labels < self.dataset.n_classes
-        if not bool(told.any()):
+        drawn, real = self.matched.drawn, self.matched.held_out
+        given = drawn.labels < self.dataset.n_classes
+        if not bool(given.any()):
             return ()
-        hits = self.judge.classes(drawn.tokens[told]) == drawn.labels[told]
-        real = real.take(torch.from_numpy(~self.chosen.mixture.untold[self.chosen.groups[1]].any(1)))
+        hits = self.judge.classes(drawn.tokens[given]) == drawn.labels[given]
+        real = real.take(torch.from_numpy(~self.matched.mixture.not_given[self.matched.groups[1]].any(1)))
         best = float((self.judge.classes(real.tokens) == real.labels).double().mean()) if len(real) else math.nan
         note = f"a network with {self.judge.held_out.value:.3f} of all held-out images, seed {self.judge.seed}"
         return (share("accuracy on the asked class", hits.numpy(), best=best, better="higher", note=note),)
 
     def distances(self) -> tuple[Estimate, ...]:
-        drawn, real = self.chosen.equal, Normal.of(self.real)
-        own, best, theirs = self.chosen.groups
+        drawn, real = self.matched.equal, Normal.of(self.real)
+        own, best, theirs = self.matched.groups
         kernel = Kernel(self.real, self.equal, (theirs, own))
         return (
             self.figure(
@@ -216,7 +216,7 @@ class _Bench:
         )
 
     def neighbours(self) -> tuple[Estimate, ...]:
-        near, drawn = self.features(self.chosen.near.tokens), self.chosen.equal
+        near, drawn = self.features(self.matched.near.tokens), self.matched.equal
         own, best = Balls(near, self.equal, NEIGHBOURS), Balls(near, self.best, NEIGHBOURS)
         recall, density, coverage = (f(self.all_best) for f in (best.recall, best.density, best.coverage))
         note, inside = f"{self.features.name}, k = {NEIGHBOURS}", own.times > 0
@@ -228,17 +228,17 @@ class _Bench:
         )
 
     def diversity(self) -> Estimate:
-        drawn, labels = self.chosen.drawn.some(_MOST, self.seed), self.chosen.train.labels.numpy()
+        drawn, labels = self.matched.drawn.some(_MOST, self.seed), self.matched.train.labels.numpy()
         own = Diversity(self.real, labels, self.features(drawn.tokens), drawn.labels.numpy())
-        best = Diversity(self.real, labels, self.best, self.chosen.held_out.labels.numpy())
+        best = Diversity(self.real, labels, self.best, self.matched.held_out.labels.numpy())
         return self.figure("diversity within a class", own.ratio, drawn, best.ratio(self.all_best))
 
     def memory(self) -> tuple[Estimate, ...]:
-        drawn, held_out, train = self.chosen.drawn, self.chosen.every_held_out, self.dataset.train
+        drawn, held_out, train = self.matched.drawn, self.matched.every_held_out, self.dataset.train
         pixels = PixelFeatures.of(self.dataset)
-        found = Memory.of(*(pixels(split.tokens) for split in (train, held_out, drawn)))
+        memory = Memory.of(*(pixels(split.tokens) for split in (train, held_out, drawn)))
         copied, repeated = (copies(train.tokens, split.tokens) for split in (drawn, held_out))
-        near, best, relative = found.near | copied, found.held_out_near | repeated, found.relative
+        near, best, relative = memory.near | copied, memory.held_out_near | repeated, memory.relative
         return (
             share("copies of training images", copied, best=float(repeated.mean()), better="lower", note="tokens"),
             share("near a training image", near, best=float(best.mean()), better="lower", note="pixels"),

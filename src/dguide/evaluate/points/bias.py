@@ -53,11 +53,11 @@ def bias(
     if positive("repetitions", repetitions) < 2:
         raise bad("repetitions", repetitions, "at least two")
     generator = np.random.default_rng(seed)
-    found = []
+    results = []
     for size in sizes:
         if 2 * positive("size", size) > len(real):
             raise bad("size", size, f"at most {len(real) // 2}, half of the {len(real)} points")
         orders = [generator.permutation(len(real)) for _ in range(repetitions)]
         figures = [statistic(real[order[:size]], real[order[size : 2 * size]]) for order in orders]
-        found.append(Bias(size, float(np.mean(figures)), float(np.std(figures, ddof=1))))
-    return tuple(found)
+        results.append(Bias(size, float(np.mean(figures)), float(np.std(figures, ddof=1))))
+    return tuple(results)

@@ -121,12 +121,12 @@ class Kernel:
         weight = np.zeros_like(times)
         for part, number, own in zip(share, numbers, self.members, strict=True):
             weight[own] = part * times[own] / max(number, 1)
-        found = weight @ self.among @ weight + share @ np.nan_to_num(self.real) @ share
+        total = weight @ self.among @ weight + share @ np.nan_to_num(self.real) @ share
         for own, number, pair in zip(self.members, numbers, pairs, strict=True):
             if len(own) > 1 and pair > 0:  # a class with itself has fewer pairs of different points
                 same = weight[own] @ self.among[np.ix_(own, own)] @ weight[own]
-                found += same * (number**2 / pair - 1)
-        return float(found - 2 * share @ self.between @ weight)
+                total += same * (number**2 / pair - 1)
+        return float(total - 2 * share @ self.between @ weight)
 
 
 def kernel_distance(real: Points, generated: Points) -> float:

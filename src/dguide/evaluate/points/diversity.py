@@ -55,8 +55,8 @@ class Diversity:
         A pair of a point with itself never counts, not even if it stands in `rows` twice.
         """
         times = np.bincount(rows, minlength=self.size).astype(float)
-        found = [(_mean(apart, times[own]), real) for own, apart, real in self.classes]
-        pairs = [(mine, real) for mine, real in found if not math.isnan(mine)]
+        means = [(_mean(apart, times[own]), real) for own, apart, real in self.classes]
+        pairs = [(mine, real) for mine, real in means if not math.isnan(mine)]
         total = sum(real for _, real in pairs)
         return sum(mine for mine, _ in pairs) / total if total > 0 else math.nan
 

@@ -60,8 +60,8 @@ class Memory:
 
     def _is_near(self, apart: NDArray[np.float64]) -> NDArray[np.bool_]:
         nothing = _ROUNDING * float(self.held_out.max())
-        found: NDArray[np.bool_] = (apart < self.threshold) | (apart <= nothing)
-        return found
+        near: NDArray[np.bool_] = (apart < self.threshold) | (apart <= nothing)
+        return near
 
     @property
     def relative(self) -> NDArray[np.float64]:

@@ -137,8 +137,8 @@ def neighbourhood(real: Points, generated: Points, neighbours: int = 5) -> Neigh
 
 def _radii(points: Points, neighbours: int) -> NDArray[np.float64]:
     """Distance from each point to its k-th neighbour among the others, [N]."""
-    found = []
+    radii = []
     for rows, apart in distances(points, points):
         apart[np.arange(len(apart)), np.arange(rows.start, rows.stop)] = np.inf
-        found.append(np.partition(apart, neighbours - 1, axis=1)[:, neighbours - 1])
-    return np.concatenate(found)
+        radii.append(np.partition(apart, neighbours - 1, axis=1)[:, neighbours - 1])
+    return np.concatenate(radii)

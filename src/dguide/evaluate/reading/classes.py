@@ -75,20 +75,20 @@ def hypotheses(conditions: Sequence[Attribute], count: int, name: str | None = N
         ValueError: If there is no such condition, or it is a number instead of a class.
     """
     known = {condition.name: condition for condition in conditions}
-    asked = known[choose("condition", next(iter(known)) if name is None else name, known)]
-    if not asked.n_classes:
-        raise bad(f"condition {asked.name}", "a number", "a condition with classes, of which one is to be found")
-    found: list[Condition] = []
-    for label in range(asked.n_classes):
-        told = {each.name: each.untold.expand(count) for each in conditions}
-        told[asked.name] = torch.full((count,), label)
-        found.append(told if len(known) > 1 else told[asked.name])
-    return found
+    chosen = known[choose("condition", next(iter(known)) if name is None else name, known)]
+    if not chosen.n_classes:
+        raise bad(f"condition {chosen.name}", "a number", "a condition with classes, of which one is to be found")
+    values: list[Condition] = []
+    for label in range(chosen.n_classes):
+        given = {each.name: each.not_given.expand(count) for each in conditions}
+        given[chosen.name] = torch.full((count,), label)
+        values.append(given if len(known) > 1 else given[chosen.name])
+    return values
 
 
-def class_counts(asked: Attribute, split: Split) -> Tensor:
+def class_counts(condition: Attribute, split: Split) -> Tensor:
     """How many sequences there are of each class, [C] int64: what to expect of others like them."""
-    return torch.bincount(asked.of(split.labels, split.properties), minlength=asked.n_classes)
+    return torch.bincount(condition.of(split.labels, split.properties), minlength=condition.n_classes)
 
 
 def read(
@@ -135,10 +135,10 @@ def read(
     valid = weights.shape == (len(conditions),) and bool((weights >= 0).all()) and bool(weights.sum().isfinite())
     if not valid or float(weights.sum()) == 0:
         raise bad("prior", weights.tolist(), f"{len(conditions)} numbers of 0 and more, not all 0")
-    found = bounds(
+    per_pass = bounds(
         denoiser, process, tokens, conditions, passes=passes, seed=seed, batch_size=batch_size, device=device
     )
-    terms = torch.stack([nats.float() for nats in counted(found, passes, "reading")])
+    terms = torch.stack([nats.float() for nats in counted(per_pass, passes, "reading")])
     nats, log_prior = terms.double().mean(0), (weights / weights.sum()).log()
     return Reading(nats, log_prior, _error(terms, (log_prior - nats).topk(2).indices), passes)
 

@@ -176,8 +176,8 @@ class Detection:
 
         As in `for_false_alarms`, of the sequences with a defect; -inf, which misses none, if there are too few.
         """
-        found, allowed = self.bad, _allowed("misses", most, int(self.defect.sum()))
-        return -math.inf if allowed < 0 else float(np.nextafter(found[allowed], -np.inf))
+        defects, allowed = self.bad, _allowed("misses", most, int(self.defect.sum()))
+        return -math.inf if allowed < 0 else float(np.nextafter(defects[allowed], -np.inf))
 
     def at(self, threshold: float) -> Operating:
         """What a threshold, chosen elsewhere, costs here."""

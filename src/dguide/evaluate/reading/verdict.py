@@ -47,12 +47,12 @@ class Alarm:
 
     Args:
         name: Of the score.
-        found: Scores of the sequences that are reported on.
+        detection: Scores of the sequences that are reported on.
         points: What thresholds cost there that were chosen on the other sequences.
     """
 
     name: str
-    found: Detection
+    detection: Detection
     points: tuple[Kept, ...]
 
 
@@ -89,8 +89,8 @@ class Verdict:
         """How many sequences of class i were read as class j, [C, C]."""
         size = len(self.names)
         counts = torch.bincount(self.labels * size + self.read.predicted, minlength=size * size)
-        found: NDArray[np.int64] = counts.view(size, size).numpy()
-        return found
+        confusion: NDArray[np.int64] = counts.view(size, size).numpy()
+        return confusion
 
     def as_markdown(self) -> str:
         """Tables of the figures, of how often each class is read right, and of alarms."""
@@ -109,8 +109,8 @@ class Verdict:
             lines += ["", "| alarm by | threshold promises | false alarms | misses |", "|---|---|---|---|"]
             for alarm in self.alarms:
                 for point in alarm.points:
-                    told = f"{point.promise}: {point.few}" if point.few else point.promise
-                    lines.append(f"| {alarm.name} | {told} | {point.cost.false_alarms} | {point.cost.misses} |")
+                    promise = f"{point.promise}: {point.few}" if point.few else point.promise
+                    lines.append(f"| {alarm.name} | {promise} | {point.cost.false_alarms} | {point.cost.misses} |")
             lines += [
                 "",
                 "Thresholds were chosen on one half of the sequences; shares are of the other half. A promise is "
@@ -133,7 +133,7 @@ class Verdict:
         """The same for programs."""
         return as_json(
             {
-                "estimates": [asdict(found) for found in self.estimates],
+                "estimates": [asdict(estimate) for estimate in self.estimates],
                 "temperature": self.reading.temperature,
                 "passes": self.reading.passes,
                 "classes": list(self.names),
@@ -165,9 +165,9 @@ class Verdict:
         writer.writerow(
             ["class", "read", "log-odds", "error of log-odds", "half", *(f"p({name})" for name in self.names)]
         )
-        for row, (label, found) in enumerate(zip(self.labels.tolist(), read.predicted.tolist(), strict=True)):
+        for row, (label, predicted) in enumerate(zip(self.labels.tolist(), read.predicted.tolist(), strict=True)):
             numbers = [f"{odds[row]:.4g}", f"{errors[row]:.4g}", half[int(self.reported[row])]]
-            writer.writerow([self.names[label], self.names[found], *numbers, *(f"{p:.6g}" for p in probs[row])])
+            writer.writerow([self.names[label], self.names[predicted], *numbers, *(f"{p:.6g}" for p in probs[row])])
         return text.getvalue()
 
 
@@ -211,11 +211,11 @@ def verdict(
     if normal is not None:
         for name, score in (("odds of known defects", defect_score), ("novelty", novelty_score)):
             scores, defect = score(reading.tempered(temperature), normal), labels != normal
-            chosen, told = (Detection.of(scores[rows], defect[rows]) for rows in (~reported, reported))
-            estimates.append(replace(told.area(**options), note=name))
-            alarms.append(Alarm(name, told, _points(chosen, told)))
-    found = reading.tempered(temperature)
-    return Verdict(found, labels, tuple(names), reported, tuple(estimates), tuple(alarms))
+            fitted_half, reported_half = (Detection.of(scores[rows], defect[rows]) for rows in (~reported, reported))
+            estimates.append(replace(reported_half.area(**options), note=name))
+            alarms.append(Alarm(name, reported_half, _points(fitted_half, reported_half)))
+    tempered = reading.tempered(temperature)
+    return Verdict(tempered, labels, tuple(names), reported, tuple(estimates), tuple(alarms))
 
 
 def check_halves(labels: Tensor, normal: int | None = None) -> None:
@@ -248,16 +248,16 @@ def _half(labels: Tensor, normal: int | None, seed: int) -> Tensor:
     return chosen
 
 
-def _points(chosen: Detection, told: Detection) -> tuple[Kept, ...]:
+def _points(fitted_half: Detection, reported_half: Detection) -> tuple[Kept, ...]:
     """What thresholds that are chosen on some sequences cost on others."""
-    good, defects = len(chosen.good), len(chosen.bad)
+    good, defects = len(fitted_half.good), len(fitted_half.bad)
     points = []
     for share in FALSE_ALARMS:
         promise, few = f"at most {share:.0%} false alarms", _too_few(good, share, "without a defect")
-        points.append(Kept(promise, told.at(chosen.for_false_alarms(share)), few))
+        points.append(Kept(promise, reported_half.at(fitted_half.for_false_alarms(share)), few))
     for share in MISSES:
         promise, few = f"at most {share:.0%} misses", _too_few(defects, share, "with a defect")
-        points.append(Kept(promise, told.at(chosen.for_misses(share)), few))
+        points.append(Kept(promise, reported_half.at(fitted_half.for_misses(share)), few))
     return tuple(points)
 
 

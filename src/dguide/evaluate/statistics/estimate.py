@@ -116,11 +116,11 @@ def bootstrap(
     alone = [group for group in members if len(group) == 1]
     members = [group for group in members if len(group) > 1] + ([np.concatenate(alone)] if alone else [])
     generator = np.random.default_rng(seed)
-    found = np.array([statistic(_half(members, generator)) for _ in range(repetitions)])
-    found = found[np.isfinite(found)]
-    if len(found) < 2:
+    figures = np.array([statistic(_half(members, generator)) for _ in range(repetitions)])
+    figures = figures[np.isfinite(figures)]
+    if len(figures) < 2:
         return math.nan, math.nan
-    reach = NormalDist().inv_cdf(0.5 + confidence / 2) * float(found.std(ddof=1))
+    reach = NormalDist().inv_cdf(0.5 + confidence / 2) * float(figures.std(ddof=1))
     return value - reach, value + reach
 
 

@@ -19,8 +19,8 @@ def share(name: str, hits: NDArray[np.bool_], *, best: float = math.nan, better:
     """Share of samples that hit, [N] bool, with Wilson's interval (`proportion`); nan if there are no samples."""
     if len(hits) == 0:
         return Estimate(name, math.nan, math.nan, math.nan, 0, best, better, note)
-    found = proportion(int(hits.sum()), len(hits))
-    return Estimate(name, found.value, found.low, found.high, found.count, best, better, note)
+    fraction = proportion(int(hits.sum()), len(hits))
+    return Estimate(name, fraction.value, fraction.low, fraction.high, fraction.count, best, better, note)
 
 
 def distinct_share(
@@ -72,9 +72,9 @@ def jackknife(
         note: As there.
         bounds: The least and the greatest value that the figure can have, which the interval keeps to.
     """
-    count, found = len(left_out), left_out[np.isfinite(left_out)]
-    spread = float(np.var(found)) if len(found) > 1 else math.nan
-    if len(found) < count and spread == 0:
+    count, finite = len(left_out), left_out[np.isfinite(left_out)]
+    spread = float(np.var(finite)) if len(finite) > 1 else math.nan
+    if len(finite) < count and spread == 0:
         spread = math.nan
     reach = 1.96 * math.sqrt((count - 1) * spread)
     low, high = np.clip((value - reach, value + reach), *bounds)

@@ -75,10 +75,10 @@ class Molecules:
     @classmethod
     def of(cls, codec: Strings, tokens: Tensor) -> Molecules:
         """From sequences [N, L] int64. Raises `MissingExtra` if RDKit is not installed."""
-        found = parse(codec.decode(tokens))
-        parsed = np.array([molecule is not None for molecule in found], dtype=np.bool_)
+        molecules = parse(codec.decode(tokens))
+        parsed = np.array([molecule is not None for molecule in molecules], dtype=np.bool_)
         valid = parsed & well_formed(tokens.cpu())
-        return cls(parsed, valid, [molecule for molecule, fine in zip(found, valid, strict=True) if fine])
+        return cls(parsed, valid, [molecule for molecule, fine in zip(molecules, valid, strict=True) if fine])
 
     def first(self, most: int) -> Molecules:
         """The first `most` valid ones alone."""

@@ -14,7 +14,7 @@ from torch import Tensor
 from ...data import Above, Dataset, Strings, Value
 from ...data.sets.molecules import PROPERTIES
 from ...errors import bad
-from ..mixture import Mixture, asked_classes
+from ..mixture import Mixture, requested_classes
 from ..points.distances import frechet_distance
 from ..statistics.estimate import Estimate, Rows, estimate
 from ..statistics.intervals import distinct_share, jackknife, share
@@ -68,7 +68,7 @@ def molecule_estimates(
     if not isinstance(codec, Strings) or codec.split != "smiles":
         raise bad("data set of molecules", dataset.name, "SMILES strings: a codec Strings with the split 'smiles'")
     codec.check(tokens)
-    classes = asked_classes(dataset, condition, len(tokens))
+    classes = requested_classes(dataset, condition, len(tokens))
     count = len(tokens)
     mixture = Mixture.of(dataset, classes, count).kept(count, dataset.held_out)
     counts = mixture.counts(count, dataset.held_out, drawn=True)
@@ -78,37 +78,44 @@ def molecule_estimates(
     equal = Molecules.of(codec, tokens[rows]).first(len(real.molecules)) if 0 < len(rows) < count else drawn
     twin = real.first(len(equal.molecules))
     known = training(dataset, codec)
-    told = {c.name: c.of(split.labels, split.properties) for c in dataset.conditions if c.name in condition}
+    real_condition = {c.name: c.of(split.labels, split.properties) for c in dataset.conditions if c.name in condition}
     best = {
-        found.name: found.value
-        for found in (*_valid(real), *_asked(dataset, real, told, 0, seed), *_shape(real, twin, known, 0, seed))
+        each.name: each.value
+        for each in (
+            *_valid(real),
+            *_as_requested(dataset, real, real_condition, 0, seed),
+            *_shape(real, twin, known, 0, seed),
+        )
     }
-    found = (
+    estimates = (
         *_valid(drawn),
-        *_asked(dataset, drawn, condition, repetitions, seed),
+        *_as_requested(dataset, drawn, condition, repetitions, seed),
         *_shape(drawn, equal, known, repetitions, seed),
     )
     notes = (mixture.note, "" if len(split) == count else f"held-out data: {len(split)}")
     framed = bool((drawn.parsed == drawn.valid).all())
     return tuple(
         replace(each, best=best.get(each.name, math.nan), note="; ".join(filter(None, (each.note, *notes))))
-        for each in found
+        for each in estimates
         if not (framed and each.name == "parsed")
     )
 
 
-def _valid(found: Molecules) -> list[Estimate]:
+def _valid(molecules: Molecules) -> list[Estimate]:
     """Validity, and the share that RDKit parses, which is larger if begin, end or padding are where they may not be."""
     note = "RDKit parses what is between begin and end"
-    return [share("valid", found.valid, better="higher"), share("parsed", found.parsed, better="higher", note=note)]
+    return [
+        share("valid", molecules.valid, better="higher"),
+        share("parsed", molecules.parsed, better="higher", note=note),
+    ]
 
 
-def _shape(found: Molecules, equal: Molecules, known: Training, repetitions: int, seed: int) -> list[Estimate]:
-    """What the valid ones are like together: of `equal` what depends on their number, of `found` the rest."""
-    different, first = np.unique(found.canonical, return_index=True)
+def _shape(molecules: Molecules, equal: Molecules, known: Training, repetitions: int, seed: int) -> list[Estimate]:
+    """What the valid ones are like together: of `equal` what depends on their number, of `molecules` the rest."""
+    different, first = np.unique(molecules.canonical, return_index=True)
     novel = known.novel(different)
     points, reference = known.points(equal), known.descriptors
-    sums = similarities(found.fingerprints)
+    sums = similarities(molecules.fingerprints)
     count = len(sums)
     total = sums.sum()
     diversity = 1 - total / (count * (count - 1)) if count > 1 else math.nan
@@ -121,7 +128,7 @@ def _shape(found: Molecules, equal: Molecules, known: Training, repetitions: int
     return [
         distinct_share("unique of valid", equal.canonical, better="higher"),
         share("novel of unique", novel, better="higher", note="not in the training split"),
-        *_properties(found, np.sort(first[novel]), repetitions, seed),
+        *_properties(molecules, np.sort(first[novel]), repetitions, seed),
         _figure("Fréchet distance", distance, len(points), 2, repetitions, seed, "lower", _FEATURES, bounds),
         jackknife("internal diversity", diversity, left_out, note="Morgan fingerprints, radius 2", bounds=(0, 1)),
     ]
@@ -130,10 +137,10 @@ def _shape(found: Molecules, equal: Molecules, known: Training, repetitions: int
 _FEATURES = f"{len(DESCRIPTORS)} standardised RDKit descriptors"
 
 
-def _properties(found: Molecules, novel: Rows, repetitions: int, seed: int) -> list[Estimate]:
+def _properties(molecules: Molecules, novel: Rows, repetitions: int, seed: int) -> list[Estimate]:
     """Mean and quantiles of each property of the novel ones."""
     figures = []
-    for name, values in found.properties.items():
+    for name, values in molecules.properties.items():
         some = values[novel]
         statistics = {f"{name}, mean": _mean(some)}
         statistics |= {f"{name}, {percent} % quantile": _quantile(some, percent) for percent in QUANTILES}
@@ -144,30 +151,30 @@ def _properties(found: Molecules, novel: Rows, repetitions: int, seed: int) -> l
     return figures
 
 
-def _asked(
-    dataset: Dataset, found: Molecules, condition: Mapping[str, Tensor], repetitions: int, seed: int
+def _as_requested(
+    dataset: Dataset, molecules: Molecules, condition: Mapping[str, Tensor], repetitions: int, seed: int
 ) -> list[Estimate]:
     """Whether properties that RDKit can measure are what was asked for."""
     figures = []
     for attribute in dataset.conditions:
         if attribute.name not in PROPERTIES or attribute.name not in condition:
             continue
-        name, asked = attribute.name, condition[attribute.name].cpu().double().numpy()
-        measured = np.full(len(found.valid), math.nan)
-        measured[found.valid] = found.properties[name]
+        name, wanted = attribute.name, condition[attribute.name].cpu().double().numpy()
+        measured = np.full(len(molecules.valid), math.nan)
+        measured[molecules.valid] = molecules.properties[name]
         if isinstance(attribute, Above):
-            told = asked < attribute.n_classes
-            hits = found.valid & ((measured > attribute.threshold) == asked)
+            given = wanted < attribute.n_classes
+            hits = molecules.valid & ((measured > attribute.threshold) == wanted)
             natural = (dataset.train.properties[name] > attribute.threshold).double().mean().item()
-            if not told.any():
+            if not given.any():
                 continue
-            chance = f"of training data {np.where(asked[told] == 1, natural, 1 - natural).mean():.3f}"
+            chance = f"of training data {np.where(wanted[given] == 1, natural, 1 - natural).mean():.3f}"
             figures += [
-                share(f"{name} as asked", hits[told], better="higher", note=chance),
-                share(f"{name} as asked, of valid", hits[told & found.valid], better="higher", note=chance),
+                share(f"{name} as asked", hits[given], better="higher", note=chance),
+                share(f"{name} as asked, of valid", hits[given & molecules.valid], better="higher", note=chance),
             ]
         elif isinstance(attribute, Value):
-            off = np.abs(measured - (asked * attribute.scale + attribute.center))
+            off = np.abs(measured - (wanted * attribute.scale + attribute.center))
             off = off[np.isfinite(off)]
             figures.append(
                 _figure(f"{name}, error", _mean(off), len(off), 1, repetitions, seed, "lower", "mean, of valid")

@@ -62,10 +62,10 @@ class NGrams:
         numbers = np.zeros_like(sequences.tokens)
         for n in range(1, order + 1):
             coded = _coded(sequences, numbers, n, vocab_size)
-            found, occurs = np.unique(coded[coded >= 0], return_counts=True)
-            codes.append(found)
+            distinct, occurs = np.unique(coded[coded >= 0], return_counts=True)
+            codes.append(distinct)
             counts.append(occurs.astype(np.int64))
-            numbers = _find(found, coded)
+            numbers = _find(distinct, coded)
         return cls(vocab_size, tuple(codes), tuple(counts))
 
     @property
@@ -78,12 +78,12 @@ class NGrams:
 
         At places with fewer than n tokens up to there, and behind the sequence, it is -1 too.
         """
-        found = []
+        by_order = []
         numbers = np.zeros_like(sequences.tokens)
         for n, codes in enumerate(self.codes, start=1):
             numbers = _find(codes, _coded(sequences, numbers, n, self.vocab_size))
-            found.append(numbers)
-        return found
+            by_order.append(numbers)
+        return by_order
 
     def probabilities(self, sequences: Sequences) -> NDArray[np.float64]:
         r"""Probability of each token given the n - 1 before it, with Witten and Bell's interpolation, [N, L],

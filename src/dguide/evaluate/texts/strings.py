@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...data import Dataset, Written
 from ...errors import bad, require
-from ..mixture import Mixture, asked_classes
+from ..mixture import Mixture, requested_classes
 from ..statistics.estimate import Estimate, Rows, estimate
 from ..statistics.intervals import distinct_share, jackknife, share
 from .ngrams import NGrams, Sequences, divergence
@@ -66,7 +66,7 @@ def string_estimates(
     if not isinstance(codec, Written):
         raise bad("data set of strings", dataset.name, "strings: a codec that encodes and decodes text")
     codec.check(tokens)
-    classes = asked_classes(dataset, {dataset.conditions[0].name: labels}, len(tokens))
+    classes = requested_classes(dataset, {dataset.conditions[0].name: labels}, len(tokens))
     count = len(tokens)
     mixture = Mixture.of(dataset, classes, count).kept(count, dataset.held_out)
     counts = mixture.counts(count, dataset.held_out, drawn=True)
@@ -75,8 +75,8 @@ def string_estimates(
     drawn = _Texts.of(codec, tokens, classes.get(dataset.conditions[0].name))
     rows = torch.from_numpy(mixture.own(counts, seed))
     equal = _Texts.of(codec, tokens[rows], None) if 0 < len(rows) < count else drawn
-    told = torch.from_numpy(mixture.untold[groups].any(1))
-    real = _Texts.of(codec, split.tokens, split.labels.masked_fill(told, dataset.n_classes))
+    not_given = torch.from_numpy(mixture.not_given[groups].any(1))
+    real = _Texts.of(codec, split.tokens, split.labels.masked_fill(not_given, dataset.n_classes))
     best = {each.name: each.value for each in _figures(real, real, training, 0, seed)} if len(split) else {}
     notes = (mixture.note, "" if len(split) == count else f"held-out data: {len(split)}")
     return tuple(
@@ -189,10 +189,10 @@ def _accuracy(drawn: _Texts, training: _Training) -> list[Estimate]:
     """How often the judge sees the class that was asked for, where one was."""
     if training.judge is None or drawn.labels is None:
         return []
-    told = drawn.labels < training.n_classes
+    given = drawn.labels < training.n_classes
     hits = training.judge(drawn.texts) == drawn.labels
     note = "logistic regression on character n-grams"
-    return [share("accuracy", hits[told], better="higher", note=note)] if told.any() else []
+    return [share("accuracy", hits[given], better="higher", note=note)] if given.any() else []
 
 
 def _divergences(drawn: Sequences, training: NGrams) -> list[Callable[[Rows], float]]:
@@ -234,11 +234,11 @@ def _perplexity(drawn: Sequences, training: NGrams) -> Callable[[Rows], float]:
 
 def _entropies(words: Sequences) -> NDArray[np.float64]:
     """Entropy in bits of the tokens of each sequence, [N]; 0 of an empty one."""
-    found = np.zeros(len(words))
+    entropies = np.zeros(len(words))
     for row, (tokens, length) in enumerate(zip(words.tokens, words.lengths, strict=True)):
         counts = np.unique(tokens[:length], return_counts=True)[1]
-        found[row] = -(counts / length * np.log2(counts / length)).sum() if length else 0
-    return found
+        entropies[row] = -(counts / length * np.log2(counts / length)).sum() if length else 0
+    return entropies
 
 
 def _distinct(words: Sequences, vocab_size: int) -> list[Estimate]:
