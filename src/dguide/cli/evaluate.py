@@ -1,4 +1,4 @@
-"""`dguide evaluate`: how good samples are, those of a file or fresh ones of a checkpoint."""
+"""`dguide evaluate`: compares samples from a file, or new samples from a checkpoint, with real data."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _FILE = "a file that `dguide sample` wrote, or a checkpoint"
 
 
 def _drawing() -> Iterator[inspect.Parameter]:
-    """The options of `dguide sample`, except what it reads and writes."""
+    """The options of `dguide sample`, except its input and output."""
     for name, parameter in inspect.signature(sample, eval_str=True).parameters.items():
         option = copy.copy(parameter.default)
         if name == "count":
@@ -51,43 +51,43 @@ def _drawing() -> Iterator[inspect.Parameter]:
 def evaluate(
     context: typer.Context,
     source: Path = typer.Argument(
-        ..., metavar="SAMPLES.npz|CHECKPOINT", help="File that `dguide sample` wrote, or a checkpoint to draw from."
+        ..., metavar="SAMPLES.npz|CHECKPOINT", help="File from `dguide sample`, or a checkpoint to sample from."
     ),
     out: Path = typer.Option(
         Path("evaluation"),
         metavar="DIRECTORY",
-        help="Folder for evaluation.md, evaluation.json and fresh samples; made if need be.",
+        help="Folder for evaluation.md, evaluation.json and new samples; created if missing.",
     ),
     data: str | None = typer.Option(
-        None, metavar="NAME", help="Real data to compare with. [default: those that the model learnt]"
+        None, metavar="NAME", help="Real data to compare with. [default: the training data of the model]"
     ),
     features: str | None = typer.Option(
         None,
         metavar="NAME",
-        help=f"Where images are compared: {', '.join(FEATURES)}. [default: learnt, by a network on real data]",
+        help=f"Features to compare images in: {', '.join(FEATURES)}. [default: learnt, by a network on real data]",
     ),
     metric: list[str] = typer.Option(
         [],
         metavar="NAME",
-        help=f"Judge by this metric, with its options, repeatable: {METRICS.usage()}, or {OWN}. [default: those of "
-        "these that suit the data]",
+        help=f"Metric with its options, repeatable: {METRICS.usage()}, or {OWN}. [default: all metrics here that suit "
+        "the data]",
     ),
     inception_weights: Path | None = typer.Option(
-        None, metavar="FILE", help="Weights of Inception as torch-fidelity publishes them, for --features inception."
+        None, metavar="FILE", help="Weights of Inception from torch-fidelity, for --features inception."
     ),
     repetitions: int = typer.Option(200, metavar="NUMBER", min=0, help="Repetitions of the bootstrap; 0 for none."),
     judge_seed: int = typer.Option(
-        0, metavar="NUMBER", min=0, help="Seed of the judge, of the choice of real data and of the intervals."
+        0, metavar="NUMBER", min=0, help="Seed of the classifier, the choice of real data and the intervals."
     ),
     bits: bool = typer.Option(
-        False, "--bits/--no-bits", help="Also the bits per token of held-out data; with a CHECKPOINT only."
+        False, "--bits/--no-bits", help="Add the bits per token of held-out data; only with a CHECKPOINT."
     ),
     **drawing: Any,
 ) -> None:
-    """Judge samples against real data: accuracy, distances, diversity, copies; for strings what befits them.
+    """Compare samples with real data: accuracy, distances, diversity, copies; other metrics for strings.
 
-    Each figure comes with its interval, the number of samples it rests on, and what real held-out data get. The options
-    that `dguide sample` has say how fresh samples are drawn from a CHECKPOINT; they go with a CHECKPOINT only.
+    Each figure has an interval, a number of samples, and the value for real held-out data. The options of
+    `dguide sample` are for new samples from a CHECKPOINT only.
     """
     check_directory("--out", out)
     metrics: Sequence[Metric] = [METRICS.read(name, typed=True) for name in metric]
@@ -142,7 +142,7 @@ def evaluate(
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """What stands in a file that `dguide sample` wrote."""
+    """The contents of a file from `dguide sample`."""
 
     path: Path
     arrays: dict[str, Any]
@@ -150,11 +150,11 @@ class Drawn:
 
     @classmethod
     def read(cls, path: Path) -> Drawn:
-        """Raises `ValueError` if it is another file, or damaged."""
+        """Reads a file. Raises `ValueError` if it is of another kind, or damaged."""
         if not path.is_file():
             raise bad(f"samples {path}", "no such file", _FILE)
         try:
-            with zipfile.ZipFile(path):  # and not a single array
+            with zipfile.ZipFile(path):  # refuses a single array
                 arrays = read_npz(path)
         except DAMAGED as error:
             raise bad(f"samples {path}", str(error), _FILE) from error
@@ -164,7 +164,7 @@ class Drawn:
             settings = json.loads(str(arrays["settings"]))
         except json.JSONDecodeError as error:
             raise bad(f"samples {path}", f"settings that are no JSON ({error})", _FILE) from error
-        kinds = {"tokens": "i", "calls": "i", "labels": "if"}  # a first condition that is a number is a float
+        kinds = {"tokens": "i", "calls": "i", "labels": "if"}  # labels are floats if they are numbers
         whole = all(name in arrays and arrays[name].dtype.kind in kind for name, kind in kinds.items())
         if not whole or not isinstance(settings, dict) or arrays["calls"].shape != (2,):
             raise bad(f"samples {path}", ", ".join(sorted(arrays)), "tokens, labels, calls and settings", _FILE)
@@ -177,12 +177,12 @@ class Drawn:
 
     @property
     def calls(self) -> tuple[int, int]:
-        """Conditional and reference calls of a batch."""
+        """Conditional and reference network calls per batch."""
         conditional, reference = self.arrays["calls"].tolist()
         return conditional, reference
 
     def condition(self, dataset: Dataset) -> dict[str, Tensor]:
-        """What was asked for, by name of condition."""
+        """The requested conditions, by name."""
         first = dataset.conditions[0].name
         given = {first: self.arrays["labels"]}
         given |= {each.name: self.arrays[each.name] for each in dataset.conditions[1:] if each.name in self.arrays}
@@ -194,7 +194,7 @@ class Drawn:
 
     @property
     def learnt(self) -> tuple[Attribute, ...]:
-        """What the model could be told; empty in files that do not say so. Raises `ValueError` if it is damaged."""
+        """The conditions of the model; empty if the file lacks them. Raises `ValueError` if they are damaged."""
         described = self.settings.get("learnt", [])
         if not isinstance(described, list) or not all(isinstance(each, dict) for each in described):
             raise bad(f"samples {self.path}", f"learnt {described}", "a list of conditions", _FILE)
@@ -202,12 +202,12 @@ class Drawn:
 
     @property
     def seconds(self) -> float | None:
-        """What drawing them took, if the file says so."""
+        """The time of sampling, if the file has it."""
         seconds = self.settings.get("seconds")
         return float(seconds) if isinstance(seconds, int | float) else None
 
     def text(self, name: str) -> str:
-        """A setting that is text."""
+        """The setting `name`, which must be text."""
         if not isinstance(self.settings.get(name), str):
             raise bad(f"samples {self.path}", f"no {name} in the settings", _FILE)
         return str(self.settings[name])
@@ -226,5 +226,5 @@ def _bits(loaded: Checkpoint, dataset: Dataset) -> Estimate:
 
 
 def _is_given(context: typer.Context, name: str) -> bool:
-    """Whether an option stands on the command line, rather than being left at its default."""
+    """Whether the user gave the option on the command line."""
     return getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"

@@ -1,4 +1,4 @@
-"""`dguide read`: which class a model sees in held-out data, and how far one may believe it."""
+"""`dguide read`: classifies held-out data with the model itself, and measures how reliable that is."""
 
 from __future__ import annotations
 
@@ -26,41 +26,39 @@ PRIORS = ("training", "equal")
 
 
 def read(
-    checkpoint: Path = typer.Argument(..., metavar="CHECKPOINT", help="Directory that `dguide train` wrote."),
+    checkpoint: Path = typer.Argument(..., metavar="CHECKPOINT", help="Directory from `dguide train`."),
     out: Path = typer.Option(
-        Path("reading"), metavar="DIRECTORY", help="Folder for tables, probabilities and figures; made if need be."
+        Path("reading"), metavar="DIRECTORY", help="Folder for tables, probabilities and figures; created if missing."
     ),
     data: str | None = typer.Option(
-        None, metavar="NAME", help="Data whose held-out part is read. [default: those that the model learnt]"
+        None, metavar="NAME", help="Data set; its held-out part is read. [default: the training data of the model]"
     ),
     condition: str | None = typer.Option(
-        None, metavar="NAME", help="Which condition is asked about; the others are not told. [default: the first]"
+        None, metavar="NAME", help="Condition to classify; the others are not given to the model. [default: the first]"
     ),
     normal: str | None = typer.Option(
         None,
         metavar="CLASS",
-        help="The class without a defect, by number or name: then also false alarms against misses.",
+        help="The class without a defect, by number or name. Adds false alarms against misses.",
     ),
     prior: str = typer.Option(
         PRIORS[0],
         metavar="NAME",
-        help="How probable each class is before: as in the training data (one more of each class), or equal.",
+        help="Prior probability of each class: as in the training data (counts plus one), or equal.",
     ),
-    passes: int = typer.Option(
-        32, metavar="NUMBER", min=1, help="Noise levels at which each sequence is looked at, for every class."
-    ),
+    passes: int = typer.Option(32, metavar="NUMBER", min=1, help="Noise levels for each sequence and class."),
     limit: int | None = typer.Option(
-        None, metavar="NUMBER", min=2, help="Read so many sequences, chosen at random. [default: all]"
+        None, metavar="NUMBER", min=2, help="Number of sequences to read, chosen at random. [default: all]"
     ),
     repetitions: int = typer.Option(200, metavar="NUMBER", min=0, help="Repetitions of the bootstrap; 0 for none."),
-    seed: int = typer.Option(0, metavar="NUMBER", min=0, help="Of the noise, of the halves and of the intervals."),
+    seed: int = typer.Option(0, metavar="NUMBER", min=0, help="Seed of the noise, the halves and the intervals."),
     batch_size: int = typer.Option(256, metavar="NUMBER", min=1, help="Sequences in one pass through the network."),
     device: str = typer.Option("auto", metavar="NAME", help="auto (an accelerator if there is one), cpu, cuda, ..."),
 ) -> None:
-    """Read the class of held-out sequences with the model itself, by the likelihood of each class.
+    """Classify held-out sequences with the model itself, by the likelihood of each class.
 
-    Temperature and thresholds are chosen on one half of the sequences and judged on the other. The folder gets
-    reading.md, reading.json, reading.csv with the probabilities of every sequence, and figures.
+    Temperature and thresholds are fitted on one half of the sequences and tested on the other. Writes reading.md,
+    reading.json, reading.csv with the probabilities of each sequence, and figures.
     """
     check_directory("--out", out)
     choose("prior", prior, PRIORS)
@@ -86,7 +84,7 @@ def read(
         loaded.process,
         split.tokens,
         classes,
-        # Laplace's rule of succession: a class that the training data lack stays possible
+        # Laplace's rule of succession: a class without training data stays possible
         prior=class_counts(chosen, dataset.train) + 1 if prior == "training" else None,
         passes=passes,
         seed=seed,
