@@ -1,4 +1,4 @@
-"""What a model can be told about a sequence: its class, whether a property is high, or the property itself."""
+"""Conditions of a model: the class of a sequence, whether a property is high, or the property itself."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
 
 
 class Attribute(ABC):
-    """One thing that a model can be told about a sequence."""
+    """One condition of a model."""
 
     name: str
 
     @property
     @abstractmethod
     def class_names(self) -> tuple[str, ...]:
-        """The name of class 0, 1, ...; empty for a number."""
+        """The names of class 0, 1, ...; empty for a number."""
 
     @property
     def n_classes(self) -> int:
@@ -39,20 +39,20 @@ class Attribute(ABC):
 
     @property
     def not_given(self) -> Tensor:
-        """What stands for "not told", [1]: one more than the last class, or nan."""
+        """The value that means "not given", [1]: the number of classes, or nan for a number."""
         return torch.tensor([self.n_classes or math.nan])
 
     untold = not_given
     """The earlier name of `not_given`."""
 
     def read(self, text: str) -> Tensor:
-        """Values from text: classes by number or name, separated by commas, or `all` of them; or numbers.
+        """Reads values from text, separated by commas: classes by number or name, or `all` classes; or numbers.
 
-        A name may hold commas; the longest that fits is meant. Where a class is called by a number, as digits are, a
-        number is that name, and no position.
+        A name may contain commas; then the longest matching name counts. If the name of a class is a number, as for
+        digits, a number in the text is this name and not the index of a class.
 
         Raises:
-            ValueError: If one of them is no value of this condition.
+            ValueError: If a value does not belong to this condition.
         """
         names, size = self.class_names, self.n_classes
         if text.strip() == "all":
@@ -78,7 +78,7 @@ class Attribute(ABC):
 
     @abstractmethod
     def of(self, labels: Tensor, properties: Mapping[str, Tensor]) -> Tensor:
-        """What is told of sequences with these labels [N] and properties [N]: classes int64, or numbers float32."""
+        """The values for sequences with these labels [N] and properties [N]: classes int64, or numbers float32."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ class Label(Attribute):
     """The class of a sequence.
 
     Args:
-        names: The name of class 0, 1, ...
-        name: What the classes are of.
+        names: The names of class 0, 1, ...
+        name: The name of the condition.
     """
 
     names: tuple[str, ...]
@@ -106,7 +106,7 @@ class Label(Attribute):
 
 @dataclass(frozen=True)
 class Above(Attribute):
-    """Whether a property is above a threshold: class 1 if it is, class 0 if it is at the threshold or below.
+    """Whether a property is above a threshold (class 1), or at the threshold or below (class 0).
 
     Args:
         name: The property.
@@ -126,12 +126,12 @@ class Above(Attribute):
 
 @dataclass(frozen=True)
 class Value(Attribute):
-    """A property itself, as the number `(value - center) / scale`; nan is "not told".
+    """A property as the number `(value - center) / scale`; nan means "not given".
 
     Args:
         name: The property.
-        center: What becomes 0, such as the mean of the training data.
-        scale: What becomes a difference of 1, such as their standard deviation.
+        center: The value that becomes 0, for example the mean of the training data.
+        scale: The difference that becomes 1, for example their standard deviation.
     """
 
     name: str
@@ -168,7 +168,7 @@ def _normal(text: str) -> str:
 
 
 def _divide(text: str, names: Collection[str]) -> list[str]:
-    """What stands between commas, or the longest of `names` with commas in it."""
+    """Splits a text at commas, but not inside the longest matching name."""
     parts, values = text.split(","), []
     most = 1 + max((name.count(",") for name in names), default=0)
     while parts:
@@ -180,10 +180,10 @@ def _divide(text: str, names: Collection[str]) -> list[str]:
 
 
 def quantile(values: Tensor | Sequence[float], share: float) -> float:
-    """The value that `share` percent of `values` are at or below, interpolated between neighbours.
+    """The value such that `share` percent of `values` are at or below it, interpolated between neighbours.
 
     Raises:
-        ValueError: If there are no values, or the share is not within 0 and 100.
+        ValueError: If there are no values, or the share is not between 0 and 100.
     """
     numbers = torch.as_tensor(values, dtype=torch.float64)
     if not 0 < share < 100 or len(numbers) == 0:

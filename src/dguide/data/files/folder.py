@@ -1,4 +1,4 @@
-"""Folders of images, one for each class: `root/class/*.png`."""
+"""Loads folders of images, one for each class: `root/class/*.png`."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", "
 
 
 def images(path: Path, size: str | None = None, levels: int | None = None, colours: int | None = None) -> Dataset:
-    """Images in a folder for each class, in few greys or colours.
+    """Loads images from one folder for each class, and reduces them to few greys or colours.
 
-    The names of the folders in `path` are the classes. A file that is no image, or cannot be read, is left out and
-    listed; so are all frames or pages of an image but the first. Images are cut around their middle to the proportions
-    of `size` and resized. With `colours`, images of no more colours keep them exactly; others get a palette that is
-    learnt from them.
+    The names of the folders in `path` are the classes. Files that are not images or not readable are omitted and
+    listed. Only the first frame or page of an image is used. Images are cropped around the center to the proportions of
+    `size` and resized. With `colours`, images keep their colours if they have no more than this number; otherwise they
+    get a palette that is fitted to them.
 
     Args:
-        path: The folder with the folders.
+        path: The folder that contains the folders of the classes.
         size: Rows and columns, `32` or `24x32`; by default those of the images, if all have the same.
-        levels: Number of greys; 16 if nothing is said.
+        levels: Number of greys; 16 by default.
         colours: Number of colours, instead of greys.
 
     Raises:
-        ValueError: If there are fewer than two classes, nothing that can be read, or images of several sizes.
+        ValueError: If there are fewer than two classes, no readable image, or images of several sizes.
         dguide.errors.MissingExtra: If Pillow is not installed.
     """
     require("PIL", "data")
@@ -83,7 +83,7 @@ class _Listed:
 
 
 def _listed(path: Path) -> _Listed:
-    """Files that should be images, class by class, and others. What is hidden is neither."""
+    """Lists image files by class, and other files. Hidden files are ignored."""
     entries = sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
     skipped = [
         Skipped(str(each), _no_image(each, "not in a folder of a class")) for each in entries if not each.is_dir()
@@ -100,7 +100,7 @@ def _listed(path: Path) -> _Listed:
 
 
 def _no_image(path: Path, otherwise: str) -> str:
-    """What something is that cannot be an image."""
+    """The reason why a path is not an image."""
     if path.is_symlink() and not path.exists():
         return "a broken link"
     if path.is_dir():
@@ -110,7 +110,7 @@ def _no_image(path: Path, otherwise: str) -> str:
 
 
 def _version(folder: Path, file: Path) -> tuple[str, int, int, int]:
-    """What changes when a file does, even if its date is set back."""
+    """Name, size and dates of a file. They change with the file, even if its date is set back."""
     status = file.stat()
     return str(file.relative_to(folder)), status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
