@@ -1,4 +1,4 @@
-"""The demonstration: guidance mechanisms and schedules on handwritten digits, from pictures to a table."""
+"""Runs the demonstration: guidance mechanisms and schedules on handwritten digits, with pictures and a table."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from .table import TableRow, as_csv, ceiling_row, row
 __all__ = ["Report", "demo"]
 
 _FINISH = 25.0
-"""Seconds for what has no other estimate: pictures, and the judgement of a checkpoint after its training."""
+"""Seconds for tasks without an estimate: pictures, and the last evaluation of the trained checkpoint."""
 _PACE_SAMPLES = 20_000
 RECIPE: dict[str, Any] = {
     "batch_size": 32,
@@ -44,18 +44,18 @@ RECIPE: dict[str, Any] = {
     "evaluate_passes": 4,
     "device": "cpu",
 }
-"""How the demonstration trains: as the shipped checkpoints were trained, but for the length."""
+"""Settings of the training: those of the shipped checkpoints, except for the length."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What the demonstration found.
+    """The results of the demonstration.
 
     Args:
-        rows: The table, the ceiling of real data last.
-        bits: Held-out bits per token of the model it trained.
+        rows: The table. The last row is for real data.
+        bits: Held-out bits per token of the new model.
         seconds: Time of each part.
-        files: What it wrote.
+        files: The written files.
     """
 
     rows: tuple[TableRow, ...]
@@ -68,11 +68,11 @@ def demo(settings: DemoSettings) -> Report:
     """Runs the demonstration and writes to `settings.out`:
 
     - `pictures-masked.png`, `pictures-uniform.png`: samples of every cell of the grid
-    - `precision-recall.png`: what each guidance gains and loses
-    - `film.png`: one batch being unmasked
-    - `masked-fraction.png`: the share of masked positions over time, theory and measurement
+    - `precision-recall.png`: precision against recall of every cell
+    - `film.png`: the unmasking of one batch
+    - `masked-fraction.png`: the masked fraction over time, theory and measurement
     - `table.csv`, `table.md`: accuracy, precision, recall, Fréchet distance, network calls and seconds of every cell
-    - `trained/`: a checkpoint trained for `settings.minutes`, and `trained.png`, samples of it
+    - `trained/`: a checkpoint trained for `settings.minutes`; `trained.png`: its samples
 
     Raises:
         ValueError: If checkpoints are missing or do not fit each other.
@@ -105,7 +105,7 @@ class _Demo:
         settings, grid = self.settings, cells(self.settings.weights, self.settings.mechanisms)
         work = [1.0 + (cell.weight != 0) for cell in grid]
         training = 60 * settings.minutes + _FINISH
-        # Besides the cells and their pictures: judge, trade-off, film, pace, training, its samples and the table.
+        # The other seven tasks: judge, trade-off, film, pace, training, its samples and the table.
         progress = Progress(len(self.models) * (len(grid) + 1) + 7, len(self.models) * sum(work), training)
         task = progress.task
         with task("judge: a classifier learns from real digits"):
@@ -190,7 +190,7 @@ class _Demo:
         style.save(picture, self._path("masked-fraction.png"))
 
     def _train(self) -> Checkpoint:
-        """Trains anew in a directory of its own, which takes the place of an earlier demonstration's at the end."""
+        """Trains in a new directory, which at the end replaces that of an earlier demonstration."""
         out, settings = self._path("trained"), self.settings
         with TemporaryDirectory(dir=settings.out, prefix=".trained-") as room:
             fresh = Path(room) / "trained"

@@ -1,4 +1,4 @@
-"""The outcomes of a grid as a table: CSV for programs, Markdown for people."""
+"""The outcomes of a grid as a table, in CSV and in Markdown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["TableRow", "as_csv", "as_markdown", "ceiling_row", "row"]
 
 @dataclass(frozen=True)
 class TableRow:
-    """One line of the table; what does not apply is None."""
+    """One line of the table. Values that do not apply are None."""
 
     process: str
     mechanism: str
@@ -35,7 +35,7 @@ class TableRow:
 
 
 def row(process: str, outcome: Outcome) -> TableRow:
-    """The line of a cell."""
+    """The line for a cell."""
     cell = outcome.cell
     return TableRow(
         process,
@@ -51,7 +51,7 @@ def row(process: str, outcome: Outcome) -> TableRow:
 
 
 def ceiling_row(quality: Quality) -> TableRow:
-    """The line of real data, the best that samples can hope for."""
+    """The line for real data, the best values that samples can be expected to reach."""
     return TableRow("real held-out digits", "", "", None, *_figures(quality))
 
 
@@ -62,7 +62,7 @@ def _figures(quality: Quality) -> tuple[int, float, float, float, float, float, 
 
 
 def as_csv(rows: Sequence[TableRow]) -> str:
-    """Comma-separated values with a header; shares from 0 to 1, empty where a figure does not apply."""
+    """The table as comma-separated values with a header. Shares are from 0 to 1; missing values are empty."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(asdict(rows[0])), lineterminator="\n")
     writer.writeheader()
@@ -77,7 +77,7 @@ HEADINGS = (
 
 
 def as_markdown(rows: Sequence[TableRow]) -> str:
-    """A Markdown table that is also aligned as plain text."""
+    """The table in Markdown, aligned as plain text."""
     body = [HEADINGS, *(_texts(line) for line in rows)]
     widths = [max(len(line[k]) for line in body) for k in range(len(HEADINGS))]
     numeric = [k >= 3 for k in range(len(HEADINGS))]

@@ -1,4 +1,4 @@
-"""Figures of a reading: who is mistaken for whom, how sure one may be, and false alarms against misses."""
+"""Figures of the classification by a model: confusion matrix, calibration, and false alarms against misses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LINES = (("odds of known defects", "#0072B2", "-", "o"), ("novelty", "#D55E00",
 
 
 def confusion_figure(verdict: Verdict, title: str) -> Any:
-    """Shares of each class that were read as each class, with the numbers of sequences."""
+    """Draws the confusion matrix: the share of each class that was read as each class, with numbers of sequences."""
     counts, size = verdict.confusion, len(verdict.names)
     share = counts / counts.sum(1, keepdims=True).clip(min=1)
     side = 2.2 + 0.55 * size
@@ -41,7 +41,7 @@ def confusion_figure(verdict: Verdict, title: str) -> Any:
 
 
 def calibration_figure(verdict: Verdict, title: str) -> Any:
-    """How often the most probable class is the right one, against how probable it is, as read and tempered."""
+    """Draws the accuracy of the most probable class against its probability, before and after the temperature."""
     figure = blank((6.4, 6.0))
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color="0.5", linewidth=1, label="rightly sure")
@@ -69,12 +69,12 @@ def calibration_figure(verdict: Verdict, title: str) -> Any:
 
 
 def detection_figure(verdict: Verdict, title: str) -> Any:
-    """False alarms against misses at every threshold, and at those that were chosen on the other half."""
+    """Draws false alarms against misses for all thresholds, and for those that were chosen on the other half."""
     figure = blank((6.8, 7.0))
     axes = figure.add_subplot()
     detection = verdict.alarms[0].detection
     good, defects = int((~detection.defect).sum()), int(detection.defect.sum())
-    floor = 0.3 / max(good, defects)  # where shares of 0 stand on a logarithmic axis
+    floor = 0.3 / max(good, defects)  # place of 0 on a logarithmic axis
     for alarm, (name, colour, line, mark) in zip(verdict.alarms, _LINES, strict=True):
         curve, area = alarm.detection.curve(), alarm.detection.area(repetitions=0).value
         axes.plot(
