@@ -165,7 +165,7 @@ def test_what_was_asked_must_fit(dataset: Dataset) -> None:
     asked = {"kind": torch.tensor([0, 2]), "size": torch.tensor([0.5, math.nan])}
     assert list(requested_classes(dataset, asked, 2)) == ["kind"]
     for wrong, message in (
-        ({"kind": torch.tensor([0, 3])}, "2 for not told"),
+        ({"kind": torch.tensor([0, 3])}, "2 for not given"),
         ({"kind": torch.tensor([0])}, "one value for each"),
         ({"colour": torch.tensor([0, 1])}, "one of kind, mass, size"),
     ):

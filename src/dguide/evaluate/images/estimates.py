@@ -1,5 +1,4 @@
-"""How good generated images are: do they show what was asked, do they look real, do they cover what is real, are they
-new."""
+"""Figures of generated images: accuracy, distance to real images, coverage, diversity and copies."""
 
 from __future__ import annotations
 
@@ -26,11 +25,11 @@ from .network import LearntFeatures
 __all__ = ["image_estimates"]
 
 NEIGHBOURS = 5
-"""The k of precision, recall, density and coverage, as Naeem et al. have it."""
+"""The k of precision, recall, density and coverage, as in Naeem et al. (arXiv 2002.09797)."""
 _MOST = 5000
-"""The most training images that distances are measured to, and the most generated ones that diversity is of."""
+"""Largest number of training images for distances, and of generated images for diversity."""
 SIZED = ("Fréchet distance", "kernel distance", "precision", "recall", "density", "coverage")
-"""Figures that depend on how many images there are."""
+"""Figures that depend on the number of images."""
 
 
 def image_estimates(
@@ -43,30 +42,30 @@ def image_estimates(
     repetitions: int = 200,
     seed: int = 0,
 ) -> tuple[Estimate, ...]:
-    """Figures of generated images against the training images, and what held-out images get in their place.
+    """Compares generated images with the training images. Computes the same figures for held-out images.
 
-    Real images are chosen in the proportions in which classes were asked for; a class of which too few are held out is
-    left aside if it stands in the way of all others (`Mixture.kept`), and the notes say so. Distances, precision,
-    recall, density and coverage depend on how many images there are: they are of as many generated images as there are
-    held-out ones in these proportions, if that is fewer; `Estimate.count` says how many, and the figures are nan if
-    these are no more than neighbours. Fréchet and kernel distance are those to at most 5,000 training images,
-    neighbours are sought in as many training images as generated ones, and diversity is of at most 5,000.
+    Real images are selected with the proportions of the requested classes. Classes with too few held-out images are
+    omitted (`Mixture.kept`); the notes name them. Distances, precision, recall, density and coverage depend on the
+    number of images. So they use as many generated images as there are held-out images in these proportions, if that
+    is fewer; `Estimate.count` is this number. These figures are nan for no more than `NEIGHBOURS` images. Fréchet and
+    kernel distance use at most 5,000 training images, the neighbours as many training images as generated ones, and
+    diversity at most 5,000 images.
 
-    Intervals are what the choice of the generated images alone brings: the number of each class, the real images and
-    the radii of the balls around generated ones stay as they are.
+    Intervals account only for the random choice of the generated images. The number of images of each class, the real
+    images, and the radii of the balls around generated images are fixed.
 
     Args:
-        dataset: What is real.
+        dataset: The real data.
         tokens: Generated images, [N, L] int64.
-        labels: The classes asked for, [N] int64; the number of classes is "not told".
-        judge: Says which class an image shows; by default it learns that from the training images first.
-        features: Where distances are measured; by default in what the judge learnt.
-        repetitions: Number of samples of the bootstrap; 0 for no intervals but those of shares.
-        seed: Of the choice of real images, the bootstrap and a judge that is not passed.
+        labels: The requested classes, [N] int64; the number of classes means "not given".
+        judge: A classifier of images; by default it is trained on the training images first.
+        features: The features for distances; by default those of `judge`.
+        repetitions: Number of samples of the bootstrap; 0 for intervals of shares only.
+        seed: Seed of the choice of real images, of the bootstrap, and of a default `judge`.
 
     Raises:
-        ValueError: If the data are no images, the tokens or the labels are not theirs, or there are no more generated
-            images than neighbours.
+        ValueError: If the data are not images, the tokens or the labels do not fit them, or there are no more than
+            `NEIGHBOURS` generated images.
     """
     image_codec(dataset).check(tokens)
     if tokens.dim() != 2 or labels.shape != (len(tokens),):
@@ -82,17 +81,17 @@ def image_estimates(
 
 @dataclass(frozen=True, eq=False)
 class _Matched:
-    """Which images are compared with which.
+    """The sets of images for the comparison, with the proportions of the requested classes.
 
     Args:
-        mixture: How often each class was asked for.
-        drawn: All generated ones.
-        equal: As many of them as there are held-out ones to stand for them.
-        held_out: Those.
-        every_held_out: All held-out ones that fit in the proportions, or all of them if none fit.
-        near: As many training images again.
-        train: All training images that fit in the proportions, up to a limit.
-        groups: Which class, or none, each of `equal`, `held_out` and `train` stands for.
+        mixture: The requested classes and their numbers.
+        drawn: All generated images.
+        equal: A selection of the generated images, as many as `held_out`.
+        held_out: Held-out images, at most as many of each class as generated ones.
+        every_held_out: As many held-out images as the proportions allow, or all if none fit.
+        near: Training images, as many as `held_out`.
+        train: As many training images as the proportions allow, up to a limit.
+        groups: The combination of each image of `equal`, `held_out` and `train`.
     """
 
     mixture: Mixture
@@ -129,14 +128,14 @@ class _Matched:
         )
 
     def too_few(self) -> tuple[Estimate, ...]:
-        """What stands in place of figures for which there are too few images."""
-        note = f"more than {NEIGHBOURS} held-out and training images of the classes asked for are needed"
+        """The figures in `SIZED` as nan, for too few images."""
+        note = f"more than {NEIGHBOURS} held-out and training images of the requested classes are needed"
         nothing = (math.nan, math.nan, math.nan)
         return tuple(Estimate(name, *nothing, len(self.equal), note=note) for name in SIZED)
 
 
 class _ImageFigures:
-    """What all figures of a set of images share."""
+    """Computes the figures of a set of images."""
 
     def __init__(
         self,
@@ -165,9 +164,9 @@ class _ImageFigures:
         note: str = "",
         bounds: tuple[float, float] = (0.0, math.inf),
     ) -> Estimate:
-        """An estimate whose interval stays within the values that the figure can have.
+        """An estimate with an interval within the possible values of the figure.
 
-        Labels are asked for, not drawn: the bootstrap draws images anew, how many there are of each class stays.
+        The labels are requested, not random. So the bootstrap keeps the number of images of each class.
         """
         return estimate(
             name,

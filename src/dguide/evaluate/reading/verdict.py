@@ -1,4 +1,4 @@
-"""What a reading of sequences of known classes is worth: right how often, sure rightly, and defects found or missed."""
+"""Evaluates a reading of sequences with known classes: accuracy, calibration, and detection of defects."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ MISSES = (0.01,)
 
 @dataclass(frozen=True)
 class Kept:
-    """What a threshold costs that was chosen on the other sequences.
+    """The mistakes of a threshold that was chosen on the other half.
 
     Args:
-        promise: What is to be expected of it.
+        promise: Its guaranteed mean share of mistakes.
         cost: Its false alarms and misses.
-        few: Why there were too few sequences to promise that, so that it raises no alarm, or one for each; "" if not.
+        few: The reason, if there are too few sequences for a guarantee; it then gives no or only alarms. Else "".
     """
 
     promise: str
@@ -43,12 +43,12 @@ class Kept:
 
 @dataclass(frozen=True, eq=False)
 class Alarm:
-    """Defect or not, by one score.
+    """The detection of defects by one score.
 
     Args:
-        name: Of the score.
-        detection: Scores of the sequences that are reported on.
-        points: What thresholds cost there that were chosen on the other sequences.
+        name: Name of the score.
+        detection: Scores of the reported half.
+        points: Mistakes on the reported half, for thresholds that were chosen on the other half.
     """
 
     name: str
@@ -58,18 +58,18 @@ class Alarm:
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """A reading judged.
+    """The evaluation of a reading.
 
-    The class that is read is that at T = 1 throughout. With unequal priors the temperature can make another one the
-    most probable; then the accuracy of that stands among the figures too.
+    The read class is always that at T = 1. With unequal priors another class can be the most probable at the fitted
+    temperature; then the figures contain the accuracy of both.
 
     Args:
-        reading: Of all sequences, at the temperature that was fitted to one half of them.
-        labels: Their classes, [N].
+        reading: The reading of all sequences, at the temperature that was fitted to one half.
+        labels: The true classes, [N].
         names: The names of the classes.
-        reported: Which are the other half, [N] bool: all is reported on it that was not fitted to it.
-        estimates: Figures.
-        alarms: Defect or not, if there is a normal class: by the odds of known defects, and by novelty.
+        reported: The other half, [N] bool. Calibration and alarms are reported on this half.
+        estimates: The figures.
+        alarms: The detection of defects, if there is a normal class: by the odds of known defects, and by novelty.
     """
 
     reading: Reading
@@ -81,19 +81,19 @@ class Verdict:
 
     @property
     def read(self) -> Reading:
-        """The reading as it was before the temperature."""
+        """The reading at T = 1."""
         return self.reading.tempered(1.0)
 
     @property
     def confusion(self) -> NDArray[np.int64]:
-        """How many sequences of class i were read as class j, [C, C]."""
+        """The number of sequences of class i that were read as class j, [C, C]."""
         size = len(self.names)
         counts = torch.bincount(self.labels * size + self.read.predicted, minlength=size * size)
         confusion: NDArray[np.int64] = counts.view(size, size).numpy()
         return confusion
 
     def as_markdown(self) -> str:
-        """Tables of the figures, of how often each class is read right, and of alarms."""
+        """Tables of the figures, of the accuracy of each class, and of alarms, in Markdown."""
         halves = f"{int(self.reported.sum()):,} of the sequences; the temperature was fitted to the others"
         lines = [
             *table(self.estimates),
@@ -130,7 +130,7 @@ class Verdict:
         return lines
 
     def as_json(self) -> str:
-        """The same for programs."""
+        """The evaluation as JSON."""
         return as_json(
             {
                 "estimates": [asdict(estimate) for estimate in self.estimates],
@@ -151,10 +151,10 @@ class Verdict:
         )
 
     def as_csv(self) -> str:
-        """One line for each sequence: its class, what was read, how sure, and what the draws leave open.
+        """One line of CSV for each sequence: true class, read class, log-odds and their error, half, probabilities.
 
-        The log-odds of the class that was read against the second best, and their error, are at T = 1; probabilities
-        are tempered.
+        The log-odds of the read class against the second best, and their error, are at T = 1. The probabilities are at
+        the fitted temperature.
         """
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
@@ -180,15 +180,15 @@ def verdict(
     repetitions: int = 200,
     seed: int = 0,
 ) -> Verdict:
-    """Judges a reading: temperature and thresholds on a random half of each class, figures on the other.
+    """Evaluates a reading. Fits temperature and thresholds on a random half of each class, and uses the other half.
 
     Args:
-        reading: Of sequences.
-        labels: Their classes, [N].
-        names: Of the classes.
-        normal: The class without a defect; None if it is no question of defects.
+        reading: The reading of N sequences.
+        labels: The true classes, [N].
+        names: The names of the classes.
+        normal: The class without a defect; None without detection of defects.
         repetitions: Number of bootstrap samples.
-        seed: Of these and of the halves.
+        seed: Seed of the bootstrap and of the halves.
 
     Raises:
         ValueError: As in `check_halves`, and if there is not one class for each sequence.
@@ -219,14 +219,14 @@ def verdict(
 
 
 def check_halves(labels: Tensor, normal: int | None = None) -> None:
-    """Refuses sequences of which one half would lack something.
+    """Checks that there are enough sequences for two halves.
 
     Args:
-        labels: Their classes, [N].
+        labels: The true classes, [N].
         normal: As in `verdict`.
 
     Raises:
-        ValueError: If there are fewer than two, or fewer than two with a defect or without.
+        ValueError: If there are fewer than two sequences, or fewer than two with a defect or without a defect.
     """
     if len(labels) < 2:
         raise bad("sequences", len(labels), "at least two, one half to fit and one to report on")
@@ -238,7 +238,7 @@ def check_halves(labels: Tensor, normal: int | None = None) -> None:
 
 
 def _half(labels: Tensor, normal: int | None, seed: int) -> Tensor:
-    """Half of the sequences of each class at random, [N] bool; of odd numbers with a defect or without the smaller."""
+    """A random half of each class, [N] bool. For odd numbers with or without a defect it is the smaller part."""
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
     order = order[torch.argsort(labels[order], stable=True)]
     chosen = torch.zeros(len(labels), dtype=torch.bool)
@@ -249,7 +249,7 @@ def _half(labels: Tensor, normal: int | None, seed: int) -> Tensor:
 
 
 def _points(fitted_half: Detection, reported_half: Detection) -> tuple[Kept, ...]:
-    """What thresholds that are chosen on some sequences cost on others."""
+    """Mistakes on one half, for thresholds that are chosen on the other half."""
     good, defects = len(fitted_half.good), len(fitted_half.bad)
     points = []
     for share in FALSE_ALARMS:

@@ -1,4 +1,4 @@
-"""How good generated molecules are: are they molecules, new, as asked, and spread as real ones are."""
+"""Figures of generated molecules: validity, novelty, requested properties, diversity and distance."""
 
 from __future__ import annotations
 
@@ -34,34 +34,34 @@ def molecule_estimates(
     repetitions: int = 200,
     seed: int = 0,
 ) -> tuple[Estimate, ...]:
-    r"""Figures about generated molecules, each beside what as many held-out ones of the same asked classes get.
+    r"""Figures of generated molecules. Computes the same figures for equally many held-out molecules.
 
-    A sequence is *valid* if it is a begin, words, an end and then only padding, and RDKit parses and sanitises the
-    words, of which there is at least one. *Uniqueness* is the share of different molecules among the valid ones,
-    *novelty* the share of those that are not in the training split; molecules are the same if RDKit's canonical SMILES
-    strings are. *Properties* are those of the novel ones. *As asked* counts samples whose property, measured by RDKit,
-    is on the side of the threshold that was asked for. *Internal diversity* is one minus the mean Tanimoto similarity
-    of two valid samples, the *Fréchet distance* that of standardised `DESCRIPTORS` to the training split.
+    A sequence is *valid* if it consists of begin, words, end and then only padding, there is at least one word, and
+    RDKit parses and sanitises the words. *Uniqueness* is the share of different molecules among the valid ones,
+    *novelty* the share of these that are not in the training split. Molecules are equal if RDKit's canonical SMILES
+    strings are equal. *Properties* are for novel molecules. *As asked* is the share of samples with the property,
+    measured by RDKit, on the requested side of the threshold. *Internal diversity* is one minus the mean Tanimoto
+    similarity of two valid samples. The *Fréchet distance* is between standardised `DESCRIPTORS` of samples and of the
+    training split.
 
-    Uniqueness and Fréchet distance depend on how many molecules there are: they are of as many samples as there are
-    held-out molecules of the classes asked for, if that is fewer, and then of the valid ones among them;
-    `Estimate.count` says how many. A class of which too few are held out is left aside there if it stands in the way of
-    all others (`Mixture.kept`), and the notes say so.
+    Uniqueness and Fréchet distance depend on the number of molecules. So they use as many samples as there are held-out
+    molecules of the requested classes, if that is fewer, and the valid ones among them; `Estimate.count` is this
+    number. Classes with too few held-out molecules are omitted there (`Mixture.kept`); the notes name them.
 
     Sources: Polykovskiy et al., "Molecular Sets" (arXiv 1811.12823) for validity, uniqueness, novelty and internal
     diversity (there with pairs of a molecule and itself); Schiff et al. (arXiv 2412.10193, section 5.1) for properties
-    of the novel ones; Preuer et al. (arXiv 1803.09518) for a Fréchet distance of molecules, there in the features of
-    a network.
+    of novel molecules; Preuer et al. (arXiv 1803.09518) for a Fréchet distance of molecules, with the features of a
+    network.
 
     Args:
         dataset: SMILES strings; its codec is `Strings` with the split "smiles".
         tokens: Generated sequences, [N, L] int64.
-        condition: What was asked of each, [N] by name of condition; what is not in it was not told.
-        repetitions: Number of bootstrap samples; 0 for no such intervals.
-        seed: Of these, and of the choice of held-out molecules.
+        condition: The requested values, [N] by name of condition; other conditions were not given.
+        repetitions: Number of bootstrap samples; 0 for no bootstrap intervals.
+        seed: Seed of the bootstrap, and of the choice of held-out molecules.
 
     Raises:
-        ValueError: If the data are no SMILES strings, tokens are of another data set, or the condition does not fit.
+        ValueError: If the data are not SMILES strings, or tokens or condition do not fit them.
         dguide.errors.MissingExtra: If RDKit is not installed.
     """
     codec = dataset.codec
@@ -102,7 +102,7 @@ def molecule_estimates(
 
 
 def _valid(molecules: Molecules) -> list[Estimate]:
-    """Validity, and the share that RDKit parses, which is larger if begin, end or padding are where they may not be."""
+    """Validity, and the share that RDKit parses. The latter ignores wrong places of begin, end and padding."""
     note = "RDKit parses what is between begin and end"
     return [
         share("valid", molecules.valid, better="higher"),
@@ -111,7 +111,7 @@ def _valid(molecules: Molecules) -> list[Estimate]:
 
 
 def _shape(molecules: Molecules, equal: Molecules, known: Training, repetitions: int, seed: int) -> list[Estimate]:
-    """What the valid ones are like together: of `equal` what depends on their number, of `molecules` the rest."""
+    """Figures of the set of valid molecules: of `equal` if they depend on the number, otherwise of `molecules`."""
     different, first = np.unique(molecules.canonical, return_index=True)
     novel = known.novel(different)
     points, reference = known.points(equal), known.descriptors
@@ -138,7 +138,7 @@ _FEATURES = f"{len(DESCRIPTORS)} standardised RDKit descriptors"
 
 
 def _properties(molecules: Molecules, novel: Rows, repetitions: int, seed: int) -> list[Estimate]:
-    """Mean and quantiles of each property of the novel ones."""
+    """Mean and quantiles of each property of the novel molecules."""
     figures = []
     for name, values in molecules.properties.items():
         some = values[novel]
@@ -154,7 +154,7 @@ def _properties(molecules: Molecules, novel: Rows, repetitions: int, seed: int) 
 def _as_requested(
     dataset: Dataset, molecules: Molecules, condition: Mapping[str, Tensor], repetitions: int, seed: int
 ) -> list[Estimate]:
-    """Whether properties that RDKit can measure are what was asked for."""
+    """Agreement of requested and measured properties."""
     figures = []
     for attribute in dataset.conditions:
         if attribute.name not in PROPERTIES or attribute.name not in condition:
