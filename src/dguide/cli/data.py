@@ -20,7 +20,7 @@ _SHOWN = 20
 """Number of omitted entries that are listed without `--all`."""
 _PER_CLASS = 10
 _CLASSES = 12
-"""Columns of a picture."""
+"""Largest number of columns in a picture."""
 
 
 def data(

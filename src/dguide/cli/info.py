@@ -34,7 +34,7 @@ def info(
         "checkpoint": str(checkpoint),
         "data": f"{config.data}: {network['length']} tokens of {network['vocab_size']}"
         + (" (synthetic)" if config.synthetic else ""),
-        "told": "; ".join(_described(condition) for condition in loaded.conditions),
+        "conditions": "; ".join(_described(condition) for condition in loaded.conditions),
         "process": f"{process.pop('name')} ({', '.join(f'{key}={value}' for key, value in process.items())})",
         "network": f"{parameters:,} parameters: {network['layers']} layers of width {network['width']}, "
         f"{network['heads']} heads",

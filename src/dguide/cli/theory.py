@@ -20,7 +20,7 @@ def theory(
         [], metavar="NAME", help=f"Draw only this plate, repeatable: {', '.join(PLATES)}. The page shows no others."
     ),
 ) -> None:
-    """Draw what guidance does in theory: figures, the numbers behind them, and a page that explains them.
+    """Draw the effects of guidance in theory: figures, their numbers, and a page that explains them.
 
     Solves small problems exactly. Shows the distribution that each mechanism and schedule gives, its pace, and the
     error of finite steps. Afterwards, open index.html in the folder.

@@ -25,7 +25,7 @@ from .texts.strings import string_estimates
 __all__ = ["FEATURES", "METRICS", "Images", "Molecules", "Texts", "evaluate_samples", "suited"]
 
 FEATURES = ("learnt", "pixels", "inception")
-"""Names of the spaces in which images are compared."""
+"""Names of the features to compare images."""
 
 
 @dataclass(frozen=True)

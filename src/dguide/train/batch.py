@@ -109,7 +109,7 @@ def _open(uniforms: Tensor) -> Tensor:
 
 
 def _rows(seed: int, start: int, size: int, count: int) -> Tensor:
-    """Entries `start` to `start + size` of an endless sequence of random orders of `count` rows."""
+    """Entries `start` to `start + size - 1` of an endless sequence of random orders of `count` rows."""
     places = torch.arange(start, start + size)
     first, last = start // count, (start + size - 1) // count
     orders = [torch.randperm(count, generator=generator(seed, Stream.ORDER, r)) for r in range(first, last + 1)]

@@ -108,7 +108,7 @@ def train(config: TrainConfig, on_step: Callable[[int], None] | None = None) -> 
 
     Raises:
         ValueError: If the directory holds a run with other settings, or the batch does not divide among the processes.
-        Diverged: A `FloatingPointError`, if the loss is no longer finite.
+        Diverged: A `FloatingPointError`, if the loss is not finite.
         dguide.errors.MissingExtra: If a package of the extra `train` is not installed.
     """
     return _Run(config).go(on_step)

@@ -63,7 +63,7 @@ class Codec(ABC):
 
 @runtime_checkable
 class Written(Protocol):
-    """A codec whose sequences are strings."""
+    """A codec of strings."""
 
     @property
     def vocab_size(self) -> int: ...

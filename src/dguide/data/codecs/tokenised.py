@@ -1,4 +1,4 @@
-"""The codec of strings whose words come from a Hugging Face tokenizer."""
+"""The codec of strings with the words of a Hugging Face tokenizer."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def nothing_left(name: str, skipped: Sequence[Skipped]) -> ValueError:
 
 
 def _reasons(skipped: Sequence[Skipped]) -> str:
-    """How many were left out, and why the first of them."""
+    """The number of omitted entries, and the reasons for the first ones."""
     reasons = "; ".join(f"{each.what}: {each.why}" for each in skipped[:3])
     return f" ({len(skipped)} left out: {reasons})" if skipped else ""
 

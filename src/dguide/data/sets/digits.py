@@ -17,7 +17,7 @@ SIDE = 8
 
 
 def digits() -> Dataset:
-    """1,797 handwritten digits as sequences of 64 tokens with 16 grey levels.
+    """1,797 handwritten digits as sequences of 64 tokens, with 16 greys.
 
     A pixel of the source counts the inked points in a block of 4 x 4, so it has 17 values, 0 to 16. The two largest
     values are merged, `token = min(pixel, 15)`, so that a token fits in four bits. Every fifth image of each class is

@@ -175,9 +175,7 @@ def training(dataset: Dataset, codec: Strings) -> Training:
 
 def _prepare(texts: list[str]) -> Arrays:
     canonical = np.unique(in_parallel(_canonical_of, texts, "Training molecules")["canonical"])
-    rows = np.sort(
-        np.random.default_rng(0).permutation(len(texts))[:_DESCRIBED]
-    )  # for texts in any order
+    rows = np.sort(np.random.default_rng(0).permutation(len(texts))[:_DESCRIBED])  # for texts in any order
     some = [texts[row] for row in rows]
     return {"canonical": canonical} | in_parallel(_descriptors_of, some, "Descriptors of molecules")
 

@@ -249,7 +249,7 @@ def _distinct(words: Sequences, vocab_size: int) -> list[Estimate]:
     for n in DISTINCT:
         numbers, count = every[n - 1], len(grams.codes[n - 1])
         row, _ = np.nonzero(numbers >= 0)
-        pairs = np.unique(np.stack([numbers[numbers >= 0], row], 1), axis=0)  # an n-gram and a sample that has it
+        pairs = np.unique(np.stack([numbers[numbers >= 0], row], 1), axis=0)  # an n-gram and a sample with it
         alone = np.bincount(pairs[:, 0], minlength=count) == 1
         own = np.bincount(pairs[alone[pairs[:, 0]], 1], minlength=len(words))
         runs = (words.lengths - n + 1).clip(0)
