@@ -69,7 +69,7 @@ def cases(loaded: Checkpoint, dataset: Dataset) -> Iterator[tuple[str, str, str,
             yield FOR_IMAGES, guidance, "every class in turn", condition
         return
     masked = loaded.config.process["name"] == "masked"
-    untold = {each.name: each.untold.expand(MOLECULES_DRAWN) for each in dataset.conditions}
+    untold = {each.name: each.not_given.expand(MOLECULES_DRAWN) for each in dataset.conditions}
     for sampler in SAMPLERS if masked else ("`Ancestral(32)`", "`Ancestral(64)`"):
         yield sampler, NONE, "nothing", untold
     for condition in dataset.conditions:
@@ -180,7 +180,7 @@ def picture(name: str) -> None:
     loaded = checkpoint.load(FOLDER / name)
     dataset, path = load(loaded.config.data), IMAGES / f"data-{name}.png"
     if dataset.shape is None:
-        untold = {each.name: each.untold.expand(60) for each in dataset.conditions}
+        untold = {each.name: each.not_given.expand(60) for each in dataset.conditions}
         molecules(dataset, draw(loaded, dataset, best(loaded), NONE, untold).tokens, path)
     else:
         asked = {dataset.conditions[0].name: torch.arange(ROWS * dataset.n_classes) % dataset.n_classes}

@@ -12,7 +12,7 @@ from tiny import DIGITS, save_numbers, save_strings, save_tiny
 from dguide import checkpoint
 from dguide.cli import evaluate as command
 from dguide.cli import main
-from dguide.cli.meaning import understood
+from dguide.cli.align_conditions import align_conditions
 from dguide.data import Above, Dataset, Label, Split, Value
 from dguide.evaluate import LearntFeatures, image_estimates, likelihood
 
@@ -149,15 +149,15 @@ def test_other_data_must_have_the_same_classes(run, tmp_path):
 def test_what_a_model_was_told_means_the_same_of_other_data():
     texts, mass = torch.zeros(4, 2, dtype=torch.int64), torch.tensor([1.0, 2, 3, 4], dtype=torch.float64)
     own = Dataset("own", *2 * [Split(texts, (mass > 2).long(), {"mass": mass})], DIGITS.codec, (Above("mass", 2.0),))
-    assert understood(own, own.conditions) is own
-    found = understood(own, (Above("mass", 3.0), Label(("x", "y"), "unknown")))
+    assert align_conditions(own, own.conditions) is own
+    found = align_conditions(own, (Above("mass", 3.0), Label(("x", "y"), "unknown")))
     assert found.conditions == (Above("mass", 3.0),)
     assert found.train.labels.tolist() == found.held_out.labels.tolist() == [0, 0, 0, 1]
-    scaled = understood(own, (Value("mass", 2.0, 0.5),))
+    scaled = align_conditions(own, (Value("mass", 2.0, 0.5),))
     assert scaled.condition(scaled.held_out)["mass"].tolist() == [-2, 0, 2, 4]
     for learnt in (Label(("x", "y"), "mass"), Label(("x", "y"), "kind")):
         with pytest.raises(ValueError, match="conditions of own: got mass"):
-            understood(own, (learnt,))
+            align_conditions(own, (learnt,))
 
 
 @pytest.mark.usefixtures("quick")

@@ -1,8 +1,8 @@
-r"""Trained denoisers on disk: a directory with `model.safetensors` (weights) and `config.json` (everything else).
+r"""Saves and loads trained denoisers: a directory with `model.safetensors` (weights) and `config.json` (the rest).
 
-Nothing is unpickled, so that a checkpoint of unknown origin cannot run code. Files are written under temporary names
-and renamed, and the configuration carries the SHA-256 of the weights, so that a damaged file, or weights and
-configuration of two different saves, are noticed when they are read.
+Nothing is unpickled, so a checkpoint cannot run code. Files are written under temporary names and then renamed. The
+configuration holds the SHA-256 of the weights. So loading detects damaged files, and weights and configurations that
+do not belong together.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ FORMAT = "dguide-checkpoint-1"
 
 @dataclass(frozen=True)
 class Config:
-    """What is to be known about trained weights.
+    """The description of trained weights.
 
     Args:
         network: Arguments of `DiffusionTransformer`.
-        process: Name and arguments of the process, as `PROCESSES.describe` gives them.
-        data: Name of the data set, as `dguide.data.load` takes it.
-        codec: What its tokens stand for, as `CODECS.describe` gives it.
-        conditions: What the network is told, as `CONDITIONS.describe` gives it for each condition.
-        synthetic: Whether the data were made by a program instead of measured.
+        process: Name and arguments of the process, from `PROCESSES.describe`.
+        data: Name of the data set, for `dguide.data.load`.
+        codec: The codec of the data set, from `CODECS.describe`.
+        conditions: The conditions of the network, each from `CONDITIONS.describe`.
+        synthetic: Whether a program generated the data.
         command: The command that trained the weights.
         seed: Seed of the training.
         steps: Training steps after which the weights were taken.
@@ -73,7 +73,7 @@ class Config:
 
 @dataclass(frozen=True)
 class _Stored(Config):
-    """What the file holds: the configuration, and the SHA-256 of the weights that it belongs to."""
+    """The content of the file: the configuration, and the SHA-256 of its weights."""
 
     sha256: str
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
@@ -81,7 +81,7 @@ class _Stored(Config):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A trained denoiser, the process it was trained on, what it reads and is told, and its history."""
+    """A trained denoiser with its process, codec, conditions and configuration."""
 
     model: DiffusionTransformer
     process: Process
@@ -91,12 +91,12 @@ class Checkpoint:
 
 
 def save(path: str | Path, model: DiffusionTransformer, config: Config) -> None:
-    """Writes weights and configuration to the directory `path`, made if need be; an older checkpoint is replaced.
+    """Writes weights and configuration to the directory `path`. An older checkpoint is replaced.
 
     Args:
-        path: A directory.
-        model: The network; its weights are stored in their own dtype.
-        config: What is to be known about it.
+        path: A directory; it is created if missing.
+        model: The network; its weights keep their dtype.
+        config: The description of the network.
 
     Raises:
         OSError: If the directory cannot be written.
@@ -104,9 +104,9 @@ def save(path: str | Path, model: DiffusionTransformer, config: Config) -> None:
     directory = Path(path)
     directory.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    # Both files are complete before either is renamed, so that a kill finds the pair old or new.
+    # Both files are complete before the first is renamed, so a killed process leaves an old or a new pair.
     with replacing(directory / WEIGHTS) as weights, replacing(directory / CONFIG) as text:
-        # As bytes, since the library's own writer makes files that only their owner can read.
+        # As bytes, because files of the library's own writer are readable for their owner only.
         weights.write_bytes(require("safetensors.torch", "train").save(tensors))
         content = {"format": FORMAT} | asdict(config) | {"sha256": digest(weights)}
         text.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
@@ -116,15 +116,15 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
     """Reads the checkpoint in the directory `path`.
 
     Args:
-        path: A directory that `save` wrote.
-        device: Where the model goes.
+        path: A directory from `save`.
+        device: Device of the model.
 
     Returns:
         The checkpoint; its model is in evaluation mode.
 
     Raises:
         ValueError: If a file is missing, damaged or of another kind.
-        OSError: If a file is there but cannot be read.
+        OSError: If a file exists but cannot be read.
     """
     directory = Path(path)
     for name in (CONFIG, WEIGHTS):
@@ -167,7 +167,7 @@ def digest(path: Path) -> str:
 
 
 def _read_config(path: Path) -> tuple[Config, str]:
-    """The configuration and the SHA-256 of the weights it belongs to."""
+    """The configuration and the SHA-256 of its weights."""
     again = "Copy the file again, or train anew."
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -177,9 +177,9 @@ def _read_config(path: Path) -> tuple[Config, str]:
         got = content.get("format") if isinstance(content, dict) else type(content).__name__
         raise bad(f"configuration {path}", f"format {got!r}", repr(FORMAT), "It was written by another program.")
     pydantic = require("pydantic", "train")
-    found = {name: value for name, value in content.items() if name != "format"}
+    fields = {name: value for name, value in content.items() if name != "format"}
     try:
-        values = dict(vars(pydantic.TypeAdapter(_Stored).validate_json(json.dumps(found))))
+        values = dict(vars(pydantic.TypeAdapter(_Stored).validate_json(json.dumps(fields))))
     except pydantic.ValidationError as error:
         wrong = ", ".join(_wrong(each) for each in error.errors())
         raise bad(f"configuration {path}", wrong, "what dguide train writes", again) from error
@@ -187,8 +187,8 @@ def _read_config(path: Path) -> tuple[Config, str]:
     return Config(**values), checksum
 
 
-def _wrong(found: Mapping[str, Any]) -> str:
-    """One mistake that pydantic found."""
-    name = ".".join(str(part) for part in found["loc"])
-    told = {"missing": f"missing {name}", "unexpected_keyword_argument": f"unknown {name}"}
-    return told.get(found["type"], f"{name} {found['input']!r} ({found['msg']})")
+def _wrong(mistake: Mapping[str, Any]) -> str:
+    """The text of one pydantic error."""
+    name = ".".join(str(part) for part in mistake["loc"])
+    texts = {"missing": f"missing {name}", "unexpected_keyword_argument": f"unknown {name}"}
+    return texts.get(mistake["type"], f"{name} {mistake['input']!r} ({mistake['msg']})")

@@ -29,8 +29,8 @@ def test_what_each_kind_tells() -> None:
 
 
 def test_what_is_not_told() -> None:
-    assert [kind.untold.item() for kind in KINDS[:2]] == [3, 2]
-    assert KINDS[2].untold.isnan().all()
+    assert [kind.not_given.item() for kind in KINDS[:2]] == [3, 2]
+    assert KINDS[2].not_given.isnan().all()
 
 
 def test_values_from_text() -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from dguide.data import Above, Dataset, Label, Split, Strings, Value
-from dguide.evaluate.mixture import Mixture, asked_classes
+from dguide.evaluate.mixture import Mixture, requested_classes
 
 CODEC = Strings(("<begin>", "<end>", "<pad>"), 3)
 
@@ -163,13 +163,13 @@ def test_what_was_not_told_is_as_in_the_data(dataset: Dataset) -> None:
 
 def test_what_was_asked_must_fit(dataset: Dataset) -> None:
     asked = {"kind": torch.tensor([0, 2]), "size": torch.tensor([0.5, math.nan])}
-    assert list(asked_classes(dataset, asked, 2)) == ["kind"]
+    assert list(requested_classes(dataset, asked, 2)) == ["kind"]
     for wrong, message in (
-        ({"kind": torch.tensor([0, 3])}, "2 for not told"),
+        ({"kind": torch.tensor([0, 3])}, "2 for not given"),
         ({"kind": torch.tensor([0])}, "one value for each"),
         ({"colour": torch.tensor([0, 1])}, "one of kind, mass, size"),
     ):
         with pytest.raises(ValueError, match=message):
-            asked_classes(dataset, wrong, 2)
+            requested_classes(dataset, wrong, 2)
     with pytest.raises(ValueError, match="at least one"):
-        asked_classes(dataset, {}, 0)
+        requested_classes(dataset, {}, 0)

@@ -1,4 +1,4 @@
-"""The command line: `dguide data`, `train`, `sample`, `evaluate`, `info`, `demo` and `theory`."""
+"""The command line: `dguide data`, `train`, `sample`, `evaluate`, `read`, `info`, `demo` and `theory`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line.
 
     Args:
-        arguments: What follows `dguide`; by default that of this process.
+        arguments: The arguments after `dguide`; by default those of this process.
 
     Returns:
-        0 if all is well, 1 if the work failed, 2 for wrong usage or bad input, 130 if it was interrupted.
+        0 for success, 1 if the work failed, 2 for wrong usage or bad input, 130 if it was interrupted.
     """
     try:
         require("typer", "cli")

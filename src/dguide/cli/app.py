@@ -1,4 +1,4 @@
-"""The application: its commands, and what becomes of their errors."""
+"""The application: its commands, and how it reports errors."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from .train import train
 
 __all__ = ["app", "run"]
 
-# Typer carries a copy of click in newer versions and imports it in older ones: this is the class in either.
+# Newer versions of Typer contain a copy of click, older ones import click. This gives the class in both cases.
 _ClickException: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
 _PLACE = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG,
     errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM,
 }  # fmt: skip
-"""Failures of a disk or the machine: no permission, no space, out of files or memory."""
+"""Errors of the disk or the machine: no permission, no space, too many open files, no memory."""
 
 app = typer.Typer(
     help="Classifier-free guidance for discrete diffusion models.",
-    epilog="Exit status: 0 fine, 1 failure in the work, 2 wrong usage or bad input, 130 interrupted.",
+    epilog="Exit status: 0 success, 1 failure, 2 wrong usage or bad input, 130 interrupted.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -61,11 +61,11 @@ def _root(
         [],
         "--import",
         metavar="MODULE:NAME",
-        help="Import code of your own that a checkpoint or another file names, and allow it; repeatable. What a file "
-        "names is not imported otherwise.",
+        help="Import your own code, so that a checkpoint or another file may name it; repeatable. Without this option, "
+        "code that a file names is not imported.",
     ),
 ) -> None:
-    """Holds the options of `dguide` itself."""
+    """The options of `dguide` itself."""
     for path in imports:
         trust(path, "--import")
 
@@ -75,7 +75,7 @@ for _command in (data, train, sample, evaluate, read, info, demo, theory):
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command line; what goes wrong becomes one line and an exit status, and a bug keeps its traceback."""
+    """Runs a command line and returns the exit status. An error is reported in one line, a bug with its traceback."""
     try:
         status = app(args=arguments, prog_name="dguide", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
@@ -99,7 +99,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _ordinary(error: Exception) -> str | None:
-    """One line for a failure of this place, or one that dguide has foreseen; None for a bug, in whatever code."""
+    """One line for an error of the machine or an expected error; None for a bug."""
     if isinstance(error, (MissingExtra, Diverged)) or (isinstance(error, OSError) and error.errno in _PLACE):
         return str(error)
     torch_failed = isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
@@ -114,7 +114,7 @@ def _fail(message: str, status: int) -> int:
 
 
 def _valid_names(error: Any) -> Iterator[str]:
-    """What could have been meant: commands or options, and where to read on."""
+    """The valid commands or options, and the help command."""
     context = getattr(error, "ctx", None)
     if context is None:
         return

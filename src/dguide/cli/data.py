@@ -1,4 +1,4 @@
-"""`dguide data`: what is in a data set, before anything is trained on it."""
+"""`dguide data`: shows the contents of a data set."""
 
 from __future__ import annotations
 
@@ -17,32 +17,30 @@ from .output import check_file
 __all__ = ["data"]
 
 _SHOWN = 20
-"""Lines of what was left out, unless all are asked for."""
+"""Number of omitted entries that are listed without `--all`."""
 _PER_CLASS = 10
 _CLASSES = 12
-"""Columns of a picture."""
+"""Largest number of columns in a picture."""
 
 
 def data(
     name: str = typer.Argument(
         ...,
         metavar="DATA",
-        help=f"A data set, as `dguide train --data` takes it: {', '.join(LOADERS.names())}, "
+        help=f"A data set, as in `dguide train --data`: {', '.join(LOADERS.names())}, "
         "or your own as my_module:function.",
     ),
     png: Path | None = typer.Option(
         None,
         metavar="FILE.png",
-        help=f"Draw the first {_PER_CLASS} images of each class there, of {_CLASSES} classes at most.",
+        help=f"Draw the first {_PER_CLASS} images of each class, for at most {_CLASSES} classes.",
     ),
-    everything: bool = typer.Option(
-        False, "--all", help=f"List all that was left out of the data, and not only the first {_SHOWN}."
-    ),
+    everything: bool = typer.Option(False, "--all", help=f"List all omitted entries, not only the first {_SHOWN}."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON, for programs."),
 ) -> None:
-    """Show what is in a data set: sequences, classes, alphabet, and what was left out of it and why.
+    """Show the contents of a data set: sequences, classes, alphabet, and omitted entries with reasons.
 
-    The data are read and prepared as for training, so that the first call may take a while.
+    The data are prepared as for training, so the first call may take a while.
     """
     if png is not None:
         check_file("--png", png, ".png", 1_000_000)
@@ -63,7 +61,7 @@ def data(
     }
     for key, value in lines.items():
         print(f"{key + ':':12s}{value}")
-    for condition, rows in _told(dataset).items():
+    for condition, rows in _condition_counts(dataset).items():
         print(f"{condition}:")
         for value, parts in rows.items():
             print(f"  {value:30s} " + " ".join(f"{x:9,}" if isinstance(x, int) else f"{x:9.5g}" for x in parts))
@@ -92,13 +90,13 @@ def _summary(dataset: Dataset) -> dict[str, Any]:
         "length": dataset.length,
         "vocab_size": dataset.vocab_size,
         "shape": dataset.shape,
-        "conditions": _told(dataset),
+        "conditions": _condition_counts(dataset),
         "skipped": [{"what": each.what, "why": each.why} for each in dataset.skipped],
     }
 
 
-def _told(dataset: Dataset) -> dict[str, dict[str, list[int] | list[float]]]:
-    """For each condition how many sequences of each class there are, or the numbers, to train on and held out."""
+def _condition_counts(dataset: Dataset) -> dict[str, dict[str, list[int] | list[float]]]:
+    """For each condition: the number of sequences of each class, or statistics of the numbers, in each split."""
     return {condition.name: _parts(condition, dataset) for condition in dataset.conditions}
 
 
@@ -124,9 +122,9 @@ def _draw(dataset: Dataset, path: Path) -> None:
     names = dataset.class_names[:_CLASSES] or ("",)
     rows, tiles = [], []
     for column in range(len(names)):
-        found = (dataset.train.labels == column).nonzero().squeeze(-1)[:_PER_CLASS].tolist()
-        rows += found
-        tiles += [row * len(names) + column for row in range(len(found))]
+        members = (dataset.train.labels == column).nonzero().squeeze(-1)[:_PER_CLASS].tolist()
+        rows += members
+        tiles += [row * len(names) + column for row in range(len(members))]
     headings = [name if style.fonts(name) else str(column) for column, name in enumerate(names)]
     for heading, name in zip(headings, names, strict=True):
         if heading != name:

@@ -1,4 +1,4 @@
-"""`dguide demo`: the study on handwritten digits."""
+"""`dguide demo`: compares guidance mechanisms on handwritten digits."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _DEFAULT = DemoSettings(Path("demo"))
 
 def demo(
     out: Path = typer.Option(
-        _DEFAULT.out, metavar="DIRECTORY", help="Folder for pictures, table and model; made if need be."
+        _DEFAULT.out, metavar="DIRECTORY", help="Folder for pictures, table and model; created if missing."
     ),
     checkpoints: Path | None = typer.Option(
         None,
         metavar="DIRECTORY",
         help="Folder with the checkpoints digits-masked and digits-uniform. "
-        "[default: checkpoints/ here, else that of the source tree]",
+        "[default: checkpoints/ here, or in the source tree]",
     ),
     guidance: list[str] = typer.Option(
         [],
         metavar="NAME",
-        help=f"A further mechanism in pictures and table, with its options, repeatable: {OWN}.",
+        help=f"An additional mechanism with its options, repeatable: {OWN}.",
     ),
     per_class: int = typer.Option(
         _DEFAULT.per_class, metavar="NUMBER", help="Samples of each digit in a cell of the grid."
@@ -43,17 +43,17 @@ def demo(
     limit: float = typer.Option(
         _DEFAULT.limit,
         metavar="NUMBER",
-        help="Minutes for the whole; if they are short, the last cells of the uniform model are left out.",
+        help="Minutes for the whole run; if this is too short, the last cells of the uniform model are omitted.",
     ),
     seed: int = typer.Option(
-        _DEFAULT.seed, metavar="NUMBER", help="Seed of the samples, which all cells share, and of the training."
+        _DEFAULT.seed, metavar="NUMBER", help="Seed of the samples, the same in all cells, and of the training."
     ),
 ) -> None:
     """Compare guidance mechanisms and schedules on handwritten digits, with pictures and a table.
 
-    Samples digits with each mechanism (Normalized, Unlocking, Simple and those of --guidance), schedule (constant,
-    ramp-up) and mean weight (0, 1, 3) from two trained models (masked and uniform process), judges them against real
-    digits, draws them, shows how fast masks disappear in theory and in fact, and trains a small model of its own.
+    Samples digits from two trained models (masked and uniform process) with each mechanism (Normalized, Unlocking,
+    Simple and those of --guidance), schedule (constant, ramp-up) and mean weight (0, 1, 3). Compares the samples with
+    real digits and draws them. Shows how fast masks disappear in theory and in samples. Trains a small model.
     """
     for name in guidance:
         MECHANISMS.call(name, typed=True)

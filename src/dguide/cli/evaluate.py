@@ -1,4 +1,4 @@
-"""`dguide evaluate`: how good samples are, those of a file or fresh ones of a checkpoint."""
+"""`dguide evaluate`: compares samples from a file, or new samples from a checkpoint, with real data."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ..errors import bad
 from ..evaluate import METRICS, Estimate, Metric, evaluate_samples, likelihood
 from ..evaluate.samples import FEATURES, suited
 from ..files import replacing
-from .meaning import understood
+from .align_conditions import align_conditions
 from .names import OWN
 from .options import options
 from .output import check_directory
@@ -38,7 +38,7 @@ _FILE = "a file that `dguide sample` wrote, or a checkpoint"
 
 
 def _drawing() -> Iterator[inspect.Parameter]:
-    """The options of `dguide sample`, except what it reads and writes."""
+    """The options of `dguide sample`, except its input and output."""
     for name, parameter in inspect.signature(sample, eval_str=True).parameters.items():
         option = copy.copy(parameter.default)
         if name == "count":
@@ -51,43 +51,43 @@ def _drawing() -> Iterator[inspect.Parameter]:
 def evaluate(
     context: typer.Context,
     source: Path = typer.Argument(
-        ..., metavar="SAMPLES.npz|CHECKPOINT", help="File that `dguide sample` wrote, or a checkpoint to draw from."
+        ..., metavar="SAMPLES.npz|CHECKPOINT", help="File from `dguide sample`, or a checkpoint to sample from."
     ),
     out: Path = typer.Option(
         Path("evaluation"),
         metavar="DIRECTORY",
-        help="Folder for evaluation.md, evaluation.json and fresh samples; made if need be.",
+        help="Folder for evaluation.md, evaluation.json and new samples; created if missing.",
     ),
     data: str | None = typer.Option(
-        None, metavar="NAME", help="Real data to compare with. [default: those that the model learnt]"
+        None, metavar="NAME", help="Real data to compare with. [default: the training data of the model]"
     ),
     features: str | None = typer.Option(
         None,
         metavar="NAME",
-        help=f"Where images are compared: {', '.join(FEATURES)}. [default: learnt, by a network on real data]",
+        help=f"Features to compare images in: {', '.join(FEATURES)}. [default: learnt, by a network on real data]",
     ),
     metric: list[str] = typer.Option(
         [],
         metavar="NAME",
-        help=f"Judge by this metric, with its options, repeatable: {METRICS.usage()}, or {OWN}. [default: those of "
-        "these that suit the data]",
+        help=f"Metric with its options, repeatable: {METRICS.usage()}, or {OWN}. [default: all metrics here that suit "
+        "the data]",
     ),
     inception_weights: Path | None = typer.Option(
-        None, metavar="FILE", help="Weights of Inception as torch-fidelity publishes them, for --features inception."
+        None, metavar="FILE", help="Weights of Inception from torch-fidelity, for --features inception."
     ),
     repetitions: int = typer.Option(200, metavar="NUMBER", min=0, help="Repetitions of the bootstrap; 0 for none."),
     judge_seed: int = typer.Option(
-        0, metavar="NUMBER", min=0, help="Seed of the judge, of the choice of real data and of the intervals."
+        0, metavar="NUMBER", min=0, help="Seed of the classifier, the choice of real data and the intervals."
     ),
     bits: bool = typer.Option(
-        False, "--bits/--no-bits", help="Also the bits per token of held-out data; with a CHECKPOINT only."
+        False, "--bits/--no-bits", help="Add the bits per token of held-out data; only with a CHECKPOINT."
     ),
     **drawing: Any,
 ) -> None:
-    """Judge samples against real data: accuracy, distances, diversity, copies; for strings what befits them.
+    """Compare samples with real data: accuracy, distances, diversity, copies; other metrics for strings.
 
-    Each figure comes with its interval, the number of samples it rests on, and what real held-out data get. The options
-    that `dguide sample` has say how fresh samples are drawn from a CHECKPOINT; they go with a CHECKPOINT only.
+    Each figure has an interval, a number of samples, and the value for real held-out data. The options of
+    `dguide sample` are for new samples from a CHECKPOINT only.
     """
     check_directory("--out", out)
     metrics: Sequence[Metric] = [METRICS.read(name, typed=True) for name in metric]
@@ -100,7 +100,7 @@ def evaluate(
         dataset = _compared(dataset, loaded.conditions)
         metrics = suited(dataset, metrics, features, inception_weights)
         began = time.perf_counter()
-        found = [_bits(loaded, dataset)] if bits else []
+        extra = [_bits(loaded, dataset)] if bits else []
         seconds = time.perf_counter() - began
         out.mkdir(parents=True, exist_ok=True)
         sample(checkpoint=source, out=out / "samples.npz", **drawing)
@@ -110,7 +110,7 @@ def evaluate(
         if given:
             options = " and ".join("--" + name.replace("_", "-") for name in given)
             raise bad(options, f"{source}, whose samples are drawn already", "a checkpoint", "Leave them out.")
-        drawn, found, seconds = Drawn.read(source), [], 0.0
+        drawn, extra, seconds = Drawn.read(source), [], 0.0
         dataset = load(data, typed=True) if data else load(drawn.text("data"))
         if drawn.learnt:
             dataset = _compared(dataset, drawn.learnt)
@@ -129,7 +129,7 @@ def evaluate(
         sampling_seconds=drawn.seconds,
     )
     evaluation = dataclasses.replace(
-        evaluation, estimates=(*evaluation.estimates, *found), seconds=evaluation.seconds + seconds
+        evaluation, estimates=(*evaluation.estimates, *extra), seconds=evaluation.seconds + seconds
     )
     out.mkdir(parents=True, exist_ok=True)
     page, program = out / "evaluation.md", out / "evaluation.json"
@@ -142,7 +142,7 @@ def evaluate(
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """What stands in a file that `dguide sample` wrote."""
+    """The contents of a file from `dguide sample`."""
 
     path: Path
     arrays: dict[str, Any]
@@ -150,11 +150,11 @@ class Drawn:
 
     @classmethod
     def read(cls, path: Path) -> Drawn:
-        """Raises `ValueError` if it is another file, or damaged."""
+        """Reads a file. Raises `ValueError` if it is of another kind, or damaged."""
         if not path.is_file():
             raise bad(f"samples {path}", "no such file", _FILE)
         try:
-            with zipfile.ZipFile(path):  # and not a single array
+            with zipfile.ZipFile(path):  # refuses a single array
                 arrays = read_npz(path)
         except DAMAGED as error:
             raise bad(f"samples {path}", str(error), _FILE) from error
@@ -164,7 +164,7 @@ class Drawn:
             settings = json.loads(str(arrays["settings"]))
         except json.JSONDecodeError as error:
             raise bad(f"samples {path}", f"settings that are no JSON ({error})", _FILE) from error
-        kinds = {"tokens": "i", "calls": "i", "labels": "if"}  # a first condition that is a number is a float
+        kinds = {"tokens": "i", "calls": "i", "labels": "if"}  # labels are floats if they are numbers
         whole = all(name in arrays and arrays[name].dtype.kind in kind for name, kind in kinds.items())
         if not whole or not isinstance(settings, dict) or arrays["calls"].shape != (2,):
             raise bad(f"samples {path}", ", ".join(sorted(arrays)), "tokens, labels, calls and settings", _FILE)
@@ -177,24 +177,24 @@ class Drawn:
 
     @property
     def calls(self) -> tuple[int, int]:
-        """Conditional and reference calls of a batch."""
+        """Conditional and reference network calls per batch."""
         conditional, reference = self.arrays["calls"].tolist()
         return conditional, reference
 
     def condition(self, dataset: Dataset) -> dict[str, Tensor]:
-        """What was asked for, by name of condition."""
+        """The requested conditions, by name."""
         first = dataset.conditions[0].name
-        told = {first: self.arrays["labels"]}
-        told |= {each.name: self.arrays[each.name] for each in dataset.conditions[1:] if each.name in self.arrays}
+        given = {first: self.arrays["labels"]}
+        given |= {each.name: self.arrays[each.name] for each in dataset.conditions[1:] if each.name in self.arrays}
         for each in dataset.conditions:
-            if each.n_classes and each.name in told and told[each.name].dtype.kind != "i":
+            if each.n_classes and each.name in given and given[each.name].dtype.kind != "i":
                 expected = f"classes of {each.name}, which are whole numbers"
-                raise bad(f"samples {self.path}", f"labels of kind {told[each.name].dtype}", expected)
-        return {name: torch.as_tensor(values) for name, values in told.items()}
+                raise bad(f"samples {self.path}", f"labels of kind {given[each.name].dtype}", expected)
+        return {name: torch.as_tensor(values) for name, values in given.items()}
 
     @property
     def learnt(self) -> tuple[Attribute, ...]:
-        """What the model could be told; empty in files that do not say so. Raises `ValueError` if it is damaged."""
+        """The conditions of the model; empty if the file lacks them. Raises `ValueError` if they are damaged."""
         described = self.settings.get("learnt", [])
         if not isinstance(described, list) or not all(isinstance(each, dict) for each in described):
             raise bad(f"samples {self.path}", f"learnt {described}", "a list of conditions", _FILE)
@@ -202,22 +202,22 @@ class Drawn:
 
     @property
     def seconds(self) -> float | None:
-        """What drawing them took, if the file says so."""
-        found = self.settings.get("seconds")
-        return float(found) if isinstance(found, int | float) else None
+        """The time of sampling, if the file has it."""
+        seconds = self.settings.get("seconds")
+        return float(seconds) if isinstance(seconds, int | float) else None
 
     def text(self, name: str) -> str:
-        """A setting that is text."""
+        """The setting `name`, which must be text."""
         if not isinstance(self.settings.get(name), str):
             raise bad(f"samples {self.path}", f"no {name} in the settings", _FILE)
         return str(self.settings[name])
 
 
 def _compared(dataset: Dataset, learnt: Sequence[Attribute]) -> Dataset:
-    """The data, told as the model learnt it (`understood`); the first condition has to be the same one."""
+    """The data with the conditions of the model (`align_conditions`). Both must have the same first condition."""
     if dataset.conditions[0].name != learnt[0].name:
         raise bad(f"first condition of {dataset.name}", dataset.conditions[0].name, learnt[0].name)
-    return understood(dataset, learnt)
+    return align_conditions(dataset, learnt)
 
 
 def _bits(loaded: Checkpoint, dataset: Dataset) -> Estimate:
@@ -226,5 +226,5 @@ def _bits(loaded: Checkpoint, dataset: Dataset) -> Estimate:
 
 
 def _is_given(context: typer.Context, name: str) -> bool:
-    """Whether an option stands on the command line, rather than being left at its default."""
+    """Whether the user gave the option on the command line."""
     return getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"

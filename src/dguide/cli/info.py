@@ -1,4 +1,4 @@
-"""`dguide info`: what is in a checkpoint."""
+"""`dguide info`: shows the contents of a checkpoint."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["info"]
 
 
 def info(
-    checkpoint: Path = typer.Argument(..., metavar="CHECKPOINT", help="Directory that `dguide train` wrote."),
+    checkpoint: Path = typer.Argument(..., metavar="CHECKPOINT", help="Directory from `dguide train`."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON, for programs."),
 ) -> None:
-    """Show what a checkpoint holds: data, process, network, quality, and how it was trained.
+    """Show the contents of a checkpoint: data, process, network, quality, and training.
 
-    The weights are read and checked against the checksum in its configuration.
+    The weights are checked against the checksum in the configuration.
     """
     loaded = checkpoints.load(checkpoint)
     config = loaded.config
@@ -34,7 +34,7 @@ def info(
         "checkpoint": str(checkpoint),
         "data": f"{config.data}: {network['length']} tokens of {network['vocab_size']}"
         + (" (synthetic)" if config.synthetic else ""),
-        "told": "; ".join(_told(condition) for condition in loaded.conditions),
+        "conditions": "; ".join(_described(condition) for condition in loaded.conditions),
         "process": f"{process.pop('name')} ({', '.join(f'{key}={value}' for key, value in process.items())})",
         "network": f"{parameters:,} parameters: {network['layers']} layers of width {network['width']}, "
         f"{network['heads']} heads",
@@ -47,8 +47,8 @@ def info(
         print(f"{name + ':':12s}{value}")
 
 
-def _told(condition: Attribute) -> str:
-    """A condition in a few words."""
+def _described(condition: Attribute) -> str:
+    """The name and the classes of a condition, shortened."""
     names = condition.class_names
     shown = ", ".join(names) if len(names) <= 12 else f"{', '.join(names[:10])}, ... ({len(names)} classes)"
     return f"{condition.name}: {shown or 'a number'}"

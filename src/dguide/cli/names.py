@@ -1,4 +1,4 @@
-"""Names on the command line for guidance mechanisms, samplers and devices."""
+"""Reads the names of guidance mechanisms, samplers and devices on the command line."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["OWN", "device_of", "guidance_of", "sampler_of"]
 
 
 OWN = "your own as my_module:MyClass"
-"""What help texts say of import paths."""
+"""The description of import paths in help texts."""
 
 
 def guidance_of(name: str, weight: str) -> Guidance:
-    """The mechanism of that name, with its options, and a weight that `parse_schedule` reads.
+    """The mechanism `name`, with its options and its weight. `parse_schedule` reads the weight.
 
     Raises:
-        ValueError: For unknown names and options, and for a weight among the options.
+        ValueError: If a name or an option is unknown, or the options contain a weight.
     """
     call = MECHANISMS.call(name, typed=True)
     if "weight" in call.arguments:
@@ -34,16 +34,17 @@ def guidance_of(name: str, weight: str) -> Guidance:
 def sampler_of(
     name: str, steps: int | None = None, grid: str | None = None, shape: tuple[int, int] | None = None
 ) -> Sampler:
-    """The sampler of that name, with its options.
+    """The sampler `name`, with its options.
 
     Args:
-        name: As `SAMPLERS` reads it.
-        steps: Its option `steps`, or that of the sampler inside; None if the name says it, or for the default.
-        grid: Likewise.
-        shape: Rows and columns of the images, for a sampler that takes a `shape` and was given none.
+        name: A text that `SAMPLERS` reads.
+        steps: The option `steps` of the sampler, or of its inner sampler. None means the value in `name`, or the
+            default.
+        grid: The option `grid`, in the same way.
+        shape: Rows and columns of the images, for a sampler whose option `shape` is not in `name`.
 
     Raises:
-        ValueError: For unknown names and options, for one that is given twice, and for one that it does not have.
+        ValueError: If a name or an option is unknown, or an option has two values.
     """
     call = SAMPLERS.call(name, typed=True)
     for option, text in (("steps", steps), ("grid", grid)):
@@ -60,9 +61,9 @@ def sampler_of(
 
 
 def _given(call: Call[Sampler], option: str, text: str, again: bool = True) -> Call[Sampler] | None:
-    """The call with an option, of its own or of the sampler inside; None if neither has it.
+    """The call with an option of the sampler or of its inner sampler; None if neither has this option.
 
-    `again` says whether an option is refused that is there with another value; otherwise it stays.
+    If the option already has another value, it is replaced if `again` is true, and kept if not.
     """
     if option in call.options:
         value = call.value(option, text)

@@ -1,4 +1,4 @@
-"""Options of a command that are declared elsewhere: once, for whoever takes them."""
+"""Adds options to a command that are declared in another module."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Command = TypeVar("Command", bound=Callable[..., object])
 
 
 def options(declared: Iterable[inspect.Parameter]) -> Callable[[Command], Command]:
-    """Puts options in the place of the ``**rest`` of a command.
+    """Replaces the ``**rest`` of a command by options.
 
-    Typer has no other way to read options than the signature of a function.
+    Typer reads the options only from the signature of a function.
 
     Args:
-        declared: The options, each with a `typer.Option` as its default and an annotation that is a type, no text.
+        declared: The options. Each has a `typer.Option` as its default, and a type, not text, as its annotation.
     """
 
     def put(command: Command) -> Command:

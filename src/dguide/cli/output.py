@@ -1,4 +1,4 @@
-"""Files that are written: refused before the work if they cannot be, and never left half-written."""
+"""Checks before the work that output files can be written, and writes them completely or not at all."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ..files import replacing
 __all__ = ["check_directory", "check_file", "write_npz"]
 
 _ROOM = 50_000_000
-"""Bytes that pictures, tables and samples of one command stay below, as a rule."""
+"""Upper estimate of the bytes that one command writes as pictures, tables and samples."""
 
 
 def check_file(option: str, path: Path, suffix: str, size: int) -> None:
-    """Refuses a file of about `size` bytes that could not be written. Raises `InputError`."""
+    """Checks that a file of about `size` bytes can be written. Raises `InputError` if not."""
     if path.suffix != suffix:
         raise bad(option, str(path), f"a file name that ends in {suffix}")
     if path.exists() and not path.is_file():
@@ -32,7 +32,7 @@ def check_file(option: str, path: Path, suffix: str, size: int) -> None:
 
 
 def check_directory(option: str, path: Path, size: int = _ROOM) -> None:
-    """Refuses a directory that cannot be made, or cannot take files of `size` bytes in all. Raises `InputError`."""
+    """Checks that a directory can be created and has room for `size` bytes. Raises `InputError` if not."""
     nearest = path.absolute()
     while not nearest.exists():
         nearest = nearest.parent
@@ -55,6 +55,6 @@ def _check_room(option: str, folder: Path, size: int) -> None:
 
 
 def write_npz(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
-    """Writes named arrays, readable without pickle, in one go."""
+    """Writes named arrays without pickle. The file appears only when it is complete."""
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)

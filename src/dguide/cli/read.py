@@ -1,4 +1,4 @@
-"""`dguide read`: which class a model sees in held-out data, and how far one may believe it."""
+"""`dguide read`: classifies held-out data with the model itself, and measures how reliable that is."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..evaluate.reading.verdict import check_halves, verdict
 from ..files import replacing
 from ..plots.reading import calibration_figure, confusion_figure, detection_figure
 from ..plots.style import save
-from .meaning import understood
+from .align_conditions import align_conditions
 from .names import device_of
 from .output import check_directory
 
@@ -26,41 +26,39 @@ PRIORS = ("training", "equal")
 
 
 def read(
-    checkpoint: Path = typer.Argument(..., metavar="CHECKPOINT", help="Directory that `dguide train` wrote."),
+    checkpoint: Path = typer.Argument(..., metavar="CHECKPOINT", help="Directory from `dguide train`."),
     out: Path = typer.Option(
-        Path("reading"), metavar="DIRECTORY", help="Folder for tables, probabilities and figures; made if need be."
+        Path("reading"), metavar="DIRECTORY", help="Folder for tables, probabilities and figures; created if missing."
     ),
     data: str | None = typer.Option(
-        None, metavar="NAME", help="Data whose held-out part is read. [default: those that the model learnt]"
+        None, metavar="NAME", help="Data set; its held-out part is read. [default: the training data of the model]"
     ),
     condition: str | None = typer.Option(
-        None, metavar="NAME", help="Which condition is asked about; the others are not told. [default: the first]"
+        None, metavar="NAME", help="Condition to classify; the others are not given to the model. [default: the first]"
     ),
     normal: str | None = typer.Option(
         None,
         metavar="CLASS",
-        help="The class without a defect, by number or name: then also false alarms against misses.",
+        help="The class without a defect, by number or name. Adds false alarms against misses.",
     ),
     prior: str = typer.Option(
         PRIORS[0],
         metavar="NAME",
-        help="How probable each class is before: as in the training data (one more of each class), or equal.",
+        help="Prior probability of each class: as in the training data (counts plus one), or equal.",
     ),
-    passes: int = typer.Option(
-        32, metavar="NUMBER", min=1, help="Noise levels at which each sequence is looked at, for every class."
-    ),
+    passes: int = typer.Option(32, metavar="NUMBER", min=1, help="Noise levels for each sequence and class."),
     limit: int | None = typer.Option(
-        None, metavar="NUMBER", min=2, help="Read so many sequences, chosen at random. [default: all]"
+        None, metavar="NUMBER", min=2, help="Number of sequences to read, chosen at random. [default: all]"
     ),
     repetitions: int = typer.Option(200, metavar="NUMBER", min=0, help="Repetitions of the bootstrap; 0 for none."),
-    seed: int = typer.Option(0, metavar="NUMBER", min=0, help="Of the noise, of the halves and of the intervals."),
+    seed: int = typer.Option(0, metavar="NUMBER", min=0, help="Seed of the noise, the halves and the intervals."),
     batch_size: int = typer.Option(256, metavar="NUMBER", min=1, help="Sequences in one pass through the network."),
     device: str = typer.Option("auto", metavar="NAME", help="auto (an accelerator if there is one), cpu, cuda, ..."),
 ) -> None:
-    """Read the class of held-out sequences with the model itself, by the likelihood of each class.
+    """Classify held-out sequences with the model itself, by the likelihood of each class.
 
-    Temperature and thresholds are chosen on one half of the sequences and judged on the other. The folder gets
-    reading.md, reading.json, reading.csv with the probabilities of every sequence, and figures.
+    Temperature and thresholds are fitted on one half of the sequences and tested on the other. Writes reading.md,
+    reading.json, reading.csv with the probabilities of each sequence, and figures.
     """
     check_directory("--out", out)
     choose("prior", prior, PRIORS)
@@ -68,36 +66,36 @@ def read(
     dataset = load(data, typed=True) if data else load(loaded.config.data)
     loaded.codec.check_same(dataset.codec, dataset.name)
     known = {each.name: each for each in loaded.conditions}
-    asked = known[choose("condition", loaded.conditions[0].name if condition is None else condition, known)]
-    dataset = understood(dataset, (asked,))
+    chosen = known[choose("condition", loaded.conditions[0].name if condition is None else condition, known)]
+    dataset = align_conditions(dataset, (chosen,))
     split = dataset.held_out
     if limit is not None and limit < len(split):
         split = split.some(limit, seed)
-    labels = asked.of(split.labels, split.properties)
-    good = None if normal is None else _normal(asked, normal)
-    told = hypotheses(loaded.conditions, len(split), asked.name)
+    labels = chosen.of(split.labels, split.properties)
+    good = None if normal is None else _normal(chosen, normal)
+    classes = hypotheses(loaded.conditions, len(split), chosen.name)
     check_halves(labels, good)
     require("matplotlib", "cli")
     if good is not None:
         require("sklearn.metrics", "train")
     began = time.perf_counter()
-    found = read_sequences(
+    reading = read_sequences(
         loaded.model,
         loaded.process,
         split.tokens,
-        told,
-        # Laplace's rule of succession: a class that the training data lack stays possible
-        prior=class_counts(asked, dataset.train) + 1 if prior == "training" else None,
+        classes,
+        # Laplace's rule of succession: a class without training data stays possible
+        prior=class_counts(chosen, dataset.train) + 1 if prior == "training" else None,
         passes=passes,
         seed=seed,
         batch_size=batch_size,
         device=next(loaded.model.parameters()).device,
     )
     seconds = time.perf_counter() - began
-    judged = verdict(found, labels, asked.class_names, normal=good, repetitions=repetitions, seed=seed)
+    judged = verdict(reading, labels, chosen.class_names, normal=good, repetitions=repetitions, seed=seed)
     made = " (synthetic)" if dataset.synthetic else ""
     title = f"{checkpoint.name}, {passes} passes\n{dataset.name}{made}"
-    cost = f"{len(split) * asked.n_classes * passes:,} forward passes of one sequence, {seconds:.1f} s"
+    cost = f"{len(split) * chosen.n_classes * passes:,} forward passes of one sequence, {seconds:.1f} s"
     head = f"{len(split):,} held-out sequences of {dataset.name}{made} read by {checkpoint}: {cost}."
     text = f"{head}\n\n{judged.as_markdown()}"
     out.mkdir(parents=True, exist_ok=True)
@@ -111,9 +109,9 @@ def read(
     print(out / "reading.md")
 
 
-def _normal(asked: Attribute, text: str) -> int:
+def _normal(condition: Attribute, text: str) -> int:
     """The number of the normal class."""
-    found = asked.read(text)
-    if len(found) != 1:
+    classes = condition.read(text)
+    if len(classes) != 1:
         raise bad("--normal", repr(text), "one class")
-    return int(found)
+    return int(classes)

@@ -1,4 +1,4 @@
-"""`dguide sample`: guided samples of a checkpoint, as arrays and as a picture."""
+"""`dguide sample`: draws guided samples from a checkpoint, as arrays and as a picture."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ from ..guidance import MECHANISMS, SCHEDULES, Guidance
 from ..nn import DTYPES, Compiled, Inference
 from ..samplers import SAMPLERS, Condition, Sampler, Samples
 from ..samplers import sample as draw
-from .asked import asked, in_turn
+from .conditions_arg import in_turn, read_conditions
 from .names import OWN, device_of, guidance_of, sampler_of
 from .output import check_file, write_npz
 
 __all__ = ["sample"]
 
 _PICTURE = 400
-"""The most samples in a picture."""
+"""Largest number of samples in a picture."""
 
 
 def sample(
-    checkpoint: Path = typer.Argument(..., metavar="CHECKPOINT", help="Directory that `dguide train` wrote."),
-    out: Path = typer.Option(..., metavar="FILE.npz", help="Where the samples go; an older file is replaced."),
+    checkpoint: Path = typer.Argument(..., metavar="CHECKPOINT", help="Directory from `dguide train`."),
+    out: Path = typer.Option(..., metavar="FILE.npz", help="File for the samples; an existing file is replaced."),
     labels: str | None = typer.Option(
         None,
         metavar="0,1,...|all",
-        help="Classes to sample, in turn, by number or name, of the first condition of the model. [default: all]",
+        help="Classes of the first condition, by number or name, used in turn. [default: all]",
     ),
     condition: list[str] = typer.Option(
         [],
         metavar="NAME=VALUE,...",
-        help="What to ask for of a model with several conditions, repeatable: classes by number or name, or numbers, "
-        "in turn. What is not named is not told to the model.",
+        help="Values of one of several conditions, repeatable: classes by number or name, or numbers, used in turn. "
+        "Conditions that are not named here are not given to the model.",
     ),
     count: int = typer.Option(
         100, metavar="NUMBER", min=1, help="Number of samples; number i gets label i mod (number of labels)."
@@ -67,43 +67,43 @@ def sample(
         "trapezoidal:theta=0.5, smc:particles=8,sampler=(ancestral:steps=16).",
     ),
     steps: int | None = typer.Option(
-        None, metavar="NUMBER", help="The option steps of the sampler, or of the one inside it. [default: 32]"
+        None, metavar="NUMBER", help="Option steps of the sampler, or of its inner sampler. [default: 32]"
     ),
     grid: str | None = typer.Option(
         None,
         metavar="NAME",
-        help="The option grid likewise, the times of the steps: uniform, cosine (few tokens a step at first), work (as "
-        "many masks in each), arccos where a sampler fixes the number of tokens a step, or the times themselves, as in "
-        "1;0.5;0. [default: uniform]",
+        help="Option grid of the same sampler, the times of the steps: uniform, cosine (few tokens per step at first), "
+        "work (equally many masks per step), arccos if the sampler fixes the tokens per step, or a list of times such "
+        "as 1;0.5;0. [default: uniform]",
     ),
     temperature: float = typer.Option(
-        1.0, metavar="NUMBER", help="Temperature of the guided law a token is drawn from; 0 takes the most probable."
+        1.0, metavar="NUMBER", help="Temperature of the guided distribution; 0 takes the most probable token."
     ),
     top_k: int | None = typer.Option(
-        None, metavar="NUMBER", help="Draw from so many of the most probable tokens only. [default: all]"
+        None, metavar="NUMBER", help="Draw only from this number of most probable tokens. [default: all]"
     ),
     top_p: float | None = typer.Option(
-        None, metavar="NUMBER", help="Draw from the fewest tokens that have so much probability. [default: all]"
+        None, metavar="NUMBER", help="Draw only from the most probable tokens of this total probability. [default: all]"
     ),
-    seed: int = typer.Option(0, metavar="NUMBER", help="Key of the random numbers, 0 to 2^64 - 1."),
+    seed: int = typer.Option(0, metavar="NUMBER", help="Seed of the random numbers, 0 to 2^64 - 1."),
     first_index: int = typer.Option(
         0,
         metavar="NUMBER",
         min=0,
-        help="Number of the first sample: shards of one job take ranges that do not overlap.",
+        help="Number of the first sample. Shards of one job use ranges that do not overlap.",
     ),
     batch_size: int = typer.Option(256, metavar="NUMBER", help="Samples in one pass through the network."),
     device: str = typer.Option("auto", metavar="NAME", help="auto (an accelerator if there is one), cpu, cuda, ..."),
     dtype: str = typer.Option(
         "float32",
         metavar="NAME",
-        help=f"Precision of the network: {', '.join(DTYPES)}. A lower one is faster where the processor knows it, and "
+        help=f"Precision of the network: {', '.join(DTYPES)}. A lower one is faster if the processor supports it, and "
         "changes some samples.",
     ),
     compiled: bool = typer.Option(
         False,
         "--compile/--no-compile",
-        help="Compile the network in the first steps, which then take up to a minute: for many samples.",
+        help="Compile the network. The first steps then take up to a minute, so this is for many samples.",
     ),
     png: bool | None = typer.Option(
         None, help=f"Draw the first {_PICTURE} samples to FILE.png, images only. [default: for images]"
@@ -111,11 +111,10 @@ def sample(
 ) -> None:
     """Draw guided samples from a checkpoint.
 
-    FILE.npz holds, readable without pickle: tokens [N, L], labels [N] (what the first condition was to be), the other
-    conditions under their names, calls (forward passes of one batch, conditional and reference), forced [N] (positions
-    that had to leave in the last step) and settings (JSON text, with what the model can be told and the seconds that
-    sampling took). Strings are written to FILE.txt besides, one a line.
-    Sample number i depends on the seed, i, its label and the settings, not on the batch size or the shard.
+    FILE.npz needs no pickle. It holds tokens [N, L], labels [N] (the first condition), the other conditions under
+    their names, calls (conditional and reference network calls per batch), forced [N] (forced positions) and settings
+    (JSON text, with the conditions of the model and the seconds of sampling). Strings are also written to FILE.txt,
+    one per line. Sample number i depends on the seed, i, its label and the settings, not on batch size or shard.
     """
     loaded = checkpoints.load(checkpoint, device_of(device))
     codec = loaded.codec
@@ -125,7 +124,7 @@ def sample(
         check_file("--png", out.with_suffix(".png"), ".png", 0)
     decoding = Decoding(temperature, top_k, top_p)
     network = Inference(loaded.model, *([Compiled()] if compiled else []), dtype=dtype)
-    wanted = asked(loaded.conditions, labels, condition)
+    wanted = read_conditions(loaded.conditions, labels, condition)
     job = Job(
         loaded,
         guidance_of(guidance, weight),
@@ -181,24 +180,24 @@ def sample(
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """What is to be sampled."""
+    """The checkpoint, guidance, sampler and conditions of one call."""
 
     checkpoint: Checkpoint
     guidance: Guidance
     sampler: Sampler
-    told: dict[str, Tensor]
+    conditions: dict[str, Tensor]
     cycle: int
-    """After how many samples the classes of the first condition repeat."""
+    """Number of samples after which the classes of the first condition repeat."""
 
     @property
     def labels(self) -> Tensor:
-        """What is asked of the first condition."""
-        return self.told[self.checkpoint.conditions[0].name]
+        """Values of the first condition, [N]."""
+        return self.conditions[self.checkpoint.conditions[0].name]
 
     @property
     def condition(self) -> Condition:
-        """What the network is told."""
-        return self.told if isinstance(self.checkpoint.model.n_classes, dict) else self.labels
+        """The conditions as the network takes them."""
+        return self.conditions if isinstance(self.checkpoint.model.n_classes, dict) else self.labels
 
 
 def _picture(wanted: bool | None, codec: Codec) -> bool:
@@ -214,7 +213,7 @@ def _write(out: Path, job: Job, drawn: Samples, settings: dict[str, object], pic
     arrays = {
         "tokens": drawn.tokens.cpu().numpy(),
         "labels": job.labels.numpy(),
-        **{name: values.numpy() for name, values in list(job.told.items())[1:]},
+        **{name: values.numpy() for name, values in list(job.conditions.items())[1:]},
         "calls": np.array([drawn.calls.conditional, drawn.calls.reference]),
         "forced": drawn.forced.cpu().numpy(),
         "settings": np.array(json.dumps(settings)),
@@ -236,8 +235,8 @@ def _write(out: Path, job: Job, drawn: Samples, settings: dict[str, object], pic
 
 
 def _title(settings: dict[str, object]) -> str:
-    """What the samples are of, then what else was asked for, so that pictures can be told apart."""
-    told = {
+    """The guidance and, on a second line, the other settings that identify a picture."""
+    forms = {
         "sampler": "{}",
         "temperature": "temperature {}",
         "top_k": "top-k {}",
@@ -245,10 +244,10 @@ def _title(settings: dict[str, object]) -> str:
         "dtype": "{}",
     }
     usual = {"temperature": 1, "dtype": "float32"}
-    asked = [
+    shown = [
         form.format(settings[name])
-        for name, form in told.items()
+        for name, form in forms.items()
         if settings[name] is not None and settings[name] != usual.get(name)
     ]
     made = "synthetic data, " if settings["synthetic"] else ""
-    return f"{made}{settings['guidance']}, {settings['weight']}\n{', '.join(asked)}"
+    return f"{made}{settings['guidance']}, {settings['weight']}\n{', '.join(shown)}"

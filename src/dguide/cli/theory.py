@@ -1,4 +1,4 @@
-"""`dguide theory`: the figures of the theory."""
+"""`dguide theory`: draws the figures of the theory."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ __all__ = ["theory"]
 
 
 def theory(
-    out: Path = typer.Option(Path("theory"), metavar="DIRECTORY", help="Folder for the figures; made if need be."),
+    out: Path = typer.Option(Path("theory"), metavar="DIRECTORY", help="Folder for the figures; created if missing."),
     only: list[str] = typer.Option(
-        [], metavar="NAME", help=f"Draw only this figure. It can be given several times. Names: {', '.join(FIGURES)}."
+        [],
+        metavar="NAME",
+        help=f"Draw only this figure; can be given several times. The page shows no others. Names: {', '.join(FIGURES)}.",
     ),
 ) -> None:
-    """Draw what guidance does in theory: figures, the numbers behind them, and a page that explains them.
+    """Draw the effects of guidance in theory: figures, their numbers, and a page that explains them.
 
-    Solves small problems exactly and shows where each mechanism and schedule leads, how fast, and what finite steps
-    cost. Open index.html in the folder when it is done.
+    Solves small problems exactly. Shows the distribution that each mechanism and schedule gives, its pace, and the
+    error of finite steps. Afterwards, open index.html in the folder.
     """
     check_directory("--out", out)
     began = time.perf_counter()

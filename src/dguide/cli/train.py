@@ -1,4 +1,4 @@
-"""`dguide train`: one option for each setting of `TrainConfig`, which says what they mean and checks them."""
+"""`dguide train`: one option for each setting of `TrainConfig`, which defines and checks them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _option(name: str) -> str:
 
 
 def _settings() -> Iterator[inspect.Parameter]:
-    """All are text, which `TrainConfig` converts and checks at once; what is not given is left to it."""
+    """The options, all as text. `TrainConfig` converts and checks them, and has the defaults."""
     metavars = {"int": "NUMBER", "float": "NUMBER", "Path": "DIRECTORY"}
     for name, setting in TrainConfig.model_fields.items():
         kind = str(getattr(setting.annotation, "__name__", setting.annotation))
@@ -47,17 +47,17 @@ def _settings() -> Iterator[inspect.Parameter]:
 
 @options(_settings())
 def train(**settings: str | None) -> int | None:
-    """Train a denoiser, or resume a run that was stopped.
+    """Train a denoiser, or resume a stopped run.
 
-    Give either --steps (the same weights every time) or --minutes. Progress is shown on standard error. Ctrl-C
-    saves the state after the step in progress; the same command then resumes the run. The best weights so far are
-    in --out as a checkpoint, for `dguide sample` and `dguide info`.
+    Give either --steps (reproducible weights) or --minutes. Progress appears on standard error. Ctrl-C saves the
+    state after the current step; the same command then resumes the run. The folder --out holds the best weights so
+    far as a checkpoint, for `dguide sample` and `dguide info`.
     """
     given = {name: value for name, value in settings.items() if value is not None}
     try:
         config = TrainConfig(**given)  # type: ignore[arg-type]
     except ValidationError as error:
-        raise InputError("\n       ".join(_line(found) for found in error.errors())) from error
+        raise InputError("\n       ".join(_line(mistake) for mistake in error.errors())) from error
     check_directory("--out", config.out, _room(config))
     result = run_training(config)
     if not result.finished:
@@ -75,18 +75,18 @@ def train(**settings: str | None) -> int | None:
 
 
 def _room(config: TrainConfig) -> int:
-    """Bytes of weights, average, two moments and a checkpoint, each twice while it is replaced."""
+    """Bytes of weights, average, two moments and a checkpoint. Each exists twice while it is replaced."""
     block = config.width**2 * (10 + 2 * config.expansion)  # attention 4, modulation 6; the rest of a network is small
     return 2 * 5 * 4 * config.layers * block + 1_000_000
 
 
-def _line(found: Any) -> str:
-    """One mistake in the settings, as the user made it. Raises what a check raised by mistake of its own."""
-    raised = found.get("ctx", {}).get("error")
+def _line(mistake: Any) -> str:
+    """One mistake in the settings, by the name of its option. Raises the error again if it is a bug in a check."""
+    raised = mistake.get("ctx", {}).get("error")
     if isinstance(raised, Exception) and not isinstance(raised, InputError):
         raise raised
-    message = str(found["msg"]).removeprefix("Value error, ")
-    if not found["loc"]:
+    message = str(mistake["msg"]).removeprefix("Value error, ")
+    if not mistake["loc"]:
         return message
-    got = "" if found["type"] in ("missing", "value_error") else f", got {found['input']!r}"
-    return f"{_option(str(found['loc'][0]))}: {message}{got}"
+    got = "" if mistake["type"] in ("missing", "value_error") else f", got {mistake['input']!r}"
+    return f"{_option(str(mistake['loc'][0]))}: {message}{got}"

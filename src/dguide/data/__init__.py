@@ -63,15 +63,15 @@ LOADERS: Registry[Dataset] = Registry(
 
 @functools.cache
 def load(name: str, *, typed: bool = False) -> Dataset:
-    """The data set of that name, with options: ``digits``, ``qm9:percentile=80``, ``csv:file.csv,text=SMILES``.
+    """Loads a data set by name and options, such as ``digits``, ``qm9:percentile=80``, ``csv:file.csv,text=SMILES``.
 
     Args:
-        name: A name of `LOADERS`; after a colon, the path of those that have one, and options, separated by commas.
-        typed: Whether a person typed it, so that the import path of a function of one's own is followed.
+        name: A name in `LOADERS`. After a colon follow the path, if the loader has one, and options, separated by
+            commas.
+        typed: Whether a user typed the name. Then it may also be the import path of a function.
 
     Raises:
-        ValueError: If there is no data set of that name, or no such option; the message lists those there are. Or if
-            the data are not what they should be.
-        dguide.errors.MissingExtra: If a package that carries or reads the data is not installed.
+        ValueError: If the name or an option is unknown (the message lists the valid ones), or the data are not valid.
+        dguide.errors.MissingExtra: If a package with the data, or for reading them, is not installed.
     """
     return LOADERS.read(name, typed=typed)

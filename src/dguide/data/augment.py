@@ -1,4 +1,4 @@
-"""Enlarging a set of images by moving them about."""
+"""Augments a set of images by random shifts."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ __all__ = ["number_of", "random_offsets", "shift"]
 
 
 def shift(tokens: Tensor, offsets: Tensor, shape: tuple[int, int], fill: int = 0) -> Tensor:
-    """Moves each image by whole pixels: `out[r, c] = image[r - down, c - right]`, `fill` from beyond the border.
+    """Moves each image by whole pixels: `out[r, c] = image[r - down, c - right]`; `fill` outside of the image.
 
     Args:
         tokens: Images in row-major order, [B, L] int64.
         offsets: Pixels to move down and to the right, negative for up and left, [B, 2] int64.
         shape: Height and width (H, W) with H W = L.
-        fill: Token of the pixels that come in from outside.
+        fill: Token of the pixels outside of the image.
 
     Returns:
         The moved images, [B, L] int64.
@@ -43,13 +43,13 @@ def shift(tokens: Tensor, offsets: Tensor, shape: tuple[int, int], fill: int = 0
 
 
 def random_offsets(count: int, pixels: int, share: float, generator: torch.Generator) -> Tensor:
-    """Random moves for `shift`: with probability `share` uniform on `-pixels .. pixels` in each direction, else none.
+    """Random moves for `shift`: with probability `share` uniform on `-pixels .. pixels` in each direction, else 0.
 
     Args:
         count: Number B of moves.
         pixels: Largest move.
-        share: Probability of a move (which may turn out to be none).
-        generator: Source of the offsets.
+        share: Probability of a move (a move may be 0).
+        generator: Random generator.
 
     Returns:
         Offsets, [B, 2] int64.
@@ -59,7 +59,7 @@ def random_offsets(count: int, pixels: int, share: float, generator: torch.Gener
 
 
 def number_of(offsets: Tensor, pixels: int) -> Tensor:
-    """A number from 0 to `(2 pixels + 1)^2 - 1` for each move, 0 for none, by which a network can tell them apart.
+    """Numbers each move from 0 (no move) to `(2 pixels + 1)^2 - 1`, as an input of the network.
 
     Args:
         offsets: Moves by at most `pixels`, [B, 2] int64.

@@ -1,4 +1,4 @@
-"""What a data set of token sequences is."""
+"""Data sets of token sequences."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["Dataset", "Skipped", "Split"]
 
 @dataclass(frozen=True)
 class Split:
-    """One part of a data set: sequences and what is known about them.
+    """One part of a data set: sequences with their labels and properties.
 
     Args:
         tokens: The sequences, [N, L] int64.
         labels: The class of each sequence under the first condition of the data set, [N] int64.
-        properties: Numbers known of each sequence, by name, [N] float64.
+        properties: Numbers that describe each sequence, by name, [N] float64.
     """
 
     tokens: Tensor
@@ -34,21 +34,21 @@ class Split:
         return len(self.tokens)
 
     def take(self, rows: Tensor) -> Split:
-        """Some of its sequences."""
+        """The sequences at `rows`."""
         return Split(self.tokens[rows], self.labels[rows], {name: x[rows] for name, x in self.properties.items()})
 
     def some(self, most: int, seed: int = 0) -> Split:
-        """At most so many of its sequences, in random order."""
+        """At most `most` of the sequences, in random order."""
         return self.take(torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))[:most])
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """Something that a source holds and a data set does not.
+    """An entry of a source that is not in the data set.
 
     Args:
-        what: Where it stands: a file, a line of a table, an index.
-        why: Why it was left out.
+        what: Its place: a file, a line of a table, an index.
+        why: The reason.
     """
 
     what: str
@@ -57,16 +57,16 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Labelled token sequences, divided once and for all into a training and a held-out part.
+    """Labelled token sequences with a fixed training part and held-out part.
 
     Args:
-        name: What `dguide.data.load` finds it by.
-        train: What models learn from.
-        held_out: What they are judged on.
-        codec: What a token stands for, and how a sequence is shown.
-        conditions: What a model is told; the first is what `Split.labels` are the classes of.
-        skipped: What the source holds besides, and why it was left out.
-        synthetic: Whether it was made by a program instead of measured, which is said wherever it is shown.
+        name: Its name for `dguide.data.load`.
+        train: The training part.
+        held_out: The held-out part.
+        codec: The meaning of a token, and how to show a sequence.
+        conditions: The conditions of a model; `Split.labels` are the classes of the first one.
+        skipped: Entries of the source that are not in the data set, with reasons.
+        synthetic: Whether a program generated the data. All output says so.
     """
 
     name: str
@@ -89,12 +89,12 @@ class Dataset:
 
     @property
     def shape(self) -> tuple[int, int] | None:
-        """Height and width (H, W) if a sequence is an image in row-major order, else None."""
+        """Height and width (H, W) of images in row-major order; None for other sequences."""
         return self.codec.shape
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The name of class 0, 1, ... of the first condition."""
+        """The names of class 0, 1, ... of the first condition."""
         return self.conditions[0].class_names
 
     @property
@@ -104,18 +104,18 @@ class Dataset:
 
     @property
     def sizes(self) -> int | dict[str, int]:
-        """What networks are told conditions by: the number of classes, or that of each condition if there are several.
+        """The number of classes; or, for several conditions or a number, the number of classes by name of condition.
 
-        A condition that is a number has none.
+        A condition that is a number has 0 classes.
         """
         if len(self.conditions) == 1 and self.n_classes:
             return self.n_classes
         return {condition.name: condition.n_classes for condition in self.conditions}
 
     def condition(self, split: Split) -> Tensor | dict[str, Tensor]:
-        """What a model is told about the sequences of `split`: classes [N], or one tensor [N] by name of condition."""
-        told = {condition.name: condition.of(split.labels, split.properties) for condition in self.conditions}
-        return told[self.conditions[0].name] if isinstance(self.sizes, int) else told
+        """The conditions of the sequences in `split`: classes [N], or one tensor [N] by name of condition."""
+        values = {condition.name: condition.of(split.labels, split.properties) for condition in self.conditions}
+        return values[self.conditions[0].name] if isinstance(self.sizes, int) else values
 
     def picture(self, tokens: Tensor) -> Tensor:
         """Brightness of every pixel from 0 (dark) to 1 (bright), [..., H, W] float32, of images [..., L] int64.
@@ -126,5 +126,5 @@ class Dataset:
         return self.codec.picture(tokens)
 
     def features(self, tokens: Tensor) -> NDArray[np.float64]:
-        """The sequences [N, L] as an array [N, D] that classifiers and nearest-neighbour searches take."""
+        """The sequences [N, L] as an array [N, D] for classifiers and nearest-neighbour searches."""
         return self.codec.features(tokens)

@@ -1,4 +1,4 @@
-"""Prepared data on disk, so that a slow preparation is done once on a machine."""
+"""Stores prepared data on disk, so that a slow preparation runs only once on a machine."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ __all__ = ["DAMAGED", "Arrays", "cached", "read_npz"]
 Arrays = dict[str, NDArray[Any]]
 
 DAMAGED = (OSError, ValueError, EOFError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
-"""What reading an .npz file can raise that is damaged, wherever it is, or encrypted, or compressed in another way."""
+"""The errors for an .npz file that is damaged, encrypted or compressed by another method."""
 
 
 def read_npz(path: Path) -> Arrays:
-    """All arrays of an archive, without pickle. Raises one of `DAMAGED` if there is none, or it is damaged."""
+    """All arrays of an archive, without pickle. Raises one of `DAMAGED` if the file is missing or damaged."""
     with np.load(path, allow_pickle=False) as file:
         return {key: file[key] for key in file.files}
 
@@ -36,23 +36,23 @@ def cached(
     prepare: Callable[[], Arrays],
     lasting: Callable[[Arrays], bool] = lambda arrays: True,
 ) -> Arrays:
-    """What `prepare` returns, from the cache of the user if it was prepared by the same recipe before.
+    """The result of `prepare`, from the cache if the same recipe was prepared before.
 
-    Files lie in `$XDG_CACHE_HOME/dguide/data` or `~/.cache/dguide/data`, and can be deleted at any time. If nothing can
-    be kept there, the data are prepared each time.
+    The files are in `$XDG_CACHE_HOME/dguide/data` or `~/.cache/dguide/data`. They can be deleted at any time. If this
+    folder is not writable, the data are prepared in each call.
 
     Args:
-        name: First part of the file's name.
-        recipe: All that the result depends on, as values that JSON can carry: versions, sizes and dates of sources.
-        prepare: Does the work.
-        lasting: Whether its result would be the same another time, so that it may be kept.
+        name: First part of the file name.
+        recipe: All that determines the result, as values for JSON: versions, sizes and dates of the sources.
+        prepare: Prepares the data.
+        lasting: Whether another call of `prepare` would give the same arrays. Otherwise they are not stored.
     """
     key = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
     path = cache_directory() / "data" / f"{name}-{key}.npz"
     try:
         return read_npz(path)
     except DAMAGED:
-        pass  # there is none, or it is damaged
+        pass  # missing or damaged
     arrays = prepare()
     if not lasting(arrays):
         return arrays

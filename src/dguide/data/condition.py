@@ -1,4 +1,4 @@
-"""What a model can be told about a sequence: its class, whether a property is high, or the property itself."""
+"""Conditions of a model: the class of a sequence, whether a property is high, or the property itself."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
 
 
 class Attribute(ABC):
-    """One thing that a model can be told about a sequence."""
+    """One condition of a model."""
 
     name: str
 
     @property
     @abstractmethod
     def class_names(self) -> tuple[str, ...]:
-        """The name of class 0, 1, ...; empty for a number."""
+        """The names of class 0, 1, ...; empty for a number."""
 
     @property
     def n_classes(self) -> int:
@@ -38,18 +38,18 @@ class Attribute(ABC):
         return len(self.class_names)
 
     @property
-    def untold(self) -> Tensor:
-        """What stands for "not told", [1]: one more than the last class, or nan."""
+    def not_given(self) -> Tensor:
+        """The value that means "not given", [1]: the number of classes, or nan for a number."""
         return torch.tensor([self.n_classes or math.nan])
 
     def read(self, text: str) -> Tensor:
-        """Values from text: classes by number or name, separated by commas, or `all` of them; or numbers.
+        """Reads values from text, separated by commas: classes by number or name, or `all` classes; or numbers.
 
-        A name may hold commas; the longest that fits is meant. Where a class is called by a number, as digits are, a
-        number is that name, and no position.
+        A name may contain commas; then the longest matching name counts. If the name of a class is a number, as for
+        digits, a number in the text is this name and not the index of a class.
 
         Raises:
-            ValueError: If one of them is no value of this condition.
+            ValueError: If a value does not belong to this condition.
         """
         names, size = self.class_names, self.n_classes
         if text.strip() == "all":
@@ -58,7 +58,7 @@ class Attribute(ABC):
         numbers = {float(name): label for name, label in called.items() if _NUMBER.fullmatch(name)}
         positions = {float(label): label for label in range(size)}
         meant = numbers or positions
-        found: list[int] = []
+        values: list[int] = []
         wrong: list[str] = []
         for part in _divide(text, called):
             number = float(part) if _NUMBER.fullmatch(part) else math.nan
@@ -66,16 +66,16 @@ class Attribute(ABC):
             if label is None:
                 wrong.append(part)
             else:
-                found.append(label)
+                values.append(label)
         if wrong:
             shown = ", ".join(names[:20]) + (", ..." if size > 20 else "")
             expected = f"labels from 0 to {size - 1}, or names" if meant == positions else "names"
             raise bad(f"labels of {self.name}", wrong, expected, f"Names: {shown}. All of them: all.")
-        return torch.tensor(found)
+        return torch.tensor(values)
 
     @abstractmethod
     def of(self, labels: Tensor, properties: Mapping[str, Tensor]) -> Tensor:
-        """What is told of sequences with these labels [N] and properties [N]: classes int64, or numbers float32."""
+        """The values for sequences with these labels [N] and properties [N]: classes int64, or numbers float32."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ class Label(Attribute):
     """The class of a sequence.
 
     Args:
-        names: The name of class 0, 1, ...
-        name: What the classes are of.
+        names: The names of class 0, 1, ...
+        name: The name of the condition.
     """
 
     names: tuple[str, ...]
@@ -103,7 +103,7 @@ class Label(Attribute):
 
 @dataclass(frozen=True)
 class Above(Attribute):
-    """Whether a property is above a threshold: class 1 if it is, class 0 if it is at the threshold or below.
+    """Whether a property is above a threshold (class 1), or at the threshold or below (class 0).
 
     Args:
         name: The property.
@@ -123,12 +123,12 @@ class Above(Attribute):
 
 @dataclass(frozen=True)
 class Value(Attribute):
-    """A property itself, as the number `(value - center) / scale`; nan is "not told".
+    """A property as the number `(value - center) / scale`; nan means "not given".
 
     Args:
         name: The property.
-        center: What becomes 0, such as the mean of the training data.
-        scale: What becomes a difference of 1, such as their standard deviation.
+        center: The value that becomes 0, for example the mean of the training data.
+        scale: The difference that becomes 1, for example their standard deviation.
     """
 
     name: str
@@ -165,22 +165,22 @@ def _normal(text: str) -> str:
 
 
 def _divide(text: str, names: Collection[str]) -> list[str]:
-    """What stands between commas, or the longest of `names` with commas in it."""
-    parts, found = text.split(","), []
+    """Splits a text at commas, but not inside the longest matching name."""
+    parts, values = text.split(","), []
     most = 1 + max((name.count(",") for name in names), default=0)
     while parts:
         starts = [(_normal(",".join(parts[:count])), count) for count in range(min(most, len(parts)), 0, -1)]
         part, count = next((start for start in starts if start[0] in names), starts[-1])
-        found.append(part)
+        values.append(part)
         parts = parts[count:]
-    return found
+    return values
 
 
 def quantile(values: Tensor | Sequence[float], share: float) -> float:
-    """The value that `share` percent of `values` are at or below, interpolated between neighbours.
+    """The value such that `share` percent of `values` are at or below it, interpolated between neighbours.
 
     Raises:
-        ValueError: If there are no values, or the share is not within 0 and 100.
+        ValueError: If there are no values, or the share is not between 0 and 100.
     """
     numbers = torch.as_tensor(values, dtype=torch.float64)
     if not 0 < share < 100 or len(numbers) == 0:

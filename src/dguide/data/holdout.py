@@ -1,4 +1,4 @@
-"""Which sequences are held out, so that nothing that is held out has been learnt by heart."""
+"""Chooses the held-out sequences, so that no held-out sequence is also in the training part."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["every_fifth", "every_fifth_different", "first_copies", "unusable"]
 
 
 def every_fifth(labels: Tensor) -> Tensor:
-    """Marks every fifth member of each class (the third, the eighth, ...), a stratified 20 % without any randomness.
+    """Marks every fifth member of each class (the third, the eighth, ...): a stratified 20 %, not random.
 
     Args:
         labels: Classes in the order of the data, [N] int64.
@@ -29,16 +29,16 @@ def every_fifth(labels: Tensor) -> Tensor:
 
 
 def first_copies(tokens: Tensor) -> Tensor:
-    """The number of the first sequence that is equal to each, [N] int64."""
+    """For each sequence, the number of the first equal sequence, [N] int64."""
     seen: dict[bytes, int] = {}
     digests = (hashlib.sha256(row.tobytes()).digest() for row in tokens.numpy())
     return torch.tensor([seen.setdefault(digest, row) for row, digest in enumerate(digests)], dtype=torch.int64)
 
 
 def every_fifth_different(labels: Tensor, first: Tensor) -> Tensor:
-    """Marks every fifth of the different sequences of each class (the third, the eighth, ...) and its copies, [N] bool.
+    """Marks every fifth different sequence of each class (the third, the eighth, ...) and its copies, [N] bool.
 
-    Where a copy in another class has already gone to the other side, the next one of the class is taken instead.
+    If a copy in another class is already in the training part, the next sequence of the class is marked instead.
     """
     chosen: list[bool] = []
     known: set[tuple[int, int]] = set()
@@ -53,7 +53,7 @@ def every_fifth_different(labels: Tensor, first: Tensor) -> Tensor:
 
 
 def unusable(labels: Tensor, first: Tensor, held_out: Tensor, classes: Sequence[str] | None) -> dict[int, str]:
-    """Which of the sequences that are held out cannot be, and why."""
+    """The held-out sequences that must be omitted, with reasons: copies of training sequences, or of a new class."""
     rows = held_out.nonzero().squeeze(-1).tolist()
     taught, learnt = set(labels[~held_out].tolist()), set(first[~held_out].tolist())
     gone = {row: "also in the training part" for row in rows if int(first[row]) in learnt}

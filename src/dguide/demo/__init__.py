@@ -1,4 +1,4 @@
-"""Studies: grids of settings, judged alike, with pictures and tables."""
+"""The demonstration: a grid of guidance settings, with pictures and a table."""
 
 from __future__ import annotations
 

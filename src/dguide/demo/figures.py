@@ -19,26 +19,26 @@ from .pace import Pace
 __all__ = ["film_strip", "pace_figure", "picture_grid", "trade_off"]
 
 _MASK = (np.array([0.98, 0.80, 0.45]), np.array([0.80, 0.40, 0.00]))
-"""The two colours of the stripes that stand for a mask: no grey, and striped where colours are not seen."""
+"""The two colours of the stripes of a mask. They are not grey; stripes are visible without colour vision too."""
 _SCALE = 6
-"""Dots along the side of a token in a film strip, room enough for stripes."""
+"""Dots along the side of a token in a film strip, enough for stripes."""
 
 
 def picture_grid(
     dataset: Dataset, outcomes: Sequence[Outcome], planned: Sequence[Cell], per_class: int, title: str
 ) -> Any:
-    """Samples of every cell: mechanism and schedule downwards, weight to the right, two samples of each class.
+    """Draws samples of every cell: a row for mechanism and schedule, a column for the weight, two samples per class.
 
     Args:
-        dataset: What the tokens mean.
-        outcomes: One for each cell that was run, for the labels 0, ..., K - 1, each `per_class` times in this order.
-        planned: All cells, those that were not run included.
+        dataset: The data set of the tokens.
+        outcomes: One for each cell that was run. The labels 0, ..., K - 1 follow in this order, each `per_class` times.
+        planned: All cells, also those that were not run.
         per_class: Samples of each class.
-        title: The line above.
+        title: Title of the figure.
     """
     classes, shown = dataset.n_classes, min(2, per_class)
     empty = np.full((shown, classes, *(dataset.shape or ()), 3), PAPER)
-    found = {outcome.cell: outcome for outcome in outcomes}
+    by_cell = {outcome.cell: outcome for outcome in outcomes}
     guided = [cell for cell in planned if cell.mechanism is not None]
     rows = list(dict.fromkeys((cell.mechanism, cell.schedule) for cell in guided))
     weights = list(dict.fromkeys(cell.weight for cell in guided))
@@ -55,10 +55,10 @@ def picture_grid(
         )
         axes.set_xlabel(figures, fontsize=11, labelpad=2)
 
-    if Cell(0.0) in found:
+    if Cell(0.0) in by_cell:
         axes = figure.add_subplot(grid[:, 0])
-        # As many rows as stand beside it; its first two are the same samples, unguided.
-        cell(axes, found[Cell(0.0)], min(per_class, shown * len(rows)))
+        # As many rows as in the grid beside it. The first two rows are the same samples without guidance.
+        cell(axes, by_cell[Cell(0.0)], min(per_class, shown * len(rows)))
         axes.set_title("w = 0: the conditional model alone\n", fontsize=13)
         note = "the first two rows: the same samples as beside, unguided" if shown == 2 else ""
         axes.set_xlabel(f"{axes.get_xlabel()}\n{note}", fontsize=11)
@@ -66,8 +66,8 @@ def picture_grid(
         for column, weight in enumerate(weights, start=1):
             axes = figure.add_subplot(grid[row, column])
             here = Cell(weight, mechanism, schedule)
-            if here in found:
-                cell(axes, found[here], shown)
+            if here in by_cell:
+                cell(axes, by_cell[here], shown)
             else:
                 show(axes, mosaic(empty), classes, [""] * classes)
                 axes.set_xlabel("not run", fontsize=11, labelpad=2)
@@ -88,14 +88,14 @@ def picture_grid(
 
 
 def film_strip(dataset: Dataset, tokens: Tensor, masked: Tensor, times: Tensor, title: str) -> Any:
-    """One batch on its way from noise to data, a row for each sample; masks are striped orange.
+    """Draws the states of a batch from noise to data, a row for each sample. Masks have orange stripes.
 
     Args:
-        dataset: What the tokens mean.
+        dataset: The data set of the tokens.
         tokens: States, [S, B, L].
-        masked: Where they are the mask, [S, B, L] bool.
-        times: Their times, [S].
-        title: The line above.
+        masked: Masked positions, [S, B, L] bool.
+        times: Times of the states, [S].
+        title: Title of the figure.
     """
     images = ink(dataset.codec, tokens.masked_fill(masked, 0)).repeat(_SCALE, -3).repeat(_SCALE, -2)
     diagonal = np.indices(images.shape[-3:-1]).sum(0) % _SCALE
@@ -113,12 +113,12 @@ def film_strip(dataset: Dataset, tokens: Tensor, masked: Tensor, times: Tensor, 
 
 
 def pace_figure(exact: Sequence[tuple[str, str, Pace]], measured: Sequence[Outcome], noise: Noise) -> Any:
-    """Masked fraction over time: a small problem, theory and samples; a trained model, measured.
+    """Draws the masked fraction over time: theory and samples of a small problem; samples of a trained model.
 
     Args:
-        exact: Mechanism, what else there is to say of the guidance, and its pace.
-        measured: Outcomes of the masked checkpoint to show.
-        noise: The noise schedule of the checkpoint, whose level is the pace of `Normalized`.
+        exact: Mechanism, details of the guidance, and masked fraction.
+        measured: Outcomes of the masked checkpoint.
+        noise: Noise schedule of the checkpoint. Its level is the masked fraction of `Normalized`.
     """
     figure = blank((13.0, 5.4))
     left, right = figure.subplots(1, 2)
@@ -126,7 +126,7 @@ def pace_figure(exact: Sequence[tuple[str, str, Pace]], measured: Sequence[Outco
         colour, mark = COLOURS[mechanism], MARKS[mechanism]
         line = LINES[mechanism] if "constant" in detail else "-."
         left.plot(curve.times, curve.theory, line, color=colour, linewidth=2, label=f"{mechanism}, {detail}: exact")
-        # Twice the standard error on either side; most are smaller than the mark.
+        # Twice the standard error on either side, usually smaller than the mark.
         left.errorbar(
             curve.at, curve.measured, 2 * curve.error, fmt=mark, color=colour, markersize=6,
             markerfacecolor="white", markeredgewidth=1.6, capsize=2,
@@ -160,7 +160,7 @@ def pace_figure(exact: Sequence[tuple[str, str, Pace]], measured: Sequence[Outco
 
 
 def trade_off(panels: Mapping[str, Sequence[Outcome]], real: Quality) -> Any:
-    """Precision against recall of every cell, a panel for each process; lines join the weights of one guidance."""
+    """Draws precision against recall of every cell, a panel per process. Lines connect the weights of a guidance."""
     figure = blank((6.4 * len(panels), 6.4))
     row = figure.subplots(1, len(panels), squeeze=False, sharex=True, sharey=True)[0]
     for axes, (title, outcomes) in zip(row, panels.items(), strict=True):

@@ -1,4 +1,4 @@
-"""A grid of guidance settings on one fixed sampler: mechanisms by schedules by mean weights."""
+"""A grid of guidance settings with one sampler: mechanisms, schedules and mean weights."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .judge import Judge, Quality
 __all__ = ["MECHANISMS", "SCHEDULES", "Cell", "Outcome", "cells", "run_cell"]
 
 SCHEDULES: dict[str, Schedule] = {"constant": Constant(1.0), "ramp-up": RampUp(1.0)}
-"""Shapes of w over the noise level; cells scale them to their mean weight."""
+"""Shapes of the guidance schedules. Each cell scales them to its mean weight."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Cell:
 
     Args:
         weight: Mean of w over the noise level.
-        mechanism: A name that `MECHANISMS` reads, with options; None at weight 0, where all of them are the same.
-        schedule: One of `SCHEDULES`; None at weight 0.
+        mechanism: A name in `MECHANISMS`, with options; None at weight 0, where all mechanisms are the same.
+        schedule: A name in `SCHEDULES`; None at weight 0.
     """
 
     weight: float
@@ -35,7 +35,7 @@ class Cell:
 
     @property
     def guidance(self) -> Guidance:
-        """The guidance to sample with."""
+        """The guidance mechanism with its weight."""
         if self.mechanism is None or self.schedule is None:
             return Normalized(self.weight)
         return MECHANISMS.call(self.mechanism).having(weight=SCHEDULES[self.schedule].scaled_to(self.weight))()
@@ -48,17 +48,17 @@ class Cell:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What one cell gave.
+    """The result of one cell.
 
     Args:
         cell: The setting.
         tokens: The samples, [N, L] int64.
-        quality: What the judge says of them.
-        calls: Forward passes of one batch, conditional and reference.
-        forced: Positions of all samples that had to leave in the last step.
+        quality: The judgement of the samples.
+        calls: Conditional and reference network calls per batch.
+        forced: Number of forced positions of all samples.
         seconds: Time of sampling.
         times: Times t of the trajectory, [S], from 1 to 0.
-        unfinished: Share of positions that are still masked at `times`, [S]; zero where nothing is ever masked.
+        unfinished: Masked fraction at `times`, [S]; zero for processes without masks.
     """
 
     cell: Cell
@@ -72,11 +72,11 @@ class Outcome:
 
 
 def cells(weights: Sequence[float], mechanisms: Sequence[str] = ()) -> tuple[Cell, ...]:
-    """The cells of the grid: one for weight 0, which all mechanisms share, else one for each combination.
+    """The cells of the grid: one for weight 0, and one for each combination of another weight.
 
     Args:
         weights: Mean weights.
-        mechanisms: Names that `MECHANISMS` reads; none for all of them.
+        mechanisms: Names in `MECHANISMS`; all of them if empty.
     """
     names = mechanisms or tuple(MECHANISMS)
     grid = [Cell(0.0)] if 0 in weights else []
@@ -89,7 +89,7 @@ def run_cell(
 ) -> Outcome:
     """Samples one sequence for each of `labels` [N] and judges them.
 
-    All cells that are run with one seed are coupled: their samples use the same random numbers.
+    Cells with the same seed are coupled: their samples use the same random numbers.
     """
     began = time.perf_counter()
     drawn = sample(

@@ -1,4 +1,4 @@
-"""One judge for all cells of a grid, and what real data would get from it."""
+"""Judges the samples of all cells of a grid, and real data in the same way."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["Judge", "Quality"]
 
 @dataclass(frozen=True)
 class Quality:
-    """What a judge says of a set of sequences.
+    """The judgement of a set of sequences.
 
     Args:
-        accuracy: Share in which a classifier trained on real data sees the class that was asked for.
+        accuracy: Share in which a classifier, trained on real data, sees the requested class.
         precision: Share of the sequences within the support of the real ones.
         recall: Share of the real ones within the support of the sequences.
-        frechet: Fréchet distance to the real ones, smaller is better.
+        frechet: Fréchet distance to the real sequences; smaller is better.
     """
 
     accuracy: Proportion
@@ -34,13 +34,13 @@ class Quality:
 
 @dataclass(frozen=True, eq=False)
 class Judge:
-    """Judges sequences by the training split of a data set, in the space of its pixels.
+    """Compares sequences with the training split of a data set, in pixel space.
 
     Precision, recall and Fréchet distance depend on the number of sequences: compare figures of equal sizes.
 
     Args:
-        dataset: What is real.
-        classifier: Learnt from the training split.
+        dataset: The real data.
+        classifier: A classifier, trained on the training split.
         real: Features of the training split, [N, D].
     """
 
@@ -50,11 +50,11 @@ class Judge:
 
     @classmethod
     def fit(cls, dataset: Dataset) -> Judge:
-        """Learns what is real. Raises `dguide.errors.MissingExtra` if scikit-learn is not installed."""
+        """Trains the classifier. Raises `dguide.errors.MissingExtra` if scikit-learn is not installed."""
         return cls(dataset, Classifier.fit(dataset), dataset.features(dataset.train.tokens))
 
     def __call__(self, tokens: Tensor, labels: Tensor) -> Quality:
-        """Judges `tokens` [N, L] of which `labels` [N] were asked for, N at least 4."""
+        """Judges `tokens` [N, L] with the requested `labels` [N]; N is at least 4."""
         features = self.dataset.features(tokens)
         neighbours = precision_recall(self.real, features)
         return Quality(
@@ -65,7 +65,7 @@ class Judge:
         )
 
     def ceiling(self, per_class: int, seed: int = 0) -> Quality:
-        """What held-out real data gets: `per_class` of each class at random, or as many as there are."""
+        """Judges held-out real data: `per_class` random sequences of each class, or all if there are fewer."""
         split = self.dataset.held_out.some(len(self.dataset.held_out), seed)
         rows = torch.cat([(split.labels == k).nonzero().squeeze(-1)[:per_class] for k in split.labels.unique()])
         return self(split.tokens[rows], split.labels[rows])

@@ -1,4 +1,4 @@
-"""How fast masks disappear: the exact law of a small problem, and samples that should follow it."""
+"""The masked fraction over time of a small problem: the exact value, and the mean of samples."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Pace:
     """Masked fraction over time under one guidance.
 
     Args:
-        times: Where the theory is given, [K].
-        theory: The expected share of masked positions there, [K].
-        at: Where it was measured, [M].
-        measured: The mean share of masked positions of the samples there, [M].
-        error: The standard error of `measured`, [M].
+        times: Times of the theory, [K].
+        theory: Expected masked fraction at `times`, [K].
+        at: Times of the measurement, [M].
+        measured: Mean masked fraction of the samples at `at`, [M].
+        error: Standard error of `measured`, [M].
         count: Number of samples.
     """
 
@@ -38,7 +38,7 @@ class Pace:
 
 
 def problem(tokens: int = 4, length: int = 3, contrast: float = 2.0) -> Problem:
-    r"""A small problem with labels: class c prefers token c, $p(x \mid c) \propto \prod_i e^{\kappa\, 1[x_i = c]}$.
+    r"""A small problem in which class c prefers token c: $p(x \mid c) \propto \prod_i e^{\kappa\, 1[x_i = c]}$.
 
     Args:
         tokens: Number of tokens and of classes.
@@ -46,7 +46,7 @@ def problem(tokens: int = 4, length: int = 3, contrast: float = 2.0) -> Problem:
         contrast: $\kappa$.
 
     Returns:
-        Class 0 against the even mixture of all classes, under the masked process.
+        The masked problem with class 0 as the condition and the uniform mixture of all classes as the reference.
     """
     one = torch.full((tokens, tokens), 1.0, dtype=torch.float64)
     one.fill_diagonal_(math.exp(contrast))
@@ -58,7 +58,7 @@ def problem(tokens: int = 4, length: int = 3, contrast: float = 2.0) -> Problem:
 
 
 def pace(guidance: RateGuidance, count: int, seed: int = 0) -> Pace:
-    """Solves and samples `problem` under `guidance`; the samples are those of `FirstHitting`, which is exact for it."""
+    """Solves `problem` under `guidance`, and samples it with `FirstHitting`, which is exact here."""
     small = problem()
     theory = solve(small, guidance)
     drawn = sample(
@@ -74,6 +74,6 @@ def pace(guidance: RateGuidance, count: int, seed: int = 0) -> Pace:
     path = drawn.trajectory
     assert path is not None
     at = torch.linspace(0.95, 0.05, 10, dtype=torch.float64)
-    # Every step hits one position of each sample; it is masked at all times above that of its hit.
+    # Each step decides one position of each sample, which is masked at all times above that of the step.
     shares = (path.times[1:] < at[:, None, None]).double().mean(1)
     return Pace(theory.times, theory.masked_fraction, at, shares.mean(-1), shares.std(-1) / math.sqrt(count), count)

@@ -1,4 +1,4 @@
-"""The demonstration: guidance mechanisms and schedules on handwritten digits, from pictures to a table."""
+"""Runs the demonstration: guidance mechanisms and schedules on handwritten digits, with pictures and a table."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from .judge import Judge
 from .pace import pace
 from .page import page
 from .settings import MASKED, DemoSettings, common_data, find_checkpoints
-from .table import Row, as_csv, ceiling_row, row
+from .table import TableRow, as_csv, ceiling_row, row
 
 __all__ = ["Report", "demo"]
 
 _FINISH = 25.0
-"""Seconds for what has no other estimate: pictures, and the judgement of a checkpoint after its training."""
+"""Seconds for tasks without an estimate: pictures, and the last evaluation of the trained checkpoint."""
 _PACE_SAMPLES = 20_000
 RECIPE: dict[str, Any] = {
     "batch_size": 32,
@@ -44,21 +44,21 @@ RECIPE: dict[str, Any] = {
     "evaluate_passes": 4,
     "device": "cpu",
 }
-"""How the demonstration trains: as the shipped checkpoints were trained, but for the length."""
+"""Settings of the training: those of the shipped checkpoints, except for the length."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What the demonstration found.
+    """The results of the demonstration.
 
     Args:
-        rows: The table, the ceiling of real data last.
-        bits: Held-out bits per token of the model it trained.
+        rows: The table. The last row is for real data.
+        bits: Held-out bits per token of the new model.
         seconds: Time of each part.
-        files: What it wrote.
+        files: The written files.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
     bits: float
     seconds: dict[str, float]
     files: tuple[Path, ...]
@@ -68,11 +68,11 @@ def demo(settings: DemoSettings) -> Report:
     """Runs the demonstration and writes to `settings.out`:
 
     - `pictures-masked.png`, `pictures-uniform.png`: samples of every cell of the grid
-    - `precision-recall.png`: what each guidance gains and loses
-    - `film.png`: one batch being unmasked
-    - `masked-fraction.png`: the share of masked positions over time, theory and measurement
+    - `precision-recall.png`: precision against recall of every cell
+    - `film.png`: the unmasking of one batch
+    - `masked-fraction.png`: the masked fraction over time, theory and measurement
     - `table.csv`, `table.md`: accuracy, precision, recall, Fréchet distance, network calls and seconds of every cell
-    - `trained/`: a checkpoint trained for `settings.minutes`, and `trained.png`, samples of it
+    - `trained/`: a checkpoint trained for `settings.minutes`; `trained.png`: its samples
 
     Raises:
         ValueError: If checkpoints are missing or do not fit each other.
@@ -82,20 +82,20 @@ def demo(settings: DemoSettings) -> Report:
     """
     for module in ("matplotlib", "sklearn", "scipy", "accelerate", "safetensors"):
         require(module, "cli")
-    found = find_checkpoints(settings.checkpoints)
-    dataset = common_data(found)
+    models = find_checkpoints(settings.checkpoints)
+    dataset = common_data(models)
     if (settings.out / "trained" / STATE).exists():
         got = "the training run of somebody"
         raise bad(f"{settings.out / 'trained'}", got, "no run there", "Choose another --out.")
     settings.out.mkdir(parents=True, exist_ok=True)
-    return _Demo(settings, found, dataset).run()
+    return _Demo(settings, models, dataset).run()
 
 
 class _Demo:
     """One run of the demonstration."""
 
-    def __init__(self, settings: DemoSettings, found: dict[str, Checkpoint], dataset: Dataset) -> None:
-        self.settings, self.found, self.dataset = settings, found, dataset
+    def __init__(self, settings: DemoSettings, models: dict[str, Checkpoint], dataset: Dataset) -> None:
+        self.settings, self.models, self.dataset = settings, models, dataset
         self.labels = torch.arange(dataset.n_classes).repeat_interleave(settings.per_class)
         self.sampler = Ancestral(steps=settings.steps)
         self.files: list[Path] = []
@@ -105,14 +105,14 @@ class _Demo:
         settings, grid = self.settings, cells(self.settings.weights, self.settings.mechanisms)
         work = [1.0 + (cell.weight != 0) for cell in grid]
         training = 60 * settings.minutes + _FINISH
-        # Besides the cells and their pictures: judge, trade-off, film, pace, training, its samples and the table.
-        progress = Progress(len(self.found) * (len(grid) + 1) + 7, len(self.found) * sum(work), training)
+        # The other seven tasks: judge, trade-off, film, pace, training, its samples and the table.
+        progress = Progress(len(self.models) * (len(grid) + 1) + 7, len(self.models) * sum(work), training)
         task = progress.task
         with task("judge: a classifier learns from real digits"):
             judge = Judge.fit(self.dataset)
             ceiling = judge.ceiling(settings.per_class, settings.seed)
         outcomes: dict[str, list[Outcome]] = {}
-        for name, checkpoint in self.found.items():
+        for name, checkpoint in self.models.items():
             outcomes[name] = []
             for index, (cell, amount) in enumerate(zip(grid, work, strict=True)):
                 if name != MASKED and not progress.fits(amount, 60 * settings.limit):
@@ -126,7 +126,7 @@ class _Demo:
             with task(f"{name}: picture"):
                 self._picture_grid(checkpoint, outcomes[name])
         with task("precision and recall"):
-            panels = {f"{self.found[name].process.name} process": outcomes[name] for name in outcomes}
+            panels = {f"{self.models[name].process.name} process": outcomes[name] for name in outcomes}
             style.save(figures.trade_off(panels, ceiling), self._path("precision-recall.png"))
         with task("film of a batch being unmasked"):
             self._film()
@@ -137,10 +137,10 @@ class _Demo:
         with task("samples of the model just trained"):
             self._sheet(trained)
         with task("table"):
-            rows = [row(self.found[name].process.name, outcome) for name in outcomes for outcome in outcomes[name]]
+            rows = [row(self.models[name].process.name, outcome) for name in outcomes for outcome in outcomes[name]]
             rows.append(ceiling_row(ceiling))
             self._write("table.csv", as_csv(rows))
-            self._write("table.md", page(settings, self.found, trained, rows, self.left_out))
+            self._write("table.md", page(settings, self.models, trained, rows, self.left_out))
         return Report(tuple(rows), trained.config.held_out_bits, progress.log, tuple(self.files))
 
     def _path(self, name: str) -> Path:
@@ -161,7 +161,7 @@ class _Demo:
 
     def _film(self) -> None:
         """Every fourth state of 32 steps, six samples."""
-        checkpoint = self.found[MASKED]
+        checkpoint = self.models[MASKED]
         path = sample(
             checkpoint.model,
             process=checkpoint.process,
@@ -186,11 +186,11 @@ class _Demo:
         ]
         strongest = max(self.settings.weights)
         shown = [o for o in outcomes if o.cell.weight == strongest and o.cell.schedule == "constant"]
-        picture = figures.pace_figure(curves, shown, self.found[MASKED].process.noise)
+        picture = figures.pace_figure(curves, shown, self.models[MASKED].process.noise)
         style.save(picture, self._path("masked-fraction.png"))
 
     def _train(self) -> Checkpoint:
-        """Trains anew in a directory of its own, which takes the place of an earlier demonstration's at the end."""
+        """Trains in a new directory, which at the end replaces that of an earlier demonstration."""
         out, settings = self._path("trained"), self.settings
         with TemporaryDirectory(dir=settings.out, prefix=".trained-") as room:
             fresh = Path(room) / "trained"

@@ -1,4 +1,4 @@
-"""What the demonstration is told, and the checkpoints it needs."""
+"""The settings of the demonstration, and its checkpoints."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ NAMES = (MASKED, "digits-uniform")
 
 @dataclass(frozen=True)
 class DemoSettings:
-    """What the demonstration does. Raises `ValueError` for what it cannot do.
+    """The settings of the demonstration. Raises `ValueError` if they are not valid.
 
     Args:
-        out: Directory for everything it makes.
-        checkpoints: Directory with the checkpoints `NAMES`; None for the one of the repository.
+        out: Directory for all results.
+        checkpoints: Directory with the checkpoints `NAMES`; None for that of the repository.
         weights: Mean weights of the grid.
-        mechanisms: Mechanisms of the grid, as `MECHANISMS` reads them, with options but without a weight.
+        mechanisms: Mechanisms of the grid: names in `MECHANISMS`, with options but without a weight.
         per_class: Samples of each class in a cell.
         steps: Steps of the sampler.
         minutes: Length of the training run.
-        limit: Minutes for the whole; if they are short, cells of the second checkpoint are left out at the end.
-        seed: Seed of all cells, which are thereby coupled, and of the training run.
+        limit: Minutes for the whole run; if this is too short, the last cells of the second checkpoint are omitted.
+        seed: Seed of all cells, which are therefore coupled, and of the training run.
     """
 
     out: Path
@@ -58,10 +58,10 @@ class DemoSettings:
 
 
 def find_checkpoints(directory: Path | None = None) -> dict[str, Checkpoint]:
-    """The checkpoints `NAMES` in `directory`, by default in `checkpoints/` here or where the source tree is.
+    """Loads the checkpoints `NAMES` from `directory`, by default from `checkpoints/` here or in the source tree.
 
     Raises:
-        ValueError: If they are not there, or damaged; the message says where they were looked for.
+        ValueError: If they are missing (the message lists the searched places) or damaged.
     """
     source = Path(__file__).resolve().parents[3]
     places = [directory] if directory else [Path("checkpoints"), source / "checkpoints"]
@@ -78,9 +78,9 @@ def find_checkpoints(directory: Path | None = None) -> dict[str, Checkpoint]:
     )
 
 
-def common_data(found: dict[str, Checkpoint]) -> Dataset:
+def common_data(models: dict[str, Checkpoint]) -> Dataset:
     """The data set of all checkpoints. Raises `ValueError` if they have different ones, or no images."""
-    names = {checkpoint.config.data for checkpoint in found.values()}
+    names = {checkpoint.config.data for checkpoint in models.values()}
     if len(names) > 1:
         raise bad("data of the checkpoints", sorted(names), "one data set for all")
     dataset = load(names.pop())

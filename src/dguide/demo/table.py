@@ -1,4 +1,4 @@
-"""The outcomes of a grid as a table: CSV for programs, Markdown for people."""
+"""The outcomes of a grid as a table, in CSV and in Markdown."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dataclasses import asdict, dataclass
 from .grid import Outcome
 from .judge import Quality
 
-__all__ = ["Row", "as_csv", "as_markdown", "ceiling_row", "row"]
+__all__ = ["TableRow", "as_csv", "as_markdown", "ceiling_row", "row"]
 
 
 @dataclass(frozen=True)
-class Row:
-    """One line of the table; what does not apply is None."""
+class TableRow:
+    """One line of the table. Values that do not apply are None."""
 
     process: str
     mechanism: str
@@ -34,10 +34,10 @@ class Row:
     seconds: float | None = None
 
 
-def row(process: str, outcome: Outcome) -> Row:
-    """The line of a cell."""
+def row(process: str, outcome: Outcome) -> TableRow:
+    """The line for a cell."""
     cell = outcome.cell
-    return Row(
+    return TableRow(
         process,
         cell.mechanism or "any",
         cell.schedule or "any",
@@ -50,9 +50,9 @@ def row(process: str, outcome: Outcome) -> Row:
     )
 
 
-def ceiling_row(quality: Quality) -> Row:
-    """The line of real data, the best that samples can hope for."""
-    return Row("real held-out digits", "", "", None, *_figures(quality))
+def ceiling_row(quality: Quality) -> TableRow:
+    """The line for real data, the best values that samples can be expected to reach."""
+    return TableRow("real held-out digits", "", "", None, *_figures(quality))
 
 
 def _figures(quality: Quality) -> tuple[int, float, float, float, float, float, float]:
@@ -61,8 +61,8 @@ def _figures(quality: Quality) -> tuple[int, float, float, float, float, float, 
     return accuracy.count, *rounded, round(quality.frechet, 4)  # type: ignore[return-value]
 
 
-def as_csv(rows: Sequence[Row]) -> str:
-    """Comma-separated values with a header; shares from 0 to 1, empty where a figure does not apply."""
+def as_csv(rows: Sequence[TableRow]) -> str:
+    """The table as comma-separated values with a header. Shares are from 0 to 1; missing values are empty."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(asdict(rows[0])), lineterminator="\n")
     writer.writeheader()
@@ -76,8 +76,8 @@ HEADINGS = (
 )  # fmt: skip
 
 
-def as_markdown(rows: Sequence[Row]) -> str:
-    """A Markdown table that is also aligned as plain text."""
+def as_markdown(rows: Sequence[TableRow]) -> str:
+    """The table in Markdown, aligned as plain text."""
     body = [HEADINGS, *(_texts(line) for line in rows)]
     widths = [max(len(line[k]) for line in body) for k in range(len(HEADINGS))]
     numeric = [k >= 3 for k in range(len(HEADINGS))]
@@ -89,7 +89,7 @@ def as_markdown(rows: Sequence[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _texts(line: Row) -> tuple[str, ...]:
+def _texts(line: TableRow) -> tuple[str, ...]:
     called = line.conditional_calls is not None
     return (
         line.process,

@@ -1,4 +1,4 @@
-"""How good denoisers and samples are."""
+"""Evaluates denoisers and samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All that is known of a set of samples, as a table and for programs."""
+"""The figures of a set of samples, as a table and as JSON."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ __all__ = ["Evaluation", "as_json", "table"]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Figures about a set of samples, of whatever kind.
+    """The evaluation of a set of samples.
 
     Args:
-        data: Name of the data set that they are compared with.
-        synthetic: Whether that was made by a program instead of measured.
+        data: Name of the data set for the comparison.
+        synthetic: Whether a program generated this data set.
         estimates: The figures.
         samples: Number of samples.
-        seconds: What judging them took.
-        calls: Conditional and reference calls of the network that a batch of them took; None if nobody knows.
-        settings: How they were drawn and judged, as values that JSON can carry.
-        sampling_seconds: What drawing them took; None if nobody knows.
+        seconds: Time of the evaluation.
+        calls: Conditional and reference network calls per batch; None if unknown.
+        settings: Settings of sampling and evaluation, as values for JSON.
+        sampling_seconds: Time of sampling; None if unknown.
     """
 
     data: str
@@ -38,18 +38,18 @@ class Evaluation:
     sampling_seconds: float | None = None
 
     def __getitem__(self, name: str) -> Estimate:
-        """The figure of that name. Raises `KeyError` if there is none."""
-        for found in self.estimates:
-            if found.name == name:
-                return found
+        """The figure `name`. Raises `KeyError` if it is missing."""
+        for estimate in self.estimates:
+            if estimate.name == name:
+                return estimate
         raise KeyError(name)
 
     def as_markdown(self) -> str:
-        """What the samples are and how they were drawn, and a table of the figures."""
+        """A description of the samples and their settings, and a table of the figures."""
         made = " (synthetic)" if self.synthetic else ""
         calls = f", {self.calls[0]} conditional and {self.calls[1]} reference calls a batch" if self.calls else ""
-        told = {k: v for k, v in self.settings.items() if isinstance(v, str | int | float) and not isinstance(v, bool)}
-        settings = ", ".join(f"{name} {value}" for name, value in told.items())
+        shown = {k: v for k, v in self.settings.items() if isinstance(v, str | int | float) and not isinstance(v, bool)}
+        settings = ", ".join(f"{name} {value}" for name, value in shown.items())
         drawn = "" if self.sampling_seconds is None else f"{self.sampling_seconds:.1f} s of sampling, "
         lines = [
             f"{self.samples:,} samples against {self.data}{made}{calls}. {drawn}{self.seconds:.1f} s of judging.",
@@ -60,25 +60,25 @@ class Evaluation:
         return "\n".join(lines) + "\n"
 
     def as_json(self) -> str:
-        """Everything, for programs; what is not a number is null."""
+        """The evaluation as JSON; values that are not numbers are null."""
         return as_json(asdict(self) | {"settings": dict(self.settings)})
 
 
 def table(estimates: Sequence[Estimate]) -> list[str]:
-    """Lines of a Markdown table of figures, without columns that would be empty."""
+    """Lines of a Markdown table of figures, without empty columns."""
     heads = ("figure", "value", "95 % interval", "n", "held-out data", "better", "of")
     rows = []
-    for found in estimates:
-        interval = "" if math.isnan(found.low) else f"{_shown(found.low)} to {_shown(found.high)}"
-        cells = (found.name, _shown(found.value), interval, f"{found.count:,}", _shown(found.best))
-        rows.append((*cells, found.better, found.note))
+    for estimate in estimates:
+        interval = "" if math.isnan(estimate.low) else f"{_shown(estimate.low)} to {_shown(estimate.high)}"
+        cells = (estimate.name, _shown(estimate.value), interval, f"{estimate.count:,}", _shown(estimate.best))
+        rows.append((*cells, estimate.better, estimate.note))
     kept = [k for k, cells in enumerate(zip(*rows, strict=True)) if any(cells)]
     lines = [[row[k] for k in kept] for row in (heads, ["---"] * len(heads), *rows)]
     return ["| " + " | ".join(line) + " |" for line in lines]
 
 
 def as_json(content: Mapping[str, Any]) -> str:
-    """Plain values for programs; what is not a finite number is null."""
+    """Plain values as JSON; numbers that are not finite are null."""
     return json.dumps(_plain(dict(content)), indent=2, allow_nan=False) + "\n"
 
 

@@ -1,4 +1,4 @@
-r"""How well a denoiser predicts data: an upper bound on its cross-entropy, in bits per token."""
+r"""The bits per token of a denoiser: an upper bound on its cross-entropy."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Likelihood:
 
     Args:
         bits: Bits per token.
-        error: Standard error of `bits` over the sequences, if these are a sample of a larger population.
+        error: Standard error of `bits`, if the sequences are a sample of a larger population.
         sequences: Number of sequences.
-        passes: Number of noise levels at which each was looked at.
+        passes: Number of noise levels for each sequence.
     """
 
     bits: float
@@ -35,7 +35,7 @@ class Likelihood:
     passes: int
 
     def estimate(self) -> Estimate:
-        """With an interval of 1.96 standard errors to either side."""
+        """As an estimate, with an interval of 1.96 standard errors to either side."""
         reach = 1.96 * self.error
         note = f"held-out data, upper bound, {self.passes} noise levels each"
         return Estimate(
@@ -59,30 +59,30 @@ def likelihood(
     $$\frac{1}{L \ln 2}\, E_{m \sim U(0, 1)} \sum_i \mathrm{elbo}_i(x_0, x_t, t), \qquad t = \mathrm{time}(m),\quad
     x_t \sim q(x_t \mid x_0).$$
 
-    Sequence n is seen at the noise levels $(j + u_n) / J$ for j = 0 .. J - 1, where the $u_n$ are the midpoints of N
-    equal intervals in random order: together they fill (0, 1) evenly, and the estimate has little variance. It depends
-    on `seed` alone, not on `batch_size`. Pass `denoiser.null(labels)` as the condition for the unconditional bits.
+    Sequence n is evaluated at the noise levels $(j + u_n) / J$ for j = 0 .. J - 1. Here J is `passes`, and the $u_n$
+    are the midpoints of N equal intervals in random order. So the levels cover (0, 1) evenly, with little variance. The
+    result depends on `seed`, not on `batch_size`. For unconditional bits pass `denoiser.null(labels)` as condition.
 
     Sources: Sahoo et al. (arXiv 2406.07524, equation 11) for the masked process, Schiff et al. (arXiv 2412.10193,
     section 3.2) for the uniform one; Kingma et al. (arXiv 2107.00630, appendix I.1) for evenly spread noise levels.
 
     Args:
         denoiser: Gives logits [B, L, V] from tokens [B, L], time [B] and condition [B].
-        process: The process it was trained on.
+        process: The process of the denoiser.
         tokens: Clean sequences, [N, L] int64.
-        condition: Condition of each, leading dimension N.
+        condition: Condition of each sequence, leading dimension N.
         passes: Number J of noise levels for each sequence.
         seed: Seed of the corruption.
         batch_size: Sequences in one call.
-        device: Where the denoiser is.
+        device: Device of the denoiser.
 
     Raises:
         ValueError: If there are no sequences, fewer conditions than sequences, or no passes.
     """
-    found = bounds(
+    terms = bounds(
         denoiser, process, tokens, (condition,), passes=passes, seed=seed, batch_size=batch_size, device=device
     )
-    count, nats = len(tokens), sum(found, torch.zeros(len(tokens), 1, dtype=torch.float64)).squeeze(1)
+    count, nats = len(tokens), sum(terms, torch.zeros(len(tokens), 1, dtype=torch.float64)).squeeze(1)
     bits = nats / (passes * tokens.shape[1] * math.log(2))
     error = float(bits.std()) / math.sqrt(count) if count > 1 else math.nan
     return Likelihood(float(bits.mean()), error, count, passes)
@@ -100,10 +100,10 @@ def bounds(
     batch_size: int,
     device: str | torch.device,
 ) -> Iterator[Tensor]:
-    """The terms that `likelihood` is the mean of, for each of several conditions: [N, C] float64 nats, once a pass.
+    """Yields the terms of `likelihood` for each of C conditions, [N, C] float64 nats, one array for each pass.
 
-    All conditions see the same noise levels and the same corrupted sequences, so that their differences have little
-    variance. Arguments, and what is raised at the first pass, as in `likelihood`.
+    All conditions use the same noise levels and the same corrupted sequences, so their differences have little
+    variance. Arguments and errors are as in `likelihood`; errors are raised at the first pass.
     """
     count = len(tokens)
     given = {batch_of(condition) for condition in conditions}
@@ -124,7 +124,7 @@ def bounds(
             clean, times = tokens[rows].to(device), time[rows].to(device)
             noisy = process.corrupt(clean, times, uniforms[rows].to(device))
             for column, condition in enumerate(conditions):
-                told = to_device(take(condition, rows), device)
-                log_p = process.log_probs(denoiser(noisy, times.to(torch.get_default_dtype()), told))
+                values = to_device(take(condition, rows), device)
+                log_p = process.log_probs(denoiser(noisy, times.to(torch.get_default_dtype()), values))
                 nats[rows, column] = process.elbo(log_p, clean, noisy, times).double().sum(-1).cpu()
         yield nats

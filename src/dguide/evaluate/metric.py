@@ -1,4 +1,4 @@
-"""What a metric is: figures about samples, each beside what real held-out data get."""
+"""The interface of metrics: figures of samples, each with the value for real held-out data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from ..data import Dataset, Split
-from .mixture import Mixture, asked_classes
+from .mixture import Mixture, requested_classes
 from .statistics.estimate import Estimate
 
 __all__ = ["Comparison", "Metric"]
@@ -19,14 +19,14 @@ __all__ = ["Comparison", "Metric"]
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Samples, what was asked of them, and the real data that they are compared with.
+    """Samples, their requested conditions, and the real data for the comparison.
 
     Args:
         dataset: The real data.
         tokens: The samples, [N, L] int64.
-        condition: What was asked for, [N] by name of condition.
+        condition: The requested values, [N] by name of condition.
         repetitions: Number of samples of the bootstrap.
-        seed: Of all that is random.
+        seed: Seed of all random numbers.
     """
 
     dataset: Dataset
@@ -37,36 +37,37 @@ class Comparison:
 
     @property
     def labels(self) -> Tensor:
-        """What was asked of the first condition, [N]."""
+        """The requested values of the first condition, [N]."""
         return self.condition[self.dataset.conditions[0].name]
 
     @property
     def options(self) -> dict[str, Any]:
-        """`repetitions` and `seed`, as `estimate` and `bootstrap` take them."""
+        """`repetitions` and `seed`, as arguments of `estimate` and `bootstrap`."""
         return {"repetitions": self.repetitions, "seed": self.seed}
 
     @cached_property
     def held_out(self) -> Split:
-        """Held-out data in the proportions in which classes were asked for, at most as many as samples.
+        """Held-out data with the proportions of the requested classes, at most as many as samples.
 
-        A class of which too few are held out is left aside (`Mixture.kept`).
+        Classes with too few held-out sequences are omitted (`Mixture.kept`).
         """
         real, count = self.dataset.held_out, len(self.tokens)
-        mixture = Mixture.of(self.dataset, asked_classes(self.dataset, self.condition, count), count).kept(count, real)
+        classes = requested_classes(self.dataset, self.condition, count)
+        mixture = Mixture.of(self.dataset, classes, count).kept(count, real)
         return mixture.take(real, mixture.counts(count, real, drawn=True), self.seed)[0]
 
 
 class Metric(ABC):
-    """One or several figures about samples.
+    """A metric: computes one or several figures of samples.
 
-    A new metric is a frozen dataclass; its fields are its options. It says which data it is for, and computes the
+    A new metric is a frozen dataclass; its fields are its options. It defines its kind of data, and computes the
     figures.
     """
 
     def suits(self, dataset: Dataset) -> bool:
-        """Whether it is for data of this kind."""
+        """Whether the metric applies to this data set."""
         return True
 
     @abstractmethod
     def __call__(self, comparison: Comparison) -> Sequence[Estimate]:
-        """The figures. A value of nan says that there is none."""
+        """The figures. A value of nan means that the figure does not exist."""

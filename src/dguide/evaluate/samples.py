@@ -1,4 +1,4 @@
-"""Samples of whatever kind, judged by all metrics that suit them."""
+"""Evaluates samples by all metrics that apply to them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .texts.strings import string_estimates
 __all__ = ["FEATURES", "METRICS", "Images", "Molecules", "Texts", "evaluate_samples", "suited"]
 
 FEATURES = ("learnt", "pixels", "inception")
-"""Names of the spaces in which images are compared."""
+"""Names of the features to compare images."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Images(Metric):
 
     Args:
         features: One of `FEATURES`.
-        weights: File of the Inception weights, for those features only.
+        weights: File of the Inception weights, only for the features `inception`.
     """
 
     features: str = "learnt"
@@ -54,7 +54,7 @@ class Images(Metric):
         return image_estimates(dataset, comparison.tokens, comparison.labels, features=space, **comparison.options)
 
     def _space(self, dataset: Dataset) -> Features | None:
-        """The features; None for those that the judge learns."""
+        """The features; None for those of the learnt classifier."""
         if self.weights is not None:
             return InceptionFeatures.of(dataset, self.weights)
         return PixelFeatures.of(dataset) if self.features == "pixels" else None
@@ -83,7 +83,7 @@ class Texts(Metric):
 
 
 METRICS: Registry[Metric] = Registry("metric", Metric, {"images": Images, "molecules": Molecules, "texts": Texts})
-"""All metrics, by name. Samples are judged by those that suit their data."""
+"""All metrics, by name. Each data set uses those that suit it."""
 
 
 def evaluate_samples(
@@ -100,20 +100,20 @@ def evaluate_samples(
     settings: Mapping[str, Any] | None = None,
     sampling_seconds: float | None = None,
 ) -> Evaluation:
-    """All figures there are for samples of this kind.
+    """Computes all figures that apply to the samples.
 
     Args:
-        dataset: What is real.
+        dataset: The real data.
         tokens: Samples, [N, L] int64.
-        condition: What was asked for, [N] by name of condition, that of the first condition at least.
-        metrics: What judges them; none for all of `METRICS` that suit the data.
-        features: The option of `Images`, if no metrics are given; None for the default.
-        weights: Likewise.
+        condition: The requested values, [N] by name of condition, at least for the first condition.
+        metrics: The metrics; by default all of `METRICS` that suit the data.
+        features: Option `features` of `Images`, if no metrics are given; None for the default.
+        weights: Option `weights` of `Images`, in the same way.
         repetitions: Number of samples of the bootstrap.
-        seed: Of all that is random here.
-        calls: What a batch of the samples took, to be kept with the figures.
-        settings: How they were drawn, likewise.
-        sampling_seconds: What that took, likewise.
+        seed: Seed of all random numbers.
+        calls: Network calls per batch, stored with the figures.
+        settings: Settings of sampling, stored with the figures.
+        sampling_seconds: Time of sampling, stored with the figures.
 
     Raises:
         ValueError: If the samples are not of this data set, a metric or an option does not fit its kind, or two metrics
@@ -123,13 +123,13 @@ def evaluate_samples(
     began = time.perf_counter()
     dataset.codec.check(tokens)
     comparison = Comparison(dataset, tokens, condition, repetitions, seed)
-    found = [each for metric in suited(dataset, metrics, features, weights) for each in metric(comparison)]
-    twice = [name for name, count in Counter(each.name for each in found).items() if count > 1]
+    estimates = [each for metric in suited(dataset, metrics, features, weights) for each in metric(comparison)]
+    twice = [name for name, count in Counter(each.name for each in estimates).items() if count > 1]
     if twice:
         raise bad("figures", f"two of the name {twice[0]!r}", "different names", "Choose the metrics with --metric.")
     seconds = time.perf_counter() - began
     name, made = dataset.name, dataset.synthetic
-    return Evaluation(name, made, tuple(found), len(tokens), seconds, calls, settings or {}, sampling_seconds)
+    return Evaluation(name, made, tuple(estimates), len(tokens), seconds, calls, settings or {}, sampling_seconds)
 
 
 def suited(
@@ -138,7 +138,7 @@ def suited(
     features: str | None = None,
     weights: str | Path | None = None,
 ) -> Sequence[Metric]:
-    """The metrics that are to judge samples of these data; arguments and errors as in `evaluate_samples`."""
+    """The metrics for samples of this data set. Arguments and errors are as in `evaluate_samples`."""
     images = Images().suits(dataset)
     if (features is not None or weights is not None) and (metrics or not images):
         remedy = "Leave it out." if not images else "Write images:features=NAME instead."

@@ -1,4 +1,4 @@
-"""Denoising networks, and what makes them fast to sample from."""
+"""Denoising networks, and speedups for sampling."""
 
 from __future__ import annotations
 

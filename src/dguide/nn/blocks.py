@@ -1,4 +1,4 @@
-"""What the transformer is made of: the block, its dropout, and embeddings of positions and of the noise level."""
+"""Parts of the transformer: the block, its dropout, and embeddings of positions and of the noise level."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ __all__ = ["Block", "Dropout", "Grid", "LevelEmbedding", "Sequence"]
 
 
 class Block(nn.Module):
-    """One transformer block: `h + g1 attention(norm(h))`, then `h + g2 mlp(norm(h))`, scales and gates from context."""
+    """A transformer block: `h + g1 attention(norm(h))`, then `h + g2 mlp(norm(h))`.
+
+    The gates g1 and g2, and the shifts and scales of the norms, are linear functions of the context.
+    """
 
     def __init__(self, width: int, heads: int, expansion: int, dropout: float) -> None:
         super().__init__()
@@ -32,7 +35,7 @@ class Block(nn.Module):
         return self.finish(hidden, self.mix(hidden, modulation), modulation)
 
     def mix(self, hidden: Tensor, modulation: Tensor) -> Tensor:
-        """Attention before its output layer, [B, L, W]: the last time that a position sees others."""
+        """Attention without its output layer, [B, L, W]. Only here a position depends on other positions."""
         batch, length, width = hidden.shape
         shift, scale = modulation.chunk(6, dim=-1)[:2]
         parts = self.query_key_value(self.norm(hidden) * (1 + scale) + shift)
@@ -41,7 +44,7 @@ class Block(nn.Module):
         return mixed.transpose(1, 2).reshape(batch, length, width)
 
     def finish(self, hidden: Tensor, mixed: Tensor, modulation: Tensor) -> Tensor:
-        """The rest of the block, for positions in any layout [..., W]; the modulations [..., 6 W] broadcast."""
+        """The rest of the block, for positions [..., W]. The modulation [..., 6 W] is broadcast."""
         _, _, gate1, shift2, scale2, gate2 = modulation.chunk(6, dim=-1)
         hidden = hidden + gate1 * self.dropout(self.out(mixed))
         raised = F.gelu(self.expand(self.norm(hidden) * (1 + scale2) + shift2), approximate="tanh")
@@ -50,7 +53,7 @@ class Block(nn.Module):
 
 
 class Dropout(nn.Module):
-    """Sets a random share of channels to zero in training, drawn from a generator of its own, not the global one."""
+    """Sets a random share of channels to zero in training. It has its own random generator."""
 
     def __init__(self, share: float) -> None:
         super().__init__()
@@ -67,7 +70,7 @@ class Dropout(nn.Module):
 
 
 class Sequence(nn.Module):
-    """Adds an embedding of its index to each position."""
+    """Adds to each position an embedding of its index."""
 
     def __init__(self, length: int, width: int) -> None:
         super().__init__()
@@ -78,7 +81,7 @@ class Sequence(nn.Module):
 
 
 class Grid(nn.Module):
-    """Adds embeddings of its row and of its column to each position."""
+    """Adds to each position embeddings of its row and of its column."""
 
     def __init__(self, height: int, width: int, channels: int) -> None:
         super().__init__()
@@ -96,7 +99,7 @@ class LevelEmbedding(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        # f = 1 tells one end from the other, f = 500 levels that are 0.01 apart.
+        # f = 1 distinguishes the two ends, f = 500 levels at a distance of 0.01.
         frequencies = torch.exp(torch.linspace(0, math.log(500), width // 2, dtype=torch.float64))
         self.register_buffer("frequencies", frequencies, persistent=False)
         self.first = nn.Linear(width, width)

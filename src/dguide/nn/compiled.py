@@ -1,4 +1,4 @@
-"""Kernels fused by `torch.compile`, for calls of any number of samples and rows."""
+"""Compiles a network by `torch.compile`, for any number of samples and rows."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ __all__ = ["Compiled"]
 
 @dataclass(frozen=True)
 class Compiled:
-    """Compiles trunk and readout, in the first calls, which then take seconds to a minute.
+    """Compiles trunk and readout. The first calls then take seconds to a minute.
 
-    Samplers call with a number of samples and rows that varies from step to step. Both are compiled as variables, so
-    that a run needs few graphs: of the trunk, one for many samples and one for a single one; of the readout, at most
-    as many for all positions, and as many for chosen rows.
+    The numbers of samples and rows vary between the calls of a sampler. Both are variables of the compiled graphs, so a
+    run needs few graphs: for the trunk, one for several samples and one for a single sample; for the readout, at most
+    the same for all positions, and the same for selected rows.
 
     Args:
         backend: Backend of `torch.compile`.
 
     Raises:
-        ValueError: When it is applied, if what turns graphs into machine code is not installed.
+        ValueError: In the call, if the compiler for machine code is not installed.
     """
 
     backend: str = "inductor"
@@ -50,27 +50,27 @@ class Compiled:
         def trunk(tokens: Tensor, time: Tensor, condition: Condition) -> Trunk:
             return compiled_trunk(_sized(tokens), _sized(time), apply(_sized, condition))
 
-        def readout(found: Trunk, rows: Tensor | None) -> Tensor:
-            found = Trunk(*(_sized(x) for x in found))
+        def readout(results: Trunk, rows: Tensor | None) -> Tensor:
+            results = Trunk(*(_sized(x) for x in results))
             if rows is None:
-                return compiled_readout(found, None)
-            # A graph is for no row, for one, or for any other number: it is always asked for two or more.
+                return compiled_readout(results, None)
+            # Graphs are specialised for 0 rows and for 1 row. Padding to at least two rows avoids them.
             padded = torch.nn.functional.pad(rows, (0, max(0, 2 - len(rows))))
-            return compiled_readout(found, _sized(padded))[: len(rows)]
+            return compiled_readout(results, _sized(padded))[: len(rows)]
 
         return Parts(trunk, readout)
 
 
 def _sized(x: Tensor) -> Tensor:
-    """The same tensor, as one whose leading dimension a graph must not take for a constant."""
-    view: Any = x.view_as(x)  # the mark stays off tensors of the caller
+    """The same tensor, marked so that a graph takes its leading dimension as a variable."""
+    view: Any = x.view_as(x)  # so that the tensor of the caller is not marked
     if len(x) > 1:
         torch._dynamo.mark_dynamic(view, 0)
     return view  # type: ignore[no-any-return]
 
 
 def _check_toolchain(device: torch.device) -> None:
-    """Refuses what `torch.compile` would fail at in the first call."""
+    """Raises `ValueError` if `torch.compile` would fail in the first call."""
     remedy = "Install it, or leave Compiled (--compile) out."
     if device.type == "cpu":
         compiler = os.environ.get("CXX") or {"win32": "cl", "darwin": "clang++"}.get(sys.platform, "g++")

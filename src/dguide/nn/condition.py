@@ -1,4 +1,4 @@
-"""How a network takes in what it is told: a class, a number, or several of them at once."""
+"""Embeds the condition of a network: a class, a number, or several of them."""
 
 from __future__ import annotations
 
@@ -26,52 +26,52 @@ __all__ = [
 ]
 
 Sizes = int | Mapping[str, int]
-"""Number of classes; or that of each condition by name, 0 standing for a number instead of a class."""
+"""Number of classes; or the number of classes of each condition by name, 0 for a condition that is a number."""
 
 
 Condition = Any
-"""Classes, [B] int64; or a dict with classes [B] int64 or numbers [B] of each condition."""
+"""Classes [B] int64; or a dict with classes [B] int64 or numbers [B] for each condition."""
 
 
 class Numeric(nn.Module):
-    """Embeds a number by two layers; nan, "not told", has an embedding of its own."""
+    """Embeds a number by two layers. The value nan, "not given", has its own embedding."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.untold = nn.Embedding(1, width)
+        self.untold = nn.Embedding(1, width)  # for "not given"; stored weights have this name
         self.first = nn.Linear(1, width)
         self.second = nn.Linear(width, width)
 
     def forward(self, value: Tensor) -> Tensor:
         known = torch.isfinite(value).unsqueeze(-1)
         number = torch.nan_to_num(value).unsqueeze(-1).to(self.first.weight.dtype)
-        told: Tensor = self.second(F.silu(self.first(number)))
-        return torch.where(known, told, self.untold.weight[0])
+        embedded: Tensor = self.second(F.silu(self.first(number)))
+        return torch.where(known, embedded, self.untold.weight[0])
 
 
 class Conditions(nn.Module):
-    """Sum of the embeddings of several conditions, each a class (the last of which is "not told") or a number."""
+    """Sum of the embeddings of several conditions. Each is a class (the last means "not given") or a number."""
 
     def __init__(self, sizes: Mapping[str, int], width: int) -> None:
         super().__init__()
         self.names = tuple(sizes)
-        # A list, since names are the user's and need not be names of attributes.
+        # A list, because the names of the user may not be valid names of attributes.
         self.parts = nn.ModuleList(nn.Embedding(size + 1, width) if size else Numeric(width) for size in sizes.values())
 
     def forward(self, condition: Mapping[str, Tensor]) -> Tensor:
-        told = [part(condition[name]) for name, part in zip(self.names, self.parts, strict=True)]
-        return torch.stack(told).sum(0)
+        embedded = [part(condition[name]) for name, part in zip(self.names, self.parts, strict=True)]
+        return torch.stack(embedded).sum(0)
 
 
 def apply(function: Callable[..., Any], condition: Condition, *others: Condition) -> Condition:
-    """`function` of every tensor of the conditions, in the structure of the first."""
+    """Applies `function` to each tensor of the conditions. The result has the structure of the first."""
     if isinstance(condition, Mapping):
         return {name: function(part, *(other[name] for other in others)) for name, part in condition.items()}
     return function(condition, *others)
 
 
 def check_sizes(sizes: Sizes) -> int | dict[str, int]:
-    """`sizes` if there can be a network for them. Raises `ValueError`."""
+    """Returns valid `sizes`. Raises `ValueError` for others."""
     if not isinstance(sizes, Mapping):
         return positive("n_classes", sizes)
     wrong = {name: size for name, size in sizes.items() if not isinstance(size, int) or size < 0}
@@ -81,14 +81,14 @@ def check_sizes(sizes: Sizes) -> int | dict[str, int]:
 
 
 def null_of(sizes: Sizes, condition: Condition) -> Condition:
-    """What stands for "not told", in the structure of `condition`: one more than the last class, or nan."""
+    """The null condition in the structure of `condition`: the number of classes, or nan for a number."""
     if isinstance(sizes, Mapping):
         return {name: torch.full_like(condition[name], size or math.nan) for name, size in sizes.items()}
     return torch.full_like(condition, sizes)
 
 
 def check_condition(sizes: Sizes, condition: object, batch: int) -> None:
-    """Refuses conditions of another structure, shape or dtype, without a look at what they hold."""
+    """Raises `ValueError` for conditions of another structure, shape or dtype. Does not read the values."""
     if not isinstance(sizes, Mapping):
         _check_part("labels", sizes, condition, batch)
         return
@@ -110,17 +110,17 @@ def _check_part(what: str, size: int, value: object, batch: int) -> None:
 
 
 def check_classes(sizes: Sizes, condition: Condition) -> None:
-    """Refuses classes out of range."""
+    """Raises `ValueError` for classes out of range."""
     if isinstance(sizes, Mapping):
         for name, size in sizes.items():
             if size:
-                check_range(f"condition {name!r}", condition[name], size + 1, f"Not told is {size}.")
+                check_range(f"condition {name!r}", condition[name], size + 1, f"Not given is {size}.")
     else:
         check_range("labels", condition, sizes + 1, f"The null label, no condition, is {sizes}.")
 
 
 def check_range(what: str, values: Tensor, end: int, remedy: str) -> None:
-    """Refuses values that are negative or not below `end`."""
+    """Raises `ValueError` for values that are negative or not below `end`."""
     if not values.numel():
         return
     low, high = (int(value) for value in torch.aminmax(values))

@@ -1,4 +1,4 @@
-"""CUDA graphs: the trunk recorded once for each of a few batch sizes, then launched as one."""
+"""CUDA graphs: records the trunk once for each of a few batch sizes, then launches it as one unit."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ from .transformer import Trunk
 __all__ = ["CudaGraphs", "Recorded", "Recorder", "bucket"]
 
 Recorder = Callable[[Callable[[], Trunk]], tuple[Callable[[], Any], Trunk]]
-"""Runs work once and returns how to run it again, and where its results are, now and after each further run."""
+"""Runs a function once. Returns a function that runs it again, and the results, which each run overwrites."""
 
 _WARM_UP = 3
-"""Runs before a recording, in which libraries choose algorithms and the compiler compiles."""
+"""Number of runs before a recording, in which libraries choose algorithms and the compiler compiles."""
 
 
 @dataclass(frozen=True)
 class CudaGraphs:
-    """Records the trunk as CUDA graphs, which spares the launch of each kernel; the readout stays as it is.
+    """Records the trunk as CUDA graphs, which saves the launch of each kernel. The readout does not change.
 
-    A graph has fixed shapes: a batch is padded to the next of the sizes 1, 2, 3, 4, 6, 8, 12, 16, 24, ... (at most
-    half as much again), recorded when it first comes up. An `Inference` that uses them serves one thread at a time.
+    A graph has fixed shapes. So a batch is padded to the next of the sizes 1, 2, 3, 4, 6, 8, 12, 16, 24, ... (at most
+    1.5 times its size). Each size is recorded when it is first needed. An `Inference` with CUDA graphs can be used by
+    one thread at a time.
 
     Raises:
-        ValueError: When it is applied to a network that is not on CUDA.
+        ValueError: In the call, if the network is not on CUDA.
     """
 
     def __call__(self, parts: Parts, device: torch.device) -> Parts:
@@ -43,7 +44,7 @@ class CudaGraphs:
 
 
 def bucket(batch: int) -> int:
-    """The least of 1, 2, 3, 4, 6, 8, 12, 16, ... (powers of two, and halfway between them) that is at least `batch`."""
+    """The smallest of 1, 2, 3, 4, 6, 8, 12, 16, ... (powers of two and midpoints) that is at least `batch`."""
     power = 1 << max(batch - 1, 0).bit_length()
     return power * 3 // 4 if power >= 4 and batch <= power * 3 // 4 else power
 
@@ -56,14 +57,14 @@ class _Recording:
     time: Tensor
     condition: Condition
     replay: Callable[[], Any]
-    found: Trunk
+    results: Trunk
 
 
 @dataclass(frozen=True, eq=False)
 class Recorded:
-    """A trunk that is run by replaying the recording of the smallest size that holds the batch.
+    """A trunk that replays the recording of the smallest sufficient size.
 
-    The results lie in memory that the next call overwrites.
+    The next call overwrites the results.
     """
 
     trunk: Callable[[Tensor, Tensor, Condition], Trunk]
@@ -71,31 +72,31 @@ class Recorded:
     recordings: dict[int, _Recording] = field(default_factory=dict)
 
     def __call__(self, tokens: Tensor, time: Tensor, condition: Condition) -> Trunk:
-        """What the trunk finds for a batch, as views of the results of a recording."""
+        """The results of the trunk for a batch, as views of the results of a recording."""
         batch = len(tokens)
         size = bucket(batch)
         if size not in self.recordings:
             self.recordings[size] = self._make(size, tokens, condition)
         recording = self.recordings[size]
-        # Rows beyond the batch keep what was there, which is valid input too, and whose results nobody reads.
+        # Rows beyond the batch keep older input, which is valid. Their results are not used.
         recording.tokens[:batch].copy_(tokens)
         recording.time[:batch].copy_(time)
         apply(lambda kept, given: kept[:batch].copy_(given), recording.condition, condition)
         recording.replay()
-        return Trunk(*(x[:batch] for x in recording.found))
+        return Trunk(*(x[:batch] for x in recording.results))
 
-    @torch.inference_mode(False)  # its tensors could not be written to outside of it, by a later call
+    @torch.inference_mode(False)  # later calls must write to its tensors
     @torch.no_grad()
-    def _make(self, size: int, like: Tensor, told: Condition) -> _Recording:
+    def _make(self, size: int, like: Tensor, like_condition: Condition) -> _Recording:
         tokens = like.new_zeros((size, *like.shape[1:]))
         time = like.new_ones(size, dtype=torch.float64)
-        condition = apply(lambda part: part.new_zeros(size), told)
-        replay, found = self.record(lambda: self.trunk(tokens, time, condition))
-        return _Recording(tokens, time, condition, replay, found)
+        condition = apply(lambda part: part.new_zeros(size), like_condition)
+        replay, results = self.record(lambda: self.trunk(tokens, time, condition))
+        return _Recording(tokens, time, condition, replay, results)
 
 
 def recorder(device: torch.device) -> Recorder:
-    """A recorder of CUDA graphs on `device`, which share one pool of memory, as only one of them ever runs."""
+    """A recorder of CUDA graphs on `device`. They share one memory pool, because only one runs at a time."""
     pool = torch.cuda.graph_pool_handle()
 
     def record(work: Callable[[], Trunk]) -> tuple[Callable[[], Any], Trunk]:
@@ -108,7 +109,7 @@ def recorder(device: torch.device) -> Recorder:
             torch.cuda.current_stream().wait_stream(side)
             graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graph, pool=pool):
-                found = work()
-        return graph.replay, found
+                results = work()
+        return graph.replay, results
 
     return record

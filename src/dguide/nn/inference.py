@@ -1,4 +1,4 @@
-"""A trained network made ready for sampling: without gradients, in the precision and by the means that are fastest."""
+"""Prepares a trained network for sampling: no gradients, chosen precision, optional speedups."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 @dataclass(frozen=True)
 class Parts:
-    """The two functions a denoiser is made of.
+    """The two functions of a denoiser.
 
     Attributes:
         trunk: (tokens [B, L], time [B], condition [B]) -> `Trunk`.
@@ -33,29 +33,29 @@ class Parts:
 
 
 class Speedup(Protocol):
-    """A way to compute the same parts faster, such as `Compiled` and `CudaGraphs`."""
+    """A method that computes the same parts faster, such as `Compiled` or `CudaGraphs`."""
 
     def __call__(self, parts: Parts, device: torch.device) -> Parts:
-        """Faster parts of a network on `device`. Raises `ValueError` if that device or this machine cannot do it."""
+        """Faster parts of a network on `device`. Raises `ValueError` if device or machine do not support it."""
 
 
 class Inference(nn.Module):
-    """A copy of a network for sampling, itself a denoiser with the same logits up to rounding.
+    """A copy of a network for sampling: a denoiser with the same logits up to rounding.
 
-    Nothing records gradients, and what it returns are ordinary tensors. Speedups apply in the order in which they are
-    given: `Inference(model, Compiled(), CudaGraphs(), dtype="bfloat16")` captures the compiled trunk.
+    It records no gradients and returns ordinary tensors. Speedups are applied in the given order:
+    `Inference(model, Compiled(), CudaGraphs(), dtype="bfloat16")` captures the compiled trunk.
 
-    Ranges of tokens, labels and rows are checked on the CPU only, since an accelerator would have to be waited for in
-    every call; shapes and dtypes are checked everywhere.
+    Shapes and dtypes are always checked. Ranges of tokens, labels and rows are checked on the CPU only, because this
+    check would make each call wait for an accelerator.
 
     Args:
-        model: The network, on the device where it shall run; it is copied, and neither changed nor watched.
+        model: The network, on the device for sampling. It is copied; later changes of the network have no effect.
         speedups: `Compiled()`, `CudaGraphs()`, both, or none.
-        dtype: Precision of weights, activations and logits: a dtype or one of the names in `DTYPES`; by default that
-            of the model. Networks that depend on time add the evidence of a token in float32 and return that.
+        dtype: Precision of weights, activations and logits: a dtype or a name in `DTYPES`; by default that of the
+            model. Time-dependent networks add the evidence of a token in float32 and return float32.
 
     Raises:
-        ValueError: If the model is no `DiffusionTransformer`, the dtype none of these, or a speedup cannot work here.
+        ValueError: If the model is not a `DiffusionTransformer`, the dtype is unknown, or a speedup is not supported.
     """
 
     def __init__(self, model: DiffusionTransformer, *speedups: Speedup, dtype: torch.dtype | str | None = None) -> None:
@@ -72,10 +72,10 @@ class Inference(nn.Module):
         super().train(False)
 
     def null(self, condition: Condition) -> Condition:
-        """What stands for "not told" in the structure of `condition`."""
+        """The null condition in the structure of `condition`."""
         return self.network.null(condition)
 
-    @torch.no_grad()  # not inference_mode, whose tensors their receiver could not change in place
+    @torch.no_grad()  # not inference_mode: the caller could not change its tensors in place
     def forward(self, tokens: Tensor, time: Tensor, condition: Condition) -> Tensor:
         """Logits [B, L, V] at all positions; see `DiffusionTransformer.forward`."""
         self._check(tokens, time, condition)
@@ -90,7 +90,7 @@ class Inference(nn.Module):
         return self.network.add_evidence(logits, tokens.flatten()[rows], time[rows // tokens.shape[1]])
 
     def train(self, mode: bool = True) -> Inference:
-        """Nothing: it samples only."""
+        """Has no effect: this network is only for sampling."""
         return self
 
     def _check(self, tokens: Tensor, time: Tensor, condition: Condition, rows: Tensor | None = None) -> None:
@@ -99,7 +99,7 @@ class Inference(nn.Module):
             self.network.check_ranges(tokens, condition, rows)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Inference:
-        """What `.to`, `.half` and the like do; speedups hold on to the weights as they were."""
+        """Raises an error for `.to`, `.half` and similar calls, because speedups keep the old weights."""
         remedy = "Move the model first, then pass it to Inference with dtype=."
         raise bad("Inference", "a change of device or dtype", "none once it is made", remedy)
 
@@ -113,7 +113,7 @@ def _dtype(dtype: torch.dtype | str | None) -> torch.dtype | None:
 
 
 def _copy(model: DiffusionTransformer, dtype: torch.dtype | None) -> DiffusionTransformer:
-    """The same network with weights of its own. Buffers keep their dtype: frequencies need float64."""
+    """A copy of the network with its own weights. Buffers keep their dtype, because frequencies need float64."""
     hyperparameters: dict[str, Any] = model.hyperparameters
     twin = type(model)(**hyperparameters).to(next(model.parameters()).device)
     for mine, theirs in zip(twin.parameters(), model.parameters(), strict=True):

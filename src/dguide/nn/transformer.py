@@ -1,7 +1,7 @@
 """A class-conditional diffusion transformer over tokens.
 
-Blocks of attention and a two-layer network, each modulated by the class (and the time, where the process needs it)
-through adaptive layer norms whose gates start at zero (adaLN-zero: Peebles and Xie, arXiv 2212.09748, section 3.2).
+A block consists of attention and a two-layer network. The class (and the time, if the process needs it) modulates both
+by adaptive layer norms with gates that start at zero (adaLN-zero: Peebles and Xie, arXiv 2212.09748, section 3.2).
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ __all__ = ["DiffusionTransformer", "Trunk"]
 
 
 class Trunk(NamedTuple):
-    """What the network knows after its last attention, from where on every position is on its own.
+    """The state of the network after its last attention. Later steps treat each position separately.
 
     Attributes:
         hidden: Positions before the last block, [B, L, W].
-        mixed: What the attention of the last block gathered for each of them, [B, L, W].
+        mixed: Output of the attention of the last block, [B, L, W].
         block: Shifts, scales and gates of the last block, [B, 6 W].
         last: Shift and scale before the output layer, [B, 2 W].
     """
@@ -37,39 +37,40 @@ class Trunk(NamedTuple):
 
 
 class DiffusionTransformer(nn.Module):
-    r"""A denoiser `p(x_0^i = . | x_t, c)`: logits of every position from noisy tokens, time and class.
+    r"""A denoiser `p(x_0^i = . | x_t, c)`: gives logits for each position from noisy tokens, time and class.
 
-    The null label, which stands for "no condition", is `n_classes`. With `shape` a position is the sum of a row and a
-    column embedding, otherwise an embedding of its own.
+    The null label, "no condition", is `n_classes`. With `shape` a position has the sum of a row and a column embedding,
+    otherwise an embedding of its index.
 
-    With `noise` the network depends on time, as the uniform process needs: it sees the noise level m(t), and by Bayes'
-    rule it adds to its logits what the present token itself tells about the clean one,
+    With `noise` the network depends on time, as the uniform process needs. Its input includes the noise level m(t).
+    By Bayes' rule it adds to its logits the evidence of the present token about the clean token y: for V tokens and
+    $\alpha = 1 - m$,
 
     $$\log q(x_t^i \mid x_0^i = y) = \log\left(1 + \frac{\alpha V}{m} 1[y = x_t^i]\right) + \text{const},$$
 
-    which leaves the network to learn only what the other tokens tell. (A mask says nothing, and gets nothing added.)
-    A network that has just been made predicts the uniform law, times that evidence.
+    So the network has to learn only the evidence of the other tokens. (Masks have no evidence.) A new network predicts
+    the uniform distribution times this evidence.
 
     Source: Peebles and Xie, arXiv 2212.09748.
 
     Args:
-        vocab_size: Number V of token values it predicts.
-        n_classes: Number of classes besides the null label; or, for several conditions at once, the number of classes
-            of each by name, 0 for a condition that is a number. A condition is then a dict of tensors by name, and
-            "not told" is one more than the last class, or nan.
+        vocab_size: Number V of predicted token values.
+        n_classes: Number of classes without the null label; or, for several conditions, the number of classes of each
+            by name, 0 for a condition that is a number. A condition is then a dict of tensors by name, and "not given"
+            is the number of classes, or nan.
         length: Number L of tokens in a sequence.
-        input_size: Number of token values it reads, `process.input_size`: V, or V + 1 with a mask id of V.
+        input_size: Number of input token values, `process.input_size`: V, or V + 1 if V is the mask token.
         shape: Height and width (H, W) of images in row-major order, H W = L; None for sequences.
-        noise: The schedule of a process whose posterior depends on time, or its name; None if it does not (masked).
+        noise: The noise schedule, or its name, for a process whose posterior depends on time; None for masked.
         width: Channels of a token, a multiple of `2 heads`.
         layers: Number of blocks.
         heads: Number of attention heads.
         expansion: Hidden channels of a block's two-layer network, as a multiple of `width`.
-        augmentations: Number of ways in which training alters the data, among them 0, not at all. The network is told
-            which (Jun et al., "Distribution Augmentation for Generative Modeling", ICML 2020), hence learns from
-            altered data without imitating it.
-        dropout: Share of channels that training sets to zero in what a block adds; needs `reseed` before each step.
-        generator: Source of the initial weights; by default one seeded with 0. The global one is never touched.
+        augmentations: Number of augmentations of the training data, with number 0 for none. The number is an input, so
+            the network learns from augmented data but does not generate them (Jun et al., "Distribution Augmentation
+            for Generative Modeling", ICML 2020).
+        dropout: Share of channels that training sets to zero in the output of a block; needs `reseed` in each step.
+        generator: Generator of the initial weights; by default a new one with seed 0, not the global one.
 
     Raises:
         ValueError: If the sizes do not fit each other.
@@ -123,11 +124,11 @@ class DiffusionTransformer(nn.Module):
         self.input_size = input_size
         self.time_dependent = self.noise is not None
 
-        with torch.random.fork_rng(devices=[]):  # layers draw weights when they are made; all are drawn anew below
+        with torch.random.fork_rng(devices=[]):  # layers draw weights in their constructor; all are drawn again below
             self.token = nn.Embedding(input_size, width)
             self.position: nn.Module = Sequence(length, width) if shape is None else Grid(*shape, width)
-            told = self.n_classes
-            self.label = nn.Embedding(told + 1, width) if isinstance(told, int) else Conditions(told, width)
+            classes = self.n_classes
+            self.label = nn.Embedding(classes + 1, width) if isinstance(classes, int) else Conditions(classes, width)
             self.augmentation = nn.Embedding(augmentations, width) if augmentations > 1 else None
             self.level = LevelEmbedding(width) if self.time_dependent else None
             self.blocks = nn.ModuleList(Block(width, heads, expansion, dropout) for _ in range(layers))
@@ -138,7 +139,7 @@ class DiffusionTransformer(nn.Module):
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator) -> None:
-        """Draws all weights anew: of variance 1 / fan-in, embeddings of variance 1/4; modulations and head are zero."""
+        """Draws all weights: with variance 1 / fan-in, embeddings with variance 1/4; modulations and head are zero."""
         for name, parameter in self.named_parameters():
             module = self.get_submodule(name.rpartition(".")[0])
             if name.endswith("bias") or "modulation" in name or module is self.head:
@@ -148,13 +149,13 @@ class DiffusionTransformer(nn.Module):
                 parameter.normal_(0, std, generator=generator)
 
     def reseed(self, generator: torch.Generator) -> None:
-        """Has dropout draw from `generator`, which is on the device of the network, from now on."""
+        """Sets the generator of dropout. It must be on the device of the network."""
         for module in self.modules():
             if isinstance(module, Dropout):
                 module.generator = generator
 
     def null(self, condition: Condition) -> Condition:
-        """What stands for "not told" in the structure of `condition`: the null label, for a number nan."""
+        """The null condition in the structure of `condition`: the null label, or nan for a number."""
         return null_of(self.n_classes, condition)
 
     def forward(self, tokens: Tensor, time: Tensor, condition: Condition, augmentation: Tensor | None = None) -> Tensor:
@@ -164,7 +165,7 @@ class DiffusionTransformer(nn.Module):
             tokens: Noisy tokens, [B, L] int64.
             time: Time of each sequence in [0, 1], [B], any floating dtype.
             condition: Class of each sequence, or the null label `n_classes`, [B] int64; or a dict of conditions.
-            augmentation: How each sequence was altered, [B] int64; by default not at all, 0.
+            augmentation: Number of the augmentation of each sequence, [B] int64; by default 0, none.
 
         Returns:
             Logits, [B, L, V].
@@ -178,15 +179,15 @@ class DiffusionTransformer(nn.Module):
         return self.add_evidence(logits, tokens, time.unsqueeze(-1))
 
     def logits_at(self, tokens: Tensor, time: Tensor, condition: Condition, rows: Tensor) -> Tensor:
-        """Logits of the clean token at some positions: those rows of `forward`, up to rounding, for less work.
+        """Logits of the clean token at some positions: rows of `forward`, up to rounding.
 
-        What follows the last attention treats each position on its own, and is done for these positions only.
+        The layers after the last attention run for these positions only, which saves time.
 
         Args:
             tokens: Noisy tokens, [B, L] int64.
             time: Time of each sequence in [0, 1], [B], any floating dtype.
             condition: Class of each sequence, or the null label `n_classes`, [B] int64; or a dict of conditions.
-            rows: Which of the B L positions, counted in row-major order, [N] int64; in any order, repeated or not.
+            rows: Indices of positions among all B L in row-major order, [N] int64; any order, repetitions allowed.
 
         Returns:
             Logits, [N, V].
@@ -200,7 +201,7 @@ class DiffusionTransformer(nn.Module):
         return self.add_evidence(logits, tokens.flatten()[rows], time[rows // self.length])
 
     def trunk(self, tokens: Tensor, time: Tensor, condition: Condition, augmentation: Tensor | None = None) -> Trunk:
-        """All that needs the other positions, the arguments of `forward` unchecked."""
+        """The part of the network in which positions depend on each other. Arguments as in `forward`, not checked."""
         context = self.label(condition)
         if self.augmentation is not None:
             unaltered = tokens.new_zeros(len(tokens))
@@ -216,7 +217,7 @@ class DiffusionTransformer(nn.Module):
         return Trunk(hidden, last.mix(hidden, modulation.unsqueeze(1)), modulation, self.modulation(context))
 
     def readout(self, trunk: Trunk, rows: Tensor | None = None) -> Tensor:
-        """Logits without evidence: of all positions, [B, L, V], or of `rows`, [N, V]."""
+        """Logits without evidence: for all positions, [B, L, V], or for `rows`, [N, V]."""
         if rows is None:
             hidden, mixed, block, last = trunk.hidden, trunk.mixed, trunk.block.unsqueeze(1), trunk.last.unsqueeze(1)
         else:
@@ -230,21 +231,21 @@ class DiffusionTransformer(nn.Module):
         return logits
 
     def add_evidence(self, logits: Tensor, tokens: Tensor, time: Tensor) -> Tensor:
-        """Adds to logits [..., V] what each token [...] at its time tells of its clean self, `log(1 + alpha V / m)`.
+        """Adds to logits [..., V] the evidence of each token [...] at its time, `log(1 + alpha V / m)`.
 
-        The result is float32. Without a noise schedule, tokens tell nothing, and the logits stay as they are.
+        The result is float32. Without a noise schedule there is no evidence, and the logits do not change.
         """
         if self.noise is None:
             return logits
-        # At m = 0 the evidence is infinite; the smallest level keeps it at 30, beyond which nothing changes.
+        # At m = 0 the evidence is infinite. The smallest level limits it to about 30, which has the same effect.
         odds = self.noise.alpha(time.double()) * self.vocab_size / self.noise.level(time.double()).clamp_min(1e-12)
-        telling = tokens < self.vocab_size  # a mask is not
+        telling = tokens < self.vocab_size  # false for masks
         column = torch.where(telling, tokens, 0).unsqueeze(-1)
         evidence = torch.where(telling, odds.log1p(), 0.0).float().unsqueeze(-1)
         return logits.float().scatter_add(-1, column, evidence)
 
     def check_shapes(self, tokens: Tensor, time: Tensor, condition: Condition, rows: Tensor | None = None) -> None:
-        """Refuses arguments of the wrong shape or dtype, without a look at what they hold. Raises `ValueError`."""
+        """Raises `ValueError` for arguments of the wrong shape or dtype. Does not read the values."""
         batch = len(tokens)
         if tokens.dtype != torch.int64 or tokens.dim() != 2 or tokens.shape[1] != self.length:
             got, expected = f"{tokens.dtype} {list(tokens.shape)}", f"torch.int64 [B, {self.length}]"
@@ -260,7 +261,7 @@ class DiffusionTransformer(nn.Module):
             )
 
     def check_ranges(self, tokens: Tensor, condition: Condition, rows: Tensor | None = None) -> None:
-        """Refuses values out of range, for which an accelerator has to be waited for. Raises `ValueError`."""
+        """Raises `ValueError` for values out of range. On an accelerator this waits for the values."""
         check_range("tokens", tokens, self.input_size, "Pass tokens of the process of this network.")
         check_classes(self.n_classes, condition)
         if rows is not None:
@@ -268,6 +269,6 @@ class DiffusionTransformer(nn.Module):
 
 
 def _fits(shape: object, length: int) -> bool:
-    """Whether it is a height and a width, of `length` pixels together."""
+    """Whether `shape` is a height and a width of `length` pixels in all."""
     whole = isinstance(shape, (tuple, list)) and len(shape) == 2 and all(isinstance(side, int) for side in shape)
     return whole and min(shape) > 0 and shape[0] * shape[1] == length  # type: ignore[index, call-overload]

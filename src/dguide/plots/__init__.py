@@ -1,3 +1,3 @@
-"""Figures that several parts draw: samples, and what a model reads."""
+"""Figures of samples, and of the classification by a model."""
 
 __all__ = ()

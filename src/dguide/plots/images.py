@@ -1,4 +1,4 @@
-"""Pictures of samples (Matplotlib's objects, no global state)."""
+"""Pictures of samples, drawn with Matplotlib objects and without global state."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Picture = NDArray[np.float64]
 
 
 def mosaic(tiles: Picture, gap: int = 1) -> Picture:
-    """Tiles [R, C, H, W, 3] side by side with `gap` grey pixels around each, [R (H + gap) + gap, ..., 3]."""
+    """Joins tiles [R, C, H, W, 3] with `gap` grey pixels around each: [R (H + gap) + gap, C (W + gap) + gap, 3]."""
     rows, columns, height, width, _ = tiles.shape
     sheet = np.full((rows, columns, height + gap, width + gap, 3), _GAP)
     sheet[:, :, gap:, gap:] = tiles
@@ -29,7 +29,7 @@ def mosaic(tiles: Picture, gap: int = 1) -> Picture:
 
 
 def ink(codec: Codec, tokens: Tensor) -> Picture:
-    """Images [..., H, W, 3] of `tokens` [..., L]: greys as dark ink on white paper, others in their colours."""
+    """Images [..., H, W, 3] of `tokens` [..., L]: greys as dark ink on white paper, colours as they are."""
     if isinstance(codec, Pixels) and not codec.is_grey:
         colours: Picture = codec.colours(tokens.cpu()).double().numpy() / 255
         return colours
@@ -40,15 +40,15 @@ def ink(codec: Codec, tokens: Tensor) -> Picture:
 def contact_sheet(
     codec: Codec, tokens: Tensor, columns: int, headings: Sequence[str], title: str, tiles: Sequence[int] | None = None
 ) -> Any:
-    """Samples [N, L] row by row in `columns` columns with a heading each; where there is none, it stays paper.
+    """Draws samples [N, L] row by row in columns with headings. Tiles without a sample are white.
 
     Args:
-        codec: What the tokens mean.
+        codec: The codec of the tokens.
         tokens: The samples.
-        columns: How many stand side by side.
-        headings: Above the columns.
-        title: The line above.
-        tiles: Which tile each of them is, counted row by row; by default the first N.
+        columns: Number of columns.
+        headings: Headings of the columns.
+        title: Title of the figure.
+        tiles: Number of the tile of each sample, counted row by row; by default 0 to N - 1.
     """
     where = range(len(tokens)) if tiles is None else tiles
     rows = -(-(max(where) + 1) // columns)

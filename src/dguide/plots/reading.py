@@ -1,4 +1,4 @@
-"""Figures of a reading: who is mistaken for whom, how sure one may be, and false alarms against misses."""
+"""Figures of the classification by a model: confusion matrix, calibration, and false alarms against misses."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["calibration_figure", "confusion_figure", "detection_figure"]
 _LINES = (("odds of known defects", "#0072B2", "-", "o"), ("novelty", "#D55E00", "--", "s"))
 
 
-def confusion_figure(found: Verdict, title: str) -> Any:
-    """Shares of each class that were read as each class, with the numbers of sequences."""
-    counts, size = found.confusion, len(found.names)
+def confusion_figure(verdict: Verdict, title: str) -> Any:
+    """Draws the confusion matrix: the share of each class that was read as each class, with numbers of sequences."""
+    counts, size = verdict.confusion, len(verdict.names)
     share = counts / counts.sum(1, keepdims=True).clip(min=1)
     side = 2.2 + 0.55 * size
     figure = blank((side + 0.6, side))
@@ -26,11 +26,11 @@ def confusion_figure(found: Verdict, title: str) -> Any:
     for row, column in zip(*np.nonzero(counts), strict=True):
         colour = "white" if share[row, column] > 0.5 else "black"
         axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", fontsize=10, color=colour)
-    long = max(len(name) for name in found.names) > 3
+    long = max(len(name) for name in verdict.names) > 3
     axes.set_xticks(
-        range(size), found.names, rotation=45 if long else 0, ha="right" if long else "center", rotation_mode="anchor"
+        range(size), verdict.names, rotation=45 if long else 0, ha="right" if long else "center", rotation_mode="anchor"
     )
-    axes.set_yticks(range(size), found.names)
+    axes.set_yticks(range(size), verdict.names)
     axes.tick_params(length=0)
     axes.set_xlabel("read as", fontsize=12)
     axes.set_ylabel("class", fontsize=12)
@@ -40,15 +40,15 @@ def confusion_figure(found: Verdict, title: str) -> Any:
     return figure
 
 
-def calibration_figure(found: Verdict, title: str) -> Any:
-    """How often the most probable class is the right one, against how probable it is, as read and tempered."""
+def calibration_figure(verdict: Verdict, title: str) -> Any:
+    """Draws the accuracy of the most probable class against its probability, before and after the temperature."""
     figure = blank((6.4, 6.0))
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color="0.5", linewidth=1, label="rightly sure")
-    reading, labels = found.reading.take(found.reported), found.labels[found.reported]
+    reading, labels = verdict.reading.take(verdict.reported), verdict.labels[verdict.reported]
     tempered = f"tempered, T = {reading.temperature:.3g}"
     for name, one, colour, mark in (
-        ("as read", found.read.take(found.reported), "#D55E00", "s"),
+        ("as read", verdict.read.take(verdict.reported), "#D55E00", "s"),
         (tempered, reading, "#0072B2", "o"),
     ):
         bins = reliability(one.log_probs, labels)
@@ -68,15 +68,15 @@ def calibration_figure(found: Verdict, title: str) -> Any:
     return figure
 
 
-def detection_figure(found: Verdict, title: str) -> Any:
-    """False alarms against misses at every threshold, and at those that were chosen on the other half."""
+def detection_figure(verdict: Verdict, title: str) -> Any:
+    """Draws false alarms against misses for all thresholds, and for those that were chosen on the other half."""
     figure = blank((6.8, 7.0))
     axes = figure.add_subplot()
-    detection = found.alarms[0].found
+    detection = verdict.alarms[0].detection
     good, defects = int((~detection.defect).sum()), int(detection.defect.sum())
-    floor = 0.3 / max(good, defects)  # where shares of 0 stand on a logarithmic axis
-    for alarm, (name, colour, line, mark) in zip(found.alarms, _LINES, strict=True):
-        curve, area = alarm.found.curve(), alarm.found.area(repetitions=0).value
+    floor = 0.3 / max(good, defects)  # place of 0 on a logarithmic axis
+    for alarm, (name, colour, line, mark) in zip(verdict.alarms, _LINES, strict=True):
+        curve, area = alarm.detection.curve(), alarm.detection.area(repetitions=0).value
         axes.plot(
             curve.false_alarms.clip(floor), curve.misses.clip(floor), line, color=colour, drawstyle="steps-post",
             linewidth=1.8, label=f"{name}, area under the ROC curve {area:.3f}",

@@ -1,4 +1,4 @@
-"""What all figures share: colours, lines and marks of mechanisms, fonts, and files that are always the same bytes."""
+"""Common style of all figures: colours, lines and marks of mechanisms, fonts, and reproducible files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class _ByMechanism(dict[str, T]):
-    """By name of the mechanism. One without an entry gets the next of the spare ones, which then stays its own."""
+    """A dict by name of mechanism. A new name gets the next spare value and keeps it."""
 
     def __init__(self, known: Mapping[str, T], *spare: T) -> None:
         super().__init__(known)
@@ -31,24 +31,24 @@ class _ByMechanism(dict[str, T]):
 COLOURS = _ByMechanism(
     {"Normalized": "#0072B2", "Unlocking": "#D55E00", "Simple": "#009E73"}, "#CC79A7", "#56B4E9", "#E69F00", "#000000"
 )
-"""Apart also without colour vision (Okabe and Ito's), and always joined by another line or mark."""
+"""Colours of Okabe and Ito, different also without colour vision. Lines or marks differ as well."""
 LINES = _ByMechanism({"Normalized": "-", "Unlocking": "--", "Simple": ":"}, "-.")
 MARKS = _ByMechanism({"Normalized": "o", "Unlocking": "s", "Simple": "^"}, "D", "v", "P", "X")
 NOTES = _ByMechanism({"Normalized": (6, 5), "Unlocking": (-13, 5), "Simple": (6, -13)}, (-13, -13))
-"""Where a text stands beside a mark, in points, so that those of neighbours do not meet."""
+"""Offset of a text from its mark, in points, so that texts do not overlap."""
 
 _METADATA = {".png": {"Software": None}, ".svg": {"Date": None, "Creator": None}}
-"""Nothing that would make two files of the same picture differ."""
+"""Removes dates and versions, so that equal pictures give equal files."""
 
 
 def save(figure: Any, path: Path) -> None:
-    """Writes a figure as PNG or SVG, as the suffix of `path` says, all or nothing and always the same bytes."""
+    """Writes a figure as PNG or SVG, by the suffix of `path`, with reproducible bytes and only when complete."""
     with replacing(path) as temporary, require("matplotlib", "cli").rc_context({"svg.hashsalt": "dguide"}):
         figure.savefig(temporary, format=path.suffix[1:], metadata=_METADATA[path.suffix])
 
 
 def blank(size: tuple[float, float]) -> Any:
-    """An empty figure of `size` in inches that belongs to no window."""
+    """An empty figure of `size` in inches, without a window."""
     figure = require("matplotlib.figure", "cli").Figure(figsize=size, dpi=120, layout="constrained")
     require("matplotlib.backends.backend_agg", "cli").FigureCanvasAgg(figure)
     return figure
@@ -56,9 +56,9 @@ def blank(size: tuple[float, float]) -> Any:
 
 @cache
 def fonts(text: str) -> list[str]:
-    """Families of fonts to write a text in: the usual one, and one that is installed and has what that lacks.
+    """The font families for a text: the default font and, if characters are missing, another installed font.
 
-    If there is none, nor can the text be written: an empty list.
+    The list is empty if no installed font has the missing characters.
     """
     manager = require("matplotlib.font_manager", "cli")
     usual = manager.FontProperties().get_name()
@@ -67,7 +67,7 @@ def fonts(text: str) -> list[str]:
     if not lacking:
         return [usual]
     for font in sorted(manager.fontManager.ttflist, key=lambda font: (font.weight != 400, font.name)):
-        # The font of last resort has a sign for each script, and the same one for all of its letters.
+        # The font Last Resort shows the same sign for all letters of a script.
         if not font.name.startswith("Last Resort") and lacking <= set(manager.get_font(font.fname).get_charmap()):
             return [usual, font.name]
     return []

@@ -162,8 +162,8 @@ def _not_training(network: object) -> None:
         return
     for name, module in network.named_modules():
         if module.training and isinstance(module, (_DropoutNd, _BatchNorm)):
-            found = f"{type(module).__name__} {name!r} in training mode"
-            raise bad("denoiser", found, "a network in evaluation mode", "Call .eval() on it.")
+            got = f"{type(module).__name__} {name!r} in training mode"
+            raise bad("denoiser", got, "a network in evaluation mode", "Call .eval() on it.")
 
 
 def _device(device: torch.device | str | None, denoiser: Denoiser, condition: Condition) -> torch.device:

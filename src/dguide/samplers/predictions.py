@@ -121,14 +121,14 @@ class Predictions:
         Raises:
             ValueError: for a row that is no row of logits, naming sample and position.
         """
-        found: list[Tensor | None] = []
+        laws: list[Tensor | None] = []
         for is_ref, rows in enumerate((self.cond, self.ref)):
             try:
-                found.append(None if rows is None else log_law(rows[part], self.forbidden))
+                laws.append(None if rows is None else log_law(rows[part], self.forbidden))
             except BadRow as error:
                 row = int(torch.arange(len(self.query), device=self.query.sample.device)[part][error.row])
                 raise self._named(bool(is_ref), row, error) from None
-        return found[0], found[1]
+        return laws[0], laws[1]
 
     def parts(self) -> list[slice]:
         """Slices of the N positions, each small enough for its laws to stay in the cache."""

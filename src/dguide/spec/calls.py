@@ -56,12 +56,12 @@ class Call(Generic[T]):
     def inside(self) -> dict[str, Call[Any]]:
         """The calls among its arguments and defaults, by option, as of the sampler inside another."""
         usual = {option: each.default for option, each in parameters(self.target).items()}
-        found = {}
+        calls = {}
         for option, value in {**usual, **self.arguments}.items():
             family = family_of(type(value))
             if isinstance(value, Call) or family is not None:
-                found[option] = value if family is None else family.as_call(value)
-        return found
+                calls[option] = value if family is None else family.as_call(value)
+        return calls
 
     def check(self) -> None:
         """Raise `ValueError` if a required option is missing."""
@@ -124,12 +124,12 @@ def parameters(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     except NameError as error:
         what = f"annotations of {target.__module__}:{target.__qualname__}"
         raise bad(what, str(error), "names that exist when the program runs", "Import them at run time.") from error
-    found = {}
+    result = {}
     for name, each in inspect.signature(target).parameters.items():
         if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD):
             guess = str if each.default in (None, each.empty) else type(each.default)
-            found[name] = each.replace(annotation=hints.get(name, guess))
-    return found
+            result[name] = each.replace(annotation=hints.get(name, guess))
+    return result
 
 
 def _bare(each: inspect.Parameter, first: inspect.Parameter | None) -> bool:

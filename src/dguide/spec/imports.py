@@ -36,14 +36,14 @@ def trust(path: str, what: str = "import path", known: str = "an import path suc
         sys.path.append("")
     module, _, names = path.partition(":")
     try:
-        found: Any = importlib.import_module(module)
+        target: Any = importlib.import_module(module)
     except ModuleNotFoundError as error:
         if not f"{module}.".startswith(f"{error.name}."):
             raise
         raise bad(what, f"{path!r}, and there is no module {error.name}", known) from error
     for name in names.split("."):
-        if not hasattr(found, name):
-            place = getattr(found, "__file__", None) or getattr(found, "__name__", module)
+        if not hasattr(target, name):
+            place = getattr(target, "__file__", None) or getattr(target, "__name__", module)
             raise bad(what, f"{path!r}, and there is no {name} in {place}", "a name that is defined there")
-        found = getattr(found, name)
-    TRUSTED[path] = found
+        target = getattr(target, name)
+    TRUSTED[path] = target

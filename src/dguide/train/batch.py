@@ -1,7 +1,7 @@
-r"""What each training step draws, as a function of (seed, step) alone.
+r"""Draws the batch of each training step as a function of (seed, step).
 
-There is no random state to carry along: a run that resumes at step s, or is spread over several processes, draws what
-an undisturbed run draws.
+There is no random state to save. A resumed run, or a run in several processes, draws the same batches as a run without
+interruption.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["Batch", "draw", "generator"]
 
 
 class Stream(IntEnum):
-    """Independent purposes of randomness."""
+    """Independent streams of random numbers, one for each purpose."""
 
     WEIGHTS = 0
     ORDER = 1
@@ -43,11 +43,11 @@ class Batch:
     augmentation: Tensor
 
     def part(self, rows: slice) -> Batch:
-        """Some of the sequences."""
+        """The sequences at `rows`."""
         return Batch(*take(self._fields(), rows))
 
     def to(self, device: torch.device) -> Batch:
-        """The batch on a device."""
+        """The batch, moved to a device."""
         return Batch(*to_device(self._fields(), device))
 
     def _fields(self) -> tuple[Condition, ...]:
@@ -57,7 +57,7 @@ class Batch:
 def generator(
     seed: int, stream: Stream, index: int = 0, rank: int = 0, device: torch.device | str = "cpu"
 ) -> torch.Generator:
-    """A generator of its own for each seed, purpose, index and process."""
+    """The generator for one seed, stream, index and process (`rank`)."""
     word = np.random.SeedSequence((seed, stream, index, rank)).generate_state(1, np.uint64)[0]
     return torch.Generator(device).manual_seed(int(word))
 
@@ -65,16 +65,17 @@ def generator(
 def draw(
     config: TrainConfig, dataset: Dataset, process: Process, null: Callable[[Condition], Condition], step: int
 ) -> Batch:
-    r"""The whole batch of a step.
+    r"""The whole batch of a step, B sequences.
 
-    Sequences run through one random order after another. The noise levels are $m_j = (j + u) / B$ with one uniform u,
-    so that each batch covers (0, 1) evenly (Kingma et al., arXiv 2107.00630, appendix I.1); $t_j$ = `noise.time(m_j)`.
+    Sequences follow one random order after another. Sequence j has the noise level $m_j = (j + u) / B$ with a common
+    uniform number u, so each batch covers (0, 1) evenly (Kingma et al., arXiv 2107.00630, appendix I.1). Its time is
+    `noise.time(m_j)`.
 
     Args:
         config: Batch size, seed, shifts and label dropout.
-        dataset: Its training split is drawn from.
+        dataset: The data set with the training split.
         process: Corrupts the tokens.
-        null: Gives what stands for no condition, `model.null`.
+        null: `model.null`, which gives the null condition.
         step: Number of the step.
     """
     size, count = config.batch_size, len(dataset.train)
@@ -90,25 +91,25 @@ def draw(
     time = process.noise.time(level)
     uniforms = _open(torch.rand((*clean.shape, 2), generator=source, dtype=torch.float64))
     noisy = process.corrupt(clean, time, uniforms)
-    told = dataset.condition(split)
-    untold = null(told)
-    if isinstance(told, dict):
-        # Each is left out on its own besides, so that the network knows every subset of them.
-        alone = torch.rand((len(told), size), generator=source, dtype=torch.float64) < config.label_dropout
-        names = zip(told, alone | dropped, strict=True)
-        condition: Condition = {name: torch.where(left, untold[name], told[name]) for name, left in names}
+    given = dataset.condition(split)
+    not_given = null(given)
+    if isinstance(given, dict):
+        # Each condition is also dropped by itself, so the network learns every subset of the conditions.
+        alone = torch.rand((len(given), size), generator=source, dtype=torch.float64) < config.label_dropout
+        names = zip(given, alone | dropped, strict=True)
+        condition: Condition = {name: torch.where(left, not_given[name], given[name]) for name, left in names}
     else:
-        condition = torch.where(dropped, untold, told)
+        condition = torch.where(dropped, not_given, given)
     return Batch(clean, noisy, time, condition, number_of(offsets, config.shift))
 
 
 def _open(uniforms: Tensor) -> Tensor:
-    """Uniforms of [0, 1) as uniforms of (0, 1)."""
+    """Moves uniform numbers from [0, 1) to (0, 1)."""
     return uniforms.clamp_min(2.0**-54)
 
 
 def _rows(seed: int, start: int, size: int, count: int) -> Tensor:
-    """Entries `start` to `start + size` of an endless sequence of random orders of `count` rows."""
+    """Entries `start` to `start + size - 1` of an endless sequence of random orders of `count` rows."""
     places = torch.arange(start, start + size)
     first, last = start // count, (start + size - 1) // count
     orders = [torch.randperm(count, generator=generator(seed, Stream.ORDER, r)) for r in range(first, last + 1)]

@@ -1,4 +1,4 @@
-r"""How long a run lasts, and the learning rate along it."""
+r"""The length of a run, and its learning rate."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class Budget(Protocol):
     """A length of training."""
 
     def fraction(self, step: int, seconds: float) -> float:
-        """Share of the run that is over after `step` steps and `seconds` of work; the run ends at 1."""
+        """Completed share of the run after `step` steps and `seconds` of work. The run ends at 1."""
 
 
 @dataclass(frozen=True)
 class Steps:
-    """A number of steps: the same weights on any machine of the same arithmetic, however fast."""
+    """A number of steps. Machines with the same arithmetic get the same weights."""
 
     total: int
 
@@ -31,7 +31,7 @@ class Steps:
 
 @dataclass(frozen=True)
 class Minutes:
-    """A time of work, stops not counted."""
+    """A working time in minutes, without interruptions."""
 
     total: float
 
@@ -41,7 +41,7 @@ class Minutes:
 
 
 def budget(config: TrainConfig) -> Budget:
-    """The budget that a configuration asks for."""
+    """The budget of a configuration."""
     if config.steps is not None:
         return Steps(config.steps)
     assert config.minutes is not None  # the configuration has exactly one of the two
@@ -49,13 +49,13 @@ def budget(config: TrainConfig) -> Budget:
 
 
 def rate(peak: float, warmup: int, step: int, fraction: float, decay: str = "cosine") -> float:
-    r"""Learning rate $\rho \min(1, (s + 1) / w) \cdot d(f)$: warm-up, then $d = \frac12 (1 + \cos \pi f)$ or 1.
+    r"""Learning rate $\rho \min(1, (s + 1) / w) \cdot d(f)$ with decay $d(f) = \frac12 (1 + \cos \pi f)$ or 1.
 
     Args:
         peak: $\rho$.
         warmup: Number w of steps of warm-up; 0 for none.
         step: Steps s done so far.
-        fraction: Share f of the run that is over.
+        fraction: Completed share f of the run.
         decay: `cosine`, which ends at 0, or `constant`.
     """
     rise = min(1.0, (step + 1) / warmup) if warmup else 1.0

@@ -1,4 +1,4 @@
-"""What a training run is told, checked all at once before any work starts."""
+"""The settings of a training run. All are checked before the work starts."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ SIZES: dict[str, dict[str, int]] = {
 
 
 class TrainConfig(BaseModel):
-    """Settings of a training run; a mistake in any of them is reported, with all others, when it is made.
+    """Settings of a training run. The constructor reports all mistakes together.
 
     Raises:
-        pydantic.ValidationError: A `ValueError` that lists every setting that is wrong, and the valid names.
+        pydantic.ValidationError: A `ValueError` that lists every wrong setting, and the valid names.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    out: Path = Field(description="directory of the checkpoint and of the state that a stopped run resumes from")
+    out: Path = Field(description="directory of the checkpoint, and of the state of a stopped run")
     data: str = Field(
         "digits",
-        description="name of a data set, with a path and options where it has some, or your own as my_module:function",
+        description="name of a data set, with its path and options if any, or your own as my_module:function",
     )
     process: str = Field("masked", description="masked or uniform")
     noise: str = Field(
@@ -45,39 +45,39 @@ class TrainConfig(BaseModel):
     )
     seed: int = Field(0, ge=0, description="seed of weights, order of data, corruption and label dropout")
 
-    steps: int | None = Field(None, ge=1, description="length of the run in steps: reproducible to the bit")
+    steps: int | None = Field(None, ge=1, description="length of the run in steps, which makes it reproducible")
     minutes: float | None = Field(None, gt=0, description="length of the run in minutes, instead of steps")
 
     size: str = Field("small", description=f"width, layers and heads together: {', '.join(SIZES)}")
-    width: int = Field(96, ge=2, description="channels of a token, if not those of the size")
-    layers: int = Field(3, ge=1, description="transformer blocks, if not those of the size")
-    heads: int = Field(4, ge=1, description="attention heads, if not those of the size")
+    width: int = Field(96, ge=2, description="channels of a token, instead of the value of size")
+    layers: int = Field(3, ge=1, description="transformer blocks, instead of the value of size")
+    heads: int = Field(4, ge=1, description="attention heads, instead of the value of size")
     expansion: int = Field(4, ge=1, description="hidden channels of a block, as a multiple of the width")
 
-    batch_size: int = Field(64, ge=1, description="sequences in a step, over all processes")
-    accumulate: int = Field(1, ge=1, description="parts of a step's sequences, one after the other, to save memory")
+    batch_size: int = Field(64, ge=1, description="sequences per step, in all processes together")
+    accumulate: int = Field(1, ge=1, description="parts of a batch, computed one after the other to save memory")
     optimizer: Literal["adamw", "muon"] = Field("adamw", description="adamw, or muon for the matrices of the blocks")
     rate: float = Field(3e-3, gt=0, description="peak learning rate")
-    decay: Literal["cosine", "constant"] = Field("cosine", description="what the rate does after its rise")
-    warmup: int = Field(50, ge=0, description="steps over which the rate rises to its peak")
+    decay: Literal["cosine", "constant"] = Field("cosine", description="course of the rate after the warm-up")
+    warmup: int = Field(50, ge=0, description="steps until the rate reaches its peak")
     weight_decay: float = Field(0.0, ge=0, description="decoupled weight decay of matrices")
     clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
     ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights")
-    dropout: float = Field(0.0, ge=0, lt=1, description="share of channels set to zero in what a block adds")
+    dropout: float = Field(0.0, ge=0, lt=1, description="share of channels set to zero in the output of a block")
     label_dropout: float = Field(0.1, ge=0, le=1, description="share of sequences whose label is replaced by null")
-    shift: int = Field(0, ge=0, description="some images are moved at random by up to that many pixels")
-    shift_share: float = Field(0.5, ge=0, le=1, description="share of the images that are moved, if any are")
+    shift: int = Field(0, ge=0, description="largest random shift of an image, in pixels")
+    shift_share: float = Field(0.5, ge=0, le=1, description="share of the images that are shifted, if any")
 
-    evaluate_every: int = Field(200, ge=1, description="steps between evaluations, each of which saves the state")
+    evaluate_every: int = Field(200, ge=1, description="steps between evaluations; each evaluation saves the state")
     evaluate_passes: int = Field(8, ge=1, description="noise levels for each held-out sequence in an evaluation")
     precision: Literal["no", "bf16"] = Field("no", description="mixed precision: no or bf16")
-    device: Literal["auto", "cpu"] = Field("auto", description="auto takes an accelerator if there is one")
-    tensorboard: bool = Field(False, description="write the course of the run for TensorBoard, true or false")
+    device: Literal["auto", "cpu"] = Field("auto", description="auto uses an accelerator if there is one")
+    tensorboard: bool = Field(False, description="write a log for TensorBoard, true or false")
 
     @model_validator(mode="before")
     @classmethod
     def _sized(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """What the size says, where nothing else is said."""
+        """Adds the settings of the size, if they are not given."""
         return SIZES.get(str(given.get("size")), {}) | given
 
     @field_validator("size")
@@ -110,7 +110,7 @@ class TrainConfig(BaseModel):
         return self
 
     def command(self) -> str:
-        """The command line that starts this run: what differs from the defaults."""
+        """The command line of this run, with all settings that differ from the defaults."""
         words = ["dguide", "train"]
         for name, value in self.settings().items():
             usual = SIZES[self.size].get(name, type(self).model_fields[name].default)
@@ -119,9 +119,9 @@ class TrainConfig(BaseModel):
         return shlex.join(words)
 
     def recipe(self) -> dict[str, Any]:
-        """The settings that a run must keep when it resumes: all but where it is, on what it runs and who watches."""
+        """The settings that a resumed run must keep: all except `out`, `device` and `tensorboard`."""
         return {name: value for name, value in self.settings().items() if name not in ("out", "device", "tensorboard")}
 
     def settings(self) -> dict[str, Any]:
-        """All settings as plain values that JSON can carry."""
+        """All settings, as values for JSON."""
         return self.model_dump(mode="json")

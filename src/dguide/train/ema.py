@@ -1,4 +1,4 @@
-r"""Averaged weights, which predict better than the last ones of a noisy run."""
+r"""Averaged weights, which usually predict better than the last weights."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ M = TypeVar("M", bound=nn.Module)
 
 class Average(Generic[M]):
     r"""Exponential moving average of weights, $\bar\theta \leftarrow d_s \bar\theta + (1 - d_s) \theta$ with
-    $d_s = \min(d, (1 + s) / (10 + s))$, so that the random first weights are soon forgotten.
+    $d_s = \min(d, (1 + s) / (10 + s))$ at step s. The small decay at the start removes the random first weights.
 
     Args:
-        model: The network whose weights are averaged; it is copied.
-        decay: d, in [0, 1).
+        model: The network; it is copied.
+        decay: Decay d, in [0, 1).
     """
 
     def __init__(self, model: M, decay: float) -> None:
@@ -28,6 +28,6 @@ class Average(Generic[M]):
 
     @torch.no_grad()
     def update(self, model: nn.Module, step: int) -> None:
-        """Takes in the weights of `model` after step number `step`."""
+        """Adds the weights of `model` after step number `step` to the average."""
         decay = min(self.decay, (1 + step) / (10 + step))
         torch._foreach_lerp_(list(self.model.parameters()), list(model.parameters()), 1 - decay)

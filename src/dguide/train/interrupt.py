@@ -1,4 +1,4 @@
-"""Stopping between two steps when asked to."""
+"""Stops a run between two steps on SIGINT or SIGTERM."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupt:
-    """Within this context the first SIGINT or SIGTERM is a request to stop; a second one has its usual effect.
+    """A context in which the first SIGINT or SIGTERM sets `requested`. A second one has its usual effect.
 
-    Signals can be received in the main thread only; elsewhere nothing is ever requested.
+    Only the main thread receives signals. In other threads `requested` stays false.
     """
 
     def __init__(self) -> None:

@@ -37,27 +37,27 @@ from .state import STATE, Evaluation, Journal, read, write
 __all__ = ["FINAL_PASSES", "Diverged", "Trained", "build", "train"]
 
 FINAL_PASSES = 64
-"""Most noise levels per held-out sequence behind the figure that a finished checkpoint carries."""
+"""Largest number of noise levels per held-out sequence in the last evaluation of a finished checkpoint."""
 _FINAL_LOOKS = 50_000
-"""Noise levels of all sequences together, beyond which there are fewer for each, down to 8."""
+"""Limit for the noise levels of all sequences together. Above it each sequence gets fewer, but at least 8."""
 
 
 class Diverged(FloatingPointError):
-    """The loss of a run is no longer finite."""
+    """The error for a loss that is not finite."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """Where a run stands.
+    """The state of a run when `train` returns.
 
     Args:
-        finished: Whether it came to its end; if not, calling `train` again resumes it.
-        steps: Steps done.
-        best: The evaluation whose averaged weights are in the checkpoint; None if there was none yet, and in all but
-            the main one of several processes.
+        finished: Whether the run is complete. If not, another call of `train` resumes it.
+        steps: Completed steps.
+        best: The evaluation of the weights in the checkpoint; None before the first evaluation, and in all processes
+            except the main one.
         history: All evaluations of the main process, oldest first.
         path: Directory of the checkpoint.
-        main: Whether this is the main one of several processes, the one that writes.
+        main: Whether this is the main process, which writes the files.
     """
 
     finished: bool
@@ -69,7 +69,7 @@ class Trained:
 
 
 def build(config: TrainConfig, dataset: Dataset) -> tuple[Process, DiffusionTransformer]:
-    """The process and the network, with its first weights, that a configuration asks for."""
+    """The process and the network with its initial weights, for a configuration."""
     process = PROCESSES.restore({"name": config.process, "vocab_size": dataset.vocab_size, "noise": config.noise})
     model = DiffusionTransformer(
         dataset.vocab_size,
@@ -77,8 +77,8 @@ def build(config: TrainConfig, dataset: Dataset) -> tuple[Process, DiffusionTran
         dataset.length,
         input_size=process.input_size,
         shape=dataset.shape,
-        # What a mask hides does not depend on when it was hidden, but how far to trust a token that may have been
-        # replaced depends on the noise level.
+        # The token behind a mask does not depend on the time of masking. But in the uniform process the probability
+        # that a token was replaced depends on the noise level.
         noise=None if process.prediction_free_rate else process.noise,
         width=config.width,
         layers=config.layers,
@@ -92,30 +92,30 @@ def build(config: TrainConfig, dataset: Dataset) -> tuple[Process, DiffusionTran
 
 
 def train(config: TrainConfig, on_step: Callable[[int], None] | None = None) -> Trained:
-    """Trains a denoiser, or goes on with a run that was stopped in the same directory with the same settings.
+    """Trains a denoiser, or resumes a stopped run in the same directory with the same settings.
 
-    The averaged weights with the fewest held-out bits per token so far are in `config.out` as a checkpoint (as the
-    held-out split chooses among the evaluations, its figure is slightly optimistic). SIGINT and SIGTERM save the state
-    after the step in progress and return; a run that is killed outright resumes from its last evaluation. Either way
-    the weights of a run with `steps` end up the same, on a CPU to the bit.
+    `config.out` holds the averaged weights with the fewest held-out bits per token so far, as a checkpoint. (The
+    held-out split selects them, so these bits are slightly optimistic.) After SIGINT or SIGTERM the current step is
+    completed, the state is saved and the function returns. A killed run resumes from its last evaluation. In both cases
+    a run with `steps` gives the same weights, on a CPU to the bit.
 
     Args:
         config: The settings.
-        on_step: Called with the number of steps done after each of them.
+        on_step: A function that is called after each step with the number of completed steps.
 
     Returns:
-        Where the run stands.
+        The state of the run.
 
     Raises:
         ValueError: If the directory holds a run with other settings, or the batch does not divide among the processes.
-        Diverged: A `FloatingPointError`, if the loss is no longer finite.
+        Diverged: A `FloatingPointError`, if the loss is not finite.
         dguide.errors.MissingExtra: If a package of the extra `train` is not installed.
     """
     return _Run(config).go(on_step)
 
 
 class _Run:
-    """A training run in one of its processes."""
+    """A training run in one process."""
 
     def __init__(self, config: TrainConfig) -> None:
         if config.tensorboard:
@@ -128,10 +128,10 @@ class _Run:
         )
         self.config, self.device, self.main = config, self.accelerator.device, self.accelerator.is_main_process
         self.parts = self._parts()
-        with self.accelerator.main_process_first():  # which prepares the data for all
+        with self.accelerator.main_process_first():  # it prepares the data for all processes
             self.dataset = load(config.data)
         self.process, self.model = build(config, self.dataset)
-        _described(self.process, self.dataset)  # what cannot be saved is refused now
+        _described(self.process, self.dataset)  # raises now if they cannot be saved
         self.average = Average(self.model.to(self.device), config.ema)
         self.optimizers = optimizers(self.model, config)
         config.out.mkdir(parents=True, exist_ok=True)
@@ -141,7 +141,7 @@ class _Run:
         self.network, *self.steppers = self.accelerator.prepare(self.model, *self.optimizers)
 
     def go(self, on_step: Callable[[int], None] | None) -> Trained:
-        """Trains to the end, or until it is interrupted."""
+        """Trains to the end, or until an interruption."""
         config, journal, length = self.config, self.journal, budget(self.config)
         if config.tensorboard:
             self.accelerator.init_trackers("tensorboard")
@@ -152,7 +152,7 @@ class _Run:
                 count = f"{len(self.dataset.skipped):,}"
                 course.say(f"{count} left out of the data: dguide data {config.data} lists them")
             if journal.step == 0:
-                self._save()  # from now on the directory is known as this run's
+                self._save()  # marks the directory as that of this run
             began = time.monotonic() - journal.seconds
             while fraction < 1 and not self._agree(float(interrupt.requested)):
                 self._learn(fraction)
@@ -173,7 +173,7 @@ class _Run:
         return Trained(fraction >= 1, journal.step, journal.best, tuple(journal.history), config.out, self.main)
 
     def _parts(self) -> list[slice]:
-        """The sequences of a batch that this process takes, in as many parts as it accumulates gradients over."""
+        """The sequences of a batch for this process, one slice for each part of the gradient accumulation."""
         processes = self.accelerator.num_processes
         stride = processes * self.config.accumulate
         if self.config.batch_size % stride:
@@ -182,7 +182,7 @@ class _Run:
         return [slice(first, None, stride) for first in range(self.accelerator.process_index, stride, processes)]
 
     def _learn(self, fraction: float) -> None:
-        """One step of gradient descent; the loss of the batch, in bits per token, goes to the journal."""
+        """One step of gradient descent. Writes the loss of the batch, in bits per token, to the journal."""
         config, journal = self.config, self.journal
         batch = draw(config, self.dataset, self.process, self.model.null, journal.step)
         rank = self.accelerator.process_index
@@ -194,7 +194,7 @@ class _Run:
             optimizer.zero_grad()
         mean = torch.zeros((), device=self.device)
         for part in self.parts:
-            # Gradients travel between processes once a step, with those of the last part.
+            # Processes exchange gradients once per step, after the last part.
             with contextlib.nullcontext() if part is self.parts[-1] else self.accelerator.no_sync(self.network):
                 with self.accelerator.autocast():
                     loss = _loss(self.network, self.process, batch.part(part).to(self.device)) / len(self.parts)
@@ -212,7 +212,7 @@ class _Run:
         self._log(loss=journal.running[-1], rate=now)
 
     def _judge(self, course: Course) -> None:
-        """Evaluates the averaged weights, keeps them if they are the best so far, and saves the state."""
+        """Evaluates the averaged weights, saves them if they are the best so far, and saves the state."""
         if not self.main:
             return
         config, journal, model = self.config, self.journal, self.average.model
@@ -236,14 +236,14 @@ class _Run:
             self.accelerator.log(figures, self.journal.step)
 
     def _agree(self, value: float) -> float:
-        """The largest value of all processes, so that they stop at the same step although clocks and signals differ."""
+        """The largest value of all processes. So all stop at the same step, although clocks and signals differ."""
         if self.accelerator.num_processes == 1:
             return value
         return float(self.accelerator.gather(torch.tensor([value], dtype=torch.float32, device=self.device)).max())
 
 
 def _spare(path: Path, state: Path) -> None:
-    """Refuse a directory with a checkpoint that no run here can resume: the first evaluation would replace it."""
+    """Raises an error for a directory with a checkpoint but no state: the first evaluation would replace it."""
     if state.exists():
         return
     for name in (checkpoint.CONFIG, checkpoint.WEIGHTS):
@@ -253,14 +253,14 @@ def _spare(path: Path, state: Path) -> None:
 
 
 def _now(journal: Journal) -> str:
-    """Where a run is."""
+    """A line about the current step."""
     recent, best = journal.running[-50:], journal.best
     held_out = f"{best.bits:.4f} at step {best.step}" if best else "not yet known"
     return f"step {journal.step}: loss {sum(recent) / len(recent):.3f}, best held-out bits {held_out}"
 
 
 def _evaluated(journal: Journal) -> str:
-    """What the last evaluation found."""
+    """A line about the last evaluation."""
     last = journal.history[-1]
     mark = " (best)" if last is journal.best else ""
     return f"step {last.step:6d}  {last.seconds:7.0f} s  loss {last.loss:.4f}  held-out {last.bits:.4f} bits{mark}"
@@ -275,12 +275,12 @@ def _held_out(
     model: DiffusionTransformer, process: Process, dataset: Dataset, passes: int, device: torch.device
 ) -> Likelihood:
     split = dataset.held_out
-    told = dataset.condition(split)
-    return likelihood(model, process, split.tokens, told, passes=passes, device=device)
+    condition = dataset.condition(split)
+    return likelihood(model, process, split.tokens, condition, passes=passes, device=device)
 
 
 def _described(process: Process, dataset: Dataset) -> dict[str, Any]:
-    """What a checkpoint says of the process, the codec and the conditions."""
+    """Process, codec and conditions, as a checkpoint stores them."""
     conditions = [CONDITIONS.describe(each) for each in dataset.conditions]
     return {"process": PROCESSES.describe(process), "codec": CODECS.describe(dataset.codec), "conditions": conditions}
 
@@ -307,7 +307,7 @@ def _record(
 
 
 def _finish(path: Path, dataset: Dataset, device: torch.device) -> None:
-    """Replaces the quick figure of the best checkpoint by one with many noise levels."""
+    """Evaluates the best checkpoint again, with many noise levels, and stores the result."""
     best = checkpoint.load(path, device)
     passes = min(FINAL_PASSES, max(8, _FINAL_LOOKS // len(dataset.held_out)))
     figure = _held_out(best.model, best.process, dataset, passes, device)

@@ -1,7 +1,7 @@
-r"""Muon, an optimizer for matrices: momentum, made nearly orthogonal, so that all directions of a step count alike.
+r"""Muon, an optimizer for matrices: momentum, made nearly orthogonal, so that all directions have the same size.
 
-`torch.optim.Muon` computes the same in bfloat16 alone, one matrix at a time. A processor that has to emulate bfloat16
-takes several times as long for that as for the rest of a step; this one keeps the dtype of the weights.
+`torch.optim.Muon` computes the same, but only in bfloat16 and one matrix at a time. On a processor that emulates
+bfloat16 this takes several times as long as the rest of a step. This version keeps the dtype of the weights.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from torch import Tensor
 __all__ = ["Muon", "orthogonalise"]
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-"""Of the iteration that brings singular values of (0, 1] to about 0.7 to 1.2 in five rounds."""
+"""Coefficients a, b, c of the iteration. Five rounds bring singular values in (0, 1] to about 0.7 to 1.2."""
 ROUNDS = 5
 SCALE = 0.2
-"""Root mean square of an update at rate 1, that of a usual one of AdamW (Liu et al., arXiv 2502.16982, section 2.2)."""
+"""Root mean square of an update at rate 1, as is usual for AdamW (Liu et al., arXiv 2502.16982, section 2.2)."""
 
 
 class Muon(torch.optim.Optimizer):
-    r"""For each matrix of m rows and n columns, with gradient G, momentum $B \leftarrow \mu B + G$ and rate $\rho$:
+    r"""For each matrix W [m, n] with gradient G, momentum $B \leftarrow \mu B + G$ and rate $\rho$:
 
     $$W \leftarrow (1 - \rho \lambda) W - 0.2 \rho \sqrt{\max(m, n)} \; \mathrm{orthogonalise}(G + \mu B).$$
 
-    A rate that suits AdamW suits it.
+    It takes the same learning rates as AdamW.
 
     Sources: Jordan et al., "Muon: an optimizer for hidden layers in neural networks" (2024); the scale is that of Liu
     et al. (arXiv 2502.16982, equation 4).
 
     Args:
-        matrices: What it optimises, each [m, n].
+        matrices: The parameters, each [m, n].
         lr: Rate $\rho$.
         momentum: $\mu$.
         weight_decay: $\lambda$.
@@ -47,7 +47,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
-        """One step with the gradients that are there; there is no closure."""
+        """One step with the present gradients. `closure` is not used."""
         for group in self.param_groups:
             alike = defaultdict(list)
             for matrix in group["params"]:
@@ -67,13 +67,14 @@ class Muon(torch.optim.Optimizer):
 def orthogonalise(matrices: Tensor) -> Tensor:
     r"""Matrices with the singular vectors of `matrices` [..., m, n] and all singular values near 1.
 
-    With X scaled to a Frobenius norm of 1, five rounds of $X \leftarrow a X + (b A + c A^2) X$ with $A = X X^\top$.
+    X is `matrices`, scaled to a Frobenius norm of 1. Then five rounds of $X \leftarrow a X + (b A + c A^2) X$ follow,
+    with $A = X X^\top$.
     """
     a, b, c = COEFFICIENTS
     tall = matrices.shape[-2] > matrices.shape[-1]
-    found: Tensor = matrices.mT if tall else matrices
-    found = found / found.norm(dim=(-2, -1), keepdim=True).clamp_min(1e-30)
+    iterate: Tensor = matrices.mT if tall else matrices
+    iterate = iterate / iterate.norm(dim=(-2, -1), keepdim=True).clamp_min(1e-30)
     for _ in range(ROUNDS):
-        gram = found @ found.mT
-        found = a * found + (b * gram + c * gram @ gram) @ found
-    return found.mT if tall else found
+        gram = iterate @ iterate.mT
+        iterate = a * iterate + (b * gram + c * gram @ gram) @ iterate
+    return iterate.mT if tall else iterate

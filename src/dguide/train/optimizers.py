@@ -1,4 +1,4 @@
-"""Which parameters of a network are optimised how."""
+"""Chooses the optimizer of each parameter."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["optimizers"]
 
 
 def optimizers(model: DiffusionTransformer, config: TrainConfig) -> list[Optimizer]:
-    """AdamW of everything; or Muon of the matrices that every token passes through, and AdamW of the rest."""
+    """AdamW for all parameters; or Muon for the matrices of the blocks, and AdamW for the rest."""
     matrices = _of_tokens(model.blocks) if config.optimizer == "muon" else []
     taken = set(map(id, matrices))
     rest = [p for p in model.parameters() if id(p) not in taken]
@@ -22,12 +22,12 @@ def optimizers(model: DiffusionTransformer, config: TrainConfig) -> list[Optimiz
         {"params": [p for p in rest if p.dim() > 1], "weight_decay": config.weight_decay},
         {"params": [p for p in rest if p.dim() <= 1], "weight_decay": 0.0},
     ]
-    found: list[Optimizer] = [AdamW(groups, lr=config.rate, betas=(0.9, 0.99))]
+    result: list[Optimizer] = [AdamW(groups, lr=config.rate, betas=(0.9, 0.99))]
     if matrices:
-        found.append(Muon(matrices, lr=config.rate, weight_decay=config.weight_decay))
-    return found
+        result.append(Muon(matrices, lr=config.rate, weight_decay=config.weight_decay))
+    return result
 
 
 def _of_tokens(blocks: nn.Module) -> list[torch.Tensor]:
-    """Weights of the blocks but for modulations, which act on conditions."""
+    """Weight matrices of the blocks, without the modulations, which act on conditions."""
     return [p for name, p in blocks.named_parameters() if p.dim() == 2 and "modulation" not in name]

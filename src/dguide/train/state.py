@@ -1,7 +1,7 @@
-"""The whole state of a training run in one file, from which a stopped run resumes as if it had never stopped.
+"""Saves the whole state of a training run in one file, so that a stopped run resumes exactly.
 
-One safetensors file, replaced in one rename: weights, averaged weights and optimizer moments as tensors, the rest as
-JSON in its header. There is no random state: every step draws from its own seed.
+The file is in the safetensors format and is replaced by one rename. Weights, averaged weights and optimizer moments
+are tensors; the rest is JSON in the header. There is no random state, because every step has its own seed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ KEY = "dguide"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Held-out and training loss, both in bits per token, after `step` steps and `seconds` of work."""
+    """Training and held-out loss (`loss`, `bits`) in bits per token, after `step` steps and `seconds` of work."""
 
     step: int
     seconds: float
@@ -36,12 +36,12 @@ class Evaluation:
 
 @dataclass
 class Journal:
-    """What a run has done so far.
+    """The progress of a run.
 
     Args:
         settings: The configuration of the run.
-        step: Steps done.
-        seconds: Time worked.
+        step: Completed steps.
+        seconds: Working time.
         running: Training losses since the last evaluation, in bits per token.
         history: The evaluations, oldest first.
     """
@@ -54,14 +54,14 @@ class Journal:
 
     @property
     def best(self) -> Evaluation | None:
-        """The evaluation with the fewest held-out bits, the earliest of equals."""
+        """The evaluation with the fewest held-out bits; the first one if several are equal."""
         return min(self.history, key=lambda evaluation: evaluation.bits, default=None)
 
 
 def write(
     path: Path, journal: Journal, model: nn.Module, average: nn.Module, optimizers: Sequence[torch.optim.Optimizer]
 ) -> None:
-    """Replaces the state in `path` in one go."""
+    """Replaces the state in `path` by one rename."""
     tensors: dict[str, Tensor] = {}
     for part, module in (("model", model), ("average", average)):
         tensors |= {f"{part}.{name}": tensor for name, tensor in module.state_dict().items()}
@@ -81,7 +81,7 @@ def read(
     average: nn.Module,
     optimizers: Sequence[torch.optim.Optimizer],
 ) -> Journal:
-    """Puts the state in `path` back in place, and returns the journal; a new journal if there is no such file.
+    """Loads the state in `path` and returns the journal; a new journal if there is no such file.
 
     Raises:
         ValueError: If the file is damaged, or belongs to a run with other settings.

@@ -235,7 +235,7 @@ def test_images_that_cannot_be_judged() -> None:
         ((tokens[:, :60], labels), "a last dimension of 64"),
         ((tokens + 1, labels), "values from 0 to 15"),
         ((tokens, labels[:-1]), "one for each"),
-        ((tokens, labels + 2), "from 0 to 9, or 10 for not told"),
+        ((tokens, labels + 2), "from 0 to 9, or 10 for not given"),
         ((tokens[:5], labels[:5]), "samples: got 5, expected at least 6"),
         ((tokens[:0], labels[:0]), "expected at least one"),
     ):

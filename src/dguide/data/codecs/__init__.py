@@ -1,3 +1,3 @@
-"""What tokens stand for: pixels of an image, or words of a string."""
+"""Codecs: the meaning of tokens, as pixels of an image or words of a string."""
 
 __all__ = ()

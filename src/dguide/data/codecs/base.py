@@ -1,4 +1,4 @@
-"""What every codec offers: a finite alphabet, a length, and what a sequence of tokens looks like to a person."""
+"""The interface of codecs, which define the vocabulary, the length and the display of sequences."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Codec", "Written"]
 
 
 class Codec(ABC):
-    """A finite alphabet and a length, and what sequences over it look like to a person."""
+    """The vocabulary and the length of sequences, and how to show them."""
 
     @property
     @abstractmethod
@@ -29,19 +29,19 @@ class Codec(ABC):
 
     @property
     def shape(self) -> tuple[int, int] | None:
-        """Height and width (H, W) of an image; None for what is none."""
+        """Height and width (H, W) of an image; None for other sequences."""
         return None
 
     def features(self, tokens: Tensor) -> NDArray[np.float64]:
-        """Images [N, L] as points [N, D] in a space where near means similar. Raises `ValueError` for what is none."""
+        """Images [N, L] as points [N, D]; similar images are near. Raises `ValueError` for other sequences."""
         raise bad("features", f"{type(self).__name__}, whose sequences are no images", "images")
 
     def picture(self, tokens: Tensor) -> Tensor:
-        """Brightness of every pixel, [..., H, W] float32. Raises `ValueError` for what is no image."""
+        """Brightness of every pixel, [..., H, W] float32. Raises `ValueError` if the sequences are not images."""
         raise bad("a picture", f"{type(self).__name__}, whose sequences are no images", "images")
 
     def check(self, tokens: Tensor) -> None:
-        """Refuses tokens that are none of this alphabet and length. Raises `ValueError`."""
+        """Raises `ValueError` for tokens outside the vocabulary, or sequences of another length."""
         if tokens.shape[-1:] != (self.length,):
             raise bad("tokens", f"shape {tuple(tokens.shape)}", f"a last dimension of {self.length}")
         if tokens.numel() and not (int(tokens.min()) >= 0 and int(tokens.max()) < self.vocab_size):
@@ -49,11 +49,11 @@ class Codec(ABC):
             raise bad("tokens", got, f"values from 0 to {self.vocab_size - 1}")
 
     def check_same(self, other: Codec, what: str) -> None:
-        """Refuses data in which tokens stand for something else. Raises `ValueError`.
+        """Raises `ValueError` if the tokens of another data set have another meaning.
 
         Args:
-            other: Their codec.
-            what: Their name.
+            other: The codec of the other data set.
+            what: Its name.
         """
         if other != self:
             got, expected = (f"{type(c).__name__}, {c.length} tokens of {c.vocab_size}" for c in (other, self))
@@ -63,7 +63,7 @@ class Codec(ABC):
 
 @runtime_checkable
 class Written(Protocol):
-    """A codec whose sequences are strings."""
+    """A codec of strings."""
 
     @property
     def vocab_size(self) -> int: ...

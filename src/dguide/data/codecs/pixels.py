@@ -1,4 +1,4 @@
-"""Images: a token is a colour of a palette."""
+"""The codec of images: a token is a colour of a palette."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Pixels(Codec):
     Args:
         height: Rows H.
         width: Columns W.
-        palette: Colour of each token, as `#rrggbb`; `grey` makes one of equidistant greys.
+        palette: Colour of each token, as `#rrggbb`. The method `grey` uses equidistant greys.
     """
 
     height: int
@@ -44,7 +44,7 @@ class Pixels(Codec):
 
     @classmethod
     def grey(cls, height: int, width: int, levels: int) -> Pixels:
-        """Images in `levels` greys from black to white."""
+        """The codec for `levels` equidistant greys from black to white."""
         greys = [round(255 * level / (levels - 1)) for level in range(levels)]
         return cls(height, width, tuple(f"#{g:02x}{g:02x}{g:02x}" for g in greys))
 
@@ -62,7 +62,7 @@ class Pixels(Codec):
 
     @cached_property
     def is_grey(self) -> bool:
-        """Whether tokens are equidistant greys from black to white."""
+        """Whether the palette is equidistant greys from black to white."""
         return self.palette == Pixels.grey(1, 1, len(self.palette)).palette
 
     def picture(self, tokens: Tensor) -> Tensor:

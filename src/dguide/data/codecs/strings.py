@@ -1,4 +1,4 @@
-"""Strings: a token is a character, or a symbol of SMILES."""
+"""The codec of strings: a token is a character, or a symbol of SMILES."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def split_characters(text: str) -> list[str]:
 
 
 def split_smiles(text: str) -> list[str]:
-    """The symbols of a SMILES string: bracket atoms, `Br`, `Cl` and `%nn` as one, all else by characters."""
+    """The symbols of a SMILES string: bracket atoms, `Br`, `Cl`, `%nn`, and single characters."""
     return _SMILES.findall(text)
 
 
@@ -34,12 +34,12 @@ SPLITS = {"characters": split_characters, "smiles": split_smiles}
 
 @dataclass(frozen=True)
 class Strings(Codec):
-    """Strings: begin, words, end, padding.
+    """Strings as the tokens begin, words, end, padding.
 
     Args:
-        words: The words, word k being token k; `BEGIN`, `END` and `PAD` are the first three.
-        width: Number L of tokens in a sequence, begin and end included.
-        split: How a string falls into words: `characters` or `smiles`.
+        words: The words; word k is token k. The first three are `BEGIN`, `END` and `PAD`.
+        width: Number L of tokens in a sequence, with begin and end.
+        split: How to split a string into words: `characters` or `smiles`.
     """
 
     words: tuple[str, ...]
@@ -56,7 +56,7 @@ class Strings(Codec):
 
     @classmethod
     def of(cls, texts: Iterable[str], split: str = "characters", width: int | None = None) -> Strings:
-        """The alphabet that `texts` are written in, and a `width` that the longest of them fits in."""
+        """The codec for `texts`: their alphabet, and `width` or the length of the longest text."""
         divide, words, longest = SPLITS[choose("way to split strings", split, SPLITS)], set[str](), 0
         for text in texts:
             parts = divide(text)
@@ -78,10 +78,10 @@ class Strings(Codec):
         return {word: token for token, word in enumerate(self.words)}
 
     def encode(self, text: str) -> list[int]:
-        """The tokens of a string, begin, end and padding included.
+        """The tokens of a string, with begin, end and padding.
 
         Raises:
-            ValueError: If it is too long, or holds a word that is not in the alphabet.
+            ValueError: If it is too long, or contains a word outside the alphabet.
         """
         parts = SPLITS[self.split](text)
         if len(parts) > self.width - 2:
@@ -92,9 +92,9 @@ class Strings(Codec):
         return [0, *(self.numbers[part] for part in parts), 1] + [2] * (self.width - 2 - len(parts))
 
     def decode(self, tokens: Tensor) -> list[str]:
-        """The strings between begin and end of sequences [N, L]; a begin or padding inside shows as itself.
+        """The strings between begin and end of sequences [N, L].
 
-        A sequence without an end is read to its last token.
+        Begin and padding tokens inside are part of the string. Without an end, the string goes to the last token.
         """
         texts = []
         for row in tokens.tolist():

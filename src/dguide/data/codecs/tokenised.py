@@ -1,4 +1,4 @@
-"""Strings in the words of a Hugging Face tokenizer."""
+"""The codec of strings with the words of a Hugging Face tokenizer."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from torch import Tensor
 from ...errors import bad, positive, require
 from .base import Codec
 
-__all__ = ["Found", "Tokenised"]
+__all__ = ["Tokenised", "TokenisedText"]
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a tokenizer makes of a string.
+class TokenisedText:
+    """The tokens of a string.
 
     Args:
-        tokens: Its words by their numbers.
-        why: Why they do not stand for all of the string; empty if they do.
+        tokens: The numbers of its words.
+        why: The reason why the tokens do not represent the whole string; empty if they do.
     """
 
     tokens: list[int]
@@ -32,14 +32,14 @@ class Found:
 
 @dataclass(frozen=True)
 class Tokenised(Codec):
-    """Strings in the words of a tokenizer, then an end, then padding.
+    """Strings as the words of a tokenizer, then an end, then padding.
 
-    The tokens are those of the tokenizer, and two more: END is `vocab_size - 2`, PAD is `vocab_size - 1`. Strings that
-    hold a word which the tokenizer does not know are refused, since they could not be told from others.
+    The tokens are those of the tokenizer and two more: END is `vocab_size - 2`, PAD is `vocab_size - 1`. Strings with a
+    word outside the vocabulary raise an error, because all such words would become the same token.
 
     Args:
-        tokenizer: What the library `tokenizers` writes to `tokenizer.json`, as text.
-        width: Number L of tokens in a sequence, the end included.
+        tokenizer: The text of a `tokenizer.json` of the library `tokenizers`.
+        width: Number L of tokens in a sequence, with the end.
     """
 
     tokenizer: str
@@ -48,11 +48,11 @@ class Tokenised(Codec):
     def __post_init__(self) -> None:
         if positive("width", self.width) < 2:
             raise bad("width", self.width, "at least 2, for a word and the end")
-        self.library  # noqa: B018 - a text that is no tokenizer is refused now
+        self.library  # noqa: B018 - raises now if the text is not a tokenizer
 
     @classmethod
     def read(cls, path: Path, width: int) -> Tokenised:
-        """The tokenizer in the file `path`. Raises `ValueError` if there is none."""
+        """The codec for the tokenizer in the file `path`. Raises `ValueError` if the file is not valid."""
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
@@ -73,12 +73,12 @@ class Tokenised(Codec):
 
     @cached_property
     def words(self) -> int:
-        """One more than the largest number of a word, which is their count unless numbers are left out."""
+        """One more than the largest number of a word. This is the number of words, if no number is unused."""
         return 1 + max(self.library.get_vocab().values(), default=-1)
 
     @cached_property
     def unknown(self) -> int | None:
-        """The number that stands for every word which the tokenizer does not know; None if there is none."""
+        """The number for all words outside the vocabulary; None if the tokenizer has none."""
         model = json.loads(self.tokenizer)["model"]
         number: int | None = model.get("unk_id")
         return number if model.get("unk_token") is None else self.library.token_to_id(model["unk_token"])
@@ -91,38 +91,38 @@ class Tokenised(Codec):
     def length(self) -> int:
         return self.width
 
-    def find(self, text: str) -> Found:
-        """The words of a string, and whether there are some outside the vocabulary."""
+    def find(self, text: str) -> TokenisedText:
+        """The tokens of a string, with a reason if a word is outside the vocabulary."""
         library = self.library
         try:
             encoding = library.encode(text, add_special_tokens=False)
         except Exception as error:  # the library raises no other class
-            return Found([], f"the tokenizer refuses it: {str(error)[:200]}")
+            return TokenisedText([], f"the tokenizer refuses it: {str(error)[:200]}")
         outside = [text[first:last] for first, last in _where(encoding, self.unknown)] or self._dropped(text, encoding)
-        return Found(encoding.ids, f"a word outside the vocabulary: {outside[0][:60]!r}" if outside else "")
+        return TokenisedText(encoding.ids, f"a word outside the vocabulary: {outside[0][:60]!r}" if outside else "")
 
     def encode(self, text: str) -> list[int]:
-        """The tokens of a string, end and padding included.
+        """The tokens of a string, with end and padding.
 
         Raises:
-            ValueError: If it is too long, or holds a word outside the vocabulary.
+            ValueError: If it is too long, or contains a word outside the vocabulary.
         """
-        found = self.find(text)
-        if found.why:
-            raise bad("string", f"{text[:60]!r} with {found.why}", "words that the tokenizer knows")
-        if len(found.tokens) > self.width - 1:
-            raise bad("string", f"{len(found.tokens)} words: {text[:60]!r}", f"at most {self.width - 1}")
-        return [*found.tokens, self.words] + [self.words + 1] * (self.width - 1 - len(found.tokens))
+        encoded = self.find(text)
+        if encoded.why:
+            raise bad("string", f"{text[:60]!r} with {encoded.why}", "words that the tokenizer knows")
+        if len(encoded.tokens) > self.width - 1:
+            raise bad("string", f"{len(encoded.tokens)} words: {text[:60]!r}", f"at most {self.width - 1}")
+        return [*encoded.tokens, self.words] + [self.words + 1] * (self.width - 1 - len(encoded.tokens))
 
     def decode(self, tokens: Tensor) -> list[str]:
-        """The strings before the end of sequences [N, L]; padding inside is left out."""
+        """The strings before the end of sequences [N, L], without padding tokens."""
         rows = [row[: row.index(self.words)] if self.words in row else row for row in tokens.tolist()]
         return [str(self.library.decode([t for t in row if t < self.words], skip_special_tokens=False)) for row in rows]
 
     def _dropped(self, text: str, encoding: Any) -> list[str]:
-        """The parts of a string that no token stands for, besides spaces and what the tokenizer is made to leave out.
+        """The parts of a string without a token, except spaces and parts that the tokenizer omits on purpose.
 
-        Accents that a normalizer joins to their letter look left out at first, so that its result is judged instead.
+        A normalizer may join an accent with its letter. So if a part has no token, the normalised string is checked.
         """
         normalizer, splitter = self.library.normalizer, self.library.pre_tokenizer
         dropped = _uncovered(text, encoding)
@@ -133,7 +133,7 @@ class Tokenised(Codec):
 
     @cached_property
     def _normalised(self) -> Any:
-        """The `tokenizers.Tokenizer` for strings that are normalised already."""
+        """The `tokenizers.Tokenizer` without its normalizer."""
         made = require("tokenizers", "strings").Tokenizer.from_str(self.tokenizer)
         made.normalizer = None
         made.no_truncation()
@@ -141,11 +141,11 @@ class Tokenised(Codec):
 
 
 def _where(encoding: Any, token: int | None) -> list[tuple[int, int]]:
-    return [place for place, found in zip(encoding.offsets, encoding.ids, strict=True) if found == token]
+    return [place for place, number in zip(encoding.offsets, encoding.ids, strict=True) if number == token]
 
 
 def _uncovered(text: str, encoding: Any) -> list[str]:
-    """The longest parts of a string without spaces that lie in no token."""
+    """The longest parts of a string without spaces and without tokens."""
     left = list(text)
     for first, last in encoding.offsets:
         left[first:last] = " " * (last - first)

@@ -1,3 +1,3 @@
-"""Data of one's own: folders, tables, archives, and data sets of Hugging Face."""
+"""Loads the user's own data: folders, tables, archives, and data sets of Hugging Face."""
 
 __all__ = ()

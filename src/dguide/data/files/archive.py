@@ -1,4 +1,4 @@
-"""NumPy archives of integer maps or sequences with their classes."""
+"""Loads NumPy archives of integer maps or sequences with classes."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from .pictures import parse_size
 __all__ = ["archive", "combinations", "shrink", "tokens_of"]
 
 MOST = 4096
-"""Token values, beyond which an array is taken for something else."""
+"""Largest number of token values, unless the user gives `vocab`."""
 _NO_COLUMN = "none"
-"""The class of a row of zeros."""
+"""The name of the class for a row of zeros."""
 
 
 def archive(
@@ -36,23 +36,23 @@ def archive(
     vocab: int | None = None,
     size: str | None = None,
 ) -> Dataset:
-    """Integer maps [N, H, W], or sequences [N, L], with a class each, from an .npz file.
+    """Loads integer maps [N, H, W], or sequences [N, L], with classes, from an .npz file.
 
-    Classes are numbers [N], or rows [N, K] of zeros and ones, as the published set of mixed-type wafer maps has them: a
-    class is then each combination that occurs, `Center+Scratch`, or `none`. Numbers in one column, [N, 1], are numbers.
-    Sequences with a value of `vocab` or more are left out and listed.
+    Classes are numbers [N] or [N, 1], or rows [N, K] of zeros and ones, as in the published set of mixed-type wafer
+    maps. With rows, each combination that occurs is a class, such as `Center+Scratch` or `none`. Sequences with a value
+    of `vocab` or more are omitted and listed.
 
     Args:
         path: The file. It is never unpickled.
-        tokens: Name of the array of maps; by default the one with most numbers.
-        labels: Name of the array of classes; by default the only other one.
+        tokens: Name of the array of maps; by default the largest array.
+        labels: Name of the array of classes; by default the only other array.
         names: Names of all classes from 0 to the largest, or of the columns of `labels`, separated by semicolons; by
             default their numbers.
-        vocab: Number V of token values; by default the largest value and one.
-        size: Rows and columns to which maps are reduced by `shrink`.
+        vocab: Number V of token values; by default the largest value plus one.
+        size: Rows and columns of the maps after `shrink`.
 
     Raises:
-        ValueError: If the file is no such archive, or wants to be unpickled, or its arrays do not fit.
+        ValueError: If the file is not such an archive, or needs pickle, or its arrays do not fit each other.
     """
     name = written("npz", archive, dict(locals()))
     arrays = _read(path)
@@ -62,14 +62,14 @@ def archive(
         raise bad(
             f"archive {path.name}", f"arrays {', '.join(arrays)}", "one of maps and one of classes", "Pass labels=NAME."
         )
-    found = arrays[choose(f"array of {path.name}", labels or others[0], arrays)]
+    class_array = arrays[choose(f"array of {path.name}", labels or others[0], arrays)]
     maps = _whole(f"array {key} of {path.name}", arrays[key])
     if maps.ndim not in (2, 3) or not maps.size:
         raise bad(f"array {key} of {path.name}", f"shape {list(maps.shape)}", "maps [N, H, W] or sequences [N, L]")
-    if not found.ndim or len(found) != len(maps):
-        got = f"{len(maps)} maps and {len(found) if found.ndim else 'a single number instead of'} classes"
+    if not class_array.ndim or len(class_array) != len(maps):
+        got = f"{len(maps)} maps and {len(class_array) if class_array.ndim else 'a single number instead of'} classes"
         raise bad(f"archive {path.name}", got, "as many of both")
-    classes = combinations(_whole(f"classes of {path.name}", found), names.split(";") if names else None)
+    classes = combinations(_whole(f"classes of {path.name}", class_array), names.split(";") if names else None)
     kept, skipped = _within(maps, vocab, path)
     if not kept.any():
         raise nothing_left(name, skipped)
@@ -85,17 +85,19 @@ def archive(
 
 
 def tokens_of(maps: NDArray[np.int64], vocab: int | None) -> tuple[torch.Tensor, Codec]:
-    """Maps or sequences as tokens [N, L], and a codec that shows value k as colour k."""
+    """Converts maps or sequences to tokens [N, L] with a codec that shows value k as colour k."""
     values = vocab or max(2, int(maps.max()) + 1)
     rows, columns = maps.shape[1:] if maps.ndim == 3 else (1, maps.shape[1])
     return torch.from_numpy(np.ascontiguousarray(maps)).flatten(1), Pixels(rows, columns, _colours(values))
 
 
 def combinations(labels: NDArray[np.int64], names: list[str] | None) -> list[str]:
-    """Names of classes [N] or [N, 1], or of rows of zeros and ones [N, K]: the ones joined by `+`, or `none`.
+    """The names of classes [N] or [N, 1], or of rows [N, K] of zeros and ones: the names of the ones joined by `+`.
+
+    A row of zeros is `none`.
 
     Raises:
-        ValueError: If the labels are neither, or there is not one name for each number or column.
+        ValueError: If the labels have another form, or the number of names is wrong.
     """
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
@@ -104,7 +106,7 @@ def combinations(labels: NDArray[np.int64], names: list[str] | None) -> list[str
         raise bad("classes", got, "numbers [N], or rows of zeros and ones [N, K]")
     count = int(labels.max()) + 1 if labels.ndim == 1 else labels.shape[1]
     known = None if names is None else _names(names, count, labels.ndim == 2)
-    width = len(str(count - 1))  # so that the order of the names is that of the numbers
+    width = len(str(count - 1))  # so that names and numbers have the same order
 
     def name(number: int) -> str:
         return known[number] if known else f"{number:0{width}d}"
@@ -115,27 +117,27 @@ def combinations(labels: NDArray[np.int64], names: list[str] | None) -> list[str
 
 
 def _names(names: list[str], count: int, columns: bool) -> list[str]:
-    """The names without the spaces around them, if there are `count` different ones."""
-    found = [each.strip() for each in names]
-    if len(found) != count:
+    """The names without surrounding spaces. Raises `ValueError` unless there are `count` different ones."""
+    stripped = [each.strip() for each in names]
+    if len(stripped) != count:
         what = "columns" if columns else f"numbers from 0 to {count - 1}"
-        raise bad("names of classes", f"{len(found)}", f"{count} of them, separated by semicolons, for the {what}")
-    twice = next((each for each in found if found.count(each) > 1), None)
-    if twice is not None or "" in found:
+        raise bad("names of classes", f"{len(stripped)}", f"{count} of them, separated by semicolons, for the {what}")
+    twice = next((each for each in stripped if stripped.count(each) > 1), None)
+    if twice is not None or "" in stripped:
         raise bad("names of classes", f"{twice!r} twice" if twice else "an empty one", "a name of its own for each")
-    if columns and _NO_COLUMN in found:
+    if columns and _NO_COLUMN in stripped:
         raise bad("names of classes", repr(_NO_COLUMN), "another name", "It stands for rows without a one.")
-    return found
+    return stripped
 
 
 def shrink(maps: NDArray[np.int64], shape: tuple[int, int]) -> NDArray[np.int64]:
-    """Maps [N, H, W] in fewer rows and columns: the commonest value of each block, the largest of equally common ones.
+    """Reduces the rows and columns of maps [N, H, W]: the most frequent value of each block, the largest on a tie.
 
-    So of two good and two failed dies a failed one is left, and a thin line is not lost as it would be by taking every
-    other die.
+    So two good and two failed dies become a failed one. Thin lines remain visible, which every other die would not
+    guarantee.
 
     Raises:
-        ValueError: If there are no rows and columns to leave out.
+        ValueError: If the maps are not [N, H, W], or the new shape is larger.
     """
     if maps.ndim != 3 or any(new > old for new, old in zip(shape, maps.shape[1:], strict=True)):
         raise bad("size", shape, f"at most that of the maps, {list(maps.shape[1:])}")
@@ -171,7 +173,7 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _whole(what: str, array: NDArray[Any]) -> NDArray[np.int64]:
-    """The array as int64, if its values are whole numbers of at least 0."""
+    """The array as int64. Raises `ValueError` unless its values are whole numbers of at least 0."""
     numeric = array.dtype.kind in "iufb" and np.isfinite(array).all()
     if not numeric or (array != np.floor(array)).any() or (array.size and array.min() < 0):
         got = f"{array.dtype}" + (f" from {array.min()} to {array.max()}" if numeric and array.size else "")
@@ -181,7 +183,7 @@ def _whole(what: str, array: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def _within(maps: NDArray[np.int64], vocab: int | None, path: Path) -> tuple[NDArray[np.bool_], list[Skipped]]:
-    """Which maps hold no value of `vocab` or more, and the others."""
+    """Which maps have only values below `vocab`, [N] bool, and the list of the others."""
     largest = maps.reshape(len(maps), -1).max(1)
     limit = MOST if vocab is None else vocab
     if vocab is None and largest.max() >= MOST:
@@ -194,6 +196,6 @@ def _within(maps: NDArray[np.int64], vocab: int | None, path: Path) -> tuple[NDA
 
 
 def _colours(count: int) -> tuple[str, ...]:
-    """White, then colours that are far from each other: hues a golden angle apart."""
+    """White, then clearly different colours: hues a golden angle apart."""
     hues = [colorsys.hls_to_rgb((0.6 + 0.381966 * k) % 1, 0.35 + 0.3 * (k % 3) / 2, 0.65) for k in range(count - 1)]
     return ("#ffffff", *(f"#{round(255 * r):02x}{round(255 * g):02x}{round(255 * b):02x}" for r, g, b in hues))

@@ -1,4 +1,4 @@
-"""What all data of one's own have in common: classes, properties, a held-out part, and what is left out."""
+"""Builds a data set from sequences, classes and properties, with a held-out part and a list of omitted entries."""
 
 from __future__ import annotations
 
@@ -30,37 +30,37 @@ def assemble(
     held_out: Tensor | None = None,
     places: Sequence[str] | None = None,
 ) -> Dataset:
-    """A data set from its sequences and what is known about each.
+    """Builds a data set from sequences with classes, properties, or both.
 
-    Classes are numbered in the order of their names. Of the different sequences of each class every fifth is held out,
-    unless `held_out` says which; copies of a sequence are on the side of the first one. What is held out although it is
-    also in the training part, or is of a class that is not, is left out and listed. A property is a condition as a
-    number, or as being above its percentile.
+    Classes are numbered in the order of their names. Without `held_out`, every fifth different sequence of each class
+    is held out; copies of a sequence are in the same part as the first one. Held-out sequences that are also in the
+    training part, or have a class without training sequences, are omitted and listed. A property becomes a condition:
+    a number, or whether it is above its percentile.
 
     Args:
-        name: What `dguide.data.load` finds it by.
+        name: Its name for `dguide.data.load`.
         tokens: All sequences, [N, L] int64.
-        codec: What their tokens stand for.
-        classes: Name of the class of each, N of them; None if only properties are known.
-        what: What the classes are of.
-        properties: Numbers known of each, by name.
-        percentile: Between 0 and 100: tell whether a property is above that, instead of the property.
-        skipped: What was left out before.
-        held_out: Which are held out, [N] bool.
-        places: Where each stands in the source, N of them; their numbers if nothing is said.
+        codec: The codec of the tokens.
+        classes: Names of the classes of the N sequences; None if there are only properties.
+        what: Name of the condition for the classes.
+        properties: N numbers for each property, by name.
+        percentile: Between 0 and 100. The condition is then whether a property is above this percentile.
+        skipped: Entries that were already omitted.
+        held_out: Which sequences are held out, [N] bool.
+        places: Places of the N sequences in the source; by default their numbers.
 
     Raises:
-        ValueError: If there are fewer than two classes, nothing to train on or nothing held out.
+        ValueError: If there are fewer than two classes, or no training or no held-out sequences.
     """
     numbers = {key: torch.tensor(values, dtype=torch.float64) for key, values in (properties or {}).items()}
     conditions: list[Attribute] = []
     labels = torch.zeros(len(tokens), dtype=torch.int64)
     if classes is not None:
-        names, found = np.unique(np.array(classes, dtype=object), return_inverse=True)
+        names, index = np.unique(np.array(classes, dtype=object), return_inverse=True)
         if len(names) < 2:
             remedy = "A model is told classes apart; give it at least two, or a property."
             raise bad(f"classes of {name}", f"{list(names)} alone{_reasons(skipped)}", "at least two", remedy)
-        labels = torch.from_numpy(found.astype(np.int64))
+        labels = torch.from_numpy(index.astype(np.int64))
         conditions.append(Label(tuple(str(each) for each in names), what))
     for key, values in numbers.items():
         conditions.append(_property(key, values, percentile))
@@ -92,14 +92,14 @@ def assemble(
 
 
 def complete(data: Dataset) -> Dataset:
-    """The same data set, if models can learn every class of every condition from it.
+    """The same data set. Checks that its training part has every class of every condition.
 
     Raises:
-        ValueError: If its training part lacks a class.
+        ValueError: If a class is missing.
     """
     for condition in data.conditions:
-        told = set(condition.of(data.train.labels, data.train.properties).tolist()) if condition.n_classes else set()
-        lacking = [name for label, name in enumerate(condition.class_names) if label not in told]
+        present = set(condition.of(data.train.labels, data.train.properties).tolist()) if condition.n_classes else set()
+        lacking = [name for label, name in enumerate(condition.class_names) if label not in present]
         if lacking:
             what, got = f"condition {condition.name} of {data.name}", f"no sequence of {lacking[0]!r} to train on"
             raise bad(what, got, "sequences of each class", "Choose a percentile nearer to 50.")
@@ -107,12 +107,12 @@ def complete(data: Dataset) -> Dataset:
 
 
 def nothing_left(name: str, skipped: Sequence[Skipped]) -> ValueError:
-    """The error for data of which all was left out."""
+    """The error for data without a usable entry."""
     return bad(f"data {name}", f"nothing usable{_reasons(skipped)}", "at least one sequence")
 
 
 def _reasons(skipped: Sequence[Skipped]) -> str:
-    """How many were left out, and why the first of them."""
+    """The number of omitted entries, and the reasons for the first ones."""
     reasons = "; ".join(f"{each.what}: {each.why}" for each in skipped[:3])
     return f" ({len(skipped)} left out: {reasons})" if skipped else ""
 

@@ -1,4 +1,4 @@
-"""Columns of Hugging Face `datasets`: classes by their names; strings, images or integers as tokens."""
+"""Reads columns of Hugging Face `datasets`: names of classes; strings, images or integers as tokens."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _LARGEST = 2**63 - 1
 
 
 def class_names(part: Any, label: str) -> list[str | None]:
-    """The class of each row of a `datasets.Dataset` by its name; None where there is none.
+    """The name of the class of each row of a `datasets.Dataset`; None for a row without a class.
 
     Raises:
-        ValueError: If rows hold several classes, or something else that is no class.
+        ValueError: If a row has several classes, or a value that cannot be a class.
     """
     feature, values = part.features[label], list(part[label])
     names = getattr(feature, "names", None)
@@ -49,24 +49,24 @@ def _class_name(value: Any, label: str) -> str | None:
         return unicodedata.normalize("NFC", value or "").strip() or None
     if isinstance(value, float):
         return None if math.isnan(value) else str(int(value) if value.is_integer() else value)
-    if not isinstance(value, int):  # which a bool is, too
+    if not isinstance(value, int):  # a bool is an int, too
         got = f"{type(value).__name__} {str(value)[:60]}"
         raise bad(f"column {label}", got, "one class in each row, as a number or a string")
     return str(value)
 
 
 def sequences(values: list[Any], places: list[str], feature: Any, column: str, options: Mapping[str, Any]) -> Sequences:
-    """A column as tokens.
+    """Converts a column to tokens.
 
     Args:
-        values: What it holds, each no None; images as the library stores them.
-        places: Where each stands, for the list of those left out.
-        feature: What the library says it is.
-        column: Its name.
-        options: Those of `hub` that are given, by name.
+        values: The values, none of them None; images as the library stores them.
+        places: The place of each value, for the list of omitted ones.
+        feature: The type of the column in the library.
+        column: The name of the column.
+        options: The given options of `hub`, by name.
 
     Raises:
-        ValueError: If it holds something else than strings, images or integers, or an option is none for it.
+        ValueError: If the values are not strings, images or integers, or an option does not apply to them.
     """
     is_image = isinstance(feature, require("datasets", "huggingface").Image)
     kind = "images" if is_image else "strings" if isinstance(values[0], str) else "integers"
@@ -98,15 +98,15 @@ def _images(
         return image if mode is None else image.convert(mode)
 
     shape = None if size is None else parse_size(size)
-    found = read_images(values, opened, f"column {column}", shape, levels, colours)
-    skipped = [Skipped(places[index], why) for index, why in found.notes.items()]
-    unread = set(found.unread)
+    tokenised = read_images(values, opened, f"column {column}", shape, levels, colours)
+    skipped = [Skipped(places[index], why) for index, why in tokenised.notes.items()]
+    unread = set(tokenised.unread)
     kept = [index for index in range(len(values)) if index not in unread]
-    return Sequences(torch.from_numpy(found.tokens), found.codec, kept, skipped)
+    return Sequences(torch.from_numpy(tokenised.tokens), tokenised.codec, kept, skipped)
 
 
 def _source(stored: Mapping[str, Any]) -> io.BytesIO | Path:
-    """The bytes of an image, or the file that holds them."""
+    """The bytes or the file of an image."""
     if stored["bytes"] is None and stored["path"]:
         return Path(stored["path"])
     return io.BytesIO(stored["bytes"] or b"")
@@ -131,7 +131,7 @@ def _integers(values: list[Any], places: list[str], column: str, vocab: int | No
 
 
 def _array(values: list[Any], places: list[str], column: str) -> NDArray[np.int64]:
-    """Sequences [N, L] or maps [N, H, W] of whole numbers of at least 0 as one array."""
+    """Sequences [N, L] or maps [N, H, W] of whole numbers of at least 0, as one array."""
     expected = "strings, images, or sequences or maps of whole numbers of at least 0, all of one length"
     rows: list[NDArray[Any]] = []
     for value, place in zip(values, places, strict=True):

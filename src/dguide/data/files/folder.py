@@ -1,4 +1,4 @@
-"""Folders of images, one for each class: `root/class/*.png`."""
+"""Loads folders of images, one for each class: `root/class/*.png`."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", "
 
 
 def images(path: Path, size: str | None = None, levels: int | None = None, colours: int | None = None) -> Dataset:
-    """Images in a folder for each class, in few greys or colours.
+    """Loads images from one folder for each class, and reduces them to few greys or colours.
 
-    The names of the folders in `path` are the classes. A file that is no image, or cannot be read, is left out and
-    listed; so are all frames or pages of an image but the first. Images are cut around their middle to the proportions
-    of `size` and resized. With `colours`, images of no more colours keep them exactly; others get a palette that is
-    learnt from them.
+    The names of the folders in `path` are the classes. Files that are not images or not readable are omitted and
+    listed. Only the first frame or page of an image is used. Images are cropped around the center to the proportions of
+    `size` and resized. With `colours`, images keep their colours if they have no more than this number; otherwise they
+    get a palette that is fitted to them.
 
     Args:
-        path: The folder with the folders.
+        path: The folder that contains the folders of the classes.
         size: Rows and columns, `32` or `24x32`; by default those of the images, if all have the same.
-        levels: Number of greys; 16 if nothing is said.
+        levels: Number of greys; 16 by default.
         colours: Number of colours, instead of greys.
 
     Raises:
-        ValueError: If there are fewer than two classes, nothing that can be read, or images of several sizes.
+        ValueError: If there are fewer than two classes, no readable image, or images of several sizes.
         dguide.errors.MissingExtra: If Pillow is not installed.
     """
     require("PIL", "data")
@@ -46,26 +46,26 @@ def images(path: Path, size: str | None = None, levels: int | None = None, colou
         raise bad("folder of images", f"{path}, which is no folder", "a folder with one folder for each class")
     shape = None if size is None else parse_size(size)
     levels = 16 if levels is None and colours is None else levels
-    told = {"path": path, "size": size, "levels": None if levels == 16 else levels, "colours": colours}
-    name = written("images", images, told)
-    found = _listed(path)
-    if not found.files:
-        raise nothing_left(name, [Skipped(str(path), "no folder with images in it"), *found.skipped])
+    given = {"path": path, "size": size, "levels": None if levels == 16 else levels, "colours": colours}
+    name = written("images", images, given)
+    listed = _listed(path)
+    if not listed.files:
+        raise nothing_left(name, [Skipped(str(path), "no folder with images in it"), *listed.skipped])
     settings = {"shape": shape, "levels": levels, "colours": colours, "pillow": importlib.metadata.version("pillow")}
     arrays = cached(
         "images",
-        {"format": 3, "folder": str(path.resolve()), "files": [_version(path, file) for file in found.files]}
+        {"format": 3, "folder": str(path.resolve()), "files": [_version(path, file) for file in listed.files]}
         | settings,
-        lambda: _prepare(found.files, shape, levels, colours),
+        lambda: _prepare(listed.files, shape, levels, colours),
         lasting=lambda prepared: bool(prepared["lasting"]),
     )
     notes = zip(arrays["noted"].tolist(), arrays["notes"].tolist(), strict=True)
-    skipped = [*found.skipped, *(Skipped(str(found.files[index]), why) for index, why in notes)]
+    skipped = [*listed.skipped, *(Skipped(str(listed.files[index]), why) for index, why in notes)]
     if not len(arrays["tokens"]):
         raise nothing_left(name, skipped)
     rows, columns = (int(each) for each in arrays["shape"])
     unread = set(arrays["unread"].tolist())
-    kept = [file for index, file in enumerate(found.files) if index not in unread]
+    kept = [file for index, file in enumerate(listed.files) if index not in unread]
     return assemble(
         name,
         torch.from_numpy(arrays["tokens"].astype(np.int64)),
@@ -83,7 +83,7 @@ class _Listed:
 
 
 def _listed(path: Path) -> _Listed:
-    """Files that should be images, class by class, and others. What is hidden is neither."""
+    """Lists image files by class, and other files. Hidden files are ignored."""
     entries = sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
     skipped = [
         Skipped(str(each), _no_image(each, "not in a folder of a class")) for each in entries if not each.is_dir()
@@ -91,16 +91,16 @@ def _listed(path: Path) -> _Listed:
     files: list[Path] = []
     for folder in (entry for entry in entries if entry.is_dir()):
         within = sorted(folder.iterdir())
-        found = [file for file in within if file.suffix.lower() in SUFFIXES and file.is_file()]
-        others = [file for file in sorted({*within} - {*found}) if not file.name.startswith(".")]
-        skipped += [] if found else [Skipped(str(folder), "no image in it")]
+        readable = [file for file in within if file.suffix.lower() in SUFFIXES and file.is_file()]
+        others = [file for file in sorted({*within} - {*readable}) if not file.name.startswith(".")]
+        skipped += [] if readable else [Skipped(str(folder), "no image in it")]
         skipped += [Skipped(str(file), _no_image(file, "no image by its name")) for file in others]
-        files += found
+        files += readable
     return _Listed(files, skipped)
 
 
 def _no_image(path: Path, otherwise: str) -> str:
-    """What something is that cannot be an image."""
+    """The reason why a path is not an image."""
     if path.is_symlink() and not path.exists():
         return "a broken link"
     if path.is_dir():
@@ -110,19 +110,19 @@ def _no_image(path: Path, otherwise: str) -> str:
 
 
 def _version(folder: Path, file: Path) -> tuple[str, int, int, int]:
-    """What changes when a file does, even if its date is set back."""
+    """Name, size and dates of a file. They change with the file, even if its date is set back."""
     status = file.stat()
     return str(file.relative_to(folder)), status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _prepare(files: list[Path], shape: Shape | None, levels: int | None, colours: int | None) -> Arrays:
-    found = read_images(files, require("PIL.Image", "data").open, "folder", shape, levels, colours)
+    tokenised = read_images(files, require("PIL.Image", "data").open, "folder", shape, levels, colours)
     return {
-        "tokens": found.tokens.astype(np.uint8),
-        "shape": np.array(found.codec.shape),
-        "palette": np.array(found.codec.palette),
-        "lasting": np.array(found.lasting),
-        "unread": np.array(found.unread, dtype=np.int64),
-        "noted": np.array(list(found.notes), dtype=np.int64),
-        "notes": np.array(list(found.notes.values()), dtype=str),
+        "tokens": tokenised.tokens.astype(np.uint8),
+        "shape": np.array(tokenised.codec.shape),
+        "palette": np.array(tokenised.codec.palette),
+        "lasting": np.array(tokenised.lasting),
+        "unread": np.array(tokenised.unread, dtype=np.int64),
+        "noted": np.array(list(tokenised.notes), dtype=np.int64),
+        "notes": np.array(list(tokenised.notes.values()), dtype=str),
     }

@@ -1,4 +1,4 @@
-"""Data sets of Hugging Face `datasets`, from a folder that `save_to_disk` wrote."""
+"""Loads data sets of Hugging Face `datasets` from a folder that `save_to_disk` wrote."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .columns import class_names, sequences
 __all__ = ["hub"]
 
 _HELD_OUT = ("test", "validation", "valid", "val", "dev", "eval")
-"""Parts that are held out, the first of them that has classes."""
+"""Names of held-out parts, in order of preference."""
 
 
 def hub(
@@ -33,30 +33,28 @@ def hub(
     colours: int | None = None,
     vocab: int | None = None,
 ) -> Dataset:
-    """Strings, images or sequences of integers with a class each, from a folder that `save_to_disk` wrote.
+    """Loads strings, images or sequences of integers with classes from a folder that `save_to_disk` wrote.
 
-    Nothing is downloaded. If there is a part `train`, and one named `test`, `validation`, `valid`, `val`, `dev` or
-    `eval` that has classes which `train` has too, they are what is trained on and what is held out (the first of these
-    names that there is), and other parts are listed as left out. Otherwise all parts are one, of which every fifth
-    member of each class is held out. A row without a class (missing, blank, nan, or -1 where classes have names), and
-    an image that cannot be read, is left out and listed.
+    Nothing is downloaded. The held-out part is the first of `test`, `validation`, `valid`, `val`, `dev` and `eval` that
+    shares classes with a part `train`, which is then the training part; other parts are listed as omitted. Without such
+    parts, all parts are joined, and every fifth member of each class is held out. Rows without a class (missing, blank,
+    nan, or -1 if classes have names) and unreadable images are omitted and listed.
 
     Args:
         path: The folder.
-        column: Where the strings, images or sequences are.
-        label: Where the classes are.
-        split: For strings, what a token is: `characters` or `smiles`.
-        tokenizer: For strings, a tokenizer.json, whose words are the tokens then.
-        length: For strings, tokens in a sequence; longer ones are left out.
+        column: Column of the strings, images or sequences.
+        label: Column of the classes.
+        split: For strings, the tokens: `characters` or `smiles`.
+        tokenizer: For strings, a tokenizer.json; its words are then the tokens.
+        length: For strings, tokens in a sequence; longer strings are omitted.
         size: For images, rows and columns; by default those of the images, if all have the same.
-        levels: For images, number of greys; 16 if nothing is said.
-        colours: For images, number of colours instead.
-        vocab: For integers, number V of token values; sequences with others are left out. By default the largest value
-            and one.
+        levels: For images, number of greys; 16 by default.
+        colours: For images, number of colours instead of greys.
+        vocab: For integers, number V of token values; sequences with larger values are omitted. By default the largest
+            value plus one.
 
     Raises:
-        ValueError: If the folder is none, the columns are not there or not of these kinds, or an option is for another
-            kind.
+        ValueError: If the folder is not valid, a column is missing or of another kind, or an option does not apply.
         dguide.errors.MissingExtra: If `datasets` is not installed.
     """
     given = dict(locals())
@@ -72,28 +70,28 @@ def hub(
     if not kept:
         raise nothing_left(name, skipped)
     values, places = [rows.values[row] for row in kept], [rows.places[row] for row in kept]
-    found = sequences(values, places, rows.feature, column, options)
-    skipped += found.skipped
-    if not found.kept:
+    tokenised = sequences(values, places, rows.feature, column, options)
+    skipped += tokenised.skipped
+    if not tokenised.kept:
         raise nothing_left(name, skipped)
-    kept = [kept[index] for index in found.kept]
+    kept = [kept[index] for index in tokenised.kept]
     held_out = None if rows.held_out is None else torch.tensor([rows.held_out[row] for row in kept])
     classes = [str(rows.classes[row]) for row in kept]
     return assemble(
         name,
-        found.tokens,
-        found.codec,
+        tokenised.tokens,
+        tokenised.codec,
         classes=classes,
         what=label,
         skipped=skipped,
         held_out=held_out,
-        places=[places[index] for index in found.kept],
+        places=[places[index] for index in tokenised.kept],
     )
 
 
 @dataclass(frozen=True)
 class _Rows:
-    """The rows of the parts that are used, one after the other, with the names of their classes (None for none)."""
+    """The rows of all used parts in sequence, with the names of their classes (None for a row without a class)."""
 
     values: list[Any]
     classes: list[str | None]
@@ -137,11 +135,11 @@ def _parts(path: Path) -> dict[str, Any]:
     expected = "a folder that save_to_disk wrote"
     try:
         loaded = library.load_from_disk(str(path))
-    except IndexError as error:  # which the library meets where there are no rows
+    except IndexError as error:  # the library raises it if there are no rows
         raise bad(
             f"data set {path}", "no rows, or a part without any", f"{expected}, with rows in each part"
         ) from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:  # as its JSON happens to be damaged
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:  # for different damages of its JSON
         got = f"{path}: {type(error).__name__}: {error}"
         raise bad("data set", got, expected, "Check the path; if it is right, save the data again.") from error
     parts = dict(loaded) if isinstance(loaded, library.DatasetDict) else {"all": loaded}
@@ -151,13 +149,13 @@ def _parts(path: Path) -> dict[str, Any]:
 
 
 def _held_out(classes: Mapping[str, Sequence[str | None]]) -> str | None:
-    """The part that is held out; None if there is no part to train on, or none with a class that is trained on."""
+    """The name of the held-out part; None if there is no part `train`, or no other part shares a class with it."""
     trained = set(classes.get("train", ())) - {None}
     return next((key for key in _HELD_OUT if trained & set(classes.get(key, ()))), None)
 
 
 def _type(path: Path, column: str, parts: Mapping[str, Any]) -> Any:
-    """What the library says that a column is, which must be the same in all parts, but for those without values."""
+    """The type of a column in the library. Raises `ValueError` if parts with values have different types."""
     features = {key: part.features[column] for key, part in parts.items()}
     types = {str(each): key for key, each in features.items() if getattr(each, "dtype", None) != "null"}
     if len(types) > 1:

@@ -1,4 +1,4 @@
-"""Images of any kind that Pillow reads, as tokens; those that cannot be read are left out, with the reason."""
+"""Converts images that Pillow reads to tokens. Unreadable images are omitted, with the reason."""
 
 from __future__ import annotations
 
@@ -22,19 +22,20 @@ __all__ = ["Images", "read_images"]
 
 T = TypeVar("T")
 _UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, struct.error, zlib.error)
-"""What Pillow raises for damaged files."""
+"""The errors of Pillow for damaged files."""
 
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Images that became tokens.
+    """Images as tokens.
 
     Args:
-        tokens: Those of the images that could be read, [N, L] int64.
-        codec: What the tokens stand for.
-        notes: By the number of its source, why an image was left out, or what of it.
-        unread: Numbers of the sources that were left out.
-        lasting: Whether another attempt would end the same; not so with permissions, too many open files, a network.
+        tokens: Tokens of the readable images, [N, L] int64.
+        codec: The codec of the tokens.
+        notes: Why an image or a part of it was omitted, by the number of its source.
+        unread: Numbers of the omitted sources.
+        lasting: Whether another attempt would give the same result. It is false after errors such as permissions, too
+            many open files, or a network.
     """
 
     tokens: NDArray[np.int64]
@@ -52,18 +53,18 @@ def read_images(
     levels: int | None,
     colours: int | None,
 ) -> Images:
-    """Images in few greys or colours.
+    """Reads images and reduces them to few greys or colours.
 
     Args:
-        sources: Where they are.
-        opened: Gives a `PIL.Image.Image` of one of them.
-        what: What they are called in errors.
+        sources: The sources of the images.
+        opened: Opens one source as a `PIL.Image.Image`.
+        what: Their name in errors.
         shape: Rows and columns; None for those of the images.
-        levels: Number of greys; 16 if neither is given.
-        colours: Number of colours instead.
+        levels: Number of greys; 16 if `colours` is not given either.
+        colours: Number of colours instead of greys.
 
     Raises:
-        ValueError: If they are of several sizes and none is asked for, or of one colour alone.
+        ValueError: If they have several sizes and `shape` is None, or only one colour.
         dguide.errors.MissingExtra: If Pillow is not installed.
     """
     unreadable = (*_UNREADABLE, require("PIL.Image", "data").DecompressionBombError)
@@ -73,7 +74,7 @@ def read_images(
 
     @cache
     def read(smooth: bool) -> list[Bytes]:
-        found = []
+        arrays = []
         for index, source in enumerate(counted(sources, len(sources), "reading images")):
             if index in unread:
                 continue
@@ -88,14 +89,14 @@ def read_images(
                 if getattr(error, "errno", None):
                     passing.append(index)
             else:
-                found.append(pixels(plain, shape, smooth))
-        sizes = Counter(image.shape[:2] for image in found)
+                arrays.append(pixels(plain, shape, smooth))
+        sizes = Counter(image.shape[:2] for image in arrays)
         if len(sizes) > 1:
             common = ", ".join(f"{n} of {rows}x{columns}" for (rows, columns), n in sizes.most_common(3))
             raise bad(
                 what, f"images of {len(sizes)} sizes ({common})", "one size", "Say which: size=32, or size=24x32."
             )
-        return found
+        return arrays
 
     if read(colours is None):
         tokens, codec = as_tokens(read, 16 if levels is None and colours is None else levels, colours)
@@ -106,5 +107,5 @@ def read_images(
 
 
 def _reason(error: BaseException, source: object) -> str:
-    """What an error says, without the source, which stands beside it."""
+    """The message of an error, without the name of the source."""
     return str(error).partition(" <_io.")[0].removesuffix(repr(str(source))).rstrip(" :")

@@ -1,4 +1,4 @@
-"""Images of any size and mode as tokens: cropped, resized, and in few greys or colours."""
+"""Converts images of any size and mode to tokens: crops, resizes, and reduces to few greys or colours."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ Palette = tuple[str, ...]
 Bytes = NDArray[np.uint8]
 _WHITE = (255, 255, 255, 255)
 _AT_ONCE = 4096
-"""Colours that are compared with a palette at once, which bounds the memory that it takes."""
+"""Number of colours that are compared with a palette at once. It limits the memory."""
 
 
 class Unfit(ValueError):
-    """An image whose numbers do not say how bright they are; the message is the reason to leave it out."""
+    """The error for an image with unknown range of brightness. The message is the reason to omit it."""
 
 
 def parse_size(text: str) -> Shape:
-    """Rows and columns from `32` or `24x32`. Raises `ValueError`."""
+    """Reads rows and columns from `32` or `24x32`. Raises `ValueError` for other texts."""
     rows, cross, columns = text.lower().partition("x")
     if not rows.isdecimal() or (cross and not columns.isdecimal()) or not int(rows) or (cross and not int(columns)):
         raise bad("size", repr(text), "a number of pixels, or rows x columns such as 24x32")
@@ -34,16 +34,16 @@ def parse_size(text: str) -> Shape:
 
 
 def colours_of(image: Any) -> Any:
-    """An image in red, green and blue, a `PIL.Image.Image` as well, on which Pillow has nothing left to decode.
+    """Converts a `PIL.Image.Image` to red, green and blue with 8 bits, fully decoded.
 
-    Transparent parts become white; 16 bits a channel, and numbers from 0 to 1, become 8 bits.
+    Transparent parts become white. Channels of 16 bits, and numbers from 0 to 1, are scaled to 8 bits.
 
     Raises:
-        Unfit: If its numbers are neither, or of 16 bits but so small that it was meant to have 8.
+        Unfit: If the numbers have another range, or 16 bits but no value above 255.
     """
     ops, module = require("PIL.ImageOps", "data"), require("PIL.Image", "data")
     image = ops.exif_transpose(image)
-    if image.mode[0] in "IF":  # which PIL's own conversion would clip instead of scaling it
+    if image.mode[0] in "IF":  # PIL would clip these values instead of scaling them
         image = module.fromarray(_eight_bits(np.asarray(image), image.info.get("transparency")))
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
@@ -52,10 +52,10 @@ def colours_of(image: Any) -> Any:
 
 
 def pixels(image: Any, shape: Shape | None, smooth: bool) -> Bytes:
-    """What `colours_of` gives as an array, [H, W, 3].
+    """Converts the result of `colours_of` to an array [H, W, 3].
 
-    To fit `shape`, the image is cut around its middle to its proportions, then each pixel is the mean of those it
-    covers, or one of them if not `smooth`.
+    For `shape`, the image is cropped around the center to the new proportions. Then each pixel is the mean of the old
+    pixels that it covers, or one of them if not `smooth`.
 
     Args:
         image: A `PIL.Image.Image` in red, green and blue.
@@ -70,10 +70,10 @@ def pixels(image: Any, shape: Shape | None, smooth: bool) -> Bytes:
 
 
 def _eight_bits(values: NDArray[Any], transparent: int | None) -> Bytes:
-    """Brightness from 0 to 255 of an image in numbers from 0 to 1, or from 0 to 65535; the transparent one is white."""
+    """Scales numbers from 0 to 1, or from 0 to 65535, to 0 to 255. The value `transparent` becomes white."""
     low, high = values.min(), values.max()
     if values.dtype.kind == "f":
-        if not (low >= 0 and high <= 1):  # so that nan is not either
+        if not (low >= 0 and high <= 1):  # also true for nan
             raise Unfit(f"numbers from {low:g} to {high:g}, expected 0 to 1: save it with 8 bits")
         scaled: Bytes = np.rint(values * 255).astype(np.uint8)
         return scaled
@@ -90,21 +90,21 @@ def _eight_bits(values: NDArray[Any], transparent: int | None) -> Bytes:
 def as_tokens(
     read: Callable[[bool], Sequence[Bytes]], levels: int | None, colours: int | None
 ) -> tuple[NDArray[np.int64], Pixels]:
-    """Images as tokens of equidistant greys, or of a palette that is made for them.
+    """Converts images to tokens of equidistant greys, or of a palette.
 
-    With `colours`, images that have no more than so many keep them exactly, and are resized without mixing them; others
-    get a palette by median cut.
+    With `colours`, images with at most this number of colours keep them exactly, and are resized without mixing
+    colours. Other images get a palette by median cut.
 
     Args:
-        read: Gives all images at one size, [H, W, 3] each; smoothly resized if it is told so.
+        read: Gives all images at one size, [H, W, 3] each; its argument is `smooth` of `pixels`.
         levels: Number of greys, 2 to 256.
-        colours: Number of colours, 2 to 256, instead.
+        colours: Number of colours, 2 to 256, instead of greys.
 
     Returns:
-        Tokens [N, L], and what they stand for.
+        Tokens [N, L] and their codec.
 
     Raises:
-        ValueError: If not exactly one of the numbers is given, or it is out of range, or there is but one colour.
+        ValueError: If not exactly one of the numbers is given, or it is out of range, or there is only one colour.
     """
     number = colours if levels is None else levels
     if (levels is None) == (colours is None) or number is None or not 2 <= number <= 256:
@@ -122,14 +122,14 @@ def as_tokens(
 
 
 def _to_greys(images: Bytes, levels: int) -> NDArray[np.int64]:
-    """The nearest of `levels` equidistant greys of each pixel of images [N, H, W, 3], [N, H W]."""
+    """The nearest of `levels` equidistant greys for each pixel of images [N, H, W, 3], as [N, H W]."""
     luma = images.astype(np.float64) @ [0.299, 0.587, 0.114]
     greys: NDArray[np.int64] = np.rint(luma / 255 * (levels - 1)).astype(np.int64).reshape(len(images), -1)
     return greys
 
 
 def _to_colours(images: Bytes, palette: Palette) -> NDArray[np.int64]:
-    """The nearest colour of the palette of each pixel of images [N, H, W, 3], [N, H W]."""
+    """The nearest colour of the palette for each pixel of images [N, H, W, 3], as [N, H W]."""
     colours = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in palette], dtype=np.int64)
     seen, where = np.unique(_numbers(images), return_inverse=True)
     channels = np.stack([seen >> 16, seen >> 8 & 255, seen & 255], -1)
@@ -142,7 +142,7 @@ def _to_colours(images: Bytes, palette: Palette) -> NDArray[np.int64]:
 
 
 def _exact_palette(images: Sequence[Bytes], most: int) -> Palette | None:
-    """The colours of the images, darkest first, if there are no more than `most`."""
+    """The colours of the images, from dark to light; None if there are more than `most`."""
     seen: set[int] = set()
     for image in images:
         seen.update(np.unique(_numbers(image)).tolist())
@@ -152,17 +152,17 @@ def _exact_palette(images: Sequence[Bytes], most: int) -> Palette | None:
 
 
 def _learnt_palette(images: Bytes, colours: int) -> Palette:
-    """`colours` colours that stand for those of the images [N, H, W, 3], by median cut of at most 2^20 pixels."""
+    """A palette of `colours` colours for images [N, H, W, 3], by median cut of at most 2^20 pixels."""
     module = require("PIL.Image", "data")
     flat = images.reshape(-1, 3)
     flat = flat[:: max(1, len(flat) >> 20)]
     strip = module.fromarray(flat[None]).quantize(colours, method=module.Quantize.MEDIANCUT)
-    found = np.array(strip.getpalette(), dtype=np.int64).reshape(-1, 3)[:colours]
-    return _palette(set(_numbers(found[None]).tolist()) if len(found) else set())
+    medians = np.array(strip.getpalette(), dtype=np.int64).reshape(-1, 3)[:colours]
+    return _palette(set(_numbers(medians[None]).tolist()) if len(medians) else set())
 
 
 def _numbers(colours: NDArray[Any]) -> NDArray[np.int32]:
-    """Red, green and blue [..., 3] as one number."""
+    """Red, green and blue [..., 3] as one number for each colour."""
     wide = colours.astype(np.int32)
     return (wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]).ravel()
 

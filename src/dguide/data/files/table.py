@@ -1,4 +1,4 @@
-"""Tables of strings with a class or a number each, in CSV or TSV files."""
+"""Loads CSV or TSV tables of strings, each with a class or a number."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["table"]
 
 _DELIMITERS = "\t;|,"
 _LONGEST = 2**31 - 1
-"""Characters of a field, which the module csv would limit to 131,072."""
+"""Largest number of characters in a field; the default of the module csv is 131,072."""
 _QUOTED = re.compile(r'"[^"]*"?')
 _SEPARATOR = re.compile(r'"?sep=([^"])"?\s*', re.IGNORECASE)
 _MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -39,26 +39,26 @@ def table(
     length: int | None = None,
     encoding: str = "utf-8",
 ) -> Dataset:
-    """The strings in a column of a table, told by their class, by a number, or by both.
+    """Loads strings from a column of a table, with a class, a number, or both as conditions.
 
-    The first line that is not empty names the columns. Commas, semicolons, tabs or bars divide them, whichever it has
-    most of outside quotes, unless a line such as `sep=;` says so before. A line without a string or a class, with a
-    number that is none, with more or fewer fields than columns, with a string that is too long, a SMILES string that
-    RDKit rejects, or a word that the tokenizer does not know, is left out and listed by its number.
+    The first line that is not empty has the names of the columns. The separator is the comma, semicolon, tab or bar
+    that is most frequent in it outside quotes, or the one in an earlier line such as `sep=;`. Lines are omitted, and
+    listed by number, if the string or the class is missing, the number is not valid, the number of fields is wrong, the
+    string is too long, RDKit rejects the SMILES string, or the tokenizer lacks a word.
 
     Args:
         path: The file.
-        text: Column of the strings; needed unless one column is left besides the others.
+        text: Column of the strings; may be omitted if only one other column remains.
         label: Column of the classes.
         property: Column of the numbers.
-        percentile: Between 0 and 100: tell whether the number is above that percentile, not the number.
-        split: What a token is, in `characters` or `smiles`.
-        tokenizer: A tokenizer.json of the library tokenizers, whose words are the tokens then.
-        length: Tokens in a sequence; by default those of the longest.
-        encoding: Of the file. A byte order mark is no part of the first name.
+        percentile: Between 0 and 100. The condition is then whether the number is above this percentile.
+        split: The tokens: `characters` or `smiles`.
+        tokenizer: A tokenizer.json of the library tokenizers; its words are then the tokens.
+        length: Tokens in a sequence; by default the length of the longest.
+        encoding: Encoding of the file. A byte order mark is ignored.
 
     Raises:
-        ValueError: If the file is no such table, or holds nothing usable, or a class alone.
+        ValueError: If the file is not such a table, or has no usable line, or only one class.
     """
     name = written("csv", table, dict(locals()), full=False)
     if not path.is_file():
@@ -80,24 +80,24 @@ def table(
         places.append(place)
         classes.append(unicodedata.normalize("NFC", row[label].strip()) if label else "")
         numbers.append(float(row[property]) if property else math.nan)
-    found = tokenise(texts, places, split, tokenizer, length)
-    skipped += found.skipped
-    if not found.kept:
+    tokenised = tokenise(texts, places, split, tokenizer, length)
+    skipped += tokenised.skipped
+    if not tokenised.kept:
         raise nothing_left(name, skipped)
     return assemble(
         name,
-        found.tokens,
-        found.codec,
-        classes=[classes[index] for index in found.kept] if label else None,
+        tokenised.tokens,
+        tokenised.codec,
+        classes=[classes[index] for index in tokenised.kept] if label else None,
         what=label or "",
-        properties={property: [numbers[index] for index in found.kept]} if property else None,
+        properties={property: [numbers[index] for index in tokenised.kept]} if property else None,
         percentile=percentile,
         skipped=skipped,
     )
 
 
 def _text_column(path: Path, header: list[str], text: str | None, label: str | None, number: str | None) -> str:
-    """The column of the strings, if all columns that are asked for are there and stand for one thing each."""
+    """The column of the strings. Raises `ValueError` if a column is missing, or has two purposes."""
     table = f"table {path.name}"
     twice = sorted(column for column, count in Counter(header).items() if column and count > 1)
     if twice:
@@ -105,10 +105,10 @@ def _text_column(path: Path, header: list[str], text: str | None, label: str | N
     known = [column for column in (label, number) if column is not None]
     if not known:
         raise bad(table, "no label and no property", f"label=COLUMN or property=COLUMN of {header}")
-    asked = [*known, *([text] if text else [])]
-    for column in asked:
+    named = [*known, *([text] if text else [])]
+    for column in named:
         choose(f"column of {path.name}", column, header)
-        if asked.count(column) > 1:
+        if named.count(column) > 1:
             raise bad(table, f"{column} for two things", "different columns as text, label and property")
     others = [column for column in header if column and column not in known]
     if text is None and len(others) != 1:
@@ -117,7 +117,7 @@ def _text_column(path: Path, header: list[str], text: str | None, label: str | N
 
 
 def _wrong(fields: list[str], header: list[str], label: str | None, number: str | None) -> str:
-    """Why a line is left out; empty if it is not."""
+    """The reason to omit a line; empty for a valid line."""
     if len(fields) != len(header):
         return f"{len(fields)} fields, not {len(header)}"
     row = dict(zip(header, fields, strict=True))
@@ -133,7 +133,7 @@ def _wrong(fields: list[str], header: list[str], label: str | None, number: str 
 
 
 def _rows(path: Path, encoding: str) -> Iterator[tuple[int, list[str]]]:
-    """The names of the columns, and then each line that is not blank, with the number of its last line in the file."""
+    """Yields the names of the columns, then each record that is not blank, with its (last) line number."""
     line, before, delimiter = 0, 0, ""
     csv.field_size_limit(max(csv.field_size_limit(), _LONGEST))
     try:
@@ -163,9 +163,9 @@ def _rows(path: Path, encoding: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _without_mark(encoding: str) -> str:
-    """The encoding, or what drops the mark of byte order that some programs put before UTF-8. Raises `InputError`."""
+    """The encoding; for UTF-8 the variant that ignores a byte order mark. Raises `InputError` if it is unknown."""
     try:
-        "".encode(encoding)  # which some codecs that Python knows cannot: they are of no text
+        "".encode(encoding)  # fails for codecs of Python that are not for text
     except LookupError as error:
         raise bad("encoding", repr(encoding), "one that Python knows, such as utf-8, cp932 or latin-1") from error
     return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding

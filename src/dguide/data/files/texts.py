@@ -1,4 +1,4 @@
-"""Strings as tokens; those that cannot be are left out, and listed."""
+"""Converts strings to tokens. Strings that do not fit are omitted and listed."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ __all__ = ["Sequences", "tokenise"]
 
 @dataclass(frozen=True)
 class Sequences:
-    """Entries of a source that became tokens.
+    """Entries of a source as tokens.
 
     Args:
         tokens: Their tokens, [N, L] int64.
-        codec: What the tokens stand for.
-        kept: Which of the entries they are.
-        skipped: What became of the others.
+        codec: The codec of the tokens.
+        kept: Indices of these entries in the source.
+        skipped: The omitted entries, with reasons.
     """
 
     tokens: Tensor
@@ -39,17 +39,17 @@ class Sequences:
 def tokenise(
     texts: Sequence[str], places: Sequence[str], split: str, tokenizer: Path | None, length: int | None
 ) -> Sequences:
-    """Strings as tokens of an alphabet that is made for them, or of a tokenizer.
+    """Converts strings to tokens of their own alphabet, or of a tokenizer.
 
     Args:
         texts: The strings.
-        places: Where each stands, for the list of those left out.
-        split: `characters`, or `smiles`, which RDKit must be able to read.
-        tokenizer: A `tokenizer.json`, whose words are the tokens then; strings with other words are left out.
-        length: Longer strings are left out: tokens of a sequence, end (and begin) included; None for the longest.
+        places: The place of each string, for the list of omitted ones.
+        split: `characters`, or `smiles`; then RDKit must accept the strings.
+        tokenizer: A `tokenizer.json`; its words are then the tokens. Strings with other words are omitted.
+        length: Tokens of a sequence, with end (and begin); longer strings are omitted. None for the longest string.
 
     Raises:
-        ValueError: If an option is none.
+        ValueError: If an option is not valid.
     """
     choose("way to split strings", split, SPLITS)
     if length is not None and length < 2:
@@ -62,9 +62,9 @@ def tokenise(
     codec: Strings | Tokenised
     if tokenizer is not None:
         words = Tokenised.read(tokenizer, 2)
-        found = [words.find(text) for text in texts]
-        why = {index: each.why for index, each in enumerate(found) if each.why} | why
-        parts = [len(each.tokens) + 1 for each in found]
+        encoded = [words.find(text) for text in texts]
+        why = {index: each.why for index, each in enumerate(encoded) if each.why} | why
+        parts = [len(each.tokens) + 1 for each in encoded]
         codec = Tokenised(words.tokenizer, length or max([2, *(n for i, n in enumerate(parts) if i not in why)]))
     else:
         parts = [len(SPLITS[split](text)) + 2 for text in texts]

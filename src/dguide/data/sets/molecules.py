@@ -1,4 +1,4 @@
-"""Molecules from SMILES strings, and numbers that RDKit knows of them."""
+"""Parses SMILES strings and measures properties of molecules with RDKit."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def _rings(molecule: Any) -> float:
 
 
 def _qed(molecule: Any) -> float:
-    """What `QED.qed(molecule)` gives, to the last bit, in three quarters of its time.
+    """The same number as `QED.qed(molecule)`, to the last bit, in three quarters of the time.
 
-    `QED.properties` seeks the 116 structural alerts in as many calls. Here they are sought in one, and nothing is
-    copied that stays as it is. QM9 has 130,831 molecules, of which this is nearly all of the preparation.
+    `QED.properties` searches the 116 structural alerts one by one. Here one call searches all, and there are no
+    unnecessary copies. This is nearly all of the preparation of QM9 with its 130,831 molecules.
     """
     qed, chem, numbers, descriptors = (
         require(f"rdkit.Chem{name}", "molecules") for name in (".QED", "", ".rdMolDescriptors", ".Descriptors")
@@ -61,13 +61,13 @@ PROPERTIES: dict[str, Callable[[Any], float]] = {"rings": _rings, "qed": _qed}
 
 
 def quiet() -> AbstractContextManager[Any]:
-    """While it lasts, RDKit logs nothing; afterwards it logs what it did before."""
+    """A context in which RDKit logs nothing."""
     block: AbstractContextManager[Any] = require("rdkit.rdBase", "molecules").BlockLogs()
     return block
 
 
 def parse(texts: Iterable[str]) -> list[Any]:
-    """The RDKit molecule of each SMILES string; None for one that is empty, or that RDKit does not parse and sanitise.
+    """The RDKit molecule of each SMILES string; None for an empty string, or if RDKit cannot parse and sanitise it.
 
     Raises:
         dguide.errors.MissingExtra: If RDKit is not installed.
@@ -78,18 +78,18 @@ def parse(texts: Iterable[str]) -> list[Any]:
 
 
 def measure(molecules: Sequence[Any]) -> dict[str, NDArray[np.float32]]:
-    """Each of `PROPERTIES` of RDKit molecules, by name, [N]; in float32, since thresholds are of values kept so."""
+    """The `PROPERTIES` of N RDKit molecules, by name, [N]. In float32, because thresholds are computed from it."""
     with quiet():
         return {name: np.array([of(each) for each in molecules], dtype=np.float32) for name, of in PROPERTIES.items()}
 
 
 def in_parallel(function: Callable[[list[str]], Arrays], texts: list[str], title: str) -> Arrays:
-    """The arrays that `function` makes of the texts, in order, on all cores if there are many texts.
+    """Applies `function` to the texts, on all cores if there are many, and joins the arrays in order.
 
     Args:
-        function: Makes arrays, by name, of some of the texts; must be importable by its name.
-        texts: What it is asked about.
-        title: What the bar on a terminal says.
+        function: Gives arrays by name for a part of the texts. It must be importable by its name.
+        texts: The texts.
+        title: Title of the progress bar.
     """
     if len(texts) <= _CHUNK:
         return function(texts)
@@ -101,5 +101,5 @@ def in_parallel(function: Callable[[list[str]], Arrays], texts: list[str], title
 
 
 def _one_word(text: str) -> bool:
-    # RDKit makes an empty molecule of an empty string, and some versions read what follows a space as a name.
+    # RDKit accepts an empty string as an empty molecule, and some versions read text after a space as a name.
     return bool(text) and not any(map(str.isspace, text))

@@ -22,26 +22,26 @@ from .molecules import in_parallel, measure, parse
 __all__ = ["qm9"]
 
 HELD_OUT = 20
-"""One molecule in so many is held out."""
+"""One of this number of molecules is held out."""
 
 
 def qm9(percentile: float = 90.0) -> Dataset:
-    """QM9 with two conditions: more rings, and a higher QED, than `percentile` percent of all molecules have.
+    """QM9 with two conditions: whether ring count and QED are above `percentile` percent of all molecules.
 
-    The SMILES strings of the source fall into the symbols of `split_smiles`, at most 22 of a 20-symbol alphabet; with
-    begin, end and padding a sequence is 24 tokens. Ring count (the size of the smallest set of smallest rings) and QED,
-    the quantitative estimate of drug-likeness (Bickerton et al., Nature Chemistry 4, 2012), are computed by RDKit,
-    which takes a minute the first time. Every twentieth molecule is held out: 124,289 to train on and 6,542 held out.
-    The source lists a few strings twice, but none of those held out is to train on.
+    `split_smiles` splits the SMILES strings into at most 22 symbols of an alphabet of 20; with begin, end and padding a
+    sequence has 24 tokens. RDKit computes the ring count (the size of the smallest set of smallest rings) and QED, the
+    quantitative estimate of drug-likeness (Bickerton et al., Nature Chemistry 4, 2012); the first time this takes a
+    minute. Every twentieth molecule is held out: 124,289 training molecules and 6,542 held-out molecules. The source
+    has a few strings twice, but no held-out string is a training string.
 
     Sources: Ramakrishnan et al., "Quantum chemistry structures and properties of 134 kilo molecules", Scientific Data
     1, 2014; conditions as in Schiff et al. (arXiv 2412.10193, section 5.1).
 
     Args:
-        percentile: Of both properties over the whole set, between 0 and 100.
+        percentile: Percentile of both properties in the whole set, between 0 and 100.
 
     Raises:
-        ValueError: If the percentile is not between 0 and 100, or so high or low that a class would be empty.
+        ValueError: If the percentile is not between 0 and 100, or a class would be empty.
         dguide.errors.MissingExtra: If `qm9pack` or RDKit is not installed.
     """
     folder = _folder()
@@ -64,7 +64,7 @@ def qm9(percentile: float = 90.0) -> Dataset:
 
 
 def _folder() -> Path:
-    # Found without importing it: the package itself needs others that no longer exist.
+    # Located without an import: the package imports others that no longer exist.
     spec = importlib.util.find_spec("qm9pack")
     if spec is None or spec.origin is None:
         raise MissingExtra("qm9pack is not installed: pip install 'dguide[molecules]'")

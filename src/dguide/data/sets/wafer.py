@@ -1,10 +1,10 @@
-r"""*Synthetic* wafer maps: which dies of a round wafer failed, in the eight single patterns of the literature, or none.
+r"""*Synthetic* maps of the failed dies of a round wafer, without a pattern or with one of eight known patterns.
 
-A pattern is a field $p(x, y)$ over the unit disc, whose place, size, angle and density are drawn anew for each map. A
-die at (x, y) fails with probability $1 - (1 - \epsilon)(1 - p(x, y))$, where $\epsilon$ is the background noise. The
-edges of a pattern are soft: `sigmoid` of the distance to them, over about a die.
+A pattern is a field $p(x, y)$ on the unit disc. Its place, size, angle and density are random in each map. A die at
+(x, y) fails with probability $1 - (1 - \epsilon)(1 - p(x, y))$, where $\epsilon$ is the background noise. The edges of
+a pattern are soft: a `sigmoid` of the distance to the edge, about one die wide.
 
-The names of the patterns are those of WM-811K (Wu et al., "Wafer Map Failure Pattern Recognition and Similarity Ranking
+The patterns have the names of WM-811K (Wu et al., "Wafer Map Failure Pattern Recognition and Similarity Ranking
 for Large-Scale Data Sets", IEEE Transactions on Semiconductor Manufacturing 28, 2015). Nothing here is measured.
 """
 
@@ -51,7 +51,7 @@ def donut(x: Field, y: Field, soft: float, random: np.random.Generator) -> Field
 
 
 def edge_loc(x: Field, y: Field, soft: float, random: np.random.Generator) -> Field:
-    """A part of the edge, 30 to 90 degrees of it and 0.15 to 0.32 deep, density 0.65 to 0.95."""
+    """An arc of 30 to 90 degrees of the edge, 0.15 to 0.32 deep, density 0.65 to 0.95."""
     across = _turned(x, y, random.uniform(-np.pi, np.pi))
     half = np.radians(random.uniform(15, 45))
     within = _sigmoid((half - np.abs(across)) * np.hypot(x, y) / soft)
@@ -59,7 +59,7 @@ def edge_loc(x: Field, y: Field, soft: float, random: np.random.Generator) -> Fi
 
 
 def edge_ring(x: Field, y: Field, soft: float, random: np.random.Generator) -> Field:
-    """The edge, 0.1 to 0.2 deep, density 0.65 to 0.95; on two of five maps 30 to 100 degrees of it are open."""
+    """The edge, 0.1 to 0.2 deep, density 0.65 to 0.95; two of five maps have a gap of 30 to 100 degrees."""
     ring = random.uniform(0.65, 0.95) * _rim(x, y, random.uniform(0.1, 0.2), soft)
     across, half = _turned(x, y, random.uniform(-np.pi, np.pi)), np.radians(random.uniform(15, 50))
     gap = _sigmoid((half - np.abs(across)) * np.hypot(x, y) / soft)
@@ -86,7 +86,7 @@ def scattered(x: Field, y: Field, soft: float, random: np.random.Generator) -> F
 
 
 def scratch(x: Field, y: Field, soft: float, random: np.random.Generator) -> Field:
-    """One or two arcs of circles of radius 0.8 to 4, each 0.5 to 1.3 long and a die or two wide, 8 % missing."""
+    """One or two circular arcs of radius 0.8 to 4, each 0.5 to 1.3 long and one or two dies wide, 8 % missing."""
     field = np.zeros_like(x)
     for _ in range(1 if random.random() < 0.7 else 2):
         start, heading = _near_middle(0.75, random), random.uniform(-np.pi, np.pi)
@@ -112,7 +112,7 @@ PATTERNS: dict[str, Pattern] = {
     "Random": scattered,
     "Scratch": scratch,
 }
-"""The patterns by the name of their class; the commonest in a set with imbalance first."""
+"""The patterns by name of class. With imbalance, the first is the most frequent."""
 
 
 def wafer_map(pattern: str, size: int, noise: float, random: np.random.Generator) -> NDArray[np.uint8]:
@@ -121,8 +121,8 @@ def wafer_map(pattern: str, size: int, noise: float, random: np.random.Generator
     Args:
         pattern: One of `PATTERNS`.
         size: Rows and columns.
-        noise: Probability that a die fails that no pattern covers.
-        random: Source of place, size and density of the pattern, and of the failures.
+        noise: Probability that a die outside the pattern fails.
+        random: Random generator of the pattern and of the failures.
 
     Returns:
         The map, [size, size].
@@ -136,17 +136,17 @@ def wafer_map(pattern: str, size: int, noise: float, random: np.random.Generator
 def wafer(size: int = 24, count: int = 4500, noise: float = 0.02, imbalance: float = 1.0, seed: int = 0) -> Dataset:
     """Synthetic wafer maps of nine classes: none and the eight patterns of `PATTERNS`.
 
-    Map number i of a class is a function of seed, size, noise, class and i alone. Every fifth map of each class is held
-    out. At the default none of them is also to train on; without noise all maps of None are equal, and small ones of
-    other classes can be (267 of 900 held out with `size` 8).
+    Map number i of a class depends only on seed, size, noise, class and i. Every fifth map of each class is held out.
+    With the default options no held-out map is a training map. Without noise all maps of None are equal, and small maps
+    of other classes can be equal (267 of 900 held-out maps with `size` 8).
 
     Args:
         size: Rows and columns of a map, at least 8.
         count: Number of maps.
         noise: Share of dies that fail without a pattern, from 0 to below 1.
-        imbalance: How many times as many maps the commonest class, None, has as the rarest, Scratch; the others lie
-            between in geometric progression.
-        seed: Of all that is random.
+        imbalance: Ratio of the number of maps of the most frequent class, None, to that of the rarest, Scratch. The
+            other classes lie between them in geometric progression.
+        seed: Seed of all random numbers.
 
     Raises:
         ValueError: If an argument is out of range, or a class would have fewer than two maps.
@@ -184,7 +184,7 @@ def _maps(counts: list[int], size: int, noise: float, seed: int) -> NDArray[np.u
 
 
 def _counts(count: int, imbalance: float) -> list[int]:
-    """Maps of each class, `count` together: shares in geometric progression, the largest remainders rounded up."""
+    """Number of maps of each class, `count` in all: a geometric progression, rounded by largest remainders."""
     classes = len(PATTERNS)
     shares = imbalance ** -(np.arange(classes) / (classes - 1))
     exact = shares / shares.sum() * count
@@ -207,17 +207,17 @@ def _blob(x: Field, y: Field, a: float, b: float, radius: float, soft: float) ->
 
 
 def _rim(x: Field, y: Field, depth: float, soft: float) -> Field:
-    """What is less than `depth` from the edge of the wafer."""
+    """The part of the wafer closer than `depth` to its edge."""
     return _sigmoid((np.hypot(x, y) - (1 - depth)) / soft)
 
 
 def _turned(x: Field, y: Field, angle: float) -> Field:
-    """Angles of the points seen from the middle, from -pi to pi, 0 in the direction of `angle`."""
+    """Polar angles of the points relative to `angle`, from -pi to pi."""
     turned: Field = np.angle(np.exp(1j * (np.arctan2(y, x) - angle)))
     return turned
 
 
 def _near_middle(radius: float, random: np.random.Generator) -> tuple[float, float]:
-    """A point uniform on the disc of that radius."""
+    """A uniform random point in the disc of this radius."""
     angle, distance = random.uniform(-np.pi, np.pi), radius * math.sqrt(random.random())
     return distance * math.cos(angle), distance * math.sin(angle)

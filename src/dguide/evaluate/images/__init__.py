@@ -1,3 +1,3 @@
-"""How good generated images are."""
+"""Evaluates generated images."""
 
 __all__ = ()

@@ -1,4 +1,4 @@
-"""A judge of labels that needs no training worth the name: a support vector machine on the pixels."""
+"""A simple classifier of images or strings: a support vector machine on the features of the codec."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["Classifier"]
 
 @dataclass(frozen=True)
 class Classifier:
-    """A judge of labels that learnt from real data alone: a support vector machine with a radial kernel.
+    """A classifier, trained on real data: a support vector machine with a radial kernel.
 
     Args:
-        dataset: What it learnt from.
+        dataset: The data set of the training.
         machine: The fitted `sklearn.svm.SVC`.
-        held_out: Its accuracy on real data that it has not seen: the best that generated data can hope for.
+        held_out: Its accuracy on held-out real data: the best value to expect for generated data.
     """
 
     dataset: Dataset
@@ -30,7 +30,7 @@ class Classifier:
 
     @classmethod
     def fit(cls, dataset: Dataset) -> Classifier:
-        """Learns from the training split, and is tested on the held-out split.
+        """Trains on the training split, and tests on the held-out split.
 
         Raises:
             dguide.errors.MissingExtra: If scikit-learn is not installed.
@@ -42,19 +42,19 @@ class Classifier:
         return cls(dataset, machine, proportion(hits, len(real)))
 
     def predict(self, tokens: Tensor) -> Tensor:
-        """The class it sees in each sequence, [N] int64, from tokens [N, L]."""
+        """The predicted class of each sequence, [N] int64, from tokens [N, L]."""
         return as_tensor(self.machine.predict(self.dataset.features(tokens)))
 
     def accuracy(self, tokens: Tensor, labels: Tensor, confidence: float = 0.95) -> Proportion:
-        """Share of sequences in which it sees the class that was asked for, with Wilson's interval.
+        """Share of sequences with the requested class as the prediction, with Wilson's interval.
 
         Args:
             tokens: Generated sequences, [N, L] int64.
-            labels: The classes asked for, [N] int64.
-            confidence: Of the interval.
+            labels: The requested classes, [N] int64.
+            confidence: Confidence level of the interval.
 
         Raises:
-            ValueError: If there is not one label for each sequence, or nothing at all.
+            ValueError: If there is not one label for each sequence, or no sequence.
         """
         if labels.shape != (len(tokens),) or len(tokens) == 0:
             raise bad("labels", list(labels.shape), f"[{len(tokens)}], one for each of at least one sequence")

@@ -1,5 +1,4 @@
-"""How good generated images are: do they show what was asked, do they look real, do they cover what is real, are they
-new."""
+"""Figures of generated images: accuracy, distance to real images, coverage, diversity and copies."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from ...data import Dataset, Split
 from ...errors import bad
-from ..mixture import Counts, Mixture, asked_classes
+from ..mixture import Counts, Mixture, requested_classes
 from ..points.distances import Kernel, Normal
 from ..points.diversity import Diversity
 from ..points.feature_sets import Features, PixelFeatures, image_codec
@@ -26,11 +25,11 @@ from .network import LearntFeatures
 __all__ = ["image_estimates"]
 
 NEIGHBOURS = 5
-"""The k of precision, recall, density and coverage, as Naeem et al. have it."""
+"""The k of precision, recall, density and coverage, as in Naeem et al. (arXiv 2002.09797)."""
 _MOST = 5000
-"""The most training images that distances are measured to, and the most generated ones that diversity is of."""
+"""Largest number of training images for distances, and of generated images for diversity."""
 SIZED = ("Fréchet distance", "kernel distance", "precision", "recall", "density", "coverage")
-"""Figures that depend on how many images there are."""
+"""Figures that depend on the number of images."""
 
 
 def image_estimates(
@@ -43,56 +42,56 @@ def image_estimates(
     repetitions: int = 200,
     seed: int = 0,
 ) -> tuple[Estimate, ...]:
-    """Figures of generated images against the training images, and what held-out images get in their place.
+    """Compares generated images with the training images. Computes the same figures for held-out images.
 
-    Real images are chosen in the proportions in which classes were asked for; a class of which too few are held out is
-    left aside if it stands in the way of all others (`Mixture.kept`), and the notes say so. Distances, precision,
-    recall, density and coverage depend on how many images there are: they are of as many generated images as there are
-    held-out ones in these proportions, if that is fewer; `Estimate.count` says how many, and the figures are nan if
-    these are no more than neighbours. Fréchet and kernel distance are those to at most 5,000 training images,
-    neighbours are sought in as many training images as generated ones, and diversity is of at most 5,000.
+    Real images are selected with the proportions of the requested classes. Classes with too few held-out images are
+    omitted (`Mixture.kept`); the notes name them. Distances, precision, recall, density and coverage depend on the
+    number of images. So they use as many generated images as there are held-out images in these proportions, if that
+    is fewer; `Estimate.count` is this number. These figures are nan for no more than `NEIGHBOURS` images. Fréchet and
+    kernel distance use at most 5,000 training images, the neighbours as many training images as generated ones, and
+    diversity at most 5,000 images.
 
-    Intervals are what the choice of the generated images alone brings: the number of each class, the real images and
-    the radii of the balls around generated ones stay as they are.
+    Intervals account only for the random choice of the generated images. The number of images of each class, the real
+    images, and the radii of the balls around generated images are fixed.
 
     Args:
-        dataset: What is real.
+        dataset: The real data.
         tokens: Generated images, [N, L] int64.
-        labels: The classes asked for, [N] int64; the number of classes is "not told".
-        judge: Says which class an image shows; by default it learns that from the training images first.
-        features: Where distances are measured; by default in what the judge learnt.
-        repetitions: Number of samples of the bootstrap; 0 for no intervals but those of shares.
-        seed: Of the choice of real images, the bootstrap and a judge that is not passed.
+        labels: The requested classes, [N] int64; the number of classes means "not given".
+        judge: A classifier of images; by default it is trained on the training images first.
+        features: The features for distances; by default those of `judge`.
+        repetitions: Number of samples of the bootstrap; 0 for intervals of shares only.
+        seed: Seed of the choice of real images, of the bootstrap, and of a default `judge`.
 
     Raises:
-        ValueError: If the data are no images, the tokens or the labels are not theirs, or there are no more generated
-            images than neighbours.
+        ValueError: If the data are not images, the tokens or the labels do not fit them, or there are no more than
+            `NEIGHBOURS` generated images.
     """
     image_codec(dataset).check(tokens)
     if tokens.dim() != 2 or labels.shape != (len(tokens),):
         got = f"{list(labels.shape)} of tokens {list(tokens.shape)}"
         raise bad("labels", got, "[N], one for each of tokens [N, L]")
-    chosen = _Choice.of(dataset, Split(tokens.cpu(), labels.cpu()), seed)
+    matched = _Matched.of(dataset, Split(tokens.cpu(), labels.cpu()), seed)
     judge = judge or LearntFeatures.fit(dataset, seed=seed)
-    bench = _Bench(dataset, chosen, judge, features or judge, repetitions, seed)
-    sized = (*bench.distances(), *bench.neighbours()) if len(chosen.equal) > NEIGHBOURS else chosen.too_few()
-    found = (*bench.accuracy(), *sized, bench.diversity(), *bench.memory())
-    return tuple(replace(each, note="; ".join(filter(None, (each.note, chosen.mixture.note)))) for each in found)
+    figures = _ImageFigures(dataset, matched, judge, features or judge, repetitions, seed)
+    sized = (*figures.distances(), *figures.neighbours()) if len(matched.equal) > NEIGHBOURS else matched.too_few()
+    estimates = (*figures.accuracy(), *sized, figures.diversity(), *figures.memory())
+    return tuple(replace(each, note="; ".join(filter(None, (each.note, matched.mixture.note)))) for each in estimates)
 
 
 @dataclass(frozen=True, eq=False)
-class _Choice:
-    """Which images are compared with which.
+class _Matched:
+    """The sets of images for the comparison, with the proportions of the requested classes.
 
     Args:
-        mixture: How often each class was asked for.
-        drawn: All generated ones.
-        equal: As many of them as there are held-out ones to stand for them.
-        held_out: Those.
-        every_held_out: All held-out ones that fit in the proportions, or all of them if none fit.
-        near: As many training images again.
-        train: All training images that fit in the proportions, up to a limit.
-        groups: Which class, or none, each of `equal`, `held_out` and `train` stands for.
+        mixture: The requested classes and their numbers.
+        drawn: All generated images.
+        equal: A selection of the generated images, as many as `held_out`.
+        held_out: Held-out images, at most as many of each class as generated ones.
+        every_held_out: As many held-out images as the proportions allow, or all if none fit.
+        near: Training images, as many as `held_out`.
+        train: As many training images as the proportions allow, up to a limit.
+        groups: The combination of each image of `equal`, `held_out` and `train`.
     """
 
     mixture: Mixture
@@ -105,8 +104,8 @@ class _Choice:
     groups: tuple[Counts, Counts, Counts]
 
     @classmethod
-    def of(cls, dataset: Dataset, drawn: Split, seed: int) -> _Choice:
-        classes = asked_classes(dataset, {dataset.conditions[0].name: drawn.labels}, len(drawn))
+    def of(cls, dataset: Dataset, drawn: Split, seed: int) -> _Matched:
+        classes = requested_classes(dataset, {dataset.conditions[0].name: drawn.labels}, len(drawn))
         if len(drawn) <= NEIGHBOURS:
             expected = f"at least {NEIGHBOURS + 1}, one more than neighbours that are sought"
             raise bad("samples", len(drawn), expected)
@@ -129,29 +128,29 @@ class _Choice:
         )
 
     def too_few(self) -> tuple[Estimate, ...]:
-        """What stands in place of figures for which there are too few images."""
-        note = f"more than {NEIGHBOURS} held-out and training images of the classes asked for are needed"
+        """The figures in `SIZED` as nan, for too few images."""
+        note = f"more than {NEIGHBOURS} held-out and training images of the requested classes are needed"
         nothing = (math.nan, math.nan, math.nan)
         return tuple(Estimate(name, *nothing, len(self.equal), note=note) for name in SIZED)
 
 
-class _Bench:
-    """What all figures of a set of images share."""
+class _ImageFigures:
+    """Computes the figures of a set of images."""
 
     def __init__(
         self,
         dataset: Dataset,
-        chosen: _Choice,
+        matched: _Matched,
         judge: LearntFeatures,
         features: Features,
         repetitions: int,
         seed: int,
     ) -> None:
-        self.dataset, self.chosen, self.judge, self.features = dataset, chosen, judge, features
+        self.dataset, self.matched, self.judge, self.features = dataset, matched, judge, features
         self.repetitions, self.seed = repetitions, seed
         self.real, self.best, self.equal = (
             features(split.tokens) if len(split) else np.empty((0, 1))
-            for split in (chosen.train, chosen.held_out, chosen.equal)
+            for split in (matched.train, matched.held_out, matched.equal)
         )
         self.all_best = np.arange(len(self.best))
 
@@ -165,9 +164,9 @@ class _Bench:
         note: str = "",
         bounds: tuple[float, float] = (0.0, math.inf),
     ) -> Estimate:
-        """An estimate whose interval stays within the values that the figure can have.
+        """An estimate with an interval within the possible values of the figure.
 
-        Labels are asked for, not drawn: the bootstrap draws images anew, how many there are of each class stays.
+        The labels are requested, not random. So the bootstrap keeps the number of images of each class.
         """
         return estimate(
             name,
@@ -183,19 +182,19 @@ class _Bench:
         )
 
     def accuracy(self) -> tuple[Estimate, ...]:
-        drawn, real = self.chosen.drawn, self.chosen.held_out
-        told = drawn.labels < self.dataset.n_classes
-        if not bool(told.any()):
+        drawn, real = self.matched.drawn, self.matched.held_out
+        given = drawn.labels < self.dataset.n_classes
+        if not bool(given.any()):
             return ()
-        hits = self.judge.classes(drawn.tokens[told]) == drawn.labels[told]
-        real = real.take(torch.from_numpy(~self.chosen.mixture.untold[self.chosen.groups[1]].any(1)))
+        hits = self.judge.classes(drawn.tokens[given]) == drawn.labels[given]
+        real = real.take(torch.from_numpy(~self.matched.mixture.not_given[self.matched.groups[1]].any(1)))
         best = float((self.judge.classes(real.tokens) == real.labels).double().mean()) if len(real) else math.nan
         note = f"a network with {self.judge.held_out.value:.3f} of all held-out images, seed {self.judge.seed}"
         return (share("accuracy on the asked class", hits.numpy(), best=best, better="higher", note=note),)
 
     def distances(self) -> tuple[Estimate, ...]:
-        drawn, real = self.chosen.equal, Normal.of(self.real)
-        own, best, theirs = self.chosen.groups
+        drawn, real = self.matched.equal, Normal.of(self.real)
+        own, best, theirs = self.matched.groups
         kernel = Kernel(self.real, self.equal, (theirs, own))
         return (
             self.figure(
@@ -216,7 +215,7 @@ class _Bench:
         )
 
     def neighbours(self) -> tuple[Estimate, ...]:
-        near, drawn = self.features(self.chosen.near.tokens), self.chosen.equal
+        near, drawn = self.features(self.matched.near.tokens), self.matched.equal
         own, best = Balls(near, self.equal, NEIGHBOURS), Balls(near, self.best, NEIGHBOURS)
         recall, density, coverage = (f(self.all_best) for f in (best.recall, best.density, best.coverage))
         note, inside = f"{self.features.name}, k = {NEIGHBOURS}", own.times > 0
@@ -228,17 +227,17 @@ class _Bench:
         )
 
     def diversity(self) -> Estimate:
-        drawn, labels = self.chosen.drawn.some(_MOST, self.seed), self.chosen.train.labels.numpy()
+        drawn, labels = self.matched.drawn.some(_MOST, self.seed), self.matched.train.labels.numpy()
         own = Diversity(self.real, labels, self.features(drawn.tokens), drawn.labels.numpy())
-        best = Diversity(self.real, labels, self.best, self.chosen.held_out.labels.numpy())
+        best = Diversity(self.real, labels, self.best, self.matched.held_out.labels.numpy())
         return self.figure("diversity within a class", own.ratio, drawn, best.ratio(self.all_best))
 
     def memory(self) -> tuple[Estimate, ...]:
-        drawn, held_out, train = self.chosen.drawn, self.chosen.every_held_out, self.dataset.train
+        drawn, held_out, train = self.matched.drawn, self.matched.every_held_out, self.dataset.train
         pixels = PixelFeatures.of(self.dataset)
-        found = Memory.of(*(pixels(split.tokens) for split in (train, held_out, drawn)))
+        memory = Memory.of(*(pixels(split.tokens) for split in (train, held_out, drawn)))
         copied, repeated = (copies(train.tokens, split.tokens) for split in (drawn, held_out))
-        near, best, relative = found.near | copied, found.held_out_near | repeated, found.relative
+        near, best, relative = memory.near | copied, memory.held_out_near | repeated, memory.relative
         return (
             share("copies of training images", copied, best=float(repeated.mean()), better="lower", note="tokens"),
             share("near a training image", near, best=float(best.mean()), better="lower", note="pixels"),

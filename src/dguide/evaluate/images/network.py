@@ -1,4 +1,4 @@
-"""A small network that learns to tell real images apart: a judge of labels, and a space to compare images in."""
+"""A small network that learns the classes of real images: a classifier, and features to compare images."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ _CHUNK = 512
 
 
 class ConvNet(nn.Module):
-    """Two convolutions with pooling, a layer of 64 features, and a linear layer that tells classes apart.
+    """Two convolutions with pooling, a layer of 64 features, and a linear classifier.
 
     Args:
-        codec: What it looks at: brightness if tokens are greys, else one channel for each colour.
+        codec: The codec of the images. The input is the brightness for greys, else one channel for each colour.
         n_classes: Number of classes K.
-        generator: Source of the initial weights.
+        generator: Generator of the initial weights.
     """
 
     def __init__(self, codec: Pixels, n_classes: int, generator: torch.Generator) -> None:
         super().__init__()
         self.codec = codec
-        with torch.random.fork_rng(devices=[]):  # layers draw weights when they are made; all are drawn anew below
+        with torch.random.fork_rng(devices=[]):  # layers draw weights in their constructor; all are drawn again below
             self.body = nn.Sequential(
                 nn.Conv2d(1 if codec.is_grey else codec.vocab_size, 24, 3, padding=1),
                 nn.GELU(),
@@ -57,7 +57,7 @@ class ConvNet(nn.Module):
                     parameter.normal_(0, (2 / parameter[0].numel()) ** 0.5, generator=generator)
 
     def features(self, tokens: Tensor) -> Tensor:
-        """What the last layer but one makes of images [N, L], [N, 64]."""
+        """Output of the second to last layer for images [N, L], [N, 64]."""
         if self.codec.is_grey:
             images = self.codec.picture(tokens).unsqueeze(1) - 0.5
         else:
@@ -74,20 +74,20 @@ class ConvNet(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class LearntFeatures(Features):
-    r"""The last layer but one of a small network that learnt the classes of the real training images.
+    r"""Features from the second to last layer of a small network that is trained to classify the real training images.
 
-    Features are moved and scaled, all by one number, so that on the training images their mean is zero and the sum of
-    their variances is their number, 64: a Fréchet distance of 64 is about that of the data to a single point.
+    The features are shifted, and all scaled by one number. On the training images their mean is then zero, and the sum
+    of their variances is their number, 64. So a Fréchet distance of 64 is about that of the data to a single point.
 
-    The network knows its training images better than others. Figures of real held-out images include what comes of
-    that, as figures of new images by a model do; copies of training images do not have to pay it.
+    The network fits its training images better than other images. This affects real held-out images and new images of a
+    model in the same way, but not copies of training images.
 
     Args:
         network: The network.
         centre: Mean of its features on the training images, [64].
-        scale: Root of the mean of their variances; 1 if the network sees no difference at all.
-        held_out: Its accuracy on real images that it has not seen: the best that generated images can hope for.
-        seed: Of its training.
+        scale: Root of the mean of their variances; 1 if all features are constant.
+        held_out: Its accuracy on held-out real images: the best value to expect for generated images.
+        seed: Seed of its training.
     """
 
     network: ConvNet
@@ -99,22 +99,22 @@ class LearntFeatures(Features):
 
     @property
     def name(self) -> str:  # type: ignore[override]
-        """What the space is called."""
+        """The name of the features."""
         return f"learnt features, seed {self.seed}"
 
     @classmethod
     def fit(cls, dataset: Dataset, *, seen: int = 40_000, seed: int = 0) -> LearntFeatures:
-        """Learns from the training split, and is tested on the held-out split.
+        """Trains on the training split, and tests on the held-out split.
 
-        Adam with decoupled weight decay and a rate that falls to zero by a cosine, on images moved by up to a pixel.
+        Uses Adam with decoupled weight decay and a cosine learning rate, on images with random shifts of up to a pixel.
 
         Args:
             dataset: Labelled images.
-            seen: Number of images that it learns from, repeated ones counted each time.
-            seed: Of the first weights and the order of the images.
+            seen: Number of training images, with repetitions.
+            seed: Seed of the initial weights and the order of the images.
 
         Raises:
-            ValueError: If the data set holds no images, or no classes.
+            ValueError: If the data set has no images, or fewer than two classes.
         """
         codec, split = image_codec(dataset), dataset.train
         if dataset.n_classes < 2:
@@ -136,14 +136,14 @@ class LearntFeatures(Features):
         hits = int((_classes(network, dataset.held_out.tokens) == dataset.held_out.labels).sum())
         share = proportion(hits, len(dataset.held_out))
         centre, scale = raw.mean(0), float(np.sqrt(raw.var(0).mean()))
-        dead = scale <= 1e-6 * max(1.0, float(np.abs(centre).max()))  # it sees the same in all images, but for rounding
+        dead = scale <= 1e-6 * max(1.0, float(np.abs(centre).max()))  # constant features, up to rounding
         return cls(network, centre, 1.0 if dead else scale, share, seed)
 
     def __call__(self, tokens: Tensor) -> Points:
         return (_raw(self.network, tokens) - self.centre) / self.scale
 
     def classes(self, tokens: Tensor) -> Tensor:
-        """The class it sees in each image, [N] int64, from tokens [N, L]."""
+        """The predicted class of each image, [N] int64, from tokens [N, L]."""
         return _classes(self.network, tokens)
 
 

@@ -1,4 +1,4 @@
-"""Sets of points that distances and neighbourhoods are about."""
+"""Sets of points, and distances between them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CHUNK = 1024
 
 
 def check_points(real: Points, generated: Points, least: int) -> None:
-    """Refuses sets of different dimensions, and sets of fewer than `least` points. Raises `ValueError`."""
+    """Raises `ValueError` for sets of different dimensions, or with fewer than `least` points."""
     if real.ndim != 2 or generated.ndim != 2 or real.shape[1] != generated.shape[1]:
         raise bad("points", f"shapes {real.shape} and {generated.shape}", "[N, D] and [M, D]", "Flatten each image.")
     if min(len(real), len(generated)) < least:
@@ -27,9 +27,9 @@ def check_points(real: Points, generated: Points, least: int) -> None:
 
 
 def distances(points: Points, others: Points) -> Iterator[tuple[slice, Points]]:
-    """Euclidean distances from `points` [N, D] to `others` [M, D]: rows, and what stands in them, [n, M].
+    """Yields Euclidean distances from `points` [N, D] to `others` [M, D]: a slice of n rows, and distances [n, M].
 
-    A distance has the same bits whichever set is named first, so that ties are ties.
+    The distances are symmetric to the bit, so ties are exact.
     """
     targets = torch.from_numpy(others)
     for first in range(0, len(points), _CHUNK):
@@ -41,7 +41,7 @@ def distances(points: Points, others: Points) -> Iterator[tuple[slice, Points]]:
 def nearest(points: Points, others: Points) -> NDArray[np.float64]:
     """Distance from each of the points [N, D] to the nearest of the others [M, D], [N]."""
     check_points(points, others, 1)
-    centre = others.mean(0)  # squares of numbers near zero lose less when they are subtracted
+    centre = others.mean(0)  # reduces the rounding errors of squares
     targets = torch.from_numpy(others - centre)
     chunks = torch.from_numpy(points - centre).split(_CHUNK)
     return torch.cat([torch.cdist(chunk, targets).amin(1) for chunk in chunks]).numpy()

@@ -1,4 +1,4 @@
-"""What a figure gets between two samples of the same law, and how that depends on their size."""
+"""The value of a figure between two samples of the same distribution, as a function of their size."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["Bias", "bias"]
 
 @dataclass(frozen=True)
 class Bias:
-    """A figure between two samples of one law.
+    """A figure between two samples of one distribution.
 
     Args:
         size: Number of points in each.
         mean: Mean of the figure.
-        deviation: Its standard deviation from one pair of samples to the next.
+        deviation: Its standard deviation over pairs of samples.
     """
 
     size: int
@@ -36,28 +36,28 @@ def bias(
     repetitions: int = 20,
     seed: int = 0,
 ) -> tuple[Bias, ...]:
-    """The figure between two disjoint samples of the same real points, for each size.
+    """Computes the figure between two disjoint samples of the same real points, for each size.
 
-    What a perfect model gets with so many samples: a distance that is no smaller cannot be told from none.
+    A perfect model has this value on average. So a distance near it is not significant.
 
     Args:
         real: Real points, [N, D].
         statistic: The figure, such as `frechet_distance`.
-        sizes: Numbers of points in a sample, each at most N / 2.
+        sizes: Sizes of the samples, each at most N / 2.
         repetitions: Number of pairs of samples, at least two.
-        seed: Of the samples.
+        seed: Seed of the samples.
 
     Raises:
-        ValueError: If there are not twice as many points as a size, or fewer than two repetitions.
+        ValueError: If a size is above N / 2, or there are fewer than two repetitions.
     """
     if positive("repetitions", repetitions) < 2:
         raise bad("repetitions", repetitions, "at least two")
     generator = np.random.default_rng(seed)
-    found = []
+    results = []
     for size in sizes:
         if 2 * positive("size", size) > len(real):
             raise bad("size", size, f"at most {len(real) // 2}, half of the {len(real)} points")
         orders = [generator.permutation(len(real)) for _ in range(repetitions)]
         figures = [statistic(real[order[:size]], real[order[size : 2 * size]]) for order in orders]
-        found.append(Bias(size, float(np.mean(figures)), float(np.std(figures, ddof=1))))
-    return tuple(found)
+        results.append(Bias(size, float(np.mean(figures)), float(np.std(figures, ddof=1))))
+    return tuple(results)

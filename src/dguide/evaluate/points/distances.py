@@ -1,4 +1,4 @@
-r"""How far two sets of points are apart as wholes: Fréchet distance and kernel distance."""
+r"""Distances between two sets of points: Fréchet distance and kernel distance."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CHUNK = 256
 
 @dataclass(frozen=True, eq=False)
 class Normal:
-    """The normal law with the mean and the covariance of a set of points.
+    """The normal distribution with the mean and the covariance of a set of points.
 
     Args:
         mean: Mean, [D].
@@ -30,7 +30,7 @@ class Normal:
 
     @classmethod
     def of(cls, points: Points) -> Normal:
-        """That of at least two points [N, D]."""
+        """The normal distribution for points [N, D], N at least 2."""
         return cls(points.mean(0), np.atleast_2d(np.cov(points, rowvar=False, ddof=1)))
 
     @cached_property
@@ -41,20 +41,21 @@ class Normal:
         return root
 
     def distance(self, other: Normal) -> float:
-        """Squared 2-Wasserstein distance of both laws, as in `frechet_distance`."""
+        """Squared 2-Wasserstein distance of both distributions, as in `frechet_distance`."""
         overlap = np.sqrt(np.linalg.eigvalsh(self.root @ other.covariance @ self.root).clip(0)).sum()
         shift = np.square(self.mean - other.mean).sum()
         return float(max(0.0, shift + np.trace(self.covariance) + np.trace(other.covariance) - 2 * overlap))
 
 
 def frechet_distance(real: Points, generated: Points) -> float:
-    r"""Fréchet distance of the normal laws with the means and covariances of both sets,
+    r"""Fréchet distance of normal distributions with the means $\mu_1, \mu_2$ and covariances $C_1, C_2$ of both sets,
 
     $$\lVert \mu_1 - \mu_2 \rVert^2 + \mathrm{tr}\left(C_1 + C_2 - 2 (C_1^{1/2} C_2 C_1^{1/2})^{1/2}\right).$$
 
-    It falls as the sets grow: compare figures of equal sizes, and of two halves of the real data.
+    It decreases with the sizes of the sets. So compare figures of equal sizes, and with that of two halves of the real
+    data.
 
-    Source: Heusel et al. (arXiv 1706.08500, equation 6), there in the features of a network.
+    Source: Heusel et al. (arXiv 1706.08500, equation 6), with the features of a network.
 
     Args:
         real: Real points, [N, D].
@@ -68,26 +69,26 @@ def frechet_distance(real: Points, generated: Points) -> float:
 
 
 class Kernel:
-    r"""Kernel distance from a set of real points to some of a set of generated ones.
+    r"""Kernel distance from a set of real points to a selection of the generated points.
 
-    The kernel matrix is computed once, so that the distance of many choices of the generated points is cheap.
+    The kernel matrix is computed once, so the distance of many selections is cheap.
 
-    If it was fixed beforehand how many samples each class has, two of one class are a rarer pair than among independent
-    samples, and `kernel_distance` of a perfect model is expected below zero. With classes, the mean over pairs is
-    therefore one over pairs of classes,
+    Let X be the real points and Y the generated points. If the number of points of each class is fixed, pairs of one
+    class are rarer than among independent points. Then the expected `kernel_distance` of a perfect model is below zero.
+    So with classes the distance is a mean over pairs of classes,
 
     $$\sum_{c, c'} \pi_c \pi_{c'} \left(\bar k_{cc'}(X, X) + \bar k_{cc'}(Y, Y) - 2 \bar k_{cc'}(X, Y)\right),$$
 
-    with $\bar k_{cc'}$ the mean over pairs of different points of the classes c and c', and $\pi_c$ the share of
-    class c among the generated points. Classes of which either set has a single point are left aside.
+    where $\bar k_{cc'}$ is the mean of the kernel over pairs of different points of the classes c and c', and $\pi_c$
+    is the share of class c among the generated points. Classes with a single point in one of the sets are omitted.
 
     Args:
         real: Real points, [N, D].
         generated: Generated points, [M, D].
-        classes: The class of each real and of each generated point, [N] and [M]; None if their numbers are by chance.
+        classes: The class of each real and each generated point, [N] and [M]; None if the numbers are not fixed.
 
     Raises:
-        ValueError: If the sets have different dimensions or fewer than two points, or there is not one class for each.
+        ValueError: If the sets have different dimensions or fewer than two points, or the number of classes is wrong.
     """
 
     def __init__(self, real: Points, generated: Points, classes: tuple[Rows, Rows] | None = None) -> None:
@@ -100,16 +101,16 @@ class Kernel:
         self.members = [np.flatnonzero(kinds == k) for k in range(len(names))]
         self.numbers = np.bincount(np.searchsorted(names, theirs), minlength=len(names))
         self.groups = [real[theirs == name] for name in names]
-        # Mean of the kernel of real points of two classes, [K, K], and of real ones of a class and each generated one.
+        # Mean of the kernel for real points of two classes, [K, K]; for real points of a class and a generated point.
         self.real = np.array([[_mean(one, two) for two in self.groups] for one in self.groups])
         self.between = np.array([_polynomial(group, generated).sum(0) / max(len(group), 1) for group in self.groups])
         self.among = _polynomial(generated, generated)
         np.fill_diagonal(self.among, 0)
 
     def distance(self, rows: Rows) -> float:
-        """That of the generated points at `rows`; nan if no class has two different ones in both sets.
+        """The distance for the generated points at `rows`; nan if no class has two different points in both sets.
 
-        A pair of a point with itself never counts, not even if it stands in `rows` twice.
+        A point that is repeated in `rows` does not form a pair with itself.
         """
         times = np.bincount(rows, minlength=len(self.among)).astype(float)
         numbers = np.array([times[own].sum() for own in self.members])
@@ -121,12 +122,12 @@ class Kernel:
         weight = np.zeros_like(times)
         for part, number, own in zip(share, numbers, self.members, strict=True):
             weight[own] = part * times[own] / max(number, 1)
-        found = weight @ self.among @ weight + share @ np.nan_to_num(self.real) @ share
+        total = weight @ self.among @ weight + share @ np.nan_to_num(self.real) @ share
         for own, number, pair in zip(self.members, numbers, pairs, strict=True):
             if len(own) > 1 and pair > 0:  # a class with itself has fewer pairs of different points
                 same = weight[own] @ self.among[np.ix_(own, own)] @ weight[own]
-                found += same * (number**2 / pair - 1)
-        return float(found - 2 * share @ self.between @ weight)
+                total += same * (number**2 / pair - 1)
+        return float(total - 2 * share @ self.between @ weight)
 
 
 def kernel_distance(real: Points, generated: Points) -> float:
@@ -135,11 +136,12 @@ def kernel_distance(real: Points, generated: Points) -> float:
     $$\frac{1}{N(N-1)} \sum_{i \ne j} k(x_i, x_j) + \frac{1}{M(M-1)} \sum_{i \ne j} k(y_i, y_j)
     - \frac{2}{NM} \sum_{i,j} k(x_i, y_j), \qquad k(x, y) = \left(\tfrac{1}{D} x^\top y + 1\right)^3.$$
 
-    It has no bias whatever the sizes of the sets if their points are independent (for fixed numbers of each class see
-    `Kernel`), hence is below zero about as often as above if both have one law.
+    Here x are the N real points, y the M generated points, and D is their dimension. It has no bias for any sizes, if
+    the points are independent (for fixed numbers of each class see `Kernel`). So for equal distributions it is negative
+    about as often as positive.
 
-    Source: Binkowski et al. (arXiv 1801.01401), there of features of Inception and as a mean over subsets,
-    which has the same expectation.
+    Source: Binkowski et al. (arXiv 1801.01401), with features of Inception and a mean over subsets, which
+    has the same expectation.
 
     Args:
         real: Real points, [N, D].
@@ -162,7 +164,7 @@ def _polynomial(one: Points, two: Points) -> Points:
 
 
 def _mean(one: Points, two: Points) -> float:
-    """Mean of the kernel of two different points; nan if there are none."""
+    """Mean of the kernel over pairs of different points; nan if there are none."""
     kernel = _polynomial(one, two)
     own = np.trace(kernel) if one is two else 0
     pairs = len(one) * (len(two) - (one is two))

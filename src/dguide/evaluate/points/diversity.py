@@ -1,4 +1,4 @@
-r"""How different the samples of one class are from each other."""
+r"""The diversity of the samples of one class."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ class Diversity:
 
     $$\frac{\sum_c d(Y_c)}{\sum_c d(X_c)}, \qquad d(Z) = \frac{1}{n (n - 1)} \sum_{i \ne j} \lVert z_i - z_j \rVert,$$
 
-    over the classes c of which both have two samples, n being their number. It is 1 if the samples of a class differ as
-    much as real ones do, 0 if they are all the same, and has no bias from their number. It can be above 1, for noise as
-    for variety.
+    where $Y_c$ are the n samples of class c, and $X_c$ its real points. The sums are over classes with at least two of
+    both. The ratio is 1 if samples differ as much as real data, and 0 if all samples of a class are equal. It can be
+    above 1, because of noise or of variety. It has no bias from the number of samples.
 
-    Mean distances within a class are used with many features; best known is LPIPS (Zhang et al., arXiv 1801.03924),
-    as in Zhu et al. (arXiv 1711.11586). Here they are Euclidean, in the features that are passed.
+    Mean distances within a class are known for many features, for example LPIPS (Zhang et al., arXiv 1801.03924), as in
+    Zhu et al. (arXiv 1711.11586). Here the distances are Euclidean, in the given features.
 
     Args:
         real: Real points, [N, D].
         real_labels: Their classes, [N] int64.
         points: Generated points, [M, D].
-        labels: Classes asked for, [M] int64.
+        labels: Requested classes, [M] int64.
 
     Raises:
         ValueError: If there is not one label for each point.
@@ -50,13 +50,13 @@ class Diversity:
         self.size = len(points)
 
     def ratio(self, rows: Rows) -> float:
-        """That of the generated points at `rows`; nan if no class has two different ones.
+        """The ratio for the generated points at `rows`; nan if no class has two different points.
 
-        A pair of a point with itself never counts, not even if it stands in `rows` twice.
+        A point that is repeated in `rows` does not form a pair with itself.
         """
         times = np.bincount(rows, minlength=self.size).astype(float)
-        found = [(_mean(apart, times[own]), real) for own, apart, real in self.classes]
-        pairs = [(mine, real) for mine, real in found if not math.isnan(mine)]
+        means = [(_mean(apart, times[own]), real) for own, apart, real in self.classes]
+        pairs = [(mine, real) for mine, real in means if not math.isnan(mine)]
         total = sum(real for _, real in pairs)
         return sum(mine for mine, _ in pairs) / total if total > 0 else math.nan
 
@@ -66,6 +66,6 @@ def _matrix(points: Points) -> Points:
 
 
 def _mean(apart: Points, times: Points) -> float:
-    """Mean distance of pairs of different points, each counted `times` often; nan if there is no pair."""
+    """Mean distance of pairs of different points, with `times` the multiplicity of each; nan if there is no pair."""
     pairs = times.sum() ** 2 - np.square(times).sum()
     return float(times @ apart @ times / pairs) if pairs > 0 else math.nan

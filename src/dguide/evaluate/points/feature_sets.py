@@ -1,4 +1,4 @@
-"""Spaces in which images are compared: their pixels, or what a network makes of them."""
+"""Features to compare images: pixels, or features of a network."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ _WEIGHTS = "the Inception weights of torch-fidelity"
 
 
 class Features(ABC):
-    """A space in which near means similar. Figures of different spaces cannot be compared, hence the name."""
+    """Maps images to points; similar images are near. Figures of different features are not comparable."""
 
     name: str
 
     @abstractmethod
     def __call__(self, tokens: Tensor) -> Points:
-        """The points [N, D] that stand for the images [N, L]."""
+        """The points [N, D] for images [N, L]."""
 
 
 @dataclass(frozen=True)
 class PixelFeatures(Features):
-    """The pixels themselves, as `Codec.features` gives them.
+    """The pixels, from `Codec.features`.
 
     Args:
-        codec: What tokens stand for.
-        name: What the space is called.
+        codec: The codec of the tokens.
+        name: Name of the features.
     """
 
     codec: Codec
@@ -45,7 +45,7 @@ class PixelFeatures(Features):
 
     @classmethod
     def of(cls, dataset: Dataset) -> PixelFeatures:
-        """The pixels of this data set. Raises `ValueError` if it holds no images."""
+        """The pixels for a data set. Raises `ValueError` if it has no images."""
         return cls(image_codec(dataset))
 
     def __call__(self, tokens: Tensor) -> Points:
@@ -54,17 +54,17 @@ class PixelFeatures(Features):
 
 @dataclass(frozen=True, eq=False)
 class InceptionFeatures(Features):
-    """The 2,048 features of the Inception network by which Fréchet distances of photographs are published.
+    """The 2,048 features of the Inception network, as in published Fréchet distances of photographs.
 
-    It was trained on photographs of 299 x 299 pixels: small images are enlarged to that, and whether its features say
-    anything of digits or wafer maps is an open question. Use it to compare with published figures.
+    The network was trained on photographs of 299 x 299 pixels. Smaller images are enlarged to this size. It is an open
+    question whether the features are useful for digits or wafer maps. Use them to compare with published figures.
 
     Source: Heusel et al. (arXiv 1706.08500); network and interpolation of the package torch-fidelity.
 
     Args:
-        codec: What tokens stand for.
+        codec: The codec of the tokens.
         network: The feature extractor of torch-fidelity.
-        name: What the space is called.
+        name: Name of the features.
     """
 
     codec: Pixels
@@ -73,14 +73,14 @@ class InceptionFeatures(Features):
 
     @classmethod
     def of(cls, dataset: Dataset, weights: str | Path) -> InceptionFeatures:
-        """With weights that are at hand; nothing is downloaded.
+        """Loads the weights from a local file. Nothing is downloaded.
 
         Args:
-            dataset: Whose images are shown to the network.
+            dataset: The data set of the images.
             weights: The file `weights-inception-2015-12-05-6726825d.pth` that torch-fidelity publishes.
 
         Raises:
-            ValueError: If there is no such file, or it holds something else.
+            ValueError: If the file is missing or has other content.
             dguide.errors.MissingExtra: If torch-fidelity is not installed, or cannot be imported.
         """
         codec, path = image_codec(dataset), Path(weights)
@@ -88,13 +88,13 @@ class InceptionFeatures(Features):
             remedy = "Fetch them once by hand: nothing is downloaded here."
             raise bad("weights of Inception", f"{path}, which is no file", _WEIGHTS, remedy)
         try:
-            torch.load(path, weights_only=True)  # torch-fidelity would unpickle whatever it is given
+            torch.load(path, weights_only=True)  # torch-fidelity would unpickle any file
         except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
             first = str(error).partition("\n")[0]
             raise bad(f"weights {path}", first, _WEIGHTS) from error
         try:
             module = require("torch_fidelity.feature_extractor_inceptionv3", "inception")
-        except RuntimeError as error:  # a torchvision that was built for another torch
+        except RuntimeError as error:  # torchvision was built for another version of torch
             raise MissingExtra(f"torch_fidelity is installed but cannot be imported: {error}") from error
         try:
             network = module.FeatureExtractorInceptionV3("inception", ["2048"], feature_extractor_weights_path=path)
@@ -112,7 +112,7 @@ class InceptionFeatures(Features):
 
 
 def image_codec(dataset: Dataset) -> Pixels:
-    """The codec of a data set of images. Raises `ValueError` if it holds something else."""
+    """The codec of a data set of images. Raises `ValueError` for other data."""
     if not isinstance(dataset.codec, Pixels):
         raise bad("data set to compare images with", f"{dataset.name}, whose sequences are no images", "images")
     return dataset.codec

@@ -1,4 +1,4 @@
-r"""Whether samples are copies of the training data."""
+r"""Detects samples that are copies of the training data."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from .base import Points, nearest
 __all__ = ["Memory", "copies"]
 
 QUANTILE = 0.01
-"""Share of held-out data that are called near, if no more of them stand in the training data."""
+"""Share of held-out data that count as near, if no larger share is in the training data."""
 _ROUNDING = 1e-6
-"""What is left of a distance of zero, as a share of others."""
+"""Distances below this share of the largest one count as zero."""
 
 
 @dataclass(frozen=True, eq=False)
 class Memory:
-    r"""How near each sample is to the training data, and how near held-out data are.
+    r"""Distances of the samples and of held-out data to the training data.
 
-    With $d(y) = \min_x \lVert y - x \rVert$ the distance to the nearest training sample, a sample is called near if
-    d(y) is below the 1 % quantile of d over held-out data, or 0. A model that learnt the law and copies nothing has
-    about 1 % of such samples, or as many as stand in the training data by chance (`held_out_near`); the share tells of
-    copying what the median of d cannot, since most samples may be new.
+    Let $d(y) = \min_x \lVert y - x \rVert$ be the distance of y to the nearest training sample x. A sample y is near if
+    d(y) is 0, or below the 1 % quantile of d over held-out data. A model without copying has about 1 % near samples, or
+    the share of held-out data that is also in the training data (`held_out_near`). This share shows copies that the
+    median of d does not show, if most samples are new.
 
-    Source: after Meehan, Chaudhuri and Dasgupta (arXiv 2004.05675), who compare the whole law of d with that of
+    Source: similar to Meehan, Chaudhuri and Dasgupta (arXiv 2004.05675), who compare the distribution of d with that of
     held-out data by a rank test.
 
     Args:
@@ -40,12 +40,12 @@ class Memory:
 
     @classmethod
     def of(cls, training: Points, held_out: Points, samples: Points) -> Memory:
-        """From points [n, D] in a space such as pixels. Raises `ValueError` if their dimensions differ."""
+        """Computes the distances from points [n, D], for example pixels. Raises `ValueError` if dimensions differ."""
         return cls(nearest(samples, training), nearest(held_out, training))
 
     @property
     def threshold(self) -> float:
-        """The distance below which a sample is near; 0 if more than 1 % of held-out data stand in the training data."""
+        """The limit for near samples; 0 if more than 1 % of the held-out data are in the training data."""
         return float(np.quantile(self.held_out, QUANTILE))
 
     @property
@@ -55,21 +55,21 @@ class Memory:
 
     @property
     def held_out_near(self) -> NDArray[np.bool_]:
-        """Which held-out data are near by the same measure, [M]."""
+        """Which held-out data are near, [M]."""
         return self._is_near(self.held_out)
 
     def _is_near(self, apart: NDArray[np.float64]) -> NDArray[np.bool_]:
         nothing = _ROUNDING * float(self.held_out.max())
-        found: NDArray[np.bool_] = (apart < self.threshold) | (apart <= nothing)
-        return found
+        near: NDArray[np.bool_] = (apart < self.threshold) | (apart <= nothing)
+        return near
 
     @property
     def relative(self) -> NDArray[np.float64]:
-        """Distances of the samples, in units of the median of held-out data, [N]."""
+        """Distances of the samples, divided by the median of held-out data, [N]."""
         return self.samples / max(float(np.median(self.held_out)), np.finfo(float).tiny)
 
 
 def copies(training: Tensor, samples: Tensor) -> NDArray[np.bool_]:
-    """Which of the samples [N, L] stand in the training data [M, L] token for token, [N]."""
+    """Which samples [N, L] are equal to a sequence of the training data [M, L], [N]."""
     known = {row.tobytes() for row in training.cpu().long().numpy()}
     return np.array([row.tobytes() in known for row in samples.cpu().long().numpy()], dtype=np.bool_)

@@ -1,4 +1,4 @@
-r"""Whether points lie where others lie: precision, recall, density and coverage, all from nearest neighbours."""
+r"""Precision, recall, density and coverage of a set of points, from nearest neighbours."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class PrecisionRecall:
     Args:
         precision: Share of generated points within the support of the real ones.
         recall: Share of real points within the support of the generated ones.
-        neighbours: Number k of neighbours that delimit a support.
+        neighbours: Number k of neighbours that define a support.
     """
 
     precision: float
@@ -34,8 +34,8 @@ class Neighbourhood(PrecisionRecall):
     """Nearest-neighbour precision, recall, density and coverage.
 
     Args:
-        density: Number of real balls that a generated point lies in, over k; 1 is expected of real points.
-        coverage: Share of real balls with a generated point in them.
+        density: Mean number of real balls that contain a generated point, divided by k; about 1 for real points.
+        coverage: Share of real balls that contain a generated point.
     """
 
     density: float
@@ -43,10 +43,10 @@ class Neighbourhood(PrecisionRecall):
 
 
 class Balls:
-    r"""Who lies in whose ball: with $r_k(\phi')$ the distance from $\phi'$ to its k-th neighbour in its own set, the
-    ball of $\phi'$ is all points that are no further from it.
+    r"""Which points of one set are in the balls of the other set.
 
-    Figures of some of the generated points keep the radii that these have among all of them.
+    The ball of a point $\phi'$ has the radius $r_k(\phi')$, its distance to its k-th neighbour in its own set.
+    The radii do not change if only some of the generated points are used.
 
     Args:
         real: Real points, [N, D].
@@ -71,29 +71,29 @@ class Balls:
         self.times = self.in_real.sum(0)
 
     def precision(self, rows: Rows) -> float:
-        """Share of the generated points at `rows` that lie in some real ball."""
+        """Share of the generated points at `rows` that are in a real ball."""
         return float((self.times[rows] > 0).mean())
 
     def recall(self, rows: Rows) -> float:
-        """Share of the real points that lie in some ball of the generated points at `rows`."""
+        """Share of the real points that are in a ball of the generated points at `rows`."""
         return float(self.in_generated[:, np.unique(rows)].any(1).mean())
 
     def density(self, rows: Rows) -> float:
-        """Mean number of real balls that the generated points at `rows` lie in, over k."""
+        """Mean number of real balls that contain a generated point at `rows`, divided by k."""
         return float(self.times[rows].mean() / self.neighbours)
 
     def coverage(self, rows: Rows) -> float:
-        """Share of the real balls in which one of the generated points at `rows` lies."""
+        """Share of the real balls that contain a generated point at `rows`."""
         return float(self.in_real[:, np.unique(rows)].any(1).mean())
 
 
 def precision_recall(real: Points, generated: Points, neighbours: int = 3) -> PrecisionRecall:
-    r"""Nearest-neighbour estimates of how much of each set lies in the support of the other.
+    r"""Nearest-neighbour estimates of the share of each set that is in the support of the other set.
 
-    A support is a union of balls: with $r_k(\phi')$ the distance from $\phi'$ to its k-th neighbour in its own set,
-    $f(\phi, \Phi) = 1$ if $\lVert \phi - \phi' \rVert \le r_k(\phi')$ for some $\phi' \in \Phi$, else 0. Precision is
-    the mean of f over the generated points with respect to the real set, recall the other way round. Both depend on
-    the sizes of the sets: compare figures of equal sizes.
+    Let $r_k(\phi')$ be the distance from a point $\phi'$ of a set $\Phi$ to its k-th neighbour in $\Phi$. A point
+    $\phi$ is in the support of $\Phi$ if $\lVert \phi - \phi' \rVert \le r_k(\phi')$ for some $\phi' \in \Phi$.
+    Precision is the share of generated points in the support of the real points, recall the share of real points in the
+    support of the generated points. Both depend on the sizes of the sets: compare only figures of equal sizes.
 
     Source: Kynkaanniemi et al. (arXiv 1904.06991, equations 1 and 2).
 
@@ -110,16 +110,17 @@ def precision_recall(real: Points, generated: Points, neighbours: int = 3) -> Pr
 
 
 def neighbourhood(real: Points, generated: Points, neighbours: int = 5) -> Neighbourhood:
-    r"""Precision and recall as in `precision_recall`, with density and coverage: with $B_i$ the ball of real point i,
+    r"""Precision and recall as in `precision_recall`, and density and coverage. With $B_i$ the ball of real point i,
 
     $$\text{density} = \frac{1}{kM} \sum_{j=1}^M \sum_{i=1}^N 1[y_j \in B_i], \qquad
     \text{coverage} = \frac{1}{N} \sum_{i=1}^N 1[\exists j: y_j \in B_i].$$
 
-    Density counts how many balls a point lies in, so that one real outlier with a wide ball gives little; it can be
-    above 1. Coverage looks at real balls alone, so that a generated outlier gives nothing. If both sets are N points of
-    one law, coverage is expected to be $1 - \prod_{i=1}^k (N - i) / (2N - i)$, which tends to $1 - 2^{-k}$.
+    N real points and M generated points $y_j$. Density counts the balls that contain a point, so one real outlier with
+    a wide ball has little effect; it can be above 1. Coverage uses balls of real points only, so generated outliers
+    have no effect. For N points of one distribution in both sets the expected coverage is
+    $1 - \prod_{i=1}^k (N - i) / (2N - i)$, which tends to $1 - 2^{-k}$.
 
-    Source: Naeem et al. (arXiv 2002.09797, section 3), whose balls are open.
+    Source: Naeem et al. (arXiv 2002.09797, section 3), with open balls.
 
     Args:
         real: Real points, [N, D].
@@ -137,8 +138,8 @@ def neighbourhood(real: Points, generated: Points, neighbours: int = 5) -> Neigh
 
 def _radii(points: Points, neighbours: int) -> NDArray[np.float64]:
     """Distance from each point to its k-th neighbour among the others, [N]."""
-    found = []
+    radii = []
     for rows, apart in distances(points, points):
         apart[np.arange(len(apart)), np.arange(rows.start, rows.stop)] = np.inf
-        found.append(np.partition(apart, neighbours - 1, axis=1)[:, neighbours - 1])
-    return np.concatenate(found)
+        radii.append(np.partition(apart, neighbours - 1, axis=1)[:, neighbours - 1])
+    return np.concatenate(radii)

@@ -1,3 +1,3 @@
-"""A denoiser as a classifier."""
+"""Uses a denoiser as a classifier."""
 
 __all__ = ()

@@ -1,4 +1,4 @@
-"""Whether probabilities that a classifier states are those with which it is right."""
+"""Calibration of a classifier: whether its probabilities agree with its accuracy."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ BINS = 10
 
 @dataclass(frozen=True)
 class Bin:
-    """Sequences that a classifier is about equally sure of.
+    """A bin of sequences with similar confidence.
 
     Args:
-        confidence: The mean probability of the class that it names.
-        accuracy: How often that is the class.
+        confidence: Mean probability of the most probable class.
+        accuracy: Share of sequences for which this class is correct.
     """
 
     confidence: float
@@ -34,14 +34,13 @@ class Bin:
 
 
 def reliability(log_probs: Tensor, labels: Tensor, bins: int = BINS) -> tuple[Bin, ...]:
-    """How often the most probable class is the right one, in bins with equally many sequences, least sure first.
+    """The accuracy of the most probable class, in bins of equally many sequences with increasing confidence.
 
-    Sequences that are equally sure count alike, each with the accuracy of all of them, so that the order in which
-    sequences come does not matter.
+    Sequences with equal confidence all count with their common accuracy. So the order of the sequences has no effect.
 
     Args:
         log_probs: Log-probability of each class, [N, C].
-        labels: The right ones, [N].
+        labels: The true classes, [N].
         bins: Number of bins; fewer if there are fewer sequences.
 
     Raises:
@@ -52,20 +51,21 @@ def reliability(log_probs: Tensor, labels: Tensor, bins: int = BINS) -> tuple[Bi
 
 
 def calibration_error(log_probs: Tensor, labels: Tensor, bins: int = BINS) -> float:
-    r"""Expected calibration error in bins with equally many sequences, 0 to 1,
+    r"""Expected calibration error, 0 to 1, in bins b of equally many sequences,
 
     $$\sum_b \frac{n_b}{N} \left| \mathrm{accuracy}_b - \mathrm{confidence}_b \right|.$$
 
-    Even a perfectly calibrated classifier has one above 0, by about $\sqrt{2 p (1 - p) b / (\pi N)}$ for b bins at
-    accuracy p, since accuracies of few sequences scatter: compare it between equal N.
+    Here $n_b$ is the number of sequences in bin b, and N their sum. Accuracies of few sequences scatter. So even a
+    perfectly calibrated classifier has an error above 0, about $\sqrt{2 p (1 - p) B / (\pi N)}$ for B bins at accuracy
+    p: compare only figures of equal N.
 
     Source: Guo et al. (arXiv 1706.04599, equation 3), there with bins of equal width; Nixon et al. (arXiv 1904.01685)
     for equally many.
 
     Args:
-        log_probs: As in `reliability`, and so are the others.
-        labels: As there.
-        bins: As there.
+        log_probs: As in `reliability`.
+        labels: As in `reliability`.
+        bins: As in `reliability`.
     """
     confidence, hits = _named(log_probs, labels, bins)
     return _error(confidence, hits, bins)
@@ -77,18 +77,18 @@ def calibration_estimates(
     r"""Accuracy, log loss $-\frac1N \sum_n \log p(y_n \mid x_n)$ in nats, Brier score
     $\frac1N \sum_n \sum_c (p(c \mid x_n) - [c = y_n])^2$ and `calibration_error`, with intervals.
 
-    The log loss is infinite if a class occurs to which the prior gives no probability; its note then says how often.
+    The log loss is infinite if a true class has probability 0; its note then gives the number of such sequences.
 
     Source: Brier, "Verification of forecasts expressed in terms of probability", Monthly Weather Review 78, 1950.
 
     Args:
         log_probs: As in `reliability`.
-        labels: As there.
+        labels: As in `reliability`.
         repetitions: Number of bootstrap samples.
-        seed: Of these.
+        seed: Seed of the bootstrap.
 
     Raises:
-        ValueError: As there.
+        ValueError: As in `reliability`.
     """
     confidence, hits = _named(log_probs, labels, BINS)
     log_p, right = log_probs.double().cpu().numpy(), labels.cpu().numpy()
@@ -119,7 +119,7 @@ def calibration_estimates(
 
 
 def _named(log_probs: Tensor, labels: Tensor, bins: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Probability of the class that is named, and whether it is the right one."""
+    """Probability of the most probable class, and whether it is correct."""
     if log_probs.dim() != 2:
         raise bad("log-probabilities", list(log_probs.shape), "[N, C]")
     check_labels(labels, *log_probs.shape)
@@ -132,7 +132,7 @@ def _named(log_probs: Tensor, labels: Tensor, bins: int) -> tuple[NDArray[np.flo
 def _parts(
     confidence: NDArray[np.float64], hits: NDArray[np.bool_], bins: int
 ) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Confidences and accuracies in bins with equally many, least sure first; equally sure ones have their mean."""
+    """Confidences and accuracies in equal bins. Sequences of equal confidence have their mean accuracy."""
     sure, place, counts = np.unique(confidence, return_inverse=True, return_counts=True)
     right = np.repeat(np.bincount(place, weights=hits) / counts, counts)
     number = min(bins, len(hits))
@@ -140,7 +140,7 @@ def _parts(
 
 
 def _accuracy(right: NDArray[np.float64]) -> Proportion:
-    """With the interval of the nearest whole number of hits, which ties that reach over two bins do not give."""
+    """The accuracy of a bin. Its interval is for the nearest whole number of hits, because ties give fractions."""
     return replace(proportion(round(float(right.sum())), len(right)), value=float(right.mean()))
 
 

@@ -1,4 +1,4 @@
-"""Reading sequences with a generative model: which class is it, by Bayes' rule from the ELBO of each class."""
+"""Classifies sequences with a generative model, by Bayes' rule from the evidence lower bound of each class."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _HOTTEST, _COLDEST = 1e4, 1e-2
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    r"""What a model reads in N sequences, of C classes,
+    r"""The class probabilities of N sequences, for C classes,
 
     $$\log p(c \mid x) = \log p(c) - \mathrm{nats}_c / T - \log \sum_k p(k)\, e^{-\mathrm{nats}_k / T}.$$
 
     Args:
         nats: Upper bounds on $-\log p(x \mid c)$, [N, C] float64.
         log_prior: $\log p(c)$, [C] float64; -inf for classes that do not occur.
-        error: Standard error of the log-odds of the best class against the second best, [N]: what the draws of the
-            passes leave open. From differences between neighbouring noise levels; nan with a single pass.
-        passes: Number of noise levels at which each sequence was looked at.
-        temperature: T; above 1 it takes back part of what the model claims to know (`fit_temperature`).
+        error: Standard error of the log-odds of the best class against the second best, [N], from the random draws. It
+            is estimated from differences between neighbouring noise levels; nan for a single pass.
+        passes: Number of noise levels for each sequence.
+        temperature: T; a value above 1 reduces the confidence (`fit_temperature`).
     """
 
     nats: Tensor
@@ -49,46 +49,46 @@ class Reading:
 
     @property
     def predicted(self) -> Tensor:
-        """The most probable class, [N] int64; the first of equals."""
+        """The most probable class, [N] int64; the first one if several are equal."""
         return self.log_probs.argmax(-1)
 
     def tempered(self, temperature: float) -> Reading:
-        """The same at another temperature. Raises `ValueError` unless that is positive."""
+        """The same reading at another temperature. Raises `ValueError` if it is not positive."""
         if not (math.isfinite(temperature) and temperature > 0):
             raise bad("temperature", temperature, "a positive number")
         return replace(self, temperature=temperature)
 
     def take(self, rows: Tensor) -> Reading:
-        """Some of the sequences, by number or as [N] bool."""
+        """The reading of some sequences, by number or as [N] bool."""
         return replace(self, nats=self.nats[rows], error=self.error[rows])
 
 
 def hypotheses(conditions: Sequence[Attribute], count: int, name: str | None = None) -> list[Condition]:
-    """What to tell a model of `count` sequences for each class of one condition; of the others it is told nothing.
+    """The conditions of `count` sequences for each class of one condition. The other conditions are not given.
 
     Args:
-        conditions: What the model can be told.
+        conditions: The conditions of the model.
         count: Number of sequences.
-        name: Which condition is asked about; None for the first.
+        name: Name of the condition to classify; None for the first.
 
     Raises:
-        ValueError: If there is no such condition, or it is a number instead of a class.
+        ValueError: If the condition is unknown, or is a number instead of a class.
     """
     known = {condition.name: condition for condition in conditions}
-    asked = known[choose("condition", next(iter(known)) if name is None else name, known)]
-    if not asked.n_classes:
-        raise bad(f"condition {asked.name}", "a number", "a condition with classes, of which one is to be found")
-    found: list[Condition] = []
-    for label in range(asked.n_classes):
-        told = {each.name: each.untold.expand(count) for each in conditions}
-        told[asked.name] = torch.full((count,), label)
-        found.append(told if len(known) > 1 else told[asked.name])
-    return found
+    chosen = known[choose("condition", next(iter(known)) if name is None else name, known)]
+    if not chosen.n_classes:
+        raise bad(f"condition {chosen.name}", "a number", "a condition with classes")
+    values: list[Condition] = []
+    for label in range(chosen.n_classes):
+        given = {each.name: each.not_given.expand(count) for each in conditions}
+        given[chosen.name] = torch.full((count,), label)
+        values.append(given if len(known) > 1 else given[chosen.name])
+    return values
 
 
-def class_counts(asked: Attribute, split: Split) -> Tensor:
-    """How many sequences there are of each class, [C] int64: what to expect of others like them."""
-    return torch.bincount(asked.of(split.labels, split.properties), minlength=asked.n_classes)
+def class_counts(condition: Attribute, split: Split) -> Tensor:
+    """The number of sequences of each class, [C] int64, for use as a prior."""
+    return torch.bincount(condition.of(split.labels, split.properties), minlength=condition.n_classes)
 
 
 def read(
@@ -103,30 +103,30 @@ def read(
     batch_size: int = 256,
     device: str | torch.device = "cpu",
 ) -> Reading:
-    r"""Reads the class of each sequence: the evidence lower bound of every class, weighed by the prior.
+    r"""Computes the class probabilities of each sequence, from the evidence lower bound of every class and the prior.
 
-    Every class sees the same noise levels and the same corrupted sequences (common random numbers), so what the draws
-    add to the bounds cancels in their differences, on which alone the classes depend. It takes C calls of the denoiser
-    per pass and batch. The bound is tight only for the exact reverse process, so the probabilities are approximations,
-    mostly too confident: see `fit_temperature`.
+    All classes use the same noise levels and the same corrupted sequences (common random numbers). So most of the noise
+    cancels in the differences of the bounds, and only these matter. Each pass needs C calls of the denoiser per batch.
+    The bound is tight only for the exact reverse process. So the probabilities are approximations, and mostly too
+    confident: see `fit_temperature`.
 
     Sources: Li et al. (arXiv 2303.16203, sections 3.2 and 3.3) and Clark and Jaini (arXiv 2303.15233) for diffusion
     models of images as classifiers; Sahoo et al. (arXiv 2406.07524) and Schiff et al. (arXiv 2412.10193) for bounds.
 
     Args:
         denoiser: Gives logits [B, L, V] from tokens [B, L], time [B] and condition [B].
-        process: The process it was trained on.
+        process: The process of the denoiser.
         tokens: Clean sequences, [N, L] int64.
-        conditions: What the denoiser is told for each of the C classes (`hypotheses`), leading dimension N.
-        prior: Probability of each class up to a factor, [C]; None for equal ones.
+        conditions: The condition for each of the C classes (`hypotheses`), leading dimension N.
+        prior: Probability of each class up to a factor, [C]; None for equal probabilities.
         passes: Number of noise levels for each sequence.
-        seed: Of the corruption.
+        seed: Seed of the corruption.
         batch_size: Sequences in one call.
-        device: Where the denoiser is.
+        device: Device of the denoiser.
 
     Raises:
-        ValueError: If there are fewer than two classes, no sequences or no passes, the prior is none, or the sizes of
-            tokens and conditions do not agree.
+        ValueError: If there are fewer than two classes, no sequences or no passes, the prior is not valid, or the sizes
+            of tokens and conditions do not agree.
     """
     if len(conditions) < 2:
         raise bad("classes", len(conditions), "at least two, to read which it is")
@@ -135,10 +135,10 @@ def read(
     valid = weights.shape == (len(conditions),) and bool((weights >= 0).all()) and bool(weights.sum().isfinite())
     if not valid or float(weights.sum()) == 0:
         raise bad("prior", weights.tolist(), f"{len(conditions)} numbers of 0 and more, not all 0")
-    found = bounds(
+    per_pass = bounds(
         denoiser, process, tokens, conditions, passes=passes, seed=seed, batch_size=batch_size, device=device
     )
-    terms = torch.stack([nats.float() for nats in counted(found, passes, "reading")])
+    terms = torch.stack([nats.float() for nats in counted(per_pass, passes, "reading")])
     nats, log_prior = terms.double().mean(0), (weights / weights.sum()).log()
     return Reading(nats, log_prior, _error(terms, (log_prior - nats).topk(2).indices), passes)
 
@@ -146,11 +146,10 @@ def read(
 def _error(terms: Tensor, pair: Tensor) -> Tensor:
     """Standard error of the difference of two columns [N, 2] of the mean of `terms` [J, N, C], over passes.
 
-    The passes lie one after the other along the noise levels, so neighbours differ by chance more than by trend:
-    half the square of a step from one to the next is the mean variance of the two (Wolter, "Introduction to Variance
-    Estimation", 2007, section 8.2). Each level is then counted whole, half in either step it belongs to, but for the
-    first and the last, which belong to one step alone. That step is counted twice, since the first level has most of
-    the variance; its other level has it half too much, which errs on the side of caution.
+    The passes are sorted by noise level, so neighbours differ by chance more than by trend. Half the squared difference
+    of two neighbours estimates their mean variance (Wolter, "Introduction to Variance Estimation", 2007, section 8.2).
+    Each level belongs to two differences with weight 1/2. Only the first and the last level belong to one difference,
+    which has weight 1, because the first level has most of the variance. This slightly overestimates the variance.
     """
     best, second = terms.gather(-1, pair.expand(len(terms), -1, -1)).double().unbind(-1)
     steps = (best - second).diff(dim=0).square()
@@ -162,17 +161,17 @@ def _error(terms: Tensor, pair: Tensor) -> Tensor:
 
 
 def fit_temperature(reading: Reading, labels: Tensor) -> float:
-    r"""The temperature at which the true classes are most probable, between 0.01 and 10,000.
+    r"""The temperature, between 0.01 and 10,000, at which the true classes are most probable.
 
     In $\beta = 1 / T$ the log-likelihood is concave, with slope
-    $\frac1N \sum_n (E_{p_\beta(c \mid x_n)}[\mathrm{nats}_{n c}] - \mathrm{nats}_{n y_n})$, whose root is found by
-    bisection. Fit it on other sequences than those it is judged on.
+    $\frac1N \sum_n (E_{p_\beta(c \mid x_n)}[\mathrm{nats}_{n c}] - \mathrm{nats}_{n y_n})$, where $y_n$ is the true
+    class. Bisection gives the root of the slope. Use different sequences for the fit and for the evaluation.
 
-    Source: Guo et al. (arXiv 1706.04599, section 4.2), there of all logits; the prior is left as it is here.
+    Source: Guo et al. (arXiv 1706.04599, section 4.2), there for all logits; here the prior does not change.
 
     Args:
-        reading: Of sequences whose classes are known.
-        labels: These, [N].
+        reading: The reading of N sequences.
+        labels: Their true classes, [N].
 
     Raises:
         ValueError: If there is not one class for each sequence.
@@ -193,7 +192,7 @@ def fit_temperature(reading: Reading, labels: Tensor) -> float:
 
 
 def check_labels(labels: Tensor, count: int, n_classes: int) -> None:
-    """Raises `ValueError` unless there is a class for each of `count` sequences, at least one."""
+    """Raises `ValueError` unless there is a class for each of `count` sequences, and at least one sequence."""
     if labels.shape != (count,) or count == 0 or not 0 <= int(labels.min()) <= int(labels.max()) < n_classes:
         got = f"{list(labels.shape)}" + (f" from {int(labels.min())} to {int(labels.max())}" if labels.numel() else "")
         raise bad("labels", got, f"[{count}] from 0 to {n_classes - 1}, one for each sequence, at least one")

@@ -1,4 +1,4 @@
-"""Defect or not: what false alarms cost in misses, and thresholds that keep what they promise."""
+"""Detects defects: false alarms against misses, and thresholds with a guaranteed mean share of mistakes."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from .classes import Reading
 __all__ = ["Curve", "Detection", "Operating", "defect_score", "needed", "novelty_score"]
 
 _ROUNDING = 1e-9
-"""Takes back what a product such as 0.07 * 100 loses."""
+"""Corrects the rounding of products such as 0.07 * 100."""
 _LARGEST = float(np.finfo(np.float64).max)
 
 
 def defect_score(reading: Reading, normal: int) -> Tensor:
-    r"""Log-odds of any other class against the normal one, [N]: $\log \sum_{c \ne 0} p(c \mid x) - \log p(0 \mid x)$.
+    r"""Log-odds of defects, [N]: $\log \sum_{c \ne 0} p(c \mid x) - \log p(0 \mid x)$, where 0 is the normal class.
 
-    For kinds of defects that the model has learnt.
+    It is for kinds of defects in the training data.
 
     Args:
-        reading: Of the sequences.
+        reading: The reading of N sequences.
         normal: The class without a defect.
 
     Raises:
@@ -40,12 +40,12 @@ def defect_score(reading: Reading, normal: int) -> Tensor:
 
 
 def novelty_score(reading: Reading, normal: int) -> Tensor:
-    r"""How badly the normal class explains a sequence, [N] nats: the bound on $-\log p(x \mid c = 0)$.
+    r"""The bound on $-\log p(x \mid c = 0)$ under the normal class 0, [N] nats.
 
-    For defects that nobody has seen yet: it knows nothing of the other classes.
+    It is for new kinds of defects, because it does not use the other classes.
 
     Args:
-        reading: Of the sequences.
+        reading: The reading of N sequences.
         normal: The class without a defect.
 
     Raises:
@@ -63,12 +63,12 @@ def _class(reading: Reading, normal: int) -> int:
 
 @dataclass(frozen=True)
 class Operating:
-    """What a threshold costs.
+    """The mistakes of a threshold.
 
     Args:
-        threshold: Scores above it raise an alarm; -inf raises one for every sequence.
-        false_alarms: Share of sequences without a defect that do.
-        misses: Share of sequences with a defect that do not.
+        threshold: Scores above it raise an alarm; -inf raises an alarm for every sequence.
+        false_alarms: Share of sequences without a defect that raise an alarm.
+        misses: Share of sequences with a defect that raise no alarm.
     """
 
     threshold: float
@@ -78,7 +78,7 @@ class Operating:
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Shares of false alarms and misses at every threshold, [K] each, from no alarm at all to nothing but alarms."""
+    """Shares of false alarms and misses at K thresholds, [K] each, from no alarms to all alarms."""
 
     false_alarms: NDArray[np.float64]
     misses: NDArray[np.float64]
@@ -86,14 +86,14 @@ class Curve:
 
 @dataclass(frozen=True, eq=False)
 class Detection:
-    """Scores of sequences of which one knows whether they have a defect.
+    """Scores of N sequences that are known to have a defect or not.
 
     Args:
-        scores: The higher, the more like a defect, [N].
-        defect: Whether there is one, [N] bool; both kinds occur.
+        scores: Scores, [N]; a higher score means a more likely defect.
+        defect: Whether there is a defect, [N] bool. Both values must occur.
 
     Raises:
-        ValueError: If they do not, a score is not a number, or there is not one for each.
+        ValueError: If only one value occurs, a score is nan, or the shapes differ.
     """
 
     scores: NDArray[np.float64]
@@ -114,16 +114,16 @@ class Detection:
 
     @property
     def good(self) -> NDArray[np.float64]:
-        """Scores of those without a defect, from low to high."""
+        """Scores of the sequences without a defect, from low to high."""
         return np.sort(self.scores[~self.defect])
 
     @property
     def bad(self) -> NDArray[np.float64]:
-        """Scores of those with one, from low to high."""
+        """Scores of the sequences with a defect, from low to high."""
         return np.sort(self.scores[self.defect])
 
     def curve(self) -> Curve:
-        """False alarms against misses (scikit-learn's ROC curve, seen from its other side).
+        """False alarms against misses, from the ROC curve of scikit-learn.
 
         Raises `dguide.errors.MissingExtra` if scikit-learn is not installed.
         """
@@ -148,39 +148,39 @@ class Detection:
         )
 
     def for_false_alarms(self, most: float) -> float:
-        r"""The lowest threshold that promises a share of at most `most` false alarms on other sequences.
+        r"""The lowest threshold with a guaranteed mean share of at most `most` false alarms on other sequences.
 
-        Their expected share is, over these n sequences without a defect and others of the same source,
+        Let k of the n sequences without a defect be above the threshold. The expected share of false alarms, over these
+        and other sequences of the same source, is
 
         $$\frac{k + 1}{n + 1} \le \alpha, \qquad k = \lfloor \alpha (n + 1) \rfloor - 1,$$
 
-        if k of these n are above the threshold, and less with ties. So it is in the mean: one threshold may have more.
+        where $\alpha$ is `most`; with ties it is smaller. The guarantee is for the mean: one threshold may have more.
 
-        Source: Vovk et al., "Algorithmic Learning in a Random World", 2005, section 2.2, of ranks of exchangeable
-        scores.
+        Source: Vovk et al., "Algorithmic Learning in a Random World", 2005, section 2.2, for exchangeable scores.
 
         Args:
-            most: The share, 0 to below 1.
+            most: The share $\alpha$, from 0 to below 1.
 
         Returns:
-            The threshold; inf, which raises no alarm, if fewer than `needed` sequences have no defect.
+            The threshold; inf (no alarms) if fewer than `needed` sequences have no defect.
 
         Raises:
-            ValueError: If it is no such share.
+            ValueError: If `most` is not such a share.
         """
         good, allowed = self.good, _allowed("false alarms", most, int((~self.defect).sum()))
         return math.inf if allowed < 0 else max(float(good[len(good) - 1 - allowed]), -_LARGEST)
 
     def for_misses(self, most: float) -> float:
-        """The highest threshold that promises a share of at most `most` misses on other sequences.
+        """The highest threshold with a guaranteed mean share of at most `most` misses on other sequences.
 
-        As in `for_false_alarms`, of the sequences with a defect; -inf, which misses none, if there are too few.
+        As `for_false_alarms`, for the sequences with a defect; -inf (no misses) if there are too few.
         """
-        found, allowed = self.bad, _allowed("misses", most, int(self.defect.sum()))
-        return -math.inf if allowed < 0 else float(np.nextafter(found[allowed], -np.inf))
+        defects, allowed = self.bad, _allowed("misses", most, int(self.defect.sum()))
+        return -math.inf if allowed < 0 else float(np.nextafter(defects[allowed], -np.inf))
 
     def at(self, threshold: float) -> Operating:
-        """What a threshold, chosen elsewhere, costs here."""
+        """The mistakes of a threshold on these sequences."""
         alarm = (self.scores > threshold) | (threshold == -math.inf)
         return Operating(
             threshold,
@@ -190,16 +190,18 @@ class Detection:
 
 
 def needed(most: float) -> float:
-    r"""Fewest sequences of a kind from which a threshold can promise a share of `most`: $1 / \alpha - 1$, rounded up.
+    r"""Smallest number of sequences of a kind for share $\alpha$ = `most`: $1 / \alpha - 1$, rounded up.
+
+    For share 0 it is inf.
 
     Raises:
-        ValueError: If it is no share from 0 to below 1. Of 0, none are enough (inf).
+        ValueError: If `most` is not a share from 0 to below 1.
     """
     return math.ceil(1 / _share("mistakes", most) - _ROUNDING) - 1 if most else math.inf
 
 
 def _allowed(what: str, most: float, count: int) -> int:
-    """How many of `count` sequences may be mistaken; -1 if they are too few to promise the share."""
+    """Allowed number of mistakes among `count` sequences; -1 if they are too few for the share."""
     return min(math.floor(_share(what, most) * (count + 1) + _ROUNDING), count) - 1
 
 
@@ -210,5 +212,5 @@ def _share(what: str, most: float) -> float:
 
 
 def _finite(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Infinite scores as the largest numbers, which scikit-learn takes."""
+    """Replaces infinite scores by the largest numbers, for scikit-learn."""
     return np.nan_to_num(scores, nan=np.nan)

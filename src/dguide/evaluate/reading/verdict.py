@@ -1,4 +1,4 @@
-"""What a reading of sequences of known classes is worth: right how often, sure rightly, and defects found or missed."""
+"""Evaluates a reading of sequences with known classes: accuracy, calibration, and detection of defects."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ MISSES = (0.01,)
 
 @dataclass(frozen=True)
 class Kept:
-    """What a threshold costs that was chosen on the other sequences.
+    """The mistakes of a threshold that was chosen on the other half.
 
     Args:
-        promise: What is to be expected of it.
+        promise: Its guaranteed mean share of mistakes.
         cost: Its false alarms and misses.
-        few: Why there were too few sequences to promise that, so that it raises no alarm, or one for each; "" if not.
+        few: The reason, if there are too few sequences for a guarantee; it then gives no or only alarms. Else "".
     """
 
     promise: str
@@ -43,33 +43,33 @@ class Kept:
 
 @dataclass(frozen=True, eq=False)
 class Alarm:
-    """Defect or not, by one score.
+    """The detection of defects by one score.
 
     Args:
-        name: Of the score.
-        found: Scores of the sequences that are reported on.
-        points: What thresholds cost there that were chosen on the other sequences.
+        name: Name of the score.
+        detection: Scores of the reported half.
+        points: Mistakes on the reported half, for thresholds that were chosen on the other half.
     """
 
     name: str
-    found: Detection
+    detection: Detection
     points: tuple[Kept, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """A reading judged.
+    """The evaluation of a reading.
 
-    The class that is read is that at T = 1 throughout. With unequal priors the temperature can make another one the
-    most probable; then the accuracy of that stands among the figures too.
+    The read class is always that at T = 1. With unequal priors another class can be the most probable at the fitted
+    temperature; then the figures contain the accuracy of both.
 
     Args:
-        reading: Of all sequences, at the temperature that was fitted to one half of them.
-        labels: Their classes, [N].
+        reading: The reading of all sequences, at the temperature that was fitted to one half.
+        labels: The true classes, [N].
         names: The names of the classes.
-        reported: Which are the other half, [N] bool: all is reported on it that was not fitted to it.
-        estimates: Figures.
-        alarms: Defect or not, if there is a normal class: by the odds of known defects, and by novelty.
+        reported: The other half, [N] bool. Calibration and alarms are reported on this half.
+        estimates: The figures.
+        alarms: The detection of defects, if there is a normal class: by the odds of known defects, and by novelty.
     """
 
     reading: Reading
@@ -81,19 +81,19 @@ class Verdict:
 
     @property
     def read(self) -> Reading:
-        """The reading as it was before the temperature."""
+        """The reading at T = 1."""
         return self.reading.tempered(1.0)
 
     @property
     def confusion(self) -> NDArray[np.int64]:
-        """How many sequences of class i were read as class j, [C, C]."""
+        """The number of sequences of class i that were read as class j, [C, C]."""
         size = len(self.names)
         counts = torch.bincount(self.labels * size + self.read.predicted, minlength=size * size)
-        found: NDArray[np.int64] = counts.view(size, size).numpy()
-        return found
+        confusion: NDArray[np.int64] = counts.view(size, size).numpy()
+        return confusion
 
     def as_markdown(self) -> str:
-        """Tables of the figures, of how often each class is read right, and of alarms."""
+        """Tables of the figures, of the accuracy of each class, and of alarms, in Markdown."""
         halves = f"{int(self.reported.sum()):,} of the sequences; the temperature was fitted to the others"
         lines = [
             *table(self.estimates),
@@ -109,8 +109,8 @@ class Verdict:
             lines += ["", "| alarm by | threshold promises | false alarms | misses |", "|---|---|---|---|"]
             for alarm in self.alarms:
                 for point in alarm.points:
-                    told = f"{point.promise}: {point.few}" if point.few else point.promise
-                    lines.append(f"| {alarm.name} | {told} | {point.cost.false_alarms} | {point.cost.misses} |")
+                    promise = f"{point.promise}: {point.few}" if point.few else point.promise
+                    lines.append(f"| {alarm.name} | {promise} | {point.cost.false_alarms} | {point.cost.misses} |")
             lines += [
                 "",
                 "Thresholds were chosen on one half of the sequences; shares are of the other half. A promise is "
@@ -130,10 +130,10 @@ class Verdict:
         return lines
 
     def as_json(self) -> str:
-        """The same for programs."""
+        """The evaluation as JSON."""
         return as_json(
             {
-                "estimates": [asdict(found) for found in self.estimates],
+                "estimates": [asdict(estimate) for estimate in self.estimates],
                 "temperature": self.reading.temperature,
                 "passes": self.reading.passes,
                 "classes": list(self.names),
@@ -151,10 +151,10 @@ class Verdict:
         )
 
     def as_csv(self) -> str:
-        """One line for each sequence: its class, what was read, how sure, and what the draws leave open.
+        """One line of CSV for each sequence: true class, read class, log-odds and their error, half, probabilities.
 
-        The log-odds of the class that was read against the second best, and their error, are at T = 1; probabilities
-        are tempered.
+        The log-odds of the read class against the second best, and their error, are at T = 1. The probabilities are at
+        the fitted temperature.
         """
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
@@ -165,9 +165,9 @@ class Verdict:
         writer.writerow(
             ["class", "read", "log-odds", "error of log-odds", "half", *(f"p({name})" for name in self.names)]
         )
-        for row, (label, found) in enumerate(zip(self.labels.tolist(), read.predicted.tolist(), strict=True)):
+        for row, (label, predicted) in enumerate(zip(self.labels.tolist(), read.predicted.tolist(), strict=True)):
             numbers = [f"{odds[row]:.4g}", f"{errors[row]:.4g}", half[int(self.reported[row])]]
-            writer.writerow([self.names[label], self.names[found], *numbers, *(f"{p:.6g}" for p in probs[row])])
+            writer.writerow([self.names[label], self.names[predicted], *numbers, *(f"{p:.6g}" for p in probs[row])])
         return text.getvalue()
 
 
@@ -180,15 +180,15 @@ def verdict(
     repetitions: int = 200,
     seed: int = 0,
 ) -> Verdict:
-    """Judges a reading: temperature and thresholds on a random half of each class, figures on the other.
+    """Evaluates a reading. Fits temperature and thresholds on a random half of each class, and uses the other half.
 
     Args:
-        reading: Of sequences.
-        labels: Their classes, [N].
-        names: Of the classes.
-        normal: The class without a defect; None if it is no question of defects.
+        reading: The reading of N sequences.
+        labels: The true classes, [N].
+        names: The names of the classes.
+        normal: The class without a defect; None without detection of defects.
         repetitions: Number of bootstrap samples.
-        seed: Of these and of the halves.
+        seed: Seed of the bootstrap and of the halves.
 
     Raises:
         ValueError: As in `check_halves`, and if there is not one class for each sequence.
@@ -211,22 +211,22 @@ def verdict(
     if normal is not None:
         for name, score in (("odds of known defects", defect_score), ("novelty", novelty_score)):
             scores, defect = score(reading.tempered(temperature), normal), labels != normal
-            chosen, told = (Detection.of(scores[rows], defect[rows]) for rows in (~reported, reported))
-            estimates.append(replace(told.area(**options), note=name))
-            alarms.append(Alarm(name, told, _points(chosen, told)))
-    found = reading.tempered(temperature)
-    return Verdict(found, labels, tuple(names), reported, tuple(estimates), tuple(alarms))
+            fitted_half, reported_half = (Detection.of(scores[rows], defect[rows]) for rows in (~reported, reported))
+            estimates.append(replace(reported_half.area(**options), note=name))
+            alarms.append(Alarm(name, reported_half, _points(fitted_half, reported_half)))
+    tempered = reading.tempered(temperature)
+    return Verdict(tempered, labels, tuple(names), reported, tuple(estimates), tuple(alarms))
 
 
 def check_halves(labels: Tensor, normal: int | None = None) -> None:
-    """Refuses sequences of which one half would lack something.
+    """Checks that there are enough sequences for two halves.
 
     Args:
-        labels: Their classes, [N].
+        labels: The true classes, [N].
         normal: As in `verdict`.
 
     Raises:
-        ValueError: If there are fewer than two, or fewer than two with a defect or without.
+        ValueError: If there are fewer than two sequences, or fewer than two with a defect or without a defect.
     """
     if len(labels) < 2:
         raise bad("sequences", len(labels), "at least two, one half to fit and one to report on")
@@ -238,7 +238,7 @@ def check_halves(labels: Tensor, normal: int | None = None) -> None:
 
 
 def _half(labels: Tensor, normal: int | None, seed: int) -> Tensor:
-    """Half of the sequences of each class at random, [N] bool; of odd numbers with a defect or without the smaller."""
+    """A random half of each class, [N] bool. For odd numbers with or without a defect it is the smaller part."""
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
     order = order[torch.argsort(labels[order], stable=True)]
     chosen = torch.zeros(len(labels), dtype=torch.bool)
@@ -248,16 +248,16 @@ def _half(labels: Tensor, normal: int | None, seed: int) -> Tensor:
     return chosen
 
 
-def _points(chosen: Detection, told: Detection) -> tuple[Kept, ...]:
-    """What thresholds that are chosen on some sequences cost on others."""
-    good, defects = len(chosen.good), len(chosen.bad)
+def _points(fitted_half: Detection, reported_half: Detection) -> tuple[Kept, ...]:
+    """Mistakes on one half, for thresholds that are chosen on the other half."""
+    good, defects = len(fitted_half.good), len(fitted_half.bad)
     points = []
     for share in FALSE_ALARMS:
         promise, few = f"at most {share:.0%} false alarms", _too_few(good, share, "without a defect")
-        points.append(Kept(promise, told.at(chosen.for_false_alarms(share)), few))
+        points.append(Kept(promise, reported_half.at(fitted_half.for_false_alarms(share)), few))
     for share in MISSES:
         promise, few = f"at most {share:.0%} misses", _too_few(defects, share, "with a defect")
-        points.append(Kept(promise, told.at(chosen.for_misses(share)), few))
+        points.append(Kept(promise, reported_half.at(fitted_half.for_misses(share)), few))
     return tuple(points)
 
 

@@ -1,4 +1,4 @@
-"""A figure with its interval, its sample size and what real data would get."""
+"""A figure with its interval, its sample size and the value for real data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...errors import bad
 __all__ = ["Estimate", "Rows", "bootstrap", "estimate"]
 
 Rows = NDArray[np.int64]
-"""Indices of the samples that a figure is of, repeated or not."""
+"""Indices of samples, with possible repetitions."""
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,14 @@ class Estimate:
     """A figure about a set of samples.
 
     Args:
-        name: What it is.
+        name: Name of the figure.
         value: Its value for all samples.
         low: Lower end of the interval; nan if there is none.
         high: Upper end of the interval.
-        count: Number of samples it rests on.
-        best: What real held-out data, as many of them, get; nan if nobody knows.
-        better: "higher", "lower", or "" where neither is better.
-        note: What else it depends on, such as the features.
+        count: Number of samples.
+        best: The value for equally many real held-out data; nan if unknown.
+        better: "higher", "lower", or "" if neither is better.
+        note: Other information, such as the features.
     """
 
     name: str
@@ -56,8 +56,10 @@ def estimate(
     repetitions: int = 200,
     seed: int = 0,
 ) -> Estimate:
-    """The statistic of all `count` samples with its 95 % `bootstrap` interval, which ends at the `bounds` of what the
-    figure can be; other arguments as in `Estimate`."""
+    """The statistic of all `count` samples with its 95 % `bootstrap` interval, cut at `bounds`, the possible values.
+
+    The other arguments are as in `Estimate` and `bootstrap`.
+    """
     value = statistic(np.arange(count))
     interval = bootstrap(statistic, count, value, strata=strata, repetitions=repetitions, seed=seed)
     low, high = (float(end) for end in np.clip(interval, *bounds))
@@ -74,36 +76,36 @@ def bootstrap(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> tuple[float, float]:
-    r"""Interval of a statistic from its spread over half-samples, each of whose members stands there twice.
+    r"""Interval of a statistic from its standard deviation over random half-samples that are counted twice.
 
-    With $s$ the standard deviation of the statistic over such draws, the interval is `value` $\pm z s$ with z the
-    quantile of the normal law, 1.96 for 95 %. Within a group of n samples n / 2 are drawn without replacement and
-    counted twice; if n is odd, (n - 1) / 2 are counted twice and another once, or, with probability 1/4, (n - 3) / 2
-    twice and another thrice. The groups keep their sizes, and the variance of a mean is exactly that of its usual
-    estimate however few a group has. Groups of one sample are drawn from as one group.
+    Let s be the standard deviation of the statistic over these draws. The interval is `value` $\pm z s$, where z is the
+    quantile of the normal distribution, 1.96 for 95 %. From a group of n samples, n / 2 are drawn without replacement
+    and counted twice. If n is odd, (n - 1) / 2 are counted twice and another one once; or, with probability 1/4,
+    (n - 3) / 2 twice and another one three times. The groups keep their sizes, and the variance of a mean is exactly
+    its usual estimate, even for small groups. Groups of one sample are joined to one group.
 
-    Distances change with the number of different samples, which is half of all here and does not vary: for them the
-    interval is less wide than by draws with replacement, though still wider than it has to be (at a distance of zero
-    up to twice; so are recall and coverage).
+    Distances depend on the number of different samples, which is always half of all samples here. So their intervals
+    are narrower than with draws with replacement, but still too wide (for a distance of zero up to a factor of two;
+    recall and coverage too).
 
     Source: Antal and Tille, "A new resampling method for sampling designs without replacement: the doubled half
     bootstrap", Computational Statistics 29, 2014.
 
     Args:
-        statistic: Gives the figure of the samples at `rows`; may give nan where it has none.
+        statistic: Gives the figure for the samples at `rows`; nan if it does not exist.
         count: Number of samples.
         value: The figure of all samples.
-        strata: Group of each sample, [count], if it was fixed beforehand how many each has, as with classes asked for
-            in turn; samples are then drawn within each group, and how many it has does not vary.
-        repetitions: Number of half-samples drawn; 0 for no interval.
-        confidence: Of the interval.
-        seed: Of the draws.
+        strata: Group of each sample, [count], if the sizes of the groups are fixed, as for requested classes. Samples
+            are then drawn within each group.
+        repetitions: Number of half-samples; 0 for no interval.
+        confidence: Confidence level of the interval.
+        seed: Seed of the draws.
 
     Returns:
-        Lower and upper end; nan twice if fewer than two figures are finite, or every group has one sample only.
+        Lower and upper end; both nan if fewer than two figures are finite, or every group has only one sample.
 
     Raises:
-        ValueError: If there are no samples, or not one group for each.
+        ValueError: If there are no samples, or not one group for each sample.
     """
     if count < 1:
         raise bad("samples", count, "at least one")
@@ -116,16 +118,16 @@ def bootstrap(
     alone = [group for group in members if len(group) == 1]
     members = [group for group in members if len(group) > 1] + ([np.concatenate(alone)] if alone else [])
     generator = np.random.default_rng(seed)
-    found = np.array([statistic(_half(members, generator)) for _ in range(repetitions)])
-    found = found[np.isfinite(found)]
-    if len(found) < 2:
+    figures = np.array([statistic(_half(members, generator)) for _ in range(repetitions)])
+    figures = figures[np.isfinite(figures)]
+    if len(figures) < 2:
         return math.nan, math.nan
-    reach = NormalDist().inv_cdf(0.5 + confidence / 2) * float(found.std(ddof=1))
+    reach = NormalDist().inv_cdf(0.5 + confidence / 2) * float(figures.std(ddof=1))
     return value - reach, value + reach
 
 
 def _half(members: list[Rows], generator: np.random.Generator) -> Rows:
-    """As many of each group as it has, half of them twice."""
+    """A draw from each group, of the same size, with half of the samples twice."""
     rows = []
     for group in members:
         order, odd = generator.permutation(group), len(group) % 2

@@ -1,4 +1,4 @@
-"""Intervals that need no draws: of shares, and of figures that count how many different things there are."""
+"""Intervals without random draws: of shares, and of the number of different items."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ __all__ = ["distinct_share", "jackknife", "share"]
 
 
 def share(name: str, hits: NDArray[np.bool_], *, best: float = math.nan, better: str = "", note: str = "") -> Estimate:
-    """Share of samples that hit, [N] bool, with Wilson's interval (`proportion`); nan if there are no samples."""
+    """Share of true values in `hits` [N], with Wilson's interval (`proportion`); nan if there are no samples."""
     if len(hits) == 0:
         return Estimate(name, math.nan, math.nan, math.nan, 0, best, better, note)
-    found = proportion(int(hits.sum()), len(hits))
-    return Estimate(name, found.value, found.low, found.high, found.count, best, better, note)
+    fraction = proportion(int(hits.sum()), len(hits))
+    return Estimate(name, fraction.value, fraction.low, fraction.high, fraction.count, best, better, note)
 
 
 def distinct_share(
     name: str, things: Sequence[Any] | NDArray[Any], *, best: float = math.nan, better: str = "", note: str = ""
 ) -> Estimate:
-    r"""Number of different things among N, divided by N.
+    r"""Number of different items among N, divided by N.
 
-    Drawing samples with replacement makes repetitions of its own, so the bootstrap does not apply. Leaving out one
-    thing changes the share by $1 / (N - 1)$ if it occurs once; the jackknife variance is therefore
-    $p (1 - p) / (N - 1)$ with p the share of things that occur once, that of a proportion. The interval is Wilson's of
-    p, moved to the value and cut at 1.
+    Draws with replacement would create repetitions, so the bootstrap does not apply. Without one item the share changes
+    by $1 / (N - 1)$ if the item occurs once. So the jackknife variance is $p (1 - p) / (N - 1)$, where p is the share
+    of items that occur once. This is the variance of a proportion. The interval is Wilson's interval of p, shifted to
+    the value and cut at 1.
 
     Source: Efron and Stein, "The jackknife estimate of variance", Annals of Statistics 9, 1981 (it is no smaller than
     the variance).
@@ -54,27 +54,28 @@ def jackknife(
     note: str = "",
     bounds: tuple[float, float] = (-math.inf, math.inf),
 ) -> Estimate:
-    r"""A figure with the interval of two standard errors either side that leaving out one sample at a time tells of,
+    r"""A figure $\theta$ with its jackknife interval, from the figures $\theta_{-i}$ without sample i of N,
 
     $$\sigma^2 = \frac{N - 1}{N} \sum_i (\theta_{-i} - \bar\theta)^2, \qquad \theta \pm 1.96\, \sigma.$$
 
-    For figures of pairs and of different things, in which a sample drawn twice would count as it should not.
+    where $\bar\theta$ is the mean of the $\theta_{-i}$. It is for figures of pairs or of different items, for which
+    repeated samples would be wrong.
 
     Source: Efron and Stein, "The jackknife estimate of variance", Annals of Statistics 9, 1981.
 
     Args:
-        name: What it is.
+        name: Name of the figure.
         value: The figure of all samples.
-        left_out: The figure without sample i, [N]; nan where there is none, which is left aside. There is no interval
-            if all others are equal then: a single sample makes the figure.
-        best: As in `Estimate`, and so are the others.
-        better: As there.
-        note: As there.
-        bounds: The least and the greatest value that the figure can have, which the interval keeps to.
+        left_out: The figure without sample i, [N]. Values of nan are ignored. If some are nan and all others are equal,
+            there is no interval, because a single sample determines the figure.
+        best: As in `Estimate`.
+        better: As in `Estimate`.
+        note: As in `Estimate`.
+        bounds: The smallest and largest possible value of the figure, and limits of the interval.
     """
-    count, found = len(left_out), left_out[np.isfinite(left_out)]
-    spread = float(np.var(found)) if len(found) > 1 else math.nan
-    if len(found) < count and spread == 0:
+    count, finite = len(left_out), left_out[np.isfinite(left_out)]
+    spread = float(np.var(finite)) if len(finite) > 1 else math.nan
+    if len(finite) < count and spread == 0:
         spread = math.nan
     reach = 1.96 * math.sqrt((count - 1) * spread)
     low, high = np.clip((value - reach, value + reach), *bounds)

@@ -13,7 +13,7 @@ __all__ = ["Proportion", "proportion"]
 
 @dataclass(frozen=True)
 class Proportion:
-    """A share of `count` trials, and the interval in which the probability behind it lies.
+    """A share of successes in `count` trials, with a confidence interval of the probability.
 
     Args:
         value: Share of successes.
@@ -32,7 +32,7 @@ class Proportion:
 
 
 def proportion(successes: int, trials: int, confidence: float = 0.95) -> Proportion:
-    r"""Share of successes with Wilson's interval, which is right near 0 and 1 too,
+    r"""Share $\hat p$ of successes with Wilson's interval, which is also valid near 0 and 1,
 
     $$\frac{\hat p + z^2 / 2n}{1 + z^2 / n} \pm \frac{z}{1 + z^2 / n}
     \sqrt{\frac{\hat p (1 - \hat p)}{n} + \frac{z^2}{4 n^2}}.$$
@@ -42,7 +42,7 @@ def proportion(successes: int, trials: int, confidence: float = 0.95) -> Proport
     Args:
         successes: Number of successes.
         trials: Number n of independent trials.
-        confidence: Probability with which the interval covers; z is the quantile of the normal law that belongs to it.
+        confidence: Confidence level of the interval; z is its quantile of the normal distribution.
 
     Raises:
         ValueError: If there are no trials, more successes than trials, or `confidence` is not in (0, 1).

@@ -1,3 +1,3 @@
-"""How good generated strings are, molecules among them."""
+"""Evaluates generated strings and molecules."""
 
 __all__ = ()

@@ -1,4 +1,4 @@
-r"""What RDKit makes of sequences that should be molecules, and what it knows of the training data."""
+r"""Molecules of generated sequences and of the training data, and their properties from RDKit."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ DESCRIPTORS = (
     "LabuteASA",
     "BertzCT",
 )
-"""Functions of `rdkit.Chem.Descriptors` whose values are the coordinates of a molecule."""
+"""Functions of `rdkit.Chem.Descriptors`. Their values are the coordinates of a molecule."""
 _DESCRIBED = 10_000
 _CHUNK = 1024
 
 
 def well_formed(tokens: Tensor) -> NDArray[np.bool_]:
-    """Whether sequences [N, L] of `Strings` are a begin, words, an end, and nothing but padding after it, [N].
+    """Whether sequences [N, L] of `Strings` consist of begin, words, end and then only padding, [N].
 
-    A begin or padding among the words is an error, and so is a sequence without an end.
+    It is false for begin or padding among the words, and without an end.
     """
     begin, end, pad = range(3)
     place = torch.arange(tokens.shape[1])
-    stop = (tokens == end).int().argmax(1, keepdim=True)  # 0 if there is no end, and then the begin is not right
+    stop = (tokens == end).int().argmax(1, keepdim=True)  # 0 without an end; then the check of begin fails
     word = (place > 0) & (place < stop)
     right = torch.where(word, tokens > pad, tokens == torch.where(place < stop, begin, pad))
     fine: NDArray[np.bool_] = (right | (place == stop) & (tokens == end)).all(1).numpy() & (
@@ -60,12 +60,12 @@ def well_formed(tokens: Tensor) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True, eq=False)
 class Molecules:
-    """Sequences and the molecules they are.
+    """The molecules of N sequences.
 
     Args:
-        parsed: Whether RDKit parses and sanitises the string between begin and end, and it is not empty, [N].
-        valid: Whether the sequence is well formed besides, [N].
-        molecules: RDKit's molecules of the M valid ones.
+        parsed: Whether the string between begin and end is not empty, and RDKit parses and sanitises it, [N].
+        valid: Whether the sequence is parsed and also well formed, [N].
+        molecules: RDKit's molecules of the M valid sequences.
     """
 
     parsed: NDArray[np.bool_]
@@ -74,31 +74,31 @@ class Molecules:
 
     @classmethod
     def of(cls, codec: Strings, tokens: Tensor) -> Molecules:
-        """From sequences [N, L] int64. Raises `MissingExtra` if RDKit is not installed."""
-        found = parse(codec.decode(tokens))
-        parsed = np.array([molecule is not None for molecule in found], dtype=np.bool_)
+        """The molecules of sequences [N, L] int64. Raises `MissingExtra` if RDKit is not installed."""
+        molecules = parse(codec.decode(tokens))
+        parsed = np.array([molecule is not None for molecule in molecules], dtype=np.bool_)
         valid = parsed & well_formed(tokens.cpu())
-        return cls(parsed, valid, [molecule for molecule, fine in zip(found, valid, strict=True) if fine])
+        return cls(parsed, valid, [molecule for molecule, fine in zip(molecules, valid, strict=True) if fine])
 
     def first(self, most: int) -> Molecules:
-        """The first `most` valid ones alone."""
+        """Only the first `most` valid molecules."""
         some = self.molecules[:most]
         every = np.ones(len(some), dtype=np.bool_)
         return Molecules(every, every, some)
 
     @cached_property
     def canonical(self) -> NDArray[np.str_]:
-        """RDKit's canonical SMILES strings, [M]: equal if and only if molecules are."""
+        """RDKit's canonical SMILES strings, [M]: equal if and only if the molecules are equal."""
         return _canonical(self.molecules)
 
     @cached_property
     def properties(self) -> dict[str, NDArray[np.float64]]:
-        """What `dguide.data.molecules.PROPERTIES` are of each, [M], by name."""
+        """The properties in `dguide.data.sets.molecules.PROPERTIES`, [M], by name."""
         return {name: values.astype(np.float64) for name, values in measure(self.molecules).items()}
 
     @cached_property
     def descriptors(self) -> NDArray[np.float64]:
-        """`DESCRIPTORS` of each, [M, D]."""
+        """The `DESCRIPTORS` of each molecule, [M, D]."""
         return _describe(self.molecules)
 
     @cached_property
@@ -111,12 +111,12 @@ class Molecules:
 
 
 def similarities(fingerprints: NDArray[np.float32]) -> NDArray[np.float64]:
-    r"""Sum of the Tanimoto similarities of each molecule to all others, [M].
+    r"""Sum of the Tanimoto similarities of each molecule to all others, [M]. For fingerprints a and b it is
 
-    $$T(a, b) = \frac{|a \cap b|}{|a| + |b| - |a \cap b|}$$
+    $$T(a, b) = \frac{|a \cap b|}{|a| + |b| - |a \cap b|}.$$
 
     Args:
-        fingerprints: Bits that are 0 or 1, [M, K], at least one of them 1 in each.
+        fingerprints: Bits 0 or 1, [M, K], with at least one 1 for each molecule.
     """
     sizes = fingerprints.sum(1)
     sums = []
@@ -129,13 +129,13 @@ def similarities(fingerprints: NDArray[np.float32]) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """What is known of the molecules of the training split.
+    """The molecules of the training split.
 
     Args:
-        canonical: Their canonical SMILES strings, each once.
-        descriptors: Standardised `DESCRIPTORS` of at most 10,000 of them by chance, [M, D].
-        center: What was subtracted from each descriptor, the mean, [D].
-        scale: What it was divided by then, the standard deviation, or 1 where all are equal, [D].
+        canonical: Their different canonical SMILES strings.
+        descriptors: Standardised `DESCRIPTORS` of at most 10,000 random molecules, [M, D].
+        center: Mean of each descriptor before standardisation, [D].
+        scale: Standard deviation of each descriptor, or 1 if it is constant, [D].
     """
 
     canonical: frozenset[str]
@@ -149,12 +149,12 @@ class Training:
         return points
 
     def novel(self, canonical: NDArray[np.str_]) -> NDArray[np.bool_]:
-        """Which of the canonical SMILES strings are not among the training data, [M]."""
+        """Which canonical SMILES strings are not in the training data, [M]."""
         return np.array([text not in self.canonical for text in canonical.tolist()], dtype=np.bool_)
 
 
 def training(dataset: Dataset, codec: Strings) -> Training:
-    """What is known of the training split, worked out once on a machine (124,289 molecules of QM9: half a minute)."""
+    """The molecules of the training split, computed once on a machine (124,289 molecules of QM9: half a minute)."""
     tokens = dataset.train.tokens
     recipe = {
         "format": 2,
@@ -168,14 +168,14 @@ def training(dataset: Dataset, codec: Strings) -> Training:
     described = arrays["descriptors"].astype(np.float64)
     deviation = described.std(0) if len(described) else np.zeros(len(DESCRIPTORS))
     center = described.mean(0) if len(described) else deviation
-    varies = deviation > 1e-9 * np.maximum(1, np.abs(center))  # rounding leaves something where all are equal
+    varies = deviation > 1e-9 * np.maximum(1, np.abs(center))  # constant values have rounding errors
     scale = np.where(varies, deviation, 1.0)
     return Training(frozenset(arrays["canonical"].tolist()), (described - center) / scale, center, scale)
 
 
 def _prepare(texts: list[str]) -> Arrays:
     canonical = np.unique(in_parallel(_canonical_of, texts, "Training molecules")["canonical"])
-    rows = np.sort(np.random.default_rng(0).permutation(len(texts))[:_DESCRIBED])  # whatever order they stand in
+    rows = np.sort(np.random.default_rng(0).permutation(len(texts))[:_DESCRIBED])  # for texts in any order
     some = [texts[row] for row in rows]
     return {"canonical": canonical} | in_parallel(_descriptors_of, some, "Descriptors of molecules")
 

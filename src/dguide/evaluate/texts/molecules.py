@@ -1,4 +1,4 @@
-"""How good generated molecules are: are they molecules, new, as asked, and spread as real ones are."""
+"""Figures of generated molecules: validity, novelty, requested properties, diversity and distance."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from ...data import Above, Dataset, Strings, Value
 from ...data.sets.molecules import PROPERTIES
 from ...errors import bad
-from ..mixture import Mixture, asked_classes
+from ..mixture import Mixture, requested_classes
 from ..points.distances import frechet_distance
 from ..statistics.estimate import Estimate, Rows, estimate
 from ..statistics.intervals import distinct_share, jackknife, share
@@ -34,41 +34,41 @@ def molecule_estimates(
     repetitions: int = 200,
     seed: int = 0,
 ) -> tuple[Estimate, ...]:
-    r"""Figures about generated molecules, each beside what as many held-out ones of the same asked classes get.
+    r"""Figures of generated molecules. Computes the same figures for equally many held-out molecules.
 
-    A sequence is *valid* if it is a begin, words, an end and then only padding, and RDKit parses and sanitises the
-    words, of which there is at least one. *Uniqueness* is the share of different molecules among the valid ones,
-    *novelty* the share of those that are not in the training split; molecules are the same if RDKit's canonical SMILES
-    strings are. *Properties* are those of the novel ones. *As asked* counts samples whose property, measured by RDKit,
-    is on the side of the threshold that was asked for. *Internal diversity* is one minus the mean Tanimoto similarity
-    of two valid samples, the *Fréchet distance* that of standardised `DESCRIPTORS` to the training split.
+    A sequence is *valid* if it consists of begin, words, end and then only padding, there is at least one word, and
+    RDKit parses and sanitises the words. *Uniqueness* is the share of different molecules among the valid ones,
+    *novelty* the share of these that are not in the training split. Molecules are equal if RDKit's canonical SMILES
+    strings are equal. *Properties* are for novel molecules. *As asked* is the share of samples with the property,
+    measured by RDKit, on the requested side of the threshold. *Internal diversity* is one minus the mean Tanimoto
+    similarity of two valid samples. The *Fréchet distance* is between standardised `DESCRIPTORS` of samples and of the
+    training split.
 
-    Uniqueness and Fréchet distance depend on how many molecules there are: they are of as many samples as there are
-    held-out molecules of the classes asked for, if that is fewer, and then of the valid ones among them;
-    `Estimate.count` says how many. A class of which too few are held out is left aside there if it stands in the way of
-    all others (`Mixture.kept`), and the notes say so.
+    Uniqueness and Fréchet distance depend on the number of molecules. So they use as many samples as there are held-out
+    molecules of the requested classes, if that is fewer, and the valid ones among them; `Estimate.count` is this
+    number. Classes with too few held-out molecules are omitted there (`Mixture.kept`); the notes name them.
 
     Sources: Polykovskiy et al., "Molecular Sets" (arXiv 1811.12823) for validity, uniqueness, novelty and internal
     diversity (there with pairs of a molecule and itself); Schiff et al. (arXiv 2412.10193, section 5.1) for properties
-    of the novel ones; Preuer et al. (arXiv 1803.09518) for a Fréchet distance of molecules, there in the features of
-    a network.
+    of novel molecules; Preuer et al. (arXiv 1803.09518) for a Fréchet distance of molecules, with the features of a
+    network.
 
     Args:
         dataset: SMILES strings; its codec is `Strings` with the split "smiles".
         tokens: Generated sequences, [N, L] int64.
-        condition: What was asked of each, [N] by name of condition; what is not in it was not told.
-        repetitions: Number of bootstrap samples; 0 for no such intervals.
-        seed: Of these, and of the choice of held-out molecules.
+        condition: The requested values, [N] by name of condition; other conditions were not given.
+        repetitions: Number of bootstrap samples; 0 for no bootstrap intervals.
+        seed: Seed of the bootstrap, and of the choice of held-out molecules.
 
     Raises:
-        ValueError: If the data are no SMILES strings, tokens are of another data set, or the condition does not fit.
+        ValueError: If the data are not SMILES strings, or tokens or condition do not fit them.
         dguide.errors.MissingExtra: If RDKit is not installed.
     """
     codec = dataset.codec
     if not isinstance(codec, Strings) or codec.split != "smiles":
         raise bad("data set of molecules", dataset.name, "SMILES strings: a codec Strings with the split 'smiles'")
     codec.check(tokens)
-    classes = asked_classes(dataset, condition, len(tokens))
+    classes = requested_classes(dataset, condition, len(tokens))
     count = len(tokens)
     mixture = Mixture.of(dataset, classes, count).kept(count, dataset.held_out)
     counts = mixture.counts(count, dataset.held_out, drawn=True)
@@ -78,37 +78,44 @@ def molecule_estimates(
     equal = Molecules.of(codec, tokens[rows]).first(len(real.molecules)) if 0 < len(rows) < count else drawn
     twin = real.first(len(equal.molecules))
     known = training(dataset, codec)
-    told = {c.name: c.of(split.labels, split.properties) for c in dataset.conditions if c.name in condition}
+    real_condition = {c.name: c.of(split.labels, split.properties) for c in dataset.conditions if c.name in condition}
     best = {
-        found.name: found.value
-        for found in (*_valid(real), *_asked(dataset, real, told, 0, seed), *_shape(real, twin, known, 0, seed))
+        each.name: each.value
+        for each in (
+            *_valid(real),
+            *_as_requested(dataset, real, real_condition, 0, seed),
+            *_shape(real, twin, known, 0, seed),
+        )
     }
-    found = (
+    estimates = (
         *_valid(drawn),
-        *_asked(dataset, drawn, condition, repetitions, seed),
+        *_as_requested(dataset, drawn, condition, repetitions, seed),
         *_shape(drawn, equal, known, repetitions, seed),
     )
     notes = (mixture.note, "" if len(split) == count else f"held-out data: {len(split)}")
     framed = bool((drawn.parsed == drawn.valid).all())
     return tuple(
         replace(each, best=best.get(each.name, math.nan), note="; ".join(filter(None, (each.note, *notes))))
-        for each in found
+        for each in estimates
         if not (framed and each.name == "parsed")
     )
 
 
-def _valid(found: Molecules) -> list[Estimate]:
-    """Validity, and the share that RDKit parses, which is larger if begin, end or padding are where they may not be."""
+def _valid(molecules: Molecules) -> list[Estimate]:
+    """Validity, and the share that RDKit parses. The latter ignores wrong places of begin, end and padding."""
     note = "RDKit parses what is between begin and end"
-    return [share("valid", found.valid, better="higher"), share("parsed", found.parsed, better="higher", note=note)]
+    return [
+        share("valid", molecules.valid, better="higher"),
+        share("parsed", molecules.parsed, better="higher", note=note),
+    ]
 
 
-def _shape(found: Molecules, equal: Molecules, known: Training, repetitions: int, seed: int) -> list[Estimate]:
-    """What the valid ones are like together: of `equal` what depends on their number, of `found` the rest."""
-    different, first = np.unique(found.canonical, return_index=True)
+def _shape(molecules: Molecules, equal: Molecules, known: Training, repetitions: int, seed: int) -> list[Estimate]:
+    """Figures of the set of valid molecules: of `equal` if they depend on the number, otherwise of `molecules`."""
+    different, first = np.unique(molecules.canonical, return_index=True)
     novel = known.novel(different)
     points, reference = known.points(equal), known.descriptors
-    sums = similarities(found.fingerprints)
+    sums = similarities(molecules.fingerprints)
     count = len(sums)
     total = sums.sum()
     diversity = 1 - total / (count * (count - 1)) if count > 1 else math.nan
@@ -121,7 +128,7 @@ def _shape(found: Molecules, equal: Molecules, known: Training, repetitions: int
     return [
         distinct_share("unique of valid", equal.canonical, better="higher"),
         share("novel of unique", novel, better="higher", note="not in the training split"),
-        *_properties(found, np.sort(first[novel]), repetitions, seed),
+        *_properties(molecules, np.sort(first[novel]), repetitions, seed),
         _figure("Fréchet distance", distance, len(points), 2, repetitions, seed, "lower", _FEATURES, bounds),
         jackknife("internal diversity", diversity, left_out, note="Morgan fingerprints, radius 2", bounds=(0, 1)),
     ]
@@ -130,10 +137,10 @@ def _shape(found: Molecules, equal: Molecules, known: Training, repetitions: int
 _FEATURES = f"{len(DESCRIPTORS)} standardised RDKit descriptors"
 
 
-def _properties(found: Molecules, novel: Rows, repetitions: int, seed: int) -> list[Estimate]:
-    """Mean and quantiles of each property of the novel ones."""
+def _properties(molecules: Molecules, novel: Rows, repetitions: int, seed: int) -> list[Estimate]:
+    """Mean and quantiles of each property of the novel molecules."""
     figures = []
-    for name, values in found.properties.items():
+    for name, values in molecules.properties.items():
         some = values[novel]
         statistics = {f"{name}, mean": _mean(some)}
         statistics |= {f"{name}, {percent} % quantile": _quantile(some, percent) for percent in QUANTILES}
@@ -144,30 +151,30 @@ def _properties(found: Molecules, novel: Rows, repetitions: int, seed: int) -> l
     return figures
 
 
-def _asked(
-    dataset: Dataset, found: Molecules, condition: Mapping[str, Tensor], repetitions: int, seed: int
+def _as_requested(
+    dataset: Dataset, molecules: Molecules, condition: Mapping[str, Tensor], repetitions: int, seed: int
 ) -> list[Estimate]:
-    """Whether properties that RDKit can measure are what was asked for."""
+    """Agreement of requested and measured properties."""
     figures = []
     for attribute in dataset.conditions:
         if attribute.name not in PROPERTIES or attribute.name not in condition:
             continue
-        name, asked = attribute.name, condition[attribute.name].cpu().double().numpy()
-        measured = np.full(len(found.valid), math.nan)
-        measured[found.valid] = found.properties[name]
+        name, wanted = attribute.name, condition[attribute.name].cpu().double().numpy()
+        measured = np.full(len(molecules.valid), math.nan)
+        measured[molecules.valid] = molecules.properties[name]
         if isinstance(attribute, Above):
-            told = asked < attribute.n_classes
-            hits = found.valid & ((measured > attribute.threshold) == asked)
+            given = wanted < attribute.n_classes
+            hits = molecules.valid & ((measured > attribute.threshold) == wanted)
             natural = (dataset.train.properties[name] > attribute.threshold).double().mean().item()
-            if not told.any():
+            if not given.any():
                 continue
-            chance = f"of training data {np.where(asked[told] == 1, natural, 1 - natural).mean():.3f}"
+            chance = f"of training data {np.where(wanted[given] == 1, natural, 1 - natural).mean():.3f}"
             figures += [
-                share(f"{name} as asked", hits[told], better="higher", note=chance),
-                share(f"{name} as asked, of valid", hits[told & found.valid], better="higher", note=chance),
+                share(f"{name} as asked", hits[given], better="higher", note=chance),
+                share(f"{name} as asked, of valid", hits[given & molecules.valid], better="higher", note=chance),
             ]
         elif isinstance(attribute, Value):
-            off = np.abs(measured - (asked * attribute.scale + attribute.center))
+            off = np.abs(measured - (wanted * attribute.scale + attribute.center))
             off = off[np.isfinite(off)]
             figures.append(
                 _figure(f"{name}, error", _mean(off), len(off), 1, repetitions, seed, "lower", "mean, of valid")

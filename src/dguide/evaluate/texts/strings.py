@@ -1,4 +1,4 @@
-"""How good generated strings are: are they spread as real ones are, do they show what was asked, are they new."""
+"""Figures of generated strings: distribution of n-grams, diversity, accuracy and copies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...data import Dataset, Written
 from ...errors import bad, require
-from ..mixture import Mixture, asked_classes
+from ..mixture import Mixture, requested_classes
 from ..statistics.estimate import Estimate, Rows, estimate
 from ..statistics.intervals import distinct_share, jackknife, share
 from .ngrams import NGrams, Sequences, divergence
@@ -22,7 +22,7 @@ from .ngrams import NGrams, Sequences, divergence
 __all__ = ["string_estimates"]
 
 ORDER = 4
-"""The longest runs of tokens that are looked at."""
+"""Largest n of the n-grams."""
 DISTINCT = (1, 2, 3)
 _MOST_TOKENS = 5_000_000
 _MOST_TEXTS = 20_000
@@ -33,40 +33,40 @@ Judge = Callable[[list[str]], NDArray[np.int64]]
 def string_estimates(
     dataset: Dataset, tokens: Tensor, labels: Tensor, *, repetitions: int = 200, seed: int = 0
 ) -> tuple[Estimate, ...]:
-    r"""Figures about generated strings, each beside what as many held-out ones of the same asked classes get.
+    r"""Figures of generated strings. Computes the same figures for equally many held-out strings.
 
-    *n-gram divergence* is the Jensen-Shannon divergence of the laws of runs of n tokens, generated against training,
-    padding left out. *Perplexity* is $2^{b}$ with b the bits per token of an n-gram model of the training split
-    (`NGrams.probabilities`); repetitive text has a low one, so it stands beside the *entropy* of the tokens of a
-    sample, $-\sum_v f_v \log_2 f_v$ with f their frequencies, mean over samples. *distinct-n* is the number of
-    different n-grams divided by that of all. *Accuracy* is how often a classifier of texts, logistic regression on
-    weighted character n-grams (n = 1 to 4) of real training data, sees the class that was asked for. *Unique* are
-    different strings among all, *copies* strings that stand in the training split. Entropy, length and distinct-n are
-    of the tokens that an empty string does not have.
+    *n-gram divergence* is the Jensen-Shannon divergence between the n-gram distributions of generated and training
+    strings, without padding. *Perplexity* is $2^{b}$, where b are the bits per token of an n-gram model of the training
+    split (`NGrams.probabilities`). Repetitive text has a low perplexity, so also use the *entropy*: the mean over
+    samples of $-\sum_v f_v \log_2 f_v$, where $f_v$ is the frequency of token v in the sample. *distinct-n* is the
+    number of different n-grams divided by that of all. *Accuracy* is the share of strings in which a classifier
+    (logistic regression on weighted character n-grams, n = 1 to 4, of the training data) sees the requested class.
+    *Unique* is the share of different strings, *copies* that of strings in the training split. Entropy, length and
+    distinct-n are for tokens that an empty string does not have.
 
-    Divergence, distinct-n and uniqueness depend on how many strings there are: they are of as many generated ones as
-    there are held-out ones of the classes asked for, if that is fewer; `Estimate.count` says how many. A class of which
-    too few are held out is left aside there if it stands in the way of all others (`Mixture.kept`), and notes say so.
+    Divergence, distinct-n and uniqueness depend on the number of strings. So they use as many generated strings as
+    there are held-out strings of the requested classes, if that is fewer; `Estimate.count` is this number. Classes with
+    too few held-out strings are omitted there (`Mixture.kept`); the notes name them.
 
     Sources: Li et al. (arXiv 1510.03055, section 5.3) for distinct-n; Zheng et al. (arXiv 2409.02908, section 5) for
-    entropy beside perplexity, there in nats and with a language model.
+    entropy together with perplexity, there in nats and with a language model.
 
     Args:
-        dataset: Strings; its codec has `encode` and `decode`.
+        dataset: A data set of strings; its codec has `encode` and `decode`.
         tokens: Generated sequences, [N, L] int64.
-        labels: Classes of the first condition that were asked for, [N]; K is "not told".
-        repetitions: Number of bootstrap samples; 0 for no such intervals.
-        seed: Of these, and of the choice of held-out strings.
+        labels: Requested classes of the first condition, [N]; the number of classes means "not given".
+        repetitions: Number of bootstrap samples; 0 for no bootstrap intervals.
+        seed: Seed of the bootstrap, and of the choice of held-out strings.
 
     Raises:
-        ValueError: If the data are no strings, tokens are of another data set, or there is not one label for each.
+        ValueError: If the data are not strings, the tokens do not fit them, or there is not one label for each string.
         dguide.errors.MissingExtra: If scikit-learn is not installed.
     """
     codec = dataset.codec
     if not isinstance(codec, Written):
         raise bad("data set of strings", dataset.name, "strings: a codec that encodes and decodes text")
     codec.check(tokens)
-    classes = asked_classes(dataset, {dataset.conditions[0].name: labels}, len(tokens))
+    classes = requested_classes(dataset, {dataset.conditions[0].name: labels}, len(tokens))
     count = len(tokens)
     mixture = Mixture.of(dataset, classes, count).kept(count, dataset.held_out)
     counts = mixture.counts(count, dataset.held_out, drawn=True)
@@ -75,8 +75,8 @@ def string_estimates(
     drawn = _Texts.of(codec, tokens, classes.get(dataset.conditions[0].name))
     rows = torch.from_numpy(mixture.own(counts, seed))
     equal = _Texts.of(codec, tokens[rows], None) if 0 < len(rows) < count else drawn
-    told = torch.from_numpy(mixture.untold[groups].any(1))
-    real = _Texts.of(codec, split.tokens, split.labels.masked_fill(told, dataset.n_classes))
+    not_given = torch.from_numpy(mixture.not_given[groups].any(1))
+    real = _Texts.of(codec, split.tokens, split.labels.masked_fill(not_given, dataset.n_classes))
     best = {each.name: each.value for each in _figures(real, real, training, 0, seed)} if len(split) else {}
     notes = (mixture.note, "" if len(split) == count else f"held-out data: {len(split)}")
     return tuple(
@@ -87,7 +87,7 @@ def string_estimates(
 
 @dataclass(frozen=True, eq=False)
 class _Texts:
-    """Sequences, the texts they are, and the classes that were asked for."""
+    """Sequences, their texts, and the requested classes."""
 
     codec: Written
     tokens: NDArray[np.int64]
@@ -100,20 +100,20 @@ class _Texts:
 
     @cached_property
     def framed(self) -> Sequences:
-        """All but the padding at the end: begin, words, end, and whatever stands where it should not."""
+        """The sequences without the padding at the end."""
         padding = self.codec.encode("")[-1]
         reverse = (self.tokens[:, ::-1] != padding).cumsum(1)[:, ::-1]
         return Sequences.of(self.tokens, reverse > 0)
 
     @cached_property
     def words(self) -> Sequences:
-        """Without what an empty string consists of: begin, end and padding."""
+        """The sequences without the tokens of an empty string: begin, end and padding."""
         return Sequences.of(self.tokens, ~np.isin(self.tokens, self.codec.encode("")))
 
 
 @dataclass(frozen=True, eq=False)
 class _Training:
-    """What is known of the training split."""
+    """N-grams, texts and a classifier of the training split."""
 
     grams: NGrams
     texts: frozenset[str]
@@ -130,7 +130,7 @@ class _Training:
 
 
 def _judge(texts: list[str], labels: NDArray[np.int64], seed: int) -> Judge | None:
-    """A classifier that learnt from these texts, at most 20,000 of them by chance; None if all are of one class."""
+    """A classifier that is trained on at most 20,000 random texts; None if all have the same class."""
     rows = np.sort(np.random.default_rng(seed).permutation(len(texts))[:_MOST_TEXTS])
     labels, texts = labels[rows], [texts[row] for row in rows]
     if len(set(labels.tolist())) < 2:
@@ -148,7 +148,7 @@ def _judge(texts: list[str], labels: NDArray[np.int64], seed: int) -> Judge | No
 
 
 def _figures(drawn: _Texts, equal: _Texts, training: _Training, repetitions: int, seed: int) -> list[Estimate]:
-    """All figures: of `equal` those that depend on the number of strings, of `drawn` the others."""
+    """All figures: of `equal` if they depend on the number of strings, otherwise of `drawn`."""
 
     def figure(name: str, statistic: Callable[[Rows], float], better: str, note: str, of: _Texts = drawn) -> Estimate:
         return estimate(
@@ -186,17 +186,17 @@ def _figures(drawn: _Texts, equal: _Texts, training: _Training, repetitions: int
 
 
 def _accuracy(drawn: _Texts, training: _Training) -> list[Estimate]:
-    """How often the judge sees the class that was asked for, where one was."""
+    """Share of strings in which the classifier sees the requested class, if one was given."""
     if training.judge is None or drawn.labels is None:
         return []
-    told = drawn.labels < training.n_classes
+    given = drawn.labels < training.n_classes
     hits = training.judge(drawn.texts) == drawn.labels
     note = "logistic regression on character n-grams"
-    return [share("accuracy", hits[told], better="higher", note=note)] if told.any() else []
+    return [share("accuracy", hits[given], better="higher", note=note)] if given.any() else []
 
 
 def _divergences(drawn: Sequences, training: NGrams) -> list[Callable[[Rows], float]]:
-    """The n-gram divergence of some of the samples from the training data, for each n."""
+    """Functions of the rows of samples that give the n-gram divergence from the training data, for each n."""
     return [
         _divergence(numbers, drawn.lengths - n, counts / max(counts.sum(), 1))
         for n, (numbers, counts) in enumerate(zip(training.numbers(drawn), training.counts, strict=True))
@@ -206,7 +206,7 @@ def _divergences(drawn: Sequences, training: NGrams) -> list[Callable[[Rows], fl
 def _divergence(
     numbers: NDArray[np.int64], runs: NDArray[np.int64], law: NDArray[np.float64]
 ) -> Callable[[Rows], float]:
-    # Runs that do not occur in the training data are not told apart: the divergence counts only how many they are.
+    # N-grams outside the training data need no distinction: the divergence depends only on their number.
     row, _ = np.nonzero(numbers >= 0)
     there, place = np.unique(numbers[numbers >= 0], return_inverse=True)
     runs = runs.clip(0)
@@ -233,23 +233,23 @@ def _perplexity(drawn: Sequences, training: NGrams) -> Callable[[Rows], float]:
 
 
 def _entropies(words: Sequences) -> NDArray[np.float64]:
-    """Entropy in bits of the tokens of each sequence, [N]; 0 of an empty one."""
-    found = np.zeros(len(words))
+    """Entropy in bits of the tokens of each sequence, [N]; 0 for an empty one."""
+    entropies = np.zeros(len(words))
     for row, (tokens, length) in enumerate(zip(words.tokens, words.lengths, strict=True)):
         counts = np.unique(tokens[:length], return_counts=True)[1]
-        found[row] = -(counts / length * np.log2(counts / length)).sum() if length else 0
-    return found
+        entropies[row] = -(counts / length * np.log2(counts / length)).sum() if length else 0
+    return entropies
 
 
 def _distinct(words: Sequences, vocab_size: int) -> list[Estimate]:
-    """Distinct-n, with intervals by leaving out one sample at a time."""
+    """Distinct-n with jackknife intervals."""
     grams = NGrams.of(words, vocab_size, max(DISTINCT))
     every = grams.numbers(words)
     figures = []
     for n in DISTINCT:
         numbers, count = every[n - 1], len(grams.codes[n - 1])
         row, _ = np.nonzero(numbers >= 0)
-        pairs = np.unique(np.stack([numbers[numbers >= 0], row], 1), axis=0)  # an n-gram and a sample that has it
+        pairs = np.unique(np.stack([numbers[numbers >= 0], row], 1), axis=0)  # an n-gram and a sample with it
         alone = np.bincount(pairs[:, 0], minlength=count) == 1
         own = np.bincount(pairs[alone[pairs[:, 0]], 1], minlength=len(words))
         runs = (words.lengths - n + 1).clip(0)

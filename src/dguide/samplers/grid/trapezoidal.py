@@ -146,8 +146,8 @@ class Trapezoidal(OnGrid):
         landing = torch.where(usable.unsqueeze(-1), (rates / total.unsqueeze(-1)).log(), jump.log_landing)
         intensity = jump.log_intensity
         if not (process.prediction_free_rate and guidance.keeps_pace):
-            found = top.squeeze(-1) + total.log()
-            intensity = torch.where(before.tokens == now.tokens, found, intensity)
+            extrapolated = top.squeeze(-1) + total.log()
+            intensity = torch.where(before.tokens == now.tokens, extrapolated, intensity)
         return Transition.of(Jump(intensity, landing), log_stay)
 
     def step(self, run: Run, state: State) -> State:

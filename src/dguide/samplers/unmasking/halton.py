@@ -57,8 +57,8 @@ class Halton(Counted):
     def begin(self, run: Run) -> State:
         rows, columns = self.shape
         if rows * columns != run.length:
-            found = f"{self.shape}, of {rows * columns} positions"
-            raise bad("Halton shape", found, f"rows times columns = length = {run.length}")
+            got = f"{self.shape}, of {rows * columns} positions"
+            raise bad("Halton shape", got, f"rows times columns = length = {run.length}")
         return super().begin(run)
 
     def candidates(self, active: Tensor, leaving: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What samples are asked to be: `--labels` and `--condition`."""
+"""Reads `--labels` and `--condition`, the conditions of the samples."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from torch import Tensor
 from ..data import Attribute
 from ..errors import bad, choose
 
-__all__ = ["asked", "in_turn"]
+__all__ = ["in_turn", "read_conditions"]
 
 
-def asked(conditions: Sequence[Attribute], labels: str | None, others: Sequence[str]) -> dict[str, Tensor]:
-    """The values that samples number 0, 1, ... have in turn, for each condition; what is not asked for is "not told".
+def read_conditions(conditions: Sequence[Attribute], labels: str | None, others: Sequence[str]) -> dict[str, Tensor]:
+    """The values of each condition for the samples 0, 1, ... in turn; a condition without values gets "not given".
 
     Args:
-        conditions: What the model can be told.
-        labels: Classes of the first condition, separated by commas, or `all`; None for all, if nothing else is asked.
-        others: `name=value,...`, each for one condition.
+        conditions: The conditions of the model.
+        labels: Classes of the first condition, separated by commas, or `all`. None means all, if `others` is empty.
+        others: Texts `name=value,...`, each for one condition.
 
     Raises:
-        ValueError: For names and values that are none, and for what is asked twice.
+        ValueError: If a name or a value is unknown, or a condition occurs twice.
     """
     known = {condition.name: condition for condition in conditions}
     wanted: dict[str, str] = {}
@@ -36,10 +36,11 @@ def asked(conditions: Sequence[Attribute], labels: str | None, others: Sequence[
             raise bad("--condition", f"{name} twice", "each condition once")
         wanted[name] = values
     return {
-        name: condition.read(wanted[name]) if name in wanted else condition.untold for name, condition in known.items()
+        name: condition.read(wanted[name]) if name in wanted else condition.not_given
+        for name, condition in known.items()
     }
 
 
 def in_turn(values: Tensor, first: int, count: int) -> Tensor:
-    """The values of samples number `first` to `first + count`."""
+    """The values for the samples from `first` to `first + count - 1`."""
     return values[(first % len(values) + torch.arange(count)) % len(values)]

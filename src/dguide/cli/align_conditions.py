@@ -1,4 +1,4 @@
-"""Data that a model did not learn from: whether what it can be told means the same of them."""
+"""Gives a data set the conditions of a model, if they have the same meaning in both."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from dataclasses import replace
 from ..data import Attribute, Dataset, Label, Split
 from ..errors import bad
 
-__all__ = ["understood"]
+__all__ = ["align_conditions"]
 
 
-def understood(dataset: Dataset, learnt: Sequence[Attribute]) -> Dataset:
-    """The data set with what it shares with a model told as the model learnt it: same classes, thresholds and scales.
+def align_conditions(dataset: Dataset, learnt: Sequence[Attribute]) -> Dataset:
+    """The data set with the thresholds and scales of the model in all conditions that both have.
 
-    What the data know besides stays as it is, and what a model can be told besides is left aside.
+    Conditions that only the data or only the model has do not change.
 
     Args:
-        dataset: The model's own data, or others.
-        learnt: What the model can be told; the first has to be known of the data.
+        dataset: The training data of the model, or another data set.
+        learnt: The conditions of the model. The data must have the first one.
 
     Raises:
-        ValueError: If the data do not know the first, or have other classes under a name that they share.
+        ValueError: If the data lack the first condition, or a shared condition has other classes.
     """
     known = {each.name: each for each in dataset.conditions}
     for each in learnt:
@@ -37,10 +37,10 @@ def understood(dataset: Dataset, learnt: Sequence[Attribute]) -> Dataset:
         return dataset
     first = conditions[0]
 
-    def told(split: Split) -> Split:
+    def aligned(split: Split) -> Split:
         return replace(split, labels=first.of(split.labels, split.properties)) if first.n_classes else split
 
-    return replace(dataset, conditions=conditions, train=told(dataset.train), held_out=told(dataset.held_out))
+    return replace(dataset, conditions=conditions, train=aligned(dataset.train), held_out=aligned(dataset.held_out))
 
 
 def _listed(conditions: Sequence[Attribute]) -> str:
