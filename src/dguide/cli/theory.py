@@ -19,7 +19,7 @@ def theory(
     only: list[str] = typer.Option(
         [],
         metavar="NAME",
-        help=f"Draw only this figure; can be given several times. The page shows no others. Names: {', '.join(FIGURES)}.",
+        help=f"Draw only this figure, repeatable: {', '.join(FIGURES)}. The page shows no others.",
     ),
 ) -> None:
     """Draw the effects of guidance in theory: figures, their numbers, and a page that explains them.
