@@ -1,13 +1,24 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and archives of arrays without pickle."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeAlias
 
-__all__ = ["replacing"]
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["DAMAGED", "Arrays", "read_npz", "replacing", "write_npz"]
+
+Arrays: TypeAlias = dict[str, NDArray[Any]]
+
+DAMAGED = (OSError, ValueError, EOFError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
+"""The errors for an .npz file that is damaged, encrypted or compressed by another method."""
 
 
 @contextmanager
@@ -19,3 +30,17 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def read_npz(path: Path) -> Arrays:
+    """All arrays of an archive, without pickle. Raises one of `DAMAGED` if the file is missing or damaged."""
+    with zipfile.ZipFile(path):  # refuses a single array, for which np.load returns no archive
+        pass
+    with np.load(path, allow_pickle=False) as file:
+        return {key: file[key] for key in file.files}
+
+
+def write_npz(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Writes named arrays without pickle. The file appears only when it is complete."""
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)

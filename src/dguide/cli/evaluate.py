@@ -7,7 +7,6 @@ import dataclasses
 import inspect
 import json
 import time
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +19,10 @@ from torch import Tensor
 from .. import checkpoint as checkpoints
 from ..checkpoint import Checkpoint
 from ..data import CONDITIONS, Attribute, Dataset, load
-from ..data.cache import DAMAGED, read_npz
 from ..errors import bad
 from ..evaluate import METRICS, Estimate, Metric, evaluate_samples, likelihood
 from ..evaluate.samples import FEATURES, suited
-from ..files import replacing
+from ..files import DAMAGED, read_npz, replacing
 from .align_conditions import align_conditions
 from .names import OWN
 from .options import options
@@ -154,8 +152,7 @@ class Drawn:
         if not path.is_file():
             raise bad(f"samples {path}", "no such file", _FILE)
         try:
-            with zipfile.ZipFile(path):  # refuses a single array
-                arrays = read_npz(path)
+            arrays = read_npz(path)
         except DAMAGED as error:
             raise bad(f"samples {path}", str(error), _FILE) from error
         if "settings" not in arrays:

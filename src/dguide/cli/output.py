@@ -1,4 +1,4 @@
-"""Checks before the work that output files can be written, and writes them completely or not at all."""
+"""Checks before the work that output files can be written."""
 
 from __future__ import annotations
 
@@ -6,13 +6,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..errors import bad
-from ..files import replacing
 
-__all__ = ["check_directory", "check_file", "write_npz"]
+__all__ = ["check_directory", "check_file"]
 
 _ROOM = 50_000_000
 """Upper estimate of the bytes that one command writes as pictures, tables and samples."""
@@ -52,9 +48,3 @@ def _check_room(option: str, folder: Path, size: int) -> None:
         raise bad(
             option, f"{folder} with {free / 1e6:,.1f} MB free", f"room for {size / 1e6:,.1f} MB", "Free some space."
         )
-
-
-def write_npz(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
-    """Writes named arrays without pickle. The file appears only when it is complete."""
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)

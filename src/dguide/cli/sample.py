@@ -18,14 +18,14 @@ from ..categorical import Decoding
 from ..checkpoint import Checkpoint
 from ..data import CONDITIONS, Codec, Written
 from ..errors import bad, require
-from ..files import replacing
+from ..files import replacing, write_npz
 from ..guidance import MECHANISMS, SCHEDULES, Guidance
 from ..nn import DTYPES, Compiled, Inference
 from ..samplers import SAMPLERS, Condition, Sampler, Samples
 from ..samplers import sample as draw
 from .conditions_arg import in_turn, read_conditions
 from .names import OWN, device_of, guidance_of, sampler_of
-from .output import check_file, write_npz
+from .output import check_file
 
 __all__ = ["sample"]
 
@@ -211,11 +211,9 @@ def _picture(wanted: bool | None, codec: Codec) -> bool:
 
 def _write(out: Path, job: Job, drawn: Samples, settings: dict[str, object], picture: bool) -> None:
     arrays = {
-        "tokens": drawn.tokens.cpu().numpy(),
+        **drawn.arrays(),
         "labels": job.labels.numpy(),
         **{name: values.numpy() for name, values in list(job.conditions.items())[1:]},
-        "calls": np.array([drawn.calls.conditional, drawn.calls.reference]),
-        "forced": drawn.forced.cpu().numpy(),
         "settings": np.array(json.dumps(settings)),
     }
     write_npz(out, arrays)

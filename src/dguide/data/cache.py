@@ -4,30 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
-import zlib
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..compiler import cache_directory
-from ..files import replacing
+from ..files import DAMAGED, Arrays, read_npz, write_npz
 
-__all__ = ["DAMAGED", "Arrays", "cached", "read_npz"]
-
-Arrays = dict[str, NDArray[Any]]
-
-DAMAGED = (OSError, ValueError, EOFError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
-"""The errors for an .npz file that is damaged, encrypted or compressed by another method."""
-
-
-def read_npz(path: Path) -> Arrays:
-    """All arrays of an archive, without pickle. Raises one of `DAMAGED` if the file is missing or damaged."""
-    with np.load(path, allow_pickle=False) as file:
-        return {key: file[key] for key in file.files}
+__all__ = ["Arrays", "cached"]
 
 
 def cached(
@@ -58,8 +41,7 @@ def cached(
         return arrays
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
+        write_npz(path, arrays)
     except OSError:
         pass
     return arrays

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,6 +15,7 @@ from ..categorical import Decoding
 from ..denoiser import Condition, Denoiser
 from ..devices import on_cpu
 from ..errors import bad, require
+from ..files import DAMAGED, Arrays, read_npz, write_npz
 from ..guidance import Guidance
 from ..process import Process
 from .check import Request
@@ -25,6 +28,8 @@ __all__ = ["Samples", "Trajectory", "prepare", "sample"]
 
 Callback: TypeAlias = Callable[[Run, State], Any]
 _PLAIN = Decoding()
+_SAVED = ("tokens", "forced", "states", "times", "log_normalizer")
+"""The tensors of `Samples` in a file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +40,7 @@ class Trajectory:
     times: Tensor
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Samples:
     """What `sample` returns.
 
@@ -46,9 +51,11 @@ class Samples:
         trajectory: the states on the way, if asked for.
         log_normalizer: [B], log of an unbiased estimate of the normalising constant of the tilted law; of `SMC` only.
 
+    It is shown by its shapes, and is kept in a file by `save` and `load`.
+
     >>> import dguide
-    >>> [name for name in dguide.Samples.__dataclass_fields__]
-    ['tokens', 'calls', 'forced', 'trajectory', 'log_normalizer']
+    >>> dguide.Samples(torch.zeros(3, 6, dtype=torch.int64), dguide.Calls(2, 2), torch.zeros(3, dtype=torch.int64))
+    Samples(tokens=[3, 6], calls=Calls(conditional=2, reference=2), forced=[3])
     """
 
     tokens: Tensor
@@ -56,6 +63,55 @@ class Samples:
     forced: Tensor
     trajectory: Trajectory | None = None
     log_normalizer: Tensor | None = None
+
+    def __repr__(self) -> str:
+        shapes = {name: list(array.shape) for name, array in self._tensors().items()}
+        del shapes["tokens"]
+        rest = "".join(f", {name}={shape}" for name, shape in shapes.items())
+        return f"Samples(tokens={list(self.tokens.shape)}, calls={self.calls}{rest})"
+
+    def arrays(self) -> Arrays:
+        """What `save` writes: the tensors, and `calls` [2]; a trajectory as `states` [S, B, L] and `times` [S, B]."""
+        calls = np.array([self.calls.conditional, self.calls.reference])
+        return {name: tensor.cpu().numpy() for name, tensor in self._tensors().items()} | {"calls": calls}
+
+    def save(self, path: str | Path) -> None:
+        """Write the samples to an .npz file, without pickle. The file appears only when it is complete.
+
+        Raises:
+            ValueError: if the name does not end in .npz.
+            OSError: if the file cannot be written.
+        """
+        if Path(path).suffix != ".npz":
+            raise bad("Samples.save", str(path), "a file name that ends in .npz")
+        write_npz(Path(path), self.arrays())
+
+    @classmethod
+    def load(cls, path: str | Path) -> Samples:
+        """The samples in a file of `save`, or of `dguide sample`, on the CPU.
+
+        Raises:
+            ValueError: if the file is missing, damaged, or of another kind.
+        """
+        expected = "a file that Samples.save or dguide sample wrote"
+        try:
+            arrays = read_npz(Path(path))
+        except DAMAGED as error:
+            raise bad(f"samples {path}", str(error), expected) from error
+        whole = all(name in arrays and arrays[name].dtype.kind == "i" for name in ("tokens", "calls", "forced"))
+        if not whole or arrays["calls"].shape != (2,):
+            raise bad(f"samples {path}", f"arrays {', '.join(sorted(arrays))}", expected)
+        told = {name: torch.from_numpy(arrays[name]) for name in _SAVED if name in arrays}
+        path_taken = Trajectory(told["states"], told["times"]) if {"states", "times"} <= told.keys() else None
+        calls = Calls(*arrays["calls"].tolist())
+        return cls(told["tokens"], calls, told["forced"], path_taken, told.get("log_normalizer"))
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """The tensors by their names in a file, but for those that are None."""
+        path = self.trajectory
+        states, times = (None, None) if path is None else (path.tokens, path.times)
+        held = (self.tokens, self.forced, states, times, self.log_normalizer)
+        return {name: tensor for name, tensor in zip(_SAVED, held, strict=True) if tensor is not None}
 
 
 @on_cpu

@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from ...errors import bad, choose
+from ...files import DAMAGED, read_npz
 from ...spec import written
 from ..base import Dataset, Skipped
-from ..cache import DAMAGED, read_npz
 from ..codecs.base import Codec
 from ..codecs.pixels import Pixels
 from .assemble import assemble, nothing_left
