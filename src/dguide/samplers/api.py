@@ -54,7 +54,7 @@ class Samples:
     It is shown by its shapes, and is kept in a file by `save` and `load`.
 
     >>> import dguide
-    >>> dguide.Samples(torch.zeros(3, 6, dtype=torch.int64), dguide.Calls(2, 2), torch.zeros(3, dtype=torch.int64))
+    >>> dguide.Samples(torch.zeros(3, 6, dtype=torch.int64), Calls(2, 2), torch.zeros(3, dtype=torch.int64))
     Samples(tokens=[3, 6], calls=Calls(conditional=2, reference=2), forced=[3])
     """
 
