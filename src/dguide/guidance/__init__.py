@@ -7,19 +7,18 @@ from .normalized import Normalized
 from .parse import SCHEDULES, parse_schedule
 from .schedule import (
     Constant,
-    Cosine,
     Interval,
     InverseLinear,
     InverseV,
     Linear,
+    PerSample,
     Piecewise,
-    Power,
     RampUp,
     Schedule,
-    Sine,
     V,
 )
 from .simple import Simple
+from .smooth import Cosine, Power, Sine
 from .unlocking import Unlocking
 
 MECHANISMS: Registry[Guidance] = Registry(
@@ -39,6 +38,7 @@ __all__ = [
     "Linear",
     "LogStay",
     "Normalized",
+    "PerSample",
     "Piecewise",
     "Power",
     "RampUp",

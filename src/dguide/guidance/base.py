@@ -27,7 +27,7 @@ from ..devices import on_cpu
 from ..errors import bad
 from ..extension import Extensible, false_declaration, final
 from ..process import Jump, Process
-from .schedule import Constant, Schedule
+from .schedule import Constant, PerSample, Schedule
 from .verify import verify_schedule
 
 __all__ = ["Guidance", "LogStay", "RateGuidance", "Step", "Transition", "known_jump_times", "normalise", "tilt"]
@@ -74,8 +74,9 @@ class Step:
 class Guidance(Extensible, ABC):
     """A guidance mechanism with its weight.
 
-    `weight` is a number, a `Schedule`, or a tensor [B] with one constant weight per sample; a number becomes a
-    `Constant`. Raises `ValueError` for weights that are not finite or below -1.
+    `weight` is a number, a `Schedule`, a tensor [B] with one constant weight per sample, or a schedule times one number
+    per sample (`Schedule.per_sample`); a number becomes a `Constant`. Raises `ValueError` for weights that are not
+    finite or below -1.
 
     A new mechanism that acts on rates derives from `RateGuidance`. Any other derives from this class and says what the
     guided law of a step is (`guided`). It declares the class attributes below, which decide how samplers take a step of
@@ -86,7 +87,7 @@ class Guidance(Extensible, ABC):
     True
     """
 
-    weight: Schedule | Tensor
+    weight: Schedule | Tensor | PerSample
     level: ClassVar[str]
     """What it acts on: "clean prediction", "transition probabilities" or "rates"."""
     tilted_landing: ClassVar[bool]
@@ -98,7 +99,9 @@ class Guidance(Extensible, ABC):
 
     def _accept_weight(self) -> None:
         weight: object = self.weight
-        if isinstance(weight, Schedule):
+        if isinstance(weight, PerSample) and type(weight.schedule) is Constant:
+            weight = weight.schedule.weight * weight.factor
+        if isinstance(weight, Schedule | PerSample):
             return
         name = f"{type(self).__name__} weight"
         if isinstance(weight, Tensor) and weight.ndim == 1:
@@ -120,7 +123,15 @@ class Guidance(Extensible, ABC):
             return torch.full_like(level, self.weight.weight, dtype=torch.float64)
         if isinstance(self.weight, Schedule):
             return self.weight(level)
+        if isinstance(self.weight, PerSample):
+            return self.weight.at(level, sample)
         return self.weight.to(sample.device)[sample]
+
+    @final
+    @property
+    def breakpoints(self) -> tuple[float, ...]:
+        """Noise levels inside (0, 1), increasing, between which every weight is monotone."""
+        return () if isinstance(self.weight, Tensor) else self.weight.breakpoints
 
     @final
     def weights_below(self, level: Tensor, sample: Tensor) -> Tensor:
@@ -128,8 +139,7 @@ class Guidance(Extensible, ABC):
 
         Between its breakpoints w is monotone, so its values there and in the middle between them tell.
         """
-        points = (0.0, *self.weight.breakpoints) if isinstance(self.weight, Schedule) else (0.0,)
-        levels = torch.tensor(points, dtype=torch.float64, device=sample.device)
+        levels = torch.tensor((0.0, *self.breakpoints), dtype=torch.float64, device=sample.device)
         levels = torch.cat((levels[levels < level], level.to(levels).view(1)))
         levels = torch.cat((levels, (levels[1:] + levels[:-1]) / 2))
         return torch.stack([self.weight_at(m.expand(len(sample)), sample) for m in levels])
@@ -139,8 +149,10 @@ class Guidance(Extensible, ABC):
         """Mean of w over noise levels `low` to `high` ([N], or one for all), [N], for the samples `sample` [N]."""
         if type(self.weight) is Constant:
             return torch.full(sample.shape, self.weight.weight, dtype=torch.float64, device=sample.device)
-        if isinstance(self.weight, Schedule):
+        if not isinstance(self.weight, Tensor):
             start, end = (torch.as_tensor(level, dtype=torch.float64) for level in (low, high))
+            if isinstance(self.weight, PerSample):
+                return self.weight.over(start, end, sample)
             return self.weight.average(start, end).to(sample.device).expand(sample.shape)
         return self.weight.to(sample.device)[sample]
 
@@ -190,8 +202,8 @@ class Guidance(Extensible, ABC):
             if not hasattr(self, name):
                 what = f"{type(self).__name__}.{name}"
                 raise bad(what, "nothing", "a class attribute", f"See the docstring of Guidance, and declare {name}.")
-        if isinstance(self.weight, Schedule):
-            verify_schedule(self.weight)
+        if not isinstance(self.weight, Tensor):
+            verify_schedule(self.weight if isinstance(self.weight, Schedule) else self.weight.schedule)
         self._verify_rates()
         cls, rate = type(self), torch.tensor([-2.0, -0.5, 0.3], dtype=torch.float64)
         logits = torch.linspace(-1, 1, 24, dtype=torch.float64).sin_().mul(9).view(2, 3, 4)

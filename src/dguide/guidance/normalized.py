@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from .base import RateGuidance
-from .schedule import Schedule
+from .schedule import PerSample, Schedule
 
 __all__ = ["Normalized"]
 
@@ -25,7 +25,7 @@ class Normalized(RateGuidance):
     (True, 'ramp-up:2.0,left=0.0,right=0.0')
     """
 
-    weight: float | Tensor | Schedule  # type: ignore[assignment]
+    weight: float | Tensor | Schedule | PerSample  # type: ignore[assignment]
     keeps_pace = True
 
     def __post_init__(self) -> None:

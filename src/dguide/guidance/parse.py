@@ -6,18 +6,16 @@ from ..extension import kebab
 from ..spec import Registry
 from .schedule import (
     Constant,
-    Cosine,
     Interval,
     InverseLinear,
     InverseV,
     Linear,
     Piecewise,
-    Power,
     RampUp,
     Schedule,
-    Sine,
     V,
 )
+from .smooth import Cosine, Power, Sine
 
 __all__ = ["SCHEDULES", "parse_schedule"]
 

@@ -24,16 +24,14 @@ from ..spec import text_of
 
 __all__ = [
     "Constant",
-    "Cosine",
     "Interval",
     "InverseLinear",
     "InverseV",
     "Linear",
+    "PerSample",
     "Piecewise",
-    "Power",
     "RampUp",
     "Schedule",
-    "Sine",
     "V",
 ]
 
@@ -79,6 +77,11 @@ class Schedule(Extensible, ABC):
             raise bad(f"{self}.scaled_to", f"mean {mean} asked of a schedule whose mean is 0", "a mean that can scale")
         return self._times(mean / own if own else 1.0)
 
+    @final
+    def per_sample(self, factor: Tensor) -> PerSample:
+        """This schedule times one number for each sample, `factor` [B], as the weight of a mechanism."""
+        return PerSample(self, factor)
+
     def _times(self, factor: float) -> Schedule:
         first, *rest = [getattr(self, f.name) for f in fields(self)]  # type: ignore[arg-type]
         return type(self)(_scale(first, factor), *rest)  # type: ignore[call-arg]
@@ -86,8 +89,12 @@ class Schedule(Extensible, ABC):
     @on_cpu
     def __post_init__(self) -> None:
         for f in fields(self):  # type: ignore[arg-type]
+            what, value = f"{type(self).__name__} {f.name}", getattr(self, f.name)
+            if isinstance(value, Tensor):
+                remedy = f"One weight for each sample: {type(self).__name__}(1.0, ...).per_sample(tensor [B])."
+                raise bad(what, f"a tensor of shape {list(value.shape)}", "a number", remedy)
             if f.type == "float":
-                object.__setattr__(self, f.name, number(f"{type(self).__name__} {f.name}", getattr(self, f.name)))
+                object.__setattr__(self, f.name, number(what, value))
         self._check_arguments()
         first = getattr(self, fields(self)[0].name)  # type: ignore[arg-type]
         if isinstance(first, float) and not math.isfinite(first):
@@ -104,6 +111,52 @@ class Schedule(Extensible, ABC):
     def __str__(self) -> str:
         """String form that `parse_schedule` reads back, as in ``ramp-up:2.0,left=0.0,right=0.3``."""
         return text_of(self)
+
+
+@dataclass(frozen=True, eq=False)
+class PerSample:
+    """A schedule times a number for each sample, $w_i(m) = f_i w(m)$: the result of `Schedule.per_sample`.
+
+    Args:
+        schedule: $w(m)$.
+        factor: $f_i$, [B]; kept in float64.
+
+    Raises:
+        ValueError: If the factors are no tensor [B], or a weight is not finite or below -1.
+
+    >>> RampUp(1.0).per_sample(torch.tensor([0.0, 2.0])).at(torch.tensor(0.5), torch.arange(2)).tolist()
+    [0.0, 1.0]
+    """
+
+    schedule: Schedule
+    factor: Tensor
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.factor, Tensor) or self.factor.ndim != 1 or not len(self.factor):
+            got = f"shape {list(self.factor.shape)}" if isinstance(self.factor, Tensor) else repr(self.factor)
+            raise bad(f"{self.schedule}.per_sample", got, "a tensor [B], one number for each sample")
+        object.__setattr__(self, "factor", self.factor.double())
+        for factor in (float(self.factor.min()), float(self.factor.max())):  # w is linear in the factor
+            self.schedule._times(factor)  # refuses weights that are not finite or below -1
+
+    def __len__(self) -> int:
+        return len(self.factor)
+
+    def __str__(self) -> str:
+        return f"{self.schedule} times one number for each sample"
+
+    @property
+    def breakpoints(self) -> tuple[float, ...]:
+        """Those of the schedule."""
+        return self.schedule.breakpoints
+
+    def at(self, level: Tensor, sample: Tensor) -> Tensor:
+        """The weights at noise `level` for the samples with indices `sample`."""
+        return self.schedule(level) * self.factor.to(sample.device)[sample]
+
+    def over(self, low: Tensor, high: Tensor, sample: Tensor) -> Tensor:
+        """The mean weights over noise levels from `low` to `high` for the samples with indices `sample`."""
+        return self.schedule.average(low, high).to(sample.device) * self.factor.to(sample.device)[sample]
 
 
 def _scale(first: float | Knots, factor: float) -> object:
@@ -285,60 +338,3 @@ class InverseV(_Shape):
     """
 
     _unit = (0.0, 0.0), (0.5, 2.0), (1.0, 0.0)
-
-
-@dataclass(frozen=True)
-class _Wave(Schedule):
-    """w(m) = mean (1 + sign cos(pi m))."""
-
-    average_weight: float
-    _sign: ClassVar[float]
-
-    def __call__(self, level: Tensor) -> Tensor:
-        return self.average_weight * (1 + self._sign * torch.cos(math.pi * level.double()))
-
-    def average(self, low: Tensor, high: Tensor) -> Tensor:
-        low, high = low.double(), high.double()
-        wave = torch.cos(math.pi * (low + high) / 2) * torch.sinc((high - low) / 2)
-        return self.average_weight * (1 + self._sign * wave)
-
-
-class Cosine(_Wave):
-    """w(m) = mean (1 + cos pi m): late, smoothly.
-    >>> float(Cosine(1.0)(torch.tensor(0.5)))
-    1.0
-    """
-
-    _sign = 1.0
-
-
-class Sine(_Wave):
-    """w(m) = mean (1 - cos pi m): early, smoothly.
-    >>> float(Sine(1.0)(torch.tensor(0.0)))
-    0.0
-    """
-
-    _sign = -1.0
-
-
-@dataclass(frozen=True)
-class Power(Schedule):
-    """w(m) = mean (1 + p) (1 - m)^p, p >= 0: the larger p, the later.
-    >>> float(Power(1.0, p=1.0)(torch.tensor(0.25)))
-    1.5
-    """
-
-    average_weight: float
-    p: float
-
-    def _check_arguments(self) -> None:
-        if not (math.isfinite(self.p) and self.p >= 0):
-            raise bad("Power p", self.p, "a finite number of at least 0")
-
-    def __call__(self, level: Tensor) -> Tensor:
-        return self.average_weight * (1 + self.p) * (1 - level.double()) ** self.p
-
-    def average(self, low: Tensor, high: Tensor) -> Tensor:
-        low, high = torch.broadcast_tensors(low.double(), high.double())
-        area = (1 - low) ** (1 + self.p) - (1 - high) ** (1 + self.p)
-        return torch.where(high > low, self.average_weight * area / (high - low), self(low))

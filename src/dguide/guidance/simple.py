@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .base import Guidance, LogStay, Step, Transition, normalise, tilt
-from .schedule import Schedule
+from .schedule import PerSample, Schedule
 
 __all__ = ["Simple"]
 
@@ -27,7 +27,7 @@ class Simple(Guidance):
     'transition probabilities'
     """
 
-    weight: float | Tensor | Schedule  # type: ignore[assignment]
+    weight: float | Tensor | Schedule | PerSample  # type: ignore[assignment]
     level = "transition probabilities"
     tilted_landing = True
     keeps_pace = False

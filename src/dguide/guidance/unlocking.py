@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from .base import RateGuidance
-from .schedule import Schedule
+from .schedule import PerSample, Schedule
 
 __all__ = ["Unlocking"]
 
@@ -26,7 +26,7 @@ class Unlocking(RateGuidance):
     (False, 'constant:1.5')
     """
 
-    weight: float | Tensor | Schedule  # type: ignore[assignment]
+    weight: float | Tensor | Schedule | PerSample  # type: ignore[assignment]
     keeps_pace = False
 
     def __post_init__(self) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor
 from ..denoiser import Denoiser
 from ..errors import bad
 from ..extension import listed
-from ..guidance import Guidance, RateGuidance, Schedule
+from ..guidance import Guidance, RateGuidance
 from ..process import Process
 from ..random import Stream
 from .grid.base import OnGrid
@@ -169,9 +169,7 @@ class _Race:
         self.level = run.process.noise.level(state.time)
         self.clocks, self.jumps = state.clocks, state.jumps
         self.hit = torch.zeros_like(state.forced)
-        weight = run.guidance.weight
-        points = (0.0, *weight.breakpoints) if isinstance(weight, Schedule) else (0.0,)
-        self.edges = torch.tensor(points, dtype=torch.float64, device=self.level.device)
+        self.edges = torch.tensor((0.0, *run.guidance.breakpoints), dtype=torch.float64, device=self.level.device)
         self.reach = torch.full_like(self.level, math.inf)
         where = self.active.nonzero().unbind(-1)
         weights = run.guidance.weights_below(self.level.max(), run.rows[self.samples])

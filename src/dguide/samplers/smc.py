@@ -40,7 +40,7 @@ from ..categorical import draw, normalise, tilt
 from ..denoiser import Denoiser, take
 from ..errors import bad, number, positive
 from ..extension import listed
-from ..guidance import Constant, Guidance, Schedule
+from ..guidance import Constant, Guidance
 from ..process import Process
 from ..random import Stream
 from .first_hitting import FirstHitting
@@ -141,7 +141,7 @@ class SMC(Sampler):
                 f"Use one of {_inside()} inside.",
             )
         self.sampler.check(process, guidance, denoiser)
-        varies = isinstance(guidance.weight, Schedule) and type(guidance.weight) is not Constant
+        varies = not isinstance(guidance.weight, Tensor) and type(guidance.weight) is not Constant
         if self.weight is None and varies:
             raise bad("SMC weight", f"none, with the schedule {guidance.weight}", "the weight of the target")
         towards = type(guidance.weight) is Constant and guidance.weight.weight == -1
