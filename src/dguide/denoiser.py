@@ -12,6 +12,8 @@ from .errors import bad
 
 __all__ = ["Condition", "Denoiser", "batch_of", "check_same_structure", "stack", "take", "tensors_of", "to_device"]
 
+_TENSOR = "torch.tensor([...])"
+
 Condition = Any
 """A tensor, or dicts, lists and tuples of tensors, each with leading dimension B; None for no condition at all."""
 
@@ -47,7 +49,8 @@ def _map(function: Callable[..., Any], first: Condition, *others: Condition) -> 
     if isinstance(first, (list, tuple)):
         parts = [_map(function, *items) for items in zip(first, *others, strict=True)]
         return type(first)(*parts) if hasattr(first, "_fields") else type(first)(parts)
-    raise bad("condition", type(first).__name__, "a tensor, or dicts, lists and tuples of tensors")
+    remedy = f"Numbers go into a tensor: {_TENSOR}." if isinstance(first, int | float) else ""
+    raise bad("condition", type(first).__name__, "a tensor, or dicts, lists and tuples of tensors", remedy)
 
 
 def tensors_of(condition: Condition) -> list[Tensor]:
@@ -77,7 +80,9 @@ def check_same_structure(condition: Condition, other: Condition, what: str) -> N
         for place, (part, twin) in enumerate(zip(condition, other, strict=True)):
             check_same_structure(part, twin, f"{what}[{place}]")
     elif _shown(condition) != _shown(other):
-        raise bad(what, _shown(other), f"{_shown(condition)}, as in condition")
+        listed = isinstance(condition, Tensor) and isinstance(other, list | tuple)
+        remedy = f"Numbers go into a tensor: {_TENSOR}." if listed else ""
+        raise bad(what, _shown(other), f"{_shown(condition)}, as in condition", remedy)
 
 
 def _shown(condition: Condition) -> str:

@@ -78,7 +78,7 @@ BAD_ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
     "no condition": ({"condition": None}, "condition: .*leading dimension B.*initial"),
     "empty batch": ({"condition": LABELS[:0]}, "condition: got an empty batch, expected at least one sample"),
     "scalar condition": ({"condition": torch.tensor(1)}, "condition: .*leading dimension"),
-    "list condition": ({"condition": [0, 1, 2]}, "condition: got int, expected a tensor"),
+    "list condition": ({"condition": [0, 1, 2]}, r"condition: got int, expected a tensor.*torch.tensor\(\[\.\.\.\]\)"),
     "text condition": ({"condition": "a cat"}, "condition: got str, expected a tensor"),
     "uneven condition": ({"condition": {"a": LABELS, "b": LABELS[:2]}}, r"condition: .*\(2,\), \(3,\).*common"),
     "batch size 0": ({"batch_size": 0}, "batch_size: got 0, expected an int of at least 1"),
@@ -120,6 +120,11 @@ BAD_ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
     "reference batch": ({"reference": LABELS[:2]}, "reference"),
     "reference shape": ({"reference": LABELS.unsqueeze(1)}, "reference"),
     "reference structure": ({"reference": {"a": LABELS}}, "reference"),
+    "reference list": ({"reference": [1] * 3}, r"reference: got list of 3, expected .*torch.tensor\(\[\.\.\.\]\)"),
+    "reference list in a dict": (
+        {"condition": {"a": LABELS}, "reference": {"a": [1] * 3}},
+        r"reference\['a'\]: got list of 3, expected .*torch.tensor\(\[\.\.\.\]\)",
+    ),
     "reference text": ({"reference": "nothing"}, "reference: got str, expected torch.int64 .3., as in condition"),
     "reference dtype": ({"reference": LABELS.float()}, "reference: got torch.float32 .3., expected torch.int64 .3."),
     "reference keys": (
@@ -251,9 +256,9 @@ def called(match: str, network: Any, calls: int = 1, **changes: Any) -> str:
 BAD_LOGITS: dict[str, tuple[Any, str]] = {
     "nothing": (lambda x: None, r"logits of the .*got NoneType, expected a tensor \[B, L, V\]"),
     "tuple": (lambda x: (x,), "logits of the .*got tuple"),
-    "columns": (lambda x: x[..., :3], r"logits of the .*got \(6, 6, 3\), expected .*\(6, 6, 4\)"),
-    "batch": (lambda x: x[:3], r"logits of the .*got \(3, 6, 4\), expected .*\(6, 6, 4\)"),
-    "length": (lambda x: x[:, 1:], r"logits of the .*got \(6, 5, 4\), expected"),
+    "columns": (lambda x: x[..., :3], r"logits of the .*got \(3, 6, 3\), expected .*\(3, 6, 4\)"),
+    "batch": (lambda x: x[:3], r"logits of the .*got \(3, 6, 4\), expected .*\(6, 6, 4\).*6 rows for 3 samples"),
+    "length": (lambda x: x[:, 1:], r"logits of the .*got \(3, 5, 4\), expected .*\(3, 6, 4\)"),
     "ints": (lambda x: x.long(), "logits of the .*got torch.int64, expected a floating dtype"),
     "device": (lambda x: x.to("meta"), "logits of the .*got device meta, expected cpu.*device="),
     "probabilities": (lambda x: x.softmax(-1), "nowhere negative and sum to one, expected logits. Pass logits"),

@@ -17,6 +17,7 @@ from ..errors import bad
 from ..guidance import Guidance, known_jump_times
 from ..process import Process
 from ..random import Stream, uniform
+from .mask_token import watched
 from .predictions import Positions, Predictions, Query
 from .state import State
 from .training_mode import check_repeatable
@@ -227,8 +228,7 @@ class Run:
         vocab = self.process.vocab_size
         shape, form = ((*tokens.shape, vocab), "[B, L, V]") if at is None else ((len(rows), vocab), "[N, V]")
         if not isinstance(logits, Tensor) or tuple(logits.shape) != shape:
-            got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-            raise bad(name, got, f"a tensor {form} = {shape}")
+            raise self._other_shape(name, logits, form, shape)
         if not logits.dtype.is_floating_point:
             raise bad(name, logits.dtype, "a floating dtype")
         if logits.device != tokens.device:
@@ -244,10 +244,22 @@ class Run:
         whole = logits.unsqueeze(0)
         return LogitRows.of(whole, *torch.arange(len(rows), device=rows.device).split([len(part) for part in parts]))
 
+    def _other_shape(self, name: str, logits: object, form: str, shape: tuple[int, ...]) -> ValueError:
+        """The error for an answer that is no tensor of `shape`. It counts samples as the user does, not rows."""
+        if not isinstance(logits, Tensor):
+            return bad(name, type(logits).__name__, f"a tensor {form}")
+        got, samples, remedy = tuple(logits.shape), len(self.rows.unique()), ""
+        if len(shape) == 3 and got[:1] == shape[:1]:
+            got, shape = (samples, *got[1:]), (samples, *shape[1:])
+        elif len(shape) == 3:
+            remedy = f"The call has {shape[0]} rows for {samples} samples; answer each row."
+        return bad(name, got, f"a tensor {form} = {shape}", remedy)
+
     def _first(self, name: str, model: Denoiser, call: Callable[[], Tensor], tokens: Tensor) -> Tensor:
         """The first answer of a network."""
         try:
-            return check_repeatable(name, model, call)
+            with watched(model, tokens, self.process):
+                return check_repeatable(name, model, call)
         except IndexError as error:
             expected = f"a network that reads tokens up to {int(tokens.max())}, every label, and that of null()"
             remedy = "If its mask is another token: Masked(..., mask_id=...). A null label has a row of the embedding."

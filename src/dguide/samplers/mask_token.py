@@ -1,0 +1,52 @@
+"""Whether a network may mean another token by the mask than the process does."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from ..process import Process
+from .training_mode import modules_in
+
+__all__ = ["watched"]
+
+
+@contextlib.contextmanager
+def watched(model: object, tokens: Tensor, process: Process) -> Iterator[None]:
+    """Warn if an embedding that the network calls with `tokens` has rows for more tokens than the process has.
+
+    Only a process whose mask is no column of the logits is in question: its mask is a token that nobody named.
+    """
+    wide: list[nn.Embedding] = []
+    if process.point_mass and process.input_size > process.vocab_size:
+        found = {id(part): part for each in modules_in(model) for part in each.modules()}.values()
+        wide = [part for part in found if isinstance(part, nn.Embedding) and part.num_embeddings > process.input_size]
+    told: list[int] = []
+
+    def look(embedding: nn.Embedding) -> Callable[[nn.Module, tuple[object, ...]], None]:
+        def hook(module: nn.Module, given: tuple[object, ...]) -> None:
+            # Embeddings of positions and labels may be larger. A prompt may stand in front of the tokens.
+            ids = given[0] if given else None
+            if isinstance(ids, Tensor) and ids.ndim == 2 and torch.equal(ids[:, -tokens.shape[1] :], tokens):
+                told.append(embedding.num_embeddings)
+
+        return hook
+
+    handles = [embedding.register_forward_pre_hook(look(embedding)) for embedding in wide]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+    if told:
+        mask, vocab = process.noise_token, process.vocab_size
+        warnings.warn(
+            f"the network reads {told[0]} tokens and predicts {vocab}, and {type(process).__name__} takes its mask to "
+            f"be token {mask}. If its mask is another token: {type(process).__name__}(vocab_size=..., mask_id=...)",
+            UserWarning,
+            stacklevel=3,
+        )
