@@ -24,18 +24,22 @@ class Split:
         tokens: The sequences, [N, L] int64.
         labels: The class of each sequence under the first condition of the data set, [N] int64.
         properties: Numbers that describe each sequence, by name, [N] float64.
+        places: Where each sequence stands in the source, such as a file or a line; empty if that is not known.
     """
 
     tokens: Tensor
     labels: Tensor
     properties: Mapping[str, Tensor] = field(default_factory=dict)
+    places: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.tokens)
 
     def take(self, rows: Tensor) -> Split:
         """The sequences at `rows`."""
-        return Split(self.tokens[rows], self.labels[rows], {name: x[rows] for name, x in self.properties.items()})
+        properties = {name: x[rows] for name, x in self.properties.items()}
+        kept = torch.arange(len(self))[rows].tolist() if self.places else []
+        return Split(self.tokens[rows], self.labels[rows], properties, tuple(self.places[row] for row in kept))
 
     def some(self, most: int, seed: int = 0) -> Split:
         """At most `most` of the sequences, in random order."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,10 @@ class Codec(ABC):
     def shape(self) -> tuple[int, int] | None:
         """Height and width (H, W) of an image; None for other sequences."""
         return None
+
+    def encode(self, value: Any, /) -> list[int]:
+        """The tokens of one image or string, whose codec overrides this. Raises `ValueError` for what does not fit."""
+        raise bad("encode", f"{type(self).__name__}, whose sequences are neither images nor strings", "a codec of them")
 
     def features(self, tokens: Tensor) -> NDArray[np.float64]:
         """Images [N, L] as points [N, D]; similar images are near. Raises `ValueError` for other sequences."""
@@ -68,7 +72,7 @@ class Written(Protocol):
     @property
     def vocab_size(self) -> int: ...
 
-    def encode(self, text: str) -> list[int]: ...
+    def encode(self, text: str, /) -> list[int]: ...
 
     def decode(self, tokens: Tensor) -> list[str]: ...
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...errors import bad, positive
+from ...errors import bad, positive, require
 from .base import Codec
+from .images import Bytes, Unfit, colours_of, eight_bits, numbers, pixels, reason, to_colours, to_greys, unreadable
 
 __all__ = ["Pixels"]
 
@@ -65,6 +68,29 @@ class Pixels(Codec):
         """Whether the palette is equidistant greys from black to white."""
         return self.palette == Pixels.grey(1, 1, len(self.palette)).palette
 
+    def encode(self, image: Any) -> list[int]:
+        """The tokens of an image: the nearest colour of the palette for each pixel.
+
+        The image is read, cropped and resized as a folder of images is. Greys are nearest in brightness. An image whose
+        colours are all in a palette of other colours is resized without mixing them.
+
+        Args:
+            image: A `PIL.Image.Image`, the path of an image, or an array or tensor [H, W] or [H, W, 3] of 8 bits, of
+                16 bits, or of numbers from 0 to 1.
+
+        Raises:
+            ValueError: If it is no image, or cannot be read.
+            dguide.errors.MissingExtra: If Pillow is not installed.
+        """
+        plain = _plain(image)
+        smooth = pixels(plain, self.shape, smooth=True)[None]
+        if self.is_grey:
+            return to_greys(smooth, self.vocab_size)[0].tolist()  # type: ignore[no-any-return]
+        sharp = pixels(plain, self.shape, smooth=False)[None]
+        known = [int(colour[1:], 16) for colour in self.palette]
+        kept = bool(np.isin(numbers(sharp), known).all())
+        return to_colours(sharp if kept else smooth, self.palette)[0].tolist()  # type: ignore[no-any-return]
+
     def picture(self, tokens: Tensor) -> Tensor:
         """Brightness of every pixel, from 0 (dark) to 1 (bright): `token / (V - 1)` if tokens are greys.
 
@@ -106,3 +132,44 @@ class Pixels(Codec):
                 f"a last dimension of {self.length} ({self.height} rows of {self.width})",
                 "Pass whole images, row by row.",
             )
+
+
+_IMAGE = "an image, the path of one, or an array [H, W] or [H, W, 3]"
+_RANGE = "8 bits, 16 bits, or numbers from 0 to 1"
+
+
+def _plain(image: Any) -> Any:
+    """An image in red, green and blue, as a `PIL.Image.Image`. Raises `ValueError` if it is none."""
+    module, is_path = require("PIL.Image", "data"), isinstance(image, str | Path)
+    what = f"image {image}" if is_path else "image"
+    if not is_path and not isinstance(image, module.Image):
+        image = module.fromarray(_bytes(image))
+    try:
+        if is_path:
+            with module.open(Path(image).expanduser()) as opened:
+                return colours_of(opened)
+        return colours_of(image)
+    except Unfit as error:
+        raise bad(what, str(error), _RANGE) from error
+    except unreadable() as error:
+        raise bad(what, reason(error, image), _IMAGE) from error
+
+
+def _bytes(image: object) -> Bytes:
+    """An array or tensor [H, W] or [H, W, 3] with 8 bits. Raises `ValueError` if it is none."""
+    if not isinstance(image, np.ndarray | Tensor):
+        raise bad("image", repr(image)[:60], _IMAGE)
+    array = np.asarray(image.cpu() if isinstance(image, Tensor) else image)
+    if (
+        array.dtype.kind not in "buif"
+        or array.ndim not in (2, 3)
+        or array.shape[2:] not in ((), (3,))
+        or not array.size
+    ):
+        raise bad("image", f"{array.dtype} of shape {list(array.shape)}", _IMAGE)
+    if array.dtype == np.uint8:
+        return array
+    try:
+        return array * np.uint8(255) if array.dtype.kind == "b" else eight_bits(array, None)
+    except Unfit as error:
+        raise bad("image", str(error), _RANGE) from error

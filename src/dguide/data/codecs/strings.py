@@ -81,8 +81,10 @@ class Strings(Codec):
         """The tokens of a string, with begin, end and padding.
 
         Raises:
-            ValueError: If it is too long, or contains a word outside the alphabet.
+            ValueError: If it is no string, is too long, or contains a word outside the alphabet.
         """
+        if not isinstance(text, str):
+            raise bad("string", repr(text)[:60], "a string")
         parts = SPLITS[self.split](text)
         if len(parts) > self.width - 2:
             raise bad("string", f"{len(parts)} words: {text[:60]!r}", f"at most {self.width - 2}")

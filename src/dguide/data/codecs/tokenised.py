@@ -105,8 +105,10 @@ class Tokenised(Codec):
         """The tokens of a string, with end and padding.
 
         Raises:
-            ValueError: If it is too long, or contains a word outside the vocabulary.
+            ValueError: If it is no string, is too long, or contains a word outside the vocabulary.
         """
+        if not isinstance(text, str):
+            raise bad("string", repr(text)[:60], "a string")
         encoded = self.find(text)
         if encoded.why:
             raise bad("string", f"{text[:60]!r} with {encoded.why}", "words that the tokenizer knows")

@@ -87,7 +87,7 @@ def assemble(
             held_out=chosen[kept],
             places=[where[row] for row in kept],
         )
-    whole = Split(tokens, labels, numbers)
+    whole = Split(tokens, labels, numbers, tuple(places or ()))
     return complete(Dataset(name, whole.take(~chosen), whole.take(chosen), codec, tuple(conditions), tuple(skipped)))
 
 

@@ -13,10 +13,11 @@ from ...errors import bad, require
 from ...spec import written
 from ..base import Dataset, Skipped
 from ..cache import Arrays, cached
+from ..codecs.images import Shape
 from ..codecs.pixels import Pixels
 from .assemble import assemble, nothing_left
 from .image_files import read_images
-from .pictures import Shape, parse_size
+from .pictures import parse_size
 
 __all__ = ["images"]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,16 +11,15 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import bad, require
+from ...errors import bad
 from ...progress import counted
+from ..codecs.images import Bytes, Shape, Unfit, colours_of, pixels, reason, unreadable
 from ..codecs.pixels import Pixels
-from .pictures import Bytes, Shape, Unfit, as_tokens, colours_of, pixels
+from .pictures import as_tokens
 
 __all__ = ["Images", "read_images"]
 
 T = TypeVar("T")
-_UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, struct.error, zlib.error)
-"""The errors of Pillow for damaged files."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +64,7 @@ def read_images(
         ValueError: If they have several sizes and `shape` is None, or only one colour.
         dguide.errors.MissingExtra: If Pillow is not installed.
     """
-    unreadable = (*_UNREADABLE, require("PIL.Image", "data").DecompressionBombError)
+    damaged = unreadable()
     unread: dict[int, str] = {}
     frames: dict[int, int] = {}
     passing: list[int] = []
@@ -84,8 +81,8 @@ def read_images(
                     plain = colours_of(image)
             except Unfit as error:
                 unread[index] = str(error)
-            except unreadable as error:
-                unread[index] = f"unreadable: {_reason(error, source)}"[:200]
+            except damaged as error:
+                unread[index] = reason(error, source)
                 if getattr(error, "errno", None):
                     passing.append(index)
             else:
@@ -104,8 +101,3 @@ def read_images(
         tokens, codec = np.zeros((0, 1), dtype=np.int64), Pixels.grey(1, 1, 2)
     notes = {index: f"{count} frames, of which the first is taken" for index, count in frames.items() if count > 1}
     return Images(tokens, codec, dict(sorted((notes | unread).items())), sorted(unread), not passing)
-
-
-def _reason(error: BaseException, source: object) -> str:
-    """The message of an error, without the name of the source."""
-    return str(error).partition(" <_io.")[0].removesuffix(repr(str(source))).rstrip(" :")

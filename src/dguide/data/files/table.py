@@ -93,6 +93,7 @@ def table(
         properties={property: [numbers[index] for index in tokenised.kept]} if property else None,
         percentile=percentile,
         skipped=skipped,
+        places=[places[index] for index in tokenised.kept],
     )
 
 
