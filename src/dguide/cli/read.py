@@ -1,4 +1,4 @@
-"""`dguide read`: classifies held-out data with the model itself, and measures how reliable that is."""
+"""`dguide read`: classifies held-out data or files with the model itself, and measures how reliable that is."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from pathlib import Path
 import typer
 
 from .. import checkpoint as checkpoints
-from ..data import Attribute, load
-from ..errors import bad, choose, require
+from ..checkpoint import Checkpoint
+from ..data import Attribute, Dataset, load
+from ..data.files.unlabelled import unlabelled
+from ..errors import InputError, bad, choose, require
 from ..evaluate import class_counts, hypotheses
 from ..evaluate import read as read_sequences
-from ..evaluate.reading.verdict import check_halves, verdict
+from ..evaluate.reading.answers import Answers
+from ..evaluate.reading.verdict import Verdict, check_halves, verdict
 from ..files import replacing
 from ..plots.reading import calibration_figure, confusion_figure, detection_figure
 from ..plots.style import save
@@ -27,11 +30,23 @@ PRIORS = ("training", "equal")
 
 def read(
     checkpoint: Path = typer.Argument(..., metavar="CHECKPOINT", help="Directory from `dguide train`."),
+    files: list[Path] = typer.Argument(
+        [],
+        metavar="[FOLDER|FILE]...",
+        help="What nobody labelled: image files, folders of images, text files with a string in each line, or tables. "
+        "[default: the held-out part of --data]",
+    ),
     out: Path = typer.Option(
         Path("reading"), metavar="DIRECTORY", help="Folder for tables, probabilities and figures; created if missing."
     ),
     data: str | None = typer.Option(
-        None, metavar="NAME", help="Data set; its held-out part is read. [default: the training data of the model]"
+        None,
+        metavar="NAME",
+        help="Data set; its held-out part is read, and its classes are the prior. [default: the "
+        "training data of the model]",
+    ),
+    text: str | None = typer.Option(
+        None, metavar="COLUMN", help="Column of the strings in a table of FILE. [default: the only one]"
     ),
     condition: str | None = typer.Option(
         None, metavar="NAME", help="Condition to classify; the others are not given to the model. [default: the first]"
@@ -55,27 +70,36 @@ def read(
     batch_size: int = typer.Option(256, metavar="NUMBER", min=1, help="Sequences in one pass through the network."),
     device: str = typer.Option("auto", metavar="NAME", help="auto (an accelerator if there is one), cpu, cuda, ..."),
 ) -> None:
-    """Classify held-out sequences with the model itself, by the likelihood of each class.
+    """Classify held-out sequences or files with the model itself, by the likelihood of each class.
 
     Temperature and thresholds are fitted on one half of the sequences and tested on the other. Writes reading.md,
-    reading.json, reading.csv with the probabilities of each sequence, and figures.
+    reading.json, reading.csv with the probabilities of each sequence and its file or line, and figures. Files that
+    nobody labelled are all read; then there is no accuracy, temperature or figure.
     """
     check_directory("--out", out)
     choose("prior", prior, PRIORS)
+    for option, given in (("--normal", normal if files else None), ("--text", None if files else text)):
+        if given is not None:
+            came, expected = ("files", "labelled data") if files else ("no files", "a table to read")
+            raise bad(option, came, expected, "Leave it out.")
     loaded = checkpoints.load(checkpoint, device_of(device))
-    dataset = load(data, typed=True) if data else load(loaded.config.data)
-    loaded.codec.check_same(dataset.codec, dataset.name)
     known = {each.name: each for each in loaded.conditions}
     chosen = known[choose("condition", loaded.conditions[0].name if condition is None else condition, known)]
-    dataset = align_conditions(dataset, (chosen,))
-    split = dataset.held_out
+    dataset = None if files and prior != "training" else _dataset(loaded, chosen, data, bool(files))
+    if files:
+        found = unlabelled(files, loaded.codec, text)
+        split = found.split
+    else:
+        assert dataset is not None
+        found, split = None, dataset.held_out
     if limit is not None and limit < len(split):
         split = split.some(limit, seed)
-    labels = chosen.of(split.labels, split.properties)
-    good = None if normal is None else _normal(chosen, normal)
     classes = hypotheses(loaded.conditions, len(split), chosen.name)
-    check_halves(labels, good)
-    require("matplotlib", "cli")
+    labels = chosen.of(split.labels, split.properties) if found is None else split.labels
+    good = None if normal is None else _normal(chosen, normal)
+    if found is None:
+        check_halves(labels, good)
+        require("matplotlib", "cli")
     if good is not None:
         require("sklearn.metrics", "train")
     began = time.perf_counter()
@@ -85,26 +109,50 @@ def read(
         split.tokens,
         classes,
         # Laplace's rule of succession: a class without training data stays possible
-        prior=class_counts(chosen, dataset.train) + 1 if prior == "training" else None,
+        prior=class_counts(chosen, dataset.train) + 1 if dataset and prior == "training" else None,
         passes=passes,
         seed=seed,
         batch_size=batch_size,
         device=next(loaded.model.parameters()).device,
     )
     seconds = time.perf_counter() - began
+    cost = f"{len(split) * chosen.n_classes * passes:,} forward passes of one sequence, {seconds:.1f} s"
+    if found:
+        answers = Answers(reading, chosen.class_names, split.places, found.skipped)
+        _write(out, f"{len(split):,} sequences read by {checkpoint}: {cost}.", answers, answers.as_csv())
+        return
+    assert dataset is not None
     judged = verdict(reading, labels, chosen.class_names, normal=good, repetitions=repetitions, seed=seed)
     made = " (synthetic)" if dataset.synthetic else ""
     title = f"{checkpoint.name}, {passes} passes\n{dataset.name}{made}"
-    cost = f"{len(split) * chosen.n_classes * passes:,} forward passes of one sequence, {seconds:.1f} s"
     head = f"{len(split):,} held-out sequences of {dataset.name}{made} read by {checkpoint}: {cost}."
-    text = f"{head}\n\n{judged.as_markdown()}"
-    out.mkdir(parents=True, exist_ok=True)
-    for name, content in (("md", text), ("json", judged.as_json()), ("csv", judged.as_csv())):
-        with replacing(out / f"reading.{name}") as path:
-            path.write_text(content, encoding="utf-8")
     figures = {"confusion": confusion_figure, "calibration": calibration_figure}
+    out.mkdir(parents=True, exist_ok=True)
     for name, figure in (figures | ({"alarms": detection_figure} if judged.alarms else {})).items():
         save(figure(judged, title), out / f"{name}.png")
+    _write(out, head, judged, judged.as_csv(split.places))
+
+
+def _dataset(loaded: Checkpoint, chosen: Attribute, data: str | None, only_prior: bool) -> Dataset:
+    """The data to read, or whose classes are the prior."""
+    try:
+        dataset = load(data, typed=True) if data else load(loaded.config.data)
+    except InputError as error:
+        if not only_prior:
+            raise
+        remedy = "Pass --data where it is now, or --prior equal."
+        raise bad("--prior training", str(error), "the training data of the model", remedy) from error
+    loaded.codec.check_same(dataset.codec, dataset.name)
+    return align_conditions(dataset, (chosen,))
+
+
+def _write(out: Path, head: str, judged: Verdict | Answers, table: str) -> None:
+    """Writes and prints the page, and writes the table and the same for programs."""
+    text = f"{head}\n\n{judged.as_markdown()}"
+    out.mkdir(parents=True, exist_ok=True)
+    for name, content in (("md", text), ("json", judged.as_json()), ("csv", table)):
+        with replacing(out / f"reading.{name}") as path:
+            path.write_text(content, encoding="utf-8")
     print(text)
     print(out / "reading.md")
 

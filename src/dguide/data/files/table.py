@@ -18,7 +18,7 @@ from ..base import Dataset, Skipped
 from .assemble import assemble, nothing_left
 from .texts import tokenise
 
-__all__ = ["table"]
+__all__ = ["rows", "table"]
 
 _DELIMITERS = "\t;|,"
 _LONGEST = 2**31 - 1
@@ -65,11 +65,11 @@ def table(
         raise bad("table", f"{path}, which is no file", "a CSV file", "Check the path.")
     if percentile is not None and property is None:
         raise bad("percentile", "no property", "property=COLUMN")
-    rows = _rows(path, encoding)
-    header = [column.strip() for column in next(rows, (0, []))[1]]
+    lines = rows(path, encoding)
+    header = [column.strip() for column in next(lines, (0, []))[1]]
     column = _text_column(path, header, text, label, property)
     texts, classes, numbers, places, skipped = [], [], [], [], []
-    for line, fields in rows:
+    for line, fields in lines:
         place = f"{path.name}:{line}"
         why = _wrong(fields, header, label, property)
         if why:
@@ -133,7 +133,7 @@ def _wrong(fields: list[str], header: list[str], label: str | None, number: str 
     return ""
 
 
-def _rows(path: Path, encoding: str) -> Iterator[tuple[int, list[str]]]:
+def rows(path: Path, encoding: str) -> Iterator[tuple[int, list[str]]]:
     """Yields the names of the columns, then each record that is not blank, with its (last) line number."""
     line, before, delimiter = 0, 0, ""
     csv.field_size_limit(max(csv.field_size_limit(), _LONGEST))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
@@ -16,6 +14,7 @@ from ...errors import bad
 from ..evaluation import as_json, table
 from ..statistics.estimate import Estimate
 from ..statistics.proportion import proportion
+from .answers import lines_of
 from .calibration import calibration_estimates
 from .classes import Reading, check_labels, fit_temperature
 from .detection import Detection, Operating, defect_score, needed, novelty_score
@@ -150,25 +149,19 @@ class Verdict:
             }
         )
 
-    def as_csv(self) -> str:
-        """One line of CSV for each sequence: true class, read class, log-odds and their error, half, probabilities.
+    def as_csv(self, places: Sequence[str] = ()) -> str:
+        """One line of CSV for each sequence: place, true class, read class, log-odds and their error, half,
+        probabilities.
 
         The log-odds of the read class against the second best, and their error, are at T = 1. The probabilities are at
         the fitted temperature.
+
+        Args:
+            places: Where each sequence stands, if that is known (`Split.places`).
         """
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        probs, read = self.reading.log_probs.exp().tolist(), self.read
-        best, second = read.log_probs.topk(2).values.unbind(-1)
-        odds, errors = (best - second).tolist(), read.error.tolist()
-        half = ["fitted", "reported"]
-        writer.writerow(
-            ["class", "read", "log-odds", "error of log-odds", "half", *(f"p({name})" for name in self.names)]
-        )
-        for row, (label, predicted) in enumerate(zip(self.labels.tolist(), read.predicted.tolist(), strict=True)):
-            numbers = [f"{odds[row]:.4g}", f"{errors[row]:.4g}", half[int(self.reported[row])]]
-            writer.writerow([self.names[label], self.names[predicted], *numbers, *(f"{p:.6g}" for p in probs[row])])
-        return text.getvalue()
+        classes = {"class": [self.names[label] for label in self.labels.tolist()]}
+        half = {"half": ["reported" if each else "fitted" for each in self.reported.tolist()]}
+        return lines_of(self.reading, self.names, {"place": places} | classes if places else classes, half)
 
 
 def verdict(
