@@ -1,25 +1,32 @@
-"""Reads `--labels` and `--condition`, the conditions of the samples."""
+"""Reads what the samples are told: `--labels`, `--condition`, `--reference` and `--initial`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from .. import checkpoint as checkpoints
+from ..checkpoint import Checkpoint
 from ..data import Attribute
 from ..errors import bad, choose
+from ..files import DAMAGED, read_npz
 
-__all__ = ["in_turn", "read_conditions"]
+__all__ = ["in_turn", "read_conditions", "read_initial", "read_reference"]
 
 
-def read_conditions(conditions: Sequence[Attribute], labels: str | None, others: Sequence[str]) -> dict[str, Tensor]:
+def read_conditions(
+    conditions: Sequence[Attribute], labels: str | None, others: Sequence[str], option: str = "--condition"
+) -> dict[str, Tensor]:
     """The values of each condition for the samples 0, 1, ... in turn; a condition without values gets "not given".
 
     Args:
         conditions: The conditions of the model.
         labels: Classes of the first condition, separated by commas, or `all`. None means all, if `others` is empty.
         others: Texts `name=value,...`, each for one condition.
+        option: The option that `others` come from, for errors.
 
     Raises:
         ValueError: If a name or a value is unknown, or a condition occurs twice.
@@ -31,14 +38,60 @@ def read_conditions(conditions: Sequence[Attribute], labels: str | None, others:
     for text in others:
         name, equals, values = text.partition("=")
         if not equals:
-            raise bad("--condition", repr(text), "NAME=VALUE,... with one of " + ", ".join(known))
+            raise bad(option, repr(text), "NAME=VALUE,... with one of " + ", ".join(known))
         if choose("condition", name, known) in wanted:
-            raise bad("--condition", f"{name} twice", "each condition once")
+            raise bad(option, f"{name} twice", "each condition once")
         wanted[name] = values
     return {
         name: condition.read(wanted[name]) if name in wanted else condition.not_given
         for name, condition in known.items()
     }
+
+
+def read_reference(loaded: Checkpoint, texts: Sequence[str]) -> dict[str, Tensor] | Checkpoint | None:
+    """What guidance tilts away from: values of conditions, as in `read_conditions`, or a weaker model.
+
+    Args:
+        loaded: The checkpoint to sample from.
+        texts: Texts `name=value,...`, or one directory of a checkpoint; nothing for the usual reference.
+
+    Raises:
+        ValueError: If a text is neither, or the other checkpoint has other tokens, conditions, or another process.
+    """
+    named = [text for text in texts if "=" not in text or Path(text).is_dir()]
+    if not named:
+        return read_conditions(loaded.conditions, None, texts, "--reference") if texts else None
+    if len(texts) > 1:
+        raise bad("--reference", " and ".join(texts), "one checkpoint, or NAME=VALUE,... of conditions")
+    other = checkpoints.load(named[0], next(loaded.model.parameters()).device)
+    loaded.codec.check_same(other.codec, named[0])
+    for what in ("process", "conditions"):
+        got, expected = (getattr(each, what) for each in (other, loaded))
+        if got != expected:
+            remedy = "Train a smaller network, or fewer steps, on the same data."
+            raise bad(f"{what} of {named[0]}", got, f"{expected}, as the model has", remedy)
+    return other
+
+
+def read_initial(path: Path, length: int) -> tuple[Tensor, Tensor | None]:
+    """The arrays `tokens` [N, L] and, if there is one, `fixed` [N, L] of an .npz file.
+
+    Raises:
+        ValueError: If the file is missing or damaged, or its arrays have another form.
+    """
+    what, expected = f"--initial {path}", f"an .npz file with tokens [N, {length}] of integers, and fixed [N, {length}]"
+    try:
+        arrays = read_npz(path)
+    except DAMAGED as error:
+        raise bad(what, str(error), expected) from error
+    tokens, fixed = arrays.get("tokens"), arrays.get("fixed")
+    if tokens is None:
+        raise bad(what, f"arrays {', '.join(sorted(arrays))}", expected)
+    if tokens.dtype.kind not in "iu" or tokens.ndim != 2 or tokens.shape[1] != length or not len(tokens):
+        raise bad(what, f"tokens of {tokens.dtype} {list(tokens.shape)}", expected)
+    if fixed is not None and (fixed.dtype.kind != "b" or fixed.shape != tokens.shape):
+        raise bad(what, f"fixed of {fixed.dtype} {list(fixed.shape)}", f"bool {list(tokens.shape)}, as tokens")
+    return torch.as_tensor(tokens.astype("int64")), None if fixed is None else torch.as_tensor(fixed)
 
 
 def in_turn(values: Tensor, first: int, count: int) -> Tensor:

@@ -20,10 +20,10 @@ from ..data import CONDITIONS, Codec, Written
 from ..errors import bad, require
 from ..files import replacing, write_npz
 from ..guidance import MECHANISMS, SCHEDULES, Guidance
-from ..nn import DTYPES, Compiled, Inference
-from ..samplers import SAMPLERS, Condition, Sampler, Samples
+from ..nn import DTYPES, Compiled, DiffusionTransformer, Inference
+from ..samplers import SAMPLERS, Condition, Denoiser, Sampler, Samples
 from ..samplers import sample as draw
-from .conditions_arg import in_turn, read_conditions
+from .conditions_arg import in_turn, read_conditions, read_initial, read_reference
 from .names import OWN, device_of, guidance_of, sampler_of
 from .output import check_file
 
@@ -59,6 +59,18 @@ def sample(
         help="Guidance weight w: 0 is the conditional model, -1 the unconditional one (the guidance_scale of other "
         "libraries is 1 + w). A number, or name:weight,option=value with one of the names "
         f"{', '.join(SCHEDULES)}, as in ramp-up:2.0,left=0,right=0.3, or {OWN}.",
+    ),
+    reference: list[str] = typer.Option(
+        [],
+        metavar="NAME=VALUE,...|CHECKPOINT",
+        help="What guidance tilts away from: values as in --condition, repeatable, or a weaker model of the same data. "
+        "[default: no condition]",
+    ),
+    initial: Path | None = typer.Option(
+        None,
+        metavar="FILE.npz",
+        help="Sequences to fill in: tokens [N, L], with the mask token where to fill in, and optionally fixed [N, L], "
+        "true where to hold a token. Used in turn. [default: nothing but noise]",
     ),
     sampler: str = typer.Option(
         "ancestral",
@@ -123,7 +135,11 @@ def sample(
     if picture:
         check_file("--png", out.with_suffix(".png"), ".png", 0)
     decoding = Decoding(temperature, top_k, top_p)
-    network = Inference(loaded.model, *([Compiled()] if compiled else []), dtype=dtype)
+
+    def ready(model: DiffusionTransformer) -> Inference:
+        return Inference(model, *([Compiled()] if compiled else []), dtype=dtype)
+
+    network = ready(loaded.model)
     wanted = read_conditions(loaded.conditions, labels, condition)
     job = Job(
         loaded,
@@ -132,6 +148,9 @@ def sample(
         {name: in_turn(values, first_index, count) for name, values in wanted.items()},
         len(wanted[loaded.conditions[0].name]),
     )
+    away = read_reference(loaded, reference)
+    given = (None, None) if initial is None else read_initial(initial, codec.length)
+    held, fixed = (None if each is None else in_turn(each, first_index, count) for each in given)
     settings: dict[str, object] = {
         "version": __version__,
         "checkpoint": str(checkpoint),
@@ -139,6 +158,10 @@ def sample(
         "synthetic": loaded.config.synthetic,
         "process": loaded.config.process,
         "conditions": {name: values.tolist() for name, values in wanted.items()},
+        "reference": {name: values.tolist() for name, values in away.items()}
+        if isinstance(away, dict)
+        else reference or None,
+        "initial": None if initial is None else str(initial),
         "learnt": [CONDITIONS.describe(each) for each in loaded.conditions],
         "count": count,
         "guidance": MECHANISMS.write(job.guidance, without=("weight",)),
@@ -154,12 +177,20 @@ def sample(
         "dtype": dtype,
         "compile": compiled,
     }
+    tilted_from: Condition | Denoiser = None
+    if isinstance(away, Checkpoint):
+        tilted_from = ready(away.model)
+    elif away is not None:
+        tilted_from = job.told({name: in_turn(values, first_index, count) for name, values in away.items()})
     began = time.perf_counter()
     drawn = draw(
         network,
         process=loaded.process,
         length=codec.length,
-        condition=job.condition,
+        condition=job.told(job.conditions),
+        initial=held,
+        fixed=fixed,
+        reference=tilted_from,
         guidance=job.guidance,
         sampler=job.sampler,
         decoding=decoding,
@@ -194,10 +225,9 @@ class Job:
         """Values of the first condition, [N]."""
         return self.conditions[self.checkpoint.conditions[0].name]
 
-    @property
-    def condition(self) -> Condition:
-        """The conditions as the network takes them."""
-        return self.conditions if isinstance(self.checkpoint.model.n_classes, dict) else self.labels
+    def told(self, values: dict[str, Tensor]) -> Condition:
+        """Values of all conditions as the network takes them."""
+        return values if isinstance(self.checkpoint.model.n_classes, dict) else next(iter(values.values()))
 
 
 def _picture(wanted: bool | None, codec: Codec) -> bool:
