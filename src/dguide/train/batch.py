@@ -1,4 +1,4 @@
-r"""Draws the batch of each training step as a function of (seed, step).
+"""Draws the batch of each training step as a function of (seed, step).
 
 There is no random state to save. A resumed run, or a run in several processes, draws the same batches as a run without
 interruption.
@@ -19,6 +19,7 @@ from ..denoiser import take, to_device
 from ..process import Process
 from ..samplers import Condition
 from .config import TrainConfig
+from .objective import corrupted
 
 __all__ = ["Batch", "draw", "generator"]
 
@@ -65,11 +66,9 @@ def generator(
 def draw(
     config: TrainConfig, dataset: Dataset, process: Process, null: Callable[[Condition], Condition], step: int
 ) -> Batch:
-    r"""The whole batch of a step, B sequences.
+    """The whole batch of a step, B sequences at evenly spread noise levels (`corrupted`).
 
-    Sequences follow one random order after another. Sequence j has the noise level $m_j = (j + u) / B$ with a common
-    uniform number u, so each batch covers (0, 1) evenly (Kingma et al., arXiv 2107.00630, appendix I.1). Its time is
-    `noise.time(m_j)`.
+    Sequences follow one random order after another.
 
     Args:
         config: Batch size, seed, shifts and label dropout.
@@ -87,10 +86,7 @@ def draw(
     if config.shift and dataset.shape is not None:
         clean = shift(clean, offsets, dataset.shape)
     dropped = torch.rand(size, generator=source, dtype=torch.float64) < config.label_dropout
-    level = (torch.arange(size) + _open(torch.rand(1, generator=source, dtype=torch.float64))) / size
-    time = process.noise.time(level)
-    uniforms = _open(torch.rand((*clean.shape, 2), generator=source, dtype=torch.float64))
-    noisy = process.corrupt(clean, time, uniforms)
+    noisy, time = corrupted(process, clean, source)
     given = dataset.condition(split)
     not_given = null(given)
     if isinstance(given, dict):
@@ -101,11 +97,6 @@ def draw(
     else:
         condition = torch.where(dropped, not_given, given)
     return Batch(clean, noisy, time, condition, number_of(offsets, config.shift))
-
-
-def _open(uniforms: Tensor) -> Tensor:
-    """Moves uniform numbers from [0, 1) to (0, 1)."""
-    return uniforms.clamp_min(2.0**-54)
 
 
 def _rows(seed: int, start: int, size: int, count: int) -> Tensor:

@@ -1,9 +1,4 @@
-r"""The training loop.
-
-The loss is the negative evidence lower bound: with noise levels $m \sim U(0, 1)$ and $t = \mathrm{time}(m)$,
-
-$$\frac{1}{L \ln 2}\, E_m \sum_i \mathrm{elbo}_i(x_0, x_t, t) \quad \text{bits per token.}$$
-"""
+"""The training loop."""
 
 from __future__ import annotations
 
@@ -31,6 +26,7 @@ from .budget import budget, rate
 from .config import TrainConfig
 from .ema import Average
 from .interrupt import Interrupt
+from .objective import bits
 from .optimizers import optimizers
 from .state import STATE, Evaluation, Journal, read, write
 
@@ -267,8 +263,8 @@ def _evaluated(journal: Journal) -> str:
 
 
 def _loss(network: nn.Module, process: Process, batch: Batch) -> torch.Tensor:
-    log_p = process.log_probs(network(batch.noisy, batch.time, batch.condition, batch.augmentation))
-    return process.elbo(log_p, batch.clean, batch.noisy, batch.time).mean() / math.log(2)
+    logits = network(batch.noisy, batch.time, batch.condition, batch.augmentation)
+    return bits(process, logits, batch.clean, batch.noisy, batch.time)
 
 
 def _held_out(

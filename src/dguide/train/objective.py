@@ -1,0 +1,85 @@
+r"""The loss of a denoiser: the negative evidence lower bound, in bits per token.
+
+With noise levels $m \sim U(0, 1)$ and $t = \mathrm{time}(m)$,
+
+$$\frac{1}{L \ln 2}\, E_m \sum_i \mathrm{elbo}_i(x_0, x_t, t) \quad \text{bits per token.}$$
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from ..errors import bad
+from ..process import Process
+from ..samplers import Condition, Denoiser
+
+__all__ = ["bits", "corrupted", "loss"]
+
+
+def loss(
+    process: Process, network: Denoiser, tokens: Tensor, condition: Condition, generator: torch.Generator
+) -> Tensor:
+    """The loss of a network on a batch, to be minimised: an unbiased estimate of its bits per token, [].
+
+    `dguide train` minimises the same. The batch is corrupted to noise levels that cover (0, 1) evenly. So that guidance
+    has a reference, replace the condition by the null condition in a share of the samples before.
+
+    Args:
+        process: The process to train for.
+        network: Gives logits [B, L, V] from tokens [B, L], time [B] and condition, in training mode.
+        tokens: Clean sequences, [B, L] int64, on the device of the network.
+        condition: The condition of each sequence, leading dimension B; None for none.
+        generator: The source of the noise.
+
+    Raises:
+        ValueError: If the tokens are no sequences of the process, or the logits have another shape.
+
+    >>> import dguide
+    >>> tokens, source = torch.zeros(5, 3, dtype=torch.int64), torch.Generator().manual_seed(0)
+    >>> network = lambda tokens, time, condition: torch.zeros(*tokens.shape, 4)
+    >>> float(loss(dguide.Uniform(4), network, tokens, None, source)) > 1
+    True
+    """
+    vocab = process.vocab_size
+    if not isinstance(generator, torch.Generator):
+        remedy = "Make it once before the loop: torch.Generator().manual_seed(0)."
+        raise bad("generator", repr(generator), "a torch.Generator", remedy)
+    if not isinstance(tokens, Tensor) or tokens.dtype != torch.int64 or tokens.ndim != 2 or not tokens.numel():
+        got = f"{tokens.dtype} {list(tokens.shape)}" if isinstance(tokens, Tensor) else type(tokens).__name__
+        raise bad("tokens", got, "an int64 tensor [B, L]")
+    low, high = (int(each) for each in tokens.aminmax())
+    if low < 0 or high >= vocab:
+        raise bad("tokens", f"values from {low} to {high}", f"values from 0 to {vocab - 1}")
+    noisy, time = corrupted(process, tokens, generator)
+    logits = network(noisy, time.to(torch.get_default_dtype()), condition)
+    if not isinstance(logits, Tensor) or logits.shape != (*tokens.shape, vocab):
+        got = f"{list(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
+        raise bad("logits", got, f"a tensor [B, L, V] = {[*tokens.shape, vocab]}")
+    return bits(process, logits, tokens, noisy, time)
+
+
+def bits(process: Process, logits: Tensor, clean: Tensor, noisy: Tensor, time: Tensor) -> Tensor:
+    """The mean bits per token of logits [B, L, V] for noisy tokens [B, L] at times [B]."""
+    return process.elbo(process.log_probs(logits), clean, noisy, time).mean() / math.log(2)
+
+
+def corrupted(process: Process, clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    r"""A batch at evenly spread noise levels: tokens [B, L] and times [B] float64.
+
+    Sequence j has the noise level $m_j = (j + u) / B$ with a common uniform number u, so each batch covers (0, 1)
+    evenly (Kingma et al., arXiv 2107.00630, appendix I.1). Its time is `noise.time(m_j)`.
+    """
+    size, where = len(clean), generator.device
+    common = _open(torch.rand(1, generator=generator, dtype=torch.float64, device=where))
+    level = (torch.arange(size, device=where) + common) / size
+    time = process.noise.time(level).to(clean.device)
+    uniforms = _open(torch.rand((*clean.shape, 2), generator=generator, dtype=torch.float64, device=where))
+    return process.corrupt(clean, time, uniforms.to(clean.device)), time
+
+
+def _open(uniforms: Tensor) -> Tensor:
+    """Moves uniform numbers from [0, 1) to (0, 1)."""
+    return uniforms.clamp_min(2.0**-54)

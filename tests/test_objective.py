@@ -1,0 +1,72 @@
+"""The loss of one's own loop is the bound that `likelihood` measures, and what `dguide train` minimises."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from helpers import PROCESSES, law_on_data, oracle
+
+import dguide
+from dguide.data import load, random_offsets
+from dguide.evaluate import likelihood
+from dguide.train import TrainConfig, loss
+from dguide.train.batch import Stream, draw, generator
+from dguide.train.loop import _loss, build
+
+TOKENS = torch.zeros(4, 3, dtype=torch.int64)
+
+
+def source(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("process", PROCESSES, ids=repr)
+def test_loss_is_the_likelihood_in_the_mean(process: Any) -> None:
+    network, law = oracle(process), law_on_data(process, 2)
+    index = torch.multinomial(law.flatten(), 400, replacement=True, generator=source())
+    tokens, labels = torch.stack((index // 4, index % 4), 1), torch.zeros(400, dtype=torch.int64)
+    draws, many = source(1), 60
+    found = torch.stack([loss(process, network, tokens, labels, draws).double() for _ in range(many)])
+    expected = likelihood(network, process, tokens, labels, passes=64).bits
+    assert abs(float(found.mean()) - expected) < 5 * float(found.std()) / many**0.5 + 0.002
+
+
+def test_training_minimises_the_same_loss(tmp_path: Path) -> None:
+    config = TrainConfig(out=tmp_path, steps=1, size="tiny", label_dropout=0.0, shift=0, dropout=0.0)
+    digits = load("digits")
+    process, model = build(config, digits)
+    batch = draw(config, digits, process, model.null, step=3)
+    draws = generator(config.seed, Stream.STEP, 3)
+    random_offsets(config.batch_size, 0, config.shift_share, draws)
+    torch.rand(config.batch_size, generator=draws, dtype=torch.float64)  # the draw of the label dropout
+    found = loss(process, model, batch.clean, batch.condition, draws)
+    torch.testing.assert_close(found, _loss(model, process, batch))
+    found.backward()
+    assert any(bool(parameter.grad.any()) for parameter in model.parameters() if parameter.grad is not None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"tokens": TOKENS.float()}, r"tokens: got torch.float32 \[4, 3\], expected an int64 tensor \[B, L\]"),
+        ({"tokens": TOKENS[0]}, r"tokens: got torch.int64 \[3\]"),
+        ({"tokens": TOKENS + 5}, "tokens: got values from 5 to 5, expected values from 0 to 4"),
+        ({"generator": 3}, r"generator: got 3, expected a torch.Generator.*torch.Generator\(\).manual_seed"),
+        ({"network": lambda *_: torch.zeros(4, 3, 6)}, r"logits: got \[4, 3, 6\], expected .* = \[4, 3, 5\]"),
+        ({"network": lambda *_: None}, "logits: got NoneType"),
+    ],
+)
+def test_bad_input(changes: dict[str, Any], message: str) -> None:
+    given: dict[str, Any] = {
+        "process": dguide.Masked(5),
+        "network": lambda tokens, time, condition: torch.zeros(*tokens.shape, 5),
+        "tokens": TOKENS,
+        "condition": None,
+        "generator": source(),
+    }
+    assert loss(**given).shape == ()
+    with pytest.raises(dguide.InputError, match=message):
+        loss(**given | changes)
