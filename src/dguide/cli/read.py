@@ -32,7 +32,7 @@ def read(
     checkpoint: Path = typer.Argument(..., metavar="CHECKPOINT", help="Directory from `dguide train`."),
     files: list[Path] = typer.Argument(
         [],
-        metavar="[FOLDER|FILE]...",
+        metavar="FOLDER|FILE",
         help="What nobody labelled: image files, folders of images, text files with a string in each line, or tables. "
         "[default: the held-out part of --data]",
     ),

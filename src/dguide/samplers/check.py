@@ -16,7 +16,7 @@ from ..denoiser import Condition, Denoiser, batch_of, check_same_structure, take
 from ..devices import usable_device, users_default
 from ..errors import bad, positive
 from ..extension import listed
-from ..guidance import Guidance, Normalized, Schedule
+from ..guidance import Guidance, Normalized, PerSample
 from ..process import Process
 from ..random import check_seed
 from .lengths import Lengths
@@ -109,7 +109,7 @@ class Request:
         first = self.first_index
         if isinstance(first, bool) or not isinstance(first, int) or not 0 <= first < 2**63 - count:
             raise bad("first_index", repr(first), "an int of at least 0, with all samples below 2**63")
-        if not isinstance(guidance.weight, Schedule) and len(guidance.weight) != count:
+        if isinstance(guidance.weight, Tensor | PerSample) and len(guidance.weight) != count:
             raise bad("guidance weight", f"{len(guidance.weight)} values", f"one for each of the {count} samples")
         _fixed(self.fixed, self.initial, count, self.length, process)
         reference = self.reference if callable(self.reference) else to_device(_reference(self), where)
@@ -220,7 +220,7 @@ def _reference(request: Request) -> Condition:
     if request.reference is not None:
         check_same_structure(condition, request.reference, "reference")
         return request.reference
-    samples = torch.arange(1 if isinstance(guidance.weight, Schedule) else len(guidance.weight))
+    samples = torch.arange(len(guidance.weight) if isinstance(guidance.weight, Tensor | PerSample) else 1)
     if not bool(guidance.weights_below(torch.ones(()), samples).any()) and not any(request.sampler.extra_weights):
         return None
     null = getattr(denoiser, "null", None)

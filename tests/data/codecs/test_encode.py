@@ -13,7 +13,6 @@ from PIL import Image
 
 import dguide
 from dguide.data import Codec, Dataset, Pixels, Strings, Tokenised, load
-from dguide.data.codecs.registry import CODECS
 
 WORDS = '{"model": {"type": "WordLevel", "vocab": {"a": 0, "b": 1}, "unk_token": "b"}, "version": "1.0"}'
 
@@ -103,11 +102,6 @@ GREY, LETTERS = Pixels.grey(2, 2, 4), Strings.of(["ab"])
 def test_what_cannot_be_encoded_is_refused(codec: Codec, value: object, message: str) -> None:
     with pytest.raises(dguide.InputError, match=message):
         codec.encode(value)
-
-
-def test_every_codec_encodes() -> None:
-    for name in CODECS.names():
-        assert "encode" in vars({"pixels": Pixels, "strings": Strings, "tokenised": Tokenised}[name])
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
