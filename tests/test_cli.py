@@ -196,9 +196,12 @@ def test_a_mistyped_name_lists_those_there_are(run, model, tmp_path, option, wro
         (["--sampler", "ancestral:steps=4", "--steps", "5"], "steps twice"),
         (["--sampler", "smc:sampler=(ancestral:steps=4)", "--steps", "5"], "steps twice"),
         (["--sampler", "smc", "--steps", "5"], "got --steps, expected its own options, particles, sampler, weight"),
-        (["--sampler", "blocks:sampler=ancestral"], "Blocks sampler"),
-        (["--sampler", "nothing:Here"], "no module nothing, expected one of ancestral, blocks"),
-        (["--guidance", "normalized:weight=2"], "Pass the weight as --weight"),
+        (
+            ["--sampler", "blocks:sampler=ancestral"],
+            "sampler of sampler blocks: got 'ancestral', expected a sampler that is a Unmasking",
+        ),
+        (["--sampler", "nothing:Here"], "there is no module nothing on the path of Python"),
+        (["--guidance", "normalized:weight=2"], "The weight is an argument, or the option --weight"),
         (["--sampler", "top-margin", "--guidance", "unlocking"], "expected Normalized"),
         (["--temperature", "-1"], "Decoding temperature: got -1.0"),
         (["--top-k", "0"], "Decoding top_k: got 0"),
@@ -401,7 +404,9 @@ def test_names_on_the_command_line_are_those_of_the_library():
     assert sampler_of("blocks:halton,4", 5, shape=(2, 3)) == dguide.Blocks(dguide.Halton(5, shape=(2, 3)), 4)
     assert sampler_of("low-confidence:noise=2") == dguide.LowConfidence(noise=2.0)
     assert sampler_of("blocks:(entropy-bounded:bound=.5),8") == dguide.Blocks(dguide.EntropyBounded(0.5), 8)
-    assert sampler_of("smc:sampler=ancestral", 4, "1;0.5;0") == dguide.SMC(sampler=dguide.Ancestral(4, (1, 0.5, 0)))
+    assert sampler_of("smc:sampler=ancestral", 2, "1;0.5;0") == dguide.SMC(sampler=dguide.Ancestral(2, (1, 0.5, 0)))
+    with pytest.raises(ValueError, match="4 steps and a grid of 3 times, expected 2 steps"):
+        sampler_of("smc:sampler=ancestral", 4, "1;0.5;0")
     assert sampler_of("ancestral:steps=4", 4) == dguide.Ancestral(4)
     with pytest.raises(ValueError, match="sampler halton: got no shape"):
         sampler_of("halton")

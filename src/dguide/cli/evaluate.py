@@ -25,8 +25,9 @@ from ..errors import bad
 from ..evaluate import METRICS, Estimate, Metric, evaluate_samples, likelihood
 from ..evaluate.samples import FEATURES, suited
 from ..files import replacing
+from ..samplers import SAMPLERS
 from .align_conditions import align_conditions
-from .names import OWN
+from .names import OWN, guidance_of
 from .options import options
 from .output import check_directory
 from .sample import sample
@@ -91,6 +92,12 @@ def evaluate(
     """
     check_directory("--out", out)
     metrics: Sequence[Metric] = [METRICS.read(name, typed=True) for name in metric]
+    judged_by = [METRICS.write(each) for each in metrics]
+    if len(set(judged_by)) < len(judged_by):
+        raise bad("--metric", " and ".join(judged_by), "each metric once")
+    if source.suffix != ".npz":  # mistakes in the options of sampling are reported before anything is loaded
+        guidance_of(drawing["guidance"], drawing["weight"])
+        SAMPLERS.call(drawing["sampler"], typed=True)
     if source.suffix != ".npz":
         if source.is_file():
             raise bad("samples or checkpoint", f"the file {source}", "FILE.npz, or the directory of a checkpoint")
@@ -116,7 +123,7 @@ def evaluate(
             dataset = _compared(dataset, drawn.learnt)
         metrics = suited(dataset, metrics, features, inception_weights)
     judged: dict[str, Any] = {"features": features, "repetitions": repetitions, "judge_seed": judge_seed}
-    judged |= {"metrics": " ".join(METRICS.write(each) for each in metrics)} if metric else {}
+    judged |= {"metrics": " ".join(judged_by)} if metric else {}
     evaluation = evaluate_samples(
         dataset,
         drawn.tokens,

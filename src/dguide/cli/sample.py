@@ -19,7 +19,7 @@ from ..checkpoint import Checkpoint
 from ..data import CONDITIONS, Codec, Written
 from ..errors import bad, require
 from ..files import replacing
-from ..guidance import MECHANISMS, SCHEDULES, Guidance
+from ..guidance import MECHANISMS, SCHEDULES, Guidance, parse_schedule
 from ..nn import DTYPES, Compiled, Inference
 from ..samplers import SAMPLERS, Condition, Sampler, Samples
 from ..samplers import sample as draw
@@ -142,7 +142,7 @@ def sample(
         "learnt": [CONDITIONS.describe(each) for each in loaded.conditions],
         "count": count,
         "guidance": MECHANISMS.write(job.guidance, without=("weight",)),
-        "weight": str(job.guidance.weight),
+        "weight": SCHEDULES.write(parse_schedule(weight, typed=True)),
         "sampler": SAMPLERS.write(job.sampler),
         "temperature": temperature,
         "top_k": top_k,

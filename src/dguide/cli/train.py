@@ -10,7 +10,9 @@ import typer
 from pydantic import ValidationError
 
 from .. import checkpoint as checkpoints
+from ..data import LOADERS
 from ..errors import InputError
+from ..noise import NOISES
 from ..train import SIZES, TrainConfig
 from ..train import train as run_training
 from .options import options
@@ -54,6 +56,9 @@ def train(**settings: str | None) -> int | None:
     far as a checkpoint, for `dguide sample` and `dguide info`.
     """
     given = {name: value for name, value in settings.items() if value is not None}
+    for registry, name in ((LOADERS, "data"), (NOISES, "noise")):
+        if name in given:
+            registry.allow(given[name])
     try:
         config = TrainConfig(**given)  # type: ignore[arg-type]
     except ValidationError as error:

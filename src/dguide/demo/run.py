@@ -195,7 +195,7 @@ class _Demo:
         with TemporaryDirectory(dir=settings.out, prefix=".trained-") as room:
             fresh = Path(room) / "trained"
             config = TrainConfig(
-                **RECIPE, out=fresh, data=self.dataset.name, seed=settings.seed, minutes=settings.minutes
+                **RECIPE, out=fresh, data=self.models[MASKED].config.data, seed=settings.seed, minutes=settings.minutes
             )
             if not train(config).finished:
                 raise KeyboardInterrupt

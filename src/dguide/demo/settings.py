@@ -10,6 +10,7 @@ from ..checkpoint import Checkpoint
 from ..data import Dataset, load
 from ..errors import bad
 from ..guidance import MECHANISMS
+from .grid import cells
 
 __all__ = ["MASKED", "NAMES", "DemoSettings", "common_data", "find_checkpoints"]
 
@@ -47,10 +48,11 @@ class DemoSettings:
     def __post_init__(self) -> None:
         if len(set(self.weights)) < len(self.weights) or min(self.weights, default=-1) < 0 or not any(self.weights):
             raise bad("weights of the grid", list(self.weights), "different numbers of at least 0, not 0 alone")
-        if not self.mechanisms or len(set(self.mechanisms)) < len(self.mechanisms):
+        calls = [(call.target, dict(call.arguments)) for call in map(MECHANISMS.call, self.mechanisms)]
+        if not calls or any(calls.count(each) > 1 for each in calls):
             raise bad("mechanisms of the grid", list(self.mechanisms), "at least one, each once")
-        for name in self.mechanisms:
-            MECHANISMS.call(name).having(weight=0.0)()
+        for cell in cells(self.weights, self.mechanisms):
+            cell.guidance.verify()
         if self.per_class < 1 or self.steps < 1:
             raise bad("per_class and steps", (self.per_class, self.steps), "whole numbers of at least 1")
         if not (self.minutes > 0 and self.limit > 0):

@@ -88,7 +88,7 @@ class TrainConfig(BaseModel):
     @field_validator("data")
     @classmethod
     def _known_data(cls, value: str) -> str:
-        LOADERS.call(value, typed=True).check()
+        LOADERS.call(value).check()
         return value
 
     @field_validator("process")
@@ -99,7 +99,7 @@ class TrainConfig(BaseModel):
     @field_validator("noise")
     @classmethod
     def _known_noise(cls, value: str) -> str:
-        return NOISES.write(NOISES.read(value, typed=True))
+        return NOISES.write(NOISES.read(value))
 
     @model_validator(mode="after")
     def _fitting(self) -> TrainConfig:
