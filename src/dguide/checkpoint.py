@@ -195,7 +195,7 @@ def locate(path: str | Path) -> Path:
         dguide.errors.MissingExtra: If `path` has the form `org/name`, and the extra `hub` is not installed.
     """
     directory = Path(path)
-    name = directory.as_posix()
+    name = path if isinstance(path, str) else path.as_posix()
     if directory.exists():
         return directory
     if name in names():
