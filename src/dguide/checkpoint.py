@@ -3,6 +3,8 @@ r"""Saves and loads trained denoisers: a directory with `model.safetensors` (wei
 Nothing is unpickled, so a checkpoint cannot run code. Files are written under temporary names and then renamed. The
 configuration holds the SHA-256 of the weights. So loading detects damaged files, and weights and configurations that
 do not belong together.
+
+A checkpoint is a directory, or the name of one that comes with dguide (`names`), or `org/name` at Hugging Face.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,12 +33,18 @@ __all__ = [
     "Config",
     "digest",
     "load",
+    "locate",
+    "names",
+    "push",
     "save",
+    "shipped",
 ]
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 FORMAT = "dguide-checkpoint-1"
+_AT_HUB = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+"""`org/name`, as Hugging Face has it."""
 
 
 @dataclass(frozen=True)
@@ -113,10 +122,10 @@ def save(path: str | Path, model: DiffusionTransformer, config: Config) -> None:
 
 
 def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
-    """Reads the checkpoint in the directory `path`.
+    """Reads the checkpoint at `path`.
 
     Args:
-        path: A directory from `save`.
+        path: A directory from `save`, or what else `locate` finds.
         device: Device of the model.
 
     Returns:
@@ -125,13 +134,14 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
     Raises:
         ValueError: If a file is missing, damaged or of another kind.
         OSError: If a file exists but cannot be read.
+        dguide.errors.MissingExtra: If `path` has the form `org/name`, and the extra `hub` is not installed.
     """
-    directory = Path(path)
+    directory = locate(path)
     for name in (CONFIG, WEIGHTS):
         if not (directory / name).is_file():
             there = "no such directory" if not directory.is_dir() else f"a directory without {name}"
-            remedy = "Pass the directory that training wrote."
-            raise bad(f"checkpoint {directory}", there, f"a directory with {CONFIG} and {WEIGHTS}", remedy)
+            expected = f"a directory with {CONFIG} and {WEIGHTS}, or one of {', '.join(names())}"
+            raise bad(f"checkpoint {directory}", there, expected, "Pass the directory that training wrote.")
     config, expected = _read_config(directory / CONFIG)
     again = "Copy the checkpoint again, both files of it, or train anew."
     if digest(directory / WEIGHTS) != expected:
@@ -159,6 +169,72 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
     except RuntimeError as error:
         raise bad(f"weights {directory / WEIGHTS}", str(error), f"those of the network in {CONFIG}", again) from error
     return Checkpoint(model.to(device).eval(), process, codec, conditions, config)
+
+
+def shipped() -> Path:
+    """The folder of the checkpoints that come with dguide: in the installed package, else in the source tree."""
+    package = Path(__file__).resolve().parent
+    inside = package / "models"
+    return inside if inside.is_dir() else package.parents[1] / "checkpoints"
+
+
+def names() -> tuple[str, ...]:
+    """Names of the checkpoints that come with dguide, which `load` takes."""
+    return tuple(sorted(path.parent.name for path in shipped().glob(f"*/{CONFIG}")))
+
+
+def locate(path: str | Path) -> Path:
+    """The directory of a checkpoint, which need not exist.
+
+    Args:
+        path: A path, which wins if it exists; or one of `names`; or `org/name`, whose two files are downloaded from
+            Hugging Face unless they are in its cache. Nothing is downloaded if there is a folder `org` here.
+
+    Raises:
+        ValueError: If `org/name` cannot be had.
+        dguide.errors.MissingExtra: If `path` has the form `org/name`, and the extra `hub` is not installed.
+    """
+    directory = Path(path)
+    name = path if isinstance(path, str) else path.as_posix()
+    if directory.exists():
+        return directory
+    if name in names():
+        return shipped() / name
+    if _AT_HUB.fullmatch(name) and not directory.parent.exists():
+        return _fetched(name)
+    return directory
+
+
+def _fetched(name: str) -> Path:
+    """The directory of `org/name` in the cache of Hugging Face, after a download if necessary."""
+    library, errors = require("huggingface_hub", "hub"), require("huggingface_hub.errors", "hub")
+    try:
+        # One call for both files, so that they are of the same revision.
+        return Path(library.snapshot_download(name, allow_patterns=[CONFIG, WEIGHTS]))
+    except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, errors.HFValidationError) as error:
+        got = f"no such directory, and from Hugging Face: {' '.join(str(error).split())}"
+        expected = f"a directory, one of {', '.join(names())}, or org/name at Hugging Face"
+        raise bad(f"checkpoint {name}", got, expected) from error
+
+
+def push(path: str | Path, name: str) -> None:
+    """Uploads a checkpoint to Hugging Face, where `load(name)` finds it.
+
+    Args:
+        path: What `load` takes. It is checked first.
+        name: `org/name`; it is created if missing. You must be logged in there with `hf auth login`.
+
+    Raises:
+        ValueError: If there is no intact checkpoint, or `name` has another form.
+        huggingface_hub.errors.HfHubHTTPError: If Hugging Face refuses, as it does without a login.
+        dguide.errors.MissingExtra: If the extra `hub` is not installed.
+    """
+    if not _AT_HUB.fullmatch(name):
+        raise bad("name at Hugging Face", repr(name), "org/name")
+    api, directory = require("huggingface_hub", "hub").HfApi(), locate(path)
+    load(directory)
+    api.create_repo(name, exist_ok=True)
+    api.upload_folder(repo_id=name, folder_path=directory, allow_patterns=[CONFIG, WEIGHTS])
 
 
 def digest(path: Path) -> str:

@@ -28,7 +28,7 @@ def demo(
         None,
         metavar="DIRECTORY",
         help="Folder with the checkpoints digits-masked and digits-uniform. "
-        "[default: checkpoints/ here, or in the source tree]",
+        "[default: checkpoints/ here, or those of dguide]",
     ),
     guidance: list[str] = typer.Option(
         [],

@@ -6,17 +6,20 @@ from dataclasses import replace
 
 import torch
 
+from ..checkpoint import names
 from ..devices import best_device, usable_device
 from ..errors import bad
 from ..guidance import Guidance, parse_guidance, parse_schedule
 from ..samplers import SAMPLERS, Sampler
 from ..spec import Call
 
-__all__ = ["OWN", "device_of", "guidance_of", "sampler_of"]
+__all__ = ["MODEL", "OWN", "device_of", "guidance_of", "sampler_of"]
 
 
 OWN = "your own as my_module:MyClass"
 """The description of import paths in help texts."""
+MODEL = f"Directory from `dguide train`, one of {', '.join(names())}, or org/name at Hugging Face."
+"""The description of checkpoints in help texts."""
 
 
 def guidance_of(name: str, weight: str) -> Guidance:

@@ -17,7 +17,7 @@ from ..files import replacing
 from ..plots.reading import calibration_figure, confusion_figure, detection_figure
 from ..plots.style import save
 from .align_conditions import align_conditions
-from .names import device_of
+from .names import MODEL, device_of
 from .output import check_directory
 
 __all__ = ["read"]
@@ -26,7 +26,7 @@ PRIORS = ("training", "equal")
 
 
 def read(
-    checkpoint: Path = typer.Argument(..., metavar="CHECKPOINT", help="Directory from `dguide train`."),
+    checkpoint: Path = typer.Argument(..., metavar="CHECKPOINT", help=MODEL),
     out: Path = typer.Option(
         Path("reading"), metavar="DIRECTORY", help="Folder for tables, probabilities and figures; created if missing."
     ),

@@ -24,7 +24,7 @@ from ..nn import DTYPES, Compiled, Inference
 from ..samplers import SAMPLERS, Condition, Sampler, Samples
 from ..samplers import sample as draw
 from .conditions_arg import in_turn, read_conditions
-from .names import OWN, device_of, guidance_of, sampler_of
+from .names import MODEL, OWN, device_of, guidance_of, sampler_of
 from .output import check_file, write_npz
 
 __all__ = ["sample"]
@@ -34,7 +34,7 @@ _PICTURE = 400
 
 
 def sample(
-    checkpoint: Path = typer.Argument(..., metavar="CHECKPOINT", help="Directory from `dguide train`."),
+    checkpoint: Path = typer.Argument(..., metavar="CHECKPOINT", help=MODEL),
     out: Path = typer.Option(..., metavar="FILE.npz", help="File for the samples; an existing file is replaced."),
     labels: str | None = typer.Option(
         None,

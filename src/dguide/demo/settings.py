@@ -25,7 +25,7 @@ class DemoSettings:
 
     Args:
         out: Directory for all results.
-        checkpoints: Directory with the checkpoints `NAMES`; None for that of the repository.
+        checkpoints: Directory with the checkpoints `NAMES`; None for `checkpoints/` here, or those of dguide.
         weights: Mean weights of the grid.
         mechanisms: Mechanisms of the grid: names in `MECHANISMS`, with options but without a weight.
         per_class: Samples of each class in a cell.
@@ -60,13 +60,12 @@ class DemoSettings:
 
 
 def find_checkpoints(directory: Path | None = None) -> dict[str, Checkpoint]:
-    """Loads the checkpoints `NAMES` from `directory`, by default from `checkpoints/` here or in the source tree.
+    """Loads the checkpoints `NAMES` from `directory`, by default from `checkpoints/` here, or those of dguide.
 
     Raises:
         ValueError: If they are missing (the message lists the searched places) or damaged.
     """
-    source = Path(__file__).resolve().parents[3]
-    places = [directory] if directory else [Path("checkpoints"), source / "checkpoints"]
+    places = [directory] if directory else [Path("checkpoints"), checkpoints.shipped()]
     for place in places:
         if all((place / name).is_dir() for name in NAMES):
             return {name: checkpoints.load(place / name) for name in NAMES}
