@@ -338,7 +338,7 @@ def test_the_commands_of_contributing_run_on_its_own_code(here: Path) -> None:
     )
     Path("my_module.py").write_text("\n".join(code))
     lines = commands[-1].replace("\\\n", " ").splitlines()
-    assert len(lines) == 4
+    assert len(lines) == 5
     for line in lines:
         done = fresh(*shlex.split(line)[1:])
         assert done.returncode == 0, done.stderr

@@ -121,6 +121,8 @@ def _valid_names(error: Any) -> Iterator[str]:
     commands = getattr(context.command, "commands", {})
     if commands:
         yield f"Commands: {', '.join(sorted(commands))}"
+    if getattr(error, "option_name", "") == "--import":
+        yield "--import stands before the command: dguide --import MODULE:NAME COMMAND"
     if hasattr(error, "option_name") or hasattr(error, "possibilities"):
         parameters = context.command.get_params(context)
         options = [name for p in parameters for name in (*p.opts, *p.secondary_opts) if name.startswith("-")]
