@@ -15,12 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..checkpoint import STATE
 from ..errors import bad, require
 from ..files import replacing
 
 __all__ = ["STATE", "Evaluation", "Journal", "read", "write"]
 
-STATE = "state.safetensors"
 KEY = "dguide"
 
 
