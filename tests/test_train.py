@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from dguide import checkpoint
@@ -25,7 +25,7 @@ from dguide.train import SIZES, Evaluation, TrainConfig, train
 from dguide.train.batch import Stream, draw, generator
 from dguide.train.budget import Minutes, Steps, budget, rate
 from dguide.train.ema import Average
-from dguide.train.state import STATE, Journal
+from dguide.train.state import STATE, Journal, _digest
 
 TINY: dict[str, Any] = {
     "steps": 12,
@@ -253,6 +253,31 @@ def test_other_settings_and_damage_are_noticed_before_work(
     (tmp_path / STATE).write_bytes((path / STATE).read_bytes()[:2000])
     with pytest.raises(ValueError, match=r"training state.*[Dd]elete"):
         train(config(tmp_path, **changes))
+
+
+def flip(path: Path, part: bytes) -> None:
+    """Flips the lowest bit of the byte behind `part`, or of the last byte."""
+    content = bytearray(path.read_bytes())
+    content[content.index(part) + len(part) if part else -1] ^= 1
+    path.write_bytes(bytes(content))
+
+
+def test_a_damaged_state_is_not_resumed(undisturbed: tuple[dict[str, str], Path], tmp_path: Path) -> None:
+    changes, path = undisturbed
+    whole = (path / STATE).read_bytes()
+    for part in (b"", b'\\"seconds\\": '):  # a moment; the working time
+        (tmp_path / STATE).write_bytes(whole)
+        flip(tmp_path / STATE, part)
+        with pytest.raises(ValueError, match=r"training state.*SHA-256.*[Dd]elete"):
+            train(config(tmp_path, **changes))
+    saved = load_file(path / STATE)
+    with safe_open(path / STATE, "pt") as file:
+        told = file.metadata()["dguide"]
+    for name in (each for each in saved if each.startswith("optimizer") and each.split(".")[1] == "0"):
+        left = {each: tensor for each, tensor in saved.items() if each != name}
+        save_file(left, tmp_path / STATE, {"dguide": told, "sha256": _digest(told, left)})
+        with pytest.raises(ValueError, match=r"training state.*optimizer.*[Dd]elete"):
+            train(config(tmp_path, **changes))
 
 
 def test_training_learns_and_leaves_the_global_generator_alone(tmp_path: Path) -> None:

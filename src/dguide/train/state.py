@@ -1,11 +1,13 @@
 """Saves the whole state of a training run in one file, so that a stopped run resumes exactly.
 
 The file is in the safetensors format and is replaced by one rename. Weights, averaged weights and optimizer moments
-are tensors; the rest is JSON in the header. There is no random state, because every step has its own seed.
+are tensors; the rest is JSON in the header, with the SHA-256 of all of it. There is no random state, because every
+step has its own seed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -18,10 +20,12 @@ from torch import Tensor, nn
 from ..checkpoint import STATE
 from ..errors import bad, require
 from ..files import replacing
+from .optimizers import MOMENTS
 
 __all__ = ["STATE", "Evaluation", "Journal", "read", "write"]
 
 KEY = "dguide"
+_DIGEST = "sha256"
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,8 @@ def write(
             tensors |= {f"{part}.{index}.{name}": tensor for name, tensor in moments.items()}
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     with replacing(path) as temporary:
-        header = {KEY: json.dumps(asdict(journal))}
+        told = json.dumps(asdict(journal))
+        header = {KEY: told, _DIGEST: _digest(told, tensors)}
         temporary.write_bytes(require("safetensors.torch", "train").save(tensors, header))
 
 
@@ -92,11 +97,15 @@ def read(
     anew = "Delete the file to start anew, or choose another directory."
     try:
         with safetensors.safe_open(path, "pt") as file:
-            header = (file.metadata() or {}).get(KEY, "")
+            header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is not a dict
-        journal: Journal = pydantic.TypeAdapter(Journal).validate_json(header)
+        journal: Journal = pydantic.TypeAdapter(Journal).validate_json(header.get(KEY, ""))
     except (safetensors.SafetensorError, pydantic.ValidationError) as error:
         raise bad(f"training state {path}", repr(error), "a file that dguide.train wrote", anew) from error
+    if header.get(_DIGEST) != _digest(header[KEY], tensors):
+        raise bad(
+            f"training state {path}", "content with another SHA-256", "that of the file when it was written", anew
+        )
     if journal.settings != settings:
         names = sorted(journal.settings.keys() | settings.keys())
         changed = [n for n in names if journal.settings.get(n) != settings.get(n)]
@@ -113,8 +122,22 @@ def read(
         for name, tensor in _part(tensors, part).items():
             index, key = name.split(".")
             moments.setdefault(int(index), {})[key] = tensor
+        count = sum(len(group["params"]) for group in optimizer.param_groups) if journal.step else 0
+        if {index: set(each) for index, each in moments.items()} != {
+            index: MOMENTS[type(optimizer)] for index in range(count)
+        }:
+            raise bad(f"training state {path}", f"other tensors of {part}", f"those of {count} parameters", anew)
         optimizer.load_state_dict(optimizer.state_dict() | {"state": moments})
     return journal
+
+
+def _digest(told: str, tensors: dict[str, Tensor]) -> str:
+    """SHA-256 of the JSON and of every tensor with its name, dtype and shape."""
+    found = hashlib.sha256(told.encode())
+    for name, tensor in sorted(tensors.items()):
+        found.update(f"\0{name} {tensor.dtype} {list(tensor.shape)}\0".encode())
+        found.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    return found.hexdigest()
 
 
 def _parts(optimizers: Sequence[torch.optim.Optimizer]) -> list[tuple[str, torch.optim.Optimizer]]:
