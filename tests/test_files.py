@@ -43,7 +43,7 @@ def test_what_killed_processes_left_is_removed_after_a_day(tmp_path: Path) -> No
             with replacing(target):
                 os._exit(0)
         os.waitpid(child, 0)
-        (new,) = {each for each in tmp_path.iterdir()} - set(left)
+        (new,) = set(tmp_path.iterdir()) - set(left)
         old = new.stat().st_mtime - days * 86400
         os.utime(new, (old, old))
         left.append(new)
