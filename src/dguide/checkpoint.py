@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 import torch
 
 from .data import CODECS, CONDITIONS, Attribute, Codec
+from .devices import in_float32, on_cpu
 from .errors import bad, require
 from .files import replacing
 from .nn import DiffusionTransformer
@@ -128,6 +129,8 @@ def save(path: str | Path, model: DiffusionTransformer, config: Config) -> None:
         left.unlink(missing_ok=True)
 
 
+@on_cpu
+@in_float32
 def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
     """Reads the checkpoint in the directory `path`.
 

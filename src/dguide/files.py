@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and where they are."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["replacing"]
+from .errors import bad
+
+__all__ = ["expanded", "replacing"]
 
 _STALE = 24 * 60 * 60
 """Seconds after which a temporary file belongs to no process that still writes it."""
@@ -38,6 +40,14 @@ def replacing(path: Path) -> Iterator[Path]:
     if os.name == "posix":
         with contextlib.suppress(OSError):  # not every file system can; the file is there in any case
             _flush(path.parent)
+
+
+def expanded(path: Path) -> Path:
+    """The path with `~` replaced by the home directory. Raises `InputError` if there is none."""
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise bad("path", str(path), "one in a known home directory", f"{error} Write the whole path.") from error
 
 
 def _flush(path: Path) -> None:

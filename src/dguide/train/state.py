@@ -48,6 +48,7 @@ class Journal:
         seconds: Working time.
         running: Training losses since the last evaluation, in bits per token.
         history: The evaluations, oldest first.
+        finished: Whether the run is complete, its last evaluation included.
     """
 
     settings: dict[str, Any]
@@ -55,11 +56,17 @@ class Journal:
     seconds: float = 0.0
     running: list[float] = field(default_factory=list)
     history: list[Evaluation] = field(default_factory=list)
+    finished: bool = False
 
     @property
     def best(self) -> Evaluation | None:
         """The evaluation with the fewest held-out bits; the first one if several are equal."""
         return min(self.history, key=lambda evaluation: evaluation.bits, default=None)
+
+    @property
+    def since_best(self) -> int:
+        """Number of evaluations since the best one."""
+        return len(self.history) - 1 - self.history.index(self.best) if self.best else 0
 
 
 def write(
@@ -106,12 +113,19 @@ def read(
         raise bad(
             f"training state {path}", "content with another SHA-256", "that of the file when it was written", anew
         )
-    if journal.settings != settings:
-        names = sorted(journal.settings.keys() | settings.keys())
-        changed = [n for n in names if journal.settings.get(n) != settings.get(n)]
-        now = ", ".join(f"{n}={settings.get(n)}" for n in changed)
-        before = ", ".join(f"{n}={journal.settings.get(n)}" for n in changed)
-        raise bad(f"settings of the run in {path}", now, f"those it began with, {before}", anew)
+    before, names = journal.settings, sorted(journal.settings.keys() | settings.keys())
+    changed = [name for name in names if before.get(name) != settings.get(name)]
+    longer = (
+        changed == ["steps"]
+        and None not in (before["steps"], settings["steps"])
+        and before["steps"] < settings["steps"]
+    )
+    if changed and not (longer and settings["decay"] == "constant"):
+        got, expected = (", ".join(f"{name}={each.get(name)}" for name in changed) for each in (settings, before))
+        cosine = "With decay=cosine the rate of every step depends on the length, so the run cannot go on longer. "
+        what = f"settings of the run in {path}"
+        raise bad(what, got, f"those it began with, {expected}", (cosine if longer else "") + anew)
+    journal.settings, journal.finished = settings, journal.finished and not changed
     try:
         model.load_state_dict(_part(tensors, "model"))
         average.load_state_dict(_part(tensors, "average"))
@@ -136,7 +150,7 @@ def _digest(told: str, tensors: dict[str, Tensor]) -> str:
     found = hashlib.sha256(told.encode())
     for name, tensor in sorted(tensors.items()):
         found.update(f"\0{name} {tensor.dtype} {list(tensor.shape)}\0".encode())
-        found.update(tensor.reshape(-1).view(torch.uint8).numpy())
+        found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return found.hexdigest()
 
 
