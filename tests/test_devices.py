@@ -58,7 +58,7 @@ def apple(monkeypatch: pytest.MonkeyPatch) -> None:
         return empty(*size, dtype=dtype, device=device)
 
     monkeypatch.setattr(torch, "empty", refusing)
-    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("mps"))
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda check_available=False: torch.device("mps"))
 
 
 @pytest.mark.usefixtures("apple")
