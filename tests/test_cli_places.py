@@ -49,8 +49,6 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp932"])
 def test_a_terminal_that_cannot_show_a_character_ends_no_work(models: Path, tmp_path: Path, encoding: str) -> None:
-    tokens, labels = np.arange(64).reshape(16, 2, 2) % 3, np.arange(16) % 2
-    np.savez(tmp_path / "x.npz", images=tokens, labels=labels, tokens=tokens)
     environment = os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
     out = tmp_path / "é日本.npz"
     for words in (
@@ -135,11 +133,11 @@ def test_standard_output_that_takes_nothing_is_a_failure_in_one_line(models: Pat
     os.close(reader)
     done = dguide("info", models / "tiny", stdout=writer)
     os.close(writer)
-    assert (done.returncode, done.stderr.count(b"\n"), b"Broken pipe" in done.stderr) == (1, 1, True)
+    assert (done.returncode, done.stderr) == (1, b"")  # a reader such as head has had enough
 
 
 def test_json_is_json_on_every_terminal(tmp_path: Path) -> None:
-    np.savez(tmp_path / "x.npz", images=np.arange(80).reshape(20, 2, 2) % 3, labels=np.arange(20) % 2)
+    np.savez(tmp_path / "x.npz", maps=np.arange(20)[:, None, None] + np.zeros((1, 2, 2), int), kinds=np.arange(20) % 2)
     done = dguide(
         "data", f"npz:{tmp_path / 'x.npz'},names=é;日本", "--json", env=os.environ | {"PYTHONIOENCODING": "ascii"}
     )

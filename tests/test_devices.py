@@ -50,12 +50,12 @@ def apple(monkeypatch: pytest.MonkeyPatch) -> None:
     """An accelerator that has no float64."""
     empty = torch.empty
 
-    def refusing(*size: int, dtype: torch.dtype | None = None, device: Any = None) -> torch.Tensor:
+    def refusing(*size: int, dtype: torch.dtype | None = None, device: Any = None, **more: Any) -> torch.Tensor:
         if device is not None and torch.device(device).type == "mps":
             if dtype == torch.float64:
                 raise TypeError("Cannot convert a MPS Tensor to float64 dtype as the MPS framework doesn't support it")
             device = "cpu"
-        return empty(*size, dtype=dtype, device=device)
+        return empty(*size, dtype=dtype, device=device, **more)
 
     monkeypatch.setattr(torch, "empty", refusing)
     monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda check_available=False: torch.device("mps"))

@@ -35,9 +35,9 @@ _ClickException: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ 
 
 _PLACE = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG,
-    errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EPIPE,
+    errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM,
 }  # fmt: skip
-"""Errors of the disk or the machine: no permission, no space, too many open files, no memory, nobody who reads."""
+"""Errors of the disk or the machine: no permission, no space, too many open files, no memory."""
 
 app = typer.Typer(
     help="Classifier-free guidance for discrete diffusion models.",
@@ -98,7 +98,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         print(end="", flush=True)
     except OSError as error:  # what is left would fail again when Python ends, with a status of its own
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return status or _fail(str(error), 1)
+        if status == 0 and error.errno != errno.EPIPE:  # a reader such as head has had enough
+            _fail(str(error), 1)
+        return status or 1
     return status
 
 
