@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +77,24 @@ def test_data_are_there_even_if_nothing_can_be_kept(home: Path) -> None:
     work = Work()
     assert (cached("it", {}, work)["tokens"] == [[0, 1, 2], [3, 4, 5]]).all()
     assert work.done == 1
+
+
+def test_data_are_there_for_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", refuse)
+    assert len(cached("it", {}, Work())["tokens"]) == 2
+
+
+def test_compiled_code_beside_the_data_stays_that_of_the_user(home: Path) -> None:
+    before = os.umask(0o002)
+    try:
+        cached("it", {}, Work())
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((home / "dguide").stat().st_mode) == 0o700
 
 
 def test_what_fails_leaves_nothing(home: Path) -> None:

@@ -48,7 +48,7 @@ def data(
     if png is not None:
         _draw(dataset, png)
     if as_json:
-        print(json.dumps(_summary(dataset), indent=2, ensure_ascii=False))
+        print(json.dumps(_summary(dataset), indent=2))
         return
     alphabet = " ".join(dataset.codec.words) if isinstance(dataset.codec, Strings) else ""
     lines = {

@@ -15,14 +15,11 @@ from ..errors import InputError
 from ..noise import NOISES
 from ..train import SIZES, TrainConfig
 from ..train import train as run_training
+from ..train.config import option
 from .options import options
 from .output import check_directory
 
 __all__ = ["train"]
-
-
-def _option(name: str) -> str:
-    return "--" + name.replace("_", "-")
 
 
 def _settings() -> Iterator[inspect.Parameter]:
@@ -39,7 +36,7 @@ def _settings() -> Iterator[inspect.Parameter]:
             inspect.Parameter.KEYWORD_ONLY,
             default=typer.Option(
                 ... if setting.is_required() else None,
-                _option(name),
+                option(name),
                 metavar=metavar,
                 help=f"{text[:1].upper()}{text[1:]}.{shown}",
             ),
@@ -94,4 +91,4 @@ def _line(mistake: Any) -> str:
     if not mistake["loc"]:
         return message
     got = "" if mistake["type"] in ("missing", "value_error") else f", got {mistake['input']!r}"
-    return f"{_option(str(mistake['loc'][0]))}: {message}{got}"
+    return f"{option(str(mistake['loc'][0]))}: {message}{got}"

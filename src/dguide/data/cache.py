@@ -48,7 +48,10 @@ def cached(
         lasting: Whether another call of `prepare` would give the same arrays. Otherwise they are not stored.
     """
     key = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
-    path = cache_directory() / "data" / f"{name}-{key}.npz"
+    try:
+        path = cache_directory() / "data" / f"{name}-{key}.npz"
+    except OSError:
+        return prepare()
     try:
         return read_npz(path)
     except DAMAGED:
@@ -57,7 +60,8 @@ def cached(
     if not lasting(arrays):
         return arrays
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        cache_directory().mkdir(mode=0o700, parents=True, exist_ok=True)  # compiled code beside it must be the user's
+        path.parent.mkdir(exist_ok=True)
         with replacing(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, **arrays)
     except OSError:

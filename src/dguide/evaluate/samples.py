@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from ..data import Dataset, Strings
+from ..devices import in_float32, on_cpu
 from ..errors import bad, choose
 from ..spec import Registry
 from .evaluation import Evaluation
@@ -86,6 +87,8 @@ METRICS: Registry[Metric] = Registry("metric", Metric, {"images": Images, "molec
 """All metrics, by name. Each data set uses those that suit it."""
 
 
+@on_cpu
+@in_float32
 def evaluate_samples(
     dataset: Dataset,
     tokens: Tensor,

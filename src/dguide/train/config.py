@@ -10,10 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from ..data import LOADERS
 from ..errors import bad, choose
+from ..files import expanded
 from ..noise import NOISES
 from ..process import PROCESSES
 
-__all__ = ["SIZES", "TrainConfig"]
+__all__ = ["SIZES", "TrainConfig", "option"]
 
 SIZES: dict[str, dict[str, int]] = {
     "tiny": {"width": 64, "layers": 2, "heads": 4},
@@ -23,6 +24,11 @@ SIZES: dict[str, dict[str, int]] = {
     "huge": {"width": 768, "layers": 12, "heads": 12},
 }
 """Networks by size: about 0.15, 0.5, 1.5, 9 and 130 million parameters."""
+
+
+def option(name: str) -> str:
+    """The option of the command line for a setting."""
+    return "--" + name.rstrip("_").replace("_", "-")
 
 
 class TrainConfig(BaseModel):
@@ -43,10 +49,18 @@ class TrainConfig(BaseModel):
     noise: str = Field(
         "linear", description="noise schedule, such as linear or polynomial:2, or your own as my_module:MyClass"
     )
+    from_: Path | None = Field(
+        None, description="checkpoint whose weights the run begins with, of a network of the same sizes"
+    )
     seed: int = Field(0, ge=0, description="seed of weights, order of data, corruption and label dropout")
 
     steps: int | None = Field(None, ge=1, description="length of the run in steps, which makes it reproducible")
-    minutes: float | None = Field(None, gt=0, description="length of the run in minutes, instead of steps")
+    minutes: float | None = Field(
+        None, gt=0, description="length of the run in minutes, evaluations included, instead of steps"
+    )
+    patience: int | None = Field(
+        None, ge=1, description="evaluations without fewer held-out bits after which the run ends early"
+    )
 
     size: str = Field("small", description=f"width, layers and heads together: {', '.join(SIZES)}")
     width: int = Field(96, ge=2, description="channels of a token, instead of the value of size")
@@ -79,6 +93,11 @@ class TrainConfig(BaseModel):
     def _sized(cls, given: dict[str, Any]) -> dict[str, Any]:
         """Adds the settings of the size, if they are not given."""
         return SIZES.get(str(given.get("size")), {}) | given
+
+    @field_validator("out", "from_")
+    @classmethod
+    def _home(cls, value: Path | None) -> Path | None:
+        return value and expanded(value)
 
     @field_validator("size")
     @classmethod
@@ -115,7 +134,7 @@ class TrainConfig(BaseModel):
         for name, value in self.settings().items():
             usual = SIZES[self.size].get(name, type(self).model_fields[name].default)
             if name == "out" or value != usual:
-                words += ["--" + name.replace("_", "-"), str(value)]
+                words += [option(name), str(value)]
         return shlex.join(words)
 
     def recipe(self) -> dict[str, Any]:
