@@ -127,12 +127,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(sys, "path", list(sys.path))
     before = dict(imports.TRUSTED)
     imports.TRUSTED.clear()
-    dguide.data.load.cache_clear()
     yield tmp_path
     sys.modules.pop("mine", None)
     imports.TRUSTED.clear()
     imports.TRUSTED.update(before)
-    dguide.data.load.cache_clear()
 
 
 @pytest.fixture
