@@ -88,8 +88,9 @@ class TrainConfig(BaseModel):
     @field_validator("data")
     @classmethod
     def _known_data(cls, value: str) -> str:
-        LOADERS.call(value, typed=True).check()
-        return value
+        call = LOADERS.call(value, typed=True)
+        call.check()
+        return call.absolute() if call.paths else value  # a checkpoint is read in other folders, too
 
     @field_validator("process")
     @classmethod

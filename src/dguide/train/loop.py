@@ -107,7 +107,8 @@ def train(config: TrainConfig, on_step: Callable[[int], None] | None = None) -> 
         The state of the run.
 
     Raises:
-        ValueError: If the directory holds a run with other settings, or the batch does not divide among the processes.
+        ValueError: If the directory holds a run with other settings or other data, or the batch does not divide among
+            the processes.
         Diverged: A `FloatingPointError`, if the loss is not finite.
         dguide.errors.MissingExtra: If a package of the extra `train` is not installed.
     """
@@ -132,12 +133,13 @@ class _Run:
             self.dataset = load(config.data)
         self.process, self.model = build(config, self.dataset)
         _described(self.process, self.dataset)  # raises now if they cannot be saved
+        self.digest = self.dataset.digest
         self.average = Average(self.model.to(self.device), config.ema)
         self.optimizers = optimizers(self.model, config)
         config.out.mkdir(parents=True, exist_ok=True)
         self.state = config.out / STATE
         _spare(config.out, self.state)
-        self.journal = read(self.state, config.recipe(), self.model, self.average.model, self.optimizers)
+        self.journal = read(self.state, config.recipe(), self.digest, self.model, self.average.model, self.optimizers)
         self.network, *self.steppers = self.accelerator.prepare(self.model, *self.optimizers)
 
     def go(self, on_step: Callable[[int], None] | None) -> Trained:
@@ -222,7 +224,7 @@ class _Run:
         journal.history.append(Evaluation(journal.step, journal.seconds, loss, figure.bits))
         if journal.best is journal.history[-1]:
             record = _record(config, self.dataset, model, self.process, journal.step, figure)
-            checkpoint.save(config.out, model, record)
+            checkpoint.save(config.out, model, replace(record, data_digest=self.digest))
         self._save()
         course.say(_evaluated(journal))
         self._log(held_out_bits=figure.bits)

@@ -40,6 +40,7 @@ class Journal:
 
     Args:
         settings: The configuration of the run.
+        data: `Dataset.digest` of its data; empty in older files.
         step: Completed steps.
         seconds: Working time.
         running: Training losses since the last evaluation, in bits per token.
@@ -47,6 +48,7 @@ class Journal:
     """
 
     settings: dict[str, Any]
+    data: str = ""
     step: int = 0
     seconds: float = 0.0
     running: list[float] = field(default_factory=list)
@@ -77,6 +79,7 @@ def write(
 def read(
     path: Path,
     settings: dict[str, Any],
+    data: str,
     model: nn.Module,
     average: nn.Module,
     optimizers: Sequence[torch.optim.Optimizer],
@@ -84,10 +87,10 @@ def read(
     """Loads the state in `path` and returns the journal; a new journal if there is no such file.
 
     Raises:
-        ValueError: If the file is damaged, or belongs to a run with other settings.
+        ValueError: If the file is damaged, or belongs to a run with other settings or other data.
     """
     if not path.exists():
-        return Journal(settings)
+        return Journal(settings, data)
     safetensors, pydantic = require("safetensors", "train"), require("pydantic", "train")
     anew = "Delete the file to start anew, or choose another directory."
     try:
@@ -103,6 +106,12 @@ def read(
         now = ", ".join(f"{n}={settings.get(n)}" for n in changed)
         before = ", ".join(f"{n}={journal.settings.get(n)}" for n in changed)
         raise bad(f"settings of the run in {path}", now, f"those it began with, {before}", anew)
+    if journal.data and journal.data != data:
+        remedy = f"Restore the data as they were. {anew}"
+        raise bad(
+            f"data of the run in {path}", _short(data), f"the content it began with, {_short(journal.data)}", remedy
+        )
+    journal.data = data
     try:
         model.load_state_dict(_part(tensors, "model"))
         average.load_state_dict(_part(tensors, "average"))
@@ -115,6 +124,10 @@ def read(
             moments.setdefault(int(index), {})[key] = tensor
         optimizer.load_state_dict(optimizer.state_dict() | {"state": moments})
     return journal
+
+
+def _short(digest: str) -> str:
+    return f"SHA-256 {digest[:12]}..."
 
 
 def _parts(optimizers: Sequence[torch.optim.Optimizer]) -> list[tuple[str, torch.optim.Optimizer]]:
