@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import errno
 import os
+import struct
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
+from benchmarks.fuzz_images import fuzz
 from dguide import checkpoint
 from dguide.data import Pixels, load
 from dguide.train import TrainConfig, train
@@ -125,6 +128,59 @@ def test_sixteen_bits_are_scaled_and_not_clipped(tmp_path: Path) -> None:
     wide = np.array([[30000, 40000] * 2] * 4, dtype=np.uint16)
     Image.fromarray(wide).save(root / "good" / "002.png", transparency=40000)
     assert [30000 // 256, 255] * 8 in rows(load(f"images:{root},levels=256"))
+
+
+@pytest.mark.parametrize("bits", [10, 12])
+def test_sixteen_bits_of_which_fewer_are_used_are_scaled_by_the_range_of_all(tmp_path: Path, bits: int) -> None:
+    """As cameras with 10 or 12 bits write them. A dark image stays darker than the others."""
+    for n in range(12):
+        path = tmp_path / "ab"[n % 2] / f"{n}.png"
+        path.parent.mkdir(exist_ok=True)
+        values = np.roll(np.arange(16, dtype=np.uint16), n).reshape(4, 4) * 2 ** (bits - 4)
+        Image.fromarray(values // 64 if n < 2 else values).save(path)
+    data = load(f"images:{tmp_path}")
+    shown = [round(16 * k / 17) for k in range(16)]
+    assert sum(sorted(row) == shown for row in rows(data)) == 10
+    assert sum(max(row) < 3 for row in rows(data)) == 2
+    (note,) = data.skipped
+    assert note.why.startswith(f"{bits} of 16 bits are used in all 12 such images")
+
+
+def test_what_pillow_would_give_to_a_program_or_unfold_without_end_is_listed(tmp_path: Path) -> None:
+    root = folders(tmp_path)
+    (root / "good" / "a.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 4 4\n%%EndComments\n")
+    Image.new("1", (13_344, 13_344)).save(root / "good" / "b.png")
+    (root / "good" / "all").symlink_to("/")
+    data = load(f"images:{root}")
+    assert {Path(each.what).name: each.why for each in data.skipped} == {
+        "a.png": "unreadable: cannot identify image file",
+        "b.png": "unreadable: 178 megapixels, more than 67",
+        "all": "a link to a folder",
+    }
+
+
+@pytest.mark.parametrize("error", [RuntimeError, NotImplementedError, AttributeError, struct.error, AssertionError])
+def test_whatever_pillow_raises_for_one_file_is_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    root = folders(tmp_path)
+    usual = ImageOps.exif_transpose
+
+    def upright(image: Image.Image) -> Any:
+        if image.getpixel((1, 1)) == 0:
+            raise error("it")
+        return usual(image)
+
+    monkeypatch.setattr(ImageOps, "exif_transpose", upright)
+    data = load(f"images:{root}")
+    assert [each.why for each in data.skipped] == ["unreadable: it"] * 2
+
+
+def test_damaged_files_of_all_formats_are_read_or_listed() -> None:
+    """The same with more mutations: python -m benchmarks.fuzz_images 200000."""
+    counts = fuzz(700)
+    assert sum(counts.values()) == 700
+    assert 100 < counts["read"] < 600
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".pgm"])
@@ -304,10 +360,10 @@ def test_an_error_that_passes_is_not_kept(tmp_path: Path, monkeypatch: pytest.Mo
     root = folders(tmp_path)
     usual = Image.open
 
-    def crowded(path: Path) -> Image.Image:
+    def crowded(path: Path, **options: Any) -> Image.Image:
         if path.name == "003.png":
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), str(path))
-        return usual(path)
+        return usual(path, **options)
 
     monkeypatch.setattr(Image, "open", crowded)
     data = load(f"images:{root}")

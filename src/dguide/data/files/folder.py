@@ -17,7 +17,7 @@ from ..base import Dataset, Skipped
 from ..cache import Arrays, cached
 from ..codecs.pixels import Pixels
 from .assemble import assemble, nothing_left
-from .image_files import read_images
+from .image_files import open_image, read_images
 from .pictures import Shape, parse_size
 
 __all__ = ["images"]
@@ -59,7 +59,7 @@ def images(path: Path, size: str | None = None, levels: int | None = None, colou
     settings = {"shape": shape, "levels": levels, "colours": colours, "pillow": importlib.metadata.version("pillow")}
     arrays = cached(
         "images",
-        {"format": 3, "folder": str(path.resolve()), "files": [_version(path, file) for file in listed.files]}
+        {"format": 4, "folder": str(path.resolve()), "files": [_version(path, file) for file in listed.files]}
         | settings,
         lambda: _prepare(listed.files, shape, levels, colours),
         lasting=lambda prepared: bool(prepared["lasting"]),
@@ -131,7 +131,7 @@ def _version(folder: Path, file: Path) -> tuple[str, int, int, int]:
 
 
 def _prepare(files: list[Path], shape: Shape | None, levels: int | None, colours: int | None) -> Arrays:
-    tokenised = read_images(files, require("PIL.Image", "data").open, "folder", shape, levels, colours)
+    tokenised = read_images(files, open_image, "folder", shape, levels, colours)
     return {
         "tokens": tokenised.tokens.astype(np.uint8),
         "shape": np.array(tokenised.codec.shape),
