@@ -18,7 +18,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -75,6 +75,7 @@ class Config:
         held_out_bits: Bits per token on the held-out split (an upper bound of the cross-entropy).
         held_out_error: Standard error of `held_out_bits`.
         version: Version of dguide that trained the weights.
+        data_digest: `Dataset.digest` of the training data; None in older files.
     """
 
     network: dict[str, Any]
@@ -89,13 +90,14 @@ class Config:
     held_out_bits: float
     held_out_error: float
     version: str
+    data_digest: str | None = None
 
 
 @dataclass(frozen=True)
 class _Stored(Config):
     """The content of the file: the configuration, and the SHA-256 of its weights."""
 
-    sha256: str
+    sha256: str = field(kw_only=True)
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
 
 

@@ -129,13 +129,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / "mine.py").write_text(MINE)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    dguide.data.load.cache_clear()
     yield tmp_path
     sys.modules.pop("mine", None)
     for known in (imports.ALLOWED, *(family.typed for family in values.FAMILIES)):
         for name in [each for each in known if each.startswith("mine:")]:
             del known[name]
-    dguide.data.load.cache_clear()
 
 
 @pytest.fixture

@@ -19,14 +19,14 @@ from torch import Tensor
 
 from .. import checkpoint as checkpoints
 from ..checkpoint import Checkpoint
-from ..data import CONDITIONS, Attribute, Dataset, load
+from ..data import CONDITIONS, Attribute, Dataset
 from ..data.cache import DAMAGED, read_npz
 from ..errors import bad
 from ..evaluate import METRICS, Estimate, Metric, evaluate_samples, likelihood
 from ..evaluate.samples import FEATURES, suited
 from ..files import replacing
 from ..samplers import SAMPLERS
-from .align_conditions import align_conditions
+from .align_conditions import align_conditions, real_data
 from .names import OWN, guidance_of
 from .options import options
 from .output import check_directory
@@ -102,7 +102,7 @@ def evaluate(
         if source.is_file():
             raise bad("samples or checkpoint", f"the file {source}", "FILE.npz, or the directory of a checkpoint")
         loaded = checkpoints.load(source)
-        dataset = load(data, typed=True) if data else load(loaded.config.data)
+        dataset = real_data(loaded.config.data, loaded.config.data_digest, data)
         loaded.codec.check_same(dataset.codec, dataset.name)
         dataset = _compared(dataset, loaded.conditions)
         metrics = suited(dataset, metrics, features, inception_weights)
@@ -118,7 +118,7 @@ def evaluate(
             options = " and ".join("--" + name.replace("_", "-") for name in given)
             raise bad(options, f"{source}, whose samples are drawn already", "a checkpoint", "Leave them out.")
         drawn, extra, seconds = Drawn.read(source), [], 0.0
-        dataset = load(data, typed=True) if data else load(drawn.text("data"))
+        dataset = real_data(drawn.text("data"), drawn.settings.get("data_digest"), data)
         if drawn.learnt:
             dataset = _compared(dataset, drawn.learnt)
         metrics = suited(dataset, metrics, features, inception_weights)

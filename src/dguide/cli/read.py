@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from .. import checkpoint as checkpoints
-from ..data import Attribute, load
+from ..data import Attribute
 from ..errors import bad, choose, require
 from ..evaluate import class_counts, hypotheses
 from ..evaluate import read as read_sequences
@@ -16,7 +16,7 @@ from ..evaluate.reading.verdict import check_halves, verdict
 from ..files import replacing
 from ..plots.reading import calibration_figure, confusion_figure, detection_figure
 from ..plots.style import save
-from .align_conditions import align_conditions
+from .align_conditions import align_conditions, real_data
 from .names import MODEL, device_of
 from .output import check_directory
 
@@ -63,7 +63,7 @@ def read(
     check_directory("--out", out)
     choose("prior", prior, PRIORS)
     loaded = checkpoints.load(checkpoint, device_of(device))
-    dataset = load(data, typed=True) if data else load(loaded.config.data)
+    dataset = real_data(loaded.config.data, loaded.config.data_digest, data)
     loaded.codec.check_same(dataset.codec, dataset.name)
     known = {each.name: each for each in loaded.conditions}
     chosen = known[choose("condition", loaded.conditions[0].name if condition is None else condition, known)]

@@ -136,6 +136,7 @@ def sample(
         "version": __version__,
         "checkpoint": str(checkpoint),
         "data": loaded.config.data,
+        "data_digest": loaded.config.data_digest,
         "synthetic": loaded.config.synthetic,
         "process": loaded.config.process,
         "conditions": {name: values.tolist() for name, values in wanted.items()},

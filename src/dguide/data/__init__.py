@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
 from ..spec import Registry
 from .augment import number_of, random_offsets, shift
 from .base import Dataset, Skipped, Split
@@ -61,9 +59,10 @@ LOADERS: Registry[Dataset] = Registry(
 """Functions that load a data set, by name."""
 
 
-@functools.cache
 def load(name: str, *, typed: bool = False) -> Dataset:
     """Loads a data set by name and options, such as ``digits``, ``qm9:percentile=80``, ``csv:file.csv,text=SMILES``.
+
+    Each call reads the source as it is now, and returns tensors of its own.
 
     Args:
         name: A name in `LOADERS`. After a colon follow the path, if the loader has one, and options, separated by

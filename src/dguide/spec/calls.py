@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
@@ -79,6 +80,19 @@ class Call(Generic[T]):
         for each in self.arguments.values():
             if isinstance(each, Call):
                 each.check()
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The paths among its arguments."""
+        return tuple(each for each in self.arguments.values() if isinstance(each, Path))
+
+    def absolute(self) -> str:
+        """The call as text that means the same in every working directory."""
+        arguments = {
+            option: Path(os.path.abspath(each)) if isinstance(each, Path) else each
+            for option, each in self.arguments.items()
+        }
+        return written(self.what.split()[-1], self.target, arguments)
 
     def made(self) -> dict[str, Any]:
         """The arguments, with the calls among them made."""

@@ -107,8 +107,9 @@ class TrainConfig(BaseModel):
     @field_validator("data")
     @classmethod
     def _known_data(cls, value: str) -> str:
-        LOADERS.call(value).check()
-        return value
+        call = LOADERS.call(value)
+        call.check()
+        return call.absolute() if call.paths else value  # a checkpoint is read in other folders, too
 
     @field_validator("process")
     @classmethod

@@ -113,8 +113,8 @@ def train(config: TrainConfig, on_step: Callable[[int], None] | None = None) -> 
         The state of the run.
 
     Raises:
-        ValueError: If the directory holds a run with other settings, the batch does not divide among the processes, or
-            the checkpoint to begin with has another network.
+        ValueError: If the directory holds a run with other settings or other data, the batch does not divide among the
+            processes, or the checkpoint to begin with has another network.
         Diverged: A `FloatingPointError`, if the loss is not finite.
         dguide.errors.MissingExtra: If a package of the extra `train` is not installed.
     """
@@ -140,6 +140,7 @@ class _Run:
             self.dataset = load(config.data)
         self.process, self.model = build(config, self.dataset)
         described(self.process, self.dataset)  # raises now if they cannot be saved
+        self.digest = self.dataset.digest
         self.state = config.out / STATE
         spare(config.out, self.state)
         if config.from_ is not None and not self.state.exists():
@@ -147,7 +148,7 @@ class _Run:
         self.average = Average(self.model.to(self.device), config.ema)
         self.optimizers = optimizers(self.model, config)
         config.out.mkdir(parents=True, exist_ok=True)
-        self.journal = read(self.state, config.recipe(), self.model, self.average.model, self.optimizers)
+        self.journal = read(self.state, config.recipe(), self.digest, self.model, self.average.model, self.optimizers)
         self.earlier = self.journal.seconds
         self.network, *self.steppers = self.accelerator.prepare(self.model, *self.optimizers)
 
@@ -280,7 +281,7 @@ class _Run:
         journal.history.append(Evaluation(journal.step, journal.seconds, loss, figure.bits))
         if journal.best is journal.history[-1]:
             about = record(config, self.dataset, model, self.process, journal.step, figure)
-            checkpoint.save(config.out, model, about)
+            checkpoint.save(config.out, model, replace(about, data_digest=self.digest))
         journal.seconds = self._seconds()
         self._save()
         course.say(_evaluated(journal))

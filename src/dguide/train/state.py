@@ -44,6 +44,7 @@ class Journal:
 
     Args:
         settings: The configuration of the run.
+        data: `Dataset.digest` of its data; empty in older files.
         step: Completed steps.
         seconds: Working time.
         running: Training losses since the last evaluation, in bits per token.
@@ -52,6 +53,7 @@ class Journal:
     """
 
     settings: dict[str, Any]
+    data: str = ""
     step: int = 0
     seconds: float = 0.0
     running: list[float] = field(default_factory=list)
@@ -89,6 +91,7 @@ def write(
 def read(
     path: Path,
     settings: dict[str, Any],
+    data: str,
     model: nn.Module,
     average: nn.Module,
     optimizers: Sequence[torch.optim.Optimizer],
@@ -96,10 +99,10 @@ def read(
     """Loads the state in `path` and returns the journal; a new journal if there is no such file.
 
     Raises:
-        ValueError: If the file is damaged, or belongs to a run with other settings.
+        ValueError: If the file is damaged, or belongs to a run with other settings or other data.
     """
     if not path.exists():
-        return Journal(settings)
+        return Journal(settings, data)
     safetensors, pydantic = require("safetensors", "train"), require("pydantic", "train")
     anew = "Delete the file to start anew, or choose another directory."
     try:
@@ -125,7 +128,10 @@ def read(
         cosine = "With decay=cosine the rate of every step depends on the length, so the run cannot go on longer. "
         what = f"settings of the run in {path}"
         raise bad(what, got, f"those it began with, {expected}", (cosine if longer else "") + anew)
-    journal.settings, journal.finished = settings, journal.finished and not changed
+    if journal.data and journal.data != data:
+        what, expected = f"data of the run in {path}", f"the content it began with, {_short(journal.data)}"
+        raise bad(what, _short(data), expected, f"Restore the data as they were. {anew}")
+    journal.data, journal.settings, journal.finished = data, settings, journal.finished and not changed
     try:
         model.load_state_dict(_part(tensors, "model"))
         average.load_state_dict(_part(tensors, "average"))
@@ -152,6 +158,10 @@ def _digest(told: str, tensors: dict[str, Tensor]) -> str:
         found.update(f"\0{name} {tensor.dtype} {list(tensor.shape)}\0".encode())
         found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return found.hexdigest()
+
+
+def _short(digest: str) -> str:
+    return f"SHA-256 {digest[:12]}..."
 
 
 def _parts(optimizers: Sequence[torch.optim.Optimizer]) -> list[tuple[str, torch.optim.Optimizer]]:

@@ -9,6 +9,7 @@ import torch
 from dguide import checkpoint
 from dguide.data import Above, Dataset, Strings, Value, load
 from dguide.train import TrainConfig, train
+from tests.data.loaders import rows
 
 HEAD = "smiles,kind,mass\n"
 ROWS = [f"{'C' * (n % 5 + 1)}{'NO'[n % 2]},{'amine' if n % 2 == 0 else 'アルコール'},{n}\n" for n in range(20)]
@@ -28,12 +29,11 @@ def test_strings_with_their_classes(good: Path) -> None:
     data = load(f"csv:{good},text=smiles,label=kind,split=smiles")
     assert data.class_names == ("amine", "アルコール")
     assert data.conditions[0].name == "kind"
-    assert (len(data.train), len(data.held_out)) == (16, 4)
     assert isinstance(data.codec, Strings)
     assert data.codec.words[3:] == ("C", "N", "O")
     texts = data.codec.decode(data.train.tokens) + data.codec.decode(data.held_out.tokens)
     assert sorted(texts) == sorted(row.split(",")[0] for row in ROWS)
-    assert load(data.name) is load(f"csv:{good},text=smiles,label=kind,split=smiles")
+    assert load(data.name).digest == data.digest
 
 
 def test_a_number_is_told_as_it_is_or_as_above_its_percentile(good: Path) -> None:
@@ -46,7 +46,8 @@ def test_a_number_is_told_as_it_is_or_as_above_its_percentile(good: Path) -> Non
     assert int(above.train.labels.sum() + above.held_out.labels.sum()) == 2
     both = load(f"csv:{good},text=smiles,label=kind,property=mass")
     assert both.sizes == {"kind": 2, "mass": 0}
-    assert both.train.properties["mass"].tolist() == [n for n in range(20) if n not in (4, 14, 5, 15)]
+    masses = torch.cat((both.train.properties["mass"], both.held_out.properties["mass"]))
+    assert sorted(masses.tolist()) == list(range(20))
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
@@ -115,7 +116,7 @@ def test_what_stands_before_the_names_does_not_decide_what_divides_columns(tmp_p
     text = (
         start
         + '"name, in full, or not"; seq ;kind\nx;A;0\ny;C;1\n'
-        + "".join(f"z;{each};0\n" for each in MORE)
+        + "".join(f"z;{each};{number % 2}\n" for number, each in enumerate(MORE))
         + ";;\n"
     )
     data = load(f"csv:{write(tmp_path / 'it.csv', text)},text=seq,label=kind")
@@ -129,9 +130,9 @@ def test_any_separator_can_be_named(tmp_path: Path) -> None:
 
 
 def test_quotes_that_are_closed_are_read_as_they_are_meant(tmp_path: Path) -> None:
-    odd = '"a ""b"" c",0\n"",1\n"a\nb",0\n"a,b",1\na"b,0\n'
+    odd = '"a ""b"" c",0\n"",1\n"a\nb",0\n"a,b",1\na"b,0\na,1\nb,1\n'
     data = load(f"csv:{write(tmp_path / 'it.csv', 'seq,kind' + chr(10) + odd * 4)},label=kind")
-    assert set(texts(data)) == {'a "b" c', "a\nb", "a,b", 'a"b'}
+    assert set(texts(data)) == {'a "b" c', "a\nb", "a,b", 'a"b', "a", "b"}
     assert [each.why for each in data.skipped] == ["an empty string"] * 4
 
 
@@ -208,7 +209,7 @@ def test_other_encodings_are_told_apart(tmp_path: Path) -> None:
         wide = write(tmp_path / f"{order}.csv", mark + HEAD + "".join(ROWS), order)
         with pytest.raises(ValueError, match=r"no utf-8 after line 0, expected text in utf-8. Pass encoding=utf-16\."):
             load(f"csv:{wide},text=smiles,label=kind")
-        assert len(load(f"csv:{wide},text=smiles,label=kind,encoding=utf-16").train) == 16
+        assert len(rows(load(f"csv:{wide},text=smiles,label=kind,encoding=utf-16"))) == 20
     with pytest.raises(ValueError, match="no utf-16 after line 0"):
         load(f"csv:{path},text=smiles,label=kind,encoding=utf-16")
     for name in ("klingon", "hex"):  # the second is none of text
@@ -225,4 +226,4 @@ def test_a_network_learns_from_a_table(good: Path, tmp_path: Path) -> None:
     found = checkpoint.load(tmp_path / "run")
     assert isinstance(found.codec, Strings)
     assert [condition.name for condition in found.conditions] == ["kind", "mass"]
-    assert found.codec.decode(load(data).train.tokens[:1]) == ["CN"]
+    assert "CN" in found.codec.decode(torch.tensor(rows(load(data))))

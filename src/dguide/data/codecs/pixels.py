@@ -98,6 +98,11 @@ class Pixels(Codec):
         colours: NDArray[np.float64] = self.colours(tokens.cpu()).double().flatten(1).numpy() / 255
         return colours
 
+    def contents(self, tokens: Tensor) -> list[bytes]:
+        self._fits(tokens)
+        palette = np.array([int(colour[1:], 16) for colour in self.palette], dtype="<i4")
+        return [palette[row].tobytes() for row in tokens.cpu().numpy()]
+
     def _fits(self, tokens: Tensor) -> None:
         if tokens.shape[-1] != self.length:
             raise bad(

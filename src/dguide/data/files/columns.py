@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ...errors import bad, positive, require
 from ..base import Skipped
 from .archive import MOST, tokens_of
-from .image_files import read_images
+from .image_files import open_image, read_images
 from .pictures import parse_size
 from .texts import Sequences, tokenise
 
@@ -91,10 +91,8 @@ def _images(
     levels: int | None = None,
     colours: int | None = None,
 ) -> Sequences:
-    module = require("PIL.Image", "data")
-
     def opened(stored: Any) -> Any:
-        image = module.open(_source(stored))
+        image = open_image(_source(stored))
         return image if mode is None else image.convert(mode)
 
     shape = None if size is None else parse_size(size)

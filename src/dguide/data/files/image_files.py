@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
+import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
@@ -16,13 +15,15 @@ from numpy.typing import NDArray
 from ...errors import bad, require
 from ...progress import counted
 from ..codecs.pixels import Pixels
-from .pictures import Bytes, Shape, Unfit, as_tokens, colours_of, pixels
+from .pictures import Bytes, Shape, Unfit, as_tokens, bits_of, colours_of, pixels
 
-__all__ = ["Images", "read_images"]
+__all__ = ["FORMATS", "MOST_PIXELS", "Images", "open_image", "read_images"]
 
 T = TypeVar("T")
-_UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, struct.error, zlib.error)
-"""The errors of Pillow for damaged files."""
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+"""The formats that are read, by their names in Pillow."""
+MOST_PIXELS = 2**26
+"""Largest number of pixels in an image before it is resized."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,9 +56,11 @@ def read_images(
 ) -> Images:
     """Reads images and reduces them to few greys or colours.
 
+    Whole numbers with more than 8 bits are scaled by one range for all images: the bits that any of them uses.
+
     Args:
         sources: The sources of the images.
-        opened: Opens one source as a `PIL.Image.Image`.
+        opened: Opens one source as a `PIL.Image.Image`, by `open_image`. Whatever it raises, the source is listed.
         what: Their name in errors.
         shape: Rows and columns; None for those of the images.
         levels: Number of greys; 16 if `colours` is not given either.
@@ -67,27 +70,40 @@ def read_images(
         ValueError: If they have several sizes and `shape` is None, or only one colour.
         dguide.errors.MissingExtra: If Pillow is not installed.
     """
-    unreadable = (*_UNREADABLE, require("PIL.Image", "data").DecompressionBombError)
     unread: dict[int, str] = {}
     frames: dict[int, int] = {}
+    wide: dict[int, int] = {}
     passing: list[int] = []
+
+    def decoded(title: str, wanted: Callable[[Any], bool]) -> Iterator[tuple[int, Any]]:
+        """Each image that can be read and is wanted, with the number of its source."""
+        for index, source in enumerate(counted(sources, len(sources), title)):
+            if index in unread:
+                continue
+            try:
+                image, frames[index] = _decoded(opened(source), wanted)
+            except MemoryError:
+                raise  # it may be that of the machine
+            except Exception as error:  # Pillow raises any class for a damaged file, and only Pillow is called here
+                unread[index] = f"unreadable: {_reason(error, source)}"[:200]
+                if getattr(error, "errno", None):
+                    passing.append(index)
+            else:
+                if image is not None:
+                    yield index, image
+
+    for index, image in decoded("measuring images", lambda image: image.mode[0] == "I"):
+        wide[index] = bits_of(image)
+    bits = max(wide.values(), default=0)
 
     @cache
     def read(smooth: bool) -> list[Bytes]:
         arrays = []
-        for index, source in enumerate(counted(sources, len(sources), "reading images")):
-            if index in unread:
-                continue
+        for index, image in decoded("reading images", lambda image: True):
             try:
-                with opened(source) as image:
-                    frames[index] = getattr(image, "n_frames", 1)
-                    plain = colours_of(image)
+                plain = colours_of(image, bits)
             except Unfit as error:
                 unread[index] = str(error)
-            except unreadable as error:
-                unread[index] = f"unreadable: {_reason(error, source)}"[:200]
-                if getattr(error, "errno", None):
-                    passing.append(index)
             else:
                 arrays.append(pixels(plain, shape, smooth))
         sizes = Counter(image.shape[:2] for image in arrays)
@@ -103,7 +119,41 @@ def read_images(
     else:
         tokens, codec = np.zeros((0, 1), dtype=np.int64), Pixels.grey(1, 1, 2)
     notes = {index: f"{count} frames, of which the first is taken" for index, count in frames.items() if count > 1}
+    if 8 < bits < 16:
+        of_all = (
+            f"{bits} of 16 bits are used in all {len(wide)} such images, so they are scaled from 0 to {2**bits - 1}"
+        )
+        notes |= dict.fromkeys(sorted(wide.keys() - unread.keys())[:1], f"{of_all}; this one stands for all")
     return Images(tokens, codec, dict(sorted((notes | unread).items())), sorted(unread), not passing)
+
+
+def open_image(source: Any) -> Any:
+    """Opens a file or bytes as a `PIL.Image.Image`, not yet decoded, by its content.
+
+    Only the `FORMATS` are tried: others of Pillow call other programs, or are rarely images.
+
+    Raises:
+        ValueError: If it has more than `MOST_PIXELS`; Pillow raises many other classes.
+    """
+    module = require("PIL.Image", "data")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", module.DecompressionBombWarning)  # the limit here is lower
+        image = module.open(source, formats=FORMATS)
+    width, height = image.size
+    if width * height > MOST_PIXELS:
+        image.close()
+        raise ValueError(f"{width * height / 1e6:,.0f} megapixels, more than {MOST_PIXELS / 1e6:,.0f}")
+    return image
+
+
+def _decoded(opened: Any, wanted: Callable[[Any], bool]) -> tuple[Any, int]:
+    """The decoded first frame, upright, with the number of frames; None instead of an image that is not wanted."""
+    with opened as image:
+        if not wanted(image):
+            return None, 1
+        frames = int(getattr(image, "n_frames", 1))
+        image.load()
+        return require("PIL.ImageOps", "data").exif_transpose(image), frames
 
 
 def _reason(error: BaseException, source: object) -> str:

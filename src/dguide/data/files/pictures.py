@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...errors import bad, require
 from ..codecs.pixels import Pixels
 
-__all__ = ["Bytes", "Palette", "Shape", "Unfit", "as_tokens", "colours_of", "parse_size", "pixels"]
+__all__ = ["Bytes", "Palette", "Shape", "Unfit", "as_tokens", "bits_of", "colours_of", "parse_size", "pixels"]
 
 Shape = tuple[int, int]
 Palette = tuple[str, ...]
@@ -33,18 +33,21 @@ def parse_size(text: str) -> Shape:
     return int(rows), int(columns or rows)
 
 
-def colours_of(image: Any) -> Any:
-    """Converts a `PIL.Image.Image` to red, green and blue with 8 bits, fully decoded.
+def colours_of(image: Any, bits: int) -> Any:
+    """Converts a decoded `PIL.Image.Image` to red, green and blue with 8 bits.
 
-    Transparent parts become white. Channels of 16 bits, and numbers from 0 to 1, are scaled to 8 bits.
+    Transparent parts become white. Whole numbers with more than 8 bits, and numbers from 0 to 1, are scaled to 8 bits.
+
+    Args:
+        image: The image.
+        bits: Bits of the largest number in all images with more than 8 bits.
 
     Raises:
-        Unfit: If the numbers have another range, or 16 bits but no value above 255.
+        Unfit: If the numbers have another range, or more than 8 bits of which at most 8 are used.
     """
-    ops, module = require("PIL.ImageOps", "data"), require("PIL.Image", "data")
-    image = ops.exif_transpose(image)
+    module = require("PIL.Image", "data")
     if image.mode[0] in "IF":  # PIL would clip these values instead of scaling them
-        image = module.fromarray(_eight_bits(np.asarray(image), image.info.get("transparency")))
+        image = module.fromarray(_eight_bits(np.asarray(image), image.info.get("transparency"), bits))
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = module.alpha_composite(module.new("RGBA", image.size, _WHITE), image)
@@ -69,8 +72,14 @@ def pixels(image: Any, shape: Shape | None, smooth: bool) -> Bytes:
     return np.asarray(image)
 
 
-def _eight_bits(values: NDArray[Any], transparent: int | None) -> Bytes:
-    """Scales numbers from 0 to 1, or from 0 to 65535, to 0 to 255. The value `transparent` becomes white."""
+def bits_of(image: Any) -> int:
+    """Bits of the largest number in a decoded `PIL.Image.Image` of whole numbers; 0 if they are not of 0 to 65535."""
+    low, high = np.asarray(image).min(), np.asarray(image).max()
+    return int(high).bit_length() if low >= 0 and high <= 65535 else 0
+
+
+def _eight_bits(values: NDArray[Any], transparent: int | None, bits: int) -> Bytes:
+    """Scales numbers from 0 to 1, or whole numbers of `bits`, to 0 to 255. The value `transparent` becomes white."""
     low, high = values.min(), values.max()
     if values.dtype.kind == "f":
         if not (low >= 0 and high <= 1):  # also true for nan
@@ -79,9 +88,9 @@ def _eight_bits(values: NDArray[Any], transparent: int | None) -> Bytes:
         return scaled
     if low < 0 or high > 65535:
         raise Unfit(f"numbers from {low} to {high}, expected 0 to 65535: save it with 8 bits")
-    if 0 < high < 256:
+    if high > 0 and bits <= 8:
         raise Unfit("16 bits, but no value above 255: save it with 8 bits")
-    grey: Bytes = (values // 256).astype(np.uint8)
+    grey: Bytes = (values >> max(bits - 8, 0)).astype(np.uint8)
     if transparent is not None:
         grey[values == transparent] = 255
     return grey
