@@ -25,7 +25,7 @@ from ..samplers import SAMPLERS, Condition, Sampler, Samples
 from ..samplers import sample as draw
 from .conditions_arg import in_turn, read_conditions
 from .names import OWN, device_of, guidance_of, sampler_of
-from .output import check_file, write_npz
+from .output import check_file, labels_of, write_npz
 
 __all__ = ["sample"]
 
@@ -227,9 +227,10 @@ def _write(out: Path, job: Job, drawn: Samples, settings: dict[str, object], pic
         from ..plots import images, style
 
         columns = min(len(job.labels), 10 if 10 % job.cycle == 0 or job.cycle > 20 else job.cycle)
-        first = job.checkpoint.conditions[0]
-        names = [first.class_names[label] if 0 <= label < first.n_classes else "" for label in job.labels[:columns]]
-        headings = names if job.cycle <= 20 else [""] * columns
+        first, headings = job.checkpoint.conditions[0], [""] * columns
+        if job.cycle <= 20:
+            names = labels_of(first.class_names, out.with_suffix(".png"))
+            headings = [names[label] if 0 <= label < first.n_classes else "" for label in job.labels[:columns]]
         sheet = images.contact_sheet(codec, drawn.tokens[:_PICTURE], columns, headings, _title(settings))
         style.save(sheet, out.with_suffix(".png"))
 

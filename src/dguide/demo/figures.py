@@ -11,7 +11,7 @@ from torch import Tensor
 from ..data import Dataset
 from ..noise import Noise
 from ..plots.images import PAPER, ink, mosaic, show
-from ..plots.style import COLOURS, LINES, MARKS, NOTES, blank
+from ..plots.style import COLOURS, LINES, MARKS, NOTES, blank, labels, put
 from .grid import SCHEDULES, Cell, Outcome
 from .judge import Quality
 from .pace import Pace
@@ -36,7 +36,7 @@ def picture_grid(
         per_class: Samples of each class.
         title: Title of the figure.
     """
-    classes, shown = dataset.n_classes, min(2, per_class)
+    classes, shown, names = dataset.n_classes, min(2, per_class), labels(dataset.class_names)
     empty = np.full((shown, classes, *(dataset.shape or ()), 3), PAPER)
     by_cell = {outcome.cell: outcome for outcome in outcomes}
     guided = [cell for cell in planned if cell.mechanism is not None]
@@ -47,7 +47,7 @@ def picture_grid(
 
     def cell(axes: Any, outcome: Outcome, count: int) -> None:
         tokens = outcome.tokens.view(classes, per_class, -1)[:, :count].transpose(0, 1)
-        show(axes, mosaic(ink(dataset.codec, tokens)), classes, dataset.class_names)
+        show(axes, mosaic(ink(dataset.codec, tokens)), classes, names)
         axes.set_anchor("N")
         quality = outcome.quality
         figures = (
@@ -72,18 +72,13 @@ def picture_grid(
                 show(axes, mosaic(empty), classes, [""] * classes)
                 axes.set_xlabel("not run", fontsize=11, labelpad=2)
             if column == 1:
-                axes.set_ylabel(
-                    "\n".join([*str(mechanism).split(":"), str(schedule)]),
-                    fontsize=13,
-                    rotation=0,
-                    ha="right",
-                    va="center",
-                )
+                name = axes.set_ylabel("", fontsize=13, rotation=0, ha="right", va="center")
+                put(name, "\n".join([*str(mechanism).split(":"), str(schedule)]))
             if row == 0:
                 axes.set_title(f"mean w = {weight:g}\n", fontsize=13)
             else:
                 axes.set_xticks([])
-    figure.suptitle(title, fontsize=15)
+    put(figure.suptitle("", fontsize=15), title)
     return figure
 
 
@@ -108,7 +103,7 @@ def film_strip(dataset: Dataset, tokens: Tensor, masked: Tensor, times: Tensor, 
     shares = masked.double().mean((1, 2))
     headings = [f"t = {float(t):.3g}\n{float(m):.0%} masked" for t, m in zip(times, shares, strict=True)]
     show(axes, mosaic(images.swapaxes(0, 1), _SCALE // 2), states, headings, _SCALE // 2)
-    figure.suptitle(title, fontsize=15)
+    put(figure.suptitle("", fontsize=15), title)
     return figure
 
 
@@ -155,7 +150,7 @@ def pace_figure(exact: Sequence[tuple[str, str, Pace]], measured: Sequence[Outco
         axes.set_ylabel("share of positions still masked", fontsize=13)
         axes.tick_params(labelsize=11)
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=10.5, loc="best")
+        _plain(axes.legend(fontsize=10.5, loc="best"))
     return figure
 
 
@@ -188,6 +183,11 @@ def trade_off(panels: Mapping[str, Sequence[Outcome]], real: Quality) -> Any:
         axes.tick_params(labelsize=11)
         axes.grid(alpha=0.3)
         axes.tick_params(labelleft=True)
-    handles, labels = row[0].get_legend_handles_labels()
-    figure.legend(handles, labels, fontsize=11, loc="outside lower center", ncols=4)
+    _plain(figure.legend(*row[0].get_legend_handles_labels(), fontsize=11, loc="outside lower center", ncols=4))
     return figure
+
+
+def _plain(legend: Any) -> None:
+    """Takes the names of mechanisms in a legend as they are."""
+    for text in legend.get_texts():
+        put(text, text.get_text())

@@ -216,5 +216,5 @@ class _Demo:
             seed=self.settings.seed,
         ).tokens
         title = f"After {config.steps} training steps: {config.held_out_bits:.2f} held-out bits per token"
-        sheet = images.contact_sheet(self.dataset.codec, tokens, classes, self.dataset.class_names, title)
+        sheet = images.contact_sheet(self.dataset.codec, tokens, classes, style.labels(self.dataset.class_names), title)
         style.save(sheet, self._path("trained.png"))

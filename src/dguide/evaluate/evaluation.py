@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .statistics.estimate import Estimate
 
-__all__ = ["Evaluation", "as_json", "table"]
+__all__ = ["Evaluation", "as_json", "cell", "table"]
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,15 @@ def table(estimates: Sequence[Estimate]) -> list[str]:
     for estimate in estimates:
         interval = "" if math.isnan(estimate.low) else f"{_shown(estimate.low)} to {_shown(estimate.high)}"
         cells = (estimate.name, _shown(estimate.value), interval, f"{estimate.count:,}", _shown(estimate.best))
-        rows.append((*cells, estimate.better, estimate.note))
+        rows.append((*map(cell, cells), estimate.better, cell(estimate.note)))
     kept = [k for k, cells in enumerate(zip(*rows, strict=True)) if any(cells)]
     lines = [[row[k] for k in kept] for row in (heads, ["---"] * len(heads), *rows)]
     return ["| " + " | ".join(line) + " |" for line in lines]
+
+
+def cell(text: str) -> str:
+    """Words from data or from a user for a cell of a Markdown table: in one line, and as they are."""
+    return re.sub(r"[\\|`*$<]", r"\\\g<0>", " ".join(text.split()))
 
 
 def as_json(content: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..evaluate import reliability
 from ..evaluate.reading.verdict import Verdict
-from .style import blank
+from .style import blank, labels, put
 
 __all__ = ["calibration_figure", "confusion_figure", "detection_figure"]
 
@@ -26,15 +26,19 @@ def confusion_figure(verdict: Verdict, title: str) -> Any:
     for row, column in zip(*np.nonzero(counts), strict=True):
         colour = "white" if share[row, column] > 0.5 else "black"
         axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", fontsize=10, color=colour)
-    long = max(len(name) for name in verdict.names) > 3
+    names = labels(verdict.names)
+    long = max(len(name) for name in names) > 3
     axes.set_xticks(
-        range(size), verdict.names, rotation=45 if long else 0, ha="right" if long else "center", rotation_mode="anchor"
+        range(size), names, rotation=45 if long else 0, ha="right" if long else "center", rotation_mode="anchor"
     )
-    axes.set_yticks(range(size), verdict.names)
+    axes.set_yticks(range(size), names)
+    for axis in (axes.xaxis, axes.yaxis):
+        for text, name in zip(axis.get_ticklabels(), names, strict=True):
+            put(text, name)
     axes.tick_params(length=0)
     axes.set_xlabel("read as", fontsize=12)
     axes.set_ylabel("class", fontsize=12)
-    axes.set_title(title, fontsize=12)
+    put(axes.set_title("", fontsize=12), title)
     bar = figure.colorbar(image, ax=axes, shrink=0.8)
     bar.set_label("share of the class; numbers: sequences", fontsize=11)
     return figure
@@ -45,13 +49,13 @@ def calibration_figure(verdict: Verdict, title: str) -> Any:
     figure = blank((6.4, 6.0))
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color="0.5", linewidth=1, label="rightly sure")
-    reading, labels = verdict.reading.take(verdict.reported), verdict.labels[verdict.reported]
+    reading, truth = verdict.reading.take(verdict.reported), verdict.labels[verdict.reported]
     tempered = f"tempered, T = {reading.temperature:.3g}"
     for name, one, colour, mark in (
         ("as read", verdict.read.take(verdict.reported), "#D55E00", "s"),
         (tempered, reading, "#0072B2", "o"),
     ):
-        bins = reliability(one.log_probs, labels)
+        bins = reliability(one.log_probs, truth)
         sure = [b.confidence for b in bins]
         right = np.array([(b.accuracy.value, b.accuracy.low, b.accuracy.high) for b in bins]).T
         axes.errorbar(
@@ -62,7 +66,8 @@ def calibration_figure(verdict: Verdict, title: str) -> Any:
     axes.set_ylim(0, 1.02)
     axes.set_xlabel("probability of the most probable class", fontsize=12)
     axes.set_ylabel("share in which it is the right one, with 95 % interval", fontsize=12)
-    axes.set_title(f"{title}\n{len(labels)} sequences in {len(bins)} bins with equally many", fontsize=12)
+    words = f"{title}\n{len(truth)} sequences in {len(bins)} bins with equally many"
+    put(axes.set_title("", fontsize=12), words)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=11, loc="upper left")
     return figure
@@ -97,7 +102,8 @@ def detection_figure(verdict: Verdict, title: str) -> Any:
         axis.set_ticks([floor, *ticks], ["0", *(f"{tick:.4g}" for tick in ticks)])
     axes.set_xlabel(f"false alarms: share of {good} sequences without a defect", fontsize=12)
     axes.set_ylabel(f"misses: share of {defects} sequences with a defect", fontsize=12)
-    axes.set_title(f"{title}\nmarks: thresholds chosen on other sequences, with 95 % intervals", fontsize=12)
+    words = f"{title}\nmarks: thresholds chosen on other sequences, with 95 % intervals"
+    put(axes.set_title("", fontsize=12), words)
     axes.grid(alpha=0.3, which="both")
     figure.legend(fontsize=11, loc="outside lower center")
     return figure

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...errors import bad
-from ..evaluation import as_json, table
+from ..evaluation import as_json, cell, table
 from ..statistics.estimate import Estimate
 from ..statistics.proportion import proportion
 from .calibration import calibration_estimates
@@ -125,8 +125,8 @@ class Verdict:
                 continue
             others = row.copy()
             others[label] = 0
-            worst = f"{self.names[others.argmax()]} ({others.max()})" if others.any() else ""
-            lines.append(f"| {name} | {proportion(int(row[label]), int(row.sum()))} | {worst} |")
+            worst = f"{cell(self.names[others.argmax()])} ({others.max()})" if others.any() else ""
+            lines.append(f"| {cell(name)} | {proportion(int(row[label]), int(row.sum()))} | {worst} |")
         return lines
 
     def as_json(self) -> str:
