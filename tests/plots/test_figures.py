@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
+from tiny import _save
 
-from dguide.data import load
+from dguide import Masked, checkpoint
+from dguide.data import Pixels, load
 from dguide.demo import figures
 from dguide.demo.grid import Outcome, cells
 from dguide.demo.judge import Quality
@@ -114,3 +118,20 @@ def test_contact_sheet_leaves_what_is_missing_empty(tmp_path):
     style.save(sheet, tmp_path / "sheet.png")
     assert (tmp_path / "sheet.png").read_bytes() == first
     assert [path.name for path in tmp_path.iterdir()] == ["sheet.png"]
+
+
+@pytest.mark.parametrize("where", ["data set", "checkpoint", "older checkpoint"])
+@pytest.mark.parametrize(("name", "brightest"), [("digits", 0.0), ("mine", 1.0)])
+def test_only_sets_of_ink_are_drawn_dark_on_light(tmp_path, where, name, brightest):
+    """The largest token is white in greys of one's own, and ink in digits, also for checkpoints that do not say it."""
+    codec = DIGITS.codec if name == "digits" else Pixels.grey(8, 8, 16)
+    assert codec == DIGITS.codec  # the tokens are the same
+    if where != "data set":
+        path = _save(tmp_path, Masked(16), name, codec, DIGITS.conditions)
+        if where == "older checkpoint":
+            config = json.loads((path / "config.json").read_text())
+            del config["codec"]["ink"]
+            (path / "config.json").write_text(json.dumps(config))
+        codec = checkpoint.load(path).codec
+    assert (images.ink(codec, torch.full((1, 64), 15)) == brightest).all()
+    assert (images.ink(codec, torch.zeros(1, 64, dtype=torch.int64)) == 1 - brightest).all()

@@ -32,12 +32,13 @@ def mosaic(tiles: Picture, gap: int = 1) -> Picture:
 
 
 def ink(codec: Codec, tokens: Tensor) -> Picture:
-    """Images [..., H, W, 3] of `tokens` [..., L]: greys as dark ink on white paper, colours as they are."""
+    """Images [..., H, W, 3] of `tokens` [..., L]: colours as they are, and greys that mean ink dark on white."""
     if isinstance(codec, Pixels) and not codec.is_grey:
         colours: Picture = codec.colours(tokens.cpu()).double().numpy() / 255
         return colours
     brightness = codec.picture(tokens.cpu()).double().numpy()
-    return np.repeat((PAPER - brightness)[..., None], 3, -1)
+    dark = isinstance(codec, Pixels) and codec.ink
+    return np.repeat((PAPER - brightness if dark else brightness)[..., None], 3, -1)
 
 
 def contact_sheet(
