@@ -15,7 +15,7 @@ from ..errors import bad
 from ..files import replacing
 from ..plots.style import labels
 
-__all__ = ["check_directory", "check_file", "labels_of", "write_npz"]
+__all__ = ["check_beside", "check_directory", "check_file", "check_new", "labels_of", "write_npz"]
 
 _ROOM = 50_000_000
 """Upper estimate of the bytes that one command writes as pictures, tables and samples."""
@@ -42,6 +42,21 @@ def check_directory(option: str, path: Path, size: int = _ROOM) -> None:
     if not nearest.is_dir():
         raise bad(option, f"{path}, but {nearest} is no folder", "a folder, or a name for a new one")
     _check_room(option, nearest, size)
+
+
+def check_beside(option: str, path: Path, suffix: str) -> None:
+    """Checks that the file beside `path` with another suffix is new, or of the call that wrote `path`."""
+    beside = path.with_suffix(suffix)
+    if beside.exists() and not path.exists():
+        got = f"{path}, with which {beside} would be written, which exists already without {path.name}"
+        raise bad(option, got, "a name without such a file beside it", f"Choose another name, or move {beside} away.")
+
+
+def check_new(option: str, path: Path, size: int) -> None:
+    """Checks that a folder is new or empty, so that nothing in it is replaced, and has room for `size` bytes."""
+    check_directory(option, path, size)
+    if path.exists() and any(path.iterdir()):
+        raise bad(option, f"{path}, which has files in it", "a new or an empty folder")
 
 
 def _check_room(option: str, folder: Path, size: int) -> None:
