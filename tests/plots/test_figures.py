@@ -135,3 +135,26 @@ def test_only_sets_of_ink_are_drawn_dark_on_light(tmp_path, where, name, brighte
         codec = checkpoint.load(path).codec
     assert (images.ink(codec, torch.full((1, 64), 15)) == brightest).all()
     assert (images.ink(codec, torch.zeros(1, 64, dtype=torch.int64)) == 1 - brightest).all()
+
+
+def test_headings_of_a_film_can_be_read_and_titles_are_not_cut_off():
+    tokens = torch.zeros(9, 6, 64, dtype=torch.int64)
+    strip = figures.film_strip(DIGITS, tokens, tokens == 0, torch.linspace(1, 0, 9), "title")
+    assert all(text.get_fontsize() >= 8 for text in strip.axes[0].get_xticklabels())
+    title = "normalized, ramp-up:2.0,left=0.0,right=1.0\nancestral:steps=32,grid=uniform, temperature 0.7, bfloat16"
+    for columns in (1, 2, 10):
+        sheet = images.contact_sheet(DIGITS.codec, DIGITS.train.tokens[:10], columns, ["a"] * columns, title)
+        sheet.draw_without_rendering()
+        box, whole = sheet.axes[0].title.get_window_extent(), sheet.bbox
+        assert box.x0 >= whole.x0
+        assert box.x1 <= whole.x1
+        assert box.y1 <= whole.y1
+
+
+def test_a_legend_of_the_masked_fraction_is_outside_of_the_panel():
+    t = torch.linspace(1, 0, 11, dtype=torch.float64)
+    curve = Pace(t, t, t[1:-1], t[1:-1], torch.full((9,), 0.01), 100)
+    shown = [outcome(cell) for cell in GRID if cell.weight == 3 and cell.schedule == "constant"]
+    picture = figures.pace_figure([("Normalized", "constant w = 2", curve)], shown, Linear())
+    picture.draw_without_rendering()
+    assert all(axes.get_legend().get_window_extent().y1 < axes.get_window_extent().y0 for axes in picture.axes)

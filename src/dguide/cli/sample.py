@@ -128,7 +128,9 @@ def sample(
     their names, calls (conditional and reference network calls per batch), forced [N] (forced positions) and settings
     (JSON text, with the conditions of the model and the seconds of sampling). Strings are also written to FILE.txt,
     one per line; if they can contain line breaks, these are \\n and \\r there, and a backslash is doubled. A file
-    beside FILE.npz is only replaced if FILE.npz exists too. Sample number i depends on the seed, i, its label and the settings, not on batch size or shard.
+    beside FILE.npz is only replaced if FILE.npz exists too.
+
+    Sample number i depends on the seed, i, its label and the settings, not on batch size or shard.
     """
     loaded = checkpoints.load(checkpoint, device_of(device))
     codec = loaded.codec

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..data import Dataset
 from ..noise import Noise
 from ..plots.images import PAPER, ink, mosaic, show
-from ..plots.style import COLOURS, LINES, MARKS, NOTES, blank, labels, put
+from ..plots.style import COLOURS, LINES, MARKS, blank, labels, put
 from .grid import SCHEDULES, Cell, Outcome
 from .judge import Quality
 from .pace import Pace
@@ -102,7 +102,7 @@ def film_strip(dataset: Dataset, tokens: Tensor, masked: Tensor, times: Tensor, 
     axes = figure.add_subplot()
     shares = masked.double().mean((1, 2))
     headings = [f"t = {float(t):.3g}\n{float(m):.0%} masked" for t, m in zip(times, shares, strict=True)]
-    show(axes, mosaic(images.swapaxes(0, 1), _SCALE // 2), states, headings, _SCALE // 2)
+    show(axes, mosaic(images.swapaxes(0, 1), _SCALE // 2), states, headings, _SCALE // 2, inches=1.15)
     put(figure.suptitle("", fontsize=15), title)
     return figure
 
@@ -115,7 +115,7 @@ def pace_figure(exact: Sequence[tuple[str, str, Pace]], measured: Sequence[Outco
         measured: Outcomes of the masked checkpoint.
         noise: Noise schedule of the checkpoint. Its level is the masked fraction of `Normalized`.
     """
-    figure = blank((13.0, 5.4))
+    figure = blank((13.0, 6.8))
     left, right = figure.subplots(1, 2)
     for mechanism, detail, curve in exact:
         colour, mark = COLOURS[mechanism], MARKS[mechanism]
@@ -150,16 +150,23 @@ def pace_figure(exact: Sequence[tuple[str, str, Pace]], measured: Sequence[Outco
         axes.set_ylabel("share of positions still masked", fontsize=13)
         axes.tick_params(labelsize=11)
         axes.grid(alpha=0.3)
-        _plain(axes.legend(fontsize=10.5, loc="best"))
+        # Below the panel, since no place inside is free for every guidance.
+        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.13)}
+        _plain(axes.legend(fontsize=10, **below))
     return figure
 
 
 def trade_off(panels: Mapping[str, Sequence[Outcome]], real: Quality) -> Any:
-    """Draws precision against recall of every cell, a panel per process. Lines connect the weights of a guidance."""
+    """Draws precision against recall of every cell, a panel per process. Lines connect the weights of a guidance.
+
+    The marks grow with the weight. Numbers beside them would overlap.
+    """
     figure = blank((6.4 * len(panels), 6.4))
     row = figure.subplots(1, len(panels), squeeze=False, sharex=True, sharey=True)[0]
     for axes, (title, outcomes) in zip(row, panels.items(), strict=True):
         start = [o.quality for o in outcomes if o.cell == Cell(0.0)]
+        sizes = sorted({o.cell.weight for o in outcomes if o.cell.weight})
+        weights = ", ".join(f"{weight:g}" for weight in sizes)
         for mechanism in dict.fromkeys(o.cell.mechanism for o in outcomes if o.cell.mechanism is not None):
             for schedule, line in zip(SCHEDULES, ("-", "--"), strict=True):
                 chosen = [o for o in outcomes if (o.cell.mechanism, o.cell.schedule) == (mechanism, schedule)]
@@ -167,17 +174,15 @@ def trade_off(panels: Mapping[str, Sequence[Outcome]], real: Quality) -> Any:
                 path = [*start, *(o.quality for o in chosen)]
                 xs, ys = [q.recall for q in path], [q.precision for q in path]
                 colour, mark = COLOURS[mechanism], MARKS[mechanism]
-                axes.plot(xs, ys, line, color=colour, linewidth=1.6, label=f"{mechanism}, {schedule}", marker=mark,
-                          markersize=7, markerfacecolor="white", markeredgewidth=1.6)  # fmt: skip
+                look = {"color": colour, "linewidth": 1.6, "markeredgewidth": 1.6, "markerfacecolor": "white"}
+                axes.plot(xs, ys, line, **look)
+                axes.plot([], [], line, label=f"{mechanism}, {schedule}", marker=mark, markersize=7, **look)
                 for outcome, x, y in zip(chosen, xs[len(start) :], ys[len(start) :], strict=True):
-                    note = f"{outcome.cell.weight:g}"
-                    axes.annotate(
-                        note, (x, y), xytext=NOTES[mechanism], textcoords="offset points", fontsize=11, color=colour
-                    )
+                    axes.plot(x, y, mark, markersize=6 + 5 * sizes.index(outcome.cell.weight), **look)
         for quality in start:
             axes.plot(quality.recall, quality.precision, "kD", markersize=8, label="no guidance, w = 0")
         axes.plot(real.recall, real.precision, "k*", markersize=14, label="real held-out images")
-        axes.set_title(f"{title} (numbers: mean w)", fontsize=14)
+        axes.set_title(f"{title}\n(marks from small to large: mean w = {weights})", fontsize=14)
         axes.set_xlabel("recall: real images within the support of the samples", fontsize=12)
         axes.set_ylabel("precision: samples within the support of real images", fontsize=12)
         axes.tick_params(labelsize=11)

@@ -107,7 +107,7 @@ class Guidance(Extensible, ABC):
         """
         if not (math.isfinite(number("guidance scale", scale)) and scale >= 0):
             raise bad("guidance scale", scale, "a finite number of at least 0 (1 is the conditional model)")
-        return cls(weight=scale - 1, **options)
+        return cls(**options | {"weight": scale - 1})
 
     def _accept_weight(self) -> None:
         weight: object = self.weight

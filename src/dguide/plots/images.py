@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,13 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..data import Codec, Pixels
-from .style import blank, put
+from .style import blank, put, wrapped
 
 __all__ = ["PAPER", "Picture", "contact_sheet", "ink", "mosaic", "show"]
 
 PAPER, _GAP = 1.0, 0.80
-_LETTERS = 11
-"""Letters of a title in an inch, at most."""
 
 Picture = NDArray[np.float64]
 
@@ -59,21 +56,23 @@ def contact_sheet(
     sheet = np.full((rows * columns, *(codec.shape or ()), 3), PAPER)
     sheet[list(where)] = ink(codec, tokens)
     width = max(4.0, 0.5 * columns + 0.4)
-    lines = [part for line in title.split("\n") for part in textwrap.wrap(line, int(_LETTERS * width))]
-    figure = blank((width, 0.53 * rows + 0.6 + 0.2 * len(lines)))
+    title = wrapped(title, width)
+    figure = blank((width, 0.53 * rows + 0.8 + 0.2 * title.count("\n")))
     axes = figure.add_subplot()
     show(axes, mosaic(sheet.reshape(rows, columns, *sheet.shape[1:])), columns, headings)
-    put(axes.set_title("", fontsize=11), "\n".join(lines))
+    put(axes.set_title("", fontsize=11), title)
     return figure
 
 
-def show(axes: Any, sheet: Picture, columns: int, headings: Sequence[str], gap: int = 1) -> None:
-    """Shows a mosaic with a heading above each column."""
+def show(
+    axes: Any, sheet: Picture, columns: int, headings: Sequence[str], gap: int = 1, *, inches: float = 0.5
+) -> None:
+    """Shows a mosaic with a heading above each column, which is about `inches` wide."""
     axes.imshow(sheet.clip(0, 1), interpolation="nearest")
     pitch = (sheet.shape[1] - gap) / columns
     axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0, pad=2)
-    longest = max((len(heading) for heading in headings), default=0)
-    size = min(11.0, 58.0 / max(longest, 1))  # so that neighbours do not touch
+    longest = max((len(line) for heading in headings for line in heading.split("\n")), default=0)
+    size = min(11.0, 116.0 * inches / max(longest, 1))  # so that neighbours do not touch
     axes.set_xticks([gap / 2 - 0.5 + pitch * (k + 0.5) for k in range(columns)], headings, fontsize=size)
     for label, heading in zip(axes.get_xticklabels(), headings, strict=True):
         put(label, heading)

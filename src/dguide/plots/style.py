@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import cycle
@@ -11,7 +12,7 @@ from typing import Any, TypeVar
 from ..errors import require
 from ..files import replacing
 
-__all__ = ["COLOURS", "LINES", "MARKS", "NOTES", "blank", "fonts", "labels", "put", "save"]
+__all__ = ["COLOURS", "LINES", "MARKS", "NOTES", "blank", "fonts", "labels", "put", "save", "wrapped"]
 
 T = TypeVar("T")
 
@@ -61,6 +62,11 @@ def put(artist: Any, text: str) -> None:
     artist.set_text(text)
     artist.set_parse_math(False)
     artist.set_fontfamily(fonts(text))
+
+
+def wrapped(text: str, width: float) -> str:
+    """A title in lines that fit into `width` inches at 11 points."""
+    return "\n".join(part for line in text.split("\n") for part in textwrap.wrap(line, int(11 * width)))
 
 
 def labels(names: Sequence[str]) -> list[str]:
