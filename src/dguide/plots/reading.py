@@ -74,10 +74,8 @@ def calibration_figure(verdict: Verdict, title: str) -> Any:
     axes.set_xscale("log")
     axes.set_xlim(1, 0.6 * least)
     decades = range(1, 1 - math.floor(math.log10(least)))
-    ticks = {1.0: "0", 0.5: "0.5"} | {
-        10.0**-k: f"{1 - 10.0**-k:.{k}f}" if k < 4 else f"$1-10^{{-{k}}}$" for k in decades
-    }
-    axes.set_xticks(list(ticks), list(ticks.values()))
+    names = [f"{1 - 10.0**-k:.{k}f}" if k < 4 else f"1 - 10⁻{'⁴⁵⁶⁷⁸⁹'[k - 4]}" for k in decades]
+    axes.set_xticks([0.5, *(10.0**-k for k in decades)], ["0.5", *names], fontsize=9)
     axes.xaxis.minorticks_off()
     axes.set_ylim(0, 1.02)
     axes.set_xlabel("probability of the most probable class", fontsize=12)

@@ -69,7 +69,7 @@ def draw(data: Optimal) -> Any:
     highest = max(float(curves.max()) for curves in data.schedules.values())
     for panel, (name, curves) in zip(shapes, data.schedules.items(), strict=True):
         for k, (w, curve) in enumerate(zip(data.weights, curves, strict=True)):
-            look = {"color": shade(k, count), "marker": "os^Dv"[k % 5], "markerfacecolor": "white"}
+            look = {"color": shade(k, count), "marker": "os^Dv"[k % 5], "markerfacecolor": "white", "clip_on": False}
             panel.plot(data.levels, curve, label=f"target $w = {w:g}$", **look)
             panel.axhline(w, color=shade(k, count), linewidth=0.8, linestyle=":")
         panel.set_ylim(-0.03 * highest, 1.05 * highest)
