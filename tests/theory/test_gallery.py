@@ -235,7 +235,17 @@ def test_the_gallery_is_the_same_again_and_replaces_what_was_there(two, tmp_path
     assert contents(gallery(tmp_path).index.parent) == first | {"mine.txt": b"kept"}
     two["one"] = lambda: [theory_figure("one", 2.0)]
     assert contents(gallery(tmp_path, ["one"]).index.parent)["one.json"] != first["one.json"]
-    assert "two.svg" not in (tmp_path / "index.html").read_text()
+
+
+def test_the_page_keeps_the_figures_that_are_not_drawn_again(two, tmp_path):
+    whole = gallery(tmp_path).index.read_text()
+    assert gallery(tmp_path, ["two"]).index.read_text() == whole
+    (tmp_path / "two.svg").unlink()
+    page = gallery(tmp_path, ["one"]).index.read_text()
+    assert re.findall(r"<h2>Figure (\d)\. The (\w+)</h2>", page) == [("1", "one"), ("2", "three")]
+    assert re.findall(r'href="#(\w+)"', page) == ["one", "three"]
+    (tmp_path / "index.html").write_bytes(b"a page of another kind \xff")
+    assert re.findall(r'href="#(\w+)"', gallery(tmp_path, ["one"]).index.read_text()) == ["one"]
 
 
 @pytest.mark.parametrize("fresh", [True, False])

@@ -19,7 +19,7 @@ def theory(
     only: list[str] = typer.Option(
         [],
         metavar="NAME",
-        help=f"Draw only this figure, repeatable: {', '.join(FIGURES)}. The page shows no others.",
+        help=f"Draw only this figure, repeatable: {', '.join(FIGURES)}. The page keeps the others that it has.",
     ),
 ) -> None:
     """Draw the effects of guidance in theory: figures, their numbers, and a page that explains them.

@@ -136,6 +136,7 @@ def as_json(content: Mapping[str, Any]) -> str:
 
 
 def _shown(value: float) -> str:
+    value += 0.0  # no minus before a zero
     return "" if math.isnan(value) else f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"
 
 

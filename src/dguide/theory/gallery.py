@@ -28,7 +28,7 @@ from .figures import (
     weights,
 )
 from .figures.base import TheoryFigure, plain
-from .page import page
+from .page import blocks, page
 
 __all__ = ["FIGURES", "Gallery", "gallery"]
 
@@ -72,7 +72,7 @@ def gallery(out: Path, only: Sequence[str] = ()) -> Gallery:
 
     Args:
         out: The folder; it is created if it does not exist. Files of the same names are replaced.
-        only: Names in `FIGURES` to draw; all figures if empty.
+        only: Names in `FIGURES` to draw; all figures if empty. The page keeps the others that it shows already.
 
     Raises:
         ValueError: For an unknown name of a figure.
@@ -94,7 +94,8 @@ def gallery(out: Path, only: Sequence[str] = ()) -> Gallery:
                     for figure in FIGURES[name]():
                         _write(figure, Path(room))
                         figures.append(figure)
-            (Path(room) / INDEX).write_text(page(figures), encoding="utf-8")
+            earlier = _earlier(out) if only else {}
+            (Path(room) / INDEX).write_text(page(figures, earlier), encoding="utf-8")
             written = sorted(Path(room).iterdir(), key=lambda path: path.name == INDEX)
             for path in written:
                 os.replace(path, out / path.name)
@@ -105,6 +106,13 @@ def gallery(out: Path, only: Sequence[str] = ()) -> Gallery:
     finally:
         torch.set_num_threads(threads)
     return Gallery(out / INDEX, tuple(out / path.name for path in written), progress.log)
+
+
+def _earlier(out: Path) -> dict[str, str]:
+    """The parts of the page in `out`, of figures whose files exist."""
+    index = out / INDEX
+    text = index.read_text(encoding="utf-8", errors="replace") if index.is_file() else ""
+    return {name: part for name, part in blocks(text).items() if (out / f"{name}.svg").is_file()}
 
 
 def _write(figure: TheoryFigure, folder: Path) -> None:
