@@ -58,6 +58,15 @@ def test_picture_grid_has_a_panel_for_each_cell():
     assert [axes.get_title().strip() for axes in picture.axes if axes.get_title()][1:] == ["mean w = 1", "mean w = 3"]
 
 
+@pytest.mark.parametrize(
+    ("per_class", "told"),
+    [(1, "the same samples"), (2, "the same samples"), (3, "the first two rows: the same samples")],
+)
+def test_picture_grid_says_which_samples_are_the_same(per_class, told):
+    picture = figures.picture_grid(DIGITS, [outcome(cell, per_class) for cell in GRID], GRID, per_class, "title")
+    assert picture.axes[0].get_xlabel().splitlines()[1] == f"{told} as beside, unguided"
+
+
 def test_picture_grid_says_what_was_not_run():
     picture = figures.picture_grid(DIGITS, [outcome(cell) for cell in cells((1.0,))[:4]], cells((1.0,)), 2, "title")
     assert ["not run" in axes.get_xlabel() for axes in picture.axes] == [False] * 4 + [True] * 2

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from .. import checkpoint as checkpoints
 from ..errors import InputError
-from ..train import SIZES, TrainConfig
+from ..train import MEASURED_ANEW, SIZES, TrainConfig
 from ..train import train as run_training
 from .options import options
 from .output import check_directory
@@ -69,7 +69,7 @@ def train(**settings: str | None) -> int | None:
     best = checkpoints.load(result.path).config
     print(
         f"{result.path}: {best.held_out_bits:.4f} held-out bits per token "
-        f"(standard error {best.held_out_error:.4f}) after step {best.steps} of {result.steps}"
+        f"(standard error {best.held_out_error:.4f}) after step {best.steps} of {result.steps}\n({MEASURED_ANEW})"
     )
     return None
 

@@ -58,9 +58,11 @@ def picture_grid(
     if Cell(0.0) in by_cell:
         axes = figure.add_subplot(grid[:, 0])
         # As many rows as in the grid beside it. The first two rows are the same samples without guidance.
-        cell(axes, by_cell[Cell(0.0)], min(per_class, shown * len(rows)))
+        height = min(per_class, shown * len(rows))
+        cell(axes, by_cell[Cell(0.0)], height)
         axes.set_title("w = 0: the conditional model alone\n", fontsize=13)
-        note = "the first two rows: the same samples as beside, unguided" if shown == 2 else ""
+        which = "" if height == shown else f"the first {'two rows' if shown == 2 else 'row'}: "
+        note = f"{which}the same samples as beside, unguided"
         axes.set_xlabel(f"{axes.get_xlabel()}\n{note}", fontsize=11)
     for row, (mechanism, schedule) in enumerate(rows):
         for column, weight in enumerate(weights, start=1):

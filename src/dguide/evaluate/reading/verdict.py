@@ -23,8 +23,8 @@ from .detection import Detection, Operating, defect_score, needed, novelty_score
 __all__ = ["Alarm", "Kept", "Verdict", "check_halves", "verdict"]
 
 _NO_FIT = """\
-**The temperature {:.3g} is where its search ended, not a fit**: all sequences of the half that it was fitted to are read
-right, or the probabilities say nothing about the classes. Read more sequences, or use the probabilities as read.
+**The temperature {:.3g} is where its search ended, not a fit**: all sequences of the half that it was fitted to are
+read right, or the probabilities say nothing about the classes. Read more sequences, or use the probabilities as read.
 """
 FALSE_ALARMS = (0.01, 0.05)
 MISSES = (0.01,)
