@@ -81,7 +81,7 @@ def calibration_figure(verdict: Verdict, title: str) -> Any:
     axes.set_xlabel("probability of the most probable class", fontsize=12)
     axes.set_ylabel("share in which it is the right one, with 95 % interval", fontsize=12)
     words = f"{title}\n{len(truth)} sequences in {len(bins)} bins with equally many"
-    put(axes.set_title("", fontsize=12), words)
+    put(axes.set_title("", fontsize=12), wrapped(words, 6.0))
     axes.grid(alpha=0.3)
     axes.legend(fontsize=11, loc="lower right")
     return figure
@@ -117,7 +117,7 @@ def detection_figure(verdict: Verdict, title: str) -> Any:
     axes.set_xlabel(f"false alarms: share of {good} sequences without a defect", fontsize=12)
     axes.set_ylabel(f"misses: share of {defects} sequences with a defect", fontsize=12)
     words = f"{title}\nmarks: thresholds chosen on other sequences, with 95 % intervals"
-    put(axes.set_title("", fontsize=12), words)
+    put(axes.set_title("", fontsize=12), wrapped(words, 6.0))
     axes.grid(alpha=0.3, which="both")
     figure.legend(fontsize=11, loc="outside lower center")
     return figure

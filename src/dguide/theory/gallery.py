@@ -30,7 +30,7 @@ from .figures import (
 from .figures.base import TheoryFigure, plain
 from .page import blocks, page
 
-__all__ = ["FIGURES", "Gallery", "gallery"]
+__all__ = ["COSTS", "FIGURES", "Gallery", "gallery"]
 
 FIGURES: dict[str, Callable[[], Iterable[TheoryFigure]]] = {
     "tilting": lambda: [tilting.figure()],
@@ -46,6 +46,11 @@ FIGURES: dict[str, Callable[[], Iterable[TheoryFigure]]] = {
     "diagnosis": diagnosis.figures,
 }
 """The functions that make the figures, in the order of the page. A function may make several figures."""
+COSTS = {
+    "tilting": 1.0, "convergence": 2.5, "maps": 1.5, "weights": 1.5, "steps": 12.0, "optimal": 5.0, "schedules": 45.0,
+    "particles": 11.0, "bands": 64.0, "riddle": 12.0, "diagnosis": 8.0,
+}  # fmt: skip
+"""Seconds that each of them took on one free core, for the time left."""
 INDEX = "index.html"
 
 
@@ -82,7 +87,7 @@ def gallery(out: Path, only: Sequence[str] = ()) -> Gallery:
     names = [choose("figure", name, FIGURES) for name in only] or list(FIGURES)
     for module in ("matplotlib", "scipy"):
         require(module, "cli")
-    progress = Progress(len(names), len(names))
+    progress = Progress(len(names), sum(COSTS[name] for name in names))
     fresh, threads = not out.exists(), torch.get_num_threads()
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)  # tensors are small: a second thread costs more time than it saves
@@ -90,7 +95,7 @@ def gallery(out: Path, only: Sequence[str] = ()) -> Gallery:
         with TemporaryDirectory(dir=out, prefix=".theory-") as room:
             figures = []
             for name in names:
-                with progress.task(name, 1.0):
+                with progress.task(name, COSTS[name]):
                     for figure in FIGURES[name]():
                         _write(figure, Path(room))
                         figures.append(figure)
