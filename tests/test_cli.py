@@ -583,6 +583,7 @@ def test_train_sample_and_info_work_together(run, tmp_path, monkeypatch):
     status, printed, err = run("train", "--out", out, "--steps", 2, "--process", "uniform", *small)
     assert status == 0, err
     assert "held-out bits per token" in printed
+    assert "(measured anew, with other noise levels" in printed
     assert run("info", out)[0] == 0
     assert run("sample", out, "--out", tmp_path / "x.npz", "--steps", 1, "--count", 2, "--no-png")[0] == 0
 

@@ -162,7 +162,9 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
     config, expected = _read_config(directory / CONFIG)
     file = _weights(directory, expected)
     process = PROCESSES.restore(config.process)
-    codec = CODECS.restore(config.codec)
+    # Checkpoints of 0.1.0 before `Pixels.ink` lack it: these two data sets have always been drawn as ink.
+    inked = {"ink": True} if config.data.partition(":")[0] in ("digits", "mnist") else {}
+    codec = CODECS.restore(inked | config.codec)
     conditions = tuple(CONDITIONS.restore(each) for each in config.conditions)
     shapes = _shapes(file)
     _check_network(directory / CONFIG, config.network, shapes)

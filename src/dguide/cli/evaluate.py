@@ -96,7 +96,7 @@ def evaluate(
     if len(set(judged_by)) < len(judged_by):
         raise bad("--metric", " and ".join(judged_by), "each metric once")
     if source.suffix != ".npz":  # mistakes in the options of sampling are reported before anything is loaded
-        guidance_of(drawing["guidance"], drawing["weight"])
+        guidance_of(drawing["guidance"], drawing["weight"], drawing["guidance_scale"])
         SAMPLERS.call(drawing["sampler"], typed=True)
     if source.suffix != ".npz":
         if source.is_file():

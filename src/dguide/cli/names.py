@@ -9,26 +9,48 @@ import torch
 from ..checkpoint import names
 from ..devices import best_device, usable_device
 from ..errors import bad
-from ..guidance import Guidance, parse_guidance, parse_schedule
+from ..guidance import Constant, Guidance, Schedule, parse_guidance, parse_schedule
 from ..samplers import SAMPLERS, Sampler
 from ..spec import Call
 
-__all__ = ["MODEL", "OWN", "device_of", "guidance_of", "sampler_of"]
+__all__ = ["MODEL", "OWN", "WEIGHT", "device_of", "guidance_of", "in_both_conventions", "sampler_of"]
 
 
 OWN = "your own as my_module:MyClass"
 """The description of import paths in help texts."""
 MODEL = f"Directory from `dguide train`, one of {', '.join(names())}, or org/name at Hugging Face."
 """The description of checkpoints in help texts."""
+WEIGHT = "ramp-up:2.0"
+"""The weight without --weight and --guidance-scale."""
 
 
-def guidance_of(name: str, weight: str) -> Guidance:
-    """The mechanism of that name, with its options, and a weight that `parse_schedule` reads.
+def guidance_of(name: str, weight: str | None, scale: float | None = None) -> Guidance:
+    """The mechanism `name`, with its options and its weight. `parse_schedule` reads the weight.
+
+    Args:
+        name: A text that `MECHANISMS` reads.
+        weight: The weight w; None for that of `scale`, or else `WEIGHT`.
+        scale: The guidance scale 1 + w.
 
     Raises:
         ValueError: For unknown names and options, and for a weight among the options.
     """
-    return parse_guidance(name, parse_schedule(weight, typed=True), typed=True)
+    if scale is None:
+        return parse_guidance(name, parse_schedule(WEIGHT if weight is None else weight, typed=True), typed=True)
+    if weight is not None:
+        raise bad("--guidance-scale", f"{scale:g} and --weight {weight}", "one of the two, since the scale is 1 + w")
+    if not scale >= 0:
+        raise bad("--guidance-scale", f"{scale:g}", "a number of at least 0 (1 is the conditional model)")
+    return parse_guidance(name, scale - 1, typed=True)
+
+
+def in_both_conventions(guidance: Guidance) -> str:
+    """The weight of a mechanism as w, and as the guidance scale 1 + w of other libraries."""
+    weight = guidance.weight
+    if isinstance(weight, Constant):
+        return f"w = {weight.weight:g} (guidance scale {1 + weight.weight:g})"
+    mean = f", {1 + weight.mean():g} on average" if isinstance(weight, Schedule) else ""
+    return f"w = {weight} (guidance scale 1 + w{mean})"
 
 
 def sampler_of(

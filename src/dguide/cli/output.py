@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +13,9 @@ from numpy.typing import NDArray
 
 from ..errors import bad
 from ..files import replacing
+from ..plots.style import labels
 
-__all__ = ["check_directory", "check_file", "write_npz"]
+__all__ = ["check_beside", "check_directory", "check_file", "check_new", "labels_of", "write_npz"]
 
 _ROOM = 50_000_000
 """Upper estimate of the bytes that one command writes as pictures, tables and samples."""
@@ -41,6 +44,21 @@ def check_directory(option: str, path: Path, size: int = _ROOM) -> None:
     _check_room(option, nearest, size)
 
 
+def check_beside(option: str, path: Path, suffix: str) -> None:
+    """Checks that the file beside `path` with another suffix is new, or of the call that wrote `path`."""
+    beside = path.with_suffix(suffix)
+    if beside.exists() and not path.exists():
+        got = f"{path}, with which {beside} would be written, which exists already without {path.name}"
+        raise bad(option, got, "a name without such a file beside it", f"Choose another name, or move {beside} away.")
+
+
+def check_new(option: str, path: Path, size: int) -> None:
+    """Checks that a folder is new or empty, so that nothing in it is replaced, and has room for `size` bytes."""
+    check_directory(option, path, size)
+    if path.exists() and any(path.iterdir()):
+        raise bad(option, f"{path}, which has files in it", "a new or an empty folder")
+
+
 def _check_room(option: str, folder: Path, size: int) -> None:
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".dguide"):
@@ -52,6 +70,16 @@ def _check_room(option: str, folder: Path, size: int) -> None:
         raise bad(
             option, f"{folder} with {free / 1e6:,.1f} MB free", f"room for {size / 1e6:,.1f} MB", "Free some space."
         )
+
+
+def labels_of(names: Sequence[str], path: Path) -> list[str]:
+    """The labels of classes in the picture `path`. A line on standard error tells each name that no font has."""
+    made = labels(names)
+    for number, name in enumerate(names):
+        line = " ".join(name.split())
+        if made[number] != line:
+            print(f"no font for the name of a class: column {number} of {path} is {line}", file=sys.stderr)
+    return made
 
 
 def write_npz(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:

@@ -18,7 +18,7 @@ from ..plots.reading import calibration_figure, confusion_figure, detection_figu
 from ..plots.style import save
 from .align_conditions import align_conditions, real_data
 from .names import MODEL, device_of
-from .output import check_directory
+from .output import check_directory, labels_of
 
 __all__ = ["read"]
 
@@ -102,6 +102,7 @@ def read(
     for name, content in (("md", text), ("json", judged.as_json()), ("csv", judged.as_csv())):
         with replacing(out / f"reading.{name}") as path:
             path.write_text(content, encoding="utf-8")
+    labels_of(chosen.class_names, out / "confusion.png")
     figures = {"confusion": confusion_figure, "calibration": calibration_figure}
     for name, figure in (figures | ({"alarms": detection_figure} if judged.alarms else {})).items():
         save(figure(judged, title), out / f"{name}.png")

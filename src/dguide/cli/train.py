@@ -13,7 +13,7 @@ from .. import checkpoint as checkpoints
 from ..data import LOADERS
 from ..errors import InputError
 from ..noise import NOISES
-from ..train import SIZES, TrainConfig
+from ..train import MEASURED_ANEW, SIZES, TrainConfig
 from ..train import train as run_training
 from ..train.config import option
 from .options import options
@@ -71,7 +71,7 @@ def train(**settings: str | None) -> int | None:
     best = checkpoints.load(result.path).config
     print(
         f"{result.path}: {best.held_out_bits:.4f} held-out bits per token "
-        f"(standard error {best.held_out_error:.4f}) after step {best.steps} of {result.steps}"
+        f"(standard error {best.held_out_error:.4f}) after step {best.steps} of {result.steps}\n({MEASURED_ANEW})"
     )
     return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .config import SIZES, TrainConfig
-from .loop import Diverged, Trained, train
+from .loop import MEASURED_ANEW, Diverged, Trained, train
 from .state import Evaluation
 
-__all__ = ["SIZES", "Diverged", "Evaluation", "TrainConfig", "Trained", "train"]
+__all__ = ["MEASURED_ANEW", "SIZES", "Diverged", "Evaluation", "TrainConfig", "Trained", "train"]

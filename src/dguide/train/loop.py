@@ -34,10 +34,12 @@ from .optimizers import optimizers
 from .record import begin_with, described, record, spare
 from .state import STATE, Evaluation, Journal, read, write
 
-__all__ = ["FINAL_PASSES", "Diverged", "Trained", "build", "train"]
+__all__ = ["FINAL_PASSES", "MEASURED_ANEW", "Diverged", "Trained", "build", "train"]
 
 FINAL_PASSES = 64
 """Largest number of noise levels per held-out sequence in the last evaluation of a finished checkpoint."""
+MEASURED_ANEW = "measured anew, with other noise levels: the best of the lines during training is partly luck"
+"""Why the last evaluation differs from the best line before it."""
 _FINAL_LOOKS = 50_000
 """Limit for the noise levels of all sequences together. Above it each sequence gets fewer, but at least 8."""
 _BATCH = 256

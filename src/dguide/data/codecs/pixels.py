@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -28,11 +28,14 @@ class Pixels(Codec):
         height: Rows H.
         width: Columns W.
         palette: Colour of each token, as `#rrggbb`. The method `grey` uses equidistant greys.
+        ink: Whether greys are amounts of ink, which pictures show dark on white paper. It does not change the tokens,
+            so codecs that differ only in it are equal.
     """
 
     height: int
     width: int
     palette: tuple[str, ...]
+    ink: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         positive("height", self.height)
@@ -43,10 +46,10 @@ class Pixels(Codec):
             raise bad("palette", wrong or self.palette, "at least two colours, each as #rrggbb")
 
     @classmethod
-    def grey(cls, height: int, width: int, levels: int) -> Pixels:
+    def grey(cls, height: int, width: int, levels: int, *, ink: bool = False) -> Pixels:
         """The codec for `levels` equidistant greys from black to white."""
         greys = [round(255 * level / (levels - 1)) for level in range(levels)]
-        return cls(height, width, tuple(f"#{g:02x}{g:02x}{g:02x}" for g in greys))
+        return cls(height, width, tuple(f"#{g:02x}{g:02x}{g:02x}" for g in greys), ink)
 
     @property
     def vocab_size(self) -> int:

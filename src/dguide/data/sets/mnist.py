@@ -52,7 +52,7 @@ def mnist(side: int = SIDE, levels: int = 16) -> Dataset:
         name=written("mnist", mnist, {"side": side, "levels": levels}, full=False),
         train=whole.take(~held_out),
         held_out=whole.take(held_out),
-        codec=Pixels.grey(side, side, levels),
+        codec=Pixels.grey(side, side, levels, ink=True),
         conditions=(Label(tuple("0123456789")),),
     )
 

@@ -17,7 +17,7 @@ from ...progress import counted
 from ...samplers import Condition, Denoiser
 from ..likelihood import bounds
 
-__all__ = ["Reading", "class_counts", "fit_temperature", "hypotheses", "read"]
+__all__ = ["Reading", "class_counts", "fit_temperature", "fits", "hypotheses", "read"]
 
 _HOTTEST, _COLDEST = 1e4, 1e-2
 
@@ -194,6 +194,15 @@ def fit_temperature(reading: Reading, labels: Tensor) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if slope(middle) > 0 else (low, middle)
     return math.exp(-(low + high) / 2)
+
+
+def fits(reading: Reading, labels: Tensor) -> bool:
+    """Whether the temperature of a reading is a fit to these sequences, and not where the search had to end.
+
+    It had to end if each true class has the lowest bound (the colder, the more probable), or at the ends themselves.
+    """
+    inside = 1.01 * _COLDEST < reading.temperature < 0.99 * _HOTTEST
+    return inside and bool((reading.nats.gather(-1, labels[:, None])[:, 0] > reading.nats.amin(-1)).any())
 
 
 def check_labels(labels: Tensor, count: int, n_classes: int) -> None:
