@@ -28,6 +28,7 @@ from dguide.guidance import MECHANISMS
 from dguide.nn import Compiled, Inference
 from dguide.samplers import SAMPLERS
 from dguide.train import SIZES, TrainConfig, Trained, train
+from dguide.train.config import option
 
 COMMANDS = ("data", "sample", "evaluate", "read", "train", "demo", "theory", "info")
 
@@ -85,10 +86,10 @@ def test_help_explains_every_option(run, command):
 def test_train_has_an_option_for_every_setting_and_shows_its_default(run):
     out = " ".join(run("train", "--help")[1].split())
     for name, setting in TrainConfig.model_fields.items():
-        assert f"--{name.replace('_', '-')} " in out
+        assert f"{option(name)} " in out
         if not setting.is_required() and setting.default is not None:
             usual = "that of the size" if name in SIZES["small"] else setting.default
-            text = re.search(rf"--{name.replace('_', '-')} [A-Z]+ (.*?)(?: -h,)? --", out)
+            text = re.search(rf"{option(name)} [A-Z]+ (.*?)(?: -h,)? --", out)
             assert text[1].endswith(f"[default: {usual}]")
 
 
@@ -99,7 +100,7 @@ OTHER = {
     "batch_size": "32", "accumulate": "2", "optimizer": "muon", "rate": "0.01", "decay": "constant", "warmup": "9",
     "weight_decay": "0.1", "clip": "2.0", "ema": "0.9", "dropout": "0.1", "label_dropout": "0.2", "shift": "1",
     "shift_share": "0.25", "evaluate_every": "100", "evaluate_passes": "4", "precision": "bf16", "device": "cpu",
-    "tensorboard": "True", "steps": "7",
+    "tensorboard": "True", "steps": "7", "patience": "5", "from_": "earlier",
 }  # fmt: skip
 """Another value than the default of each setting of a training run."""
 
@@ -111,14 +112,14 @@ def test_each_option_of_training_alone_changes_what_is_recorded(run, tmp_path, m
     plain = {"out": tmp_path / "run", "steps": 5}
     changed = ({} if name == "minutes" else plain) | {"out": tmp_path / "run", name: OTHER[name]}
     for given in (plain, changed):
-        options = [(f"--{key.replace('_', '-')}", value) for key, value in given.items()]
+        options = [(option(key), value) for key, value in given.items()]
         status, _, err = run("train", *itertools.chain(*options))
         assert status == 130, err
     before, after = (config.settings() for config in seen)
     different = {key for key in before if before[key] != after[key]}
     assert different == {name, *{"size": ("width", "layers"), "minutes": ("steps",)}.get(name, ())}
     assert str(after[name]) == OTHER[name]
-    assert f"--{name.replace('_', '-')} {OTHER[name]}" in seen[1].command()
+    assert f"{option(name)} {OTHER[name]}" in seen[1].command()
 
 
 @pytest.mark.parametrize("size", SIZES)

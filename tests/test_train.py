@@ -425,6 +425,22 @@ def test_minutes_count_the_evaluations_and_say_what_is_done_last(
     assert "last evaluation of the best weights" in capsys.readouterr().err
 
 
+def test_the_last_evaluation_of_a_short_run_has_fewer_noise_levels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def slow(*arguments: Any, **options: Any) -> Any:
+        asked.append(options["passes"])
+        time.sleep(0.1 * len(arguments[2]) / 359)
+        return likelihood(*arguments, **options)
+
+    monkeypatch.setattr("dguide.train.loop.likelihood", slow)
+    monkeypatch.setattr("dguide.train.loop.FINAL_PASSES", 1000)
+    assert train(config(tmp_path, steps=None, minutes=0.05)).finished
+    assert 8 <= asked[-1] <= 14  # 1.5 s at 0.1 s or more each, less that of the evaluation before
+
+
 def test_rate_rises_then_falls_as_a_cosine() -> None:
     assert [rate(1.0, 4, step, 0.0) for step in range(5)] == [0.25, 0.5, 0.75, 1.0, 1.0]
     assert rate(2.0, 0, 0, 0.5) == pytest.approx(1.0)

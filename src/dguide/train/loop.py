@@ -140,6 +140,7 @@ class _Run:
         self.parts = self._parts()
         with self.accelerator.main_process_first():  # it prepares the data for all processes
             self.dataset = load(config.data)
+        self.passes = min(FINAL_PASSES, max(8, _FINAL_LOOKS // len(self.dataset.held_out)))
         self.process, self.model = build(config, self.dataset)
         described(self.process, self.dataset)  # raises now if they cannot be saved
         self.digest = self.dataset.digest
@@ -163,7 +164,7 @@ class _Run:
                 return self._trained(True)
             if config.tensorboard:
                 self.accelerator.init_trackers("tensorboard")
-            length = budget(config, self._last_seconds() if config.steps is None else 0.0)
+            length = budget(config, 0.0 if config.minutes is None else self._plan_last(30 * config.minutes))
             fraction = self._share(length)
             course.start(fraction)
             if self.dataset.skipped:
@@ -206,22 +207,24 @@ class _Run:
         """Working time of the run, from its start."""
         return self.earlier + time.monotonic() - self.began
 
-    def _last_seconds(self) -> float:
-        """Seconds that the evaluations at the end of a run will take, from the time of one batch."""
+    def _plan_last(self, most: float) -> float:
+        """Seconds for the evaluations at the end of the run, from the time of one batch.
+
+        The last of them gets fewer noise levels, but at least 8, if they would take longer than `most` seconds.
+        """
         held_out, times = self.dataset.held_out, []
         some = held_out.some(min(_BATCH, len(held_out)), 0)
         for _ in range(2):  # the first call also prepares
             began = time.monotonic()
             self._bits(self.average.model, some, 1)
             times.append(time.monotonic() - began)
-        return min(times) * len(held_out) / len(some) * (self.config.evaluate_passes + self._last_passes())
-
-    def _last_passes(self) -> int:
-        return min(FINAL_PASSES, max(8, _FINAL_LOOKS // len(self.dataset.held_out)))
+        each, before = min(times) * len(held_out) / len(some), self.config.evaluate_passes
+        self.passes = min(self.passes, max(8, int(most / each) - before))
+        return each * (before + self.passes)
 
     def _finish(self, course: Course) -> None:
         """Evaluates the best checkpoint again, with many noise levels, and stores the result."""
-        journal, out, passes = self.journal, self.config.out, self._last_passes()
+        journal, out, passes = self.journal, self.config.out, self.passes
         if not journal.history or journal.history[-1].step != journal.step:  # the time ran out in an interruption
             self._judge(course)
         course.say(f"last evaluation of the best weights so far, with {passes} noise levels for each sequence")
