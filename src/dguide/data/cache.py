@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..compiler import cache_directory
+from ..errors import bad
 from ..files import replacing
 
 __all__ = ["DAMAGED", "Arrays", "cached", "read_npz"]
@@ -40,7 +41,7 @@ def read_npz(path: Path) -> Arrays:
     with zipfile.ZipFile(path) as archive:
         total = sum(_numbers(archive, member) for member in archive.infolist() if member.filename.endswith(".npy"))
     if total > MOST_NUMBERS:
-        raise ValueError(f"{total:,} values, more than {MOST_NUMBERS:,}")
+        raise bad("values of the archive", f"{total:,}", f"at most {MOST_NUMBERS:,}")
     with np.load(path, allow_pickle=False) as file:
         return {key: file[key] for key in file.files}
 

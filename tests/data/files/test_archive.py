@@ -208,7 +208,7 @@ def test_an_archive_that_unfolds_to_more_than_the_memory_is_refused_before(tmp_p
     header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (4800000000, 1)}\n"
     with zipfile.ZipFile(tmp_path / "x.npz", "w") as file:
         file.writestr("x.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
-    with pytest.raises(ValueError, match=r"cannot be read \(4,800,000,000 values, more than 536,870,912\)"):
+    with pytest.raises(ValueError, match=r"\(values of the archive: got 4,800,000,000, expected at most 536,870,912"):
         load(f"npz:{tmp_path / 'x.npz'}")
 
 
