@@ -138,6 +138,21 @@ def test_what_does_not_fit_is_an_error_in_one_line(run: Run, tmp_path: Path, nam
     assert told in err
 
 
+@pytest.mark.parametrize("command", [["data"], ["train", "--out", "run", "--steps", "1", "--data"]])
+def test_a_path_alone_is_told_with_its_name(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    inspection(tmp_path / "inspection")
+    archive(tmp_path / "x.npz")
+    table(tmp_path / "x.csv")
+    monkeypatch.chdir(tmp_path)
+    for text, name in (("inspection", "images"), ("inspection,size=2", "images"), ("x.npz", "npz"), ("x.csv", "csv")):
+        status, _, err = run(*command, text)
+        assert status == 2
+        assert err.count("\n") == 1
+        assert f"Did you mean {name}:{text}?" in err
+
+
 def test_a_picture_of_classes_with_few_images_leaves_room(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..compiler import cache_directory
+from ..errors import bad
 from ..files import replacing
 
 __all__ = ["DAMAGED", "Arrays", "cached", "read_npz"]
@@ -24,16 +26,40 @@ DAMAGED = (OSError, ValueError, EOFError, KeyError, RuntimeError, MemoryError, z
 """The errors for an .npz file that is damaged, encrypted or compressed by another method."""
 
 
+MOST_NUMBERS = 2**29
+"""Largest number of values in an archive: 4 GB as int64."""
+
+
 def read_npz(path: Path) -> Arrays:
-    """All arrays of an archive, without pickle. Raises one of `DAMAGED` if the file is missing or damaged."""
+    """All arrays of an archive, without pickle.
+
+    The sizes in the headers are checked before any array is unpacked.
+
+    Raises:
+        Exception: One of `DAMAGED`, if the file is missing or damaged, or has more than `MOST_NUMBERS` values.
+    """
+    with zipfile.ZipFile(path) as archive:
+        total = sum(_numbers(archive, member) for member in archive.infolist() if member.filename.endswith(".npy"))
+    if total > MOST_NUMBERS:
+        raise bad("values of the archive", f"{total:,}", f"at most {MOST_NUMBERS:,}")
     with np.load(path, allow_pickle=False) as file:
         return {key: file[key] for key in file.files}
+
+
+def _numbers(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
+    """Number of values of an array, or of 8 bytes if these are more, by its header."""
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        read = {(1, 0): np.lib.format.read_array_header_1_0}.get(version, np.lib.format.read_array_header_2_0)
+        shape, _, dtype = read(file)
+    return max(1, -(-int(dtype.itemsize) // 8)) * abs(math.prod(shape))
 
 
 def cached(
     name: str,
     recipe: Mapping[str, Any],
     prepare: Callable[[], Arrays],
+    members: Collection[str],
     lasting: Callable[[Arrays], bool] = lambda arrays: True,
 ) -> Arrays:
     """The result of `prepare`, from the cache if the same recipe was prepared before.
@@ -45,6 +71,7 @@ def cached(
         name: First part of the file name.
         recipe: All that determines the result, as values for JSON: versions, sizes and dates of the sources.
         prepare: Prepares the data.
+        members: The names of its arrays. A file with others is damaged.
         lasting: Whether another call of `prepare` would give the same arrays. Otherwise they are not stored.
     """
     key = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
@@ -53,7 +80,9 @@ def cached(
     except OSError:
         return prepare()
     try:
-        return read_npz(path)
+        stored = read_npz(path)
+        if stored.keys() == {*members}:
+            return stored
     except DAMAGED:
         pass  # missing or damaged
     arrays = prepare()

@@ -203,6 +203,15 @@ def test_archives_with_a_malformed_header_are_refused(tmp_path: Path, header: by
         load(f"npz:{tmp_path / 'x.npz'}")
 
 
+def test_an_archive_that_unfolds_to_more_than_the_memory_is_refused_before(tmp_path: Path) -> None:
+    """Packed, 4.8 GB of zeros are 4.7 MB. Here the header alone is enough; nothing is unpacked."""
+    header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (4800000000, 1)}\n"
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as file:
+        file.writestr("x.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    with pytest.raises(ValueError, match=r"\(values of the archive: got 4,800,000,000, expected at most 536,870,912"):
+        load(f"npz:{tmp_path / 'x.npz'}")
+
+
 def test_damage_anywhere_in_an_archive_is_told(tmp_path: Path) -> None:
     """Every byte in turn is another; what is not told by an error was not part of the data."""
     whole = write(tmp_path / "x.npz", x=maps(), y=np.arange(20) % 2).read_bytes()

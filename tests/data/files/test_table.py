@@ -8,6 +8,7 @@ import torch
 
 from dguide import checkpoint
 from dguide.data import Above, Dataset, Strings, Value, load
+from dguide.data.files import texts as tokenising
 from dguide.train import TrainConfig, train
 from tests.data.loaders import rows
 
@@ -141,6 +142,41 @@ def test_a_quote_that_is_not_closed_is_refused_and_takes_no_other_lines_in(tmp_p
     path = write(tmp_path / "it.csv", "seq,kind\n" + "A,0\nC,1\n" * 5 + stray + "A,0\nC,1\n" * 50)
     with pytest.raises(ValueError, match=r"after line 11, expected a CSV file. Look from line 12 on for a quote"):
         load(f"csv:{path},label=kind")
+
+
+def test_blanks_after_a_separator_are_no_part_of_quotes(tmp_path: Path) -> None:
+    text = "kind, seq\n" + "".join(f'{n % 2}, "A{n}, C"\n' for n in range(12))
+    assert set(texts(load(f"csv:{write(tmp_path / 'it.csv', text)},label=kind"))) == {f"A{n}, C" for n in range(12)}
+
+
+def test_columns_that_differ_in_the_form_of_an_accent_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "it.csv", "seq,M\u00e4rz,Ma\u0308rz\n" + "A,0,1\nC,1,0\n" * 6)
+    with pytest.raises(ValueError, match="M\u00e4rz more than once"):
+        load(f"csv:{path},text=seq,label=M\u00e4rz")
+    path = write(tmp_path / "it.csv", "seq,Ma\u0308rz\n" + "".join(f"A{n},{n % 2}\n" for n in range(12)))
+    assert load(f"csv:{path},label=M\u00e4rz").conditions[0].name == "M\u00e4rz"
+
+
+def test_one_long_string_among_many_is_left_out_before_the_work(tmp_path: Path) -> None:
+    """It would pad all others, to 160 GB of tokens."""
+    text = "seq,kind\n" + "".join(f"{n:x},{n % 2}\n" for n in range(20_000)) + f"{'A' * 1_000_000},1\n"
+    data = load(f"csv:{write(tmp_path / 'it.csv', text)},label=kind")
+    assert data.length == 6
+    why = "1000002 tokens: all would be padded to it; 6 is the next"
+    assert [(each.what, each.why) for each in data.skipped] == [("it.csv:20002", why)]
+    with pytest.raises(ValueError, match=r"20,001 of 1,000,002 tokens.*at most 536,870,912.*length=NUMBER"):
+        load(f"csv:{tmp_path / 'it.csv'},label=kind,length=1000002")
+
+
+def test_strings_that_are_too_long_are_not_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RDKit takes long for thousands of fused rings."""
+    parsed: list[str] = []
+    usual = tokenising.parse
+    monkeypatch.setattr(tokenising, "parse", lambda given: usual([parsed.append(each) or each for each in given]))
+    text = "seq,kind\n" + "".join(f"{'C' * (n + 1)},{n % 2}\n" for n in range(30))
+    data = load(f"csv:{write(tmp_path / 'it.csv', text)},label=kind,split=smiles,length=20")
+    assert max(map(len, parsed)) == 18
+    assert len(data.skipped) == 12
 
 
 def test_fields_may_be_long(tmp_path: Path) -> None:

@@ -62,6 +62,7 @@ def images(path: Path, size: str | None = None, levels: int | None = None, colou
         {"format": 4, "folder": str(path.resolve()), "files": [_version(path, file) for file in listed.files]}
         | settings,
         lambda: _prepare(listed.files, shape, levels, colours),
+        ("tokens", "shape", "palette", "lasting", "unread", "noted", "notes"),
         lasting=lambda prepared: bool(prepared["lasting"]),
     )
     notes = zip(arrays["noted"].tolist(), arrays["notes"].tolist(), strict=True)

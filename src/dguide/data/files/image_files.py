@@ -133,7 +133,7 @@ def open_image(source: Any) -> Any:
     Only the `FORMATS` are tried: others of Pillow call other programs, or are rarely images.
 
     Raises:
-        ValueError: If it has more than `MOST_PIXELS`; Pillow raises many other classes.
+        Unfit: If it has more than `MOST_PIXELS`; Pillow raises many other classes.
     """
     module = require("PIL.Image", "data")
     with warnings.catch_warnings():
@@ -142,7 +142,7 @@ def open_image(source: Any) -> Any:
     width, height = image.size
     if width * height > MOST_PIXELS:
         image.close()
-        raise ValueError(f"{width * height / 1e6:,.0f} megapixels, more than {MOST_PIXELS / 1e6:,.0f}")
+        raise Unfit(f"{width * height / 1e6:,.0f} megapixels, more than {MOST_PIXELS / 1e6:,.0f}")
     return image
 
 
