@@ -1,6 +1,6 @@
 # make demo: the study on handwritten digits, in demo/      make test: the tests, with coverage
 # make lint: style and types                                make bench: what the samplers cost, and docs/speed.md
-# make bench-gpu: the same on a GPU, where there is one
+# make bench-gpu: tests and times on a GPU, where there is one
 # Each creates .venv when it is missing or out of date.
 
 PYTHON ?= python3
@@ -29,7 +29,7 @@ bench: $(STAMP)
 	$(VENV)/bin/python -m benchmarks
 
 bench-gpu: $(STAMP)
-	$(VENV)/bin/python -m benchmarks.gpu
+	PYTHON=$(VENV)/bin/python benchmarks/on_gpu.sh
 	$(VENV)/bin/python -m benchmarks.page
 
 clean:

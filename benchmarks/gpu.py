@@ -4,9 +4,9 @@ The draw reads both logits once and writes one token a row, so the least it coul
 achieves in bytes a second is compared with a device-to-device copy of 1 GiB on the same card, a byte read and a byte
 written counted as two. Times are CUDA events, medians of interleaved repetitions.
 
-Without CUDA it says so and exits with status 2.
+Without CUDA it says so and exits with status 2. With --quick it tries itself out at tiny shapes, on the CPU too.
 
-    python -m benchmarks.gpu [--repeats N]
+    python -m benchmarks.gpu [--repeats N] [--quick]
 """
 
 from __future__ import annotations
@@ -87,7 +87,8 @@ def runs(shape: common.Shape, device: str, dtype: torch.dtype, repeats: int, clo
     stub = Stub(shape, device, dtype)
     works = speed.works(shape, stub, whole=True)
     times = common.interleaved(works, repeats, clock)
-    return {"dtype": str(dtype).removeprefix("torch."), "seconds": common.medians(times), "times": times}
+    about = {"shape": str(shape), "dtype": str(dtype).removeprefix("torch.")}
+    return about | {"seconds": common.medians(times), "times": times}
 
 
 def show(results: dict[str, Any]) -> None:
@@ -97,9 +98,9 @@ def show(results: dict[str, Any]) -> None:
         f"Guided draw of {found['rows']} rows, V = {found['vocab']:,}, bfloat16: {rates['draw'] / 1e9:.0f} GB/s, "
         f"{100 * found['share of copy']:.0f} % of a copy's {rates['copy'] / 1e9:.0f} GB/s (target: at least 70 %)"
     )
-    for name, run in results["runs"].items():
+    for run in results["runs"].values():
         own = run["seconds"]["dguide ancestral"]
-        print(f"\n{common.SHAPES[name]}, {run['dtype']}, whole runs")
+        print(f"\n{run['shape']}, {run['dtype']}, whole runs")
         for who, value in run["seconds"].items():
             text = baselines.SOURCES.get(who, "")
             print(f"  {who:24s}{common.seconds(value):>10s}{value / own:9.1f} x   {text}")
@@ -107,17 +108,21 @@ def show(results: dict[str, Any]) -> None:
 
 def main() -> None:
     options = common.options(__doc__, repeats=5)
-    if not torch.cuda.is_available():
+    there = torch.cuda.is_available()
+    if not there and not options.quick:
         print("benchmarks.gpu: no CUDA device is available to PyTorch here; nothing was measured.", file=sys.stderr)
         raise SystemExit(2)
     if not hasattr(categorical, "guided_draw"):
         print("benchmarks.gpu: this version of dguide has no categorical.guided_draw to measure.", file=sys.stderr)
         raise SystemExit(2)
-    device, began = "cuda", common.machine()
-    began |= {"gpu": torch.cuda.get_device_name(), "cuda": torch.version.cuda}
-    results: dict[str, Any] = {"draw": bandwidth(device, ROWS, VOCAB, COPIED, 4 * options.repeats, events), "runs": {}}
+    device, clock = ("cuda", events) if there else ("cpu", waited)
+    began = common.machine()
+    began |= {"gpu": torch.cuda.get_device_name() if there else began["cpu"], "cuda": torch.version.cuda}
+    sizes, repeats = ((8, 64, 1 << 10), 1) if options.quick else ((ROWS, VOCAB, COPIED), options.repeats)
+    results: dict[str, Any] = {"draw": bandwidth(device, *sizes, 4 * repeats, clock), "runs": {}}
     for name, shape in common.SHAPES.items():
-        results["runs"][name] = runs(shape, device, torch.float32, options.repeats, waited)
+        shape = common.quick(shape) if options.quick else shape
+        results["runs"][name] = runs(shape, device, torch.float32, repeats, waited)
     show(results)
     print(f"\n{common.write('gpu', began, results, options.out)}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 import dguide
-from benchmarks import baselines, common, confidence, gpu, memory, network, pace, scaling, speed
+from benchmarks import baselines, common, confidence, gpu, memory, models, network, pace, scaling, speed
 from benchmarks.common import Stub
 
 TINY = common.quick(common.IMAGE)
@@ -70,6 +71,7 @@ def test_memory_of_a_case_is_what_it_takes_at_its_peak():
     """In a process of its own, as cases run: not every system lets a process forget the peak it has had."""
     code = """
 import torch
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -142,6 +144,21 @@ def test_without_a_device_the_benchmark_of_the_gpu_says_so(monkeypatch, capsys):
         gpu.main()
     assert failure.value.code == 2
     assert "no CUDA device" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("part", [gpu, models], ids=["gpu", "models"])
+def test_the_parts_of_on_gpu_can_be_tried_without_a_device(part, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr("sys.argv", ["it", "--quick", "--threads", "1", "--out", str(tmp_path)])
+    part.main()
+    (path,) = tmp_path.iterdir()
+    found = json.loads(path.read_text(encoding="utf-8"))
+    printed = capsys.readouterr().out
+    assert str(path) in printed
+    if part is models:
+        assert found["machine"]["card"] in printed
+        for each in found["results"]["models"].values():
+            assert {"guided", "not guided", "training", "training, bfloat16"} <= set(each["seconds"])
+            assert each["ratio"]["guided"] == each["ratio"]["training"] == 1
 
 
 def test_shapes_have_their_mask_among_the_columns():

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +14,7 @@ import torch
 from dguide import checkpoint, files, noise
 from dguide.checkpoint import Config
 from dguide.data import CODECS, CONDITIONS, Label, Pixels
+from dguide.errors import InputError
 from dguide.nn import DiffusionTransformer
 from dguide.process import PROCESSES as REGISTRY
 from dguide.process import Masked, Process, Uniform
@@ -186,3 +191,79 @@ def test_foreign_processes_cannot_be_described() -> None:
 
     with pytest.raises(ValueError, match="masked, uniform"):
         REGISTRY.describe(Mine(4))
+
+
+class Killed(BaseException):
+    """Ends a save where a signal would have."""
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["new", "replaced"])
+def test_a_kill_between_the_renames_leaves_the_old_or_the_new_checkpoint(
+    saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: bool
+) -> None:
+    found = checkpoint.load(saved)
+    old = found.model.head.bias.clone()
+    with torch.no_grad():
+        found.model.head.bias.fill_(2)
+    rename = os.replace
+    for renames in range(4):
+        place = tmp_path / str(renames)
+        if not first:
+            shutil.copytree(saved, place)
+        done = []
+
+        def killed(source: Path, target: Path, done: list[int] = done, most: int = renames) -> None:
+            if len(done) == most:
+                raise Killed
+            done.append(0)
+            rename(source, target)
+
+        with monkeypatch.context() as patch, contextlib.suppress(Killed):
+            patch.setattr(os, "replace", killed)
+            checkpoint.save(place, found.model, replace(found.config, steps=18))
+        if first and not (place / "config.json").exists():
+            assert renames < 2
+            continue
+        again = checkpoint.load(place)
+        assert torch.equal(again.model.head.bias, found.model.head.bias if again.config.steps == 18 else old)
+        checkpoint.save(place, found.model, replace(found.config, steps=19))
+        assert checkpoint.load(place).config.steps == 19
+        assert sorted(path.name for path in place.iterdir()) == ["config.json", "model.safetensors"]
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        {"layers": 10**6},
+        {"layers": 10**30},
+        {"width": 2**40},
+        {"length": 2**62},
+        {"n_classes": {"a": 10**9}},
+        {"shape": [2**40, 3]},
+    ],
+    ids=str,
+)
+def test_networks_beyond_their_weights_are_refused_before_they_are_built(
+    saved: Path, network: dict[str, object]
+) -> None:
+    config = json.loads((saved / "config.json").read_text())
+    config["network"] |= network
+    (saved / "config.json").write_text(json.dumps(config))
+    began = time.monotonic()
+    with pytest.raises(InputError, match=f"{next(iter(network))} of the network .* at most"):
+        checkpoint.load(saved)
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("conditions", ["[]", "[5]", "[" * 300 + "]" * 300, "[" * 100_000])
+def test_conditions_that_are_none(saved: Path, conditions: str) -> None:
+    config = json.loads((saved / "config.json").read_text()) | {"conditions": "HERE"}
+    (saved / "config.json").write_text(json.dumps(config).replace('"HERE"', conditions))
+    with pytest.raises(InputError, match="config"):
+        checkpoint.load(saved)
+
+
+def test_a_run_without_a_checkpoint_yet(tmp_path: Path) -> None:
+    (tmp_path / checkpoint.STATE).write_bytes(b"")
+    with pytest.raises(InputError, match=r"without a checkpoint yet.*same dguide train command goes on"):
+        checkpoint.load(tmp_path)

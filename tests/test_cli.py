@@ -28,6 +28,7 @@ from dguide.guidance import MECHANISMS
 from dguide.nn import Compiled, Inference
 from dguide.samplers import SAMPLERS
 from dguide.train import SIZES, TrainConfig, Trained, train
+from dguide.train.config import option
 
 COMMANDS = ("data", "sample", "evaluate", "read", "train", "demo", "theory", "info")
 
@@ -85,10 +86,10 @@ def test_help_explains_every_option(run, command):
 def test_train_has_an_option_for_every_setting_and_shows_its_default(run):
     out = " ".join(run("train", "--help")[1].split())
     for name, setting in TrainConfig.model_fields.items():
-        assert f"--{name.replace('_', '-')} " in out
+        assert f"{option(name)} " in out
         if not setting.is_required() and setting.default is not None:
             usual = "that of the size" if name in SIZES["small"] else setting.default
-            text = re.search(rf"--{name.replace('_', '-')} [A-Z]+ (.*?)(?: -h,)? --", out)
+            text = re.search(rf"{option(name)} [A-Z]+ (.*?)(?: -h,)? --", out)
             assert text[1].endswith(f"[default: {usual}]")
 
 
@@ -99,7 +100,7 @@ OTHER = {
     "batch_size": "32", "accumulate": "2", "optimizer": "muon", "rate": "0.01", "decay": "constant", "warmup": "9",
     "weight_decay": "0.1", "clip": "2.0", "ema": "0.9", "dropout": "0.1", "label_dropout": "0.2", "shift": "1",
     "shift_share": "0.25", "evaluate_every": "100", "evaluate_passes": "4", "precision": "bf16", "device": "cpu",
-    "tensorboard": "True", "steps": "7",
+    "tensorboard": "True", "steps": "7", "patience": "5", "from_": "earlier",
 }  # fmt: skip
 """Another value than the default of each setting of a training run."""
 
@@ -111,14 +112,14 @@ def test_each_option_of_training_alone_changes_what_is_recorded(run, tmp_path, m
     plain = {"out": tmp_path / "run", "steps": 5}
     changed = ({} if name == "minutes" else plain) | {"out": tmp_path / "run", name: OTHER[name]}
     for given in (plain, changed):
-        options = [(f"--{key.replace('_', '-')}", value) for key, value in given.items()]
+        options = [(option(key), value) for key, value in given.items()]
         status, _, err = run("train", *itertools.chain(*options))
         assert status == 130, err
     before, after = (config.settings() for config in seen)
     different = {key for key in before if before[key] != after[key]}
     assert different == {name, *{"size": ("width", "layers"), "minutes": ("steps",)}.get(name, ())}
     assert str(after[name]) == OTHER[name]
-    assert f"--{name.replace('_', '-')} {OTHER[name]}" in seen[1].command()
+    assert f"{option(name)} {OTHER[name]}" in seen[1].command()
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -196,9 +197,12 @@ def test_a_mistyped_name_lists_those_there_are(run, model, tmp_path, option, wro
         (["--sampler", "ancestral:steps=4", "--steps", "5"], "steps twice"),
         (["--sampler", "smc:sampler=(ancestral:steps=4)", "--steps", "5"], "steps twice"),
         (["--sampler", "smc", "--steps", "5"], "got --steps, expected its own options, particles, sampler, weight"),
-        (["--sampler", "blocks:sampler=ancestral"], "Blocks sampler"),
-        (["--sampler", "nothing:Here"], "no module nothing, expected one of ancestral, blocks"),
-        (["--guidance", "normalized:weight=2"], "Pass the weight as --weight"),
+        (
+            ["--sampler", "blocks:sampler=ancestral"],
+            "sampler of sampler blocks: got 'ancestral', expected a sampler that is a Unmasking",
+        ),
+        (["--sampler", "nothing:Here"], "there is no module nothing on the path of Python"),
+        (["--guidance", "normalized:weight=2"], "The weight is an argument, or the option --weight"),
         (["--sampler", "top-margin", "--guidance", "unlocking"], "expected Normalized"),
         (["--temperature", "-1"], "Decoding temperature: got -1.0"),
         (["--top-k", "0"], "Decoding top_k: got 0"),
@@ -401,7 +405,9 @@ def test_names_on_the_command_line_are_those_of_the_library():
     assert sampler_of("blocks:halton,4", 5, shape=(2, 3)) == dguide.Blocks(dguide.Halton(5, shape=(2, 3)), 4)
     assert sampler_of("low-confidence:noise=2") == dguide.LowConfidence(noise=2.0)
     assert sampler_of("blocks:(entropy-bounded:bound=.5),8") == dguide.Blocks(dguide.EntropyBounded(0.5), 8)
-    assert sampler_of("smc:sampler=ancestral", 4, "1;0.5;0") == dguide.SMC(sampler=dguide.Ancestral(4, (1, 0.5, 0)))
+    assert sampler_of("smc:sampler=ancestral", 2, "1;0.5;0") == dguide.SMC(sampler=dguide.Ancestral(2, (1, 0.5, 0)))
+    with pytest.raises(ValueError, match="4 steps and a grid of 3 times, expected 2 steps"):
+        sampler_of("smc:sampler=ancestral", 4, "1;0.5;0")
     assert sampler_of("ancestral:steps=4", 4) == dguide.Ancestral(4)
     with pytest.raises(ValueError, match="sampler halton: got no shape"):
         sampler_of("halton")
@@ -578,6 +584,7 @@ def test_train_sample_and_info_work_together(run, tmp_path, monkeypatch):
     status, printed, err = run("train", "--out", out, "--steps", 2, "--process", "uniform", *small)
     assert status == 0, err
     assert "held-out bits per token" in printed
+    assert "(measured anew, with other noise levels" in printed
     assert run("info", out)[0] == 0
     assert run("sample", out, "--out", tmp_path / "x.npz", "--steps", 1, "--count", 2, "--no-png")[0] == 0
 

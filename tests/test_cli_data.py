@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -21,11 +21,8 @@ CLASSES = ("傷", "汚れ", "良品")
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-    load.cache_clear()
-    yield
-    load.cache_clear()
 
 
 @pytest.fixture
@@ -69,7 +66,6 @@ def test_images(run: Run, tmp_path: Path) -> None:
     status, out, err = run("data", f"images:{root}")
     assert (status, err) == (0, "")
     for words in (
-        "30 to train on, 6 held out",
         "16 of 16, 4 rows of 4 pixels",
         "left out:   2",
         "メモ.txt: no image by",
@@ -78,7 +74,10 @@ def test_images(run: Run, tmp_path: Path) -> None:
     for name in CLASSES:
         assert f"{name} " in out
     summary = json.loads(run("data", f"images:{root}", "--json")[1])
-    assert summary["conditions"] == {"label": {name: [10, 2] for name in CLASSES}}
+    parts = np.array([summary["conditions"]["label"][name] for name in CLASSES])
+    assert parts.sum(1).tolist() == [12] * 3
+    assert parts.sum(0).tolist() == [summary["train"], summary["held_out"]]
+    assert f"{summary['train']} to train on, {summary['held_out']} held out" in out
     assert [Path(each["what"]).name for each in summary["skipped"]] == ["メモ.txt", "bad.png"]
     assert summary["skipped"][1]["why"].startswith("unreadable")
 
@@ -86,9 +85,9 @@ def test_images(run: Run, tmp_path: Path) -> None:
 def test_an_archive(run: Run, tmp_path: Path) -> None:
     status, out, err = run("data", f"npz:{archive(tmp_path / 'x.npz')},names=良;悪")
     assert (status, err) == (0, "")
-    assert "16 to train on, 4 held out" in out
     summary = json.loads(run("data", f"npz:{tmp_path / 'x.npz'},names=良;悪", "--json")[1])
-    assert summary["conditions"] == {"label": {"悪": [8, 2], "良": [8, 2]}}
+    assert {name: sum(parts) for name, parts in summary["conditions"]["label"].items()} == {"悪": 10, "良": 10}
+    assert f"{summary['train']} to train on, {summary['held_out']} held out" in out
     assert summary["skipped"] == []
 
 
@@ -97,15 +96,17 @@ def test_a_table_told_by_a_number_alone(run: Run, tmp_path: Path) -> None:
     name = f"csv:{table(tmp_path / 'x.csv')},text=text,property=mass"
     status, out, err = run("data", name)
     assert (status, err) == (0, "")
-    held_out = [2, 7, 12, 17]
-    rest = [n for n in range(20) if n not in held_out]
+    data = load(name)
+    rest, held_out = (split.properties["mass"].tolist() for split in (data.train, data.held_out))
     assert [line.split() for line in out.splitlines()[-3:]] == [
-        ["smallest", "0", "2"],
-        ["mean", f"{np.mean(rest):g}", "9.5"],
-        ["largest", "19", "17"],
+        ["smallest", f"{min(rest):g}", f"{min(held_out):g}"],
+        ["mean", f"{np.mean(rest):.5g}", f"{np.mean(held_out):.5g}"],
+        ["largest", f"{max(rest):g}", f"{max(held_out):g}"],
     ]
     assert json.loads(run("data", name, "--json")[1])["conditions"] == {
-        "mass": {"smallest": [0.0, 2.0], "mean": [np.mean(rest), 9.5], "largest": [19.0, 17.0]}
+        "mass": {
+            name: [of(rest), of(held_out)] for name, of in (("smallest", min), ("mean", np.mean), ("largest", max))
+        }
     }
     both = run("data", f"{name},label=kind", "--json")[1]
     assert list(json.loads(both)["conditions"]) == ["kind", "mass"]
@@ -137,6 +138,21 @@ def test_what_does_not_fit_is_an_error_in_one_line(run: Run, tmp_path: Path, nam
     assert told in err
 
 
+@pytest.mark.parametrize("command", [["data"], ["train", "--out", "run", "--steps", "1", "--data"]])
+def test_a_path_alone_is_told_with_its_name(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    inspection(tmp_path / "inspection")
+    archive(tmp_path / "x.npz")
+    table(tmp_path / "x.csv")
+    monkeypatch.chdir(tmp_path)
+    for text, name in (("inspection", "images"), ("inspection,size=2", "images"), ("x.npz", "npz"), ("x.csv", "csv")):
+        status, _, err = run(*command, text)
+        assert status == 2
+        assert err.count("\n") == 1
+        assert f"Did you mean {name}:{text}?" in err
+
+
 def test_a_picture_of_classes_with_few_images_leaves_room(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,7 +175,7 @@ def test_names_that_no_font_has_become_numbers_and_are_told(run: Run, tmp_path: 
         warnings.simplefilter("error")
         status, out, err = run("data", f"images:{root}", "--png", tmp_path / "x.png", "--json")
     assert status == 0
-    assert json.loads(out)["train"] == 30
+    assert json.loads(out)["train"] + json.loads(out)["held_out"] == 36
     told = [f"column {column} of {tmp_path / 'x.png'} is {name}" for column, name in enumerate(CLASSES)]
     for name, line in zip(CLASSES, told, strict=True):
         assert (line in err) != bool(style.fonts(name))

@@ -137,6 +137,19 @@ def test_verdict_tempers_what_claims_too_much():
     assert torch.bincount(labels[boast.reported]).tolist() == [1000, 1000, 1000]
 
 
+def test_a_temperature_at_the_end_of_its_search_and_a_loss_of_zero_are_told_as_they_are():
+    labels = torch.arange(60) % 3
+    nats = torch.full((60, 3), 1e6, dtype=torch.float64)
+    nats[torch.arange(60), labels] = 0
+    flat = torch.full((3,), 1 / 3, dtype=torch.float64).log()
+    sure = verdict(Reading(nats, flat, torch.zeros(60), 4), labels, ("a", "b", "c"), repetitions=2).as_markdown()
+    assert "is where its search ended, not a fit" in sure
+    assert "| log loss | 0 | 0 to 0 |" in sure
+    assert "-0 " not in sure
+    some = verdict(claimed(labels, 5.0), labels, ("a", "b", "c"), repetitions=2).as_markdown()
+    assert "search ended" not in some
+
+
 def test_confusion_counts_and_markdown_name_the_worst():
     labels = torch.arange(300) % 3
     judged = verdict(claimed(labels, 1.0), labels, ("a", "b", "c"), normal=0, repetitions=0)

@@ -1,148 +1,142 @@
-"""`dguide sample` fills in and tilts away from something else: the same tokens as the Python call."""
+"""What `dguide sample` writes beside its file, and how it names the weight."""
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from tiny import save_strings, save_tiny
+from PIL import Image
+from tiny import DIGITS, _save, save_strings, save_tiny
 
-import dguide
-from dguide import checkpoint
+from dguide import Masked, Normalized, Simple, checkpoint
 from dguide.cli import main
-
-GUIDANCE = ["--guidance", "normalized", "--weight", "1.5", "--steps", "4", "--device", "cpu", "--no-png"]
-USUAL = {"guidance": dguide.Normalized(1.5), "sampler": dguide.Ancestral(4)}
+from dguide.cli import sample as command
+from dguide.cli.names import guidance_of, in_both_conventions
+from dguide.cli.output import lines_of
+from dguide.data import Label, Strings
+from dguide.errors import InputError
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    """Checkpoints: of digits, of digits by the uniform process, of strings, and weaker ones of the first and last."""
-    folder = tmp_path_factory.mktemp("models")
-    made = {
-        "masked": save_tiny(folder / "masked"),
-        "uniform": save_tiny(folder / "uniform", "uniform"),
-        "strings": save_strings(folder / "strings"),
-        "weaker": save_tiny(folder / "weaker"),
-        "weaker=strings": save_strings(folder / "weaker=strings"),
-    }
-    for name in ("weaker", "weaker=strings"):  # other weights
-        loaded = checkpoint.load(made[name])
-        with torch.no_grad():
-            for parameter in loaded.model.parameters():
-                parameter.mul_(0.5)
-        checkpoint.save(made[name], loaded.model, loaded.config)
-    return made
+def model(tmp_path_factory):
+    return save_tiny(tmp_path_factory.mktemp("models") / "tiny")
 
 
 @pytest.fixture
-def sampled(capsys, tmp_path, models):
-    """Runs `dguide sample`; returns its exit status, errors, tokens and settings."""
+def run(capsys):
+    """Runs `dguide sample`; returns its exit status and what it printed."""
 
-    def call(model, *options):
+    def call(*arguments):
         capsys.readouterr()
-        out = tmp_path / "samples.npz"
-        status = main(["sample", str(models[model]), "--out", str(out), *GUIDANCE, *map(str, options)])
-        err = capsys.readouterr().err
-        if status:
-            return status, err, None, None
-        with np.load(out, allow_pickle=False) as file:
-            return status, err, torch.from_numpy(file["tokens"]), json.loads(str(file["settings"]))
+        status = main(["sample", *(str(a) for a in arguments), "--steps", "2"])
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
 
     return call
 
 
-def by_python(path, labels, **changes):
-    loaded = checkpoint.load(path)
-    settings = {"process": loaded.process, "length": loaded.codec.length, "condition": labels} | USUAL | changes
-    return dguide.sample(loaded.model, **settings).tokens
+@pytest.mark.parametrize("suffix", [".png", ".txt"])
+def test_files_beside_are_replaced_only_with_the_file_they_belong_to(run, model, tmp_path, suffix):
+    source = model if suffix == ".png" else save_strings(tmp_path / "strings")
+    mine, out = tmp_path / f"mine{suffix}", tmp_path / "mine.npz"
+    mine.write_bytes(b"work of a year")
+    status, _, err = run(source, "--out", out, "--count", 2)
+    assert (status, err.count("\n")) == (2, 1)
+    assert f"move {mine} away" in err
+    assert mine.read_bytes() == b"work of a year"
+    assert not out.exists()
+    mine.unlink()
+    for _ in range(2):
+        assert run(source, "--out", out, "--count", 2)[0] == 0
 
 
-@pytest.mark.parametrize("process", ["masked", "uniform"])
-@pytest.mark.filterwarnings("ignore:fixed tokens with Uniform")
-def test_what_is_given_is_filled_in(sampled, models, tmp_path, process):
-    loaded = checkpoint.load(models[process])
-    initial = torch.randint(0, 16, (3, 64), generator=torch.Generator().manual_seed(0))
-    fixed = torch.arange(64).expand(3, 64) % 3 == torch.arange(3).unsqueeze(1)
-    if process == "masked":
-        initial = torch.where(fixed, initial, loaded.process.noise_token)
-    path = tmp_path / "initial.npz"
-    arrays = {"tokens": initial.numpy().astype(np.int16)} | ({"fixed": fixed.numpy()} if process == "uniform" else {})
-    np.savez(path, **arrays)
-    status, err, tokens, settings = sampled(
-        process, "--initial", path, "--count", 4, "--first-index", 2, "--labels", "1,2"
+@pytest.mark.parametrize(("word", "line"), [("\n", "\\n"), ("\r", "\\r"), ("\\", "\\\\")])
+def test_each_string_is_one_line(run, tmp_path, word, line):
+    """With line breaks in the alphabet; without any, lines are the strings themselves, as SMILES must be."""
+    codec = Strings(("<begin>", "<end>", "<pad>", "\n", "\r", "\\"), 6)
+    source = _save(tmp_path / "model", Masked(6), "strings", codec, (Label(("cat", "dog"), "kind"),))
+    assert run(source, "--out", tmp_path / "x.npz", "--count", 40)[0] == 0
+    lines = (tmp_path / "x.txt").read_bytes().decode().split("\n")
+    with np.load(tmp_path / "x.npz") as file:
+        texts = codec.decode(torch.as_tensor(file["tokens"]).long())
+    assert len(lines) == 41
+    assert sum(text.count(word) for text in texts) == sum(text.count(line) for text in lines)
+    plain = Strings(("<begin>", "<end>", "<pad>", "\\"), 6)
+    tokens = torch.tensor([plain.encode("\\\\")])
+    assert lines_of(plain, tokens) == plain.decode(tokens) == ["\\\\"]
+
+
+def test_images_of_full_size(run, model, tmp_path):
+    folder = tmp_path / "each"
+    options = ("--out", tmp_path / "x.npz", "--count", 3, "--first-index", 8, "--labels", "3,7", "--images", folder)
+    status, out, _ = run(model, *options)
+    assert status == 0
+    assert out.endswith(f"{folder}\n")
+    assert sorted(path.name for path in folder.iterdir()) == ["000008-3.png", "000009-7.png", "000010-3.png"]
+    with np.load(tmp_path / "x.npz") as file:
+        first = torch.as_tensor(file["tokens"][0]).long()
+    drawn = np.asarray(Image.open(folder / "000008-3.png"))
+    assert drawn.shape == (8, 8, 3)
+    assert (drawn[..., 0] == (255 * (1 - DIGITS.codec.picture(first).double().numpy())).round()).all()
+    status, _, err = run(model, *options)
+    assert (status, err.count("\n")) == (2, 1)
+    assert "new or an empty folder" in err
+
+
+def test_images_of_hostile_names_stay_in_the_folder(run, tmp_path):
+    conditions = (Label(("../up", "a/b", "c|\n$d")),)
+    source = _save(tmp_path / "model", Masked(16), "mine", DIGITS.codec, conditions)
+    options = ("--out", tmp_path / "x.npz", "--count", 3, "--images", tmp_path / "each")
+    assert run(source, *options)[0] == 0
+    names = [path.name for path in (tmp_path / "each").iterdir()]
+    assert sorted(names) == ["000000-.._up.png", "000001-a_b.png", "000002-c_d.png"]
+
+
+def test_a_title_with_a_dollar_is_drawn(run, model, tmp_path, monkeypatch):
+    usual = command._title
+    monkeypatch.setattr(command, "_title", lambda settings: usual(settings | {"sampler": "mine:path=$x"}))
+    assert run(model, "--out", tmp_path / "x.npz", "--count", 2)[0] == 0
+    assert (tmp_path / "x.png").exists()
+
+
+def test_the_weight_in_both_conventions(run, model, tmp_path):
+    made = []
+    for options in (("--weight", 2), ("--guidance-scale", 3)):
+        status, out, _ = run(model, "--out", tmp_path / "x.npz", "--count", 2, "--no-png", *options)
+        assert status == 0
+        assert "\nw = 2 (guidance scale 3)\n" in out
+        with np.load(tmp_path / "x.npz") as file:
+            made.append(file["tokens"])
+    assert (made[0] == made[1]).all()
+    assert (
+        in_both_conventions(guidance_of("simple", "linear:2")) == "w = linear:2.0 (guidance scale 1 + w, 3 on average)"
     )
-    assert status == 0, err
-    turn = torch.arange(2, 6) % 3
-    held = {"initial": initial[turn]} | ({"fixed": fixed[turn]} if process == "uniform" else {})
-    expected = by_python(models[process], torch.tensor([1, 2, 1, 2]), first_index=2, **held)
-    assert torch.equal(tokens, expected)
-    assert torch.equal(tokens[fixed[turn]], initial[turn][fixed[turn]])
-    assert settings["initial"] == str(path)
-    assert settings["reference"] is None
+    for scale, told in ((-1, "at least 0"), ("nan", "at least 0")):
+        status, _, err = run(model, "--out", tmp_path / "x.npz", "--guidance-scale", scale)
+        assert (status, told in err, err.count("\n")) == (2, True, 1)
+    status, _, err = run(model, "--out", tmp_path / "x.npz", "--guidance-scale", 3, "--weight", 2)
+    assert (status, "one of the two" in err) == (2, True)
 
 
-def test_a_negative_condition_is_the_reference(sampled, models):
-    status, err, tokens, settings = sampled("masked", "--count", 5, "--labels", "0,1", "--reference", "label=3,4,5")
-    assert status == 0, err
-    labels, negative = torch.tensor([0, 1, 0, 1, 0]), torch.tensor([3, 4, 5, 3, 4])
-    assert torch.equal(tokens, by_python(models["masked"], labels, reference=negative))
-    assert settings["reference"] == {"label": [3, 4, 5]}
-    status, err, tokens, _ = sampled(
-        "strings", "--count", 2, "--condition", "kind=cat", "--reference", "kind=dog", "--reference", "mass=3"
-    )
-    assert status == 0, err
-    told = {"kind": torch.tensor([0, 0]), "mass": torch.full((2,), torch.nan)}
-    away = {"kind": torch.tensor([1, 1]), "mass": torch.full((2,), 2.0)}
-    assert torch.equal(tokens, by_python(models["strings"], told, reference=away))
+def test_a_mechanism_from_the_scale_of_other_libraries():
+    assert Normalized.from_scale(7.5).weight == Normalized(6.5).weight
+    assert isinstance(Simple.from_scale(1), Simple)
+    for wrong in (-0.1, float("nan"), "3"):
+        with pytest.raises(InputError, match="guidance scale"):
+            Normalized.from_scale(wrong)
 
 
-@pytest.mark.parametrize(("model", "weaker"), [("masked", "weaker"), ("strings", "weaker=strings")])
-def test_a_weaker_model_is_the_reference(sampled, models, model, weaker):
-    status, err, tokens, settings = sampled(model, "--count", 3, "--labels", "0", "--reference", models[weaker])
-    assert status == 0, err
-    labels = torch.zeros(3, dtype=torch.int64)
-    told = labels if model == "masked" else {"kind": labels, "mass": torch.full((3,), torch.nan)}
-    expected = by_python(models[model], told, reference=checkpoint.load(models[weaker]).model)
-    assert torch.equal(tokens, expected)
-    assert not torch.equal(tokens, by_python(models[model], told))
-    assert settings["reference"] == [str(models[weaker])]
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (["--reference", "colour=3"], "unknown condition: got 'colour'"),
-        (["--reference", "label=12"], "labels of label: got ['12']"),
-        (["--reference", "nowhere"], "checkpoint nowhere: got no such directory"),
-        (["--reference", "label=1", "--reference", "{weaker}"], "expected one checkpoint, or NAME=VALUE"),
-        (["--reference", "label=1", "--reference", "label=2"], "--reference: got label twice"),
-        (["--reference", "{strings}"], "each with the meaning that the model learnt"),
-        (["--reference", "{uniform}"], "process of"),
-        (["--initial", "nowhere.npz"], "--initial nowhere.npz: got"),
-        (["--initial", "{float}"], "tokens of float64 [1, 64]"),
-        (["--initial", "{short}"], "tokens of int64 [1, 5]"),
-        (["--initial", "{empty}"], "tokens of int64 [0, 64]"),
-        (["--initial", "{other}"], "got arrays maps"),
-        (["--initial", "{fixed}"], "fixed of bool [64], expected bool [1, 64]"),
-        (["--initial", "{large}"], "initial tokens: got values from 99 to 99"),
-    ],
-)
-def test_what_does_not_fit_is_refused(sampled, models, tmp_path, options, words):
-    whole = np.full((1, 64), 16)
-    files = {
-        "float": {"tokens": whole * 1.0},
-        "short": {"tokens": whole[:, :5]},
-        "empty": {"tokens": whole[:0]},
-        "other": {"maps": whole},
-        "fixed": {"tokens": whole, "fixed": whole[0] == 0},
-        "large": {"tokens": whole * 0 + 99},
-    }
-    for name, arrays in files.items():
-        np.savez(tmp_path / f"{name}.npz", **arrays)
-    known = models | {name: tmp_path / f"{name}.npz" for name in files}
-    status, err, tokens, _ = sampled("masked", *(option.format(**known) for option in options))
-    assert (status, tokens) == (2, None)
-    assert words in err
+def test_memory_is_that_of_the_tokens_in_few_bytes(model):
+    """Of the samples that are drawn only 2 bytes a token stay, whatever their number; they are those of one call."""
+    loaded = checkpoint.load(model)
+    labels, options = torch.arange(4096) % 10, {"process": loaded.process, "length": 64, "batch_size": 64}
+    options |= {"guidance": Normalized(1.0), "sampler": command.sampler_of("ancestral", 1)}
+    job = command.Job(loaded, options["guidance"], options["sampler"], {"label": labels}, 10)
+    whole = command._draw(loaded.model, job, 5, 4096, options)
+    parts = command._draw(loaded.model, replace(job), 5, 512, options)
+    assert (whole.tokens == parts.tokens).all()
+    assert (whole.calls, whole.forced.tolist()) == (parts.calls, parts.forced.tolist())
+    assert parts.tokens.dtype == torch.int16
+    assert parts.tokens.untyped_storage().nbytes() == 2 * 64 * 4096

@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from helpers import Network
+from tiny import DIGITS
 
 import dguide
-from dguide import devices
+from dguide import checkpoint, devices
+from dguide.evaluate import evaluate_samples, fit_temperature, hypotheses, likelihood, read
 from dguide.guidance import SCHEDULES
 from dguide.noise import NOISES
 from dguide.samplers import SAMPLERS
+from dguide.train import TrainConfig, train
+
+SHORT: dict[str, Any] = {
+    "steps": 2,
+    "width": 16,
+    "layers": 1,
+    "heads": 2,
+    "batch_size": 8,
+    "evaluate_every": 1,
+    "evaluate_passes": 1,
+    "process": "uniform",
+    "dropout": 0.1,
+    "shift": 1,
+    "device": "cpu",
+}
+"""Settings of a training run that learns nothing."""
 
 LABELS = torch.arange(3)
 
@@ -31,15 +50,15 @@ def apple(monkeypatch: pytest.MonkeyPatch) -> None:
     """An accelerator that has no float64."""
     empty = torch.empty
 
-    def refusing(*size: int, dtype: torch.dtype | None = None, device: Any = None) -> torch.Tensor:
-        if torch.device(device).type == "mps":
+    def refusing(*size: int, dtype: torch.dtype | None = None, device: Any = None, **more: Any) -> torch.Tensor:
+        if device is not None and torch.device(device).type == "mps":
             if dtype == torch.float64:
                 raise TypeError("Cannot convert a MPS Tensor to float64 dtype as the MPS framework doesn't support it")
             device = "cpu"
-        return empty(*size, dtype=dtype, device=device)
+        return empty(*size, dtype=dtype, device=device, **more)
 
     monkeypatch.setattr(torch, "empty", refusing)
-    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("mps"))
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda check_available=False: torch.device("mps"))
 
 
 @pytest.mark.usefixtures("apple")
@@ -122,3 +141,60 @@ def test_everything_can_be_made_whatever_the_default_device() -> None:
             process(4, noise=NOISES.read(name)).verify()
     for mechanism in (dguide.Normalized, dguide.Unlocking, dguide.Simple):
         mechanism(dguide.RampUp(1.0)).verify()
+
+
+@pytest.mark.usefixtures("apple")
+def test_training_does_not_take_an_accelerator_without_float64(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    accelerate, asked = pytest.importorskip("accelerate"), []
+    usual = accelerate.Accelerator
+
+    def watched(*arguments: Any, cpu: bool, **options: Any) -> Any:
+        asked.append(cpu)
+        return usual(*arguments, cpu=True, **options)
+
+    monkeypatch.setattr(accelerate, "Accelerator", watched)
+    assert train(TrainConfig(out=tmp_path, **SHORT | {"device": "auto"})).finished
+    assert asked == [True]
+
+
+def test_training_and_evaluation_do_not_depend_on_the_default_device(tmp_path: Path) -> None:
+    def figures(out: Path) -> list[Any]:
+        result = train(TrainConfig(out=out, **SHORT))
+        found = checkpoint.load(out)
+        with torch.device("cpu"):
+            tokens, labels = DIGITS.held_out.tokens[:40], DIGITS.held_out.labels[:40]
+        bits = likelihood(found.model, found.process, tokens, labels, passes=1)
+        reading = read(found.model, found.process, tokens, hypotheses(found.conditions, 40), passes=2)
+        judged = evaluate_samples(DIGITS, tokens, {"label": labels}, features="pixels", repetitions=2)
+        values = [(each.name, each.value) for each in judged.estimates]
+        return [
+            result.best and result.best.bits,
+            bits,
+            reading.predicted.tolist(),
+            fit_temperature(reading, labels),
+            values,
+        ]
+
+    expected = figures(tmp_path / "usual")
+    torch.set_default_device("meta")
+    try:
+        found = figures(tmp_path / "elsewhere")
+        assert torch.get_default_device().type == "meta"
+    finally:
+        torch.set_default_device(None)
+    assert found == expected
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_the_network_of_a_likelihood_sees_the_default_device_of_its_user() -> None:
+    seen = []
+
+    def network(tokens: torch.Tensor, time: torch.Tensor, condition: Any) -> torch.Tensor:
+        seen.append(torch.get_default_device().type)
+        return torch.zeros(*tokens.shape, 4, device="cpu")
+
+    with torch.device("cpu"):
+        tokens, labels = torch.zeros(3, 2, dtype=torch.int64), torch.zeros(3, dtype=torch.int64)
+    likelihood(network, dguide.Masked(4), tokens, labels, passes=1)
+    read(network, dguide.Masked(4), tokens, [labels, labels], passes=1)
+    assert set(seen) == {"meta"}

@@ -49,9 +49,16 @@ def compiled(source: Path) -> ctypes.CDLL | None:
 
 
 def cache_directory() -> Path:
-    """Where libraries are kept, `$XDG_CACHE_HOME/dguide` or `~/.cache/dguide`; it need not exist."""
+    """Where libraries are kept, `$XDG_CACHE_HOME/dguide` or `~/.cache/dguide`; it need not exist.
+
+    Raises:
+        OSError: If there is no home directory.
+    """
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (base if base.is_absolute() else Path.home() / ".cache") / "dguide"
+    try:
+        return (base if base.is_absolute() else Path.home() / ".cache") / "dguide"
+    except RuntimeError as error:  # a user without HOME and without an account
+        raise FileNotFoundError(f"no place for a cache: {error}") from error
 
 
 def _library(source: Path) -> Path:
@@ -65,11 +72,21 @@ def _library(source: Path) -> Path:
     for directory in (folder.parent, folder):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_ours(directory)
-    library = folder / f"{source.stem}.so"
-    if not library.exists():
-        _compile(compiler, source, library)
-    _check_ours(library)
-    return library
+    for library in folder.glob(_name(source, "*")):
+        _check_ours(library)
+        if library.name == _name(source, _digest(library)):
+            return library
+        library.unlink(missing_ok=True)  # damaged: to run it could end the process
+    return _compile(compiler, source, folder)
+
+
+def _name(source: Path, digest: str) -> str:
+    """The name of a library carries its SHA-256."""
+    return f"{source.stem}.{digest}.so"
+
+
+def _digest(library: Path) -> str:
+    return hashlib.sha256(library.read_bytes()).hexdigest()
 
 
 def _identity(source: bytes, compiler: str) -> str:
@@ -92,13 +109,26 @@ def _processor() -> str:
 def _check_ours(path: Path) -> None:
     """Code is loaded only from what no other user can write to."""
     status = path.lstat()
-    if stat.S_ISLNK(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o022:
+    others = stat.S_IWOTH if _nobody_else_in(status.st_gid) else stat.S_IWGRP | stat.S_IWOTH
+    if stat.S_ISLNK(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & others:
         raise Unavailable(f"{path} may be written by others")
 
 
-def _compile(compiler: str, source: Path, library: Path) -> None:
+def _nobody_else_in(group: int) -> bool:
+    """Whether it is the user's own group, as where the umask is 002."""
+    import grp
+    import pwd
+
+    try:
+        user, found = pwd.getpwuid(os.getuid()), grp.getgrgid(group)
+    except KeyError:
+        return False
+    return user.pw_gid == group and user.pw_name == found.gr_name and set(found.gr_mem) <= {user.pw_name}
+
+
+def _compile(compiler: str, source: Path, folder: Path) -> Path:
     """Compile under another name first: whoever else looks sees the whole library or none."""
-    handle, name = tempfile.mkstemp(suffix=".so", dir=library.parent)
+    handle, name = tempfile.mkstemp(suffix=".so", prefix=".", dir=folder)
     os.close(handle)
     try:
         command = [compiler, *_FLAGS, "-fPIC", "-shared", str(source), "-o", name, "-lm"]
@@ -106,6 +136,10 @@ def _compile(compiler: str, source: Path, library: Path) -> None:
         if done.returncode:
             raise Unavailable(f"{' '.join(command)} failed: {done.stderr.decode(errors='replace')[-500:]}")
         os.chmod(name, 0o700)
+        with open(name, "rb+") as file:  # a linker may have made another file of that name
+            os.fsync(file.fileno())
+        library = folder / _name(source, _digest(Path(name)))
         os.replace(name, library)
     finally:
         Path(name).unlink(missing_ok=True)
+    return library

@@ -1,7 +1,8 @@
 """Devices: which ones can be used, and work that does not depend on the default device of PyTorch.
 
 `torch.set_default_device` moves tensors that are made without a device. Functions of dguide make small tensors on the
-CPU. So they run with the CPU as the default, and call networks with the default that the user has set.
+CPU. So they run with the CPU as the default, and call networks with the default that the user has set. In the same way
+`torch.set_default_dtype` changes the weights of new networks; what makes networks of dguide runs in float32.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import torch
 
 from .errors import bad
 
-__all__ = ["best_device", "on_cpu", "usable_device", "users_default"]
+__all__ = ["best_device", "in_float32", "on_cpu", "usable_device", "users_default"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -39,6 +40,21 @@ def on_cpu(function: Callable[P, T]) -> Callable[P, T]:
                 return function(*arguments, **options)
         finally:
             _USERS.reset(token)
+
+    return call
+
+
+def in_float32(function: Callable[P, T]) -> Callable[P, T]:
+    """The function with float32 as the default dtype."""
+
+    @wraps(function)
+    def call(*arguments: P.args, **options: P.kwargs) -> T:
+        default = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float32)
+        try:
+            return function(*arguments, **options)
+        finally:
+            torch.set_default_dtype(default)
 
     return call
 

@@ -53,4 +53,6 @@ def choose(what: str, name: str, names: Iterable[str]) -> str:
     if name in known:
         return name
     near = difflib.get_close_matches(name, known, n=1)
-    raise bad(f"unknown {what}", repr(name), "one of " + ", ".join(known), f"Did you mean {near[0]!r}?" if near else "")
+    got = repr(name if len(name) <= 200 else f"{name[:200]}...")
+    expected = "one of " + ", ".join(known) if known else "none, since there are none"
+    raise bad(f"unknown {what}", got, expected, f"Did you mean {near[0]!r}?" if near else "")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+import grp
+import hashlib
 import logging
 import os
+import pwd
 import shutil
 import stat
 import subprocess
@@ -198,7 +201,8 @@ def test_compiled_once_into_a_place_of_ones_own(cache: Path, monkeypatch: pytest
     (library,) = cache.rglob("*.so")
     for path in (cache, library.parent, library):
         assert stat.S_IMODE(path.stat().st_mode) == 0o700
-    assert [path.name for path in library.parent.iterdir()] == ["compiled.so"]
+    assert list(library.parent.iterdir()) == [library]
+    assert library.name == f"compiled.{hashlib.sha256(library.read_bytes()).hexdigest()}.so"
     written = library.stat().st_mtime_ns
     compiled.library.cache_clear()
     assert compiled.library() is not None
@@ -206,6 +210,46 @@ def test_compiled_once_into_a_place_of_ones_own(cache: Path, monkeypatch: pytest
     library.chmod(0o777)  # whoever wrote to it since, it is not loaded
     compiled.library.cache_clear()
     assert compiled.library() is None
+
+
+DRAW = """
+from dguide.categorical import compiled
+print(compiled.library() is not None)
+"""
+
+
+@needs_library
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty"])
+def test_a_damaged_library_is_compiled_again(cache: Path, damage: str) -> None:
+    def whole() -> str:
+        done = subprocess.run([sys.executable, "-c", DRAW], capture_output=True, text=True, timeout=120)
+        return f"{done.returncode} {done.stdout.strip()} {done.stderr}"
+
+    assert whole() == "0 True "
+    (library,) = cache.rglob("*.so")
+    content = library.read_bytes()
+    at = int.from_bytes(content[24:32], "little") or len(content) // 2  # within the code
+    flipped = content[:at] + bytes(byte ^ 255 for byte in content[at : at + 4000]) + content[at + 4000 :]
+    library.write_bytes({"cut": content[: len(content) // 2], "flipped": flipped, "empty": b""}[damage])
+    assert whole() == "0 True "
+    (library,) = cache.rglob("*.so")
+    assert library.name == f"compiled.{hashlib.sha256(library.read_bytes()).hexdigest()}.so"
+
+
+@needs_library
+def test_a_group_of_ones_own_may_write_and_another_may_not(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="dguide")
+    cache.mkdir()
+    cache.chmod(0o775)  # as made under the umask 002
+    me = pwd.getpwuid(os.getuid())
+    for members, fits in ([], True), ([me.pw_name], True), ([me.pw_name, "guest"], False):
+        group = SimpleNamespace(gr_name=me.pw_name, gr_mem=members)
+        monkeypatch.setattr(grp, "getgrgid", lambda number, group=group: group)
+        compiled.library.cache_clear()
+        assert (compiled.library() is not None) == fits
+    assert "may be written by others" in caplog.text
 
 
 @needs_library

@@ -60,6 +60,19 @@ def test_the_demonstration_leaves_pictures_a_table_and_a_model(models, tmp_path,
 
 
 @pytest.mark.usefixtures("fast")
+def test_a_short_limit_is_told_in_a_short_line_and_the_last_figure_with_its_reason(models, tmp_path, capsys):
+    arguments = ["--checkpoints", models, "--per-class", 1, "--steps", 1, "--minutes", 0.001, "--limit", 0.01]
+    assert main(["demo", *map(str, arguments), "--out", str(tmp_path / "demo")]) == 0
+    printed = capsys.readouterr()
+    told = [line for line in printed.err.splitlines() if "--limit" in line]
+    assert len(told) == 1
+    assert "too short for 13 cells, from digits-uniform: no guidance, w = 0 on" in told[0]
+    assert len(told[0]) < 160
+    assert (tmp_path / "demo" / "table.md").read_text().count("digits-uniform: ") == 13
+    assert "(measured anew, with other noise levels" in printed.out
+
+
+@pytest.mark.usefixtures("fast")
 def test_a_fourth_and_a_fifth_mechanism(models, tmp_path, monkeypatch, capsys):
     """One that is registered, and one by its import path with an option, stand in every picture and in the table."""
     monkeypatch.setitem(MECHANISMS, "Partial", Partial)

@@ -60,3 +60,36 @@ def test_figures_are_found_by_name() -> None:
     assert EVALUATION["distance"].note == "descriptors"
     with pytest.raises(KeyError):
         EVALUATION["distances"]
+
+
+def judged(accuracy: float, distance: float, copies: float) -> str:
+    figures = (
+        Estimate(
+            "accuracy on the asked class", accuracy, accuracy - 0.01, min(accuracy + 0.01, 1), 500, 0.98, "higher"
+        ),
+        Estimate("Fréchet distance", distance, 0.9 * distance, 1.1 * distance, 300, 2.29, "lower"),
+        Estimate("copies of training images", copies, 0.9 * copies, 1.1 * copies + 0.004, 500, 0.0, "lower"),
+    )
+    return dataclasses.replace(EVALUATION, estimates=figures).as_markdown().partition("\n")[0]
+
+
+def test_noise_of_high_accuracy_is_not_praised() -> None:
+    """The verdict weighs accuracy, distance and copies; high accuracy alone means nothing."""
+    noise, good, copied, wrong = (
+        judged(0.99, 1135, 0),
+        judged(0.99, 2.5, 0),
+        judged(0.99, 2.5, 0.3),
+        judged(0.5, 2.5, 0),
+    )
+    assert noise == (
+        "**Verdict: the samples are not like the real data.** Fréchet distance 1,135, held-out data 2.29. "
+        "Accuracy 0.99 says little then, since a classifier names a class for anything. Copies 0, held-out data 0."
+    )
+    assert good == (
+        "**Verdict: the samples are like the real data, as far as these figures tell.** Fréchet distance 2.5, held-out "
+        "data 2.29. Accuracy 0.99, held-out data 0.98. Copies 0, held-out data 0."
+    )
+    assert "like the real data, but more of them are copies than of held-out data." in copied
+    assert "like the real data, but fewer show the asked class than of held-out data." in wrong
+    assert "further away than real data" in judged(0.99, 10, 0)
+    assert EVALUATION.as_markdown().startswith("1,000 samples")  # no verdict without any of the three

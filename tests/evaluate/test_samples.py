@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -98,3 +99,28 @@ def test_metrics_that_are_asked_for_and_no_others(texts: Dataset) -> None:
     assert [each.name for each in found.estimates] == ["count", "fours"]
     with pytest.raises(ValueError, match="two of the name 'count'"):
         evaluate_samples(texts, real.tokens, {"language": real.labels}, metrics=[Length(3), Length(4)])
+
+
+@dataclass(frozen=True)
+class Wrong(Metric):
+    """Returns something else than a list of estimates."""
+
+    given: Any
+
+    def __call__(self, comparison: Comparison) -> Any:
+        return self.given
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (Estimate("x", 1.0, 0.0, 2.0, 3), r"figures of Wrong: got Estimate.*expected a list of Estimate"),
+        ([1.0], r"figures of Wrong: got \[1.0\]"),
+        (None, "figures of Wrong: got None"),
+        ([Estimate("x", torch.tensor(1.0), 0.0, 2.0, 3)], "value of x: got Tensor 1.0, expected a float"),  # type: ignore[arg-type]
+    ],
+)
+def test_figures_that_are_none_are_refused(texts: Dataset, given: Any, message: str) -> None:
+    real = texts.held_out
+    with pytest.raises(ValueError, match=message):
+        evaluate_samples(texts, real.tokens, {"language": real.labels}, metrics=[Wrong(given)])

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
+from tiny import _save
 
-from dguide.data import load
+from dguide import Masked, checkpoint
+from dguide.data import Pixels, load
 from dguide.demo import figures
 from dguide.demo.grid import Outcome, cells
 from dguide.demo.judge import Quality
@@ -52,6 +56,15 @@ def test_picture_grid_has_a_panel_for_each_cell():
     rows = [axes.get_ylabel() for axes in picture.axes if axes.get_ylabel()]
     assert rows == [f"{m}\n{s}" for m in ("Normalized", "Unlocking", "Simple") for s in ("constant", "ramp-up")]
     assert [axes.get_title().strip() for axes in picture.axes if axes.get_title()][1:] == ["mean w = 1", "mean w = 3"]
+
+
+@pytest.mark.parametrize(
+    ("per_class", "told"),
+    [(1, "the same samples"), (2, "the same samples"), (3, "the first two rows: the same samples")],
+)
+def test_picture_grid_says_which_samples_are_the_same(per_class, told):
+    picture = figures.picture_grid(DIGITS, [outcome(cell, per_class) for cell in GRID], GRID, per_class, "title")
+    assert picture.axes[0].get_xlabel().splitlines()[1] == f"{told} as beside, unguided"
 
 
 def test_picture_grid_says_what_was_not_run():
@@ -114,3 +127,43 @@ def test_contact_sheet_leaves_what_is_missing_empty(tmp_path):
     style.save(sheet, tmp_path / "sheet.png")
     assert (tmp_path / "sheet.png").read_bytes() == first
     assert [path.name for path in tmp_path.iterdir()] == ["sheet.png"]
+
+
+@pytest.mark.parametrize("where", ["data set", "checkpoint", "older checkpoint"])
+@pytest.mark.parametrize(("name", "brightest"), [("digits", 0.0), ("mine", 1.0)])
+def test_only_sets_of_ink_are_drawn_dark_on_light(tmp_path, where, name, brightest):
+    """The largest token is white in greys of one's own, and ink in digits, also for checkpoints that do not say it."""
+    codec = DIGITS.codec if name == "digits" else Pixels.grey(8, 8, 16)
+    assert codec == DIGITS.codec  # the tokens are the same
+    if where != "data set":
+        path = _save(tmp_path, Masked(16), name, codec, DIGITS.conditions)
+        if where == "older checkpoint":
+            config = json.loads((path / "config.json").read_text())
+            del config["codec"]["ink"]
+            (path / "config.json").write_text(json.dumps(config))
+        codec = checkpoint.load(path).codec
+    assert (images.ink(codec, torch.full((1, 64), 15)) == brightest).all()
+    assert (images.ink(codec, torch.zeros(1, 64, dtype=torch.int64)) == 1 - brightest).all()
+
+
+def test_headings_of_a_film_can_be_read_and_titles_are_not_cut_off():
+    tokens = torch.zeros(9, 6, 64, dtype=torch.int64)
+    strip = figures.film_strip(DIGITS, tokens, tokens == 0, torch.linspace(1, 0, 9), "title")
+    assert all(text.get_fontsize() >= 8 for text in strip.axes[0].get_xticklabels())
+    title = "normalized, ramp-up:2.0,left=0.0,right=1.0\nancestral:steps=32,grid=uniform, temperature 0.7, bfloat16"
+    for columns in (1, 2, 10):
+        sheet = images.contact_sheet(DIGITS.codec, DIGITS.train.tokens[:10], columns, ["a"] * columns, title)
+        sheet.draw_without_rendering()
+        box, whole = sheet.axes[0].title.get_window_extent(), sheet.bbox
+        assert box.x0 >= whole.x0
+        assert box.x1 <= whole.x1
+        assert box.y1 <= whole.y1
+
+
+def test_a_legend_of_the_masked_fraction_is_outside_of_the_panel():
+    t = torch.linspace(1, 0, 11, dtype=torch.float64)
+    curve = Pace(t, t, t[1:-1], t[1:-1], torch.full((9,), 0.01), 100)
+    shown = [outcome(cell) for cell in GRID if cell.weight == 3 and cell.schedule == "constant"]
+    picture = figures.pace_figure([("Normalized", "constant w = 2", curve)], shown, Linear())
+    picture.draw_without_rendering()
+    assert all(axes.get_legend().get_window_extent().y1 < axes.get_window_extent().y0 for axes in picture.axes)

@@ -204,3 +204,32 @@ def test_misuse() -> None:
     draw(TWO, Normalized(1.0), FirstHitting(), 2, callback=diagnostics)
     with pytest.raises(ValueError, match="expected one process"):
         draw(NOISY, Normalized(1.0), Ancestral(2), 2, callback=diagnostics)
+
+
+def test_what_was_seen_can_be_read_and_drawn(tmp_path: Any) -> None:
+    diagnostics = Diagnostics(bins=4, quantiles=(0.1, 0.5, 0.9))
+    assert repr(diagnostics) == (
+        "<Diagnostics: w = that of the guidance, 4 bins, 0 positions measured, 0 with one network only>"
+    )
+    draw(TWO, Normalized(1.0), Ancestral(8), 100, callback=diagnostics)
+    assert "4 bins, 200 positions measured, 0 with one network only>" in repr(diagnostics)
+    table = diagnostics.table()
+    lines = repr(table).splitlines()
+    assert len(lines) == 5
+    assert len({len(line) for line in lines}) == 1
+    assert lines[0].split("  ")[-1] == "masked at its end"
+    assert lines[1].split()[:4] == ["0", "to", "0.25", str(int(table.count[0]))]
+    assert [float(line.split()[6]) for line in lines[1:]] == pytest.approx(table.log_z.tolist(), rel=0.01)
+    figure = diagnostics.plot()
+    figure.savefig(tmp_path / "x.png")
+    strength, pace = figure.axes
+    assert strength.lines[0].get_ydata().tolist() == table.log_z.tolist()
+    assert pace.lines[0].get_ydata().tolist() == table.masked_fraction.tolist()
+    assert "10 % to 90 %" in strength.get_legend().get_texts()[0].get_text()
+
+
+def test_bins_without_positions_are_drawn_as_gaps(tmp_path: Any) -> None:
+    diagnostics = Diagnostics(bins=50)
+    draw(TWO, Normalized(1.0), Ancestral(2), 10, callback=diagnostics)
+    assert "nan" in repr(diagnostics.table())
+    diagnostics.plot().savefig(tmp_path / "x.png")

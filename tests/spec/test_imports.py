@@ -18,7 +18,7 @@ from tiny import save_tiny
 
 import dguide
 from dguide.cli import main
-from dguide.spec import imports
+from dguide.spec import imports, values
 
 MINE = """
 from __future__ import annotations
@@ -114,6 +114,10 @@ def nothing(path: str) -> int:
     return 3
 
 
+def lying(path: str) -> Dataset:
+    return 3
+
+
 TRACE = open("imported", "a").write("x")
 """
 Run = Callable[..., tuple[int, str, str]]
@@ -125,14 +129,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / "mine.py").write_text(MINE)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    before = dict(imports.TRUSTED)
-    imports.TRUSTED.clear()
-    dguide.data.load.cache_clear()
     yield tmp_path
     sys.modules.pop("mine", None)
-    imports.TRUSTED.clear()
-    imports.TRUSTED.update(before)
-    dguide.data.load.cache_clear()
+    for known in (imports.ALLOWED, *(family.typed for family in values.FAMILIES)):
+        for name in [each for each in known if each.startswith("mine:")]:
+            del known[name]
 
 
 @pytest.fixture
@@ -201,7 +202,7 @@ def test_data_noise_and_a_codec_of_ones_own_from_training_to_evaluation(here: Pa
     Path("imported").unlink()
     refused = fresh("info", "run")
     assert (refused.returncode, Path("imported").exists()) == (2, False)
-    for word in ("unknown noise schedule: got 'mine:Slow'", "cosine", "dguide --import mine:Slow"):
+    for word in ("unknown noise schedule: got 'mine:Slow'", "cosine", "put --import mine:Slow before the command"):
         assert word in refused.stderr
     allowed = ["--import", "mine:Slow", "--import", "mine:Squares"]
     assert fresh(*allowed, "info", "run").returncode == 0
@@ -272,11 +273,15 @@ def test_text_from_anywhere_imports_nothing(here: Path) -> None:
     ("name", "words"),
     [
         ("mien:Partial", ["unknown guidance: got 'mien:Partial', and there is no module mien", "normalized"]),
-        ("mine:Partail", ["there is no Partail in", "mine.py"]),
+        ("mine:Partail", ["there is no Partail in", "mine.py", "Did you mean 'Partial'?"]),
         ("mine:Lazy", ["guidance mine:Lazy", "expected a class derived from Guidance"]),
         ("mine:TRACE", ["guidance mine:TRACE: got 1, expected a class derived from Guidance"]),
-        ("mine:dots", ["option of guidance mine:dots: got 'weight', expected one of count, side"]),
-        ("mine:RateGuidance", ["guidance mine:RateGuidance", "without abstract methods"]),
+        ("mine.Partial", ["unknown guidance: got 'mine.Partial'", "An import path has a colon"]),
+        ("mine.py:Partial", ["no module mine.py", "Leave out .py"]),
+        ("normalised:share", ["there is no module normalised", "Did you mean 'normalized'?"]),
+        ("builtins:max", ["guidance builtins:max: got <built-in function max>, expected a class derived"]),
+        ("mine:dots", ["guidance mine:dots: got a function without -> Guidance"]),
+        ("mine:RateGuidance", ["guidance mine:RateGuidance: got a class without log_intensity"]),
         ("mine:Partial:shaer=1", ["option of guidance mine:Partial: got 'shaer', expected one of share, weight"]),
     ],
 )
@@ -300,7 +305,10 @@ def test_a_codec_that_no_file_could_name_is_refused_before_training(here: Path, 
 def test_a_function_that_makes_something_else(here: Path, run: Run) -> None:
     status, _, err = run("data", "mine:nothing:x")
     assert status == 2
-    assert "data set mine:nothing: got a function that returns int, expected one that returns Dataset" in err
+    assert "data set mine:nothing: got a function without -> Dataset, expected a function that is annotated" in err
+    status, _, err = run("data", "mine:lying:x")
+    assert status == 2
+    assert "data set mine:lying: got a function that returns int, expected one that returns Dataset" in err
 
 
 def test_an_error_in_ones_own_module_keeps_its_traceback(here: Path, run: Run) -> None:
@@ -328,7 +336,7 @@ def test_the_commands_of_contributing_run_on_its_own_code(here: Path) -> None:
     )
     Path("my_module.py").write_text("\n".join(code))
     lines = commands[-1].replace("\\\n", " ").splitlines()
-    assert len(lines) == 4
+    assert len(lines) == 5
     for line in lines:
         done = fresh(*shlex.split(line)[1:])
         assert done.returncode == 0, done.stderr

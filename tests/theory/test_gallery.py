@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import time
 
 import pytest
 import torch
@@ -22,7 +23,7 @@ from dguide.theory.figures import convergence, diagnosis, maps, optimal, particl
 from dguide.theory.figures import strength as strength_figure
 from dguide.theory.figures.base import TheoryFigure, plain
 from dguide.theory.figures.problems import line, other_class, rings
-from dguide.theory.gallery import FIGURES, gallery
+from dguide.theory.gallery import COSTS, FIGURES, gallery
 from dguide.theory.markup import formula, html, short
 from dguide.theory.summary import Quartiles
 
@@ -40,6 +41,7 @@ def two(monkeypatch):
     """A gallery with two quick entries."""
     figures = {"one": lambda: [theory_figure("one")], "two": lambda: [theory_figure("two"), theory_figure("three")]}
     monkeypatch.setattr(module, "FIGURES", figures)
+    monkeypatch.setattr(module, "COSTS", dict.fromkeys(figures, 1.0))
     return figures
 
 
@@ -235,7 +237,29 @@ def test_the_gallery_is_the_same_again_and_replaces_what_was_there(two, tmp_path
     assert contents(gallery(tmp_path).index.parent) == first | {"mine.txt": b"kept"}
     two["one"] = lambda: [theory_figure("one", 2.0)]
     assert contents(gallery(tmp_path, ["one"]).index.parent)["one.json"] != first["one.json"]
-    assert "two.svg" not in (tmp_path / "index.html").read_text()
+
+
+def test_the_time_left_counts_what_each_figure_costs(two, tmp_path, monkeypatch, capsys):
+    """A quick figure does not promise that the slow ones are as quick."""
+    assert COSTS.keys() == FIGURES.keys()
+    monkeypatch.setattr(module, "COSTS", {"one": 1.0, "two": 100.0})
+    two["one"] = lambda: [time.sleep(0.3), theory_figure("one")][1:]
+    gallery(tmp_path)
+    first = capsys.readouterr().err.splitlines()[0]
+    seconds, left = re.search(r"([\d.]+) s, about (.*) left", first).groups()
+    minutes = re.fullmatch(r"(?:(\d+) min )?(\d+) s", left)
+    assert 60 * int(minutes[1] or 0) + int(minutes[2]) == pytest.approx(100 * float(seconds), rel=0.2)
+
+
+def test_the_page_keeps_the_figures_that_are_not_drawn_again(two, tmp_path):
+    whole = gallery(tmp_path).index.read_text()
+    assert gallery(tmp_path, ["two"]).index.read_text() == whole
+    (tmp_path / "two.svg").unlink()
+    page = gallery(tmp_path, ["one"]).index.read_text()
+    assert re.findall(r"<h2>Figure (\d)\. The (\w+)</h2>", page) == [("1", "one"), ("2", "three")]
+    assert re.findall(r'href="#(\w+)"', page) == ["one", "three"]
+    (tmp_path / "index.html").write_bytes(b"a page of another kind \xff")
+    assert re.findall(r'href="#(\w+)"', gallery(tmp_path, ["one"]).index.read_text()) == ["one"]
 
 
 @pytest.mark.parametrize("fresh", [True, False])

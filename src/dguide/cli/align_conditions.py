@@ -1,14 +1,40 @@
-"""Gives a data set the conditions of a model, if they have the same meaning in both."""
+"""Loads the data to compare a model with, and gives them its conditions, if they have the same meaning in both."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..data import Attribute, Dataset, Label, Split
+from ..data import LOADERS, Attribute, Dataset, Label, Split, load
 from ..errors import bad
 
-__all__ = ["align_conditions"]
+__all__ = ["align_conditions", "real_data"]
+
+
+def real_data(learnt: str, digest: str | None, given: str | None) -> Dataset:
+    """The data to compare with. Warns in one line if they are the training data by name, but have changed.
+
+    Args:
+        learnt: Name of the training data of the model.
+        digest: `Dataset.digest` of the training data, if it is known.
+        given: Name of other data, if the user gave one.
+
+    Raises:
+        ValueError: If the data are not there, or are not valid.
+    """
+    if given is not None:
+        return load(given, typed=True)
+    call = LOADERS.call(learnt)
+    gone = next((path for path in call.paths if not path.exists()), None)
+    if gone is not None:
+        remedy = f"If they moved: --data {learnt.replace(str(gone), 'NEW_PATH')}"
+        raise bad("training data of the model", f"no {gone}", learnt, remedy)
+    dataset = load(learnt)
+    if digest is not None and digest != dataset.digest:
+        change = "they have changed since, so that held-out sequences may have been learnt"
+        print(f"warning: {learnt} are not the data that the model learnt: {change}", file=sys.stderr)
+    return dataset
 
 
 def align_conditions(dataset: Dataset, learnt: Sequence[Attribute]) -> Dataset:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import functools
+import os
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,6 +16,7 @@ import typer
 
 from .. import __version__
 from ..errors import InputError, MissingExtra
+from ..files import expanded
 from ..spec import trust
 from ..train import Diverged
 from .data import data
@@ -70,12 +74,38 @@ def _root(
         trust(path, "--import")
 
 
+def _at_home(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The command with `~` expanded in its paths: a shell does so in `--out ~/x`, but not in `--out=~/x`."""
+
+    @functools.wraps(command)
+    def call(**given: Any) -> Any:
+        return command(**{name: expanded(each) if isinstance(each, Path) else each for name, each in given.items()})
+
+    return call
+
+
 for _command in (data, train, sample, evaluate, read, info, demo, theory):
-    app.command()(_command)
+    app.command()(_at_home(_command))
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Runs a command line and returns the exit status. An error is reported in one line, a bug with its traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # what a terminal cannot show must not end the work
+            stream.reconfigure(errors="backslashreplace")
+    status = _run(arguments)
+    try:
+        print(end="", flush=True)
+    except OSError as error:  # what is left would fail again when Python ends, with a status of its own
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if status == 0 and error.errno != errno.EPIPE:  # a reader such as head has had enough
+            _fail(str(error), 1)
+        return status or 1
+    return status
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    """`run`, without what is still to be written to standard output."""
     try:
         status = app(args=arguments, prog_name="dguide", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
@@ -121,6 +151,8 @@ def _valid_names(error: Any) -> Iterator[str]:
     commands = getattr(context.command, "commands", {})
     if commands:
         yield f"Commands: {', '.join(sorted(commands))}"
+    if getattr(error, "option_name", "") == "--import":
+        yield "--import stands before the command: dguide --import MODULE:NAME COMMAND"
     if hasattr(error, "option_name") or hasattr(error, "possibilities"):
         parameters = context.command.get_params(context)
         options = [name for p in parameters for name in (*p.opts, *p.secondary_opts) if name.startswith("-")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import typer
 
 from ..data import LOADERS, Attribute, Dataset, Strings, Value, load
 from ..errors import bad, require
-from .output import check_file
+from .output import check_file, labels_of
 
 __all__ = ["data"]
 
@@ -48,7 +47,7 @@ def data(
     if png is not None:
         _draw(dataset, png)
     if as_json:
-        print(json.dumps(_summary(dataset), indent=2, ensure_ascii=False))
+        print(json.dumps(_summary(dataset), indent=2))
         return
     alphabet = " ".join(dataset.codec.words) if isinstance(dataset.codec, Strings) else ""
     lines = {
@@ -125,10 +124,7 @@ def _draw(dataset: Dataset, path: Path) -> None:
         members = (dataset.train.labels == column).nonzero().squeeze(-1)[:_PER_CLASS].tolist()
         rows += members
         tiles += [row * len(names) + column for row in range(len(members))]
-    headings = [name if style.fonts(name) else str(column) for column, name in enumerate(names)]
-    for heading, name in zip(headings, names, strict=True):
-        if heading != name:
-            print(f"no font for the name of a class: column {heading} of {path} is {name}", file=sys.stderr)
+    headings = labels_of(names, path)
     shown = dataset.name if style.fonts(dataset.name) else dataset.name.partition(":")[0]
     title = f"{'synthetic data, ' if dataset.synthetic else ''}{shown}"
     sheet = images.contact_sheet(dataset.codec, dataset.train.tokens[rows], len(names), headings, title, tiles)

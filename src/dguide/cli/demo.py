@@ -12,6 +12,7 @@ from ..demo import demo as run_demo
 from ..demo.table import as_markdown
 from ..guidance import MECHANISMS
 from ..progress import duration
+from ..train import MEASURED_ANEW
 from .names import OWN
 from .output import check_directory
 
@@ -28,7 +29,7 @@ def demo(
         None,
         metavar="DIRECTORY",
         help="Folder with the checkpoints digits-masked and digits-uniform. "
-        "[default: checkpoints/ here, or in the source tree]",
+        "[default: checkpoints/ here, or those of dguide]",
     ),
     guidance: list[str] = typer.Option(
         [],
@@ -72,7 +73,9 @@ def demo(
     began = time.perf_counter()
     report = run_demo(settings)
     print(as_markdown(report.rows))
-    print(f"Training for {duration(60 * minutes)} reached {report.bits:.3f} held-out bits per token.")
+    print(
+        f"Training for {duration(60 * minutes)} reached {report.bits:.3f} held-out bits per token\n({MEASURED_ANEW})."
+    )
     print(f"Written in {duration(time.perf_counter() - began)}:")
     for path in report.files:
         print(f"  {path}")

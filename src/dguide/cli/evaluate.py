@@ -18,13 +18,14 @@ from torch import Tensor
 
 from .. import checkpoint as checkpoints
 from ..checkpoint import Checkpoint
-from ..data import CONDITIONS, Attribute, Dataset, load
+from ..data import CONDITIONS, Attribute, Dataset
 from ..errors import bad
 from ..evaluate import METRICS, Estimate, Metric, evaluate_samples, likelihood
 from ..evaluate.samples import FEATURES, suited
 from ..files import DAMAGED, read_npz, replacing
-from .align_conditions import align_conditions
-from .names import OWN
+from ..samplers import SAMPLERS
+from .align_conditions import align_conditions, real_data
+from .names import OWN, guidance_of
 from .options import options
 from .output import check_directory
 from .sample import sample
@@ -89,11 +90,17 @@ def evaluate(
     """
     check_directory("--out", out)
     metrics: Sequence[Metric] = [METRICS.read(name, typed=True) for name in metric]
+    judged_by = [METRICS.write(each) for each in metrics]
+    if len(set(judged_by)) < len(judged_by):
+        raise bad("--metric", " and ".join(judged_by), "each metric once")
+    if source.suffix != ".npz":  # mistakes in the options of sampling are reported before anything is loaded
+        guidance_of(drawing["guidance"], drawing["weight"], drawing["guidance_scale"])
+        SAMPLERS.call(drawing["sampler"], typed=True)
     if source.suffix != ".npz":
         if source.is_file():
             raise bad("samples or checkpoint", f"the file {source}", "FILE.npz, or the directory of a checkpoint")
         loaded = checkpoints.load(source)
-        dataset = load(data, typed=True) if data else load(loaded.config.data)
+        dataset = real_data(loaded.config.data, loaded.config.data_digest, data)
         loaded.codec.check_same(dataset.codec, dataset.name)
         dataset = _compared(dataset, loaded.conditions)
         metrics = suited(dataset, metrics, features, inception_weights)
@@ -109,12 +116,12 @@ def evaluate(
             options = " and ".join("--" + name.replace("_", "-") for name in given)
             raise bad(options, f"{source}, whose samples are drawn already", "a checkpoint", "Leave them out.")
         drawn, extra, seconds = Drawn.read(source), [], 0.0
-        dataset = load(data, typed=True) if data else load(drawn.text("data"))
+        dataset = real_data(drawn.text("data"), drawn.settings.get("data_digest"), data)
         if drawn.learnt:
             dataset = _compared(dataset, drawn.learnt)
         metrics = suited(dataset, metrics, features, inception_weights)
     judged: dict[str, Any] = {"features": features, "repetitions": repetitions, "judge_seed": judge_seed}
-    judged |= {"metrics": " ".join(METRICS.write(each) for each in metrics)} if metric else {}
+    judged |= {"metrics": " ".join(judged_by)} if metric else {}
     evaluation = evaluate_samples(
         dataset,
         drawn.tokens,

@@ -10,12 +10,13 @@ import typer
 
 from .. import checkpoint as checkpoints
 from ..data import Attribute
+from .names import MODEL
 
 __all__ = ["info"]
 
 
 def info(
-    checkpoint: Path = typer.Argument(..., metavar="CHECKPOINT", help="Directory from `dguide train`."),
+    checkpoint: Path = typer.Argument(..., metavar="CHECKPOINT", help=MODEL),
     as_json: bool = typer.Option(False, "--json", help="Print JSON, for programs."),
 ) -> None:
     """Show the contents of a checkpoint: data, process, network, quality, and training.

@@ -6,74 +6,113 @@ from dataclasses import replace
 
 import torch
 
+from ..checkpoint import names
 from ..devices import best_device, usable_device
 from ..errors import bad
-from ..guidance import MECHANISMS, Guidance, parse_schedule
+from ..guidance import Constant, Guidance, Schedule, parse_guidance, parse_schedule
 from ..samplers import SAMPLERS, Sampler
 from ..spec import Call
 
-__all__ = ["OWN", "device_of", "guidance_of", "sampler_of"]
+__all__ = ["MODEL", "OWN", "WEIGHT", "device_of", "guidance_of", "in_both_conventions", "sampler_of"]
 
 
 OWN = "your own as my_module:MyClass"
 """The description of import paths in help texts."""
+MODEL = f"Directory from `dguide train`, one of {', '.join(names())}, or org/name at Hugging Face."
+"""The description of checkpoints in help texts."""
+WEIGHT = "ramp-up:2.0"
+"""The weight without --weight and --guidance-scale."""
 
 
-def guidance_of(name: str, weight: str) -> Guidance:
+def guidance_of(name: str, weight: str | None, scale: float | None = None) -> Guidance:
     """The mechanism `name`, with its options and its weight. `parse_schedule` reads the weight.
 
+    Args:
+        name: A text that `MECHANISMS` reads.
+        weight: The weight w; None for that of `scale`, or else `WEIGHT`.
+        scale: The guidance scale 1 + w.
+
     Raises:
-        ValueError: If a name or an option is unknown, or the options contain a weight.
+        ValueError: For unknown names and options, and for a weight among the options.
     """
-    call = MECHANISMS.call(name, typed=True)
-    if "weight" in call.arguments:
-        raise bad("--guidance", repr(name), "a mechanism without its weight", "Pass the weight as --weight.")
-    return call.having(weight=parse_schedule(weight, typed=True))()
+    if scale is None:
+        return parse_guidance(name, parse_schedule(WEIGHT if weight is None else weight, typed=True), typed=True)
+    if weight is not None:
+        raise bad("--guidance-scale", f"{scale:g} and --weight {weight}", "one of the two, since the scale is 1 + w")
+    if not scale >= 0:
+        raise bad("--guidance-scale", f"{scale:g}", "a number of at least 0 (1 is the conditional model)")
+    return parse_guidance(name, scale - 1, typed=True)
+
+
+def in_both_conventions(guidance: Guidance) -> str:
+    """The weight of a mechanism as w, and as the guidance scale 1 + w of other libraries."""
+    weight = guidance.weight
+    if isinstance(weight, Constant):
+        return f"w = {weight.weight:g} (guidance scale {1 + weight.weight:g})"
+    mean = f", {1 + weight.mean():g} on average" if isinstance(weight, Schedule) else ""
+    return f"w = {weight} (guidance scale 1 + w{mean})"
 
 
 def sampler_of(
     name: str, steps: int | None = None, grid: str | None = None, shape: tuple[int, int] | None = None
 ) -> Sampler:
-    """The sampler `name`, with its options.
+    """The sampler of that name, with its options.
 
     Args:
-        name: A text that `SAMPLERS` reads.
-        steps: The option `steps` of the sampler, or of its inner sampler. None means the value in `name`, or the
-            default.
-        grid: The option `grid`, in the same way.
-        shape: Rows and columns of the images, for a sampler whose option `shape` is not in `name`.
+        name: As `SAMPLERS` reads it.
+        steps: Its option `steps`, or that of the sampler inside; None if the name says it, or for the default.
+        grid: Likewise.
+        shape: Rows and columns of the images, for a sampler that needs a `shape` and was given none.
 
     Raises:
-        ValueError: If a name or an option is unknown, or an option has two values.
+        ValueError: For unknown names and options, for one that is given twice, and for one that it does not have.
     """
     call = SAMPLERS.call(name, typed=True)
     for option, text in (("steps", steps), ("grid", grid)):
         if text is not None:
             given = _given(call, option, str(text))
             if given is None:
-                raise bad(
-                    call.what, f"--{option}", f"its own options, {', '.join(call.options) or 'of which it has none'}"
-                )
+                what = f"its own options, {', '.join(call.options) or 'of which it has none'}"
+                raise bad(call.what, f"--{option}", what)
             call = given
-    if shape is not None:
-        call = _given(call, "shape", "{}x{}".format(*shape), again=False) or call
-    return call()
+    _check_steps(call)
+    return (call if shape is None else _shaped(call, "{}x{}".format(*shape)))()
 
 
-def _given(call: Call[Sampler], option: str, text: str, again: bool = True) -> Call[Sampler] | None:
-    """The call with an option of the sampler or of its inner sampler; None if neither has this option.
+def _given(call: Call[Sampler], option: str, text: str, default: bool = False) -> Call[Sampler] | None:
+    """The call with an option, of its own or of the sampler inside; None if neither has it.
 
-    If the option already has another value, it is replaced if `again` is true, and kept if not.
+    Another value of a call that is a default gives way; one that was typed does not.
     """
     if option in call.options:
         value = call.value(option, text)
-        there = option in call.arguments and (not again or call.arguments[option] == value)
-        return call if there else call.having(**{option: value})
+        kept = {} if default else call.arguments
+        if kept.get(option) == value:
+            return call
+        others = {name: each for name, each in call.arguments.items() if name in kept or name != option}
+        return replace(call, arguments=others).having(**{option: value})
     for name, inside in call.inside().items():
-        given = _given(inside, option, text, again)
+        given = _given(inside, option, text, name not in call.arguments)
         if given is not None:
             return replace(call, arguments={**call.arguments, name: given})
     return None
+
+
+def _shaped(call: Call[Sampler], shape: str) -> Call[Sampler]:
+    """The call with the shape of the images wherever a sampler needs one."""
+    arguments = {name: _shaped(each, shape) for name, each in call.inside().items() if name in call.arguments}
+    call = replace(call, arguments={**call.arguments, **arguments})
+    needs = "shape" in call.required and "shape" not in call.arguments
+    return call.having(shape=call.value("shape", shape)) if needs else call
+
+
+def _check_steps(call: Call[Sampler]) -> None:
+    """Raise `ValueError` if a number of steps does not fit the times that a grid lists."""
+    steps, grid = call.arguments.get("steps"), call.arguments.get("grid")
+    if steps is not None and isinstance(grid, tuple) and steps != len(grid) - 1:
+        raise bad(call.what, f"{steps} steps and a grid of {len(grid)} times", f"{len(grid) - 1} steps, or no number")
+    for inside in call.inside().values():
+        _check_steps(inside)
 
 
 def device_of(name: str) -> torch.device:

@@ -1,14 +1,23 @@
-"""Checks before the work that output files can be written."""
+"""Checks before the work that output files can be written, and writes images and lines."""
 
 from __future__ import annotations
 
+import re
 import shutil
+import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import bad
+import numpy as np
+from torch import Tensor
 
-__all__ = ["check_directory", "check_file"]
+from ..data import Attribute, Codec, Strings, Written
+from ..errors import bad, require
+from ..files import replacing
+from ..plots.style import labels
+
+__all__ = ["check_beside", "check_directory", "check_file", "check_new", "labels_of", "lines_of", "write_images"]
 
 _ROOM = 50_000_000
 """Upper estimate of the bytes that one command writes as pictures, tables and samples."""
@@ -37,6 +46,21 @@ def check_directory(option: str, path: Path, size: int = _ROOM) -> None:
     _check_room(option, nearest, size)
 
 
+def check_beside(option: str, path: Path, suffix: str) -> None:
+    """Checks that the file beside `path` with another suffix is new, or of the call that wrote `path`."""
+    beside = path.with_suffix(suffix)
+    if beside.exists() and not path.exists():
+        got = f"{path}, with which {beside} would be written, which exists already without {path.name}"
+        raise bad(option, got, "a name without such a file beside it", f"Choose another name, or move {beside} away.")
+
+
+def check_new(option: str, path: Path, size: int) -> None:
+    """Checks that a folder is new or empty, so that nothing in it is replaced, and has room for `size` bytes."""
+    check_directory(option, path, size)
+    if path.exists() and any(path.iterdir()):
+        raise bad(option, f"{path}, which has files in it", "a new or an empty folder")
+
+
 def _check_room(option: str, folder: Path, size: int) -> None:
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".dguide"):
@@ -48,3 +72,37 @@ def _check_room(option: str, folder: Path, size: int) -> None:
         raise bad(
             option, f"{folder} with {free / 1e6:,.1f} MB free", f"room for {size / 1e6:,.1f} MB", "Free some space."
         )
+
+
+def labels_of(names: Sequence[str], path: Path) -> list[str]:
+    """The labels of classes in the picture `path`. A line on standard error tells each name that no font has."""
+    made = labels(names)
+    for number, name in enumerate(names):
+        line = " ".join(name.split())
+        if made[number] != line:
+            print(f"no font for the name of a class: column {number} of {path} is {line}", file=sys.stderr)
+    return made
+
+
+def lines_of(codec: Written, tokens: Tensor) -> list[str]:
+    """The strings as one line each: with escapes if the codec has words with line breaks, else as they are."""
+    texts = codec.decode(tokens)
+    if isinstance(codec, Strings) and not any(set(word) & set("\r\n") for word in codec.words):
+        return texts
+    return [text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r") for text in texts]
+
+
+def write_images(
+    folder: Path, codec: Codec, condition: Attribute, labels: Tensor, tokens: Tensor, first_index: int
+) -> None:
+    """Writes each sample as INDEX-CLASS.png, with its own number of pixels."""
+    from ..plots.images import ink
+
+    pillow = require("PIL.Image", "cli")
+    names = [re.sub(r"[^\w.+-]+", "_", name)[:60] for name in condition.class_names]
+    folder.mkdir(parents=True, exist_ok=True)
+    for row, label in enumerate(labels.tolist()):
+        name = names[label] if condition.n_classes and label < condition.n_classes else "none"
+        with replacing(folder / f"{first_index + row:06d}-{name}.png") as temporary:
+            colours = (255 * ink(codec, tokens[row].long())).round().astype(np.uint8)
+            pillow.fromarray(colours).save(temporary, format="png")

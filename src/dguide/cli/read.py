@@ -9,7 +9,7 @@ import typer
 
 from .. import checkpoint as checkpoints
 from ..checkpoint import Checkpoint
-from ..data import Attribute, Dataset, load
+from ..data import Attribute, Dataset
 from ..data.files.unlabelled import unlabelled
 from ..errors import InputError, bad, choose, require
 from ..evaluate import class_counts, hypotheses
@@ -19,9 +19,9 @@ from ..evaluate.reading.verdict import Verdict, check_halves, verdict
 from ..files import replacing
 from ..plots.reading import calibration_figure, confusion_figure, detection_figure
 from ..plots.style import save
-from .align_conditions import align_conditions
-from .names import device_of
-from .output import check_directory
+from .align_conditions import align_conditions, real_data
+from .names import MODEL, device_of
+from .output import check_directory, labels_of
 
 __all__ = ["read"]
 
@@ -29,7 +29,7 @@ PRIORS = ("training", "equal")
 
 
 def read(
-    checkpoint: Path = typer.Argument(..., metavar="CHECKPOINT", help="Directory from `dguide train`."),
+    checkpoint: Path = typer.Argument(..., metavar="CHECKPOINT", help=MODEL),
     files: list[Path] = typer.Argument(
         [],
         metavar="FOLDER|FILE",
@@ -126,6 +126,7 @@ def read(
     made = " (synthetic)" if dataset.synthetic else ""
     title = f"{checkpoint.name}, {passes} passes\n{dataset.name}{made}"
     head = f"{len(split):,} held-out sequences of {dataset.name}{made} read by {checkpoint}: {cost}."
+    labels_of(chosen.class_names, out / "confusion.png")
     figures = {"confusion": confusion_figure, "calibration": calibration_figure}
     out.mkdir(parents=True, exist_ok=True)
     for name, figure in (figures | ({"alarms": detection_figure} if judged.alarms else {})).items():
@@ -136,7 +137,7 @@ def read(
 def _dataset(loaded: Checkpoint, chosen: Attribute, data: str | None, only_prior: bool) -> Dataset:
     """The data to read, or whose classes are the prior."""
     try:
-        dataset = load(data, typed=True) if data else load(loaded.config.data)
+        dataset = real_data(loaded.config.data, loaded.config.data_digest, data)
     except InputError as error:
         if not only_prior:
             raise

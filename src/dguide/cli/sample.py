@@ -7,8 +7,10 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
+import torch
 import typer
 from torch import Tensor
 
@@ -19,22 +21,24 @@ from ..checkpoint import Checkpoint
 from ..data import CONDITIONS, Codec, Written
 from ..errors import bad, require
 from ..files import replacing, write_npz
-from ..guidance import MECHANISMS, SCHEDULES, Guidance
+from ..guidance import MECHANISMS, SCHEDULES, Guidance, Schedule
 from ..nn import DTYPES, Compiled, DiffusionTransformer, Inference
-from ..samplers import SAMPLERS, Condition, Denoiser, Sampler, Samples
+from ..samplers import SAMPLERS, Calls, Condition, Sampler
 from ..samplers import sample as draw
 from .conditions_arg import in_turn, read_conditions, read_initial, read_reference
-from .names import OWN, device_of, guidance_of, sampler_of
-from .output import check_file
+from .names import MODEL, OWN, WEIGHT, device_of, guidance_of, in_both_conventions, sampler_of
+from .output import check_beside, check_file, check_new, labels_of, lines_of, write_images
 
 __all__ = ["sample"]
 
+_BATCHES = 16
+"""Batches that are drawn before they are packed."""
 _PICTURE = 400
 """Largest number of samples in a picture."""
 
 
 def sample(
-    checkpoint: Path = typer.Argument(..., metavar="CHECKPOINT", help="Directory from `dguide train`."),
+    checkpoint: Path = typer.Argument(..., metavar="CHECKPOINT", help=MODEL),
     out: Path = typer.Option(..., metavar="FILE.npz", help="File for the samples; an existing file is replaced."),
     labels: str | None = typer.Option(
         None,
@@ -53,12 +57,15 @@ def sample(
     guidance: str = typer.Option(
         "normalized", metavar="NAME", help=f"Mechanism: {', '.join(MECHANISMS.names())}, or {OWN}."
     ),
-    weight: str = typer.Option(
-        "ramp-up:2.0",
+    weight: str | None = typer.Option(
+        None,
         metavar="NUMBER|SCHEDULE",
-        help="Guidance weight w: 0 is the conditional model, -1 the unconditional one (the guidance_scale of other "
-        "libraries is 1 + w). A number, or name:weight,option=value with one of the names "
-        f"{', '.join(SCHEDULES)}, as in ramp-up:2.0,left=0,right=0.3, or {OWN}.",
+        help="Guidance weight w: 0 is the conditional model, -1 the unconditional one. A number, or "
+        f"name:weight,option=value with one of the names {', '.join(SCHEDULES)}, as in ramp-up:2.0,left=0,right=0.3, "
+        f"or {OWN}. [default: {WEIGHT}]",
+    ),
+    guidance_scale: float | None = typer.Option(
+        None, metavar="NUMBER", help="The guidance_scale of other libraries, 1 + w, in place of --weight."
     ),
     reference: list[str] = typer.Option(
         [],
@@ -120,20 +127,33 @@ def sample(
     png: bool | None = typer.Option(
         None, help=f"Draw the first {_PICTURE} samples to FILE.png, images only. [default: for images]"
     ),
+    images: Path | None = typer.Option(
+        None,
+        metavar="DIRECTORY",
+        help="Also write each sample at full size, as INDEX-CLASS.png in this new or empty folder; images only.",
+    ),
 ) -> None:
     """Draw guided samples from a checkpoint.
 
     FILE.npz needs no pickle. It holds tokens [N, L], labels [N] (the first condition), the other conditions under
     their names, calls (conditional and reference network calls per batch), forced [N] (forced positions) and settings
     (JSON text, with the conditions of the model and the seconds of sampling). Strings are also written to FILE.txt,
-    one per line. Sample number i depends on the seed, i, its label and the settings, not on batch size or shard.
+    one per line; if they can contain line breaks, these are \\n and \\r there, and a backslash is doubled. A file
+    beside FILE.npz is only replaced if FILE.npz exists too.
+
+    Sample number i depends on the seed, i, its label and the settings, not on batch size or shard.
     """
     loaded = checkpoints.load(checkpoint, device_of(device))
     codec = loaded.codec
     picture = _picture(png, codec)
     check_file("--out", out, ".npz", 8 * count * (codec.length + 2) + 1_000_000)
-    if picture:
-        check_file("--png", out.with_suffix(".png"), ".png", 0)
+    suffixes = [*([".png"] if picture else []), *([".txt"] if isinstance(codec, Written) else [])]
+    for suffix in suffixes:
+        check_beside("--out", out, suffix)
+        check_file("--out", out.with_suffix(suffix), suffix, 0)
+    if images is not None:
+        _need_images("--images", codec)
+        check_new("--images", images, count * (3 * codec.length + 4096))
     decoding = Decoding(temperature, top_k, top_p)
 
     def ready(model: DiffusionTransformer) -> Inference:
@@ -141,31 +161,35 @@ def sample(
 
     network = ready(loaded.model)
     wanted = read_conditions(loaded.conditions, labels, condition)
-    job = Job(
-        loaded,
-        guidance_of(guidance, weight),
-        sampler_of(sampler, steps, grid, codec.shape),
-        {name: in_turn(values, first_index, count) for name, values in wanted.items()},
-        len(wanted[loaded.conditions[0].name]),
-    )
     away = read_reference(loaded, reference)
     given = (None, None) if initial is None else read_initial(initial, codec.length)
-    held, fixed = (None if each is None else in_turn(each, first_index, count) for each in given)
+
+    def of_samples(values: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {name: in_turn(each, first_index, count) for name, each in values.items()}
+
+    job = Job(
+        loaded,
+        guidance_of(guidance, weight, guidance_scale),
+        sampler_of(sampler, steps, grid, codec.shape),
+        of_samples(wanted),
+        len(wanted[loaded.conditions[0].name]),
+        ready(away.model) if isinstance(away, Checkpoint) else None if away is None else of_samples(away),
+        *(None if each is None else in_turn(each, first_index, count) for each in given),
+    )
     settings: dict[str, object] = {
         "version": __version__,
         "checkpoint": str(checkpoint),
         "data": loaded.config.data,
+        "data_digest": loaded.config.data_digest,
         "synthetic": loaded.config.synthetic,
         "process": loaded.config.process,
-        "conditions": {name: values.tolist() for name, values in wanted.items()},
-        "reference": {name: values.tolist() for name, values in away.items()}
-        if isinstance(away, dict)
-        else reference or None,
+        "conditions": _listed(wanted),
+        "reference": _listed(away) if isinstance(away, dict) else reference or None,
         "initial": None if initial is None else str(initial),
         "learnt": [CONDITIONS.describe(each) for each in loaded.conditions],
         "count": count,
         "guidance": MECHANISMS.write(job.guidance, without=("weight",)),
-        "weight": str(job.guidance.weight),
+        "weight": SCHEDULES.write(cast("Schedule", job.guidance.weight)),
         "sampler": SAMPLERS.write(job.sampler),
         "temperature": temperature,
         "top_k": top_k,
@@ -177,41 +201,35 @@ def sample(
         "dtype": dtype,
         "compile": compiled,
     }
-    tilted_from: Condition | Denoiser = None
-    if isinstance(away, Checkpoint):
-        tilted_from = ready(away.model)
-    elif away is not None:
-        tilted_from = job.told({name: in_turn(values, first_index, count) for name, values in away.items()})
     began = time.perf_counter()
-    drawn = draw(
-        network,
-        process=loaded.process,
-        length=codec.length,
-        condition=job.told(job.conditions),
-        initial=held,
-        fixed=fixed,
-        reference=tilted_from,
-        guidance=job.guidance,
-        sampler=job.sampler,
-        decoding=decoding,
-        seed=seed,
-        first_index=first_index,
-        batch_size=batch_size,
-        progress=sys.stderr.isatty(),
-    )
+    options = {
+        "process": loaded.process,
+        "length": codec.length,
+        "guidance": job.guidance,
+        "sampler": job.sampler,
+        "decoding": decoding,
+        "seed": seed,
+        "batch_size": batch_size,
+        "progress": sys.stderr.isatty(),
+    }
+    drawn = _draw(network, job, first_index, max(1, batch_size) * _BATCHES, options)
     seconds = time.perf_counter() - began
     settings["seconds"] = round(seconds, 3)
     _write(out, job, drawn, settings, picture)
+    if images is not None:
+        write_images(images, codec, loaded.conditions[0], job.labels, drawn.tokens, first_index)
     calls = f"{drawn.calls.conditional} conditional and {drawn.calls.reference} reference calls a batch"
     forced = f"{int(drawn.forced.sum())} of {drawn.tokens.numel()} positions forced"
     print(f"{count} samples in {seconds:.1f} s: {calls}, {forced}")
-    suffixes = [".npz", *([".png"] if picture else []), *([".txt"] if isinstance(codec, Written) else [])]
-    print("\n".join(str(out.with_suffix(suffix)) for suffix in suffixes))
+    print(in_both_conventions(job.guidance))
+    print("\n".join(str(out.with_suffix(suffix)) for suffix in (".npz", *suffixes)))
+    if images is not None:
+        print(images)
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """The checkpoint, guidance, sampler and conditions of one call."""
+    """The checkpoint, guidance and sampler of one call, and what its N samples are told and given."""
 
     checkpoint: Checkpoint
     guidance: Guidance
@@ -219,47 +237,96 @@ class Job:
     conditions: dict[str, Tensor]
     cycle: int
     """Number of samples after which the classes of the first condition repeat."""
+    reference: dict[str, Tensor] | Inference | None = None
+    initial: Tensor | None = None
+    fixed: Tensor | None = None
 
     @property
     def labels(self) -> Tensor:
         """Values of the first condition, [N]."""
         return self.conditions[self.checkpoint.conditions[0].name]
 
-    def told(self, values: dict[str, Tensor]) -> Condition:
-        """Values of all conditions as the network takes them."""
-        return values if isinstance(self.checkpoint.model.n_classes, dict) else next(iter(values.values()))
+    def given(self, rows: slice) -> dict[str, Any]:
+        """What some of the samples are told and given, as arguments of `dguide.sample`."""
+
+        def told(values: dict[str, Tensor]) -> Condition:
+            several = {name: each[rows] for name, each in values.items()}
+            return several if isinstance(self.checkpoint.model.n_classes, dict) else next(iter(several.values()))
+
+        return {
+            "condition": told(self.conditions),
+            "reference": told(self.reference) if isinstance(self.reference, dict) else self.reference,
+            "initial": None if self.initial is None else self.initial[rows],
+            "fixed": None if self.fixed is None else self.fixed[rows],
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """All samples of one call: tokens [N, L] in few bytes, forced positions [N], and calls per batch."""
+
+    tokens: Tensor
+    forced: Tensor
+    calls: Calls
+
+
+def _draw(network: Inference, job: Job, first_index: int, shard: int, options: dict[str, Any]) -> Drawn:
+    """Draws the samples `shard` at a time. Of those that are done only small integers stay in memory."""
+    count, length = len(job.labels), job.checkpoint.codec.length
+    small = torch.int16 if job.checkpoint.codec.vocab_size < 2**15 else torch.int32
+    tokens, forced, calls = torch.empty(count, length, dtype=small), torch.empty(count, dtype=torch.int64), []
+    for start in range(0, count, shard):
+        rows = slice(start, start + shard)
+        drawn = draw(network, **job.given(rows), first_index=first_index + start, **options)
+        tokens[rows], forced[rows] = drawn.tokens, drawn.forced
+        calls.append(drawn.calls)
+    most = Calls(max(each.conditional for each in calls), max(each.reference for each in calls))
+    return Drawn(tokens, forced, most)
+
+
+def _need_images(option: str, codec: Codec) -> None:
+    if codec.shape is None:
+        raise bad(option, "strings, which are no images", "a checkpoint of images", "Leave it out.")
 
 
 def _picture(wanted: bool | None, codec: Codec) -> bool:
-    if wanted and codec.shape is None:
-        raise bad("--png", "strings, which are no images", "a checkpoint of images", "Leave it out.")
+    if wanted:
+        _need_images("--png", codec)
     if codec.shape is None or wanted is False:
         return False
     require("matplotlib", "cli")
     return True
 
 
-def _write(out: Path, job: Job, drawn: Samples, settings: dict[str, object], picture: bool) -> None:
+def _write(out: Path, job: Job, drawn: Drawn, settings: dict[str, object], picture: bool) -> None:
     arrays = {
-        **drawn.arrays(),
+        "tokens": drawn.tokens.numpy(),
         "labels": job.labels.numpy(),
         **{name: values.numpy() for name, values in list(job.conditions.items())[1:]},
+        "calls": np.array([drawn.calls.conditional, drawn.calls.reference]),
+        "forced": drawn.forced.numpy(),
         "settings": np.array(json.dumps(settings)),
     }
     write_npz(out, arrays)
     codec = job.checkpoint.codec
     if isinstance(codec, Written):
         with replacing(out.with_suffix(".txt")) as temporary:
-            temporary.write_text("".join(f"{text}\n" for text in codec.decode(drawn.tokens)), encoding="utf-8")
+            temporary.write_text("".join(f"{line}\n" for line in lines_of(codec, drawn.tokens)), encoding="utf-8")
     if picture:
-        from ..plots import images, style
+        from ..plots import style
+        from ..plots.images import contact_sheet
 
         columns = min(len(job.labels), 10 if 10 % job.cycle == 0 or job.cycle > 20 else job.cycle)
-        first = job.checkpoint.conditions[0]
-        names = [first.class_names[label] if 0 <= label < first.n_classes else "" for label in job.labels[:columns]]
-        headings = names if job.cycle <= 20 else [""] * columns
-        sheet = images.contact_sheet(codec, drawn.tokens[:_PICTURE], columns, headings, _title(settings))
+        first, headings = job.checkpoint.conditions[0], [""] * columns
+        if job.cycle <= 20:
+            names = labels_of(first.class_names, out.with_suffix(".png"))
+            headings = [names[label] if 0 <= label < first.n_classes else "" for label in job.labels[:columns]]
+        sheet = contact_sheet(codec, drawn.tokens[:_PICTURE].long(), columns, headings, _title(settings))
         style.save(sheet, out.with_suffix(".png"))
+
+
+def _listed(values: dict[str, Tensor]) -> dict[str, list[float]]:
+    return {name: each.tolist() for name, each in values.items()}
 
 
 def _title(settings: dict[str, object]) -> str:

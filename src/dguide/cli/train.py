@@ -10,17 +10,16 @@ import typer
 from pydantic import ValidationError
 
 from .. import checkpoint as checkpoints
+from ..data import LOADERS
 from ..errors import InputError
-from ..train import SIZES, TrainConfig
+from ..noise import NOISES
+from ..train import MEASURED_ANEW, SIZES, TrainConfig
 from ..train import train as run_training
+from ..train.config import option
 from .options import options
 from .output import check_directory
 
 __all__ = ["train"]
-
-
-def _option(name: str) -> str:
-    return "--" + name.replace("_", "-")
 
 
 def _settings() -> Iterator[inspect.Parameter]:
@@ -37,7 +36,7 @@ def _settings() -> Iterator[inspect.Parameter]:
             inspect.Parameter.KEYWORD_ONLY,
             default=typer.Option(
                 ... if setting.is_required() else None,
-                _option(name),
+                option(name),
                 metavar=metavar,
                 help=f"{text[:1].upper()}{text[1:]}.{shown}",
             ),
@@ -54,6 +53,9 @@ def train(**settings: str | None) -> int | None:
     far as a checkpoint, for `dguide sample` and `dguide info`.
     """
     given = {name: value for name, value in settings.items() if value is not None}
+    for registry, name in ((LOADERS, "data"), (NOISES, "noise")):
+        if name in given:
+            registry.allow(given[name])
     try:
         config = TrainConfig(**given)  # type: ignore[arg-type]
     except ValidationError as error:
@@ -69,7 +71,7 @@ def train(**settings: str | None) -> int | None:
     best = checkpoints.load(result.path).config
     print(
         f"{result.path}: {best.held_out_bits:.4f} held-out bits per token "
-        f"(standard error {best.held_out_error:.4f}) after step {best.steps} of {result.steps}"
+        f"(standard error {best.held_out_error:.4f}) after step {best.steps} of {result.steps}\n({MEASURED_ANEW})"
     )
     return None
 
@@ -89,4 +91,4 @@ def _line(mistake: Any) -> str:
     if not mistake["loc"]:
         return message
     got = "" if mistake["type"] in ("missing", "value_error") else f", got {mistake['input']!r}"
-    return f"{_option(str(mistake['loc'][0]))}: {message}{got}"
+    return f"{option(str(mistake['loc'][0]))}: {message}{got}"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import functools
+from pathlib import Path
 
+from ..errors import bad
 from ..spec import Registry
+from ..spec.calls import Call
 from .augment import number_of, random_offsets, shift
 from .base import Dataset, Skipped, Split
 from .codecs.base import Codec, Written
@@ -44,7 +46,28 @@ __all__ = [
     "shift",
 ]
 
-LOADERS: Registry[Dataset] = Registry(
+
+class Loaders(Registry[Dataset]):
+    """The registry of data sets, which knows what to suggest for a path without a name."""
+
+    def call(self, text: str, *, typed: bool = False) -> Call[Dataset]:
+        path = Path(text.split(",")[0])
+        kind = _kind_of(path)
+        if typed and kind and text.partition(":")[0].strip().lower() not in self.names():
+            known = "a name: one of " + ", ".join(self.names())
+            raise bad("data set", f"{str(path)!r}, a path alone", known, f"Did you mean {kind}:{text}?")
+        return super().call(text, typed=typed)
+
+
+def _kind_of(path: Path) -> str:
+    """The name of the loader for a file or a folder; empty if there is none."""
+    if path.is_dir():
+        saved = any((path / name).is_file() for name in ("dataset_info.json", "dataset_dict.json"))
+        return "huggingface" if saved else "images"
+    return {".csv": "csv", ".tsv": "csv", ".npz": "npz"}.get(path.suffix.lower(), "") if path.is_file() else ""
+
+
+LOADERS: Registry[Dataset] = Loaders(
     "data set",
     Dataset,
     {
@@ -61,9 +84,10 @@ LOADERS: Registry[Dataset] = Registry(
 """Functions that load a data set, by name."""
 
 
-@functools.cache
 def load(name: str, *, typed: bool = False) -> Dataset:
     """Loads a data set by name and options, such as ``digits``, ``qm9:percentile=80``, ``csv:file.csv,text=SMILES``.
+
+    Each call reads the source as it is now, and returns tensors of its own.
 
     Args:
         name: A name in `LOADERS`. After a colon follow the path, if the loader has one, and options, separated by

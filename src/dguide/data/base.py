@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .codecs.base import Codec
-from .condition import Attribute
+from .codecs.registry import CODECS
+from .condition import CONDITIONS, Attribute
 
 __all__ = ["Dataset", "Skipped", "Split"]
 
@@ -34,6 +37,12 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.tokens)
+
+    def named(self) -> Iterator[tuple[str, Tensor]]:
+        """Tokens, labels and the properties in the order of their names, with their names."""
+        yield "tokens", self.tokens
+        yield "labels", self.labels
+        yield from ((f"property {name}", self.properties[name]) for name in sorted(self.properties))
 
     def take(self, rows: Tensor) -> Split:
         """The sequences at `rows`."""
@@ -95,6 +104,24 @@ class Dataset:
     def shape(self) -> tuple[int, int] | None:
         """Height and width (H, W) of images in row-major order; None for other sequences."""
         return self.codec.shape
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the content, in hexadecimal: both parts, the codec and the conditions, but not the name.
+
+        Raises:
+            ValueError: If nothing could import the codec or a condition elsewhere.
+        """
+        sha256 = hashlib.sha256()
+        meaning = [CODECS.describe(self.codec), [CONDITIONS.describe(each) for each in self.conditions]]
+        sha256.update(json.dumps(meaning, sort_keys=True).encode())
+        for split in (self.train, self.held_out):
+            for name, values in split.named():
+                numbers = np.ascontiguousarray(values.cpu().numpy())
+                little = numbers.astype(numbers.dtype.newbyteorder("<"), copy=False)
+                sha256.update(f"{name} {little.dtype} {little.shape}".encode())
+                sha256.update(little.data)
+        return sha256.hexdigest()
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from ..compiler import cache_directory
@@ -17,6 +17,7 @@ def cached(
     name: str,
     recipe: Mapping[str, Any],
     prepare: Callable[[], Arrays],
+    members: Collection[str],
     lasting: Callable[[Arrays], bool] = lambda arrays: True,
 ) -> Arrays:
     """The result of `prepare`, from the cache if the same recipe was prepared before.
@@ -28,19 +29,26 @@ def cached(
         name: First part of the file name.
         recipe: All that determines the result, as values for JSON: versions, sizes and dates of the sources.
         prepare: Prepares the data.
+        members: The names of its arrays. A file with others is damaged.
         lasting: Whether another call of `prepare` would give the same arrays. Otherwise they are not stored.
     """
     key = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
-    path = cache_directory() / "data" / f"{name}-{key}.npz"
     try:
-        return read_npz(path)
+        path = cache_directory() / "data" / f"{name}-{key}.npz"
+    except OSError:
+        return prepare()
+    try:
+        stored = read_npz(path)
+        if stored.keys() == {*members}:
+            return stored
     except DAMAGED:
         pass  # missing or damaged
     arrays = prepare()
     if not lasting(arrays):
         return arrays
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        cache_directory().mkdir(mode=0o700, parents=True, exist_ok=True)  # compiled code beside it must be the user's
+        path.parent.mkdir(exist_ok=True)
         write_npz(path, arrays)
     except OSError:
         pass

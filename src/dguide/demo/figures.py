@@ -11,7 +11,7 @@ from torch import Tensor
 from ..data import Dataset
 from ..noise import Noise
 from ..plots.images import PAPER, ink, mosaic, show
-from ..plots.style import COLOURS, LINES, MARKS, NOTES, blank
+from ..plots.style import COLOURS, LINES, MARKS, blank, labels, put
 from .grid import SCHEDULES, Cell, Outcome
 from .judge import Quality
 from .pace import Pace
@@ -36,7 +36,7 @@ def picture_grid(
         per_class: Samples of each class.
         title: Title of the figure.
     """
-    classes, shown = dataset.n_classes, min(2, per_class)
+    classes, shown, names = dataset.n_classes, min(2, per_class), labels(dataset.class_names)
     empty = np.full((shown, classes, *(dataset.shape or ()), 3), PAPER)
     by_cell = {outcome.cell: outcome for outcome in outcomes}
     guided = [cell for cell in planned if cell.mechanism is not None]
@@ -47,7 +47,7 @@ def picture_grid(
 
     def cell(axes: Any, outcome: Outcome, count: int) -> None:
         tokens = outcome.tokens.view(classes, per_class, -1)[:, :count].transpose(0, 1)
-        show(axes, mosaic(ink(dataset.codec, tokens)), classes, dataset.class_names)
+        show(axes, mosaic(ink(dataset.codec, tokens)), classes, names)
         axes.set_anchor("N")
         quality = outcome.quality
         figures = (
@@ -58,9 +58,11 @@ def picture_grid(
     if Cell(0.0) in by_cell:
         axes = figure.add_subplot(grid[:, 0])
         # As many rows as in the grid beside it. The first two rows are the same samples without guidance.
-        cell(axes, by_cell[Cell(0.0)], min(per_class, shown * len(rows)))
+        height = min(per_class, shown * len(rows))
+        cell(axes, by_cell[Cell(0.0)], height)
         axes.set_title("w = 0: the conditional model alone\n", fontsize=13)
-        note = "the first two rows: the same samples as beside, unguided" if shown == 2 else ""
+        which = "" if height == shown else f"the first {'two rows' if shown == 2 else 'row'}: "
+        note = f"{which}the same samples as beside, unguided"
         axes.set_xlabel(f"{axes.get_xlabel()}\n{note}", fontsize=11)
     for row, (mechanism, schedule) in enumerate(rows):
         for column, weight in enumerate(weights, start=1):
@@ -72,18 +74,13 @@ def picture_grid(
                 show(axes, mosaic(empty), classes, [""] * classes)
                 axes.set_xlabel("not run", fontsize=11, labelpad=2)
             if column == 1:
-                axes.set_ylabel(
-                    "\n".join([*str(mechanism).split(":"), str(schedule)]),
-                    fontsize=13,
-                    rotation=0,
-                    ha="right",
-                    va="center",
-                )
+                name = axes.set_ylabel("", fontsize=13, rotation=0, ha="right", va="center")
+                put(name, "\n".join([*str(mechanism).split(":"), str(schedule)]))
             if row == 0:
                 axes.set_title(f"mean w = {weight:g}\n", fontsize=13)
             else:
                 axes.set_xticks([])
-    figure.suptitle(title, fontsize=15)
+    put(figure.suptitle("", fontsize=15), title)
     return figure
 
 
@@ -107,8 +104,8 @@ def film_strip(dataset: Dataset, tokens: Tensor, masked: Tensor, times: Tensor, 
     axes = figure.add_subplot()
     shares = masked.double().mean((1, 2))
     headings = [f"t = {float(t):.3g}\n{float(m):.0%} masked" for t, m in zip(times, shares, strict=True)]
-    show(axes, mosaic(images.swapaxes(0, 1), _SCALE // 2), states, headings, _SCALE // 2)
-    figure.suptitle(title, fontsize=15)
+    show(axes, mosaic(images.swapaxes(0, 1), _SCALE // 2), states, headings, _SCALE // 2, inches=1.15)
+    put(figure.suptitle("", fontsize=15), title)
     return figure
 
 
@@ -120,7 +117,7 @@ def pace_figure(exact: Sequence[tuple[str, str, Pace]], measured: Sequence[Outco
         measured: Outcomes of the masked checkpoint.
         noise: Noise schedule of the checkpoint. Its level is the masked fraction of `Normalized`.
     """
-    figure = blank((13.0, 5.4))
+    figure = blank((13.0, 6.8))
     left, right = figure.subplots(1, 2)
     for mechanism, detail, curve in exact:
         colour, mark = COLOURS[mechanism], MARKS[mechanism]
@@ -155,16 +152,23 @@ def pace_figure(exact: Sequence[tuple[str, str, Pace]], measured: Sequence[Outco
         axes.set_ylabel("share of positions still masked", fontsize=13)
         axes.tick_params(labelsize=11)
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=10.5, loc="best")
+        # Below the panel, since no place inside is free for every guidance.
+        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.13)}
+        _plain(axes.legend(fontsize=10, **below))
     return figure
 
 
 def trade_off(panels: Mapping[str, Sequence[Outcome]], real: Quality) -> Any:
-    """Draws precision against recall of every cell, a panel per process. Lines connect the weights of a guidance."""
+    """Draws precision against recall of every cell, a panel per process. Lines connect the weights of a guidance.
+
+    The marks grow with the weight. Numbers beside them would overlap.
+    """
     figure = blank((6.4 * len(panels), 6.4))
     row = figure.subplots(1, len(panels), squeeze=False, sharex=True, sharey=True)[0]
     for axes, (title, outcomes) in zip(row, panels.items(), strict=True):
         start = [o.quality for o in outcomes if o.cell == Cell(0.0)]
+        sizes = sorted({o.cell.weight for o in outcomes if o.cell.weight})
+        weights = ", ".join(f"{weight:g}" for weight in sizes)
         for mechanism in dict.fromkeys(o.cell.mechanism for o in outcomes if o.cell.mechanism is not None):
             for schedule, line in zip(SCHEDULES, ("-", "--"), strict=True):
                 chosen = [o for o in outcomes if (o.cell.mechanism, o.cell.schedule) == (mechanism, schedule)]
@@ -172,22 +176,25 @@ def trade_off(panels: Mapping[str, Sequence[Outcome]], real: Quality) -> Any:
                 path = [*start, *(o.quality for o in chosen)]
                 xs, ys = [q.recall for q in path], [q.precision for q in path]
                 colour, mark = COLOURS[mechanism], MARKS[mechanism]
-                axes.plot(xs, ys, line, color=colour, linewidth=1.6, label=f"{mechanism}, {schedule}", marker=mark,
-                          markersize=7, markerfacecolor="white", markeredgewidth=1.6)  # fmt: skip
+                look = {"color": colour, "linewidth": 1.6, "markeredgewidth": 1.6, "markerfacecolor": "white"}
+                axes.plot(xs, ys, line, **look)
+                axes.plot([], [], line, label=f"{mechanism}, {schedule}", marker=mark, markersize=7, **look)
                 for outcome, x, y in zip(chosen, xs[len(start) :], ys[len(start) :], strict=True):
-                    note = f"{outcome.cell.weight:g}"
-                    axes.annotate(
-                        note, (x, y), xytext=NOTES[mechanism], textcoords="offset points", fontsize=11, color=colour
-                    )
+                    axes.plot(x, y, mark, markersize=6 + 5 * sizes.index(outcome.cell.weight), **look)
         for quality in start:
             axes.plot(quality.recall, quality.precision, "kD", markersize=8, label="no guidance, w = 0")
         axes.plot(real.recall, real.precision, "k*", markersize=14, label="real held-out images")
-        axes.set_title(f"{title} (numbers: mean w)", fontsize=14)
+        axes.set_title(f"{title}\n(marks from small to large: mean w = {weights})", fontsize=14)
         axes.set_xlabel("recall: real images within the support of the samples", fontsize=12)
         axes.set_ylabel("precision: samples within the support of real images", fontsize=12)
         axes.tick_params(labelsize=11)
         axes.grid(alpha=0.3)
         axes.tick_params(labelleft=True)
-    handles, labels = row[0].get_legend_handles_labels()
-    figure.legend(handles, labels, fontsize=11, loc="outside lower center", ncols=4)
+    _plain(figure.legend(*row[0].get_legend_handles_labels(), fontsize=11, loc="outside lower center", ncols=4))
     return figure
+
+
+def _plain(legend: Any) -> None:
+    """Takes the names of mechanisms in a legend as they are."""
+    for text in legend.get_texts():
+        put(text, text.get_text())

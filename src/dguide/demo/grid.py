@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..checkpoint import Checkpoint
-from ..guidance import MECHANISMS, Constant, Guidance, Normalized, RampUp, Schedule
+from ..guidance import MECHANISMS, Constant, Guidance, Normalized, RampUp, Schedule, parse_guidance
 from ..samplers import Calls, Sampler, sample
 from .judge import Judge, Quality
 
@@ -38,7 +38,7 @@ class Cell:
         """The guidance mechanism with its weight."""
         if self.mechanism is None or self.schedule is None:
             return Normalized(self.weight)
-        return MECHANISMS.call(self.mechanism).having(weight=SCHEDULES[self.schedule].scaled_to(self.weight))()
+        return parse_guidance(self.mechanism, SCHEDULES[self.schedule].scaled_to(self.weight))
 
     def __str__(self) -> str:
         if self.mechanism is None:

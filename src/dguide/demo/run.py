@@ -118,7 +118,8 @@ class _Demo:
                 if name != MASKED and not progress.fits(amount, 60 * settings.limit):
                     progress.leave_out(len(grid) - index, sum(work[index:]))
                     self.left_out = [f"{name}: {cell}" for cell in grid[index:]]
-                    print("no time for: " + "; ".join(self.left_out), file=sys.stderr)
+                    count, cut = len(self.left_out), f"{settings.limit:g} minutes (--limit) are too short for"
+                    print(f"{cut} {count} cells, from {self.left_out[0]} on; table.md lists them", file=sys.stderr)
                     break
                 with task(f"{name}: {cell}", amount):
                     outcome = run_cell(checkpoint, cell, self.labels, self.sampler, judge, settings.seed)
@@ -195,7 +196,7 @@ class _Demo:
         with TemporaryDirectory(dir=settings.out, prefix=".trained-") as room:
             fresh = Path(room) / "trained"
             config = TrainConfig(
-                **RECIPE, out=fresh, data=self.dataset.name, seed=settings.seed, minutes=settings.minutes
+                **RECIPE, out=fresh, data=self.models[MASKED].config.data, seed=settings.seed, minutes=settings.minutes
             )
             if not train(config).finished:
                 raise KeyboardInterrupt
@@ -216,5 +217,5 @@ class _Demo:
             seed=self.settings.seed,
         ).tokens
         title = f"After {config.steps} training steps: {config.held_out_bits:.2f} held-out bits per token"
-        sheet = images.contact_sheet(self.dataset.codec, tokens, classes, self.dataset.class_names, title)
+        sheet = images.contact_sheet(self.dataset.codec, tokens, classes, style.labels(self.dataset.class_names), title)
         style.save(sheet, self._path("trained.png"))

@@ -10,6 +10,7 @@ from ..checkpoint import Checkpoint
 from ..data import Dataset, load
 from ..errors import bad
 from ..guidance import MECHANISMS
+from .grid import cells
 
 __all__ = ["MASKED", "NAMES", "DemoSettings", "common_data", "find_checkpoints"]
 
@@ -24,7 +25,7 @@ class DemoSettings:
 
     Args:
         out: Directory for all results.
-        checkpoints: Directory with the checkpoints `NAMES`; None for that of the repository.
+        checkpoints: Directory with the checkpoints `NAMES`; None for `checkpoints/` here, or those of dguide.
         weights: Mean weights of the grid.
         mechanisms: Mechanisms of the grid: names in `MECHANISMS`, with options but without a weight.
         per_class: Samples of each class in a cell.
@@ -47,10 +48,11 @@ class DemoSettings:
     def __post_init__(self) -> None:
         if len(set(self.weights)) < len(self.weights) or min(self.weights, default=-1) < 0 or not any(self.weights):
             raise bad("weights of the grid", list(self.weights), "different numbers of at least 0, not 0 alone")
-        if not self.mechanisms or len(set(self.mechanisms)) < len(self.mechanisms):
+        calls = [(call.target, dict(call.arguments)) for call in map(MECHANISMS.call, self.mechanisms)]
+        if not calls or any(calls.count(each) > 1 for each in calls):
             raise bad("mechanisms of the grid", list(self.mechanisms), "at least one, each once")
-        for name in self.mechanisms:
-            MECHANISMS.call(name).having(weight=0.0)()
+        for cell in cells(self.weights, self.mechanisms):
+            cell.guidance.verify()
         if self.per_class < 1 or self.steps < 1:
             raise bad("per_class and steps", (self.per_class, self.steps), "whole numbers of at least 1")
         if not (self.minutes > 0 and self.limit > 0):
@@ -58,13 +60,12 @@ class DemoSettings:
 
 
 def find_checkpoints(directory: Path | None = None) -> dict[str, Checkpoint]:
-    """Loads the checkpoints `NAMES` from `directory`, by default from `checkpoints/` here or in the source tree.
+    """Loads the checkpoints `NAMES` from `directory`, by default from `checkpoints/` here, or those of dguide.
 
     Raises:
         ValueError: If they are missing (the message lists the searched places) or damaged.
     """
-    source = Path(__file__).resolve().parents[3]
-    places = [directory] if directory else [Path("checkpoints"), source / "checkpoints"]
+    places = [directory] if directory else [Path("checkpoints"), checkpoints.shipped()]
     for place in places:
         if all((place / name).is_dir() for name in NAMES):
             return {name: checkpoints.load(place / name) for name in NAMES}

@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from ..evaluate.evaluation import cell as words
 from .grid import Outcome
 from .judge import Quality
 
@@ -93,7 +94,7 @@ def _texts(line: TableRow) -> tuple[str, ...]:
     called = line.conditional_calls is not None
     return (
         line.process,
-        line.mechanism,
+        words(line.mechanism),
         line.schedule,
         "" if line.mean_weight is None else f"{line.mean_weight:g}",
         str(line.n),

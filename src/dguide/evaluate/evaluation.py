@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .statistics.estimate import Estimate
 
-__all__ = ["Evaluation", "as_json", "table"]
+__all__ = ["Evaluation", "as_json", "cell", "table"]
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,14 @@ class Evaluation:
         raise KeyError(name)
 
     def as_markdown(self) -> str:
-        """A description of the samples and their settings, and a table of the figures."""
+        """A verdict in words, a description of the samples and their settings, and a table of the figures."""
         made = " (synthetic)" if self.synthetic else ""
         calls = f", {self.calls[0]} conditional and {self.calls[1]} reference calls a batch" if self.calls else ""
         shown = {k: v for k, v in self.settings.items() if isinstance(v, str | int | float) and not isinstance(v, bool)}
         settings = ", ".join(f"{name} {value}" for name, value in shown.items())
         drawn = "" if self.sampling_seconds is None else f"{self.sampling_seconds:.1f} s of sampling, "
         lines = [
+            *([verdict, ""] if (verdict := _verdict(self.estimates)) else []),
             f"{self.samples:,} samples against {self.data}{made}{calls}. {drawn}{self.seconds:.1f} s of judging.",
             *([f"Settings: {settings}."] if settings else []),
             "",
@@ -64,6 +66,52 @@ class Evaluation:
         return as_json(asdict(self) | {"settings": dict(self.settings)})
 
 
+_NAMES = {
+    "distance": ("Fréchet distance", "4-gram divergence"),
+    "accuracy": ("accuracy on the asked class", "accuracy"),
+    "copies": ("copies of training images", "copies"),
+}
+"""Figures of a verdict, by what they measure, for images and for strings."""
+_NEAR, _FAR = 2.0, 10.0
+"""How many times the distance of held-out data is near to the data, and far from them."""
+
+
+def _verdict(estimates: Sequence[Estimate]) -> str:
+    """What distance, accuracy and copies say together; empty without a distance that held-out data have too."""
+    known = {each.name: each for each in estimates if math.isfinite(each.value)}
+    found = {kind: next((known[name] for name in names if name in known), None) for kind, names in _NAMES.items()}
+    distance, accuracy, copies = found["distance"], found["accuracy"], found["copies"]
+    if distance is None or not distance.best > 0:
+        return ""
+    times = distance.value / distance.best
+    far, faults = times > _FAR, []
+    if accuracy is not None and accuracy.high < accuracy.best:
+        faults.append("fewer show the asked class than of held-out data")
+    if copies is not None and copies.low > copies.best:
+        faults.append("more of them are copies than of held-out data")
+    if far:
+        words = "not like the real data"
+    elif times > _NEAR:
+        words = "further away than real data"
+    else:
+        words = "like the real data" if faults else "like the real data, as far as these figures tell"
+    words += f", {'and' if times > _NEAR else 'but'} {' and '.join(faults)}" if faults else ""
+
+    def beside(name: str, figure: Estimate) -> str:
+        best = "" if math.isnan(figure.best) else f", held-out data {_shown(figure.best)}"
+        return f"{name} {_shown(figure.value)}{best}."
+
+    told = [beside(distance.name, distance)]
+    if accuracy is not None and far:
+        told.append(
+            f"Accuracy {_shown(accuracy.value)} says little then, since a classifier names a class for anything."
+        )
+    elif accuracy is not None:
+        told.append(beside("Accuracy", accuracy))
+    told += [beside("Copies", copies)] if copies is not None else []
+    return f"**Verdict: the samples are {words}.** {' '.join(told)}"
+
+
 def table(estimates: Sequence[Estimate]) -> list[str]:
     """Lines of a Markdown table of figures, without empty columns."""
     heads = ("figure", "value", "95 % interval", "n", "held-out data", "better", "of")
@@ -71,10 +119,15 @@ def table(estimates: Sequence[Estimate]) -> list[str]:
     for estimate in estimates:
         interval = "" if math.isnan(estimate.low) else f"{_shown(estimate.low)} to {_shown(estimate.high)}"
         cells = (estimate.name, _shown(estimate.value), interval, f"{estimate.count:,}", _shown(estimate.best))
-        rows.append((*cells, estimate.better, estimate.note))
+        rows.append((*map(cell, cells), estimate.better, cell(estimate.note)))
     kept = [k for k, cells in enumerate(zip(*rows, strict=True)) if any(cells)]
     lines = [[row[k] for k in kept] for row in (heads, ["---"] * len(heads), *rows)]
     return ["| " + " | ".join(line) + " |" for line in lines]
+
+
+def cell(text: str) -> str:
+    """Words from data or from a user for a cell of a Markdown table: in one line, and as they are."""
+    return re.sub(r"[\\|`*$<]", r"\\\g<0>", " ".join(text.split()))
 
 
 def as_json(content: Mapping[str, Any]) -> str:
@@ -83,6 +136,7 @@ def as_json(content: Mapping[str, Any]) -> str:
 
 
 def _shown(value: float) -> str:
+    value += 0.0  # no minus before a zero
     return "" if math.isnan(value) else f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..denoiser import batch_of, take, to_device
+from ..devices import on_cpu, users_default
 from ..errors import bad
 from ..process import Process
 from ..samplers import Condition, Denoiser
@@ -43,6 +44,7 @@ class Likelihood:
         )
 
 
+@on_cpu
 def likelihood(
     denoiser: Denoiser,
     process: Process,
@@ -125,6 +127,8 @@ def bounds(
             noisy = process.corrupt(clean, times, uniforms[rows].to(device))
             for column, condition in enumerate(conditions):
                 values = to_device(take(condition, rows), device)
-                log_p = process.log_probs(denoiser(noisy, times.to(torch.get_default_dtype()), values))
+                with users_default():
+                    logits = denoiser(noisy, times.to(torch.get_default_dtype()), values)
+                log_p = process.log_probs(logits)
                 nats[rows, column] = process.elbo(log_p, clean, noisy, times).double().sum(-1).cpu()
         yield nats

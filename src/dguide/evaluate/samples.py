@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from ..data import Dataset, Strings
+from ..devices import in_float32, on_cpu
 from ..errors import bad, choose
 from ..spec import Registry
 from .evaluation import Evaluation
@@ -86,6 +87,8 @@ METRICS: Registry[Metric] = Registry("metric", Metric, {"images": Images, "molec
 """All metrics, by name. Each data set uses those that suit it."""
 
 
+@on_cpu
+@in_float32
 def evaluate_samples(
     dataset: Dataset,
     tokens: Tensor,
@@ -123,13 +126,30 @@ def evaluate_samples(
     began = time.perf_counter()
     dataset.codec.check(tokens)
     comparison = Comparison(dataset, tokens, condition, repetitions, seed)
-    estimates = [each for metric in suited(dataset, metrics, features, weights) for each in metric(comparison)]
+    estimates = [
+        each for metric in suited(dataset, metrics, features, weights) for each in _estimates(metric, comparison)
+    ]
     twice = [name for name, count in Counter(each.name for each in estimates).items() if count > 1]
     if twice:
         raise bad("figures", f"two of the name {twice[0]!r}", "different names", "Choose the metrics with --metric.")
     seconds = time.perf_counter() - began
     name, made = dataset.name, dataset.synthetic
     return Evaluation(name, made, tuple(estimates), len(tokens), seconds, calls, settings or {}, sampling_seconds)
+
+
+def _estimates(metric: Metric, comparison: Comparison) -> list[Estimate]:
+    """The figures of a metric. Raises `ValueError` if they are something else."""
+    given: Any = metric(comparison)
+    what, expected = f"figures of {type(metric).__name__}", "a list of Estimate, as dguide.evaluate.estimate makes them"
+    if not isinstance(given, Sequence) or not all(isinstance(each, Estimate) for each in given):
+        raise bad(what, repr(given)[:200], expected)
+    for each in given:
+        numbers = {name: getattr(each, name) for name in ("value", "low", "high", "best")}
+        wrong = {name: value for name, value in numbers.items() if not isinstance(value, float | int)}
+        if wrong:
+            name, value = next(iter(wrong.items()))
+            raise bad(f"{name} of {each.name}", f"{type(value).__name__} {value}", "a float", "Convert it by float().")
+    return list(given)
 
 
 def suited(

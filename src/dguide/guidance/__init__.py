@@ -1,10 +1,9 @@
 """Guidance mechanisms and the schedules of their weight."""
 
-from ..spec import Registry
 from . import schedule
-from .base import Guidance, LogStay, RateGuidance, Step, Transition, known_jump_times, tilt
+from .base import Guidance, LogStay, RateGuidance, Step, Transition, known_jump_times, normalise, tilt
 from .normalized import Normalized
-from .parse import SCHEDULES, parse_schedule
+from .parse import MECHANISMS, SCHEDULES, parse_guidance, parse_schedule
 from .schedule import (
     Constant,
     Interval,
@@ -20,11 +19,6 @@ from .schedule import (
 from .simple import Simple
 from .smooth import Cosine, Power, Sine
 from .unlocking import Unlocking
-
-MECHANISMS: Registry[Guidance] = Registry(
-    "guidance", Guidance, {cls.__name__: cls for cls in (Normalized, Unlocking, Simple)}
-)
-"""All mechanisms, by name."""
 
 __all__ = [
     "MECHANISMS",
@@ -51,6 +45,8 @@ __all__ = [
     "Unlocking",
     "V",
     "known_jump_times",
+    "normalise",
+    "parse_guidance",
     "parse_schedule",
     "schedule",
     "tilt",

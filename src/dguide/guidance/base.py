@@ -17,14 +17,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
-from typing import ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor
 
 from ..categorical import normalise, tilt
 from ..devices import on_cpu
-from ..errors import bad
+from ..errors import bad, number
 from ..extension import Extensible, false_declaration, final
 from ..process import Jump, Process
 from .schedule import Constant, PerSample, Schedule
@@ -32,6 +32,7 @@ from .verify import verify_schedule
 
 __all__ = ["Guidance", "LogStay", "RateGuidance", "Step", "Transition", "known_jump_times", "normalise", "tilt"]
 
+G = TypeVar("G", bound="Guidance")
 LogStay: TypeAlias = Callable[[Tensor], Tensor]
 """What a sampler makes of the log of an integrated exit rate: the log-probability that a token stays."""
 
@@ -96,6 +97,18 @@ class Guidance(Extensible, ABC):
     that have no general step refuse the mechanism."""
     keeps_pace: ClassVar[bool]
     """Whether the guided exit rate is that of the two models, if these have the same one."""
+
+    @classmethod
+    def from_scale(cls: type[G], scale: float, **options: Any) -> G:
+        """The mechanism at the guidance scale $1 + w$ of other libraries; `options` are its other arguments.
+
+        >>> import dguide
+        >>> dguide.Normalized.from_scale(7.5)
+        Normalized(weight=Constant(weight=6.5))
+        """
+        if not (math.isfinite(number("guidance scale", scale)) and scale >= 0):
+            raise bad("guidance scale", scale, "a finite number of at least 0 (1 is the conditional model)")
+        return cls(**options | {"weight": scale - 1})
 
     def _accept_weight(self) -> None:
         weight: object = self.weight

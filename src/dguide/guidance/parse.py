@@ -1,9 +1,12 @@
-"""Guidance schedules by name, from text; `str` of a schedule is the way back."""
+"""Guidance mechanisms and schedules by name, from text."""
 
 from __future__ import annotations
 
+from ..errors import bad
 from ..extension import kebab
 from ..spec import Registry
+from .base import Guidance
+from .normalized import Normalized
 from .schedule import (
     Constant,
     Interval,
@@ -15,9 +18,16 @@ from .schedule import (
     Schedule,
     V,
 )
+from .simple import Simple
 from .smooth import Cosine, Power, Sine
+from .unlocking import Unlocking
 
-__all__ = ["SCHEDULES", "parse_schedule"]
+__all__ = ["MECHANISMS", "SCHEDULES", "parse_guidance", "parse_schedule"]
+
+MECHANISMS: Registry[Guidance] = Registry(
+    "guidance", Guidance, {cls.__name__: cls for cls in (Normalized, Unlocking, Simple)}
+)
+"""All mechanisms, by name."""
 
 SCHEDULES: Registry[Schedule] = Registry(
     "guidance schedule",
@@ -47,3 +57,25 @@ def parse_schedule(text: str, *, typed: bool = False) -> Schedule:
     """
     number = text.strip()[:1] in tuple("+-.0123456789")
     return SCHEDULES.read(f"constant:{text}" if number else text, typed=typed)
+
+
+def parse_guidance(text: str, weight: float | Schedule, *, typed: bool = False) -> Guidance:
+    """Read a mechanism from its string form, such as ``unlocking`` or ``my_module:Mine:share=0.5``.
+
+    Args:
+        text: A name of `MECHANISMS` with options, the weight not among them.
+        weight: Its weight.
+        typed: Whether a person typed it, so that a name may be the import path of one's own mechanism.
+
+    Raises:
+        ValueError: For an unknown name or option, and for a weight among the options.
+
+    >>> import dguide
+    >>> type(dguide.guidance.parse_guidance("simple", 2.0)).__name__
+    'Simple'
+    """
+    call = MECHANISMS.call(text, typed=typed)
+    if "weight" in call.arguments:
+        remedy = "The weight is an argument, or the option --weight, of its own."
+        raise bad(f"{call.what} in {text!r}", "a weight among its options", "a mechanism without its weight", remedy)
+    return call.having(weight=weight)()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..data import Codec, Pixels
-from .style import blank, fonts
+from .style import blank, put, wrapped
 
 __all__ = ["PAPER", "Picture", "contact_sheet", "ink", "mosaic", "show"]
 
@@ -29,12 +29,13 @@ def mosaic(tiles: Picture, gap: int = 1) -> Picture:
 
 
 def ink(codec: Codec, tokens: Tensor) -> Picture:
-    """Images [..., H, W, 3] of `tokens` [..., L]: greys as dark ink on white paper, colours as they are."""
+    """Images [..., H, W, 3] of `tokens` [..., L]: colours as they are, and greys that mean ink dark on white."""
     if isinstance(codec, Pixels) and not codec.is_grey:
         colours: Picture = codec.colours(tokens.cpu()).double().numpy() / 255
         return colours
     brightness = codec.picture(tokens.cpu()).double().numpy()
-    return np.repeat((PAPER - brightness)[..., None], 3, -1)
+    dark = isinstance(codec, Pixels) and codec.ink
+    return np.repeat((PAPER - brightness if dark else brightness)[..., None], 3, -1)
 
 
 def contact_sheet(
@@ -54,23 +55,26 @@ def contact_sheet(
     rows = -(-(max(where) + 1) // columns)
     sheet = np.full((rows * columns, *(codec.shape or ()), 3), PAPER)
     sheet[list(where)] = ink(codec, tokens)
-    size = (max(4.0, 0.5 * columns + 0.4), 0.53 * rows + 0.8 + 0.2 * title.count("\n"))
-    figure = blank(size)
+    width = max(4.0, 0.5 * columns + 0.4)
+    title = wrapped(title, width)
+    figure = blank((width, 0.53 * rows + 0.8 + 0.2 * title.count("\n")))
     axes = figure.add_subplot()
     show(axes, mosaic(sheet.reshape(rows, columns, *sheet.shape[1:])), columns, headings)
-    axes.set_title(title, fontsize=11, fontfamily=fonts(title) or None)
+    put(axes.set_title("", fontsize=11), title)
     return figure
 
 
-def show(axes: Any, sheet: Picture, columns: int, headings: Sequence[str], gap: int = 1) -> None:
-    """Shows a mosaic with a heading above each column."""
+def show(
+    axes: Any, sheet: Picture, columns: int, headings: Sequence[str], gap: int = 1, *, inches: float = 0.5
+) -> None:
+    """Shows a mosaic with a heading above each column, which is about `inches` wide."""
     axes.imshow(sheet.clip(0, 1), interpolation="nearest")
     pitch = (sheet.shape[1] - gap) / columns
-    longest = max((len(heading) for heading in headings), default=0)
-    size = min(11.0, 58.0 / max(longest, 1))  # so that neighbours do not touch
+    axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0, pad=2)
+    longest = max((len(line) for heading in headings for line in heading.split("\n")), default=0)
+    size = min(11.0, 116.0 * inches / max(longest, 1))  # so that neighbours do not touch
     axes.set_xticks([gap / 2 - 0.5 + pitch * (k + 0.5) for k in range(columns)], headings, fontsize=size)
     for label, heading in zip(axes.get_xticklabels(), headings, strict=True):
-        label.set_fontfamily(fonts(heading) or None)
-    axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0, pad=2)
+        put(label, heading)
     axes.set_yticks([])
     axes.spines[:].set_visible(False)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from ..evaluate import reliability
 from ..evaluate.reading.verdict import Verdict
-from .style import blank
+from .style import blank, labels, put, wrapped
 
 __all__ = ["calibration_figure", "confusion_figure", "detection_figure"]
 
+_SUREST = 1e-9
+"""Least that is drawn of what a probability lacks to 1."""
 _LINES = (("odds of known defects", "#0072B2", "-", "o"), ("novelty", "#D55E00", "--", "s"))
 
 
@@ -19,52 +22,68 @@ def confusion_figure(verdict: Verdict, title: str) -> Any:
     """Draws the confusion matrix: the share of each class that was read as each class, with numbers of sequences."""
     counts, size = verdict.confusion, len(verdict.names)
     share = counts / counts.sum(1, keepdims=True).clip(min=1)
-    side = 2.2 + 0.55 * size
+    side = max(4.6, 2.2 + 0.55 * size)
     figure = blank((side + 0.6, side))
     axes = figure.add_subplot()
     image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     for row, column in zip(*np.nonzero(counts), strict=True):
         colour = "white" if share[row, column] > 0.5 else "black"
         axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", fontsize=10, color=colour)
-    long = max(len(name) for name in verdict.names) > 3
+    names = labels(verdict.names)
+    long = max(len(name) for name in names) > 3
     axes.set_xticks(
-        range(size), verdict.names, rotation=45 if long else 0, ha="right" if long else "center", rotation_mode="anchor"
+        range(size), names, rotation=45 if long else 0, ha="right" if long else "center", rotation_mode="anchor"
     )
-    axes.set_yticks(range(size), verdict.names)
+    axes.set_yticks(range(size), names)
+    for axis in (axes.xaxis, axes.yaxis):
+        for text, name in zip(axis.get_ticklabels(), names, strict=True):
+            put(text, name)
     axes.tick_params(length=0)
     axes.set_xlabel("read as", fontsize=12)
     axes.set_ylabel("class", fontsize=12)
-    axes.set_title(title, fontsize=12)
+    put(axes.set_title("", fontsize=12), wrapped(title, 0.8 * side))
     bar = figure.colorbar(image, ax=axes, shrink=0.8)
-    bar.set_label("share of the class; numbers: sequences", fontsize=11)
+    bar.set_label("share of the class\n(numbers: sequences)", fontsize=11)
     return figure
 
 
 def calibration_figure(verdict: Verdict, title: str) -> Any:
-    """Draws the accuracy of the most probable class against its probability, before and after the temperature."""
-    figure = blank((6.4, 6.0))
+    """Draws the accuracy of the most probable class against its probability, before and after the temperature.
+
+    Most probabilities are near 1. So the axis is logarithmic in what they lack to 1.
+    """
+    figure = blank((6.8, 6.0))
     axes = figure.add_subplot()
-    axes.plot([0, 1], [0, 1], color="0.5", linewidth=1, label="rightly sure")
-    reading, labels = verdict.reading.take(verdict.reported), verdict.labels[verdict.reported]
+    reading, truth = verdict.reading.take(verdict.reported), verdict.labels[verdict.reported]
+    least = 0.1
     tempered = f"tempered, T = {reading.temperature:.3g}"
     for name, one, colour, mark in (
         ("as read", verdict.read.take(verdict.reported), "#D55E00", "s"),
         (tempered, reading, "#0072B2", "o"),
     ):
-        bins = reliability(one.log_probs, labels)
-        sure = [b.confidence for b in bins]
+        bins = reliability(one.log_probs, truth)
+        lack = np.array([1 - b.confidence for b in bins]).clip(_SUREST)
+        least = min(least, lack.min())
         right = np.array([(b.accuracy.value, b.accuracy.low, b.accuracy.high) for b in bins]).T
         axes.errorbar(
-            sure, right[0], np.abs(right[1:] - right[0]), fmt=mark, color=colour, markerfacecolor="white",
+            lack, right[0], np.abs(right[1:] - right[0]), fmt=mark, color=colour, markerfacecolor="white",
             markeredgewidth=1.6, markersize=7, capsize=2, linewidth=1, label=name,
         )  # fmt: skip
-    axes.set_xlim(0, 1.02)
+    lacks = np.geomspace(least, 1, 400)
+    axes.plot(lacks, 1 - lacks, color="0.5", linewidth=1, label="rightly sure", zorder=1)
+    axes.set_xscale("log")
+    axes.set_xlim(1, 0.6 * least)
+    decades = range(1, 1 - math.floor(math.log10(least)))
+    names = [f"{1 - 10.0**-k:.{k}f}" if k < 4 else f"1 - 10⁻{'⁴⁵⁶⁷⁸⁹'[k - 4]}" for k in decades]
+    axes.set_xticks([0.5, *(10.0**-k for k in decades)], ["0.5", *names], fontsize=9)
+    axes.xaxis.minorticks_off()
     axes.set_ylim(0, 1.02)
     axes.set_xlabel("probability of the most probable class", fontsize=12)
     axes.set_ylabel("share in which it is the right one, with 95 % interval", fontsize=12)
-    axes.set_title(f"{title}\n{len(labels)} sequences in {len(bins)} bins with equally many", fontsize=12)
+    words = f"{title}\n{len(truth)} sequences in {len(bins)} bins with equally many"
+    put(axes.set_title("", fontsize=12), wrapped(words, 6.0))
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=11, loc="upper left")
+    axes.legend(fontsize=11, loc="lower right")
     return figure
 
 
@@ -97,7 +116,8 @@ def detection_figure(verdict: Verdict, title: str) -> Any:
         axis.set_ticks([floor, *ticks], ["0", *(f"{tick:.4g}" for tick in ticks)])
     axes.set_xlabel(f"false alarms: share of {good} sequences without a defect", fontsize=12)
     axes.set_ylabel(f"misses: share of {defects} sequences with a defect", fontsize=12)
-    axes.set_title(f"{title}\nmarks: thresholds chosen on other sequences, with 95 % intervals", fontsize=12)
+    words = f"{title}\nmarks: thresholds chosen on other sequences, with 95 % intervals"
+    put(axes.set_title("", fontsize=12), wrapped(words, 6.0))
     axes.grid(alpha=0.3, which="both")
     figure.legend(fontsize=11, loc="outside lower center")
     return figure

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import cycle
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, TypeVar
 from ..errors import require
 from ..files import replacing
 
-__all__ = ["COLOURS", "LINES", "MARKS", "NOTES", "blank", "fonts", "save"]
+__all__ = ["COLOURS", "LINES", "MARKS", "NOTES", "blank", "fonts", "labels", "put", "save", "wrapped"]
 
 T = TypeVar("T")
 
@@ -52,6 +53,26 @@ def blank(size: tuple[float, float]) -> Any:
     figure = require("matplotlib.figure", "cli").Figure(figsize=size, dpi=120, layout="constrained")
     require("matplotlib.backends.backend_agg", "cli").FigureCanvasAgg(figure)
     return figure
+
+
+def put(artist: Any, text: str) -> None:
+    """Makes `text`, from data or from a user, the words of a Matplotlib text: no formulas, and `?` without a font."""
+    if not fonts(text):
+        text = "".join(each if fonts(each) == fonts("") else "?" for each in text)
+    artist.set_text(text)
+    artist.set_parse_math(False)
+    artist.set_fontfamily(fonts(text))
+
+
+def wrapped(text: str, width: float) -> str:
+    """A title in lines that fit into `width` inches at 11 points."""
+    return "\n".join(part for line in text.split("\n") for part in textwrap.wrap(line, int(11 * width)))
+
+
+def labels(names: Sequence[str]) -> list[str]:
+    """Names of classes as labels of a picture, each in one line; a number for a name that no font has."""
+    lines = (" ".join(name.split()) for name in names)
+    return [line if fonts(line) else str(number) for number, line in enumerate(lines)]
 
 
 @cache

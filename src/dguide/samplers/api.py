@@ -104,7 +104,7 @@ class Samples:
         told = {name: torch.from_numpy(arrays[name]) for name in _SAVED if name in arrays}
         path_taken = Trajectory(told["states"], told["times"]) if {"states", "times"} <= told.keys() else None
         calls = Calls(*arrays["calls"].tolist())
-        return cls(told["tokens"], calls, told["forced"], path_taken, told.get("log_normalizer"))
+        return cls(told["tokens"].long(), calls, told["forced"], path_taken, told.get("log_normalizer"))
 
     def _tensors(self) -> dict[str, Tensor]:
         """The tensors by their names in a file, but for those that are None."""

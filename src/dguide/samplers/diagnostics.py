@@ -17,13 +17,14 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..categorical import normalise, tilt
 from ..devices import on_cpu
-from ..errors import bad, number, positive
+from ..errors import bad, number, positive, require
 from ..process import Process
 from .predictions import Predictions
 from .run import Landing, Observer, Run
@@ -69,6 +70,53 @@ class DiagnosticsTable:
     renyi_quantiles: Tensor
     quantiles: Tensor
     masked_fraction: Tensor
+
+    def __repr__(self) -> str:
+        """A line for each bin: positions, mean w and log Z_w, quantiles of log Z_w, and the masked fraction."""
+        heads = ("noise level m", "measured", "one network", "mean w", "log Z_w", *self._percents, "masked at its end")
+        rows = [
+            (f"{low:.3g} to {high:.3g}", f"{count:,}", f"{alone:,}", *(f"{x:.3g}" for x in (w, z, *quantiles, masked)))
+            for low, high, count, alone, w, z, quantiles, masked in zip(
+                self.edges.tolist(), self.edges[1:].tolist(), self.count.tolist(), self.unmeasured.tolist(),
+                self.weight.tolist(), self.log_z.tolist(), self.log_z_quantiles.tolist(),
+                self.masked_fraction[1:].tolist(), strict=False,
+            )
+        ]  # fmt: skip
+        widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+        lines = ("  ".join(x.rjust(width) for x, width in zip(row, widths, strict=True)) for row in (heads, *rows))
+        return "\n".join(lines)
+
+    @property
+    def _percents(self) -> list[str]:
+        return [f"{100 * q:g} %" for q in self.quantiles.tolist()]
+
+    def plot(self) -> Any:
+        """A Matplotlib figure: log Z_w with its quantiles, and the masked fraction, by noise level from noise to data.
+
+        Raises:
+            dguide.errors.MissingExtra: if Matplotlib is not installed.
+        """
+        figure = require("matplotlib.figure", "cli").Figure(figsize=(10.5, 4), dpi=120, layout="constrained")
+        require("matplotlib.backends.backend_agg", "cli").FigureCanvasAgg(figure)
+        strength, pace = figure.subplots(1, 2)
+        seen = (self.count > 0).numpy()
+        levels, quantiles = self.levels.numpy()[seen], self.log_z_quantiles.numpy()[seen]
+        for k in range(len(self.quantiles) // 2):
+            span = f"{self._percents[k]} to {self._percents[-1 - k]} of the positions"
+            bounds = quantiles[:, k], quantiles[:, -1 - k]
+            strength.fill_between(levels, *bounds, color="#0072B2", alpha=0.18 + 0.2 * k, linewidth=0, label=span)
+        mean = self.log_z.numpy()[seen]
+        strength.plot(levels, mean, "o-", color="#0072B2", markerfacecolor="white", label="mean")
+        edges = self.edges.numpy()
+        pace.plot(edges, self.masked_fraction.numpy(), "o-", color="#0072B2", markerfacecolor="white", label="measured")
+        pace.plot(edges, edges, color="0.4", linewidth=1, label="at the pace without guidance")
+        for axes, label in ((strength, "log $Z_w$"), (pace, "masked fraction")):
+            axes.set_xlim(1.02, -0.02)
+            axes.set_xlabel("noise level $m$ (1 = noise, 0 = data)")
+            axes.set_ylabel(label)
+            axes.grid(alpha=0.25)
+            axes.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.16))
+        return figure
 
 
 class Diagnostics(Observer):
@@ -120,6 +168,15 @@ class Diagnostics(Observer):
         self._sums = torch.zeros(4, bins, dtype=torch.float64)  # level, weight, log Z, divergence
         self._cells = torch.zeros(2, bins, 2 * _CELLS + 1, dtype=torch.int64)  # log Z, divergence
         self._count, self._unmeasured, self._landings = torch.zeros(3, bins, dtype=torch.int64).unbind(0)
+
+    def __repr__(self) -> str:
+        weight = "that of the guidance" if self.weight is None else f"{self.weight:g}"
+        seen = f"{int(self._count.sum()):,} positions measured, {int(self._unmeasured.sum()):,} with one network only"
+        return f"<Diagnostics: w = {weight}, {self.bins} bins, {seen}>"
+
+    def plot(self) -> Any:
+        """A figure of what was seen so far: `DiagnosticsTable.plot` of `table`."""
+        return self.table().plot()
 
     def looked(self, run: Run, tokens: Tensor, time: Tensor, predictions: Predictions) -> None:
         process = run.process

@@ -76,7 +76,7 @@ class Sampler(Extensible, ABC):
             raise bad(
                 f"{type(self).__name__} with {type(guidance).__name__}",
                 "a mechanism whose landing is not q_w",
-                f"one that lands on q_w: {listed(Guidance, tilted_landing=True)}",
+                f"one that lands on q_w, as {listed(Guidance, tilted_landing=True, keeps_pace=True)} does",
                 f"Samplers that take the general step accept others: {listed(Sampler, general_step=True)}.",
             )
         self.check(process, guidance, denoiser)

@@ -143,7 +143,12 @@ class SMC(Sampler):
         self.sampler.check(process, guidance, denoiser)
         varies = not isinstance(guidance.weight, Tensor) and type(guidance.weight) is not Constant
         if self.weight is None and varies:
-            raise bad("SMC weight", f"none, with the schedule {guidance.weight}", "the weight of the target")
+            raise bad(
+                "SMC weight",
+                f"none, with the schedule {guidance.weight}",
+                "the weight of the target",
+                "Pass weight=, as in smc:weight=2.",
+            )
         towards = type(guidance.weight) is Constant and guidance.weight.weight == -1
         if self.weight == -1 and not towards:
             raise bad(

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar, get_type_hints
 
 from ..errors import bad, choose
 from .values import as_text, convert, family_of, from_text
 
-__all__ = ["Call", "arguments_of", "attributes", "parameters", "written"]
+__all__ = ["Call", "arguments_of", "attributes", "made_by", "parameters", "written"]
 
 T = TypeVar("T")
 _COMMA = re.compile(",")
@@ -53,6 +54,11 @@ class Call(Generic[T]):
         """The options that there are."""
         return tuple(parameters(self.target))
 
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The options that have no default."""
+        return tuple(option for option, each in parameters(self.target).items() if each.default is each.empty)
+
     def inside(self) -> dict[str, Call[Any]]:
         """The calls among its arguments and defaults, by option, as of the sampler inside another."""
         usual = {option: each.default for option, each in parameters(self.target).items()}
@@ -65,16 +71,28 @@ class Call(Generic[T]):
 
     def check(self) -> None:
         """Raise `ValueError` if a required option is missing."""
-        known = parameters(self.target)
-        needed = [option for option, each in known.items() if each.default is each.empty]
-        missing = [option for option in needed if option not in self.arguments]
+        missing = [option for option in self.required if option not in self.arguments]
         if missing:
+            known = parameters(self.target)
             first = next(iter(known.values()))
-            form = ",".join(o.upper() if _bare(known[o], first) else f"{o}=..." for o in needed)
+            form = ",".join(o.upper() if _bare(known[o], first) else f"{o}=..." for o in self.required)
             raise bad(self.what, f"no {missing[0]}", f"{self.what.split()[-1]}:{form}")
         for each in self.arguments.values():
             if isinstance(each, Call):
                 each.check()
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The paths among its arguments."""
+        return tuple(each for each in self.arguments.values() if isinstance(each, Path))
+
+    def absolute(self) -> str:
+        """The call as text that means the same in every working directory."""
+        arguments = {
+            option: Path(os.path.abspath(each)) if isinstance(each, Path) else each
+            for option, each in self.arguments.items()
+        }
+        return written(self.what.split()[-1], self.target, arguments)
 
     def made(self) -> dict[str, Any]:
         """The arguments, with the calls among them made."""
@@ -109,27 +127,52 @@ def written(
     known = parameters(target)
     first, parts = next(iter(known.values()), None), []
     for option, each in known.items():
-        value = arguments.get(option)
-        if value is not None and (full or value != each.default):
-            text = as_text(value)
+        value = arguments.get(option, each.default)
+        absent = option not in arguments or value is each.default is None
+        if not absent and (full or value != each.default or each.default is each.empty):
+            text = convert(f"{option} of {name}", value, each.annotation, as_text)
             parts.append(text if _bare(each, first) or not named else f"{option}={text}")
     return ":".join((name, *([",".join(parts)] if parts else [])))
 
 
 def parameters(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """The parameters of a class or function by name, with annotations that are types."""
-    plain_class = isinstance(target, type) and not is_dataclass(target)
+    """The parameters of a class or function by name, with annotations that are types.
+
+    Raises:
+        ValueError: If it has no signature, parameters without a name, or annotations that do not exist at run time.
+    """
+    known = inspect.signature(target).parameters.values()
+    hints, factories = _hints(target), {}
+    if isinstance(target, type) and is_dataclass(target):
+        factories = {f.name: f.default_factory for f in fields(target) if f.default_factory is not MISSING}
+    result = {}
+    for each in known:
+        if each.kind is each.POSITIONAL_ONLY:
+            what = f"{target.__module__}:{target.__qualname__}"
+            raise bad(what, f"the positional-only parameter {each.name}", "parameters that have a name")
+        if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD):
+            default = factories[each.name]() if each.name in factories else each.default
+            guess = each.empty if default in (None, each.empty) else type(default)
+            result[each.name] = each.replace(annotation=hints.get(each.name, guess), default=default)
+    return result
+
+
+def made_by(function: Callable[..., Any]) -> Any:
+    """What a function is annotated to return; None if it is not."""
+    return _hints(function).get("return")
+
+
+def _hints(target: Any) -> dict[str, Any]:
+    """Annotations as types: of a function, or of the `__init__` that a class has."""
+    source = target
+    if isinstance(target, type):
+        owner = next(each for each in target.__mro__ if "__init__" in vars(each))
+        source = owner if "__dataclass_fields__" in vars(owner) else owner.__init__  # type: ignore[misc]
     try:
-        hints = get_type_hints(target.__init__ if plain_class else target)
+        return get_type_hints(source)
     except NameError as error:
         what = f"annotations of {target.__module__}:{target.__qualname__}"
         raise bad(what, str(error), "names that exist when the program runs", "Import them at run time.") from error
-    result = {}
-    for name, each in inspect.signature(target).parameters.items():
-        if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD):
-            guess = str if each.default in (None, each.empty) else type(each.default)
-            result[name] = each.replace(annotation=hints.get(name, guess))
-    return result
 
 
 def _bare(each: inspect.Parameter, first: inspect.Parameter | None) -> bool:
@@ -154,7 +197,8 @@ def arguments_of(what: str, rest: str, known: Mapping[str, inspect.Parameter], t
     for word in words:
         named = _NAMED.fullmatch(word)
         if named is None:
-            raise bad(f"option of {what}", repr(word), "option=value with one of " + ", ".join(known))
+            expected = "option=value with one of " + ", ".join(known) if known else "no options"
+            raise bad(f"option of {what}", repr(word)[:200], expected)
         if choose(f"option of {what}", named[1], known) in texts:
             raise bad(f"option of {what}", f"{named[1]} twice", "each option once")
         texts[named[1]] = named[2]

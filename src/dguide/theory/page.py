@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 from .. import __version__
 from .figures.base import TheoryFigure
 from .markup import html
 
-__all__ = ["page"]
+__all__ = ["blocks", "page"]
+
+_BLOCK = re.compile(r'<figure id="([^"]+)">\n<h2>Figure \d+\. (.*?)</h2>\n.*?</figure>', re.DOTALL)
 
 _STYLE = """
 :root { color-scheme: light; }
@@ -50,10 +53,20 @@ trained network. Time runs from noise on the left to data on the right. TV is th
 of the absolute differences: 0 for equal distributions, 1 for distributions without a common state."""
 
 
-def page(figures: Sequence[TheoryFigure]) -> str:
-    """The HTML page that shows `figures` in their order."""
-    contents = "\n".join(f'<li><a href="#{figure.name}">{escape(figure.title)}</a></li>' for figure in figures)
-    blocks = "\n".join(_block(number, figure) for number, figure in enumerate(figures, start=1))
+def blocks(text: str) -> dict[str, str]:
+    """The parts of an earlier page that show one figure each, by name of the figure."""
+    return {found[1]: found[0] for found in _BLOCK.finditer(text)}
+
+
+def page(figures: Sequence[TheoryFigure], earlier: Mapping[str, str] | None = None) -> str:
+    """The HTML page that shows `figures` in their order. Those of an `earlier` page (`blocks`) keep their places."""
+    shown = {**(earlier or {}), **{figure.name: _block(figure) for figure in figures}}
+    titles = [_BLOCK.sub(r"\2", block) for block in shown.values()]
+    contents = "\n".join(f'<li><a href="#{name}">{title}</a></li>' for name, title in zip(shown, titles, strict=True))
+    body = "\n".join(
+        re.sub(r"<h2>Figure \d+", f"<h2>Figure {number}", block, count=1)
+        for number, block in enumerate(shown.values(), start=1)
+    )
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -68,18 +81,19 @@ def page(figures: Sequence[TheoryFigure]) -> str:
 <nav><ol>
 {contents}
 </ol></nav>
-{blocks}
+{body}
 <p class="files">dguide {__version__}. The numbers behind each figure are in the JSON file beside it.</p>
 </body>
 </html>
 """
 
 
-def _block(number: int, figure: TheoryFigure) -> str:
+def _block(figure: TheoryFigure) -> str:
+    """The part of a figure; `page` sets its number."""
     name = figure.name
     links = ", ".join(f'<a href="{name}.{kind}">{name}.{kind}</a>' for kind in ("svg", "png", "json"))
     return f"""<figure id="{name}">
-<h2>Figure {number}. {escape(figure.title)}</h2>
+<h2>Figure 0. {escape(figure.title)}</h2>
 <div class="picture"><img src="{name}.svg" alt="{escape(figure.alt, quote=True)}"></div>
 <figcaption>{html(figure.caption)}{_table(figure.table)}
 <p class="files">Files: {links}</p></figcaption>

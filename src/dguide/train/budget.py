@@ -31,21 +31,23 @@ class Steps:
 
 @dataclass(frozen=True)
 class Minutes:
-    """A working time in minutes, without interruptions."""
+    """A working time in minutes, without interruptions. Of it, `last` seconds are for the evaluations at the end."""
 
     total: float
+    last: float = 0.0
 
     def fraction(self, step: int, seconds: float) -> float:
-        """`seconds / (60 total)`."""
-        return min(1.0, seconds / (60 * self.total))
+        """`seconds / (60 total - last)`. At least half of the time is for training."""
+        whole = 60 * self.total
+        return min(1.0, seconds / max(whole - self.last, whole / 2))
 
 
-def budget(config: TrainConfig) -> Budget:
-    """The budget of a configuration."""
+def budget(config: TrainConfig, last: float = 0.0) -> Budget:
+    """The budget of a configuration. The evaluations at the end of the run take `last` seconds."""
     if config.steps is not None:
         return Steps(config.steps)
     assert config.minutes is not None  # the configuration has exactly one of the two
-    return Minutes(config.minutes)
+    return Minutes(config.minutes, last)
 
 
 def rate(peak: float, warmup: int, step: int, fraction: float, decay: str = "cosine") -> float:

@@ -10,10 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from ..data import LOADERS
 from ..errors import bad, choose
+from ..files import expanded
 from ..noise import NOISES
 from ..process import PROCESSES
 
-__all__ = ["SIZES", "TrainConfig"]
+__all__ = ["SIZES", "TrainConfig", "option"]
 
 SIZES: dict[str, dict[str, int]] = {
     "tiny": {"width": 64, "layers": 2, "heads": 4},
@@ -23,6 +24,11 @@ SIZES: dict[str, dict[str, int]] = {
     "huge": {"width": 768, "layers": 12, "heads": 12},
 }
 """Networks by size: about 0.15, 0.5, 1.5, 9 and 130 million parameters."""
+
+
+def option(name: str) -> str:
+    """The option of the command line for a setting."""
+    return "--" + name.rstrip("_").replace("_", "-")
 
 
 class TrainConfig(BaseModel):
@@ -43,10 +49,18 @@ class TrainConfig(BaseModel):
     noise: str = Field(
         "linear", description="noise schedule, such as linear or polynomial:2, or your own as my_module:MyClass"
     )
+    from_: Path | None = Field(
+        None, description="checkpoint whose weights the run begins with, of a network of the same sizes"
+    )
     seed: int = Field(0, ge=0, description="seed of weights, order of data, corruption and label dropout")
 
     steps: int | None = Field(None, ge=1, description="length of the run in steps, which makes it reproducible")
-    minutes: float | None = Field(None, gt=0, description="length of the run in minutes, instead of steps")
+    minutes: float | None = Field(
+        None, gt=0, description="length of the run in minutes, evaluations included, instead of steps"
+    )
+    patience: int | None = Field(
+        None, ge=1, description="evaluations without fewer held-out bits after which the run ends early"
+    )
 
     size: str = Field("small", description=f"width, layers and heads together: {', '.join(SIZES)}")
     width: int = Field(96, ge=2, description="channels of a token, instead of the value of size")
@@ -80,6 +94,11 @@ class TrainConfig(BaseModel):
         """Adds the settings of the size, if they are not given."""
         return SIZES.get(str(given.get("size")), {}) | given
 
+    @field_validator("out", "from_")
+    @classmethod
+    def _home(cls, value: Path | None) -> Path | None:
+        return value and expanded(value)
+
     @field_validator("size")
     @classmethod
     def _known_size(cls, value: str) -> str:
@@ -88,8 +107,9 @@ class TrainConfig(BaseModel):
     @field_validator("data")
     @classmethod
     def _known_data(cls, value: str) -> str:
-        LOADERS.call(value, typed=True).check()
-        return value
+        call = LOADERS.call(value)
+        call.check()
+        return call.absolute() if call.paths else value  # a checkpoint is read in other folders, too
 
     @field_validator("process")
     @classmethod
@@ -99,7 +119,7 @@ class TrainConfig(BaseModel):
     @field_validator("noise")
     @classmethod
     def _known_noise(cls, value: str) -> str:
-        return NOISES.write(NOISES.read(value, typed=True))
+        return NOISES.write(NOISES.read(value))
 
     @model_validator(mode="after")
     def _fitting(self) -> TrainConfig:
@@ -115,7 +135,7 @@ class TrainConfig(BaseModel):
         for name, value in self.settings().items():
             usual = SIZES[self.size].get(name, type(self).model_fields[name].default)
             if name == "out" or value != usual:
-                words += ["--" + name.replace("_", "-"), str(value)]
+                words += [option(name), str(value)]
         return shlex.join(words)
 
     def recipe(self) -> dict[str, Any]:

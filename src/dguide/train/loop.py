@@ -3,39 +3,43 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
 from .. import checkpoint
-from ..data import CODECS, CONDITIONS, Dataset, load
+from ..data import Dataset, Split, load
+from ..devices import best_device, in_float32, on_cpu
 from ..errors import bad, require
 from ..evaluate.likelihood import Likelihood, likelihood
 from ..nn import DiffusionTransformer
 from ..process import PROCESSES, Process
 from ..progress import Course
 from .batch import Batch, Stream, draw, generator
-from .budget import budget, rate
+from .budget import Budget, budget, rate
 from .config import TrainConfig
 from .ema import Average
 from .interrupt import Interrupt
 from .objective import bits
 from .optimizers import optimizers
+from .record import begin_with, described, record, spare
 from .state import STATE, Evaluation, Journal, read, write
 
-__all__ = ["FINAL_PASSES", "Diverged", "Trained", "build", "train"]
+__all__ = ["FINAL_PASSES", "MEASURED_ANEW", "Diverged", "Trained", "build", "train"]
 
 FINAL_PASSES = 64
 """Largest number of noise levels per held-out sequence in the last evaluation of a finished checkpoint."""
+MEASURED_ANEW = "measured anew, with other noise levels: the best of the lines during training is partly luck"
+"""Why the last evaluation differs from the best line before it."""
 _FINAL_LOOKS = 50_000
 """Limit for the noise levels of all sequences together. Above it each sequence gets fewer, but at least 8."""
+_BATCH = 256
+"""Sequences in one call of an evaluation."""
 
 
 class Diverged(FloatingPointError):
@@ -87,13 +91,17 @@ def build(config: TrainConfig, dataset: Dataset) -> tuple[Process, DiffusionTran
     return process, model
 
 
+@on_cpu
+@in_float32
 def train(config: TrainConfig, on_step: Callable[[int], None] | None = None) -> Trained:
     """Trains a denoiser, or resumes a stopped run in the same directory with the same settings.
 
     `config.out` holds the averaged weights with the fewest held-out bits per token so far, as a checkpoint. (The
     held-out split selects them, so these bits are slightly optimistic.) After SIGINT or SIGTERM the current step is
     completed, the state is saved and the function returns. A killed run resumes from its last evaluation. In both cases
-    a run with `steps` gives the same weights, on a CPU to the bit.
+    a run with `steps` gives the same weights, on a CPU to the bit. A finished run is not changed. But it goes on with
+    more `steps` if its rate does not depend on them (`decay` is "constant"), and its weights are then those of a run of
+    that length.
 
     Args:
         config: The settings.
@@ -103,7 +111,8 @@ def train(config: TrainConfig, on_step: Callable[[int], None] | None = None) -> 
         The state of the run.
 
     Raises:
-        ValueError: If the directory holds a run with other settings, or the batch does not divide among the processes.
+        ValueError: If the directory holds a run with other settings or other data, the batch does not divide among the
+            processes, or the checkpoint to begin with has another network.
         Diverged: A `FloatingPointError`, if the loss is not finite.
         dguide.errors.MissingExtra: If a package of the extra `train` is not installed.
     """
@@ -114,11 +123,12 @@ class _Run:
     """A training run in one process."""
 
     def __init__(self, config: TrainConfig) -> None:
+        self.began = time.monotonic()
         if config.tensorboard:
             require("tensorboard", "tensorboard")
         self.accelerator = require("accelerate", "train").Accelerator(
             mixed_precision=config.precision,
-            cpu=config.device == "cpu",
+            cpu=config.device == "cpu" or best_device().type == "cpu",  # it would also take one without float64
             log_with="tensorboard" if config.tensorboard else None,
             project_dir=config.out,
         )
@@ -126,47 +136,101 @@ class _Run:
         self.parts = self._parts()
         with self.accelerator.main_process_first():  # it prepares the data for all processes
             self.dataset = load(config.data)
+        self.passes = min(FINAL_PASSES, max(8, _FINAL_LOOKS // len(self.dataset.held_out)))
         self.process, self.model = build(config, self.dataset)
-        _described(self.process, self.dataset)  # raises now if they cannot be saved
+        described(self.process, self.dataset)  # raises now if they cannot be saved
+        self.digest = self.dataset.digest
+        self.state = config.out / STATE
+        spare(config.out, self.state)
+        if config.from_ is not None and not self.state.exists():
+            begin_with(config.from_, self.model)
         self.average = Average(self.model.to(self.device), config.ema)
         self.optimizers = optimizers(self.model, config)
         config.out.mkdir(parents=True, exist_ok=True)
-        self.state = config.out / STATE
-        _spare(config.out, self.state)
-        self.journal = read(self.state, config.recipe(), self.model, self.average.model, self.optimizers)
+        self.journal = read(self.state, config.recipe(), self.digest, self.model, self.average.model, self.optimizers)
+        self.earlier = self.journal.seconds
         self.network, *self.steppers = self.accelerator.prepare(self.model, *self.optimizers)
 
     def go(self, on_step: Callable[[int], None] | None) -> Trained:
         """Trains to the end, or until an interruption."""
-        config, journal, length = self.config, self.journal, budget(self.config)
-        if config.tensorboard:
-            self.accelerator.init_trackers("tensorboard")
+        config, journal = self.config, self.journal
         with Interrupt() as interrupt, Course(self.main) as course:
-            fraction = self._agree(length.fraction(journal.step, journal.seconds))
+            if journal.finished:
+                course.say(f"the run in {config.out} is finished, after {journal.step} steps; nothing is changed")
+                return self._trained(True)
+            if config.tensorboard:
+                self.accelerator.init_trackers("tensorboard")
+            length = budget(config, 0.0 if config.minutes is None else self._plan_last(30 * config.minutes))
+            fraction = self._share(length)
             course.start(fraction)
             if self.dataset.skipped:
                 count = f"{len(self.dataset.skipped):,}"
                 course.say(f"{count} left out of the data: dguide data {config.data} lists them")
             if journal.step == 0:
                 self._save()  # marks the directory as that of this run
-            began = time.monotonic() - journal.seconds
-            while fraction < 1 and not self._agree(float(interrupt.requested)):
+            while (fraction < 1 or journal.step == 0) and not self._agree(float(interrupt.requested)):
                 self._learn(fraction)
-                journal.seconds = time.monotonic() - began
-                fraction = self._agree(length.fraction(journal.step, journal.seconds))
+                fraction = self._share(length)
                 course.show(fraction, _now(journal))
                 if journal.step % config.evaluate_every == 0 or fraction >= 1:
                     self._judge(course)
+                    fraction = self._share(length)
                 if on_step is not None:
                     on_step(journal.step)
-            if fraction < 1:
+            finished = fraction >= 1 and journal.step > 0
+            if finished and self.main:
+                self._finish(course)
+            elif not finished:
                 self._save()
-            elif self.main:
-                _finish(config.out, self.dataset, self.device)
         self.accelerator.wait_for_everyone()
         for tracker in self.accelerator.trackers:
             tracker.finish()
-        return Trained(fraction >= 1, journal.step, journal.best, tuple(journal.history), config.out, self.main)
+        return self._trained(finished)
+
+    def _trained(self, finished: bool) -> Trained:
+        journal = self.journal
+        return Trained(finished, journal.step, journal.best, tuple(journal.history), self.config.out, self.main)
+
+    def _share(self, length: Budget) -> float:
+        """The share of the run that is done; 1 also if the held-out bits have stopped falling."""
+        journal, patience = self.journal, self.config.patience
+        journal.seconds = self._seconds()
+        if patience is not None and journal.since_best >= patience:
+            return self._agree(1.0)
+        return self._agree(length.fraction(journal.step, journal.seconds))
+
+    def _seconds(self) -> float:
+        """Working time of the run, from its start."""
+        return self.earlier + time.monotonic() - self.began
+
+    def _plan_last(self, most: float) -> float:
+        """Seconds for the evaluations at the end of the run, from the time of one batch.
+
+        The last of them gets fewer noise levels, but at least 8, if they would take longer than `most` seconds.
+        """
+        held_out, times = self.dataset.held_out, []
+        some = held_out.some(min(_BATCH, len(held_out)), 0)
+        for _ in range(2):  # the first call also prepares
+            began = time.monotonic()
+            self._bits(self.average.model, some, 1)
+            times.append(time.monotonic() - began)
+        each, before = min(times) * len(held_out) / len(some), self.config.evaluate_passes
+        self.passes = min(self.passes, max(8, int(most / each) - before))
+        return each * (before + self.passes)
+
+    def _finish(self, course: Course) -> None:
+        """Evaluates the best checkpoint again, with many noise levels, and stores the result."""
+        journal, out, passes = self.journal, self.config.out, self.passes
+        if not journal.history or journal.history[-1].step != journal.step:  # the time ran out in an interruption
+            self._judge(course)
+        course.say(f"last evaluation of the best weights so far, with {passes} noise levels for each sequence")
+        course.show(1.0, "last evaluation")
+        best = checkpoint.load(out, self.device)
+        figure = self._bits(best.model, self.dataset.held_out, passes)
+        about = replace(best.config, held_out_bits=figure.bits, held_out_error=figure.error)
+        checkpoint.save(out, best.model, about)
+        journal.finished = True
+        self._save()
 
     def _parts(self) -> list[slice]:
         """The sequences of a batch for this process, one slice for each part of the gradient accumulation."""
@@ -213,15 +277,22 @@ class _Run:
             return
         config, journal, model = self.config, self.journal, self.average.model
         loss = sum(journal.running) / max(len(journal.running), 1)
-        figure = _held_out(model, self.process, self.dataset, config.evaluate_passes, self.device)
+        figure = self._bits(model, self.dataset.held_out, config.evaluate_passes)
         journal.running.clear()
         journal.history.append(Evaluation(journal.step, journal.seconds, loss, figure.bits))
         if journal.best is journal.history[-1]:
-            record = _record(config, self.dataset, model, self.process, journal.step, figure)
-            checkpoint.save(config.out, model, record)
+            about = record(config, self.dataset, model, self.process, journal.step, figure)
+            checkpoint.save(config.out, model, replace(about, data_digest=self.digest))
+        journal.seconds = self._seconds()
         self._save()
         course.say(_evaluated(journal))
         self._log(held_out_bits=figure.bits)
+
+    def _bits(self, model: DiffusionTransformer, split: Split, passes: int) -> Likelihood:
+        condition = self.dataset.condition(split)
+        return likelihood(
+            model, self.process, split.tokens, condition, passes=passes, batch_size=_BATCH, device=self.device
+        )
 
     def _save(self) -> None:
         if self.main:
@@ -236,16 +307,6 @@ class _Run:
         if self.accelerator.num_processes == 1:
             return value
         return float(self.accelerator.gather(torch.tensor([value], dtype=torch.float32, device=self.device)).max())
-
-
-def _spare(path: Path, state: Path) -> None:
-    """Raises an error for a directory with a checkpoint but no state: the first evaluation would replace it."""
-    if state.exists():
-        return
-    for name in (checkpoint.CONFIG, checkpoint.WEIGHTS):
-        if (path / name).exists():
-            expected = f"a new one, or one with the {STATE} of a run to resume"
-            raise bad(f"directory {path}", f"a finished checkpoint ({name})", expected, "Choose another directory.")
 
 
 def _now(journal: Journal) -> str:
@@ -265,47 +326,3 @@ def _evaluated(journal: Journal) -> str:
 def _loss(network: nn.Module, process: Process, batch: Batch) -> torch.Tensor:
     logits = network(batch.noisy, batch.time, batch.condition, batch.augmentation)
     return bits(process, logits, batch.clean, batch.noisy, batch.time)
-
-
-def _held_out(
-    model: DiffusionTransformer, process: Process, dataset: Dataset, passes: int, device: torch.device
-) -> Likelihood:
-    split = dataset.held_out
-    condition = dataset.condition(split)
-    return likelihood(model, process, split.tokens, condition, passes=passes, device=device)
-
-
-def _described(process: Process, dataset: Dataset) -> dict[str, Any]:
-    """Process, codec and conditions, as a checkpoint stores them."""
-    conditions = [CONDITIONS.describe(each) for each in dataset.conditions]
-    return {"process": PROCESSES.describe(process), "codec": CODECS.describe(dataset.codec), "conditions": conditions}
-
-
-def _record(
-    config: TrainConfig, dataset: Dataset, model: DiffusionTransformer, process: Process, step: int, figure: Likelihood
-) -> checkpoint.Config:
-    try:
-        version = importlib.metadata.version("dguide")
-    except importlib.metadata.PackageNotFoundError:  # a source tree on the path
-        version = "unknown"
-    return checkpoint.Config(
-        network=model.hyperparameters,
-        data=config.data,
-        **_described(process, dataset),
-        synthetic=dataset.synthetic,
-        command=config.command(),
-        seed=config.seed,
-        steps=step,
-        held_out_bits=figure.bits,
-        held_out_error=figure.error,
-        version=version,
-    )
-
-
-def _finish(path: Path, dataset: Dataset, device: torch.device) -> None:
-    """Evaluates the best checkpoint again, with many noise levels, and stores the result."""
-    best = checkpoint.load(path, device)
-    passes = min(FINAL_PASSES, max(8, _FINAL_LOOKS // len(dataset.held_out)))
-    figure = _held_out(best.model, best.process, dataset, passes, device)
-    record = replace(best.config, held_out_bits=figure.bits, held_out_error=figure.error)
-    checkpoint.save(path, best.model, record)

@@ -10,7 +10,10 @@ from ..nn import DiffusionTransformer
 from .config import TrainConfig
 from .muon import Muon
 
-__all__ = ["optimizers"]
+__all__ = ["MOMENTS", "optimizers"]
+
+MOMENTS: dict[type[Optimizer], set[str]] = {AdamW: {"step", "exp_avg", "exp_avg_sq"}, Muon: {"momentum"}}
+"""What each optimizer remembers of a parameter after its first step."""
 
 
 def optimizers(model: DiffusionTransformer, config: TrainConfig) -> list[Optimizer]:

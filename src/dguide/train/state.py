@@ -1,11 +1,13 @@
 """Saves the whole state of a training run in one file, so that a stopped run resumes exactly.
 
 The file is in the safetensors format and is replaced by one rename. Weights, averaged weights and optimizer moments
-are tensors; the rest is JSON in the header. There is no random state, because every step has its own seed.
+are tensors; the rest is JSON in the header, with the SHA-256 of all of it. There is no random state, because every
+step has its own seed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,13 +17,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..checkpoint import STATE
 from ..errors import bad, require
 from ..files import replacing
+from .optimizers import MOMENTS
 
 __all__ = ["STATE", "Evaluation", "Journal", "read", "write"]
 
-STATE = "state.safetensors"
 KEY = "dguide"
+_DIGEST = "sha256"
 
 
 @dataclass(frozen=True)
@@ -40,22 +44,31 @@ class Journal:
 
     Args:
         settings: The configuration of the run.
+        data: `Dataset.digest` of its data; empty in older files.
         step: Completed steps.
         seconds: Working time.
         running: Training losses since the last evaluation, in bits per token.
         history: The evaluations, oldest first.
+        finished: Whether the run is complete, its last evaluation included.
     """
 
     settings: dict[str, Any]
+    data: str = ""
     step: int = 0
     seconds: float = 0.0
     running: list[float] = field(default_factory=list)
     history: list[Evaluation] = field(default_factory=list)
+    finished: bool = False
 
     @property
     def best(self) -> Evaluation | None:
         """The evaluation with the fewest held-out bits; the first one if several are equal."""
         return min(self.history, key=lambda evaluation: evaluation.bits, default=None)
+
+    @property
+    def since_best(self) -> int:
+        """Number of evaluations since the best one."""
+        return len(self.history) - 1 - self.history.index(self.best) if self.best else 0
 
 
 def write(
@@ -70,13 +83,15 @@ def write(
             tensors |= {f"{part}.{index}.{name}": tensor for name, tensor in moments.items()}
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     with replacing(path) as temporary:
-        header = {KEY: json.dumps(asdict(journal))}
+        told = json.dumps(asdict(journal))
+        header = {KEY: told, _DIGEST: _digest(told, tensors)}
         temporary.write_bytes(require("safetensors.torch", "train").save(tensors, header))
 
 
 def read(
     path: Path,
     settings: dict[str, Any],
+    data: str,
     model: nn.Module,
     average: nn.Module,
     optimizers: Sequence[torch.optim.Optimizer],
@@ -84,25 +99,39 @@ def read(
     """Loads the state in `path` and returns the journal; a new journal if there is no such file.
 
     Raises:
-        ValueError: If the file is damaged, or belongs to a run with other settings.
+        ValueError: If the file is damaged, or belongs to a run with other settings or other data.
     """
     if not path.exists():
-        return Journal(settings)
+        return Journal(settings, data)
     safetensors, pydantic = require("safetensors", "train"), require("pydantic", "train")
     anew = "Delete the file to start anew, or choose another directory."
     try:
         with safetensors.safe_open(path, "pt") as file:
-            header = (file.metadata() or {}).get(KEY, "")
+            header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is not a dict
-        journal: Journal = pydantic.TypeAdapter(Journal).validate_json(header)
+        journal: Journal = pydantic.TypeAdapter(Journal).validate_json(header.get(KEY, ""))
     except (safetensors.SafetensorError, pydantic.ValidationError) as error:
         raise bad(f"training state {path}", repr(error), "a file that dguide.train wrote", anew) from error
-    if journal.settings != settings:
-        names = sorted(journal.settings.keys() | settings.keys())
-        changed = [n for n in names if journal.settings.get(n) != settings.get(n)]
-        now = ", ".join(f"{n}={settings.get(n)}" for n in changed)
-        before = ", ".join(f"{n}={journal.settings.get(n)}" for n in changed)
-        raise bad(f"settings of the run in {path}", now, f"those it began with, {before}", anew)
+    if header.get(_DIGEST) != _digest(header[KEY], tensors):
+        raise bad(
+            f"training state {path}", "content with another SHA-256", "that of the file when it was written", anew
+        )
+    before, names = journal.settings, sorted(journal.settings.keys() | settings.keys())
+    changed = [name for name in names if before.get(name) != settings.get(name)]
+    longer = (
+        changed == ["steps"]
+        and None not in (before["steps"], settings["steps"])
+        and before["steps"] < settings["steps"]
+    )
+    if changed and not (longer and settings["decay"] == "constant"):
+        got, expected = (", ".join(f"{name}={each.get(name)}" for name in changed) for each in (settings, before))
+        cosine = "With decay=cosine the rate of every step depends on the length, so the run cannot go on longer. "
+        what = f"settings of the run in {path}"
+        raise bad(what, got, f"those it began with, {expected}", (cosine if longer else "") + anew)
+    if journal.data and journal.data != data:
+        what, expected = f"data of the run in {path}", f"the content it began with, {_short(journal.data)}"
+        raise bad(what, _short(data), expected, f"Restore the data as they were. {anew}")
+    journal.data, journal.settings, journal.finished = data, settings, journal.finished and not changed
     try:
         model.load_state_dict(_part(tensors, "model"))
         average.load_state_dict(_part(tensors, "average"))
@@ -113,8 +142,26 @@ def read(
         for name, tensor in _part(tensors, part).items():
             index, key = name.split(".")
             moments.setdefault(int(index), {})[key] = tensor
+        count = sum(len(group["params"]) for group in optimizer.param_groups) if journal.step else 0
+        if {index: set(each) for index, each in moments.items()} != {
+            index: MOMENTS[type(optimizer)] for index in range(count)
+        }:
+            raise bad(f"training state {path}", f"other tensors of {part}", f"those of {count} parameters", anew)
         optimizer.load_state_dict(optimizer.state_dict() | {"state": moments})
     return journal
+
+
+def _digest(told: str, tensors: dict[str, Tensor]) -> str:
+    """SHA-256 of the JSON and of every tensor with its name, dtype and shape."""
+    found = hashlib.sha256(told.encode())
+    for name, tensor in sorted(tensors.items()):
+        found.update(f"\0{name} {tensor.dtype} {list(tensor.shape)}\0".encode())
+        found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
+
+
+def _short(digest: str) -> str:
+    return f"SHA-256 {digest[:12]}..."
 
 
 def _parts(optimizers: Sequence[torch.optim.Optimizer]) -> list[tuple[str, torch.optim.Optimizer]]:

@@ -18,11 +18,8 @@ WORDS = '{"model": {"type": "WordLevel", "vocab": {"a": 0, "b": 1}, "unk_token":
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-    load.cache_clear()
-    yield
-    load.cache_clear()
 
 
 def folder(root: Path, colours: int) -> Path:
@@ -61,6 +58,7 @@ def test_numbers_of_an_array_are_read_as_those_of_an_image() -> None:
         np.array([[0, 85, 170, 255]], dtype=np.uint8),
         np.array([[0, 1 / 3, 2 / 3, 1]]),
         np.array([[0, 85, 170, 255]], dtype=np.uint16) * 257,
+        np.array([[0, 85, 170, 255]], dtype=np.uint16) * 16,  # 12 bits, as of a camera
     ):
         assert codec.encode(array) == [0, 1, 2, 3]
     assert codec.encode(np.array([[True, False, True, True]])) == [3, 0, 3, 3]

@@ -61,7 +61,6 @@ def test_padding_inside_is_left_out_and_no_end_is_the_last_token(path: Path) -> 
 def test_a_table_can_be_read_in_its_words(path: Path, tmp_path: Path) -> None:
     lines = "".join(f"{text},{n % 2}\n" for n, text in enumerate(TEXTS))
     (tmp_path / "x.csv").write_text("text,kind\n" + lines, encoding="utf-8")
-    load.cache_clear()
     data = load(f"csv:{tmp_path / 'x.csv'},label=kind,tokenizer={path}")
     assert isinstance(data.codec, Tokenised)
     texts = data.codec.decode(torch.cat((data.train.tokens, data.held_out.tokens)))
@@ -86,7 +85,6 @@ def test_what_is_no_tokenizer_is_refused(path: Path, tmp_path: Path) -> None:
 
 def table(path: Path, *texts: str) -> Path:
     path.write_text("text,kind\n" + "".join(f"{text},{n % 2}\n" for n, text in enumerate(texts)), encoding="utf-8")
-    load.cache_clear()
     return path
 
 

@@ -7,55 +7,58 @@ import numpy as np
 import pytest
 import torch
 
-from dguide.data import Dataset, Pixels, load
+from dguide.data import Dataset, load
 from dguide.data.base import Skipped
+from dguide.data.files.archive import tokens_of
 from dguide.data.files.assemble import assemble
-from dguide.data.holdout import every_fifth
+from dguide.data.holdout import HELD_OUT, by_content, positions
 
 
 def gathered(rows: list[int], **options: Any) -> Dataset:
     """Sequences of one token."""
-    return assemble("it", torch.tensor(rows)[:, None], Pixels.grey(1, 1, 256), **options)
+    return assemble("it", torch.tensor(rows)[:, None], tokens_of(np.array([[300]]), None)[1], **options)
 
 
 def rows_of(data: Dataset) -> tuple[list[int], list[int]]:
     return data.train.tokens.flatten().tolist(), data.held_out.tokens.flatten().tolist()
 
 
-def test_without_copies_every_fifth_of_each_class_is_held_out() -> None:
-    train, held_out = rows_of(gathered(list(range(20)), classes=["ab"[k % 2] for k in range(20)]))
-    assert held_out == [4, 5, 14, 15]
-    assert sorted(train + held_out) == list(range(20))
+def test_the_position_of_a_content_decides() -> None:
+    """These numbers are fixed: another hash would move what is held out of every data set."""
+    assert positions([b"", b"ACGT"]).tolist() == [0.8894159948913369, 0.11717596766399652]
+    rows = list(range(256))
+    data = gathered(rows, classes=["ab"[k % 2] for k in rows])
+    place = positions(data.codec.contents(torch.tensor(rows)[:, None]))
+    assert rows_of(data)[1] == (place < HELD_OUT).nonzero().flatten().tolist()
 
 
-def test_copies_of_a_sequence_are_on_the_side_of_the_first(tmp_path: Path) -> None:
+def test_small_classes_get_what_the_position_does_not_give_them() -> None:
+    place = torch.tensor([0.1, 0.15, 0.9, 0.8, 0.7, 0.3, 0.3, 0.6, 0.65, 0.4, 0.5])
+    labels = torch.tensor([0, 0, 1, 1, 1, 2, 3, 3, 3, 4, 4])
+    # Of class 0 one stays to train on. Of class 1 the smallest is held out; of class 3 not 0.3, which is all of class
+    # 2. Class 4 has too few.
+    assert by_content(labels, place).nonzero().flatten().tolist() == [0, 4, 7]
+
+
+def test_copies_of_a_sequence_are_on_one_side(tmp_path: Path) -> None:
     """Three copies of each map, in a real file, and one of them under another class."""
     maps = np.random.default_rng(0).integers(3, size=(40, 4, 4)).repeat(3, 0)
     kinds = np.arange(120) // 3 % 2
-    maps[119] = maps[12]  # the third different map of class 0
+    maps[119] = maps[12]
     np.savez(tmp_path / "x.npz", maps=maps, kinds=kinds)
     data = load(f"npz:{tmp_path / 'x.npz'}")
     seen = {row.tobytes() for row in data.train.tokens.numpy()}
     assert not any(row.tobytes() in seen for row in data.held_out.tokens.numpy())
-    assert data.held_out.labels.bincount().tolist() == [12, 13]
-    assert len(data.train) == 95
-
-
-def test_the_split_is_that_of_the_shipped_data_where_nothing_is_copied() -> None:
-    labels = torch.from_numpy(np.random.default_rng(0).integers(4, size=200))
-    data = gathered(list(range(200)), classes=[str(label) for label in labels.tolist()])
-    assert rows_of(data)[1] == every_fifth(labels).nonzero().flatten().tolist()
+    assert len(data.train) + len(data.held_out) == 120
 
 
 def test_about_a_fifth_is_held_out_of_classes_that_share_sequences() -> None:
-    """And of one that shares all the sequences that would have been its turn."""
     random = np.random.default_rng(0)
     rows, kinds = random.integers(300, size=1000).tolist(), random.integers(3, size=1000)
     data = gathered(rows, classes=[str(kind) for kind in kinds])
     assert not set(rows_of(data)[0]) & set(rows_of(data)[1])
     share = data.held_out.labels.bincount() / torch.from_numpy(kinds).bincount()
     assert ((share > 0.12) & (share < 0.28)).all()
-    assert rows_of(gathered([1, 2, 3, 4, 5, 1, 2, 4, 6], classes=list("aaaaabbbb")))[1] == [3, 6]
 
 
 def test_what_is_held_out_and_also_to_train_on_is_left_out() -> None:
@@ -91,10 +94,10 @@ def test_a_class_that_is_only_held_out_is_left_out() -> None:
     assert data.skipped == (Skipped("sequence 4", "class a is not in the training part"),)
 
 
-def test_a_class_all_of_whose_sequences_are_copies_of_one_held_out_is_left_out() -> None:
+def test_a_class_all_of_whose_sequences_are_copies_is_to_train_on() -> None:
     data = gathered([1, 2, 3, 4, 5, 3], classes=list("aaabbc"))
-    assert (data.class_names, rows_of(data)) == (("a", "b"), ([1, 2, 4, 5], [3]))
-    assert [each.why for each in data.skipped] == ["class c is not in the training part"]
+    assert data.class_names == ("a", "b", "c")
+    assert rows_of(data)[0].count(3) == 2
 
 
 def test_too_few_different_sequences_are_refused() -> None:

@@ -21,7 +21,6 @@ INSIDE = RADIUS <= 1
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cache of its own: what is tested is made here."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-    load.cache_clear()
 
 
 def maps(pattern: str, count: int = 200, noise: float = 0.0) -> NDArray[np.uint8]:

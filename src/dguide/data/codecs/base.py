@@ -44,6 +44,15 @@ class Codec(ABC):
         """Brightness of every pixel, [..., H, W] float32. Raises `ValueError` if the sequences are not images."""
         raise bad("a picture", f"{type(self).__name__}, whose sequences are no images", "images")
 
+    def contents(self, tokens: Tensor) -> list[bytes]:
+        """What each of the sequences [N, L] stands for, whatever other sequences a data set has.
+
+        The number of a token and the padding may depend on the other sequences; the text does not.
+        """
+        if isinstance(self, Written):
+            return [text.encode("utf-8", "surrogatepass") for text in self.decode(tokens)]
+        return [row.tobytes() for row in tokens.cpu().numpy()]
+
     def check(self, tokens: Tensor) -> None:
         """Raises `ValueError` for tokens outside the vocabulary, or sequences of another length."""
         if tokens.shape[-1:] != (self.length,):

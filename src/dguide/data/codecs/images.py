@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
+import warnings
 from typing import Any
 
 import numpy as np
@@ -12,23 +11,31 @@ from numpy.typing import NDArray
 from ...errors import require
 
 __all__ = [
+    "FORMATS",
+    "MOST_PIXELS",
     "Bytes",
     "Palette",
     "Shape",
     "Unfit",
+    "bits_of",
     "colours_of",
+    "decoded",
     "eight_bits",
     "numbers",
+    "open_image",
     "pixels",
     "reason",
     "to_colours",
     "to_greys",
-    "unreadable",
 ]
 
 Shape = tuple[int, int]
 Palette = tuple[str, ...]
 Bytes = NDArray[np.uint8]
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+"""The formats that are read, by their names in Pillow."""
+MOST_PIXELS = 2**26
+"""Largest number of pixels in an image before it is resized."""
 _WHITE = (255, 255, 255, 255)
 _AT_ONCE = 4096
 """Number of colours that are compared with a palette at once. It limits the memory."""
@@ -38,30 +45,52 @@ class Unfit(ValueError):
     """The error for an image with unknown range of brightness. The message is the reason to omit it."""
 
 
-def unreadable() -> tuple[type[BaseException], ...]:
-    """The errors of Pillow for damaged files."""
-    damaged = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, struct.error, zlib.error)
-    return (*damaged, require("PIL.Image", "data").DecompressionBombError)
+def open_image(source: Any) -> Any:
+    """Opens a file or bytes as a `PIL.Image.Image`, not yet decoded, by its content.
+
+    Only the `FORMATS` are tried: others of Pillow call other programs, or are rarely images.
+
+    Raises:
+        Unfit: If it has more than `MOST_PIXELS`; Pillow raises many other classes.
+    """
+    module = require("PIL.Image", "data")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", module.DecompressionBombWarning)  # the limit here is lower
+        image = module.open(source, formats=FORMATS)
+    width, height = image.size
+    if width * height > MOST_PIXELS:
+        image.close()
+        raise Unfit(f"{width * height / 1e6:,.0f} megapixels, more than {MOST_PIXELS / 1e6:,.0f}")
+    return image
+
+
+def decoded(image: Any) -> Any:
+    """The decoded first frame of a `PIL.Image.Image`, upright. Pillow raises any class for a damaged file."""
+    image.load()
+    return require("PIL.ImageOps", "data").exif_transpose(image)
 
 
 def reason(error: BaseException, source: object) -> str:
-    """The message of an error of `unreadable`, without the name of the source."""
+    """The message of an error of `open_image` or `decoded`, without the name of the source."""
     text = str(error).partition(" <_io.")[0].removesuffix(repr(str(source))).rstrip(" :")
     return f"unreadable: {text}"[:200]
 
 
-def colours_of(image: Any) -> Any:
-    """Converts a `PIL.Image.Image` to red, green and blue with 8 bits, fully decoded.
+def colours_of(image: Any, bits: int) -> Any:
+    """Converts a decoded `PIL.Image.Image` to red, green and blue with 8 bits.
 
-    Transparent parts become white. Channels of 16 bits, and numbers from 0 to 1, are scaled to 8 bits.
+    Transparent parts become white. Whole numbers with more than 8 bits, and numbers from 0 to 1, are scaled to 8 bits.
+
+    Args:
+        image: The image.
+        bits: Bits of the largest number in all images with more than 8 bits.
 
     Raises:
-        Unfit: If the numbers have another range, or 16 bits but no value above 255.
+        Unfit: If the numbers have another range, or more than 8 bits of which at most 8 are used.
     """
-    ops, module = require("PIL.ImageOps", "data"), require("PIL.Image", "data")
-    image = ops.exif_transpose(image)
+    module = require("PIL.Image", "data")
     if image.mode[0] in "IF":  # PIL would clip these values instead of scaling them
-        image = module.fromarray(eight_bits(np.asarray(image), image.info.get("transparency")))
+        image = module.fromarray(eight_bits(np.asarray(image), image.info.get("transparency"), bits))
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = module.alpha_composite(module.new("RGBA", image.size, _WHITE), image)
@@ -86,8 +115,14 @@ def pixels(image: Any, shape: Shape | None, smooth: bool) -> Bytes:
     return np.asarray(image)
 
 
-def eight_bits(values: NDArray[Any], transparent: int | None) -> Bytes:
-    """Scales numbers from 0 to 1, or from 0 to 65535, to 0 to 255. The value `transparent` becomes white."""
+def bits_of(image: Any) -> int:
+    """Bits of the largest whole number in a decoded image or an array; 0 if they are not of 0 to 65535."""
+    low, high = np.asarray(image).min(), np.asarray(image).max()
+    return int(high).bit_length() if low >= 0 and high <= 65535 else 0
+
+
+def eight_bits(values: NDArray[Any], transparent: int | None, bits: int) -> Bytes:
+    """Scales numbers from 0 to 1, or whole numbers of `bits`, to 0 to 255. The value `transparent` becomes white."""
     low, high = values.min(), values.max()
     if values.dtype.kind == "f":
         if not (low >= 0 and high <= 1):  # also true for nan
@@ -96,9 +131,9 @@ def eight_bits(values: NDArray[Any], transparent: int | None) -> Bytes:
         return scaled
     if low < 0 or high > 65535:
         raise Unfit(f"numbers from {low} to {high}, expected 0 to 65535: save it with 8 bits")
-    if 0 < high < 256:
+    if high > 0 and bits <= 8:
         raise Unfit("16 bits, but no value above 255: save it with 8 bits")
-    grey: Bytes = (values // 256).astype(np.uint8)
+    grey: Bytes = (values >> max(bits - 8, 0)).astype(np.uint8)
     if transparent is not None:
         grey[values == transparent] = 255
     return grey

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,20 @@ from torch import Tensor
 
 from ...errors import bad, positive, require
 from .base import Codec
-from .images import Bytes, Unfit, colours_of, eight_bits, numbers, pixels, reason, to_colours, to_greys, unreadable
+from .images import (
+    Bytes,
+    Unfit,
+    bits_of,
+    colours_of,
+    decoded,
+    eight_bits,
+    numbers,
+    open_image,
+    pixels,
+    reason,
+    to_colours,
+    to_greys,
+)
 
 __all__ = ["Pixels"]
 
@@ -31,11 +44,14 @@ class Pixels(Codec):
         height: Rows H.
         width: Columns W.
         palette: Colour of each token, as `#rrggbb`. The method `grey` uses equidistant greys.
+        ink: Whether greys are amounts of ink, which pictures show dark on white paper. It does not change the tokens,
+            so codecs that differ only in it are equal.
     """
 
     height: int
     width: int
     palette: tuple[str, ...]
+    ink: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         positive("height", self.height)
@@ -46,10 +62,10 @@ class Pixels(Codec):
             raise bad("palette", wrong or self.palette, "at least two colours, each as #rrggbb")
 
     @classmethod
-    def grey(cls, height: int, width: int, levels: int) -> Pixels:
+    def grey(cls, height: int, width: int, levels: int, *, ink: bool = False) -> Pixels:
         """The codec for `levels` equidistant greys from black to white."""
         greys = [round(255 * level / (levels - 1)) for level in range(levels)]
-        return cls(height, width, tuple(f"#{g:02x}{g:02x}{g:02x}" for g in greys))
+        return cls(height, width, tuple(f"#{g:02x}{g:02x}{g:02x}" for g in greys), ink)
 
     @property
     def vocab_size(self) -> int:
@@ -71,7 +87,8 @@ class Pixels(Codec):
     def encode(self, image: Any) -> list[int]:
         """The tokens of an image: the nearest colour of the palette for each pixel.
 
-        The image is read, cropped and resized as a folder of images is. Greys are nearest in brightness. An image whose
+        The image is read, cropped and resized as a folder with no other image is: whole numbers with more than 8 bits
+        are scaled by the bits that this image uses. Greys are nearest in brightness. An image whose
         colours are all in a palette of other colours is resized without mixing them.
 
         Args:
@@ -124,6 +141,11 @@ class Pixels(Codec):
         colours: NDArray[np.float64] = self.colours(tokens.cpu()).double().flatten(1).numpy() / 255
         return colours
 
+    def contents(self, tokens: Tensor) -> list[bytes]:
+        self._fits(tokens)
+        palette = np.array([int(colour[1:], 16) for colour in self.palette], dtype="<i4")
+        return [palette[row].tobytes() for row in tokens.cpu().numpy()]
+
     def _fits(self, tokens: Tensor) -> None:
         if tokens.shape[-1] != self.length:
             raise bad(
@@ -146,13 +168,18 @@ def _plain(image: Any) -> Any:
         image = module.fromarray(_bytes(image))
     try:
         if is_path:
-            with module.open(Path(image).expanduser()) as opened:
-                return colours_of(opened)
-        return colours_of(image)
+            with open_image(Path(image).expanduser()) as opened:
+                image = decoded(opened)
+        else:
+            image = decoded(image)
+    except MemoryError:
+        raise  # it may be that of the machine
+    except Exception as error:  # Pillow raises any class for a damaged file, and only Pillow is called here
+        raise bad(what, reason(error, image), _IMAGE) from error
+    try:
+        return colours_of(image, bits_of(image) if image.mode[0] == "I" else 0)
     except Unfit as error:
         raise bad(what, str(error), _RANGE) from error
-    except unreadable() as error:
-        raise bad(what, reason(error, image), _IMAGE) from error
 
 
 def _bytes(image: object) -> Bytes:
@@ -170,6 +197,6 @@ def _bytes(image: object) -> Bytes:
     if array.dtype == np.uint8:
         return array
     try:
-        return array * np.uint8(255) if array.dtype.kind == "b" else eight_bits(array, None)
+        return array * np.uint8(255) if array.dtype.kind == "b" else eight_bits(array, None, bits_of(array))
     except Unfit as error:
         raise bad("image", str(error), _RANGE) from error

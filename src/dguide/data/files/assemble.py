@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -12,7 +13,7 @@ from ...errors import bad
 from ..base import Dataset, Skipped, Split
 from ..codecs.base import Codec
 from ..condition import Above, Attribute, Label, Value, quantile
-from ..holdout import every_fifth_different, first_copies, unusable
+from ..holdout import by_content, first_copies, positions, unusable
 
 __all__ = ["assemble", "complete", "nothing_left"]
 
@@ -32,10 +33,11 @@ def assemble(
 ) -> Dataset:
     """Builds a data set from sequences with classes, properties, or both.
 
-    Classes are numbered in the order of their names. Without `held_out`, every fifth different sequence of each class
-    is held out; copies of a sequence are in the same part as the first one. Held-out sequences that are also in the
-    training part, or have a class without training sequences, are omitted and listed. A property becomes a condition:
-    a number, or whether it is above its percentile.
+    Classes are numbered in the order of their names; names that differ only in their Unicode form are one. Without
+    `held_out`, about a fifth of each class is held out, by a hash of what the sequences stand for (`by_content`).
+    Held-out sequences that are also in the training part, or have a class without training sequences, are omitted and
+    listed; so are classes without a held-out sequence. A property becomes a condition: a number, or whether it is above
+    its percentile.
 
     Args:
         name: Its name for `dguide.data.load`.
@@ -56,6 +58,7 @@ def assemble(
     conditions: list[Attribute] = []
     labels = torch.zeros(len(tokens), dtype=torch.int64)
     if classes is not None:
+        classes = [unicodedata.normalize("NFC", each) for each in classes]
         names, index = np.unique(np.array(classes, dtype=object), return_inverse=True)
         if len(names) < 2:
             remedy = "A model is told classes apart; give it at least two, or a property."
@@ -67,7 +70,7 @@ def assemble(
     if classes is None:
         labels = conditions[0].of(labels, numbers).long() if conditions[0].n_classes else labels
     first = first_copies(tokens)
-    chosen = every_fifth_different(labels, first) if held_out is None else held_out
+    chosen = by_content(labels, positions(codec.contents(tokens))) if held_out is None else held_out
     if chosen.all() or not chosen.any():
         got = f"{len(tokens)}, {len(first.unique())} of them different, {int(chosen.sum())} of them to hold out"
         raise bad(f"sequences of {name}", got + _reasons(skipped), "at least three different ones of a class")
@@ -87,8 +90,19 @@ def assemble(
             held_out=chosen[kept],
             places=[where[row] for row in kept],
         )
+    skipped = [*skipped, *_never_held_out(conditions[0], labels, first, chosen)]
     whole = Split(tokens, labels, numbers, tuple(places or ()))
     return complete(Dataset(name, whole.take(~chosen), whole.take(chosen), codec, tuple(conditions), tuple(skipped)))
+
+
+def _never_held_out(condition: Attribute, labels: Tensor, first: Tensor, held_out: Tensor) -> list[Skipped]:
+    """The classes that no held-out sequence has."""
+    why = "no sequence of it is held out, so it cannot be judged: add different ones (it has {})"
+    alone = sorted(set(range(condition.n_classes)) - set(labels[held_out].tolist()))
+    return [
+        Skipped(f"class {condition.class_names[label]}", why.format(len(first[labels == label].unique())))
+        for label in alone
+    ]
 
 
 def complete(data: Dataset) -> Dataset:

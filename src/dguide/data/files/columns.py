@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ...errors import bad, positive, require
 from ..base import Skipped
+from ..codecs.images import open_image
 from .archive import MOST, tokens_of
 from .image_files import read_images
 from .pictures import parse_size
@@ -91,10 +92,8 @@ def _images(
     levels: int | None = None,
     colours: int | None = None,
 ) -> Sequences:
-    module = require("PIL.Image", "data")
-
     def opened(stored: Any) -> Any:
-        image = module.open(_source(stored))
+        image = open_image(_source(stored))
         return image if mode is None else image.convert(mode)
 
     shape = None if size is None else parse_size(size)

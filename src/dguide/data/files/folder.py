@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.metadata
+import itertools
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from ...errors import bad, require
 from ...spec import written
 from ..base import Dataset, Skipped
 from ..cache import Arrays, cached
-from ..codecs.images import Shape
+from ..codecs.images import Shape, open_image
 from ..codecs.pixels import Pixels
 from .assemble import assemble, nothing_left
 from .image_files import read_images
@@ -22,6 +24,9 @@ from .pictures import parse_size
 __all__ = ["images"]
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
+
+_FOLDERS = 1000
+"""Number of folders inside a folder that are searched for files, to count them."""
 
 
 def images(path: Path, size: str | None = None, levels: int | None = None, colours: int | None = None) -> Dataset:
@@ -55,9 +60,10 @@ def images(path: Path, size: str | None = None, levels: int | None = None, colou
     settings = {"shape": shape, "levels": levels, "colours": colours, "pillow": importlib.metadata.version("pillow")}
     arrays = cached(
         "images",
-        {"format": 3, "folder": str(path.resolve()), "files": [_version(path, file) for file in listed.files]}
+        {"format": 4, "folder": str(path.resolve()), "files": [_version(path, file) for file in listed.files]}
         | settings,
         lambda: _prepare(listed.files, shape, levels, colours),
+        ("tokens", "shape", "palette", "lasting", "unread", "noted", "notes"),
         lasting=lambda prepared: bool(prepared["lasting"]),
     )
     notes = zip(arrays["noted"].tolist(), arrays["notes"].tolist(), strict=True)
@@ -84,28 +90,38 @@ class _Listed:
 
 
 def _listed(path: Path) -> _Listed:
-    """Lists image files by class, and other files. Hidden files are ignored."""
-    entries = sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
-    skipped = [
-        Skipped(str(each), _no_image(each, "not in a folder of a class")) for each in entries if not each.is_dir()
-    ]
+    """Lists image files by class, and the entries that are no data: hidden ones and others."""
     files: list[Path] = []
-    for folder in (entry for entry in entries if entry.is_dir()):
+    skipped: list[Skipped] = []
+    for folder in sorted(path.iterdir()):
+        if folder.name.startswith(".") or not folder.is_dir():
+            skipped.append(Skipped(str(folder), _no_image(folder, "not in a folder of a class")))
+            continue
         within = sorted(folder.iterdir())
-        readable = [file for file in within if file.suffix.lower() in SUFFIXES and file.is_file()]
-        others = [file for file in sorted({*within} - {*readable}) if not file.name.startswith(".")]
+        readable = [file for file in within if _is_image(file)]
         skipped += [] if readable else [Skipped(str(folder), "no image in it")]
-        skipped += [Skipped(str(file), _no_image(file, "no image by its name")) for file in others]
+        skipped += [
+            Skipped(str(file), _no_image(file, "no image by its name")) for file in within if not _is_image(file)
+        ]
         files += readable
     return _Listed(files, skipped)
 
 
+def _is_image(path: Path) -> bool:
+    """Whether it is an image by its name."""
+    return not path.name.startswith(".") and path.suffix.lower() in SUFFIXES and path.is_file()
+
+
 def _no_image(path: Path, otherwise: str) -> str:
     """The reason why a path is not an image."""
-    if path.is_symlink() and not path.exists():
-        return "a broken link"
+    if path.name.startswith("."):
+        return "hidden"
+    if path.is_symlink():
+        return "a link to a folder" if path.is_dir() else otherwise if path.exists() else "a broken link"
     if path.is_dir():
-        count = sum(each.is_file() for each in path.rglob("*"))
+        # os.walk follows no links; a folder may still be a large tree
+        counts = itertools.islice(itertools.accumulate(len(names) for _, _, names in os.walk(path)), _FOLDERS)
+        count = max(counts, default=0)
         return f"a folder with {count} file{'s' * (count != 1)}"
     return otherwise
 
@@ -117,7 +133,7 @@ def _version(folder: Path, file: Path) -> tuple[str, int, int, int]:
 
 
 def _prepare(files: list[Path], shape: Shape | None, levels: int | None, colours: int | None) -> Arrays:
-    tokenised = read_images(files, require("PIL.Image", "data").open, "folder", shape, levels, colours)
+    tokenised = read_images(files, open_image, "folder", shape, levels, colours)
     return {
         "tokens": tokenised.tokens.astype(np.uint8),
         "shape": np.array(tokenised.codec.shape),

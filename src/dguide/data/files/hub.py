@@ -37,8 +37,8 @@ def hub(
 
     Nothing is downloaded. The held-out part is the first of `test`, `validation`, `valid`, `val`, `dev` and `eval` that
     shares classes with a part `train`, which is then the training part; other parts are listed as omitted. Without such
-    parts, all parts are joined, and every fifth member of each class is held out. Rows without a class (missing, blank,
-    nan, or -1 if classes have names) and unreadable images are omitted and listed.
+    parts, all parts are joined, and about a fifth of each class is held out, by content. Rows without a class (missing,
+    blank, nan, or -1 if classes have names) and unreadable images are omitted and listed.
 
     Args:
         path: The folder.

@@ -61,12 +61,13 @@ def table(
         ValueError: If the file is not such a table, or has no usable line, or only one class.
     """
     name = written("csv", table, dict(locals()), full=False)
+    text, label, property = (each and unicodedata.normalize("NFC", each) for each in (text, label, property))
     if not path.is_file():
         raise bad("table", f"{path}, which is no file", "a CSV file", "Check the path.")
     if percentile is not None and property is None:
         raise bad("percentile", "no property", "property=COLUMN")
     lines = rows(path, encoding)
-    header = [column.strip() for column in next(lines, (0, []))[1]]
+    header = [unicodedata.normalize("NFC", column.strip()) for column in next(lines, (0, []))[1]]
     column = _text_column(path, header, text, label, property)
     texts, classes, numbers, places, skipped = [], [], [], [], []
     for line, fields in lines:
@@ -148,7 +149,7 @@ def rows(path: Path, encoding: str) -> Iterator[tuple[int, list[str]]]:
             else:
                 return
             delimiter = delimiter or max(_DELIMITERS, key=_QUOTED.sub("", first).count)
-            reader = csv.reader(itertools.chain([first], file), delimiter=delimiter, strict=True)
+            reader = csv.reader(itertools.chain([first], file), delimiter=delimiter, strict=True, skipinitialspace=True)
             for fields in reader:
                 line = before + reader.line_num
                 if len(fields) > 1 or any(field.strip() for field in fields):

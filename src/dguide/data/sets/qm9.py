@@ -17,7 +17,7 @@ from ..cache import Arrays, cached
 from ..codecs.strings import Strings
 from ..condition import Above, quantile
 from ..files.assemble import complete
-from .molecules import in_parallel, measure, parse
+from .molecules import PROPERTIES, in_parallel, measure, parse
 
 __all__ = ["qm9"]
 
@@ -52,7 +52,7 @@ def qm9(percentile: float = 90.0) -> Dataset:
         "files": {f.name: f.stat().st_size for f in files},
         "rdkit": importlib.metadata.version("rdkit"),
     }
-    arrays = cached("qm9", recipe, lambda: _prepare(files))
+    arrays = cached("qm9", recipe, lambda: _prepare(files), ("words", "tokens", *PROPERTIES))
     codec = Strings(tuple(arrays["words"].tolist()), arrays["tokens"].shape[1], "smiles")
     tokens = torch.from_numpy(arrays["tokens"].astype(np.int64))
     properties = {name: torch.from_numpy(arrays[name].astype(np.float64)) for name in ("rings", "qed")}

@@ -162,7 +162,7 @@ def wafer(size: int = 24, count: int = 4500, noise: float = 0.02, imbalance: flo
         raise bad("seed of wafer", seed, "a number of at least 0")
     counts = _counts(count, imbalance)
     recipe = {"format": 1, "size": size, "noise": noise, "seed": seed, "counts": counts}
-    arrays = cached("wafer", recipe, lambda: {"maps": _maps(counts, size, noise, seed)})
+    arrays = cached("wafer", recipe, lambda: {"maps": _maps(counts, size, noise, seed)}, ("maps",))
     tokens = torch.from_numpy(arrays["maps"].astype(np.int64)).flatten(1)
     labels = torch.repeat_interleave(torch.arange(len(PATTERNS)), torch.tensor(counts))
     whole, held_out = Split(tokens, labels), every_fifth(labels)

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from ...data import Attribute, Split
+from ...devices import on_cpu
 from ...errors import bad, choose
 from ...process import Process
 from ...progress import counted
 from ...samplers import Condition, Denoiser
 from ..likelihood import bounds
 
-__all__ = ["Reading", "class_counts", "fit_temperature", "hypotheses", "read"]
+__all__ = ["Reading", "class_counts", "fit_temperature", "fits", "hypotheses", "read"]
 
 _HOTTEST, _COLDEST = 1e4, 1e-2
 
@@ -63,6 +64,7 @@ class Reading:
         return replace(self, nats=self.nats[rows], error=self.error[rows])
 
 
+@on_cpu
 def hypotheses(conditions: Sequence[Attribute], count: int, name: str | None = None) -> list[Condition]:
     """The conditions of `count` sequences for each class of one condition. The other conditions are not given.
 
@@ -86,11 +88,13 @@ def hypotheses(conditions: Sequence[Attribute], count: int, name: str | None = N
     return values
 
 
+@on_cpu
 def class_counts(condition: Attribute, split: Split) -> Tensor:
     """The number of sequences of each class, [C] int64, for use as a prior."""
     return torch.bincount(condition.of(split.labels, split.properties), minlength=condition.n_classes)
 
 
+@on_cpu
 def read(
     denoiser: Denoiser,
     process: Process,
@@ -160,6 +164,7 @@ def _error(terms: Tensor, pair: Tensor) -> Tensor:
     return (share * steps).sum(0).sqrt() / len(terms)
 
 
+@on_cpu
 def fit_temperature(reading: Reading, labels: Tensor) -> float:
     r"""The temperature, between 0.01 and 10,000, at which the true classes are most probable.
 
@@ -189,6 +194,15 @@ def fit_temperature(reading: Reading, labels: Tensor) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if slope(middle) > 0 else (low, middle)
     return math.exp(-(low + high) / 2)
+
+
+def fits(reading: Reading, labels: Tensor) -> bool:
+    """Whether the temperature of a reading is a fit to these sequences, and not where the search had to end.
+
+    It had to end if each true class has the lowest bound (the colder, the more probable), or at the ends themselves.
+    """
+    inside = 1.01 * _COLDEST < reading.temperature < 0.99 * _HOTTEST
+    return inside and bool((reading.nats.gather(-1, labels[:, None])[:, 0] > reading.nats.amin(-1)).any())
 
 
 def check_labels(labels: Tensor, count: int, n_classes: int) -> None:

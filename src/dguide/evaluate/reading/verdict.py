@@ -11,16 +11,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...errors import bad
-from ..evaluation import as_json, table
+from ..evaluation import as_json, cell, table
 from ..statistics.estimate import Estimate
 from ..statistics.proportion import proportion
 from .answers import lines_of
 from .calibration import calibration_estimates
-from .classes import Reading, check_labels, fit_temperature
+from .classes import Reading, check_labels, fit_temperature, fits
 from .detection import Detection, Operating, defect_score, needed, novelty_score
 
 __all__ = ["Alarm", "Kept", "Verdict", "check_halves", "verdict"]
 
+_NO_FIT = """\
+**The temperature {:.3g} is where its search ended, not a fit**: all sequences of the half that it was fitted to are
+read right, or the probabilities say nothing about the classes. Read more sequences, or use the probabilities as read.
+"""
 FALSE_ALARMS = (0.01, 0.05)
 MISSES = (0.01,)
 
@@ -94,9 +98,11 @@ class Verdict:
     def as_markdown(self) -> str:
         """Tables of the figures, of the accuracy of each class, and of alarms, in Markdown."""
         halves = f"{int(self.reported.sum()):,} of the sequences; the temperature was fitted to the others"
+        fitted = fits(self.reading.take(~self.reported), self.labels[~self.reported])
         lines = [
             *table(self.estimates),
             "",
+            *([] if fitted else [_NO_FIT.format(self.reading.temperature)]),
             f"Temperature {self.reading.temperature:.3g}. What is tempered is reported on {halves}.",
             "The table of classes is of all of them, as read.",
             "",
@@ -124,8 +130,8 @@ class Verdict:
                 continue
             others = row.copy()
             others[label] = 0
-            worst = f"{self.names[others.argmax()]} ({others.max()})" if others.any() else ""
-            lines.append(f"| {name} | {proportion(int(row[label]), int(row.sum()))} | {worst} |")
+            worst = f"{cell(self.names[others.argmax()])} ({others.max()})" if others.any() else ""
+            lines.append(f"| {cell(name)} | {proportion(int(row[label]), int(row.sum()))} | {worst} |")
         return lines
 
     def as_json(self) -> str:

@@ -164,7 +164,7 @@ def training(dataset: Dataset, codec: Strings) -> Training:
         "described": _DESCRIBED,
         "rdkit": importlib.metadata.version("rdkit"),
     }
-    arrays = cached("molecules", recipe, lambda: _prepare(codec.decode(tokens)))
+    arrays = cached("molecules", recipe, lambda: _prepare(codec.decode(tokens)), ("canonical", "descriptors"))
     described = arrays["descriptors"].astype(np.float64)
     deviation = described.std(0) if len(described) else np.zeros(len(DESCRIPTORS))
     center = described.mean(0) if len(described) else deviation

@@ -105,24 +105,21 @@ def draw(data: Convergence) -> Any:
     frame(normal, "(a) Normalized, any weight", "time $t$", "total variation to the final distribution")
     for k, (w, curve) in enumerate(zip(data.weights, data.unlocking, strict=True)):
         colour = shade(k, len(data.weights))
-        unlocking.plot(data.times, curve, "--" if w else "-", color=colour, linewidth=1.8)
-        at = float(data.times[(curve - (0.72 - 0.16 * k)).abs().argmin()])
-        direct_label(unlocking, data.times, curve, at, f"$w = {w:g}$", color=colour)
+        unlocking.plot(data.times, curve, "--" if w else "-", color=colour, linewidth=1.8, label=f"$w = {w:g}$")
+    unlocking.legend(fontsize=9, loc="upper right", frameon=False)
     frame(unlocking, "(b) Unlocking, $d = 2$", "time $t$")
     for axes_ in (normal, unlocking):
         time_axis(axes_)
         axes_.set_ylim(0, 1.02)
     for t, curve, mark in zip(data.moments, data.left, ("s", "D"), strict=True):
         fall.semilogy(
-            data.fine, curve, "--", marker=mark, markevery=10, color=COLOURS["Unlocking"], markerfacecolor="white"
-        )
-        fall.annotate(
-            f"$t = {t:g}$", (4.5, curve[45]), (-6, -6), textcoords="offset points", fontsize=9, ha="right", va="top",
-            color=COLOURS["Unlocking"],
+            data.fine, curve, "--", marker=mark, markevery=10, color=COLOURS["Unlocking"], markerfacecolor="white",
+            label=f"Unlocking, $t = {t:g}$",
         )  # fmt: skip
-        fall.axhline(t, color=COLOURS["Normalized"], linewidth=1.4)
-    fall.text(6, 1.3, "Normalized: stays at $t$", color=COLOURS["Normalized"], fontsize=9, ha="right", va="bottom")
-    fall.set_ylim(1e-7, 6)
+        label = "Normalized: stays at $t$" if t == data.moments[-1] else None
+        fall.plot(data.fine[[0, -1]], [t, t], color=COLOURS["Normalized"], linewidth=1.4, label=label)
+    fall.set_ylim(1e-7, 2)
+    fall.legend(fontsize=9, loc="lower left", frameon=False)
     frame(fall, "(c) Unlocking, $d = 1$, by weight", "weight $w$")
     return fig
 

@@ -75,17 +75,19 @@ def draw(tables: Mapping[str, DiagnosticsTable]) -> Any:
         look = {"color": COLOURS[name], "linestyle": LINES[name], "marker": MARKS[name], "markerfacecolor": "white"}
         seen = table.count > 0
         times, quantiles = table.times[seen], table.log_z_quantiles[seen]
+        span = f"{name}: {float(table.quantiles[0]):.0%} to {float(table.quantiles[-1]):.0%} of positions"
+        strength.plot(times, table.log_z[seen], label=f"{name}: mean", markersize=5, **look)
         if name == "Normalized":
             strength.fill_between(
-                times, quantiles[:, 0], quantiles[:, -1], color=COLOURS[name], alpha=0.18, linewidth=0
+                times, quantiles[:, 0], quantiles[:, -1], color=COLOURS[name], alpha=0.18, linewidth=0, label=span
             )
         else:
-            for bound in (quantiles[:, 0], quantiles[:, -1]):
-                strength.plot(times, bound, color=COLOURS[name], linewidth=0.9, linestyle=LINES[name])
-        strength.plot(times, table.log_z[seen], label=f"{name}: mean", markersize=5, **look)
+            for bound, label in ((quantiles[:, 0], None), (quantiles[:, -1], span)):
+                strength.plot(times, bound, color=COLOURS[name], linewidth=0.9, linestyle=LINES[name], label=label)
         pace.plot(table.edges, table.masked_fraction, label=name, markersize=5, **look)
     edges = next(iter(tables.values())).edges
     pace.plot(edges, edges, color="0.4", linewidth=1, label="expected without guidance: $m$")
+    strength.set_ylim(top=1.4 * strength.get_ylim()[1])  # room for the legend
     frame(strength, "(a) log $Z_w$ of the predicted positions", "time $t$", "log $Z_w$")
     frame(pace, "(b) share still masked", "noise level $m$", "masked fraction")
     for axis in axes[0]:

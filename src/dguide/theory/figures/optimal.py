@@ -66,11 +66,13 @@ def draw(data: Optimal) -> Any:
     fig, axes = panels(len(_MECHANISMS) + 1, 3.9)
     *shapes, bars = axes[0]
     count = len(data.weights)
+    highest = max(float(curves.max()) for curves in data.schedules.values())
     for panel, (name, curves) in zip(shapes, data.schedules.items(), strict=True):
         for k, (w, curve) in enumerate(zip(data.weights, curves, strict=True)):
-            look = {"color": shade(k, count), "marker": "os^Dv"[k % 5], "markerfacecolor": "white"}
+            look = {"color": shade(k, count), "marker": "os^Dv"[k % 5], "markerfacecolor": "white", "clip_on": False}
             panel.plot(data.levels, curve, label=f"target $w = {w:g}$", **look)
             panel.axhline(w, color=shade(k, count), linewidth=0.8, linestyle=":")
+        panel.set_ylim(-0.03 * highest, 1.05 * highest)
         panel.set_xlim(1, 0)
         panel.set_xticks([1, 0.5, 0], ["1\nnoise", "0.5", "0\ndata"])
         frame(panel, f"{name}: the optimal $w(m)$", "noise level $m$", "weight" if panel is shapes[0] else "")

@@ -11,7 +11,8 @@ from .base import TheoryFigure, frame, panels
 __all__ = ["draw", "figure", "table"]
 
 _MARKS = dict(zip(ERRORS, ("o", "s", "^", "D", "v"), strict=True))
-_SHADES = dict(zip(ERRORS, ("#000000", "#0072B2", "#56B4E9", "#D55E00", "#CC79A7"), strict=True))
+_SHADES = dict(zip(ERRORS, ("#000000", "#999933", "#CC79A7", "#882255", "#B5835A"), strict=True))
+"""Other colours than those of mechanisms."""
 _COMBINATIONS = {
     ("normalized", "normalized"): ("o", COLOURS["Normalized"], "Normalized"),
     ("normalized", "unlocking"): (">", "0.25", "pace of Normalized, order of Unlocking"),

@@ -103,24 +103,22 @@ def draw(data: Tilting) -> Any:
     frame(law, "(a) the tilted distribution $q_w$", "token", "probability")
     law.legend(fontsize=9, loc="upper right", frameon=False)
     dense = torch.linspace(0, 1, 201, dtype=torch.float64)
-    pace.plot(dense, dense, color=COLOURS["Normalized"], linewidth=2)
+    pace.plot(dense, dense, color=COLOURS["Normalized"], linewidth=2, label="Normalized, any $w$: $t$")
     pace.plot(
         data.times, data.normalized[-1], "o", color=COLOURS["Normalized"], markerfacecolor="white", markersize=4.5
     )
-    direct_label(pace, dense, dense, 0.36, "Normalized,\nany $w$: $t$", color=COLOURS["Normalized"])
     for k, w in enumerate(data.weights):
         if not w:
             continue
         curve = dense ** data.z[k]
-        pace.plot(dense, curve, "--", color=COLOURS["Unlocking"], linewidth=1.6)
+        look = {"color": COLOURS["Unlocking"], "linestyle": ("-", ":", "--", "-")[k % 4], "linewidth": 1.4 + 0.3 * k}
+        pace.plot(dense, curve, label=f"Unlocking, $w = {w:g}$: $t^{{{float(data.z[k]):.1f}}}$", **look)
         pace.plot(
             data.times, data.unlocking[k], "s", color=COLOURS["Unlocking"], markerfacecolor="white", markersize=3.5
         )
-        height = 0.66 - 0.2 * k
-        at = float(dense[(curve - height).abs().argmin()])
-        direct_label(pace, dense, curve, at, f"$w = {w:g}$: $t^{{{float(data.z[k]):.1f}}}$", color=COLOURS["Unlocking"])
     time_axis(pace)
     pace.set_ylim(0, 1.02)
+    pace.legend(fontsize=8, loc="upper right", frameon=False, borderaxespad=0, handlelength=1.6)
     frame(pace, "(b) the pace: share still masked", "time $t$", "masked fraction")
     growth.semilogy(data.fine_weights, data.fine_z, color=COLOURS["Unlocking"], linestyle="--", linewidth=2)
     growth.semilogy(data.weights, data.z, "s", color=COLOURS["Unlocking"], markerfacecolor="white")

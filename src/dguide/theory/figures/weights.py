@@ -60,29 +60,16 @@ def draw(data: Weights) -> Any:
     """Draws a panel for each mechanism, on one scale."""
     fig, axes = panels(2, 4.0, sharey=True)
     for panel, (mechanism, curves) in zip(axes[0], data.distance.items(), strict=True):
-        panel.plot(data.weights, data.unguided, color="0.55", linewidth=1.4)
-        ends = {"no guidance": (float(data.unguided[-1]), "0.4")}
+        panel.plot(data.weights, data.unguided, color="0.55", linewidth=1.4, label="no guidance")
         for kind, curve in curves.items():
             _, line, mark = EARLY_TO_LATE[kind]
-            panel.plot(
-                data.weights, curve, line, marker=mark, color=COLOURS[mechanism], markerfacecolor="white", linewidth=1.8
-            )
-            ends[kind] = (float(curve[-1]), COLOURS[mechanism])
-        _label_ends(panel, data.weights[-1], ends)
+            look = {"marker": mark, "color": COLOURS[mechanism], "markerfacecolor": "white", "linewidth": 1.8}
+            panel.plot(data.weights, curve, line, label=kind, **look)
+        panel.legend(fontsize=9, loc="upper left", frameon=False)
         frame(panel, f"{mechanism}", "mean weight $w$", "total variation to the tilted target")
     axes[0][0].set_ylim(0, None)
     axes[0][1].set_ylabel("")
     return fig
-
-
-def _label_ends(panel: Any, at: float, ends: dict[str, tuple[float, str]], gap: float = 0.024) -> None:
-    """Writes names to the right of the last points, moved where they would overlap."""
-    height = -1.0
-    for name, (value, colour) in sorted(ends.items(), key=lambda item: item[1][0]):
-        height = max(value, height + gap)
-        panel.annotate(
-            name, (at, value), (at * 1.02, height), color=colour, fontsize=9, va="center", annotation_clip=False
-        )
 
 
 def figure() -> TheoryFigure:

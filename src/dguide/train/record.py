@@ -1,0 +1,68 @@
+"""What a run writes into its checkpoint, and the checkpoints that it must not replace or may begin with."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from pathlib import Path
+from typing import Any
+
+from .. import checkpoint
+from ..data import CODECS, CONDITIONS, Dataset
+from ..errors import bad
+from ..evaluate.likelihood import Likelihood
+from ..nn import DiffusionTransformer
+from ..process import PROCESSES, Process
+from .config import TrainConfig
+from .state import STATE
+
+__all__ = ["begin_with", "described", "record", "spare"]
+
+
+def begin_with(path: Path, model: DiffusionTransformer) -> None:
+    """Gives a new network the weights of a checkpoint. Raises `InputError` if the networks have other sizes."""
+    found = checkpoint.load(path).model
+    own, other = model.hyperparameters, found.hyperparameters
+    differ = [name for name in own if name != "dropout" and own[name] != other[name]]
+    if differ:
+        got, expected = (", ".join(f"{name}={sizes[name]}" for name in differ) for sizes in (other, own))
+        remedy = "Set the sizes of the run to those of the checkpoint (dguide info)."
+        raise bad(f"network of the checkpoint {path}", got, f"that of the run, {expected}", remedy)
+    model.load_state_dict(found.state_dict())
+
+
+def spare(path: Path, state: Path) -> None:
+    """Raises an error for a directory with a checkpoint but no state: the first evaluation would replace it."""
+    if state.exists():
+        return
+    for name in (checkpoint.CONFIG, checkpoint.WEIGHTS):
+        if (path / name).exists():
+            expected = f"a new one, or one with the {STATE} of a run to resume"
+            raise bad(f"directory {path}", f"a finished checkpoint ({name})", expected, "Choose another directory.")
+
+
+def described(process: Process, dataset: Dataset) -> dict[str, Any]:
+    """Process, codec and conditions, as a checkpoint stores them."""
+    conditions = [CONDITIONS.describe(each) for each in dataset.conditions]
+    return {"process": PROCESSES.describe(process), "codec": CODECS.describe(dataset.codec), "conditions": conditions}
+
+
+def record(
+    config: TrainConfig, dataset: Dataset, model: DiffusionTransformer, process: Process, step: int, figure: Likelihood
+) -> checkpoint.Config:
+    """The description of the averaged weights after `step` steps."""
+    try:
+        version = importlib.metadata.version("dguide")
+    except importlib.metadata.PackageNotFoundError:  # a source tree on the path
+        version = "unknown"
+    return checkpoint.Config(
+        network=model.hyperparameters,
+        data=config.data,
+        **described(process, dataset),
+        synthetic=dataset.synthetic,
+        command=config.command(),
+        seed=config.seed,
+        steps=step,
+        held_out_bits=figure.bits,
+        held_out_error=figure.error,
+        version=version,
+    )
