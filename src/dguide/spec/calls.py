@@ -166,8 +166,11 @@ def _hints(target: Any) -> dict[str, Any]:
     """Annotations as types: of a function, or of the `__init__` that a class has."""
     source = target
     if isinstance(target, type):
-        owner = next(each for each in target.__mro__ if "__init__" in vars(each))
-        source = owner if "__dataclass_fields__" in vars(owner) else owner.__init__  # type: ignore[misc]
+        owner: Any = next(each for each in target.__mro__ if "__init__" in vars(each))
+        code = getattr(owner.__init__, "__code__", None)
+        # One that a dataclass made knows the names of its own module only, and not those of inherited fields.
+        generated = is_dataclass(owner) and code is not None and code.co_filename == "<string>"
+        source = owner if generated else owner.__init__
     try:
         return get_type_hints(source)
     except NameError as error:
