@@ -119,7 +119,8 @@ def test_what_there_is_no_time_for_is_left_out_and_said(models, tmp_path, fast, 
         DemoSettings(tmp_path, models, weights=(0.0, 2.0), per_class=1, steps=1, minutes=0.001, limit=0.001)
     )
     assert [row.process for row in report.rows] == ["masked"] * 7 + ["real held-out digits"]
-    assert "no time for: digits-uniform: no guidance, w = 0; digits-uniform: Norm" in capsys.readouterr().err
+    told = "0.001 minutes (--limit) are too short for 7 cells, from digits-uniform: no guidance, w = 0 on"
+    assert told in capsys.readouterr().err
     assert "There was no time within 0.001 minutes" in (tmp_path / "table.md").read_text()
 
 

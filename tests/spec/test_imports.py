@@ -121,6 +121,16 @@ def lying(path: str) -> Dataset:
 TRACE = open("imported", "a").write("x")
 """
 Run = Callable[..., tuple[int, str, str]]
+OWN = ("mine", "my_module")
+
+
+def forget() -> None:
+    """What a new process does not know: own modules, and what was typed."""
+    for module in OWN:
+        sys.modules.pop(module, None)
+    for known in (imports.ALLOWED, *(family.typed for family in values.FAMILIES)):
+        for name in [each for each in known if each.startswith(tuple(f"{module}:" for module in OWN))]:
+            del known[name]
 
 
 @pytest.fixture
@@ -130,10 +140,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     yield tmp_path
-    sys.modules.pop("mine", None)
-    for known in (imports.ALLOWED, *(family.typed for family in values.FAMILIES)):
-        for name in [each for each in known if each.startswith("mine:")]:
-            del known[name]
+    forget()
 
 
 @pytest.fixture
@@ -186,13 +193,24 @@ def fresh(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*command, *map(str, arguments)], capture_output=True, text=True, env=environment)
 
 
-def test_data_noise_and_a_codec_of_ones_own_from_training_to_evaluation(here: Path) -> None:
+@pytest.fixture
+def anew(run: Run) -> Run:
+    """A command as in a new process."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        forget()
+        return run(*arguments)
+
+    return call
+
+
+def test_data_noise_and_a_codec_of_ones_own_from_training_to_evaluation(here: Path, anew: Run) -> None:
     data = "mine:dots:count=40"
-    shown = fresh("data", data)
-    assert "24 to train on, 16 held out" in shown.stdout, shown.stderr
+    _, shown, err = anew("data", data)
+    assert "24 to train on, 16 held out" in shown, err
     options = ["--steps", 2, "--width", 8, "--layers", 1, "--heads", 2, "--evaluate-passes", 1]
-    trained = fresh("train", "--out", "run", "--data", data, "--noise", "mine:Slow", *options)
-    assert trained.returncode == 0, trained.stderr
+    status, _, err = anew("train", "--out", "run", "--data", data, "--noise", "mine:Slow", *options)
+    assert status == 0, err
     config = json.loads(Path("run/config.json").read_text())
     assert (config["data"], config["process"]["noise"], config["codec"]["kind"]) == (
         data,
@@ -200,19 +218,19 @@ def test_data_noise_and_a_codec_of_ones_own_from_training_to_evaluation(here: Pa
         "mine:Squares",
     )
     Path("imported").unlink()
-    refused = fresh("info", "run")
-    assert (refused.returncode, Path("imported").exists()) == (2, False)
+    status, _, err = anew("info", "run")
+    assert (status, Path("imported").exists()) == (2, False)
     for word in ("unknown noise schedule: got 'mine:Slow'", "cosine", "put --import mine:Slow before the command"):
-        assert word in refused.stderr
+        assert word in err
     allowed = ["--import", "mine:Slow", "--import", "mine:Squares"]
-    assert fresh(*allowed, "info", "run").returncode == 0
+    assert anew(*allowed, "info", "run")[0] == 0
     judge = ["evaluate", "run", "--out", "judged", "--count", 20, "--steps", 2, "--repetitions", 0, "--no-png"]
-    without = fresh(*allowed, *judge)
-    assert without.returncode == 2
-    assert "unknown data set: got 'mine:dots'" in without.stderr
-    assert fresh(*allowed, *judge, "--data", data).returncode == 0
-    own = fresh(*allowed, "--import", "mine:dots", *judge, "--metric", "mine:Ink:value=0")
-    assert own.returncode == 0, own.stderr
+    status, _, err = anew(*allowed, *judge)
+    assert status == 2
+    assert "unknown data set: got 'mine:dots'" in err
+    assert anew(*allowed, *judge, "--data", data, "--features", "pixels")[0] == 0
+    status, _, err = anew(*allowed, "--import", "mine:dots", *judge, "--metric", "mine:Ink:value=0")
+    assert status == 0, err
     assert [each["name"] for each in json.loads(Path("judged/evaluation.json").read_text())["estimates"]] == ["ink"]
     assert "metrics mine:Ink:value=0" in Path("judged/evaluation.md").read_text()
 
@@ -329,7 +347,7 @@ def test_no_file_of_the_working_directory_takes_the_place_of_a_module_of_python(
     assert Path("imported").exists()
 
 
-def test_the_commands_of_contributing_run_on_its_own_code(here: Path) -> None:
+def test_the_commands_of_contributing_run_on_its_own_code(here: Path, anew: Run) -> None:
     text = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text()
     code, commands = (
         re.findall(rf"^```{kind}\n(.*?)^```", text, re.MULTILINE | re.DOTALL) for kind in ("python", "sh")
@@ -338,7 +356,7 @@ def test_the_commands_of_contributing_run_on_its_own_code(here: Path) -> None:
     lines = commands[-1].replace("\\\n", " ").splitlines()
     assert len(lines) == 5
     for line in lines:
-        done = fresh(*shlex.split(line)[1:])
-        assert done.returncode == 0, done.stderr
+        status, _, err = anew(*shlex.split(line)[1:])
+        assert status == 0, err
     assert len(Path("genes.txt").read_text().splitlines()) == 20
     assert "share of G" in Path("evaluation/evaluation.md").read_text()

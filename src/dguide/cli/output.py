@@ -98,7 +98,7 @@ def write_images(
     """Writes each sample as INDEX-CLASS.png, with its own number of pixels."""
     from ..plots.images import ink
 
-    pillow = require("PIL.Image", "cli")
+    pillow = require("PIL.Image", "data")
     names = [re.sub(r"[^\w.+-]+", "_", name)[:60] for name in condition.class_names]
     folder.mkdir(parents=True, exist_ok=True)
     for row, label in enumerate(labels.tolist()):

@@ -53,7 +53,7 @@ class Loaders(Registry[Dataset]):
     def call(self, text: str, *, typed: bool = False) -> Call[Dataset]:
         path = Path(text.split(",")[0])
         kind = _kind_of(path)
-        if typed and kind and text.partition(":")[0].strip().lower() not in self.names():
+        if kind and text.partition(":")[0].strip().lower() not in self.names():
             known = "a name: one of " + ", ".join(self.names())
             raise bad("data set", f"{str(path)!r}, a path alone", known, f"Did you mean {kind}:{text}?")
         return super().call(text, typed=typed)
