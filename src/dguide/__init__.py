@@ -1,5 +1,8 @@
 """Classifier-free guidance for discrete diffusion models, as theory says it should be done."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from . import exact, guidance, noise, process
 from .categorical import Decoding
 from .errors import InputError
@@ -47,6 +50,17 @@ from .samplers import (
 )
 
 __version__ = "0.1.0"
+
+_LATER = ("checkpoint", "data", "demo", "evaluate", "nn", "plots", "samplers", "spec", "theory", "train")
+"""Parts that are imported when they are first used, since they need more packages or time."""
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name in _LATER:
+            return import_module(f".{name}", __name__)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "SMC",

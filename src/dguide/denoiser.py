@@ -10,7 +10,17 @@ from torch import Tensor
 
 from .errors import bad
 
-__all__ = ["Condition", "Denoiser", "batch_of", "check_same_structure", "stack", "take", "tensors_of", "to_device"]
+__all__ = [
+    "Condition",
+    "Denoiser",
+    "batch_of",
+    "check_same_structure",
+    "copied",
+    "stack",
+    "take",
+    "tensors_of",
+    "to_device",
+]
 
 _TENSOR = "torch.tensor([...])"
 
@@ -64,6 +74,11 @@ def take(condition: Condition, rows: Tensor | slice) -> Condition:
     """The `rows` of every tensor in `condition`."""
     pick = (lambda x: x[rows]) if isinstance(rows, slice) else (lambda x: x.index_select(0, rows))
     return pick(condition) if isinstance(condition, Tensor) else _map(pick, condition)
+
+
+def copied(condition: Condition) -> Condition:
+    """`condition` with tensors of its own."""
+    return _map(lambda x: x.clone(), condition)
 
 
 def stack(first: Condition, second: Condition) -> Condition:

@@ -87,7 +87,10 @@ def test_lengths_go_with_a_prompt() -> None:
         ),
         ({"lengths": Lengths(torch.tensor([1, 6, 2]), 0, 1)}, "expected values from 0 to 5, with 6 positions"),
         ({"lengths": Lengths(torch.tensor([1, 2, 2]), 5)}, "Lengths: got token 5, expected tokens from 0 to 4"),
-        ({"lengths": Lengths(torch.tensor([1, 2]), 0)}, r"initial: got shape \(2, 6\), expected \[3, 6\]"),
+        (
+            {"lengths": Lengths(torch.tensor([1, 2]), 0)},
+            "Lengths values: got 2 of them, expected one for each of the 3",
+        ),
         ({"lengths": LABELS}, "lengths: got Tensor, expected Lengths, as in"),
         ({"lengths": Lengths(LABELS, 0), "initial": torch.ones(3, 6, dtype=torch.int64)}, "tokens behind the end"),
     ],

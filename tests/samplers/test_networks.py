@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import dguide
-from dguide.samplers.training_mode import modules_in
+import dguide.evaluate
+from dguide.samplers.first_call import modules_in
 
 LABELS = torch.arange(3)
 
@@ -128,12 +130,72 @@ def added(shift: int, network: nn.Module, tokens: Tensor, time: Tensor, conditio
     return answer
 
 
+class Holder:
+    """Its network is an attribute of the class, as in the README."""
+
+    network: nn.Module = NETWORK
+
+    def __call__(self, tokens: Tensor, time: Tensor, condition: Tensor) -> Tensor:
+        answer: Tensor = self.network(tokens, time, condition)
+        return answer
+
+
+def of_class(network: nn.Module) -> Any:
+    return type("Own", (Holder,), {"network": network, "__module__": __name__})()
+
+
+class ByProperty:
+    @property
+    def network(self) -> nn.Module:
+        return NETWORK
+
+    def __call__(self, tokens: Tensor, time: Tensor, condition: Tensor) -> Tensor:
+        answer: Tensor = self.network(tokens, time, condition)
+        return answer
+
+
+def by_property(network: nn.Module) -> Any:
+    through_globals(network)
+    return ByProperty()
+
+
+class ByHelper:
+    def answer(self, *arguments: Tensor) -> Tensor:
+        answer: Tensor = NETWORK(*arguments)
+        return answer
+
+    def __call__(self, tokens: Tensor, time: Tensor, condition: Tensor) -> Tensor:
+        return self.answer(tokens, time, condition)
+
+
+def by_helper(network: nn.Module) -> Any:
+    through_globals(network)
+    return ByHelper()
+
+
+models = types.ModuleType("models")
+
+
+def of_module(tokens: Tensor, time: Tensor, condition: Tensor) -> Tensor:
+    answer: Tensor = models.network(tokens, time, condition)
+    return answer
+
+
+def through_module(network: nn.Module) -> Any:
+    models.network = network  # type: ignore[attr-defined]
+    return of_module
+
+
 HOLDERS: dict[str, Callable[[nn.Module], Any]] = {
     "itself": lambda network: network,
     "plain": Plain,
     "slots": Slotted,
     "closure": closure,
     "global": through_globals,
+    "class": of_class,
+    "property": by_property,
+    "helper": by_helper,
+    "module": through_module,
     "method": lambda network: Plain(network).__call__,
     "partial": lambda network: functools.partial(added, 1, network),
 }
@@ -213,6 +275,39 @@ def test_a_token_or_label_that_the_network_cannot_read(rows: int, null: int) -> 
         def null(self, condition: Tensor) -> Tensor:
             return torch.full_like(condition, null)
 
-    with pytest.raises(dguide.InputError, match=r"IndexError.*reads tokens up to 4.*mask_id=") as caught:
+    with pytest.raises(
+        dguide.InputError, match=r"IndexError.*reads tokens up to 4 and labels from 0 to [34].*mask_id="
+    ) as caught:
         draw(Short(rows=rows).eval())
     assert isinstance(caught.value.__cause__, IndexError)
+
+
+def test_null_may_write_to_what_it_is_given() -> None:
+    class Writes(Base):
+        def null(self, condition: Tensor) -> Tensor:
+            condition[:] = 3
+            return condition
+
+    labels = LABELS.clone()
+    assert torch.equal(draw(Writes().eval(), condition=labels), draw(Base().eval()))
+    assert torch.equal(labels, LABELS)
+
+
+def test_a_class_in_place_of_an_object_is_told() -> None:
+    with pytest.raises(dguide.InputError, match=r"denoiser: got the class Base, expected a callable.*Pass an object"):
+        draw(Base)
+
+
+def test_likelihood_sees_the_same_mistakes() -> None:
+    tokens, process = torch.zeros(3, 5, dtype=torch.int64), dguide.Masked(4)
+
+    def bits(network: Any) -> float:
+        return dguide.evaluate.likelihood(network, process, tokens, LABELS).bits  # type: ignore[attr-defined, no-any-return]
+
+    assert bits(Base().eval()) > 0
+    with pytest.raises(dguide.InputError, match=r"training mode.*\.eval\(\)"):
+        bits(Plain(Base(Functional()).train()))
+    with pytest.raises(dguide.InputError, match="expected logits"):
+        bits(lambda *given: Base().eval()(*given).softmax(-1))
+    with pytest.raises(dguide.InputError, match="logits of the denoiser: got NaN"):
+        bits(lambda *given: Base().eval()(*given) * float("nan"))

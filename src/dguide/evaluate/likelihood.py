@@ -3,8 +3,9 @@ r"""The bits per token of a denoiser: an upper bound on its cross-entropy."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from ..devices import on_cpu, users_default
 from ..errors import bad
 from ..process import Process
 from ..samplers import Condition, Denoiser
+from ..samplers.first_call import check_logits, check_repeatable
 from .statistics.estimate import Estimate
 
 __all__ = ["Likelihood", "bounds", "likelihood"]
@@ -127,8 +129,20 @@ def bounds(
             noisy = process.corrupt(clean, times, uniforms[rows].to(device))
             for column, condition in enumerate(conditions):
                 values = to_device(take(condition, rows), device)
-                with users_default():
-                    logits = denoiser(noisy, times.to(torch.get_default_dtype()), values)
+                ask = partial(denoiser, noisy, times.to(torch.get_default_dtype()), values)
+                logits = _checked(denoiser, ask, index == first == column == 0)
                 log_p = process.log_probs(logits)
                 nats[rows, column] = process.elbo(log_p, clean, noisy, times).double().sum(-1).cpu()
         yield nats
+
+
+def _checked(denoiser: Denoiser, ask: Callable[[], Tensor], first: bool) -> Tensor:
+    """The logits of one call. Raises `ValueError` for mistakes that they show."""
+    name = "logits of the denoiser"
+    with users_default():
+        logits = check_repeatable(name, denoiser, ask) if first else ask()
+    if first:
+        check_logits(name, logits.flatten(0, -2))
+    if bool(logits.isnan().any()):
+        raise bad(name, "NaN", "numbers, or -inf for tokens that are impossible")
+    return logits

@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from ..categorical import Decoding
-from ..denoiser import Condition, Denoiser, batch_of, check_same_structure, take, tensors_of, to_device
+from ..denoiser import Condition, Denoiser, batch_of, check_same_structure, copied, take, tensors_of, to_device
 from ..devices import usable_device, users_default
 from ..errors import bad, positive
 from ..extension import listed
@@ -80,6 +80,9 @@ class Request:
             return self
         if not isinstance(self.lengths, Lengths):
             raise bad("lengths", type(self.lengths).__name__, "Lengths, as in Lengths(torch.tensor([5, 7]), padding=0)")
+        count = batch_of(self.condition) if self.count is None else self.count
+        if count is not None and count != len(self.lengths.values):
+            raise bad("Lengths values", f"{len(self.lengths.values)} of them", f"one for each of the {count} samples")
         initial, fixed = self.lengths.place(self.process, self.length, self.initial, self.fixed)
         return replace(self, initial=initial, fixed=fixed, lengths=None)
 
@@ -87,8 +90,10 @@ class Request:
         """The same request with everything on one device. Raises `ValueError` for what cannot be sampled."""
         denoiser, process, guidance, sampler = self.denoiser, self.process, self.guide, self.sampler
         check_seed(self.seed)
-        if not callable(denoiser):
-            raise bad("denoiser", type(denoiser).__name__, "a callable (tokens, time, condition) -> logits")
+        if not callable(denoiser) or isinstance(denoiser, type):
+            name = denoiser.__name__ if isinstance(denoiser, type) else type(denoiser).__name__
+            got = f"the class {name}" if isinstance(denoiser, type) else name
+            raise bad("denoiser", got, "a callable (tokens, time, condition) -> logits", "Pass an object.")
         for what, value, base in (
             ("process", process, Process), ("guidance", guidance, Guidance), ("sampler", sampler, Sampler)
         ):  # fmt: skip
@@ -232,6 +237,6 @@ def _reference(request: Request) -> Condition:
             "Add null() to the denoiser, pass reference=, or use weight 0.",
         )
     with users_default():
-        reference = null(condition)
+        reference = null(copied(condition))  # which may write to what it is given
     check_same_structure(condition, reference, "null(condition)")
     return reference

@@ -54,6 +54,8 @@ class Lengths:
         wrong = [t for t in (self.padding, self.end) if t is not None and not 0 <= t < process.vocab_size]
         if wrong:
             raise bad("Lengths", f"token {wrong[0]}", f"tokens from 0 to {process.vocab_size - 1}")
+        if initial is not None and len(initial) != len(self.values):
+            raise bad("Lengths values", f"{len(self.values)} of them", f"one for each of the {len(initial)} samples")
         values = self.values.unsqueeze(1)
         position = torch.arange(length, device=values.device)
         behind = position >= values

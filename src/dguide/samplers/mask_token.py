@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..process import Process
-from .training_mode import modules_in
+from .first_call import modules_in
 
 __all__ = ["watched"]
 

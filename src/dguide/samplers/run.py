@@ -11,24 +11,21 @@ import torch
 from torch import Tensor
 
 from ..categorical import Decoding, Draws, LogitRows
-from ..denoiser import Condition, Denoiser, stack, take
+from ..denoiser import Condition, Denoiser, stack, take, tensors_of
 from ..devices import users_default
 from ..errors import bad
 from ..guidance import Guidance, known_jump_times
 from ..process import Process
 from ..random import Stream, uniform
+from .first_call import check_logits, check_repeatable
 from .mask_token import watched
 from .predictions import Positions, Predictions, Query
 from .state import State
-from .training_mode import check_repeatable
 
 __all__ = ["Calls", "Landing", "Observer", "Run"]
 
 S = TypeVar("S")
 T = TypeVar("T")
-
-_CHECKED_ROWS = 16
-"""LogitRows of the first answer of a network that are looked at for a common mistake."""
 
 
 @dataclass
@@ -236,9 +233,7 @@ class Run:
         logits = logits.detach()  # a denoiser may take gradients inside
         if new:
             self.seen.append(model)
-            if _are_probabilities((logits[0] if at is None else logits)[:_CHECKED_ROWS]):
-                mistaken = "rows that are nowhere negative and sum to one"
-                raise bad(name, mistaken, "logits", "Pass logits, or log-probabilities.")
+            check_logits(name, logits[0] if at is None else logits)
         if at is None:
             return LogitRows.of(logits, *parts)
         whole = logits.unsqueeze(0)
@@ -253,6 +248,8 @@ class Run:
             got, shape = (samples, *got[1:]), (samples, *shape[1:])
         elif len(shape) == 3:
             remedy = f"The call has {shape[0]} rows for {samples} samples; answer each row."
+        if len(shape) == 3 and got[:2] == shape[:2] and got[2:] == (shape[2] + 1,):
+            remedy = f"If one column is the mask: vocab_size={shape[2] + 1} with mask_id."
         return bad(name, got, f"a tensor {form} = {shape}", remedy)
 
     def _first(self, name: str, model: Denoiser, call: Callable[[], Tensor], tokens: Tensor) -> Tensor:
@@ -261,7 +258,11 @@ class Run:
             with watched(model, tokens, self.process):
                 return check_repeatable(name, model, call)
         except IndexError as error:
-            expected = f"a network that reads tokens up to {int(tokens.max())}, every label, and that of null()"
+            labels = [
+                f"{int(x.min())} to {int(x.max())}" for x in tensors_of(self.conditions) if x.dtype == torch.int64
+            ]
+            read = f" and labels from {', '.join(labels)}, that of null() included" if labels else ""
+            expected = f"a network that reads tokens up to {int(tokens.max())}{read}"
             remedy = "If its mask is another token: Masked(..., mask_id=...). A null label has a row of the embedding."
             raise bad(name, f"IndexError: {error}", expected, remedy) from error
 
@@ -308,11 +309,3 @@ class Observer:
 
     def __call__(self, run: Run, state: State) -> None:
         """A step was taken."""
-
-
-def _are_probabilities(logits: Tensor) -> bool:
-    """Whether all rows are nowhere negative and sum to one."""
-    if logits.shape[-1] == 1 or bool((logits < 0).any()):
-        return False
-    close = 2e-2 if logits.dtype in (torch.float16, torch.bfloat16) else 1e-4
-    return bool(((logits.sum(-1, dtype=torch.float32) - 1).abs() < close).all())

@@ -1,4 +1,6 @@
-"""Networks in training mode, whose dropout and batch statistics would make samples irreproducible.
+"""Mistakes that the first answer of a network shows: training mode, and probabilities in place of logits.
+
+Dropout and batch statistics would make samples irreproducible.
 
 A denoiser may be a network, or anything that holds one: an object, a method, a closure, a function that uses a global.
 Such networks are looked for in the denoiser. If one is in training mode, the first call is repeated.
@@ -20,12 +22,18 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..errors import bad
 
-__all__ = ["check_repeatable", "modules_in"]
+__all__ = ["check_logits", "check_repeatable", "modules_in"]
 
 _DEEPEST = 4
 """How many objects within each other are looked into."""
 _MOST = 200
 """Parts of an object that are looked at."""
+_FOREIGN = ("torch", "builtins", "dguide", "typing", "collections", "abc", "enum")
+"""Packages whose classes hold no network of the user."""
+_REPEATS = 3
+"""Calls that are compared with the first; what happens by chance in a network seldom spares all of them."""
+_CHECKED_ROWS = 16
+"""Rows of an answer that are looked at."""
 _CLOSE = 1e-3
 """Differences of logits that are rounding: kernels of a GPU may add in another order."""
 
@@ -49,11 +57,27 @@ def check_repeatable(name: str, model: object, call: Callable[[], Tensor]) -> Te
     before = [int(counter) for counter in counters if counter is not None]
     first = call()
     moved = before != [int(counter) for counter in counters if counter is not None]
-    if moved or (isinstance(first, Tensor) and not _same(first, call())):
+    if moved or (isinstance(first, Tensor) and not all(_same(first, call()) for _ in range(_REPEATS))):
         got = "batch statistics that change" if moved else "another answer to the same call"
         remedy = f"A {type(training[0]).__name__} in it is in training mode: call .eval() on the network."
         raise bad(name, got, "a network that answers the same each time", remedy)
     return first
+
+
+def check_logits(name: str, logits: Tensor) -> None:
+    """Raise `ValueError` if the first rows of an answer [N, V] are probabilities instead of logits.
+
+    Args:
+        name: What an error calls the answer.
+        logits: Its rows.
+    """
+    rows = logits[:_CHECKED_ROWS]
+    if rows.shape[-1] == 1 or bool((rows < 0).any()):
+        return
+    close = 2e-2 if rows.dtype in (torch.float16, torch.bfloat16) else 1e-4
+    if bool(((rows.sum(-1, dtype=torch.float32) - 1).abs() < close).all()):
+        mistaken = "rows that are nowhere negative and sum to one"
+        raise bad(name, mistaken, "logits", "Pass logits, or log-probabilities.")
 
 
 def modules_in(holder: object) -> Iterator[nn.Module]:
@@ -82,15 +106,25 @@ def _parts(holder: Any) -> Iterator[Any]:
         yield from (holder.__self__, holder.__func__)
     elif isinstance(holder, FunctionType):
         yield from (holder.__defaults__, holder.__kwdefaults__)
-        yield from (holder.__globals__.get(name) for name in holder.__code__.co_names)
+        names = holder.__code__.co_names
+        used = [holder.__globals__.get(name) for name in names]
+        yield from used
+        # a network of another module, as in `models.network(tokens)`
+        yield from (vars(each).get(name) for each in used if inspect.ismodule(each) for name in names)
         for cell in holder.__closure__ or ():
             with contextlib.suppress(ValueError):  # empty until what it is for is defined
                 yield cell.cell_contents
     elif not inspect.ismodule(holder) and not inspect.isbuiltin(holder):
         yield from getattr(holder, "__dict__", {}).values()
         yield from (getattr(holder, slot, None) for slot in getattr(type(holder), "__slots__", ()))
-        if callable(holder):
-            yield type(holder).__call__
+        for cls in type(holder).__mro__:
+            if cls.__module__.partition(".")[0] not in _FOREIGN:
+                yield from (_code(each) for each in vars(cls).values())
+
+
+def _code(member: Any) -> Any:
+    """The function behind a member of a class, or the member itself."""
+    return getattr(member, "fget", None) or getattr(member, "__func__", member)
 
 
 def _same(first: Tensor, second: Tensor) -> bool:
