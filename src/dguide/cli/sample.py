@@ -83,7 +83,7 @@ def sample(
         "ancestral",
         metavar="NAME[:OPTION=VALUE,...]",
         help=f"Sampler, with its options: {SAMPLERS.usage()}, or {OWN}. As in low-confidence:noise=4.5, "
-        "trapezoidal:theta=0.5, smc:particles=8,sampler=(ancestral:steps=16).",
+        "trapezoidal:theta=0.5, smc:particles=8,weight=2,sampler=(ancestral:steps=16).",
     ),
     steps: int | None = typer.Option(
         None, metavar="NUMBER", help="Option steps of the sampler, or of its inner sampler. [default: 32]"

@@ -67,18 +67,20 @@ class Evaluation:
 
 
 _NAMES = {
-    "distance": ("Fréchet distance", "4-gram divergence"),
+    "distance": ("Fréchet distance", *(f"{n}-gram divergence" for n in (4, 3, 2, 1))),
     "accuracy": ("accuracy on the asked class", "accuracy"),
     "copies": ("copies of training images", "copies"),
 }
-"""Figures of a verdict, by what they measure, for images and for strings."""
+"""Figures of a verdict, by what they measure, for images and for strings; the first that says something counts."""
+_FULL = 0.4
+"""A divergence of held-out data above which that of samples, at most 1, says little."""
 _NEAR, _FAR = 2.0, 10.0
 """How many times the distance of held-out data is near to the data, and far from them."""
 
 
 def _verdict(estimates: Sequence[Estimate]) -> str:
     """What distance, accuracy and copies say together; empty without a distance that held-out data have too."""
-    known = {each.name: each for each in estimates if math.isfinite(each.value)}
+    known = {each.name: each for each in estimates if math.isfinite(each.value) and not _saturated(each)}
     found = {kind: next((known[name] for name in names if name in known), None) for kind, names in _NAMES.items()}
     distance, accuracy, copies = found["distance"], found["accuracy"], found["copies"]
     if distance is None or not distance.best > 0:
@@ -110,6 +112,11 @@ def _verdict(estimates: Sequence[Estimate]) -> str:
         told.append(beside("Accuracy", accuracy))
     told += [beside("Copies", copies)] if copies is not None else []
     return f"**Verdict: the samples are {words}.** {' '.join(told)}"
+
+
+def _saturated(figure: Estimate) -> bool:
+    """Whether a divergence of held-out data is so near to its largest value that samples cannot be much further."""
+    return figure.name.endswith("divergence") and figure.best > _FULL
 
 
 def table(estimates: Sequence[Estimate]) -> list[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from ...data import Skipped
-from ..evaluation import as_json
+from ..evaluation import as_json, cell
 from .classes import Reading
 
 __all__ = ["Answers", "lines_of"]
@@ -80,7 +80,7 @@ class Answers:
     def as_markdown(self) -> str:
         """The number of sequences of each class, and what was left out, in Markdown."""
         lines = ["| class | sequences read as it |", "|---|---:|"]
-        lines += [f"| {name} | {count} |" for name, count in self.counts.items()]
+        lines += [f"| {cell(name)} | {count} |" for name, count in self.counts.items()]
         if self.skipped:
             lines += ["", f"Left out: {len(self.skipped)}.", ""]
             lines += [f"- {each.what}: {each.why}" for each in self.skipped]

@@ -142,6 +142,7 @@ class Detection:
             lambda rows: float(area(self.defect[rows], scores[rows])),
             len(scores),
             better="higher",
+            bounds=(0, 1),
             strata=self.defect.astype(np.int64),
             repetitions=repetitions,
             seed=seed,

@@ -95,14 +95,18 @@ class Verdict:
         confusion: NDArray[np.int64] = counts.view(size, size).numpy()
         return confusion
 
+    @property
+    def fitted(self) -> bool:
+        """Whether the temperature is a fit, and not the end of its search."""
+        return fits(self.reading.take(~self.reported), self.labels[~self.reported])
+
     def as_markdown(self) -> str:
         """Tables of the figures, of the accuracy of each class, and of alarms, in Markdown."""
         halves = f"{int(self.reported.sum()):,} of the sequences; the temperature was fitted to the others"
-        fitted = fits(self.reading.take(~self.reported), self.labels[~self.reported])
         lines = [
             *table(self.estimates),
             "",
-            *([] if fitted else [_NO_FIT.format(self.reading.temperature)]),
+            *([] if self.fitted else [_NO_FIT.format(self.reading.temperature)]),
             f"Temperature {self.reading.temperature:.3g}. What is tempered is reported on {halves}.",
             "The table of classes is of all of them, as read.",
             "",
@@ -160,14 +164,15 @@ class Verdict:
         probabilities.
 
         The log-odds of the read class against the second best, and their error, are at T = 1. The probabilities are at
-        the fitted temperature.
+        the fitted temperature, or at T = 1 if there is no fit.
 
         Args:
             places: Where each sequence stands, if that is known (`Split.places`).
         """
         classes = {"class": [self.names[label] for label in self.labels.tolist()]}
         half = {"half": ["reported" if each else "fitted" for each in self.reported.tolist()]}
-        return lines_of(self.reading, self.names, {"place": places} | classes if places else classes, half)
+        reading = self.reading if self.fitted else self.reading.tempered(1.0)
+        return lines_of(reading, self.names, {"place": places} | classes if places else classes, half)
 
 
 def verdict(
