@@ -54,7 +54,7 @@ def test_every_image_is_read_and_named(run, model, tmp_path, prior):
     (folder / "half.png").write_bytes(files[0].read_bytes()[:60])
     (folder / "notes.txt").write_text("no image")
     (folder / ".hidden.png").write_bytes(b"")
-    status, out, err, rows = run(model, folder, single, "--prior", prior)
+    status, out, err, rows = run(model, folder, single, files[1], "--prior", prior)
     assert status == 0, err
     assert [row["place"] for row in rows] == [str(file) for file in (*files, single)]
     loaded = checkpoint.load(model)
@@ -67,7 +67,9 @@ def test_every_image_is_read_and_named(run, model, tmp_path, prior):
     assert "class" not in rows[0]
     content = json.loads((tmp_path / "reading" / "reading.json").read_text())
     assert sum(content["classes"].values()) == 4
-    assert list(content["left out"]) == [str(folder / "half.png"), str(folder / "notes.txt")]
+    left_out = [folder / ".hidden.png", folder / "half.png", folder / "notes.txt", files[1]]
+    assert list(content["left out"]) == [str(each) for each in left_out]
+    assert content["left out"][str(files[1])] == "named twice, and read once"
     assert all(place in out for place in content["left out"])
     assert sorted(each.name for each in (tmp_path / "reading").iterdir()) == [
         "reading.csv",

@@ -1,4 +1,4 @@
-"""LogitRows of logits where the network left them, and what a draw from them says."""
+"""Rows of logits, read where the network left them, and the result of a draw from them."""
 
 from __future__ import annotations
 

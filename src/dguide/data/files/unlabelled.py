@@ -47,11 +47,17 @@ def unlabelled(paths: Sequence[Path], codec: Codec, column: str | None = None) -
         ValueError: If a path is missing or of another kind, or no entry can be encoded.
         dguide.errors.MissingExtra: If Pillow is not installed, for images.
     """
-    found = [entry for path in paths for entry in _entries(path.expanduser(), codec, column)]
+    found = [entry for path in dict.fromkeys(paths) for entry in _entries(path.expanduser(), codec, column)]
     tokens, places, skipped = [], [], []
+    images = set[Path]()
     for place, value in counted(found, len(found), "reading files"):
+        if isinstance(value, Path):
+            if value.resolve() in images:
+                skipped.append(Skipped(place, "named twice, and read once"))
+                continue
+            images.add(value.resolve())
         if not value:
-            skipped.append(Skipped(place, "no image by its name" if value is None else "an empty string"))
+            skipped.append(Skipped(place, "hidden, or no image by its name" if value is None else "an empty string"))
             continue
         try:
             tokens.append(codec.encode(value))
@@ -86,13 +92,13 @@ def _entries(path: Path, codec: Codec, column: str | None) -> Iterator[tuple[str
 
 
 def _images(path: Path) -> Iterator[tuple[str, Path | None]]:
-    """An image file, or all files in a folder; None for those that are no images by their names."""
+    """An image file, or all files in a folder; None for those that are hidden, or no images by their names."""
     if path.is_file():
         yield str(path), path
         return
     for file in sorted(each for each in path.rglob("*") if each.is_file()):
-        if not any(part.startswith(".") for part in file.relative_to(path).parts):
-            yield str(file), file if file.suffix.lower() in SUFFIXES else None
+        hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
+        yield str(file), file if file.suffix.lower() in SUFFIXES and not hidden else None
 
 
 def _column(path: Path, column: str | None) -> Iterator[tuple[str, str]]:
