@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
@@ -37,3 +39,17 @@ def pytest_xdist_make_scheduler(config: Any, log: Any) -> Any:
             return file if file.endswith(TOGETHER) else nodeid
 
     return ByFile(config, log)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs a command line; returns its exit status and what it printed."""
+    from dguide.cli import main
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        status = main([str(each) for each in arguments])
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return call

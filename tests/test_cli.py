@@ -19,7 +19,6 @@ from tiny import save_strings, save_tiny
 
 import dguide
 from dguide import checkpoint
-from dguide.cli import main
 from dguide.cli import sample as sample_command
 from dguide.cli import train as train_command
 from dguide.cli.names import guidance_of, sampler_of
@@ -36,19 +35,6 @@ COMMANDS = ("data", "sample", "evaluate", "read", "train", "demo", "theory", "in
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     return save_tiny(tmp_path_factory.mktemp("models") / "tiny")
-
-
-@pytest.fixture
-def run(capsys):
-    """Runs a command line; returns its exit status and what it printed."""
-
-    def call(*arguments):
-        capsys.readouterr()
-        status = main([str(a) for a in arguments])
-        printed = capsys.readouterr()
-        return status, printed.out, printed.err
-
-    return call
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from tiny import DIGITS, save_numbers, save_strings, save_tiny
 
 from dguide import checkpoint
 from dguide.cli import evaluate as command
-from dguide.cli import main
 from dguide.cli.align_conditions import align_conditions
 from dguide.data import Above, Dataset, Label, Split, Value
 from dguide.evaluate import LearntFeatures, image_estimates, likelihood
@@ -20,19 +19,6 @@ from dguide.evaluate import LearntFeatures, image_estimates, likelihood
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     return save_tiny(tmp_path_factory.mktemp("models") / "tiny")
-
-
-@pytest.fixture
-def run(capsys):
-    """Runs a command line; returns its exit status and what it printed."""
-
-    def call(*arguments):
-        capsys.readouterr()
-        status = main([str(a) for a in arguments])
-        printed = capsys.readouterr()
-        return status, printed.out, printed.err
-
-    return call
 
 
 @pytest.fixture

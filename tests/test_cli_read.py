@@ -10,7 +10,6 @@ import torch
 from tiny import DIGITS, save_strings, save_tiny
 
 from dguide import checkpoint
-from dguide.cli import main
 from dguide.cli import read as command
 from dguide.errors import MissingExtra
 from dguide.evaluate import Reading, hypotheses, read
@@ -21,19 +20,6 @@ from dguide.plots.reading import detection_figure
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     return save_tiny(tmp_path_factory.mktemp("models") / "tiny")
-
-
-@pytest.fixture
-def run(capsys):
-    """Runs a command line; returns its exit status and what it printed."""
-
-    def call(*arguments):
-        capsys.readouterr()
-        status = main([str(a) for a in arguments])
-        printed = capsys.readouterr()
-        return status, printed.out, printed.err
-
-    return call
 
 
 def claimed(labels, sure, seed=0):

@@ -11,7 +11,6 @@ from PIL import Image
 from tiny import DIGITS, _save, save_strings, save_tiny
 
 from dguide import Masked, Normalized, Simple, checkpoint
-from dguide.cli import main
 from dguide.cli import sample as command
 from dguide.cli.names import guidance_of, in_both_conventions
 from dguide.cli.output import lines_of
@@ -25,16 +24,9 @@ def model(tmp_path_factory):
 
 
 @pytest.fixture
-def run(capsys):
-    """Runs `dguide sample`; returns its exit status and what it printed."""
-
-    def call(*arguments):
-        capsys.readouterr()
-        status = main(["sample", *(str(a) for a in arguments), "--steps", "2"])
-        printed = capsys.readouterr()
-        return status, printed.out, printed.err
-
-    return call
+def run(run):
+    """Runs `dguide sample` in two steps; returns its exit status and what it printed."""
+    return lambda *arguments: run("sample", *arguments, "--steps", 2)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".txt"])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 from judge import COND, UNCOND, draw, g_test
+from mechanisms import Mixed
 from torch import Tensor
 
 import dguide
@@ -30,7 +31,7 @@ from dguide import (
     Uniform,
     exact,
 )
-from dguide.guidance import Guidance, RateGuidance, Schedule, Step, Transition
+from dguide.guidance import RateGuidance, Schedule
 from dguide.process import Jump
 from dguide.samplers import Sampler
 
@@ -257,21 +258,6 @@ def test_wrapped_samplers_keep_their_extra_weights() -> None:
 def test_steps_write_out_the_guided_law() -> None:
     """`Mixing` as a mechanism that acts on the clean prediction: the same law by the other door."""
 
-    @dataclass(frozen=True, eq=False)
-    class Clean(Guidance):
-        weight: float | Tensor | Schedule
-        level = "clean prediction"
-        tilted_landing = False
-        keeps_pace = True
-
-        def __post_init__(self) -> None:
-            self._accept_weight()
-
-        def guided(self, cond: Tensor, ref: Tensor, weight: Tensor, step: Step) -> Transition:
-            w = weight.unsqueeze(-1)
-            mixed = ((1 + w) * cond.exp() - w * ref.exp()).clamp_min(0)
-            return step((mixed / mixed.sum(-1, keepdim=True)).log())
-
     for sampler in (Ancestral(3), Euler(3)):
-        same = [draw(Masked(3), g, sampler, count=2_000) for g in (Clean(2.0), Mixing(2.0))]
+        same = [draw(Masked(3), g, sampler, count=2_000) for g in (Mixed(2.0), Mixing(2.0))]
         assert torch.equal(*same)

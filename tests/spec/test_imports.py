@@ -17,7 +17,6 @@ import torch
 from tiny import save_tiny
 
 import dguide
-from dguide.cli import main
 from dguide.spec import imports, values
 
 MINE = """
@@ -141,17 +140,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(sys, "path", list(sys.path))
     yield tmp_path
     forget()
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(*arguments: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        status = main([str(each) for each in arguments])
-        printed = capsys.readouterr()
-        return status, printed.out, printed.err
-
-    return call
 
 
 def test_a_mechanism_a_schedule_and_a_sampler_of_ones_own(here: Path, run: Run) -> None:

@@ -8,11 +8,13 @@ from itertools import pairwise
 import torch
 
 from ..errors import bad
+from ..extension import once_by_value
 from .schedule import Schedule
 
 __all__ = ["verify_schedule"]
 
 
+@once_by_value
 def verify_schedule(schedule: Schedule) -> None:
     """Raise `ValueError` if `__call__`, `average` and `breakpoints` do not fit each other, at 513 noise levels."""
     name = type(schedule).__name__
