@@ -15,7 +15,7 @@ from dguide.data import load
 
 ROOT = Path(__file__).parents[1]
 trained = checkpoint.load(ROOT / "checkpoints" / "digits-masked")
-digits = load("digits").held_out
+digits = load("digits").test
 
 chosen = torch.tensor([int((digits.labels == digit).nonzero()[1]) for digit in (3, 5, 9)])  # one image of each
 images, labels = digits.tokens[chosen], digits.labels[chosen]

@@ -30,7 +30,7 @@ for name, pattern in bright.items():  # one folder for each class, named after t
 
 name = f"images:{folder / 'images'},levels=2"
 data = load(name)
-print(f"{folder}: {len(data.train)} training and {len(data.held_out)} held-out images of {data.shape} pixels,")
+print(f"{folder}: {len(data.train)} training and {len(data.test)} held-out images of {data.shape} pixels,")
 print(f"{data.vocab_size} grey levels, classes {data.class_names}, left out: {len(data.skipped)}")
 
 settings = TrainConfig(

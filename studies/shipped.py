@@ -97,7 +97,7 @@ def measure(name: str) -> dict[str, Any]:
     """All that is measured of a checkpoint."""
     loaded = checkpoint.load(FOLDER / name)
     dataset, runs = load(loaded.config.data), []
-    real = dataset.held_out.some(min(MOST, MOST_TOKENS // dataset.length), SEED)
+    real = dataset.test.some(min(MOST, MOST_TOKENS // dataset.length), SEED)
     told = dataset.condition(real)
     bits = likelihood(loaded.model, loaded.process, real.tokens, told, passes=PASSES)
     untold = likelihood(loaded.model, loaded.process, real.tokens, loaded.model.null(told), passes=PASSES)
@@ -118,8 +118,8 @@ def measure(name: str) -> dict[str, Any]:
 def side_by_side(dataset: Dataset, shown: Tensor) -> Any:
     """Held-out images on the left, generated ones on the right, a class in each column."""
     classes = dataset.n_classes
-    labels = dataset.held_out.labels
-    real = torch.stack([dataset.held_out.tokens[labels == label][:ROWS] for label in range(classes)], 1)
+    labels = dataset.test.labels
+    real = torch.stack([dataset.test.tokens[labels == label][:ROWS] for label in range(classes)], 1)
     drawn = shown.view(ROWS, classes, -1)
     height, width = dataset.shape or (0, 0)
     figure = style.blank((1.1 * classes + 0.6, 0.55 * ROWS * height / width + 0.75))
@@ -147,7 +147,7 @@ def molecules(dataset: Dataset, shown: Tensor, path: Path) -> None:
 
     decode: Callable[[Tensor], list[str]] = dataset.codec.decode  # type: ignore[attr-defined]
     rows = []
-    for tokens in (dataset.held_out.tokens[:: len(dataset.held_out) // 40], shown):
+    for tokens in (dataset.test.tokens[:: len(dataset.test) // 40], shown):
         found = [m for m in parse(decode(tokens)) if m is not None and m.GetNumAtoms() > 3]
         rows.append(found[:14])
     options = rdMolDraw2D.MolDrawOptions()

@@ -158,7 +158,7 @@ def test_configurations_of_other_kinds(saved: Path, text: str, message: str) -> 
         ({"steps": 1.0, "seed": True}, "seed True.*steps 1.0"),
         ({"synthetic": 1}, "synthetic 1"),
         ({"sha256": 3}, "sha256 3"),
-        ({"held_out_bits": True}, "held_out_bits"),
+        ({"test_bits": True}, "test_bits"),
         ({"network": []}, "network"),
         ({"network": {"colour": 3}}, "network"),
         ({"network": {"vocab_size": 16, "n_classes": 10, "length": 6, "input_size": 16, "width": "8"}}, "width.*'8'"),

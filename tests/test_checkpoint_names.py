@@ -37,9 +37,9 @@ def test_names_are_found_from_any_folder(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_a_path_wins_over_a_name_and_over_hugging_face(tmp_path: Path) -> None:
     save_tiny(tmp_path / "digits-masked", "masked")
-    assert checkpoint.load("digits-masked").config.held_out_bits == 4.0
+    assert checkpoint.load("digits-masked").config.test_bits == 4.0
     save_tiny(tmp_path / "org" / "model", "masked")
-    assert checkpoint.load("org/model").config.held_out_bits == 4.0
+    assert checkpoint.load("org/model").config.test_bits == 4.0
 
 
 @pytest.mark.parametrize("name", ["digits-maskd", "org/model", "../a", "a/b/c", "/a/b", "./a/b", "a/..", "", "a/"])

@@ -97,7 +97,7 @@ def test_a_table_told_by_a_number_alone(run: Run, tmp_path: Path) -> None:
     status, out, err = run("data", name)
     assert (status, err) == (0, "")
     data = load(name)
-    rest, held_out = (split.properties["mass"].tolist() for split in (data.train, data.held_out))
+    rest, held_out = (split.properties["mass"].tolist() for split in (data.train, data.test))
     assert [line.split() for line in out.splitlines()[-3:]] == [
         ["smallest", f"{min(rest):g}", f"{min(held_out):g}"],
         ["mean", f"{np.mean(rest):.5g}", f"{np.mean(held_out):.5g}"],

@@ -28,8 +28,8 @@ def write(tmp_path):
     def call(**changes):
         settings = {"data": "digits", "checkpoint": "real", "guidance": "none"}
         arrays = {
-            "tokens": DIGITS.held_out.tokens[:60].numpy(),
-            "labels": DIGITS.held_out.labels[:60].numpy(),
+            "tokens": DIGITS.test.tokens[:60].numpy(),
+            "labels": DIGITS.test.labels[:60].numpy(),
             "calls": np.array([8, 4]),
             "settings": np.array(json.dumps(settings)),
         } | changes
@@ -54,7 +54,7 @@ def test_samples_of_a_file_are_judged_as_by_the_library(run, write, tmp_path):
     out = tmp_path / "new" / "folder"
     status, printed, err = run("evaluate", write(), "--out", out, "--repetitions", 5, "--judge-seed", 3)
     assert status == 0, err
-    real = DIGITS.held_out.take(torch.arange(60))
+    real = DIGITS.test.take(torch.arange(60))
     expected = image_estimates(DIGITS, real.tokens, real.labels, repetitions=5, seed=3)
     content = json.loads((out / "evaluation.json").read_text())
     assert [found["value"] for found in content["estimates"]] == pytest.approx([found.value for found in expected])
@@ -82,7 +82,7 @@ def test_a_checkpoint_is_drawn_from_with_the_options_of_sample(run, model, tmp_p
     assert content["estimates"][1]["note"] == "pixels"
     assert content["settings"]["weight"] == "constant:1.0"
     bits = content["estimates"][-1]
-    loaded, real = checkpoint.load(model), DIGITS.held_out
+    loaded, real = checkpoint.load(model), DIGITS.test
     expected = likelihood(loaded.model, loaded.process, real.tokens, real.labels)
     assert (bits["name"], bits["count"]) == ("bits per token", len(real))
     assert bits["value"] == pytest.approx(expected.bits)
@@ -140,7 +140,7 @@ def test_what_a_model_was_told_means_the_same_of_other_data():
     assert found.conditions == (Above("mass", 3.0),)
     assert found.train.labels.tolist() == found.held_out.labels.tolist() == [0, 0, 0, 1]
     scaled = align_conditions(own, (Value("mass", 2.0, 0.5),))
-    assert scaled.condition(scaled.held_out)["mass"].tolist() == [-2, 0, 2, 4]
+    assert scaled.condition(scaled.test)["mass"].tolist() == [-2, 0, 2, 4]
     for learnt in (Label(("x", "y"), "mass"), Label(("x", "y"), "kind")):
         with pytest.raises(ValueError, match="conditions of own: got mass"):
             align_conditions(own, (learnt,))
@@ -216,7 +216,7 @@ def test_bad_input_is_one_clean_line(run, write, tmp_path, changes, options, wor
 
 @pytest.mark.usefixtures("no_work")
 def test_too_few_samples_are_one_clean_line(run, write, tmp_path):
-    real = DIGITS.held_out
+    real = DIGITS.test
     path = write(tokens=real.tokens[:4].numpy(), labels=real.labels[:4].numpy())
     status, _, err = run("evaluate", path, "--out", tmp_path / "out")
     assert (status, err.count("\n")) == (2, 1)

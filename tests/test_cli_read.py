@@ -36,7 +36,7 @@ def test_folder_holds_what_the_library_reads(run, model, tmp_path):
     options = ["--passes", 2, "--limit", 80, "--normal", 3, "--repetitions", 5, "--seed", 7, "--prior", "equal"]
     status, printed, err = run("read", model, "--out", out, *options, "--device", "cpu")
     assert status == 0, err
-    split, loaded = DIGITS.held_out.some(80, 7), checkpoint.load(model)
+    split, loaded = DIGITS.test.some(80, 7), checkpoint.load(model)
     told = hypotheses(loaded.conditions, 80)
     expected = read(loaded.model, loaded.process, split.tokens, told, passes=2, seed=7)
     judged = verdict(expected, split.labels, DIGITS.class_names, normal=3, repetitions=5, seed=7)
@@ -230,7 +230,7 @@ def test_shuffled_labels_are_read_and_told_apart_by_chance():
 
 def test_what_can_be_checked_is_checked_before_the_passes(run, model, tmp_path, monkeypatch):
     monkeypatch.setattr(command, "read_sequences", lambda *_, **__: pytest.fail("the work began"))
-    limit = next(n for n in range(2, 60) if (DIGITS.held_out.some(n, 0).labels == 3).sum() == 1)
+    limit = next(n for n in range(2, 60) if (DIGITS.test.some(n, 0).labels == 3).sum() == 1)
     status, _, err = run("read", model, "--out", tmp_path / "out", "--normal", 3, "--limit", limit)
     assert (status, "at least two of each" in err) == (2, True)
 

@@ -47,7 +47,7 @@ def picture(path: Path, tokens: torch.Tensor) -> Path:
 
 @pytest.mark.parametrize("prior", ["training", "equal"])
 def test_every_image_is_read_and_named(run, model, tmp_path, prior):
-    tokens = DIGITS.held_out.tokens[:5]
+    tokens = DIGITS.test.tokens[:5]
     folder = tmp_path / "photos"
     files = [picture(folder / name, each) for name, each in zip(["a.png", "b.png", "in/c.png"], tokens, strict=False)]
     single = picture(tmp_path / "one.bmp", tokens[3])
@@ -116,7 +116,7 @@ def test_labelled_rows_are_named_too(run, tmp_path):
 )
 def test_bad_files_are_refused(run, model, tmp_path, monkeypatch, arguments, words):
     monkeypatch.chdir(tmp_path)
-    picture(tmp_path / "photo.png", DIGITS.held_out.tokens[0])
+    picture(tmp_path / "photo.png", DIGITS.test.tokens[0])
     (tmp_path / "broken.png").write_bytes(b"none")
     status, out, err, rows = run(model, *arguments)
     assert (status, out, rows) == (2, "", [])

@@ -162,7 +162,7 @@ def test_training_and_evaluation_do_not_depend_on_the_default_device(tmp_path: P
         result = train(TrainConfig(out=out, **SHORT))
         found = checkpoint.load(out)
         with torch.device("cpu"):
-            tokens, labels = DIGITS.held_out.tokens[:40], DIGITS.held_out.labels[:40]
+            tokens, labels = DIGITS.test.tokens[:40], DIGITS.test.labels[:40]
         bits = likelihood(found.model, found.process, tokens, labels, passes=1)
         reading = read(found.model, found.process, tokens, hypotheses(found.conditions, 40), passes=2)
         judged = evaluate_samples(DIGITS, tokens, {"label": labels}, features="pixels", repetitions=2)

@@ -70,7 +70,7 @@ def assert_same(one: Path, other: Path) -> None:
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
     a, b = checkpoint.load(one).config, checkpoint.load(other).config
-    assert (a.steps, a.held_out_bits, a.held_out_error) == (b.steps, b.held_out_bits, b.held_out_error)
+    assert (a.steps, a.test_bits, a.test_error) == (b.steps, b.test_bits, b.test_error)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -210,7 +210,9 @@ def test_the_course_of_a_run_can_be_watched(tmp_path: Path) -> None:
     events = EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()
     assert [event.step for event in events.Scalars("loss")] == list(range(1, 13))
-    assert [event.value for event in events.Scalars("held_out_bits")] == pytest.approx([e.bits for e in result.history])
+    assert [event.value for event in events.Scalars("validation_bits")] == pytest.approx(
+        [e.bits for e in result.history]
+    )
     assert checkpoint.load(tmp_path).config.command.endswith("--tensorboard True")
 
 
@@ -248,11 +250,11 @@ def test_a_run_killed_in_its_last_evaluation_still_makes_it(tmp_path: Path, monk
         patch.setattr("dguide.train.loop._Run._finish", die)
         with pytest.raises(Dead):
             train(config(tmp_path))
-    first = checkpoint.load(tmp_path).config.held_out_bits
+    first = checkpoint.load(tmp_path).config.test_bits
     assert not journal(tmp_path).finished
     assert train(config(tmp_path)).finished
     assert journal(tmp_path).finished
-    assert checkpoint.load(tmp_path).config.held_out_bits != first
+    assert checkpoint.load(tmp_path).config.test_bits != first
 
 
 def test_time_that_runs_out_in_an_interruption_still_gives_a_checkpoint(tmp_path: Path) -> None:
@@ -344,9 +346,9 @@ def test_weights_do_not_depend_on_the_default_dtype(tmp_path: Path, dtype: torch
 def test_the_checkpoint_holds_the_best_average_and_tells_its_bits(undisturbed: tuple[dict[str, str], Path]) -> None:
     changes, path = undisturbed
     found = checkpoint.load(path)
-    held_out = load("digits").held_out
+    held_out = load("digits").test
     figure = likelihood(found.model, found.process, held_out.tokens, held_out.labels, passes=2)
-    assert found.config.held_out_bits == pytest.approx(figure.bits, rel=1e-6)
+    assert found.config.test_bits == pytest.approx(figure.bits, rel=1e-6)
     assert found.process.name == changes.get("process", "masked")
     assert found.model.time_dependent == (found.process.name == "uniform")
     assert "--steps 12" in found.config.command

@@ -60,8 +60,9 @@ def _save(path: Path, process: Process, data: str, codec: Codec, conditions: tup
         command="dguide train --out tiny --steps 1",
         seed=0,
         steps=1,
-        held_out_bits=4.0,
-        held_out_error=0.1,
+        validation_bits=3.9,
+        test_bits=4.0,
+        test_error=0.1,
         version="0.0.0",
     )
     checkpoint.save(path, model, config)

@@ -72,8 +72,10 @@ class Config:
         command: The command that trained the weights.
         seed: Seed of the training.
         steps: Training steps after which the weights were taken.
-        held_out_bits: Bits per token on the held-out split (an upper bound of the cross-entropy).
-        held_out_error: Standard error of `held_out_bits`.
+        validation_bits: Bits per token of the validation part, which chose the weights (an upper bound of the
+            cross-entropy, a little optimistic).
+        test_bits: Bits per token of the test part; None before the end of the training.
+        test_error: Standard error of `test_bits`.
         version: Version of dguide that trained the weights.
         data_digest: `Dataset.digest` of the training data; None in older files.
     """
@@ -87,10 +89,18 @@ class Config:
     command: str
     seed: int
     steps: int
-    held_out_bits: float
-    held_out_error: float
+    validation_bits: float
+    test_bits: float | None
+    test_error: float | None
     version: str
     data_digest: str | None = None
+
+    def quality(self, digits: int = 3) -> str:
+        """The bits per token of the test part in words; of the validation part if the training did not end."""
+        if self.test_bits is None:
+            return f"{self.validation_bits:.{digits}f} bits per token of the validation data (not yet of test data)"
+        error = "" if self.test_error is None else f" (standard error {self.test_error:.{digits}f})"
+        return f"{self.test_bits:.{digits}f} bits per token of the test data{error}"
 
 
 @dataclass(frozen=True)

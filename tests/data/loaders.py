@@ -74,13 +74,13 @@ class Loader:
 
 def rows(data: Dataset) -> list[list[int]]:
     """The sequences of both parts."""
-    found: list[list[int]] = torch.cat((data.train.tokens, data.held_out.tokens)).tolist()
+    found: list[list[int]] = torch.cat((data.train.tokens, data.test.tokens)).tolist()
     return found
 
 
 def contents(data: Dataset) -> tuple[list[bytes], list[bytes]]:
     """What stands in the training part, and in the held-out part."""
-    train, held_out = (data.codec.contents(split.tokens) for split in (data.train, data.held_out))
+    train, held_out = (data.codec.contents(split.tokens) for split in (data.train, data.test))
     return train, held_out
 
 

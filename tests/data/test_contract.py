@@ -38,7 +38,7 @@ def built(name: str) -> Dataset:
 def assert_own_tensors(name: str) -> None:
     first = load(name)
     digest = first.digest
-    for split in (first.train, first.held_out):
+    for split in (first.train, first.test):
         for _, values in split.named():
             values.zero_()
     assert first.digest != digest
@@ -50,8 +50,8 @@ def test_sets_keep_their_names_their_split_and_their_tensors(name: str) -> None:
     data = built(name)
     assert data.name == name
     every = 20 if name == "qm9" else 5
-    whole = len(data.train) + len(data.held_out)
-    assert abs(len(data.held_out) - whole / every) <= 10  # of each class every fifth, as published
+    whole = len(data.train) + len(data.test)
+    assert abs(len(data.test) - whole / every) <= 10  # of each class every fifth, as published
     assert data.skipped == ()
     assert_own_tensors(name)
 
@@ -94,7 +94,7 @@ def test_entries_that_cannot_be_used_are_listed_with_their_place(loader: Loader,
 @every_file
 def test_about_a_fifth_of_each_class_is_held_out(loader: Loader, tmp_path: Path) -> None:
     data = load(loader.of(loader.source(tmp_path, many(200))))
-    share = data.held_out.labels.bincount() / 200
+    share = data.test.labels.bincount() / 200
     assert ((share > 0.12) & (share < 0.28)).all()  # 2.8 standard deviations
 
 
@@ -127,7 +127,7 @@ def test_small_classes_are_to_train_on_and_from_three_on_held_out_too(
     """A class without held-out members is named, with what to do. The archive has its number, 2 for rare."""
     rare = [Member(4**15 + each, "rare") for each in range(count)]
     data = load(loader.of(loader.source(tmp_path, [*many(20), *rare])))
-    train, held_out = (int((split.labels == 2).sum()) for split in (data.train, data.held_out))
+    train, held_out = (int((split.labels == 2).sum()) for split in (data.train, data.test))
     assert train >= 1
     assert train + held_out == count
     assert held_out >= (count > 2)
@@ -151,7 +151,7 @@ def test_classes_that_differ_in_the_form_of_an_accent_are_one(loader: Loader, tm
     parts = [Member(each.content, unicodedata.normalize("NFD", "M\u00e4rz")) for each in many(10, ("a",), 2)]
     data = load(loader.of(loader.source(tmp_path, [*composed, *parts, *many(10, ("傷",))])))
     assert data.class_names == ("M\u00e4rz", "傷")
-    labels = torch.cat((data.train.labels, data.held_out.labels))
+    labels = torch.cat((data.train.labels, data.test.labels))
     assert labels.bincount().tolist() == [20, 10]
 
 

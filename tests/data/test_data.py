@@ -9,8 +9,8 @@ from dguide.data import Dataset, Label, Split, Strings, load, number_of, random_
 def test_digits_are_sixteen_levels_in_sixty_four_places() -> None:
     digits = load("digits")
     assert (digits.vocab_size, digits.length, digits.n_classes, digits.shape) == (16, 64, 10, (8, 8))
-    assert len(digits.train) + len(digits.held_out) == 1797
-    for split in (digits.train, digits.held_out):
+    assert len(digits.train) + len(digits.test) == 1797
+    for split in (digits.train, digits.test):
         assert split.tokens.dtype == split.labels.dtype == torch.int64
         assert set(split.tokens.unique().tolist()) == set(range(16))
 
@@ -19,7 +19,7 @@ def test_levels_keep_every_value_of_the_source_but_merge_the_two_darkest() -> No
     datasets = pytest.importorskip("sklearn.datasets")
     source = torch.from_numpy(datasets.load_digits().data).long()
     digits = load("digits")
-    ours = torch.cat((digits.train.tokens, digits.held_out.tokens))
+    ours = torch.cat((digits.train.tokens, digits.test.tokens))
     for level in range(15):
         assert (ours == level).sum() == (source == level).sum()
     assert (ours == 15).sum() == (source >= 15).sum()
@@ -28,16 +28,16 @@ def test_levels_keep_every_value_of_the_source_but_merge_the_two_darkest() -> No
 def test_held_out_split_is_a_fifth_of_every_class_and_shares_no_image() -> None:
     digits = load("digits")
     for label in range(10):
-        held_out = int((digits.held_out.labels == label).sum())
+        held_out = int((digits.test.labels == label).sum())
         total = held_out + int((digits.train.labels == label).sum())
         assert abs(held_out - total / 5) < 1
     seen = {tuple(row) for row in digits.train.tokens.tolist()}
-    assert not any(tuple(row) in seen for row in digits.held_out.tokens.tolist())
+    assert not any(tuple(row) in seen for row in digits.test.tokens.tolist())
 
 
 def test_pictures_and_features_are_brightness() -> None:
     digits = load("digits")
-    tokens = digits.held_out.tokens[:3]
+    tokens = digits.test.tokens[:3]
     picture = digits.picture(tokens)
     assert picture.shape == (3, 8, 8)
     assert picture[1, 2, 5] == tokens[1, 2 * 8 + 5] / 15

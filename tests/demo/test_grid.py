@@ -76,7 +76,7 @@ def test_the_real_digits_are_a_draw_of_each_class(judge, monkeypatch):
     assert labels.bincount().tolist() == [3] * 10
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
-    held_out = judge.dataset.held_out
+    held_out = judge.dataset.test
     real = {(int(label), *row.tolist()) for label, row in zip(held_out.labels, held_out.tokens, strict=True)}
     assert {(int(label), *row.tolist()) for label, row in zip(labels, first, strict=True)} <= real
     judge.ceiling(1000)
@@ -102,7 +102,7 @@ def test_checkpoints_are_found_where_they_are_said_to_be(tmp_path, monkeypatch):
     found = find_checkpoints(tmp_path / "checkpoints")
     assert [model.process.name for model in found.values()] == ["masked", "uniform"]
     monkeypatch.chdir(tmp_path)
-    assert find_checkpoints()["digits-masked"].config.held_out_bits == 4.0
+    assert find_checkpoints()["digits-masked"].config.test_bits == 4.0
 
 
 @pytest.mark.parametrize(

@@ -55,9 +55,9 @@ def test_uniform_prediction_of_the_digits_costs_four_bits() -> None:
     def ignorant(tokens: Tensor, time: Tensor, condition: Tensor) -> Tensor:
         return torch.zeros(*tokens.shape, 16)
 
-    figure = likelihood(ignorant, Masked(16), digits.held_out.tokens, digits.held_out.labels, passes=16)
+    figure = likelihood(ignorant, Masked(16), digits.test.tokens, digits.test.labels, passes=16)
     assert figure.bits == pytest.approx(4, abs=0.05)
-    assert (figure.sequences, figure.passes) == (len(digits.held_out), 16)
+    assert (figure.sequences, figure.passes) == (len(digits.test), 16)
 
 
 def test_depends_on_the_seed_alone() -> None:

@@ -25,9 +25,9 @@ def held(labels: Tensor, classes: int) -> Dataset:
 def compared(dataset: Dataset, **classes: Tensor) -> tuple[Mixture, Split, np.ndarray, np.ndarray]:
     """The mixture, held-out sequences for it, what each stands for, and the samples beside them."""
     count = len(next(iter(classes.values())))
-    mixture = Mixture.of(dataset, classes, count).kept(count, dataset.held_out)
-    counts = mixture.counts(count, dataset.held_out, drawn=True)
-    split, groups = mixture.take(dataset.held_out, counts)
+    mixture = Mixture.of(dataset, classes, count).kept(count, dataset.test)
+    counts = mixture.counts(count, dataset.test, drawn=True)
+    split, groups = mixture.take(dataset.test, counts)
     rows = mixture.own(counts)
     assert len(split) == len(rows) == counts.sum()
     assert len(split.tokens[:, 0].unique()) == len(split)
@@ -52,7 +52,7 @@ def test_sizes_are_equal_however_they_are_rounded(classes: int) -> None:
     dataset = held(torch.randint(0, classes, (336,), generator=source), classes)
     asked = torch.randint(0, classes, (1001,), generator=source)
     mixture, split, _, _ = compared(dataset, kind=asked)
-    there, counts = (x.labels.bincount(minlength=classes) for x in (dataset.held_out, split))
+    there, counts = (x.labels.bincount(minlength=classes) for x in (dataset.test, split))
     factor = float((there / asked.bincount(minlength=classes)).min())
     if not mixture.aside:
         assert len(split) == int(factor * 1001 + 1e-9)
@@ -86,8 +86,8 @@ def test_told_and_untold_samples_stand_for_themselves() -> None:
     shares = []
     for seed in range(20):
         mixture = Mixture.of(dataset, {"kind": asked}, 450)
-        counts = mixture.counts(450, dataset.held_out, drawn=True)
-        split, groups = mixture.take(dataset.held_out, counts, seed)
+        counts = mixture.counts(450, dataset.test, drawn=True)
+        split, groups = mixture.take(dataset.test, counts, seed)
         assert counts.tolist() == [150, 300]
         assert (split.labels[torch.from_numpy(groups == 0)] == 0).all()
         shares.append((split.labels[torch.from_numpy(groups == 1)] == 0).double().mean())
@@ -112,8 +112,8 @@ def test_told_and_untold_samples_share_what_there_is() -> None:
 def alike(dataset: Dataset, classes: dict[str, Tensor], most: int, seed: int = 0) -> Split:
     """Held-out sequences for what was asked, however often."""
     count = len(next(iter(classes.values()), torch.empty(1)))
-    mixture = Mixture.of(dataset, classes, count).kept(most, dataset.held_out)
-    return mixture.take(dataset.held_out, mixture.counts(most, dataset.held_out), seed)[0]
+    mixture = Mixture.of(dataset, classes, count).kept(most, dataset.test)
+    return mixture.take(dataset.test, mixture.counts(most, dataset.test), seed)[0]
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +149,7 @@ def test_a_rare_class_limits_the_others_and_one_that_is_not_there_does_not(datas
     split = alike(dataset, {"kind": many}, 1000)
     assert split.labels.bincount().tolist() == [300, 300]
     third = Label(("cat", "dog", "bird"), "kind")
-    wider = Dataset("toy", dataset.train, dataset.held_out, dataset.codec, (third,))
+    wider = Dataset("toy", dataset.train, dataset.test, dataset.codec, (third,))
     assert set(alike(wider, {"kind": torch.tensor([1, 2, 2, 2])}, 4).labels.tolist()) == {1}
     assert len(alike(wider, {"kind": torch.tensor([2])}, 4)) == 0
 

@@ -37,7 +37,7 @@ def texts(tmp_path: Path) -> Dataset:
 @pytest.mark.parametrize(("kind", "figure"), [("molecules", "valid"), ("texts", "2-gram divergence")])
 def test_strings_are_judged_as_molecules_if_they_are(kind: str, figure: str, request: pytest.FixtureRequest) -> None:
     dataset: Dataset = request.getfixturevalue(kind)
-    real = dataset.held_out
+    real = dataset.test
     condition = dataset.condition(real)
     condition = condition if isinstance(condition, dict) else {dataset.conditions[0].name: condition}
     found = evaluate_samples(dataset, real.tokens, condition, repetitions=5, calls=(3, 2), settings={"steps": 3})
@@ -50,13 +50,13 @@ def test_strings_are_judged_as_molecules_if_they_are(kind: str, figure: str, req
 
 
 def test_features_are_for_images(texts: Dataset) -> None:
-    real = texts.held_out
+    real = texts.test
     with pytest.raises(ValueError, match=re.escape("features: got pixels, expected none for strings")):
         evaluate_samples(texts, real.tokens, {"language": real.labels}, features="pixels")
 
 
 def test_tokens_that_are_not_of_the_data(texts: Dataset) -> None:
-    real = texts.held_out
+    real = texts.test
     with pytest.raises(ValueError, match="expected values from 0 to"):
         evaluate_samples(texts, torch.full_like(real.tokens, 99), {"language": real.labels})
 
@@ -78,7 +78,7 @@ class Length(Metric):
 
 
 def test_a_registered_metric_stands_in_the_table(texts: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = texts.held_out
+    real = texts.test
     condition = {"language": real.labels}
     before = evaluate_samples(texts, real.tokens, condition, repetitions=5)
     monkeypatch.setitem(METRICS, "length", Length)
@@ -90,11 +90,11 @@ def test_a_registered_metric_stands_in_the_table(texts: Dataset, monkeypatch: py
     assert "| count |" in after.as_markdown()
     digits = load("digits")
     with pytest.raises(ValueError, match=r"metric: got length:token=2,name=count, expected one for digits: images"):
-        evaluate_samples(digits, digits.held_out.tokens, {"label": digits.held_out.labels}, metrics=[Length()])
+        evaluate_samples(digits, digits.test.tokens, {"label": digits.test.labels}, metrics=[Length()])
 
 
 def test_metrics_that_are_asked_for_and_no_others(texts: Dataset) -> None:
-    real = texts.held_out
+    real = texts.test
     found = evaluate_samples(texts, real.tokens, {"language": real.labels}, metrics=[Length(3), Length(4, "fours")])
     assert [each.name for each in found.estimates] == ["count", "fours"]
     with pytest.raises(ValueError, match="two of the name 'count'"):
@@ -121,6 +121,6 @@ class Wrong(Metric):
     ],
 )
 def test_figures_that_are_none_are_refused(texts: Dataset, given: Any, message: str) -> None:
-    real = texts.held_out
+    real = texts.test
     with pytest.raises(ValueError, match=message):
         evaluate_samples(texts, real.tokens, {"language": real.labels}, metrics=[Wrong(given)])

@@ -23,7 +23,7 @@ GRID = cells((0.0, 1.0, 3.0))
 
 
 def outcome(cell, per_class=2):
-    tokens = DIGITS.held_out.tokens[: 10 * per_class]
+    tokens = DIGITS.test.tokens[: 10 * per_class]
     quality = Quality(Proportion(0.9, 0.8, 1.0, 20), 0.5 + cell.weight / 10, 0.8 - cell.weight / 10, 0.3)
     times = torch.linspace(1, 0, 5, dtype=torch.float64)
     return Outcome(cell, tokens, quality, Calls(4, 4), 0, 1.0, times, times**2)

@@ -34,9 +34,7 @@ def judged():
 def grid(name):
     quality = Quality(Proportion(0.9, 0.8, 1.0, 20), 0.5, 0.8, 0.3)
     times = torch.linspace(1, 0, 5, dtype=torch.float64)
-    return [
-        Outcome(Cell(1.0, name, "constant"), DIGITS.held_out.tokens[:10], quality, Calls(4, 4), 0, 1.0, times, times)
-    ]
+    return [Outcome(Cell(1.0, name, "constant"), DIGITS.test.tokens[:10], quality, Calls(4, 4), 0, 1.0, times, times)]
 
 
 DRAWN = {

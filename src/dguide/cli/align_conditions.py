@@ -32,7 +32,7 @@ def real_data(learnt: str, digest: str | None, given: str | None) -> Dataset:
         raise bad("training data of the model", f"no {gone}", learnt, remedy)
     dataset = load(learnt)
     if digest is not None and digest != dataset.digest:
-        change = "they have changed since, so that held-out sequences may have been learnt"
+        change = "they have changed since, so that test sequences may have been learnt"
         print(f"warning: {learnt} are not the data that the model learnt: {change}", file=sys.stderr)
     return dataset
 
@@ -66,7 +66,13 @@ def align_conditions(dataset: Dataset, learnt: Sequence[Attribute]) -> Dataset:
     def aligned(split: Split) -> Split:
         return replace(split, labels=first.of(split.labels, split.properties)) if first.n_classes else split
 
-    return replace(dataset, conditions=conditions, train=aligned(dataset.train), held_out=aligned(dataset.held_out))
+    return replace(
+        dataset,
+        conditions=conditions,
+        train=aligned(dataset.train),
+        validation=aligned(dataset.validation),
+        test=aligned(dataset.test),
+    )
 
 
 def _listed(conditions: Sequence[Attribute]) -> str:

@@ -52,7 +52,8 @@ def data(
     alphabet = " ".join(dataset.codec.words) if isinstance(dataset.codec, Strings) else ""
     lines = {
         "data": dataset.name + (" (synthetic)" if dataset.synthetic else ""),
-        "sequences": f"{len(dataset.train):,} to train on, {len(dataset.held_out):,} held out",
+        "sequences": f"{len(dataset.train):,} for training, {len(dataset.validation):,} for validation, "
+        f"{len(dataset.test):,} for the test",
         "tokens": f"{dataset.length} of {dataset.vocab_size}"
         + (f", {dataset.shape[0]} rows of {dataset.shape[1]} pixels" if dataset.shape else ""),
         **({"alphabet": alphabet} if alphabet else {}),
@@ -85,7 +86,8 @@ def _summary(dataset: Dataset) -> dict[str, Any]:
         "name": dataset.name,
         "synthetic": dataset.synthetic,
         "train": len(dataset.train),
-        "held_out": len(dataset.held_out),
+        "validation": len(dataset.validation),
+        "test": len(dataset.test),
         "length": dataset.length,
         "vocab_size": dataset.vocab_size,
         "shape": dataset.shape,
@@ -100,7 +102,7 @@ def _condition_counts(dataset: Dataset) -> dict[str, dict[str, list[int] | list[
 
 
 def _parts(condition: Attribute, dataset: Dataset) -> dict[str, list[int] | list[float]]:
-    parts = (dataset.train, dataset.held_out)
+    parts = (dataset.train, dataset.validation, dataset.test)
     if isinstance(condition, Value):
         numbers = [part.properties[condition.name] for part in parts]
         return {

@@ -73,9 +73,7 @@ def demo(
     began = time.perf_counter()
     report = run_demo(settings)
     print(as_markdown(report.rows))
-    print(
-        f"Training for {duration(60 * minutes)} reached {report.bits:.3f} held-out bits per token\n({MEASURED_ANEW})."
-    )
+    print(f"Training for {duration(60 * minutes)} reached {report.quality}\n({MEASURED_ANEW}).")
     print(f"Written in {duration(time.perf_counter() - began)}:")
     for path in report.files:
         print(f"  {path}")

@@ -225,7 +225,7 @@ def _compared(dataset: Dataset, learnt: Sequence[Attribute]) -> Dataset:
 
 
 def _bits(loaded: Checkpoint, dataset: Dataset) -> Estimate:
-    real = dataset.held_out
+    real = dataset.test
     return likelihood(loaded.model, loaded.process, real.tokens, dataset.condition(real)).estimate()
 
 

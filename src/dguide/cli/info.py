@@ -39,7 +39,7 @@ def info(
         "process": f"{process.pop('name')} ({', '.join(f'{key}={value}' for key, value in process.items())})",
         "network": f"{parameters:,} parameters: {network['layers']} layers of width {network['width']}, "
         f"{network['heads']} heads",
-        "held-out": f"{config.held_out_bits:.4f} bits per token (standard error {config.held_out_error:.4f})",
+        "quality": config.quality(4),
         "trained": f"{config.steps} steps, seed {config.seed}, dguide {config.version}",
         "command": config.command,
         "weights": "intact (SHA-256 agrees)",

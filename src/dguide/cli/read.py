@@ -91,7 +91,7 @@ def read(
         split = found.split
     else:
         assert dataset is not None
-        found, split = None, dataset.held_out
+        found, split = None, dataset.test
     if limit is not None and limit < len(split):
         split = split.some(limit, seed)
     classes = hypotheses(loaded.conditions, len(split), chosen.name)

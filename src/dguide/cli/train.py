@@ -69,10 +69,7 @@ def train(**settings: str | None) -> int | None:
     if not result.main:
         return None
     best = checkpoints.load(result.path).config
-    print(
-        f"{result.path}: {best.held_out_bits:.4f} held-out bits per token "
-        f"(standard error {best.held_out_error:.4f}) after step {best.steps} of {result.steps}\n({MEASURED_ANEW})"
-    )
+    print(f"{result.path}: {best.quality(4)} after step {best.steps} of {result.steps}\n({MEASURED_ANEW})")
     return None
 
 

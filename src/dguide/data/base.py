@@ -50,6 +50,11 @@ class Split:
         kept = torch.arange(len(self))[rows].tolist() if self.places else []
         return Split(self.tokens[rows], self.labels[rows], properties, tuple(self.places[row] for row in kept))
 
+    def parts(self, part: Tensor) -> tuple[Split, Split, Split]:
+        """Training, validation and test, from the number of the part of each sequence, [N] int64 (`holdout`)."""
+        train, validation, test = (self.take(part == code) for code in range(3))
+        return train, validation, test
+
     def some(self, most: int, seed: int = 0) -> Split:
         """At most `most` of the sequences, in random order."""
         return self.take(torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))[:most])
@@ -70,12 +75,13 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Labelled token sequences with a fixed training part and held-out part.
+    """Labelled token sequences, divided into fixed parts: training, validation and test.
 
     Args:
         name: Its name for `dguide.data.load`.
-        train: The training part.
-        held_out: The held-out part.
+        train: The part to learn from.
+        validation: The part to choose with: the best weights, a temperature, a threshold.
+        test: The part to report on. Nothing is fitted to it or chosen by it.
         codec: The meaning of a token, and how to show a sequence.
         conditions: The conditions of a model; `Split.labels` are the classes of the first one.
         skipped: Entries of the source that are not in the data set, with reasons.
@@ -84,7 +90,8 @@ class Dataset:
 
     name: str
     train: Split
-    held_out: Split
+    validation: Split
+    test: Split
     codec: Codec
     conditions: tuple[Attribute, ...]
     skipped: tuple[Skipped, ...] = ()
@@ -107,7 +114,7 @@ class Dataset:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the content, in hexadecimal: both parts, the codec and the conditions, but not the name.
+        """SHA-256 of the content, in hexadecimal: the three parts, the codec and the conditions, but not the name.
 
         Raises:
             ValueError: If nothing could import the codec or a condition elsewhere.
@@ -115,7 +122,7 @@ class Dataset:
         sha256 = hashlib.sha256()
         meaning = [CODECS.describe(self.codec), [CONDITIONS.describe(each) for each in self.conditions]]
         sha256.update(json.dumps(meaning, sort_keys=True).encode())
-        for split in (self.train, self.held_out):
+        for split in (self.train, self.validation, self.test):
             for name, values in split.named():
                 numbers = np.ascontiguousarray(values.cpu().numpy())
                 little = numbers.astype(numbers.dtype.newbyteorder("<"), copy=False)

@@ -1,35 +1,51 @@
-"""Chooses the held-out sequences, so that no held-out sequence is also in the training part."""
+"""Divides sequences into three parts: training, validation and test, so that no sequence is in two of them."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-__all__ = ["HELD_OUT", "by_content", "every_fifth", "first_copies", "positions", "unusable"]
+__all__ = [
+    "TEST",
+    "TRAIN",
+    "VALIDATION",
+    "by_content",
+    "first_copies",
+    "in_turn",
+    "positions",
+    "unusable",
+    "with_validation",
+]
 
-HELD_OUT = 0.2
-"""Share of the different sequences of a class that is held out."""
-_FEWEST = 3
-"""A class of fewer different sequences may be without a held-out one."""
+TRAIN, VALIDATION, TEST = range(3)
+"""Numbers of the parts. A model learns from the first, the second chooses among models, the third only reports."""
+_TEST_BELOW, _VALIDATION_BELOW = 0.2, 0.3
+"""Positions of the test part, and behind them of the validation part: 20 % and 10 % of the different sequences."""
+_FEWEST_TO_TEST, _FEWEST_TO_VALIDATE = 3, 4
+"""A class of fewer different sequences may be without one in the test part, and in the validation part."""
 
 
-def every_fifth(labels: Tensor) -> Tensor:
-    """Marks every fifth member of each class (the third, the eighth, ...): a stratified 20 %, not random.
+def in_turn(labels: Tensor, tokens: Tensor) -> Tensor:
+    """Divides the members of each class in their order: stratified, not random. Copies are in the part of the first.
+
+    The third of five members (the third, the eighth, ...) is for the test, the first of ten for the validation.
 
     Args:
         labels: Classes in the order of the data, [N] int64.
+        tokens: The sequences, [N, L] int64.
 
     Returns:
-        True where held out, [N] bool.
+        The part of each member, [N] int64.
     """
-    chosen = torch.zeros_like(labels, dtype=torch.bool)
+    part = torch.full_like(labels, TRAIN)
     for label in set(labels.tolist()):
         members = (labels == label).nonzero().squeeze(-1)
-        chosen[members[2::5]] = True
-    return chosen
+        part[members[::10]] = VALIDATION
+        part[members[2::5]] = TEST
+    return part[first_copies(tokens)]
 
 
 def first_copies(tokens: Tensor) -> Tensor:
@@ -42,49 +58,94 @@ def first_copies(tokens: Tensor) -> Tensor:
 def positions(contents: Iterable[bytes]) -> Tensor:
     """A number from 0 to below 1 for each content, uniform as a hash is, and the same in every data set, [N] float64.
 
-    A part of a data set is an interval of these numbers: the held-out part is that below `HELD_OUT`, and a third part
-    would be the next interval.
+    A part of a data set is an interval of these numbers.
     """
     firsts = (hashlib.sha256(content).digest()[:6] for content in contents)
     return torch.tensor([int.from_bytes(first, "big") / 2**48 for first in firsts], dtype=torch.float64)
 
 
 def by_content(labels: Tensor, position: Tensor) -> Tensor:
-    """Marks the sequences whose position is below `HELD_OUT`: about a fifth of each class, [N] bool.
+    """Divides sequences by their positions: about 20 % of each class for the test and 10 % for the validation.
 
-    So a sequence stays on its side when others come or go, and copies are on one side, even in several classes. Only
-    small classes need more: a class keeps one to train on, that of the largest position, and one of at least three
-    different sequences has one held out, that of the smallest position which leaves its classes one to train on.
+    So a sequence stays in its part when others come or go, and copies are in one part, even in several classes. Only
+    small classes need more. A class keeps one sequence to train on, that of the largest position. A class of at least
+    three different sequences has one in the test part, and one of at least four has one in the validation part: that of
+    the smallest position which leaves its classes one to train on.
 
     Args:
         labels: Classes, [N] int64.
         position: Positions, [N], equal for copies.
+
+    Returns:
+        The part of each sequence, [N] int64.
     """
+    members, classes = _places(labels, position)
+    test = _part(members, classes, 0, _TEST_BELOW, _FEWEST_TO_TEST)
+    left = {label: places - test for label, places in members.items()}
+    fewest = _FEWEST_TO_VALIDATE - 1  # one of them is in the test part
+    validation = _part(left, classes, _TEST_BELOW, _VALIDATION_BELOW, fewest)
+    codes = [TEST if place in test else VALIDATION if place in validation else TRAIN for place in position.tolist()]
+    return torch.tensor(codes, dtype=torch.int64)
+
+
+def with_validation(labels: Tensor, position: Tensor, part: Tensor) -> Tensor:
+    """The same parts; if none is for the validation, 10 % of the training part are, as in `by_content`.
+
+    Args:
+        labels: Classes, [N] int64.
+        position: Positions, [N], equal for copies.
+        part: The part of each sequence, [N] int64.
+    """
+    if (part == VALIDATION).any():
+        return part
+    taught = part == TRAIN
+    members, classes = _places(labels[taught], position[taught])
+    chosen = _part(members, classes, _TEST_BELOW, _VALIDATION_BELOW, _FEWEST_TO_VALIDATE - 1)
+    moved = torch.tensor([place in chosen for place in position.tolist()], dtype=torch.bool)
+    return torch.where(taught & moved, VALIDATION, part)
+
+
+def _places(labels: Tensor, position: Tensor) -> tuple[dict[int, set[float]], dict[float, set[int]]]:
+    """The positions of each class, and the classes of each position."""
     members: dict[int, set[float]] = {}
     classes: dict[float, set[int]] = {}
     for label, place in zip(labels.tolist(), position.tolist(), strict=True):
         members.setdefault(label, set()).add(place)
         classes.setdefault(place, set()).add(label)
-    held_out = {place for place in classes if place < HELD_OUT}
+    return members, classes
+
+
+def _part(
+    members: Mapping[int, set[float]], classes: Mapping[float, set[int]], first: float, end: float, fewest: int
+) -> set[float]:
+    """The positions from `first` to below `end`, with the exceptions for small classes."""
+    chosen = {place for places in members.values() for place in places if first <= place < end}
     for label in sorted(members):
-        if members[label] <= held_out:
-            held_out.remove(max(members[label]))
+        if members[label] <= chosen:
+            chosen.remove(max(members[label]))
     for label in sorted(members):
-        if len(members[label]) < _FEWEST or members[label] & held_out:
+        if len(members[label]) < fewest or members[label] & chosen:
             continue
         for place in sorted(members[label]):
-            if all(members[other] - held_out - {place} for other in classes[place]):
-                held_out.add(place)
+            if all(members[other] - chosen - {place} for other in classes[place]):
+                chosen.add(place)
                 break
-    return torch.tensor([place in held_out for place in position.tolist()], dtype=torch.bool)
+    return chosen
 
 
-def unusable(labels: Tensor, first: Tensor, held_out: Tensor, classes: Sequence[str] | None) -> dict[int, str]:
-    """The held-out sequences that must be omitted, with reasons: copies of training sequences, or of a new class."""
-    rows = held_out.nonzero().squeeze(-1).tolist()
-    taught, learnt = set(labels[~held_out].tolist()), set(first[~held_out].tolist())
-    gone = {row: "also in the training part" for row in rows if int(first[row]) in learnt}
+def unusable(labels: Tensor, first: Tensor, part: Tensor, classes: Sequence[str] | None) -> dict[int, str]:
+    """The sequences that must be omitted, with reasons: copies of another part, or a class without a training sequence.
+
+    A copy stays in the training part, or else in the test part.
+    """
+    gone: dict[int, str] = {}
+    for code, others in ((TEST, {TRAIN: "training"}), (VALIDATION, {TRAIN: "training", TEST: "test"})):
+        for other, name in others.items():
+            there = set(first[part == other].tolist())
+            rows = (part == code).nonzero().squeeze(-1).tolist()
+            gone |= {row: f"also in the {name} part" for row in rows if row not in gone and int(first[row]) in there}
     if classes is not None:
-        alone = [row for row in rows if int(labels[row]) not in taught]
+        taught = set(labels[part == TRAIN].tolist())
+        alone = [row for row in (part != TRAIN).nonzero().squeeze(-1).tolist() if int(labels[row]) not in taught]
         gone |= {row: f"class {classes[row]} is not in the training part" for row in alone}
     return dict(sorted(gone.items()))

@@ -65,7 +65,7 @@ class Judge:
         )
 
     def ceiling(self, per_class: int, seed: int = 0) -> Quality:
-        """Judges held-out real data: `per_class` random sequences of each class, or all if there are fewer."""
-        split = self.dataset.held_out.some(len(self.dataset.held_out), seed)
+        """Judges real data of the test part: `per_class` random sequences of each class, or all if there are fewer."""
+        split = self.dataset.test.some(len(self.dataset.test), seed)
         rows = torch.cat([(split.labels == k).nonzero().squeeze(-1)[:per_class] for k in split.labels.unique()])
         return self(split.tokens[rows], split.labels[rows])

@@ -23,8 +23,8 @@ _COLUMNS = """\
 - seconds: time of sampling.
 
 Precision, recall and Fréchet distance depend on the number of samples, so compare only rows of equal n. The standard
-error of a precision is {error:.2f} at most with this n. The last row is for held-out real images, drawn at random from
-each class: the best values that samples can be expected to reach."""
+error of a precision is {error:.2f} at most with this n. The last row is for real images of the test part, drawn at
+random from each class: the best values that samples can be expected to reach."""
 
 
 def page(
@@ -37,7 +37,7 @@ def page(
     """The Markdown page with the table, the pictures, and the cells that were omitted for lack of time."""
     models = "\n".join(
         f"- `{name}`: {checkpoint.process.name} process, {checkpoint.config.steps} training steps, "
-        f"{checkpoint.config.held_out_bits:.3f} held-out bits per token"
+        f"{checkpoint.config.quality()}"
         for name, checkpoint in checkpoints.items()
     )
     limit = f"within {settings.limit:g} minutes (--limit)"
@@ -69,7 +69,7 @@ same mean as the constant schedule beside it.
 ## A model of your own
 
 `trained/` is a masked model trained here in {duration(60 * settings.minutes)} ({trained.config.steps} steps):
-{trained.config.held_out_bits:.3f} held-out bits per token. These are samples of it:
+{trained.config.quality()}. These are samples of it:
 
 ![Samples of the model just trained](trained.png)
 """

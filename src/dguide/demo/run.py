@@ -53,13 +53,13 @@ class Report:
 
     Args:
         rows: The table. The last row is for real data.
-        bits: Held-out bits per token of the new model.
+        quality: The bits per token of the new model, in words.
         seconds: Time of each part.
         files: The written files.
     """
 
     rows: tuple[TableRow, ...]
-    bits: float
+    quality: str
     seconds: dict[str, float]
     files: tuple[Path, ...]
 
@@ -142,7 +142,7 @@ class _Demo:
             rows.append(ceiling_row(ceiling))
             self._write("table.csv", as_csv(rows))
             self._write("table.md", page(settings, self.models, trained, rows, self.left_out))
-        return Report(tuple(rows), trained.config.held_out_bits, progress.log, tuple(self.files))
+        return Report(tuple(rows), trained.config.quality(), progress.log, tuple(self.files))
 
     def _path(self, name: str) -> Path:
         path = self.settings.out / name
@@ -216,6 +216,6 @@ class _Demo:
             sampler=self.sampler,
             seed=self.settings.seed,
         ).tokens
-        title = f"After {config.steps} training steps: {config.held_out_bits:.2f} held-out bits per token"
+        title = f"After {config.steps} training steps: {config.quality(2)}"
         sheet = images.contact_sheet(self.dataset.codec, tokens, classes, style.labels(self.dataset.class_names), title)
         style.save(sheet, self._path("trained.png"))

@@ -53,7 +53,7 @@ def row(process: str, outcome: Outcome) -> TableRow:
 
 def ceiling_row(quality: Quality) -> TableRow:
     """The line for real data, the best values that samples can be expected to reach."""
-    return TableRow("real held-out digits", "", "", None, *_figures(quality))
+    return TableRow("real test digits", "", "", None, *_figures(quality))
 
 
 def _figures(quality: Quality) -> tuple[int, float, float, float, float, float, float]:

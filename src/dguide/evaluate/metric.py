@@ -51,7 +51,7 @@ class Comparison:
 
         Classes with too few held-out sequences are omitted (`Mixture.kept`).
         """
-        real, count = self.dataset.held_out, len(self.tokens)
+        real, count = self.dataset.test, len(self.tokens)
         classes = requested_classes(self.dataset, self.condition, count)
         mixture = Mixture.of(self.dataset, classes, count).kept(count, real)
         return mixture.take(real, mixture.counts(count, real, drawn=True), self.seed)[0]

@@ -59,7 +59,7 @@ class TrainConfig(BaseModel):
         None, gt=0, description="length of the run in minutes, evaluations included, instead of steps"
     )
     patience: int | None = Field(
-        None, ge=1, description="evaluations without fewer held-out bits after which the run ends early"
+        None, ge=1, description="evaluations without fewer bits of the validation part after which the run ends early"
     )
 
     size: str = Field("small", description=f"width, layers and heads together: {', '.join(SIZES)}")
@@ -83,7 +83,7 @@ class TrainConfig(BaseModel):
     shift_share: float = Field(0.5, ge=0, le=1, description="share of the images that are shifted, if any")
 
     evaluate_every: int = Field(200, ge=1, description="steps between evaluations; each evaluation saves the state")
-    evaluate_passes: int = Field(8, ge=1, description="noise levels for each held-out sequence in an evaluation")
+    evaluate_passes: int = Field(8, ge=1, description="noise levels for each validation sequence in an evaluation")
     precision: Literal["no", "bf16"] = Field("no", description="mixed precision: no or bf16")
     device: Literal["auto", "cpu"] = Field("auto", description="auto uses an accelerator if there is one")
     tensorboard: bool = Field(False, description="write a log for TensorBoard, true or false")

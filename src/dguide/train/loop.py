@@ -33,8 +33,8 @@ from .state import STATE, Evaluation, Journal, read, write
 __all__ = ["FINAL_PASSES", "MEASURED_ANEW", "Diverged", "Trained", "build", "train"]
 
 FINAL_PASSES = 64
-"""Largest number of noise levels per held-out sequence in the last evaluation of a finished checkpoint."""
-MEASURED_ANEW = "measured anew, with other noise levels: the best of the lines during training is partly luck"
+"""Largest number of noise levels per test sequence in the last evaluation of a finished checkpoint."""
+MEASURED_ANEW = "of the test part, which chose nothing; the lines during training are of the validation part"
 """Why the last evaluation differs from the best line before it."""
 _FINAL_LOOKS = 50_000
 """Limit for the noise levels of all sequences together. Above it each sequence gets fewer, but at least 8."""
@@ -96,8 +96,8 @@ def build(config: TrainConfig, dataset: Dataset) -> tuple[Process, DiffusionTran
 def train(config: TrainConfig, on_step: Callable[[int], None] | None = None) -> Trained:
     """Trains a denoiser, or resumes a stopped run in the same directory with the same settings.
 
-    `config.out` holds the averaged weights with the fewest held-out bits per token so far, as a checkpoint. (The
-    held-out split selects them, so these bits are slightly optimistic.) After SIGINT or SIGTERM the current step is
+    `config.out` holds the averaged weights with the fewest bits per token of the validation part so far, as a
+    checkpoint. At the end their bits are measured on the test part. After SIGINT or SIGTERM the current step is
     completed, the state is saved and the function returns. A killed run resumes from its last evaluation. In both cases
     a run with `steps` gives the same weights, on a CPU to the bit. A finished run is not changed. But it goes on with
     more `steps` if its rate does not depend on them (`decay` is "constant"), and its weights are then those of a run of
@@ -136,7 +136,7 @@ class _Run:
         self.parts = self._parts()
         with self.accelerator.main_process_first():  # it prepares the data for all processes
             self.dataset = load(config.data)
-        self.passes = min(FINAL_PASSES, max(8, _FINAL_LOOKS // len(self.dataset.held_out)))
+        self.passes = min(FINAL_PASSES, max(8, _FINAL_LOOKS // len(self.dataset.test)))
         self.process, self.model = build(config, self.dataset)
         described(self.process, self.dataset)  # raises now if they cannot be saved
         self.digest = self.dataset.digest
@@ -192,7 +192,7 @@ class _Run:
         return Trained(finished, journal.step, journal.best, tuple(journal.history), self.config.out, self.main)
 
     def _share(self, length: Budget) -> float:
-        """The share of the run that is done; 1 also if the held-out bits have stopped falling."""
+        """The share of the run that is done; 1 also if the bits of the validation part have stopped falling."""
         journal, patience = self.journal, self.config.patience
         journal.seconds = self._seconds()
         if patience is not None and journal.since_best >= patience:
@@ -208,15 +208,15 @@ class _Run:
 
         The last of them gets fewer noise levels, but at least 8, if they would take longer than `most` seconds.
         """
-        held_out, times = self.dataset.held_out, []
-        some = held_out.some(min(_BATCH, len(held_out)), 0)
+        some, times = self.dataset.test.some(_BATCH, 0), []
         for _ in range(2):  # the first call also prepares
             began = time.monotonic()
             self._bits(self.average.model, some, 1)
             times.append(time.monotonic() - began)
-        each, before = min(times) * len(held_out) / len(some), self.config.evaluate_passes
-        self.passes = min(self.passes, max(8, int(most / each) - before))
-        return each * (before + self.passes)
+        one = min(times) / len(some)
+        before = one * len(self.dataset.validation) * self.config.evaluate_passes
+        self.passes = min(self.passes, max(8, int((most - before) / (one * len(self.dataset.test)))))
+        return before + one * len(self.dataset.test) * self.passes
 
     def _finish(self, course: Course) -> None:
         """Evaluates the best checkpoint again, with many noise levels, and stores the result."""
@@ -226,8 +226,8 @@ class _Run:
         course.say(f"last evaluation of the best weights so far, with {passes} noise levels for each sequence")
         course.show(1.0, "last evaluation")
         best = checkpoint.load(out, self.device)
-        figure = self._bits(best.model, self.dataset.held_out, passes)
-        about = replace(best.config, held_out_bits=figure.bits, held_out_error=figure.error)
+        figure = self._bits(best.model, self.dataset.test, passes)
+        about = replace(best.config, test_bits=figure.bits, test_error=figure.error)
         checkpoint.save(out, best.model, about)
         journal.finished = True
         self._save()
@@ -277,7 +277,7 @@ class _Run:
             return
         config, journal, model = self.config, self.journal, self.average.model
         loss = sum(journal.running) / max(len(journal.running), 1)
-        figure = self._bits(model, self.dataset.held_out, config.evaluate_passes)
+        figure = self._bits(model, self.dataset.validation, config.evaluate_passes)
         journal.running.clear()
         journal.history.append(Evaluation(journal.step, journal.seconds, loss, figure.bits))
         if journal.best is journal.history[-1]:
@@ -286,7 +286,7 @@ class _Run:
         journal.seconds = self._seconds()
         self._save()
         course.say(_evaluated(journal))
-        self._log(held_out_bits=figure.bits)
+        self._log(validation_bits=figure.bits)
 
     def _bits(self, model: DiffusionTransformer, split: Split, passes: int) -> Likelihood:
         condition = self.dataset.condition(split)
@@ -312,15 +312,15 @@ class _Run:
 def _now(journal: Journal) -> str:
     """A line about the current step."""
     recent, best = journal.running[-50:], journal.best
-    held_out = f"{best.bits:.4f} at step {best.step}" if best else "not yet known"
-    return f"step {journal.step}: loss {sum(recent) / len(recent):.3f}, best held-out bits {held_out}"
+    known = f"{best.bits:.4f} at step {best.step}" if best else "not yet known"
+    return f"step {journal.step}: loss {sum(recent) / len(recent):.3f}, best validation bits {known}"
 
 
 def _evaluated(journal: Journal) -> str:
     """A line about the last evaluation."""
     last = journal.history[-1]
     mark = " (best)" if last is journal.best else ""
-    return f"step {last.step:6d}  {last.seconds:7.0f} s  loss {last.loss:.4f}  held-out {last.bits:.4f} bits{mark}"
+    return f"step {last.step:6d}  {last.seconds:7.0f} s  loss {last.loss:.4f}  validation {last.bits:.4f} bits{mark}"
 
 
 def _loss(network: nn.Module, process: Process, batch: Batch) -> torch.Tensor:

@@ -62,7 +62,8 @@ def record(
         command=config.command(),
         seed=config.seed,
         steps=step,
-        held_out_bits=figure.bits,
-        held_out_error=figure.error,
+        validation_bits=figure.bits,
+        test_bits=None,
+        test_error=None,
         version=version,
     )

@@ -30,7 +30,7 @@ _DIGEST = "sha256"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Training and held-out loss (`loss`, `bits`) in bits per token, after `step` steps and `seconds` of work."""
+    """The training and the validation loss (`loss`, `bits`) in bits per token, after `step` steps and `seconds`."""
 
     step: int
     seconds: float
@@ -62,7 +62,7 @@ class Journal:
 
     @property
     def best(self) -> Evaluation | None:
-        """The evaluation with the fewest held-out bits; the first one if several are equal."""
+        """The evaluation with the fewest validation bits; the first one if several are equal."""
         return min(self.history, key=lambda evaluation: evaluation.bits, default=None)
 
     @property

@@ -45,7 +45,7 @@ def test_the_form_of_the_published_wafer_maps(tmp_path: Path) -> None:
     assert data.class_names == ("Center", "Center+Scratch", "Scratch", "none")
     assert data.vocab_size == 3
     assert [(each.what, each.why) for each in data.skipped] == [("MixedWM38.npz[7]", "value 3, expected below 3")]
-    assert len(data.train) + len(data.held_out) == 59
+    assert len(data.train) + len(data.test) == 59
     assert load(f"npz:{tmp_path / 'MixedWM38.npz'}").vocab_size == 4
     assert load(f"npz:{tmp_path / 'MixedWM38.npz'},size=3").shape == (3, 3)
 
@@ -62,7 +62,7 @@ def test_the_published_wafer_maps_at_their_real_shape(tmp_path: Path) -> None:
     assert all(each.what.startswith("class ") for each in data.skipped)  # combinations that occur once or twice
     assert {"none", "0", "7"} <= set(data.class_names)
     assert all(name == "none" or len(name) in (1, 3) for name in data.class_names)
-    assert len(data.train) + len(data.held_out) == 400
+    assert len(data.train) + len(data.test) == 400
 
 
 def test_names_are_for_the_numbers_of_the_file_even_if_a_class_is_left_out(tmp_path: Path) -> None:

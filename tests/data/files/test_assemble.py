@@ -20,7 +20,7 @@ def gathered(rows: list[int], **options: Any) -> Dataset:
 
 
 def rows_of(data: Dataset) -> tuple[list[int], list[int]]:
-    return data.train.tokens.flatten().tolist(), data.held_out.tokens.flatten().tolist()
+    return data.train.tokens.flatten().tolist(), data.test.tokens.flatten().tolist()
 
 
 def test_the_position_of_a_content_decides() -> None:
@@ -48,8 +48,8 @@ def test_copies_of_a_sequence_are_on_one_side(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", maps=maps, kinds=kinds)
     data = load(f"npz:{tmp_path / 'x.npz'}")
     seen = {row.tobytes() for row in data.train.tokens.numpy()}
-    assert not any(row.tobytes() in seen for row in data.held_out.tokens.numpy())
-    assert len(data.train) + len(data.held_out) == 120
+    assert not any(row.tobytes() in seen for row in data.test.tokens.numpy())
+    assert len(data.train) + len(data.test) == 120
 
 
 def test_about_a_fifth_is_held_out_of_classes_that_share_sequences() -> None:
@@ -57,7 +57,7 @@ def test_about_a_fifth_is_held_out_of_classes_that_share_sequences() -> None:
     rows, kinds = random.integers(300, size=1000).tolist(), random.integers(3, size=1000)
     data = gathered(rows, classes=[str(kind) for kind in kinds])
     assert not set(rows_of(data)[0]) & set(rows_of(data)[1])
-    share = data.held_out.labels.bincount() / torch.from_numpy(kinds).bincount()
+    share = data.test.labels.bincount() / torch.from_numpy(kinds).bincount()
     assert ((share > 0.12) & (share < 0.28)).all()
 
 
@@ -90,7 +90,7 @@ def test_a_class_that_is_only_held_out_is_left_out() -> None:
     told = torch.tensor([False] * 4 + [True] * 3)
     data = gathered([1, 2, 3, 4, 5, 6, 7], classes=list("bcbcabc"), held_out=told)
     assert data.class_names == ("b", "c")
-    assert data.held_out.labels.tolist() == [0, 1]
+    assert data.test.labels.tolist() == [0, 1]
     assert data.skipped == (Skipped("sequence 4", "class a is not in the training part"),)
 
 

@@ -51,7 +51,7 @@ def test_strings_with_the_names_of_their_classes(tmp_path: Path) -> None:
 def test_parts_to_train_on_and_to_hold_out_stay_apart(tmp_path: Path) -> None:
     parts = datasets.DatasetDict({"train": strings(9), "unsupervised": strings(5), "test": others(6, "漢漢")})
     data = load(f"huggingface:{saved(tmp_path / 'd', parts)},column=text")
-    assert (len(data.train), len(data.held_out)) == (9, 6)
+    assert (len(data.train), len(data.test)) == (9, 6)
     whole = load(f"huggingface:{saved(tmp_path / 'e', datasets.DatasetDict({'all': strings(20)}))},column=text")
     assert len(rows(whole)) == 20
 
@@ -59,7 +59,7 @@ def test_parts_to_train_on_and_to_hold_out_stay_apart(tmp_path: Path) -> None:
 def test_parts_that_are_not_used_are_listed(tmp_path: Path) -> None:
     parts = {"train": strings(9), "validation": strings(5), "test": others(6, "b")}
     data = load(f"huggingface:{saved(tmp_path / 'd', datasets.DatasetDict(parts))},column=text")
-    assert (len(data.train), len(data.held_out)) == (9, 6)
+    assert (len(data.train), len(data.test)) == (9, 6)
     why = "5 rows of a part that is neither trained on nor held out"
     assert [(each.what, each.why) for each in data.skipped] == [("validation", why)]
 
@@ -69,7 +69,7 @@ def test_a_part_without_classes_is_passed_over_for_one_that_has_some(tmp_path: P
     """As in GLUE, whose classes of the test are all -1."""
     parts = {"train": strings(9), "test": others(6, "a", label=[-1] * 6), name: others(5, "b")}
     data = load(f"huggingface:{saved(tmp_path / 'd', datasets.DatasetDict(parts))},column=text")
-    assert (len(data.train), len(data.held_out)) == (9, 5)
+    assert (len(data.train), len(data.test)) == (9, 5)
     assert [each.what for each in data.skipped] == ["test"]
     alone = datasets.DatasetDict({key: part for key, part in parts.items() if key != name})
     whole = load(f"huggingface:{saved(tmp_path / 'e', alone)},column=text")
@@ -83,7 +83,7 @@ def test_numbers_of_minus_one_in_one_part_alone_are_no_class(tmp_path: Path) -> 
     }
     parts["test"] = plain(x=["a", "b"], label=[-1, -1])
     data = load(f"huggingface:{saved(tmp_path / 'd', datasets.DatasetDict(parts))},column=x")
-    assert (data.class_names, len(data.held_out)) == (("0", "1"), 12)
+    assert (data.class_names, len(data.test)) == (("0", "1"), 12)
 
 
 def distinct(count: int) -> list[str]:
@@ -161,7 +161,7 @@ def test_images_that_cannot_be_read_are_left_out_and_listed(tmp_path: Path, opti
     images[0].save(stored, "png")
     images += [{"bytes": each, "path": None} for each in (b"nope", b"", stored.getvalue()[:60])]
     data = load(f"huggingface:{saved(tmp_path / 'd', pictures(images))},column=image,{options}")
-    assert len(data.train) + len(data.held_out) == 12
+    assert len(data.train) + len(data.test) == 12
     assert [each.what for each in data.skipped] == [f"all[{row}]" for row in range(12, 15)]
     assert data.skipped[0].why == "unreadable: cannot identify image file"
     bad = saved(tmp_path / "e", pictures([{"bytes": b"nope", "path": None}] * 2))
@@ -184,7 +184,7 @@ def test_images_may_be_files(tmp_path: Path) -> None:
     (tmp_path / "7.png").unlink()
     data = load(f"huggingface:{path},column=image")
     assert [each.what for each in data.skipped] == ["all[7]"]
-    assert len(data.train) + len(data.held_out) == 11
+    assert len(data.train) + len(data.test) == 11
 
 
 def test_images_of_several_sizes_want_to_be_told_one(tmp_path: Path) -> None:
@@ -273,7 +273,7 @@ def test_rows_without_a_string_or_a_class_are_left_out_and_listed(tmp_path: Path
     labels[7] = None
     data = load(f"huggingface:{saved(tmp_path / 'd', strings(text=texts, label=labels))},column=text")
     assert [each.what for each in data.skipped] == ["all[3]", "all[7]", "all[4]"]
-    assert len(data.train) + len(data.held_out) == 17
+    assert len(data.train) + len(data.test) == 17
     assert isinstance(data.codec, Strings)
     assert data.codec.words[3:] == ("a", "b")
 

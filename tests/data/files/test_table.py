@@ -32,7 +32,7 @@ def test_strings_with_their_classes(good: Path) -> None:
     assert data.conditions[0].name == "kind"
     assert isinstance(data.codec, Strings)
     assert data.codec.words[3:] == ("C", "N", "O")
-    texts = data.codec.decode(data.train.tokens) + data.codec.decode(data.held_out.tokens)
+    texts = data.codec.decode(data.train.tokens) + data.codec.decode(data.test.tokens)
     assert sorted(texts) == sorted(row.split(",")[0] for row in ROWS)
     assert load(data.name).digest == data.digest
 
@@ -61,7 +61,7 @@ def test_files_as_spreadsheets_write_them(tmp_path: Path, ending: str, delimiter
     data = load(f"csv:{path},text=smiles,label=kind,property=mass")
     assert data.conditions[0].name == "kind"
     assert isinstance(data.codec, Strings)
-    texts = data.codec.decode(data.train.tokens) + data.codec.decode(data.held_out.tokens)
+    texts = data.codec.decode(data.train.tokens) + data.codec.decode(data.test.tokens)
     assert f"C{delimiter}C{ending}C" in texts
     assert len(texts) == 21
 
@@ -88,7 +88,7 @@ def test_lines_that_cannot_be_used_are_left_out_and_listed_by_number(tmp_path: P
     ]
     path = write(tmp_path / "it.csv", HEAD + "".join(ROWS) + "".join(bad))
     data = load(f"csv:{path},text=smiles,label=kind,property=mass,split=smiles,length=9")
-    assert len(data.train) + len(data.held_out) == 21
+    assert len(data.train) + len(data.test) == 21
     listed = {each.what.rpartition(":")[2]: each.why for each in data.skipped}
     assert sorted(listed) == [str(line) for line in range(22, 30)]
     reasons = [
@@ -106,7 +106,7 @@ def test_lines_that_cannot_be_used_are_left_out_and_listed_by_number(tmp_path: P
 
 def texts(data: Dataset) -> list[str]:
     assert isinstance(data.codec, Strings)
-    return sorted(data.codec.decode(torch.cat((data.train.tokens, data.held_out.tokens))))
+    return sorted(data.codec.decode(torch.cat((data.train.tokens, data.test.tokens))))
 
 
 MORE = [first + second + third for first in "AC" for second in "AC" for third in "AC"]

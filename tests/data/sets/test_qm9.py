@@ -13,10 +13,10 @@ from dguide.data.sets.molecules import PROPERTIES
 def test_all_molecules_are_there_and_the_split_is_fixed() -> None:
     qm9 = load("qm9")
     assert isinstance(qm9.codec, Strings)
-    assert (len(qm9.train), len(qm9.held_out)) == (124_289, 6_542)
+    assert (len(qm9.train), len(qm9.test)) == (124_289, 6_542)
     assert (qm9.length, qm9.vocab_size) == (24, 23)
     assert qm9.codec.decode(qm9.train.tokens[:4]) == ["C", "N", "O", "C#C"]
-    whole = torch.cat((qm9.train.tokens, qm9.held_out.tokens))
+    whole = torch.cat((qm9.train.tokens, qm9.test.tokens))
     assert len(whole.unique(dim=0)) > 130_800  # the source lists a few strings twice
     assert (whole[:, 0] == 0).all()
     assert ((whole == 1).sum(1) == 1).all()
@@ -24,8 +24,8 @@ def test_all_molecules_are_there_and_the_split_is_fixed() -> None:
 
 def test_properties_are_those_of_rdkit() -> None:
     qm9 = load("qm9")
-    rows = torch.arange(0, len(qm9.held_out), 97)
-    split = qm9.held_out.take(rows)
+    rows = torch.arange(0, len(qm9.test), 97)
+    split = qm9.test.take(rows)
     for text, rings, qed in zip(qm9.codec.decode(split.tokens), *split.properties.values(), strict=True):  # type: ignore[attr-defined]
         molecule = MolFromSmiles(text)
         assert rings == molecule.GetRingInfo().NumRings()

@@ -125,11 +125,11 @@ def test_a_map_is_a_function_of_seed_and_number_alone() -> None:
 def test_classes_can_be_told_apart_and_shuffled_ones_cannot() -> None:
     data = load("wafer:count=1800")
     judge = LogisticRegression(C=0.1, max_iter=300)
-    features = [_profile(split.tokens) for split in (data.train, data.held_out)]
+    features = [_profile(split.tokens) for split in (data.train, data.test)]
     judge.fit(features[0], data.train.labels)
-    assert judge.score(features[1], data.held_out.labels) > 0.8
+    assert judge.score(features[1], data.test.labels) > 0.8
     shuffled = data.train.labels[torch.randperm(len(data.train), generator=torch.Generator().manual_seed(0))]
-    assert judge.fit(features[0], shuffled).score(features[1], data.held_out.labels) < 0.25
+    assert judge.fit(features[0], shuffled).score(features[1], data.test.labels) < 0.25
 
 
 def _profile(tokens: torch.Tensor) -> NDArray[Any]:

@@ -14,13 +14,13 @@ def classifier() -> Classifier:
 
 def test_classifier_knows_real_digits(classifier: Classifier) -> None:
     assert classifier.held_out.value > 0.98
-    assert classifier.held_out.count == len(load("digits").held_out)
-    held_out = load("digits").held_out
+    assert classifier.held_out.count == len(load("digits").test)
+    held_out = load("digits").test
     assert classifier.accuracy(held_out.tokens, held_out.labels) == classifier.held_out
 
 
 def test_shuffled_labels_score_at_chance(classifier: Classifier) -> None:
-    held_out = load("digits").held_out
+    held_out = load("digits").test
     order = torch.randperm(len(held_out), generator=torch.Generator().manual_seed(0))
     share = classifier.accuracy(held_out.tokens, held_out.labels[order])
     assert share.low < 0.1 < share.high
@@ -35,7 +35,7 @@ def test_noise_scores_at_chance(classifier: Classifier) -> None:
 
 
 def test_labels_must_match(classifier: Classifier) -> None:
-    held_out = load("digits").held_out
+    held_out = load("digits").test
     with pytest.raises(ValueError, match="one for each"):
         classifier.accuracy(held_out.tokens, held_out.labels[:-1])
     with pytest.raises(ValueError, match="at least one"):

@@ -14,7 +14,7 @@ from dguide.evaluate.images import estimates as images
 from dguide.evaluate.images.estimates import SIZED
 from tests.evaluate.real import DIGITS, learnt
 
-REAL = DIGITS.held_out
+REAL = DIGITS.test
 
 
 def judged(tokens: Tensor, labels: Tensor, repetitions: int = 0) -> Evaluation:
@@ -44,8 +44,8 @@ def test_held_out_data_are_near_the_best_in_everything() -> None:
 def test_other_real_data_lie_in_the_intervals() -> None:
     """Half of the training images, judged by the other half: the judge learnt from the one as from the other."""
     order = torch.randperm(len(DIGITS.train), generator=torch.Generator().manual_seed(0))
-    dataset = dataclasses.replace(DIGITS, train=DIGITS.train.take(order[:700]), held_out=DIGITS.train.take(order[700:]))
-    split = dataset.held_out.take(torch.arange(350))
+    dataset = dataclasses.replace(DIGITS, train=DIGITS.train.take(order[:700]), test=DIGITS.train.take(order[700:]))
+    split = dataset.test.take(torch.arange(350))
     found = image_estimates(dataset, split.tokens, split.labels, judge=learnt(), repetitions=100)
     outside = [each.name for each in found if not each.low <= each.best <= each.high]
     assert len(outside) <= 2, outside
@@ -55,7 +55,7 @@ def test_half_of_the_held_out_images_are_near_the_other_half() -> None:
     """Samples and held-out images that have nothing in common."""
     order = REAL.labels.argsort(stable=True)
     half = REAL.take(order[::2])
-    dataset = dataclasses.replace(DIGITS, held_out=REAL.take(order[1::2]))
+    dataset = dataclasses.replace(DIGITS, test=REAL.take(order[1::2]))
     found = image_estimates(dataset, half.tokens, half.labels, judge=learnt(), repetitions=50)
     shown = {each.name: each for each in found}
     assert len(shown) == len(found) == 11
@@ -84,7 +84,7 @@ def test_one_rare_class_is_left_aside_instead_of_all_others() -> None:
     nines = (REAL.labels == 9).nonzero().squeeze(1)
     keep = torch.ones(len(REAL), dtype=torch.bool)
     keep[nines[1:]] = False
-    dataset = dataclasses.replace(DIGITS, held_out=REAL.take(keep))
+    dataset = dataclasses.replace(DIGITS, test=REAL.take(keep))
     found = image_estimates(dataset, REAL.tokens, REAL.labels, judge=learnt(), repetitions=0)
     sized = [each for each in found if each.name in SIZED]
     assert {each.count for each in sized} == {int((REAL.labels != 9).sum())}
@@ -98,7 +98,7 @@ def test_too_little_held_out_leaves_what_does_not_need_it(held: int) -> None:
     nines, others = (REAL.take(mask) for mask in (REAL.labels == 9, REAL.labels != 9))
     rows = torch.cat([torch.arange(len(others)), len(others) + torch.arange(held)])
     both = Split(torch.cat([others.tokens, nines.tokens]), torch.cat([others.labels, nines.labels]))
-    dataset = dataclasses.replace(DIGITS, held_out=both.take(rows))
+    dataset = dataclasses.replace(DIGITS, test=both.take(rows))
     found = image_estimates(dataset, nines.tokens, nines.labels, judge=learnt(), repetitions=10)
     assert len(found) == 11
     for each in found:
@@ -169,7 +169,7 @@ def test_copies_are_near_where_held_out_images_are_copies_too() -> None:
     tokens = REAL.tokens.clone()
     for k in range(10):
         tokens[(REAL.labels == k).nonzero()[:8, 0]] = train.tokens[train.labels == k][:8]
-    dataset = dataclasses.replace(DIGITS, held_out=Split(tokens, REAL.labels))
+    dataset = dataclasses.replace(DIGITS, test=Split(tokens, REAL.labels))
     found = image_estimates(dataset, train.tokens[:200], train.labels[:200], judge=learnt(), repetitions=0)
     near, copied = (next(each for each in found if each.name.startswith(name)) for name in ("near", "copies"))
     assert near.value == copied.value == 1

@@ -20,7 +20,7 @@ def test_frechet_distance_of_normal_laws() -> None:
 
 
 def test_frechet_distance_grows_with_damage() -> None:
-    real, held_out = DIGITS.features(DIGITS.train.tokens), DIGITS.features(DIGITS.held_out.tokens)
+    real, held_out = DIGITS.features(DIGITS.train.tokens), DIGITS.features(DIGITS.test.tokens)
     noise = np.random.default_rng(0).normal(size=held_out.shape)
     figures = [frechet_distance(real, held_out + amount * noise) for amount in (0, 0.05, 0.1, 0.2)]
     assert figures == sorted(figures)
@@ -29,7 +29,7 @@ def test_frechet_distance_grows_with_damage() -> None:
 
 def test_frechet_distance_of_digits_agrees_with_a_matrix_root() -> None:
     """The formula as it is printed, with the root of a product that is not symmetric."""
-    real, other = learnt()(DIGITS.train.tokens), learnt()(DIGITS.held_out.tokens[:40])  # fewer points than features
+    real, other = learnt()(DIGITS.train.tokens), learnt()(DIGITS.test.tokens[:40])  # fewer points than features
     one, two = np.cov(real, rowvar=False), np.cov(other, rowvar=False)
     root = np.trace(sqrtm(one @ two + 1e-12 * np.eye(64))).real
     expected = np.square(real.mean(0) - other.mean(0)).sum() + np.trace(one) + np.trace(two) - 2 * root
@@ -54,7 +54,7 @@ def test_kernel_distance_is_its_three_sums() -> None:
 
 def test_kernel_distance_of_digits_is_that_of_subsets() -> None:
     """As the source computes it: the mean over subsets, with the kernel of another library."""
-    real, other = DIGITS.features(DIGITS.train.tokens), DIGITS.features(DIGITS.held_out.tokens) ** 2
+    real, other = DIGITS.features(DIGITS.train.tokens), DIGITS.features(DIGITS.test.tokens) ** 2
     source, figures, size = np.random.default_rng(0), [], 100
     off = 1 - np.eye(size)
     for _ in range(300):

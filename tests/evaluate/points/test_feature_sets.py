@@ -22,7 +22,7 @@ WORDS = Dataset(
 
 
 def test_the_judge_knows_digits_it_has_not_seen() -> None:
-    real, judge = DIGITS.held_out, learnt()
+    real, judge = DIGITS.test, learnt()
     assert judge.held_out.value > 0.97
     assert judge.held_out.count == len(real)
     assert float((judge.classes(real.tokens) == real.labels).double().mean()) == judge.held_out.value
@@ -40,15 +40,15 @@ def test_features_bring_classes_apart() -> None:
     """More of the spread lies between classes than in pixels."""
 
     def between(points: np.ndarray) -> float:
-        labels = DIGITS.held_out.labels.numpy()
+        labels = DIGITS.test.labels.numpy()
         within = sum(points[labels == k].var(0).sum() * (labels == k).mean() for k in range(10))
         return float(1 - within / points.var(0).sum())
 
-    assert between(learnt()(DIGITS.held_out.tokens)) > 1.3 * between(PixelFeatures.of(DIGITS)(DIGITS.held_out.tokens))
+    assert between(learnt()(DIGITS.test.tokens)) > 1.3 * between(PixelFeatures.of(DIGITS)(DIGITS.test.tokens))
 
 
 def test_learning_depends_on_the_seed_alone() -> None:
-    before, tokens = torch.random.get_rng_state(), DIGITS.held_out.tokens[:50]
+    before, tokens = torch.random.get_rng_state(), DIGITS.test.tokens[:50]
     one, same, other = (LearntFeatures.fit(DIGITS, seen=640, seed=seed) for seed in (1, 1, 2))
     assert torch.equal(torch.random.get_rng_state(), before)
     assert (one(tokens) == same(tokens)).all()

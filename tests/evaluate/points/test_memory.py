@@ -6,7 +6,7 @@ import pytest
 from dguide.evaluate.points.memory import Memory, copies
 from tests.evaluate.real import DIGITS
 
-TRAIN, HELD_OUT = DIGITS.train.tokens, DIGITS.held_out.tokens
+TRAIN, HELD_OUT = DIGITS.train.tokens, DIGITS.test.tokens
 
 
 def memory(tokens) -> Memory:

@@ -34,7 +34,7 @@ def test_precision_and_recall_agree_with_all_pairs() -> None:
 def test_held_out_digits_are_near_the_best_and_failures_show_where_they_should() -> None:
     digits = load("digits")
     real = digits.features(digits.train.tokens)[::4]
-    held_out = digits.features(digits.held_out.tokens)
+    held_out = digits.features(digits.test.tokens)
     good = precision_recall(real, held_out)
     assert good.precision > 0.9
     assert good.recall > 0.9
@@ -97,7 +97,7 @@ def test_an_outlier_spoils_recall_and_precision_but_not_density_and_coverage() -
 
 
 def test_a_set_lies_within_itself() -> None:
-    points = load("digits").features(load("digits").held_out.tokens[:100])
+    points = load("digits").features(load("digits").test.tokens[:100])
     figure = neighbourhood(points, points, 5)
     assert (figure.precision, figure.recall, figure.coverage) == (1, 1, 1)
     assert figure.density >= 6 / 5  # five neighbours and the point itself, and ties

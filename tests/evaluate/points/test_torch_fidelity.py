@@ -11,7 +11,7 @@ import pytest
 from dguide.evaluate import frechet_distance, kernel_distance, precision_recall
 from tests.evaluate.real import DIGITS
 
-REAL, HELD_OUT = (DIGITS.features(split.tokens) for split in (DIGITS.train, DIGITS.held_out))
+REAL, HELD_OUT = (DIGITS.features(split.tokens) for split in (DIGITS.train, DIGITS.test))
 
 
 @pytest.mark.parametrize(

@@ -186,7 +186,7 @@ def test_bad_input_is_refused() -> None:
 @pytest.mark.parametrize("process", ["masked", "uniform"])
 def test_trained_models_read_real_digits(process: str) -> None:
     """Far above chance, and at chance of shuffled labels."""
-    loaded, real = checkpoint.load(f"checkpoints/digits-{process}"), DIGITS.held_out.take(torch.arange(60))
+    loaded, real = checkpoint.load(f"checkpoints/digits-{process}"), DIGITS.test.take(torch.arange(60))
     found = read(loaded.model, loaded.process, real.tokens, hypotheses(loaded.conditions, 60), passes=4)
     hits = found.predicted == real.labels
     assert float(hits.double().mean()) > 0.8

@@ -74,8 +74,8 @@ def figures(dataset: Dataset, tokens: Tensor, condition: dict[str, Tensor], **op
 
 
 def test_held_out_molecules_are_near_the_best_everywhere(qm9: Dataset) -> None:
-    rows = torch.arange(0, len(qm9.held_out), 2)
-    split = qm9.held_out.take(rows)
+    rows = torch.arange(0, len(qm9.test), 2)
+    split = qm9.test.take(rows)
     found = figures(qm9, split.tokens, told(qm9, split), repetitions=100)
     for name in ("valid", "rings as asked", "qed as asked", "qed as asked, of valid", "unique of valid"):
         assert (found[name].value, found[name].best) == (1, 1)
@@ -93,9 +93,9 @@ def test_held_out_molecules_are_near_the_best_everywhere(qm9: Dataset) -> None:
 
 
 def test_few_held_out_molecules_are_compared_with_as_many(qm9: Dataset) -> None:
-    half = torch.arange(len(qm9.held_out)) % 2 == 0
-    few = replace(qm9, held_out=qm9.held_out.take(half).some(60))
-    split = qm9.held_out.take(~half)
+    half = torch.arange(len(qm9.test)) % 2 == 0
+    few = replace(qm9, test=qm9.test.take(half).some(60))
+    split = qm9.test.take(~half)
     found = figures(few, torch.cat([split.tokens, split.tokens[:5, :]]), {})
     for name in ("Fréchet distance", "unique of valid"):
         assert found[name].count == 60
@@ -106,7 +106,7 @@ def test_few_held_out_molecules_are_compared_with_as_many(qm9: Dataset) -> None:
 
 
 def test_shuffled_conditions_score_at_chance(qm9: Dataset) -> None:
-    split = qm9.held_out
+    split = qm9.test
     order = torch.randperm(len(split), generator=torch.Generator().manual_seed(0))
     asked = told(qm9, split.take(order))
     found = figures(qm9, split.tokens, asked)
@@ -120,15 +120,15 @@ def test_shuffled_conditions_score_at_chance(qm9: Dataset) -> None:
 
 
 def test_the_best_is_of_the_classes_that_were_asked(qm9: Dataset) -> None:
-    rows = (told(qm9, qm9.held_out)["qed"] == 1).nonzero().squeeze(1)[:100]
+    rows = (told(qm9, qm9.test)["qed"] == 1).nonzero().squeeze(1)[:100]
     asked = {"qed": torch.ones(100, dtype=torch.int64), "rings": torch.full((100,), 2)}
-    found = figures(qm9, qm9.held_out.tokens[rows], asked)
+    found = figures(qm9, qm9.test.tokens[rows], asked)
     assert found["qed, mean"].best == pytest.approx(found["qed, mean"].value, abs=0.02)
-    assert found["qed, mean"].best > float(qm9.held_out.properties["qed"].mean()) + 0.02
+    assert found["qed, mean"].best > float(qm9.test.properties["qed"].mean()) + 0.02
     assert "rings as asked" not in found  # nobody was told
     assert "held-out data" not in found["valid"].note
-    twice = figures(qm9, qm9.held_out.tokens, {"qed": torch.ones(len(qm9.held_out), dtype=torch.int64)})
-    assert f"held-out data: {int(told(qm9, qm9.held_out)['qed'].sum())}" in twice["valid"].note
+    twice = figures(qm9, qm9.test.tokens, {"qed": torch.ones(len(qm9.test), dtype=torch.int64)})
+    assert f"held-out data: {int(told(qm9, qm9.test)['qed'].sum())}" in twice["valid"].note
 
 
 def test_samples_that_are_no_molecules_are_not_as_asked_but_count(qm9: Dataset) -> None:
@@ -216,7 +216,7 @@ def test_training_molecules_are_not_novel_however_they_are_written(qm9: Dataset)
 
 def test_properties_are_of_novel_molecules_each_once(qm9: Dataset) -> None:
     assert isinstance(qm9.codec, Strings)
-    old, new = qm9.codec.decode(qm9.train.tokens[50:51])[0], qm9.codec.decode(qm9.held_out.tokens[50:53])
+    old, new = qm9.codec.decode(qm9.train.tokens[50:51])[0], qm9.codec.decode(qm9.test.tokens[50:53])
     found = figures(qm9, encode(qm9, old, *new, new[0], new[0]), {})
     values = [QED.qed(Chem.MolFromSmiles(text)) for text in new]
     assert found["qed, mean"].count == 3
@@ -264,24 +264,24 @@ def test_what_is_known_of_training_data_is_kept(qm9: Dataset, home: Path) -> Non
     assert list((home / "dguide" / "data").glob("molecules-*.npz")) == kept
     assert again.canonical == first.canonical
     assert (again.descriptors == first.descriptors).all()
-    training(replace(qm9, train=qm9.held_out), qm9.codec)
+    training(replace(qm9, train=qm9.test), qm9.codec)
     assert len(list((home / "dguide" / "data").glob("molecules-*.npz"))) == len(kept) + 1
 
 
 def test_similarities_agree_with_those_of_rdkit(qm9: Dataset) -> None:
     assert isinstance(qm9.codec, Strings)
-    found = Molecules.of(qm9.codec, qm9.held_out.tokens[:60])
+    found = Molecules.of(qm9.codec, qm9.test.tokens[:60])
     generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=1024)
     bits = [generator.GetFingerprint(molecule) for molecule in found.molecules]
     sums = [sum(DataStructs.BulkTanimotoSimilarity(each, bits)) - 1 for each in bits]
     assert similarities(found.fingerprints) == pytest.approx(sums, rel=1e-5)
-    diversity = figures(qm9, qm9.held_out.tokens[:60], {})["internal diversity"]
+    diversity = figures(qm9, qm9.test.tokens[:60], {})["internal diversity"]
     assert diversity.value == pytest.approx(1 - sum(sums) / (60 * 59), rel=1e-6)
     assert diversity.low < diversity.value < diversity.high
 
 
 def test_a_few_molecules_over_and_over_are_narrow(qm9: Dataset) -> None:
-    narrow = figures(qm9, qm9.held_out.tokens[:5].repeat(40, 1), {})
+    narrow = figures(qm9, qm9.test.tokens[:5].repeat(40, 1), {})
     assert narrow["unique of valid"].value == 5 / 200
     assert narrow["internal diversity"].value < narrow["internal diversity"].best - 0.05
     assert narrow["Fréchet distance"].value > 5 * narrow["Fréchet distance"].best
@@ -297,7 +297,7 @@ def test_error_of_a_property_that_was_asked_as_a_number(qm9: Dataset) -> None:
 
 
 def test_figures_depend_on_the_seed_alone(qm9: Dataset) -> None:
-    tokens = qm9.held_out.tokens[:50]
+    tokens = qm9.test.tokens[:50]
     one, same, other = (molecule_estimates(qm9, tokens, {}, repetitions=10, seed=seed) for seed in (0, 0, 1))
     assert [repr(each) for each in one] == [repr(each) for each in same]
     assert [each.value for each in one] == [each.value for each in other]
@@ -307,11 +307,11 @@ def test_figures_depend_on_the_seed_alone(qm9: Dataset) -> None:
 def test_other_data_are_refused(qm9: Dataset) -> None:
     letters = replace(qm9, codec=Strings(("<begin>", "<end>", "<pad>", "C"), qm9.length))
     with pytest.raises(ValueError, match="split 'smiles'"):
-        molecule_estimates(letters, qm9.held_out.tokens, {})
+        molecule_estimates(letters, qm9.test.tokens, {})
     with pytest.raises(ValueError, match="last dimension"):
-        molecule_estimates(qm9, qm9.held_out.tokens[:, :-1], {})
+        molecule_estimates(qm9, qm9.test.tokens[:, :-1], {})
     with pytest.raises(ValueError, match="one value for each"):
-        molecule_estimates(qm9, qm9.held_out.tokens, {"qed": torch.tensor([1])})
+        molecule_estimates(qm9, qm9.test.tokens, {"qed": torch.tensor([1])})
 
 
 def test_work_on_many_texts_comes_back_in_order() -> None:

@@ -65,7 +65,7 @@ def test_real_data_are_near_the_best_everywhere(genes: Dataset) -> None:
 
 
 def test_few_held_out_strings_are_compared_with_as_many(genes: Dataset) -> None:
-    few = replace(genes, held_out=genes.held_out.take(torch.arange(60)))
+    few = replace(genes, test=genes.test.take(torch.arange(60)))
     found = figures(few, dna(600, 2))
     for name, figure in found.items():
         sized = "divergence" in name or "distinct" in name or name == "unique"
@@ -89,7 +89,7 @@ def test_a_judge_and_a_law_of_some_of_the_training_strings_do_not_hang_on_their_
 
 
 def test_shuffled_labels_score_at_chance(genes: Dataset) -> None:
-    split = genes.held_out
+    split = genes.test
     order = torch.randperm(len(split), generator=torch.Generator().manual_seed(0))
     shuffled = figures(genes, replace(split, labels=split.labels[order]))["accuracy"]
     assert shuffled.low < 0.5 < shuffled.high
@@ -98,10 +98,10 @@ def test_shuffled_labels_score_at_chance(genes: Dataset) -> None:
 
 def test_damage_shows_in_every_law(genes: Dataset) -> None:
     source = torch.Generator().manual_seed(0)
-    tokens = genes.held_out.tokens.clone()
+    tokens = genes.test.tokens.clone()
     there = tokens > 2
     tokens[there] = torch.randint(3, 7, (int(there.sum()),), generator=source)
-    noise, real = figures(genes, replace(genes.held_out, tokens=tokens)), figures(genes, genes.held_out)
+    noise, real = figures(genes, replace(genes.test, tokens=tokens)), figures(genes, genes.test)
     for n in (2, 3, 4):
         assert noise[f"{n}-gram divergence"].low > real[f"{n}-gram divergence"].high
     assert noise["perplexity"].low > real["perplexity"].high
@@ -111,16 +111,16 @@ def test_damage_shows_in_every_law(genes: Dataset) -> None:
 
 
 def test_only_one_class_was_asked(genes: Dataset) -> None:
-    rich = genes.held_out.take(genes.held_out.labels == 1)
+    rich = genes.test.take(genes.test.labels == 1)
     found = figures(genes, rich)
     assert found["2-gram divergence"].best == found["2-gram divergence"].value  # the same sequences, all there are
-    asked = replace(genes.held_out, labels=torch.ones(600, dtype=torch.int64))
+    asked = replace(genes.test, labels=torch.ones(600, dtype=torch.int64))
     assert figures(genes, asked)["2-gram divergence"].note.endswith("held-out data: 300")
     assert "accuracy" not in figures(genes, replace(rich, labels=torch.full((300,), 2)))
 
 
 def test_repetitions_and_copies_are_counted(genes: Dataset) -> None:
-    held_out, known = (CODEC.decode(split.tokens[:3]) for split in (genes.held_out, genes.train))
+    held_out, known = (CODEC.decode(split.tokens[:3]) for split in (genes.test, genes.train))
     found = figures(genes, written(*held_out, *known, *held_out, held_out[0]))
     assert found["unique"].value == 6 / 10
     assert found["copies"].value == 3 / 10
@@ -159,7 +159,7 @@ def test_divergence_of_two_known_laws() -> None:
 
 def test_ngram_divergence_agrees_with_counting_by_hand(genes: Dataset) -> None:
     few = replace(genes, train=genes.train.take(torch.arange(30)))
-    some = genes.held_out.take(torch.arange(20))
+    some = genes.test.take(torch.arange(20))
     found = figures(few, some)
 
     def law(split: Split, n: int) -> Counter[str]:
@@ -243,7 +243,7 @@ def test_strings_that_are_broken_or_empty_have_figures(genes: Dataset) -> None:
 
 
 def test_figures_depend_on_the_seed_alone(genes: Dataset) -> None:
-    split = genes.held_out.take(torch.arange(100))
+    split = genes.test.take(torch.arange(100))
     one, same, other = (figures(genes, split, seed=seed) for seed in (0, 0, 1))
     assert {name: repr(each) for name, each in one.items()} == {name: repr(each) for name, each in same.items()}
     assert [each.value for each in one.values()] == [each.value for each in other.values()]
@@ -252,7 +252,7 @@ def test_figures_depend_on_the_seed_alone(genes: Dataset) -> None:
 
 def test_a_number_as_condition_has_no_accuracy(genes: Dataset) -> None:
     numbers = [
-        Split(split.tokens, split.labels, {"mass": split.labels.double()}) for split in (genes.train, genes.held_out)
+        Split(split.tokens, split.labels, {"mass": split.labels.double()}) for split in (genes.train, genes.test)
     ]
     told = Dataset("genes", numbers[0], numbers[1], CODEC, (Value("mass", 0.0, 1.0),))
     assert "accuracy" not in figures(told, replace(numbers[1], labels=torch.rand(600)))
@@ -260,8 +260,8 @@ def test_a_number_as_condition_has_no_accuracy(genes: Dataset) -> None:
 
 def test_other_data_are_refused(genes: Dataset) -> None:
     with pytest.raises(ValueError, match="encodes and decodes"):
-        string_estimates(load("digits"), load("digits").held_out.tokens, load("digits").held_out.labels)
+        string_estimates(load("digits"), load("digits").test.tokens, load("digits").test.labels)
     with pytest.raises(ValueError, match="one value for each"):
-        string_estimates(genes, genes.held_out.tokens, genes.held_out.labels[1:])
+        string_estimates(genes, genes.test.tokens, genes.test.labels[1:])
     with pytest.raises(ValueError, match="values from 0"):
-        string_estimates(genes, genes.held_out.tokens + 5, genes.held_out.labels)
+        string_estimates(genes, genes.test.tokens + 5, genes.test.labels)

@@ -1,4 +1,4 @@
-"""Builds a data set from sequences, classes and properties, with a held-out part and a list of omitted entries."""
+"""Builds a data set from sequences, classes and properties: its three parts, and a list of omitted entries."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from ...errors import bad
 from ..base import Dataset, Skipped, Split
 from ..codecs.base import Codec
 from ..condition import Above, Attribute, Label, Value, quantile
-from ..holdout import by_content, first_copies, positions, unusable
+from ..holdout import TEST, TRAIN, VALIDATION, by_content, first_copies, positions, unusable, with_validation
 
 __all__ = ["assemble", "complete", "nothing_left"]
+
+_PARTS = {TRAIN: "training", VALIDATION: "validation", TEST: "the test"}
 
 
 def assemble(
@@ -28,16 +30,16 @@ def assemble(
     properties: Mapping[str, Sequence[float]] | None = None,
     percentile: float | None = None,
     skipped: Sequence[Skipped] = (),
-    held_out: Tensor | None = None,
+    part: Tensor | None = None,
     places: Sequence[str] | None = None,
 ) -> Dataset:
     """Builds a data set from sequences with classes, properties, or both.
 
     Classes are numbered in the order of their names; names that differ only in their Unicode form are one. Without
-    `held_out`, about a fifth of each class is held out, by a hash of what the sequences stand for (`by_content`).
-    Held-out sequences that are also in the training part, or have a class without training sequences, are omitted and
-    listed; so are classes without a held-out sequence. A property becomes a condition: a number, or whether it is above
-    its percentile.
+    `part`, about 20 % of each class are for the test and 10 % for the validation, by a hash of what the sequences stand
+    for (`by_content`). Sequences that are also in another part, or of a class without training sequences, are omitted
+    and listed; classes without a sequence in the test or in the validation part are listed. A property becomes a
+    condition: a number, or whether it is above its percentile.
 
     Args:
         name: Its name for `dguide.data.load`.
@@ -48,11 +50,12 @@ def assemble(
         properties: N numbers for each property, by name.
         percentile: Between 0 and 100. The condition is then whether a property is above this percentile.
         skipped: Entries that were already omitted.
-        held_out: Which sequences are held out, [N] bool.
+        part: The part of each sequence, [N] int64 (`holdout.TRAIN`, `VALIDATION`, `TEST`). If none is for the
+            validation, 10 % of the training part are.
         places: Places of the N sequences in the source; by default their numbers.
 
     Raises:
-        ValueError: If there are fewer than two classes, or no training or no held-out sequences.
+        ValueError: If there are fewer than two classes, or a part is empty.
     """
     numbers = {key: torch.tensor(values, dtype=torch.float64) for key, values in (properties or {}).items()}
     conditions: list[Attribute] = []
@@ -70,10 +73,13 @@ def assemble(
     if classes is None:
         labels = conditions[0].of(labels, numbers).long() if conditions[0].n_classes else labels
     first = first_copies(tokens)
-    chosen = by_content(labels, positions(codec.contents(tokens))) if held_out is None else held_out
-    if chosen.all() or not chosen.any():
-        got = f"{len(tokens)}, {len(first.unique())} of them different, {int(chosen.sum())} of them to hold out"
-        raise bad(f"sequences of {name}", got + _reasons(skipped), "at least three different ones of a class")
+    position = positions(codec.contents(tokens))
+    chosen = by_content(labels, position) if part is None else with_validation(labels, position, part)
+    counts = torch.bincount(chosen, minlength=3).tolist()
+    if not all(counts):
+        sizes = ", ".join(f"{count} for {part_name}" for count, part_name in zip(counts, _PARTS.values(), strict=True))
+        got = f"{len(tokens)}, {len(first.unique())} of them different: {sizes}"
+        raise bad(f"sequences of {name}", got + _reasons(skipped), "at least four different ones of a class")
     gone = unusable(labels, first, chosen, classes)
     if gone:
         where = places or [f"sequence {row}" for row in range(len(tokens))]
@@ -87,22 +93,23 @@ def assemble(
             properties={key: values[kept].tolist() for key, values in numbers.items()},
             percentile=percentile,
             skipped=[*skipped, *(Skipped(where[row], why) for row, why in gone.items())],
-            held_out=chosen[kept],
+            part=chosen[kept],
             places=[where[row] for row in kept],
         )
-    skipped = [*skipped, *_never_held_out(conditions[0], labels, first, chosen)]
+    skipped = [*skipped, *_never(conditions[0], labels, first, chosen)]
     whole = Split(tokens, labels, numbers, tuple(places or ()))
-    return complete(Dataset(name, whole.take(~chosen), whole.take(chosen), codec, tuple(conditions), tuple(skipped)))
+    return complete(Dataset(name, *whole.parts(chosen), codec, tuple(conditions), tuple(skipped)))
 
 
-def _never_held_out(condition: Attribute, labels: Tensor, first: Tensor, held_out: Tensor) -> list[Skipped]:
-    """The classes that no held-out sequence has."""
-    why = "no sequence of it is held out, so it cannot be judged: add different ones (it has {})"
-    alone = sorted(set(range(condition.n_classes)) - set(labels[held_out].tolist()))
-    return [
-        Skipped(f"class {condition.class_names[label]}", why.format(len(first[labels == label].unique())))
-        for label in alone
-    ]
+def _never(condition: Attribute, labels: Tensor, first: Tensor, part: Tensor) -> list[Skipped]:
+    """The classes without a sequence in the test or in the validation part."""
+    listed = []
+    for code, lack in ((TEST, "test part, so it cannot be judged"), (VALIDATION, "validation part")):
+        for label in sorted(set(range(condition.n_classes)) - set(labels[part == code].tolist())):
+            different = len(first[labels == label].unique())
+            why = f"no sequence of it is in the {lack}: add different ones (it has {different})"
+            listed.append(Skipped(f"class {condition.class_names[label]}", why))
+    return listed
 
 
 def complete(data: Dataset) -> Dataset:

@@ -12,13 +12,15 @@ import torch
 from ...errors import bad, choose, require
 from ...spec import written
 from ..base import Dataset, Skipped
+from ..holdout import TEST, TRAIN, VALIDATION
 from .assemble import assemble, nothing_left
 from .columns import class_names, sequences
 
 __all__ = ["hub"]
 
-_HELD_OUT = ("test", "validation", "valid", "val", "dev", "eval")
-"""Names of held-out parts, in order of preference."""
+_VALIDATION = ("validation", "valid", "val", "dev", "eval")
+_TEST = ("test", *_VALIDATION)
+"""Names of the parts for validation and test, in order of preference."""
 
 
 def hub(
@@ -35,9 +37,10 @@ def hub(
 ) -> Dataset:
     """Loads strings, images or sequences of integers with classes from a folder that `save_to_disk` wrote.
 
-    Nothing is downloaded. The held-out part is the first of `test`, `validation`, `valid`, `val`, `dev` and `eval` that
-    shares classes with a part `train`, which is then the training part; other parts are listed as omitted. Without such
-    parts, all parts are joined, and about a fifth of each class is held out, by content. Rows without a class (missing,
+    Nothing is downloaded. A part `train` is the training part. The test part is the first of `test`, `validation`,
+    `valid`, `val`, `dev` and `eval` that shares classes with it, and the validation part is the next one but `test`
+    that does; without one, 10 % of the training part are, by content. Other parts are listed as omitted. Without
+    `train` or a test part, all parts are joined and divided by content. Rows without a class (missing,
     blank, nan, or -1 if classes have names) and unreadable images are omitted and listed.
 
     Args:
@@ -75,7 +78,7 @@ def hub(
     if not tokenised.kept:
         raise nothing_left(name, skipped)
     kept = [kept[index] for index in tokenised.kept]
-    held_out = None if rows.held_out is None else torch.tensor([rows.held_out[row] for row in kept])
+    part = None if rows.part is None else torch.tensor([rows.part[row] for row in kept])
     classes = [str(rows.classes[row]) for row in kept]
     return assemble(
         name,
@@ -84,7 +87,7 @@ def hub(
         classes=classes,
         what=label,
         skipped=skipped,
-        held_out=held_out,
+        part=part,
         places=[places[index] for index in tokenised.kept],
     )
 
@@ -97,7 +100,7 @@ class _Rows:
     classes: list[str | None]
     places: list[str]
     feature: Any
-    held_out: list[bool] | None
+    part: list[int] | None
     skipped: list[Skipped]
 
 
@@ -105,8 +108,8 @@ def _rows(path: Path, column: str, label: str) -> _Rows:
     library = require("datasets", "huggingface")
     parts = _parts(path)
     known = {key: class_names(part, label) for key, part in parts.items() if label in part.column_names}
-    other = _held_out(known)
-    used = parts if other is None else {key: parts[key] for key in ("train", other)}
+    codes = _codes(known)
+    used = {key: parts[key] for key in codes or parts}
     for key, part in used.items():
         choose(f"column of {key}", column, part.column_names)
         choose(f"column of {key}", label, part.column_names)
@@ -121,9 +124,9 @@ def _rows(path: Path, column: str, label: str) -> _Rows:
         [each for key in used for each in known[key]],
         [f"{key}[{row}]" for key, part in used.items() for row in range(len(part))],
         feature,
-        None if other is None else [key == other for key, part in used.items() for _ in range(len(part))],
+        [code for key, code in codes.items() for _ in range(len(used[key]))] if codes else None,
         [
-            Skipped(key, f"{len(part)} rows of a part that is neither trained on nor held out")
+            Skipped(key, f"{len(part)} rows of a part that is not for training, validation or test")
             for key, part in parts.items()
             if key not in used
         ],
@@ -148,10 +151,15 @@ def _parts(path: Path) -> dict[str, Any]:
     return parts
 
 
-def _held_out(classes: Mapping[str, Sequence[str | None]]) -> str | None:
-    """The name of the held-out part; None if there is no part `train`, or no other part shares a class with it."""
+def _codes(classes: Mapping[str, Sequence[str | None]]) -> dict[str, int]:
+    """The names of the used parts, and what they are for; empty if there is no training part or no test part."""
     trained = set(classes.get("train", ())) - {None}
-    return next((key for key in _HELD_OUT if trained & set(classes.get(key, ()))), None)
+    shares = {key for key, names in classes.items() if trained & set(names)}
+    test = next((key for key in _TEST if key in shares), None)
+    if test is None:
+        return {}
+    validation = next((key for key in _VALIDATION if key in shares and key != test), None)
+    return {"train": TRAIN, **({validation: VALIDATION} if validation else {}), test: TEST}
 
 
 def _type(path: Path, column: str, parts: Mapping[str, Any]) -> Any:

@@ -8,7 +8,7 @@ from ...errors import require
 from ..base import Dataset, Split
 from ..codecs.pixels import Pixels
 from ..condition import Label
-from ..holdout import every_fifth
+from ..holdout import in_turn
 
 __all__ = ["digits"]
 
@@ -20,8 +20,9 @@ def digits() -> Dataset:
     """1,797 handwritten digits as sequences of 64 tokens, with 16 greys.
 
     A pixel of the source counts the inked points in a block of 4 x 4, so it has 17 values, 0 to 16. The two largest
-    values are merged, `token = min(pixel, 15)`, so that a token fits in four bits. Every fifth image of each class is
-    held out: 1,438 training images and 359 held-out images. No image is in both.
+    values are merged, `token = min(pixel, 15)`, so that a token fits in four bits. The images of each class are divided
+    in their order (`holdout.in_turn`): 1,253 for training, 185 for validation and 359 for the test. No image is in two
+    parts.
 
     Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository,
     1998; scikit-learn's `load_digits` is its test set.
@@ -32,11 +33,9 @@ def digits() -> Dataset:
     bunch = require("sklearn.datasets", "train").load_digits()
     tokens = torch.from_numpy(bunch.data).long().clamp(max=LEVELS - 1)
     labels = torch.from_numpy(bunch.target).long()
-    held_out = every_fifth(labels)
     return Dataset(
-        name="digits",
-        train=Split(tokens[~held_out], labels[~held_out]),
-        held_out=Split(tokens[held_out], labels[held_out]),
+        "digits",
+        *Split(tokens, labels).parts(in_turn(labels, tokens)),
         codec=Pixels.grey(SIDE, SIDE, LEVELS, ink=True),
         conditions=(Label(tuple(str(name) for name in bunch.target_names)),),
     )

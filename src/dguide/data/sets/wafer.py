@@ -23,7 +23,7 @@ from ..base import Dataset, Split
 from ..cache import cached
 from ..codecs.pixels import Pixels
 from ..condition import Label
-from ..holdout import every_fifth
+from ..holdout import in_turn
 
 __all__ = ["PATTERNS", "wafer", "wafer_map"]
 
@@ -136,9 +136,9 @@ def wafer_map(pattern: str, size: int, noise: float, random: np.random.Generator
 def wafer(size: int = 24, count: int = 4500, noise: float = 0.02, imbalance: float = 1.0, seed: int = 0) -> Dataset:
     """Synthetic wafer maps of nine classes: none and the eight patterns of `PATTERNS`.
 
-    Map number i of a class depends only on seed, size, noise, class and i. Every fifth map of each class is held out.
-    With the default options no held-out map is a training map. Without noise all maps of None are equal, and small maps
-    of other classes can be equal (267 of 900 held-out maps with `size` 8).
+    Map number i of a class depends only on seed, size, noise, class and i. The maps of each
+    class are divided in their order: 70 % for training, 10 % for validation and 20 % for the test (`holdout.in_turn`).
+    Equal maps are in one part; without noise all maps of None are equal.
 
     Args:
         size: Rows and columns of a map, at least 8.
@@ -165,11 +165,9 @@ def wafer(size: int = 24, count: int = 4500, noise: float = 0.02, imbalance: flo
     arrays = cached("wafer", recipe, lambda: {"maps": _maps(counts, size, noise, seed)}, ("maps",))
     tokens = torch.from_numpy(arrays["maps"].astype(np.int64)).flatten(1)
     labels = torch.repeat_interleave(torch.arange(len(PATTERNS)), torch.tensor(counts))
-    whole, held_out = Split(tokens, labels), every_fifth(labels)
     return Dataset(
-        name=name,
-        train=whole.take(~held_out),
-        held_out=whole.take(held_out),
+        name,
+        *Split(tokens, labels).parts(in_turn(labels, tokens)),
         codec=Pixels(size, size, PALETTE),
         conditions=(Label(tuple(PATTERNS)),),
         synthetic=True,

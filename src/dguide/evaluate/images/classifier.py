@@ -37,7 +37,7 @@ class Classifier:
         """
         machine = require("sklearn.svm", "train").SVC(C=10.0, gamma="scale")
         machine.fit(dataset.features(dataset.train.tokens), dataset.train.labels.numpy())
-        real = dataset.held_out
+        real = dataset.test
         hits = int((machine.predict(dataset.features(real.tokens)) == real.labels.numpy()).sum())
         return cls(dataset, machine, proportion(hits, len(real)))
 

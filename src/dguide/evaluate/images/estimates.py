@@ -109,7 +109,7 @@ class _Matched:
         if len(drawn) <= NEIGHBOURS:
             expected = f"at least {NEIGHBOURS + 1}, one more than neighbours that are sought"
             raise bad("samples", len(drawn), expected)
-        real, train = dataset.held_out, dataset.train
+        real, train = dataset.test, dataset.train
         mixture = Mixture.of(dataset, classes, len(drawn)).kept(len(drawn), real, train)
         counts = mixture.counts(len(drawn), real, train, drawn=True)
         held_out, held_out_groups = mixture.take(real, counts, seed)

@@ -133,8 +133,8 @@ class LearntFeatures(Features):
             falling.step()
         network.eval().requires_grad_(False)
         raw = _raw(network, split.tokens)
-        hits = int((_classes(network, dataset.held_out.tokens) == dataset.held_out.labels).sum())
-        share = proportion(hits, len(dataset.held_out))
+        hits = int((_classes(network, dataset.test.tokens) == dataset.test.labels).sum())
+        share = proportion(hits, len(dataset.test))
         centre, scale = raw.mean(0), float(np.sqrt(raw.var(0).mean()))
         dead = scale <= 1e-6 * max(1.0, float(np.abs(centre).max()))  # constant features, up to rounding
         return cls(network, centre, 1.0 if dead else scale, share, seed)

@@ -70,9 +70,9 @@ def molecule_estimates(
     codec.check(tokens)
     classes = requested_classes(dataset, condition, len(tokens))
     count = len(tokens)
-    mixture = Mixture.of(dataset, classes, count).kept(count, dataset.held_out)
-    counts = mixture.counts(count, dataset.held_out, drawn=True)
-    split, _ = mixture.take(dataset.held_out, counts, seed)
+    mixture = Mixture.of(dataset, classes, count).kept(count, dataset.test)
+    counts = mixture.counts(count, dataset.test, drawn=True)
+    split, _ = mixture.take(dataset.test, counts, seed)
     rows = torch.from_numpy(mixture.own(counts, seed))
     drawn, real = Molecules.of(codec, tokens), Molecules.of(codec, split.tokens)
     equal = Molecules.of(codec, tokens[rows]).first(len(real.molecules)) if 0 < len(rows) < count else drawn
