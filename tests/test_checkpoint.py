@@ -37,7 +37,7 @@ def network(process: Process) -> DiffusionTransformer:
 def about(model: DiffusionTransformer, process: Process) -> Config:
     told = (CODEC, [LABEL], False)
     return Config(
-        model.hyperparameters, REGISTRY.describe(process), "digits", *told, "train it", 3, 17, 1.5, 0.1, "0.1.0"
+        model.hyperparameters, REGISTRY.describe(process), "digits", *told, "train it", 3, 17, 1.4, 1.5, 0.1, "0.1.0"
     )
 
 

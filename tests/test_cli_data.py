@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -59,6 +60,12 @@ def table(path: Path) -> Path:
     return path
 
 
+def shown(summary: dict[str, Any]) -> str:
+    """The line of the parts."""
+    train, validation, test = (f"{summary[part]:,}" for part in ("train", "validation", "test"))
+    return f"{train} for training, {validation} for validation, {test} for the test"
+
+
 def test_images(run: Run, tmp_path: Path) -> None:
     root = inspection(tmp_path / "検査")
     (root / "傷" / "bad.png").write_bytes(b"no image")
@@ -76,8 +83,8 @@ def test_images(run: Run, tmp_path: Path) -> None:
     summary = json.loads(run("data", f"images:{root}", "--json")[1])
     parts = np.array([summary["conditions"]["label"][name] for name in CLASSES])
     assert parts.sum(1).tolist() == [12] * 3
-    assert parts.sum(0).tolist() == [summary["train"], summary["held_out"]]
-    assert f"{summary['train']} to train on, {summary['held_out']} held out" in out
+    assert parts.sum(0).tolist() == [summary[part] for part in ("train", "validation", "test")]
+    assert shown(summary) in out
     assert [Path(each["what"]).name for each in summary["skipped"]] == ["メモ.txt", "bad.png"]
     assert summary["skipped"][1]["why"].startswith("unreadable")
 
@@ -87,7 +94,7 @@ def test_an_archive(run: Run, tmp_path: Path) -> None:
     assert (status, err) == (0, "")
     summary = json.loads(run("data", f"npz:{tmp_path / 'x.npz'},names=良;悪", "--json")[1])
     assert {name: sum(parts) for name, parts in summary["conditions"]["label"].items()} == {"悪": 10, "良": 10}
-    assert f"{summary['train']} to train on, {summary['held_out']} held out" in out
+    assert shown(summary) in out
     assert summary["skipped"] == []
 
 
@@ -97,16 +104,12 @@ def test_a_table_told_by_a_number_alone(run: Run, tmp_path: Path) -> None:
     status, out, err = run("data", name)
     assert (status, err) == (0, "")
     data = load(name)
-    rest, held_out = (split.properties["mass"].tolist() for split in (data.train, data.test))
-    assert [line.split() for line in out.splitlines()[-3:]] == [
-        ["smallest", f"{min(rest):g}", f"{min(held_out):g}"],
-        ["mean", f"{np.mean(rest):.5g}", f"{np.mean(held_out):.5g}"],
-        ["largest", f"{max(rest):g}", f"{max(held_out):g}"],
-    ]
+    parts = [split.properties["mass"].tolist() for split in (data.train, data.validation, data.test)]
+    rows = {"smallest": min, "mean": np.mean, "largest": max}
+    expected = [[name, *(f"{of(part):.5g}" for part in parts)] for name, of in rows.items()]
+    assert [line.split() for line in out.splitlines()[-3:]] == expected
     assert json.loads(run("data", name, "--json")[1])["conditions"] == {
-        "mass": {
-            name: [of(rest), of(held_out)] for name, of in (("smallest", min), ("mean", np.mean), ("largest", max))
-        }
+        "mass": {name: [of(part) for part in parts] for name, of in rows.items()}
     }
     both = run("data", f"{name},label=kind", "--json")[1]
     assert list(json.loads(both)["conditions"]) == ["kind", "mass"]
@@ -166,7 +169,7 @@ def test_a_picture_of_classes_with_few_images_leaves_room(
     sheet = np.asarray(drawn[0].axes[0].images[0].get_array())
     assert sheet.shape[:2] == (10 * 5 + 1, 3 * 5 + 1)  # ten rows of three, with gaps
     inked = [[sheet[5 * row + 1, 5 * column + 1 : 5 * column + 3].min() < 1 for row in range(10)] for column in (1, 2)]
-    assert inked == [[True] + [False] * 9, [True] * 3 + [False] * 7]
+    assert inked == [[True] + [False] * 9, [True] * 2 + [False] * 8]  # of four, one each is for validation and test
 
 
 def test_names_that_no_font_has_become_numbers_and_are_told(run: Run, tmp_path: Path) -> None:
@@ -175,7 +178,7 @@ def test_names_that_no_font_has_become_numbers_and_are_told(run: Run, tmp_path: 
         warnings.simplefilter("error")
         status, out, err = run("data", f"images:{root}", "--png", tmp_path / "x.png", "--json")
     assert status == 0
-    assert json.loads(out)["train"] + json.loads(out)["held_out"] == 36
+    assert sum(json.loads(out)[part] for part in ("train", "validation", "test")) == 36
     told = [f"column {column} of {tmp_path / 'x.png'} is {name}" for column, name in enumerate(CLASSES)]
     for name, line in zip(CLASSES, told, strict=True):
         assert (line in err) != bool(style.fonts(name))

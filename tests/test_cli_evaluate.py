@@ -134,11 +134,11 @@ def test_other_data_must_have_the_same_classes(run, tmp_path):
 
 def test_what_a_model_was_told_means_the_same_of_other_data():
     texts, mass = torch.zeros(4, 2, dtype=torch.int64), torch.tensor([1.0, 2, 3, 4], dtype=torch.float64)
-    own = Dataset("own", *2 * [Split(texts, (mass > 2).long(), {"mass": mass})], DIGITS.codec, (Above("mass", 2.0),))
+    own = Dataset("own", *3 * [Split(texts, (mass > 2).long(), {"mass": mass})], DIGITS.codec, (Above("mass", 2.0),))
     assert align_conditions(own, own.conditions) is own
     found = align_conditions(own, (Above("mass", 3.0), Label(("x", "y"), "unknown")))
     assert found.conditions == (Above("mass", 3.0),)
-    assert found.train.labels.tolist() == found.held_out.labels.tolist() == [0, 0, 0, 1]
+    assert found.train.labels.tolist() == found.validation.labels.tolist() == found.test.labels.tolist() == [0, 0, 0, 1]
     scaled = align_conditions(own, (Value("mass", 2.0, 0.5),))
     assert scaled.condition(scaled.test)["mass"].tolist() == [-2, 0, 2, 4]
     for learnt in (Label(("x", "y"), "mass"), Label(("x", "y"), "kind")):

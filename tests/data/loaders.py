@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import torch
 
-from dguide.data import Dataset
+from dguide.data import Dataset, Split
 
-__all__ = ["FILES", "SETS", "Loader", "Member", "contents", "many", "rows"]
+__all__ = ["FILES", "SETS", "Loader", "Member", "contents", "many", "rows", "whole"]
 
 SIDE = 4
 
@@ -73,15 +73,25 @@ class Loader:
 
 
 def rows(data: Dataset) -> list[list[int]]:
-    """The sequences of both parts."""
-    found: list[list[int]] = torch.cat((data.train.tokens, data.test.tokens)).tolist()
+    """The sequences of all parts."""
+    found: list[list[int]] = whole(data).tokens.tolist()
     return found
 
 
-def contents(data: Dataset) -> tuple[list[bytes], list[bytes]]:
-    """What stands in the training part, and in the held-out part."""
-    train, held_out = (data.codec.contents(split.tokens) for split in (data.train, data.test))
-    return train, held_out
+def whole(data: Dataset) -> Split:
+    """All parts in one."""
+    parts = (data.train, data.validation, data.test)
+    properties = {name: torch.cat([part.properties[name] for part in parts]) for name in data.train.properties}
+    places = tuple(place for part in parts for place in part.places)
+    return Split(torch.cat([p.tokens for p in parts]), torch.cat([p.labels for p in parts]), properties, places)
+
+
+def contents(data: Dataset) -> tuple[list[bytes], list[bytes], list[bytes]]:
+    """What stands in each part: training, validation and test."""
+    train, validation, test = (
+        list(data.codec.contents(split.tokens)) for split in (data.train, data.validation, data.test)
+    )
+    return train, validation, test
 
 
 def _folder(path: Path, members: Sequence[Member | None]) -> None:

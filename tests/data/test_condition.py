@@ -91,14 +91,14 @@ def test_quantile_is_that_of_numpy() -> None:
 def test_a_data_set_tells_one_condition_as_a_tensor_and_several_by_name() -> None:
     split = Split(torch.zeros(3, 4, dtype=torch.int64), LABELS, PROPERTIES)
     words = Strings(("<begin>", "<end>", "<pad>"), 4)
-    one = Dataset("one", split, split, words, (KINDS[0],))
+    one = Dataset("one", split, split, split, words, (KINDS[0],))
     assert one.sizes == 3
     assert one.condition(split) is split.labels
-    both = Dataset("both", split, split, words, (KINDS[0], KINDS[2]))
+    both = Dataset("both", split, split, split, words, (KINDS[0], KINDS[2]))
     assert both.sizes == {"animal": 3, "mass": 0}
     told = both.condition(split)
     assert isinstance(told, dict)
     assert list(told) == ["animal", "mass"]
-    assert Dataset("number", split, split, words, (KINDS[2],)).sizes == {"mass": 0}
+    assert Dataset("number", split, split, split, words, (KINDS[2],)).sizes == {"mass": 0}
     assert split.take(torch.tensor([2])).labels.tolist() == [2]
     assert split.take(torch.tensor([1])).properties["mass"].tolist() == [3]

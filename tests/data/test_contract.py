@@ -7,10 +7,9 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-import torch
 
 from dguide.data import Dataset, load
-from tests.data.loaders import FILES, SETS, Loader, Member, contents, many
+from tests.data.loaders import FILES, SETS, Loader, Member, contents, many, whole
 
 NAMED = [each for each in FILES if each.name != "npz"]
 """Those whose source has names of classes."""
@@ -38,7 +37,7 @@ def built(name: str) -> Dataset:
 def assert_own_tensors(name: str) -> None:
     first = load(name)
     digest = first.digest
-    for split in (first.train, first.test):
+    for split in (first.train, first.validation, first.test):
         for _, values in split.named():
             values.zero_()
     assert first.digest != digest
@@ -49,9 +48,9 @@ def assert_own_tensors(name: str) -> None:
 def test_sets_keep_their_names_their_split_and_their_tensors(name: str) -> None:
     data = built(name)
     assert data.name == name
-    every = 20 if name == "qm9" else 5
-    whole = len(data.train) + len(data.test)
-    assert abs(len(data.test) - whole / every) <= 10  # of each class every fifth, as published
+    shares = (1 / 40, 1 / 40) if name == "qm9" else (0.1, 0.2)
+    for part, share in zip((data.validation, data.test), shares, strict=True):
+        assert abs(len(part) - share * len(whole(data))) <= 10  # of each class
     assert data.skipped == ()
     assert_own_tensors(name)
 
@@ -83,66 +82,68 @@ def test_one_who_writes_to_the_tensors_changes_nobody_elses(loader: Loader, tmp_
 @every_file
 def test_entries_that_cannot_be_used_are_listed_with_their_place(loader: Loader, tmp_path: Path) -> None:
     members = many(20)
-    whole = load(loader.of(loader.source(tmp_path, members)))
+    complete = load(loader.of(loader.source(tmp_path, members)))
     data = load(loader.of(loader.source(tmp_path, [*members[:7], None, *members[7:]])))
     (left_out,) = data.skipped
     assert "source" in left_out.what or "all[7]" in left_out.what
     assert left_out.why
-    assert sorted(contents(data)[0]) == sorted(contents(whole)[0])
+    assert [sorted(part) for part in contents(data)] == [sorted(part) for part in contents(complete)]
 
 
 @every_file
-def test_about_a_fifth_of_each_class_is_held_out(loader: Loader, tmp_path: Path) -> None:
+def test_a_fifth_of_each_class_is_for_the_test_and_a_tenth_for_the_validation(loader: Loader, tmp_path: Path) -> None:
     data = load(loader.of(loader.source(tmp_path, many(200))))
-    share = data.test.labels.bincount() / 200
-    assert ((share > 0.12) & (share < 0.28)).all()  # 2.8 standard deviations
+    for part, low, high in ((data.test, 0.12, 0.28), (data.validation, 0.04, 0.16)):
+        share = part.labels.bincount() / 200
+        assert ((share > low) & (share < high)).all()  # 2.8 standard deviations
 
 
 @every_file
-def test_what_is_held_out_does_not_depend_on_other_entries(loader: Loader, tmp_path: Path) -> None:
+def test_the_part_of_a_sequence_does_not_depend_on_other_entries(loader: Loader, tmp_path: Path) -> None:
     """Nor on their order, although new words may change the numbers of tokens, and longer strings the padding."""
     members = many(100)
-    train, held_out = contents(load(loader.of(loader.source(tmp_path, members))))
+    before = contents(load(loader.of(loader.source(tmp_path, members))))
     for others in (members[::-1], members[:120], [*many(100, seed=1), *members]):
-        now, held_out_now = contents(load(loader.of(loader.source(tmp_path, others))))
-        assert not set(now) & set(held_out)
-        assert not set(held_out_now) & set(train)
+        now = contents(load(loader.of(loader.source(tmp_path, others))))
+        assert not any(set(now[a]) & set(before[b]) for a in range(3) for b in range(3) if a != b)
 
 
 @every_file
-def test_copies_are_on_one_side_even_in_several_classes(loader: Loader, tmp_path: Path) -> None:
+def test_copies_are_in_one_part_even_in_several_classes(loader: Loader, tmp_path: Path) -> None:
     members = many(50)
     copies = [Member(each.content, kind) for each in members for kind in ("bad", "good")]
     data = load(loader.of(loader.source(tmp_path, copies * 2)))
-    train, held_out = contents(data)
-    assert len(train) + len(held_out) == 400
-    assert not set(train) & set(held_out)
+    train, validation, test = contents(data)
+    assert len(train) + len(validation) + len(test) == 400
+    assert len({*train, *validation, *test}) == len({*train}) + len({*validation}) + len({*test})
 
 
 @every_file
 @pytest.mark.parametrize("count", range(1, 9))
-def test_small_classes_are_to_train_on_and_from_three_on_held_out_too(
+def test_small_classes_are_to_train_on_and_from_three_and_four_in_the_other_parts(
     loader: Loader, count: int, tmp_path: Path
 ) -> None:
-    """A class without held-out members is named, with what to do. The archive has its number, 2 for rare."""
+    """A class that is missing in a part is named, with what to do. The archive has its number, 2 for rare."""
     rare = [Member(4**15 + each, "rare") for each in range(count)]
     data = load(loader.of(loader.source(tmp_path, [*many(20), *rare])))
-    train, held_out = (int((split.labels == 2).sum()) for split in (data.train, data.test))
+    parts = (data.train, data.validation, data.test)
+    train, validation, test = (int((split.labels == 2).sum()) for split in parts)
     assert train >= 1
-    assert train + held_out == count
-    assert held_out >= (count > 2)
-    why = f"no sequence of it is held out, so it cannot be judged: add different ones (it has {count})"
-    noted = [] if held_out else [(f"class {data.class_names[2]}", why)]
-    assert [(each.what, each.why) for each in data.skipped] == noted
+    assert train + validation + test == count
+    assert test >= (count > 2)
+    assert validation >= (count > 3)
+    why, remedy = "no sequence of it is in the {}", f": add different ones (it has {count})"
+    lack = [*(["test part, so it cannot be judged"] * (test == 0)), *(["validation part"] * (validation == 0))]
+    assert [each.what for each in data.skipped] == [f"class {data.class_names[2]}"] * len(lack)
+    assert [each.why for each in data.skipped] == [why.format(each) + remedy for each in lack]
 
 
 @every_file
 def test_a_class_of_equal_members_is_named(loader: Loader, tmp_path: Path) -> None:
     data = load(loader.of(loader.source(tmp_path, [*many(20), *[Member(4**15, "rare")] * 60])))
     assert (data.train.labels == 2).sum() == 60
-    (noted,) = data.skipped
-    assert noted.what == f"class {data.class_names[2]}"
-    assert "(it has 1)" in noted.why
+    assert [each.what for each in data.skipped] == [f"class {data.class_names[2]}"] * 2
+    assert all("(it has 1)" in each.why for each in data.skipped)
 
 
 @every_name
@@ -151,7 +152,7 @@ def test_classes_that_differ_in_the_form_of_an_accent_are_one(loader: Loader, tm
     parts = [Member(each.content, unicodedata.normalize("NFD", "M\u00e4rz")) for each in many(10, ("a",), 2)]
     data = load(loader.of(loader.source(tmp_path, [*composed, *parts, *many(10, ("傷",))])))
     assert data.class_names == ("M\u00e4rz", "傷")
-    labels = torch.cat((data.train.labels, data.test.labels))
+    labels = whole(data).labels
     assert labels.bincount().tolist() == [20, 10]
 
 

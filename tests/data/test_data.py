@@ -4,13 +4,15 @@ import pytest
 import torch
 
 from dguide.data import Dataset, Label, Split, Strings, load, number_of, random_offsets, shift
+from tests.data.loaders import contents, whole
 
 
 def test_digits_are_sixteen_levels_in_sixty_four_places() -> None:
     digits = load("digits")
     assert (digits.vocab_size, digits.length, digits.n_classes, digits.shape) == (16, 64, 10, (8, 8))
-    assert len(digits.train) + len(digits.test) == 1797
-    for split in (digits.train, digits.test):
+    parts = (digits.train, digits.validation, digits.test)
+    assert [len(part) for part in parts] == [1253, 185, 359]
+    for split in parts:
         assert split.tokens.dtype == split.labels.dtype == torch.int64
         assert set(split.tokens.unique().tolist()) == set(range(16))
 
@@ -19,20 +21,19 @@ def test_levels_keep_every_value_of_the_source_but_merge_the_two_darkest() -> No
     datasets = pytest.importorskip("sklearn.datasets")
     source = torch.from_numpy(datasets.load_digits().data).long()
     digits = load("digits")
-    ours = torch.cat((digits.train.tokens, digits.test.tokens))
+    ours = whole(digits).tokens
     for level in range(15):
         assert (ours == level).sum() == (source == level).sum()
     assert (ours == 15).sum() == (source >= 15).sum()
 
 
-def test_held_out_split_is_a_fifth_of_every_class_and_shares_no_image() -> None:
+def test_parts_are_a_tenth_and_a_fifth_of_every_class_and_share_no_image() -> None:
     digits = load("digits")
-    for label in range(10):
-        held_out = int((digits.test.labels == label).sum())
-        total = held_out + int((digits.train.labels == label).sum())
-        assert abs(held_out - total / 5) < 1
-    seen = {tuple(row) for row in digits.train.tokens.tolist()}
-    assert not any(tuple(row) in seen for row in digits.test.tokens.tolist())
+    total = whole(digits).labels.bincount()
+    for part, share in ((digits.validation, 0.1), (digits.test, 0.2)):
+        assert ((part.labels.bincount() - share * total).abs() < 1).all()
+    train, validation, test = (set(part) for part in contents(digits))
+    assert not train & validation | train & test | validation & test
 
 
 def test_pictures_and_features_are_brightness() -> None:
@@ -52,7 +53,7 @@ def test_pictures_and_features_are_brightness() -> None:
 def test_what_is_no_image_has_no_picture() -> None:
     split = Split(torch.zeros(2, 4, dtype=torch.int64), torch.zeros(2, dtype=torch.int64))
     with pytest.raises(ValueError, match="image"):
-        Dataset("words", split, split, Strings(("<begin>", "<end>", "<pad>"), 4), (Label(("a",)),)).picture(
+        Dataset("words", split, split, split, Strings(("<begin>", "<end>", "<pad>"), 4), (Label(("a",)),)).picture(
             split.tokens
         )
 

@@ -19,7 +19,7 @@ def held(labels: Tensor, classes: int) -> Dataset:
     """Sequences of these classes, held out and to train with; each says which row it is."""
     split = Split(torch.arange(len(labels))[:, None].expand(-1, 3), labels, {"mass": (labels % 2).double()})
     names = tuple(f"class {k}" for k in range(classes))
-    return Dataset("toy", split, split, CODEC, (Label(names, "kind"), Above("mass", 0.5)))
+    return Dataset("toy", split, split, split, CODEC, (Label(names, "kind"), Above("mass", 0.5)))
 
 
 def compared(dataset: Dataset, **classes: Tensor) -> tuple[Mixture, Split, np.ndarray, np.ndarray]:
@@ -124,7 +124,7 @@ def dataset() -> Dataset:
     heavy = torch.where(labels == 0, row // 10 % 2 == 0, row // 10 % 10 == 0)
     split = Split(row[:, None].expand(-1, 3), labels, {"mass": heavy.double(), "size": row.double()})
     conditions = (Label(("cat", "dog"), "kind"), Above("mass", 0.5), Value("size", 0.0, 1.0))
-    return Dataset("toy", split, split, Strings(("<begin>", "<end>", "<pad>"), 3), conditions)
+    return Dataset("toy", split, split, split, Strings(("<begin>", "<end>", "<pad>"), 3), conditions)
 
 
 def test_held_out_data_are_of_the_classes_that_were_asked(dataset: Dataset) -> None:
@@ -149,7 +149,7 @@ def test_a_rare_class_limits_the_others_and_one_that_is_not_there_does_not(datas
     split = alike(dataset, {"kind": many}, 1000)
     assert split.labels.bincount().tolist() == [300, 300]
     third = Label(("cat", "dog", "bird"), "kind")
-    wider = Dataset("toy", dataset.train, dataset.test, dataset.codec, (third,))
+    wider = Dataset("toy", dataset.train, dataset.validation, dataset.test, dataset.codec, (third,))
     assert set(alike(wider, {"kind": torch.tensor([1, 2, 2, 2])}, 4).labels.tolist()) == {1}
     assert len(alike(wider, {"kind": torch.tensor([2])}, 4)) == 0
 

@@ -83,9 +83,9 @@ def dots(count: int = 60, side: int = 3) -> Dataset:
     tokens = torch.randint(0, 2, (count, side * side), generator=generator)
     labels = torch.arange(count) % 2
     tokens[:, 0] = labels
-    whole, held_out = Split(tokens, labels), torch.arange(count) % 5 > 2
+    part = torch.arange(count) % 5 // 2  # training, training, validation, validation, test
     codec = Squares(side, side, ("#000000", "#ffffff"))
-    return Dataset("dots", whole.take(~held_out), whole.take(held_out), codec, (Label(("off", "on")),))
+    return Dataset("dots", *Split(tokens, labels).parts(part), codec, (Label(("off", "on")),))
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ def anew(run: Run) -> Run:
 def test_data_noise_and_a_codec_of_ones_own_from_training_to_evaluation(here: Path, anew: Run) -> None:
     data = "mine:dots:count=40"
     _, shown, err = anew("data", data)
-    assert "24 to train on, 16 held out" in shown, err
+    assert "16 for training, 16 for validation, 8 for the test" in shown, err
     options = ["--steps", 2, "--width", 8, "--layers", 1, "--heads", 2, "--evaluate-passes", 1]
     status, _, err = anew("train", "--out", "run", "--data", data, "--noise", "mine:Slow", *options)
     assert status == 0, err

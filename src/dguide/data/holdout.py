@@ -69,8 +69,8 @@ def by_content(labels: Tensor, position: Tensor) -> Tensor:
 
     So a sequence stays in its part when others come or go, and copies are in one part, even in several classes. Only
     small classes need more. A class keeps one sequence to train on, that of the largest position. A class of at least
-    three different sequences has one in the test part, and one of at least four has one in the validation part: that of
-    the smallest position which leaves its classes one to train on.
+    three different sequences has one in the test part, and one of at least four has one in each part, if the other
+    classes of a sequence allow it: that of the smallest position.
 
     Args:
         labels: Classes, [N] int64.
@@ -80,10 +80,13 @@ def by_content(labels: Tensor, position: Tensor) -> Tensor:
         The part of each sequence, [N] int64.
     """
     members, classes = _places(labels, position)
-    test = _part(members, classes, 0, _TEST_BELOW, _FEWEST_TO_TEST)
+    sizes = {label: len(members[label]) for label in sorted(members)}
+    to_test = [label for label, size in sizes.items() if size >= _FEWEST_TO_TEST]
+    to_validate = [label for label, size in sizes.items() if size >= _FEWEST_TO_VALIDATE]
+    kept = {label: 2 if label in to_validate else 1 for label in sizes}
+    test = _part(members, classes, (0, _TEST_BELOW), to_test, kept)
     left = {label: places - test for label, places in members.items()}
-    fewest = _FEWEST_TO_VALIDATE - 1  # one of them is in the test part
-    validation = _part(left, classes, _TEST_BELOW, _VALIDATION_BELOW, fewest)
+    validation = _part(left, classes, (_TEST_BELOW, _VALIDATION_BELOW), to_validate, dict.fromkeys(sizes, 1))
     codes = [TEST if place in test else VALIDATION if place in validation else TRAIN for place in position.tolist()]
     return torch.tensor(codes, dtype=torch.int64)
 
@@ -100,7 +103,8 @@ def with_validation(labels: Tensor, position: Tensor, part: Tensor) -> Tensor:
         return part
     taught = part == TRAIN
     members, classes = _places(labels[taught], position[taught])
-    chosen = _part(members, classes, _TEST_BELOW, _VALIDATION_BELOW, _FEWEST_TO_VALIDATE - 1)
+    large = [label for label in sorted(members) if len(members[label]) >= _FEWEST_TO_VALIDATE - 1]
+    chosen = _part(members, classes, (_TEST_BELOW, _VALIDATION_BELOW), large, dict.fromkeys(members, 1))
     moved = torch.tensor([place in chosen for place in position.tolist()], dtype=torch.bool)
     return torch.where(taught & moved, VALIDATION, part)
 
@@ -116,18 +120,23 @@ def _places(labels: Tensor, position: Tensor) -> tuple[dict[int, set[float]], di
 
 
 def _part(
-    members: Mapping[int, set[float]], classes: Mapping[float, set[int]], first: float, end: float, fewest: int
+    members: Mapping[int, set[float]],
+    classes: Mapping[float, set[int]],
+    interval: tuple[float, float],
+    large: Sequence[int],
+    kept: Mapping[int, int],
 ) -> set[float]:
-    """The positions from `first` to below `end`, with the exceptions for small classes."""
+    """The positions of an interval; but `kept` of each class are others, and one of each class in `large` is chosen."""
+    first, end = interval
     chosen = {place for places in members.values() for place in places if first <= place < end}
     for label in sorted(members):
-        if members[label] <= chosen:
-            chosen.remove(max(members[label]))
-    for label in sorted(members):
-        if len(members[label]) < fewest or members[label] & chosen:
+        while len(members[label] - chosen) < kept[label]:
+            chosen.remove(max(members[label] & chosen))
+    for label in large:
+        if members[label] & chosen:
             continue
         for place in sorted(members[label]):
-            if all(members[other] - chosen - {place} for other in classes[place]):
+            if all(len(members[other] - chosen - {place}) >= kept[other] for other in classes[place]):
                 chosen.add(place)
                 break
     return chosen

@@ -36,7 +36,7 @@ def folder(root: Path, colours: int) -> Path:
 
 def parts(dataset: Dataset) -> Iterator[tuple[str, list[int]]]:
     """Place and tokens of every sequence."""
-    for split in (dataset.train, dataset.test):
+    for split in (dataset.train, dataset.validation, dataset.test):
         assert len(split.places) == len(split)
         yield from zip(split.places, split.tokens.tolist(), strict=True)
 

@@ -10,6 +10,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from dguide.data import CODECS, Tokenised, load
+from tests.data.loaders import whole
 
 TEXTS = [f"wafer {n} has a {'ring' if n % 2 else '傷 scratch'}" for n in range(20)]
 
@@ -63,7 +64,7 @@ def test_a_table_can_be_read_in_its_words(path: Path, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("text,kind\n" + lines, encoding="utf-8")
     data = load(f"csv:{tmp_path / 'x.csv'},label=kind,tokenizer={path}")
     assert isinstance(data.codec, Tokenised)
-    texts = data.codec.decode(torch.cat((data.train.tokens, data.test.tokens)))
+    texts = data.codec.decode(whole(data).tokens)
     assert sorted(texts) == sorted(TEXTS)
     with (tmp_path / "x.csv").open("a", encoding="utf-8") as file:
         file.write("ring wafer ring wafer ring wafer ring wafer,1\n")
@@ -114,7 +115,7 @@ def test_words_outside_the_vocabulary_are_left_out_and_listed(tmp_path: Path, ki
     words = stored(tmp_path / "t.json", MODELS[kind])
     texts = [" ".join(letters) for letters in itertools.product("ab", repeat=4)][:12]
     data = load(f"csv:{table(tmp_path / 'x.csv', *texts, 'a zzz b')},label=kind,tokenizer={words}")
-    assert len(data.train) + len(data.test) == 12
+    assert len(whole(data)) == 12
     assert [each.what for each in data.skipped] == ["x.csv:14"]
     reason = "tokenizer refuses it" if "missing" in kind else "a word outside the vocabulary: 'zzz'"
     assert reason in data.skipped[0].why

@@ -10,7 +10,7 @@ import pytest
 
 from dguide.data import load
 from dguide.data.files.archive import combinations, shrink
-from tests.data.loaders import rows
+from tests.data.loaders import rows, whole
 
 
 def write(path: Path, **arrays: Any) -> Path:
@@ -45,7 +45,7 @@ def test_the_form_of_the_published_wafer_maps(tmp_path: Path) -> None:
     assert data.class_names == ("Center", "Center+Scratch", "Scratch", "none")
     assert data.vocab_size == 3
     assert [(each.what, each.why) for each in data.skipped] == [("MixedWM38.npz[7]", "value 3, expected below 3")]
-    assert len(data.train) + len(data.test) == 59
+    assert len(whole(data)) == 59
     assert load(f"npz:{tmp_path / 'MixedWM38.npz'}").vocab_size == 4
     assert load(f"npz:{tmp_path / 'MixedWM38.npz'},size=3").shape == (3, 3)
 
@@ -62,7 +62,7 @@ def test_the_published_wafer_maps_at_their_real_shape(tmp_path: Path) -> None:
     assert all(each.what.startswith("class ") for each in data.skipped)  # combinations that occur once or twice
     assert {"none", "0", "7"} <= set(data.class_names)
     assert all(name == "none" or len(name) in (1, 3) for name in data.class_names)
-    assert len(data.train) + len(data.test) == 400
+    assert len(whole(data)) == 400
 
 
 def test_names_are_for_the_numbers_of_the_file_even_if_a_class_is_left_out(tmp_path: Path) -> None:
@@ -165,8 +165,8 @@ def test_a_file_of_another_kind_is_not_taken_for_pickled_objects(tmp_path: Path)
     (tmp_path / "x.npz").write_text("no archive at all")
     with pytest.raises(ValueError, match="no archive, or a part of one"):
         load(f"npz:{tmp_path / 'x.npz'}")
-    whole = write(tmp_path / "y.npz", x=maps(), y=np.arange(20)).read_bytes()
-    (tmp_path / "y.npz").write_bytes(b"#!" + whole)
+    content = write(tmp_path / "y.npz", x=maps(), y=np.arange(20)).read_bytes()
+    (tmp_path / "y.npz").write_bytes(b"#!" + content)
     with pytest.raises(ValueError, match="no archive, or a part of one"):
         load(f"npz:{tmp_path / 'y.npz'}")
     np.save(tmp_path / "x.npy", maps())
@@ -183,10 +183,10 @@ def test_archives_with_members_that_are_no_arrays_are_refused(tmp_path: Path) ->
 
 
 def test_archives_that_are_encrypted_or_packed_in_another_way_are_refused(tmp_path: Path) -> None:
-    whole = bytearray(write(tmp_path / "x.npz", x=maps(), y=np.arange(20) % 2).read_bytes())
-    local, central = whole.index(b"PK\x03\x04"), whole.index(b"PK\x01\x02")
+    content = bytearray(write(tmp_path / "x.npz", x=maps(), y=np.arange(20) % 2).read_bytes())
+    local, central = content.index(b"PK\x03\x04"), content.index(b"PK\x01\x02")
     for offset, value, message in [(6, 1, "encrypted"), (8, 99, "compression")]:
-        changed = bytearray(whole)
+        changed = bytearray(content)
         changed[local + offset] = changed[central + offset + 2] = value  # its flags, or its way to compress
         (tmp_path / "changed.npz").write_bytes(changed)
         with pytest.raises(ValueError, match=rf"archive.*cannot be read.*{message}.*np\.savez"):
@@ -214,17 +214,17 @@ def test_an_archive_that_unfolds_to_more_than_the_memory_is_refused_before(tmp_p
 
 def test_damage_anywhere_in_an_archive_is_told(tmp_path: Path) -> None:
     """Every byte in turn is another; what is not told by an error was not part of the data."""
-    whole = write(tmp_path / "x.npz", x=maps(), y=np.arange(20) % 2).read_bytes()
-    for place in range(0, len(whole), 3):
+    content = write(tmp_path / "x.npz", x=maps(), y=np.arange(20) % 2).read_bytes()
+    for place in range(0, len(content), 3):
         path = tmp_path / f"{place}.npz"
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0x55]) + content[place + 1 :])
         with contextlib.suppress(ValueError):
-            assert len(load(f"npz:{path}").train) == 16
+            assert len(whole(load(f"npz:{path}"))) == 20
 
 
 def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
-    whole = write(tmp_path / "whole.npz", x=maps(), y=np.arange(20)).read_bytes()
-    (tmp_path / "half.npz").write_bytes(whole[: len(whole) // 2])
+    content = write(tmp_path / "whole.npz", x=maps(), y=np.arange(20)).read_bytes()
+    (tmp_path / "half.npz").write_bytes(content[: len(content) // 2])
     (tmp_path / "text.npz").write_text("no archive")
     (tmp_path / "empty.npz").write_bytes(b"")
     np.save(tmp_path / "one.npy", maps())

@@ -14,7 +14,7 @@ from PIL import Image
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from dguide.data import Pixels, Strings, Tokenised, load
-from tests.data.loaders import rows
+from tests.data.loaders import rows, whole
 
 
 def saved(path: Path, parts: Any) -> Path:
@@ -49,19 +49,19 @@ def test_strings_with_the_names_of_their_classes(tmp_path: Path) -> None:
 
 
 def test_parts_to_train_on_and_to_hold_out_stay_apart(tmp_path: Path) -> None:
-    parts = datasets.DatasetDict({"train": strings(9), "unsupervised": strings(5), "test": others(6, "漢漢")})
+    parts = datasets.DatasetDict({"train": strings(19), "unsupervised": strings(5), "test": others(6, "漢漢")})
     data = load(f"huggingface:{saved(tmp_path / 'd', parts)},column=text")
-    assert (len(data.train), len(data.test)) == (9, 6)
-    whole = load(f"huggingface:{saved(tmp_path / 'e', datasets.DatasetDict({'all': strings(20)}))},column=text")
-    assert len(rows(whole)) == 20
+    assert (len(data.train) + len(data.validation), len(data.test)) == (19, 6)
+    joined = load(f"huggingface:{saved(tmp_path / 'e', datasets.DatasetDict({'all': strings(20)}))},column=text")
+    assert len(rows(joined)) == 20
 
 
 def test_parts_that_are_not_used_are_listed(tmp_path: Path) -> None:
-    parts = {"train": strings(9), "validation": strings(5), "test": others(6, "b")}
+    parts = {"train": strings(9), "validation": others(5, "c"), "test": others(6, "b"), "more": strings(5)}
     data = load(f"huggingface:{saved(tmp_path / 'd', datasets.DatasetDict(parts))},column=text")
-    assert (len(data.train), len(data.test)) == (9, 6)
-    why = "5 rows of a part that is neither trained on nor held out"
-    assert [(each.what, each.why) for each in data.skipped] == [("validation", why)]
+    assert [len(part) for part in (data.train, data.validation, data.test)] == [9, 5, 6]
+    why = "5 rows of a part that is not for training, validation or test"
+    assert [(each.what, each.why) for each in data.skipped] == [("more", why)]
 
 
 @pytest.mark.parametrize("name", ["validation", "valid", "val", "dev", "eval"])
@@ -69,12 +69,12 @@ def test_a_part_without_classes_is_passed_over_for_one_that_has_some(tmp_path: P
     """As in GLUE, whose classes of the test are all -1."""
     parts = {"train": strings(9), "test": others(6, "a", label=[-1] * 6), name: others(5, "b")}
     data = load(f"huggingface:{saved(tmp_path / 'd', datasets.DatasetDict(parts))},column=text")
-    assert (len(data.train), len(data.test)) == (9, 5)
+    assert (len(data.train) + len(data.validation), len(data.test)) == (9, 5)
     assert [each.what for each in data.skipped] == ["test"]
     alone = datasets.DatasetDict({key: part for key, part in parts.items() if key != name})
-    whole = load(f"huggingface:{saved(tmp_path / 'e', alone)},column=text")
-    assert len(whole.train) + len(whole.held_out) == 9
-    assert [each.what for each in whole.skipped] == [f"test[{row}]" for row in range(6)]
+    joined = load(f"huggingface:{saved(tmp_path / 'e', alone)},column=text")
+    assert len(whole(joined)) == 9
+    assert [each.what for each in joined.skipped] == [f"test[{row}]" for row in range(6)]
 
 
 def test_numbers_of_minus_one_in_one_part_alone_are_no_class(tmp_path: Path) -> None:
@@ -94,14 +94,14 @@ def distinct(count: int) -> list[str]:
     ("labels", "names", "missing"),
     [
         (["a ", "a", "b", " b", "  ", ""] * 2, ("a", "b"), 4),
-        ([0.0, 1.0, 1.5, math.nan] * 3, ("0", "1", "1.5"), 3),
+        ([0.0, 1.0, 1.5, math.nan] * 4, ("0", "1", "1.5"), 4),
         ([True, False] * 6, ("False", "True"), 0),
         ([-1, 1] * 6, ("-1", "1"), 0),
         (["M\u00e4rz", "Ma\u0308rz", "April"] * 4, ("April", "M\u00e4rz"), 0),
     ],
 )
 def test_classes_by_their_names(tmp_path: Path, labels: list[Any], names: tuple[str, ...], missing: int) -> None:
-    data = load(f"huggingface:{saved(tmp_path / 'd', plain(x=distinct(12), label=labels))},column=x")
+    data = load(f"huggingface:{saved(tmp_path / 'd', plain(x=distinct(len(labels)), label=labels))},column=x")
     assert data.class_names == names
     assert [each.why for each in data.skipped] == ["no label or no x"] * missing
 
@@ -161,7 +161,7 @@ def test_images_that_cannot_be_read_are_left_out_and_listed(tmp_path: Path, opti
     images[0].save(stored, "png")
     images += [{"bytes": each, "path": None} for each in (b"nope", b"", stored.getvalue()[:60])]
     data = load(f"huggingface:{saved(tmp_path / 'd', pictures(images))},column=image,{options}")
-    assert len(data.train) + len(data.test) == 12
+    assert len(whole(data)) == 12
     assert [each.what for each in data.skipped] == [f"all[{row}]" for row in range(12, 15)]
     assert data.skipped[0].why == "unreadable: cannot identify image file"
     bad = saved(tmp_path / "e", pictures([{"bytes": b"nope", "path": None}] * 2))
@@ -184,7 +184,7 @@ def test_images_may_be_files(tmp_path: Path) -> None:
     (tmp_path / "7.png").unlink()
     data = load(f"huggingface:{path},column=image")
     assert [each.what for each in data.skipped] == ["all[7]"]
-    assert len(data.train) + len(data.test) == 11
+    assert len(whole(data)) == 11
 
 
 def test_images_of_several_sizes_want_to_be_told_one(tmp_path: Path) -> None:
@@ -273,7 +273,7 @@ def test_rows_without_a_string_or_a_class_are_left_out_and_listed(tmp_path: Path
     labels[7] = None
     data = load(f"huggingface:{saved(tmp_path / 'd', strings(text=texts, label=labels))},column=text")
     assert [each.what for each in data.skipped] == ["all[3]", "all[7]", "all[4]"]
-    assert len(data.train) + len(data.test) == 17
+    assert len(whole(data)) == 17
     assert isinstance(data.codec, Strings)
     assert data.codec.words[3:] == ("a", "b")
 

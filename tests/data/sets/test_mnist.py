@@ -11,11 +11,14 @@ def test_images_are_those_of_the_source() -> None:
     pixels, labels = mnist_data()
     mnist = load("mnist:levels=256")
     assert mnist.name == "mnist:levels=256"
-    assert (len(mnist.train), len(mnist.held_out), mnist.shape) == (4000, 1000, (28, 28))
-    held_out = torch.arange(5000) % 5 == 2  # the source is sorted by class, 500 each
-    assert torch.equal(mnist.held_out.tokens, torch.from_numpy(pixels).long()[held_out])
-    assert torch.equal(mnist.held_out.labels, torch.from_numpy(labels)[held_out])
-    assert mnist.train.labels.bincount().tolist() == [400] * 10
+    assert ([len(part) for part in (mnist.train, mnist.validation, mnist.test)], mnist.shape) == (
+        [3500, 500, 1000],
+        (28, 28),
+    )
+    test = torch.arange(5000) % 5 == 2  # the source is sorted by class, 500 each
+    assert torch.equal(mnist.test.tokens, torch.from_numpy(pixels).long()[test])
+    assert torch.equal(mnist.test.labels, torch.from_numpy(labels)[test])
+    assert mnist.train.labels.bincount().tolist() == [350] * 10
 
 
 def test_small_images_are_means_of_four_pixels_in_the_nearest_grey() -> None:

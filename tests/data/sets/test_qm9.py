@@ -8,18 +8,19 @@ from rdkit.Chem import QED, MolFromSmiles
 
 from dguide.data import Above, Strings, load
 from dguide.data.sets.molecules import PROPERTIES
+from tests.data.loaders import whole
 
 
 def test_all_molecules_are_there_and_the_split_is_fixed() -> None:
     qm9 = load("qm9")
     assert isinstance(qm9.codec, Strings)
-    assert (len(qm9.train), len(qm9.test)) == (124_289, 6_542)
+    assert [len(part) for part in (qm9.train, qm9.validation, qm9.test)] == [124_289, 3_271, 3_271]
     assert (qm9.length, qm9.vocab_size) == (24, 23)
     assert qm9.codec.decode(qm9.train.tokens[:4]) == ["C", "N", "O", "C#C"]
-    whole = torch.cat((qm9.train.tokens, qm9.test.tokens))
-    assert len(whole.unique(dim=0)) > 130_800  # the source lists a few strings twice
-    assert (whole[:, 0] == 0).all()
-    assert ((whole == 1).sum(1) == 1).all()
+    tokens = whole(qm9).tokens
+    assert len(tokens.unique(dim=0)) > 130_800  # the source lists a few strings twice
+    assert (tokens[:, 0] == 0).all()
+    assert ((tokens == 1).sum(1) == 1).all()
 
 
 def test_properties_are_those_of_rdkit() -> None:

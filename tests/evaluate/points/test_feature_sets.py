@@ -14,8 +14,7 @@ from tests.evaluate.real import DIGITS, learnt
 
 WORDS = Dataset(
     "words",
-    Split(torch.zeros(4, 3, dtype=torch.int64), torch.zeros(4, dtype=torch.int64)),
-    Split(torch.zeros(4, 3, dtype=torch.int64), torch.zeros(4, dtype=torch.int64)),
+    *3 * [Split(torch.zeros(4, 3, dtype=torch.int64), torch.zeros(4, dtype=torch.int64))],
     Strings(("<begin>", "<end>", "<pad>", "a"), 3),
     (Label(("x", "y")),),
 )
@@ -64,7 +63,9 @@ def test_colours_are_seen_one_by_one() -> None:
     tokens = torch.cat((left, 1 - left), 2).flatten(1)
     noisy = torch.where(torch.rand(tokens.shape, generator=generator) < 0.1, 2, tokens)
     split = Split(noisy, labels)
-    dataset = Dataset("flags", split, split, Pixels(6, 6, ("#ff0000", "#008200", "#000000")), (Label(("a", "b")),))
+    dataset = Dataset(
+        "flags", split, split, split, Pixels(6, 6, ("#ff0000", "#008200", "#000000")), (Label(("a", "b")),)
+    )
     judge = LearntFeatures.fit(dataset, seen=1280)
     assert judge.held_out.value > 0.99
     assert PixelFeatures.of(dataset)(noisy).shape == (200, 108)
@@ -72,7 +73,7 @@ def test_colours_are_seen_one_by_one() -> None:
 
 def test_a_network_that_sees_no_difference_has_features_at_zero() -> None:
     split = Split(torch.zeros(70, 36, dtype=torch.int64), torch.arange(70) % 2)
-    dataset = Dataset("black", split, split, Pixels(6, 6, ("#000000", "#ffffff")), (Label(("a", "b")),))
+    dataset = Dataset("black", split, split, split, Pixels(6, 6, ("#000000", "#ffffff")), (Label(("a", "b")),))
     points = LearntFeatures.fit(dataset, seen=64)(split.tokens)
     assert np.abs(points).max() < 1e-5
 

@@ -53,7 +53,7 @@ def qm9() -> Dataset:
     conditions = (Above("rings", 1.0), Above("qed", float(properties["qed"].median())))
     split = Split(tokens, conditions[0].of(torch.empty(0), properties), properties)
     out = torch.arange(len(texts)) % 3 == 1
-    return Dataset("molecules", split.take(~out), split.take(out), codec, conditions)
+    return Dataset("molecules", split.take(~out), split.take(out), split.take(out), codec, conditions)
 
 
 def told(dataset: Dataset, split: Split) -> dict[str, Tensor]:

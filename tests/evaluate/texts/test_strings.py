@@ -37,7 +37,7 @@ def dna(count: int, seed: int) -> Split:
 
 @pytest.fixture(scope="module")
 def genes() -> Dataset:
-    return Dataset("genes", dna(2000, 0), dna(600, 1), CODEC, (Label(("poor", "rich"), "islands"),))
+    return Dataset("genes", dna(2000, 0), dna(300, 2), dna(600, 1), CODEC, (Label(("poor", "rich"), "islands"),))
 
 
 def figures(dataset: Dataset, split: Split, **options: int) -> dict[str, Estimate]:
@@ -254,7 +254,7 @@ def test_a_number_as_condition_has_no_accuracy(genes: Dataset) -> None:
     numbers = [
         Split(split.tokens, split.labels, {"mass": split.labels.double()}) for split in (genes.train, genes.test)
     ]
-    told = Dataset("genes", numbers[0], numbers[1], CODEC, (Value("mass", 0.0, 1.0),))
+    told = Dataset("genes", numbers[0], numbers[1], numbers[1], CODEC, (Value("mass", 0.0, 1.0),))
     assert "accuracy" not in figures(told, replace(numbers[1], labels=torch.rand(600)))
 
 
