@@ -133,6 +133,7 @@ class Request:
     def runs(self, observers: tuple[Observer, ...] = ()) -> Iterator[Run]:
         """The batches of a checked request, one by one."""
         assert self.batch_size is not None
+        repeatable: list[Denoiser] = []
         for rows in torch.arange(self.samples, device=self.device).split(self.batch_size):
             yield Run(
                 denoiser=self.denoiser,
@@ -148,6 +149,7 @@ class Request:
                 fixed=None if self.fixed is None else self.fixed[rows],
                 decoding=self.decoding,
                 observers=observers,
+                repeatable=repeatable,
             )
 
 
