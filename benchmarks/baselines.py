@@ -50,8 +50,8 @@ def guided(cond: Tensor, ref: Tensor, weight: float, mask: int) -> Tensor:
 def poisson(tokens: Tensor, stage: Stage, cond: Tensor, ref: Tensor, weight: float, mask: int) -> Tensor:
     """Tau-leaping: a Poisson number of jumps for every position and token; positions with exactly one accept it.
 
-    Rates are the hazard 1/t times the normalised tilted law. Source: Rojas et al., arXiv 2507.08965, after Campbell et
-    al., arXiv 2205.14987, with the rejection of several jumps of one position.
+    The exit rate is 1/t, the landing the normalised tilted law. Source: Rojas et al., arXiv 2507.08965, after Campbell
+    et al., arXiv 2205.14987, with the rejection of several jumps of one position.
     """
     masked = tokens == mask
     law = torch.softmax(guided(cond, ref, weight, mask), -1)

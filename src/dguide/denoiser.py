@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from .errors import bad
+from .errors import bad, in_tensor, with_data
 
 __all__ = [
     "Condition",
@@ -21,8 +21,6 @@ __all__ = [
     "tensors_of",
     "to_device",
 ]
-
-_TENSOR = "torch.tensor([...])"
 
 Condition = Any
 """A tensor, or dicts, lists and tuples of tensors, each with leading dimension B; None for no condition at all."""
@@ -59,8 +57,7 @@ def _map(function: Callable[..., Any], first: Condition, *others: Condition) -> 
     if isinstance(first, (list, tuple)):
         parts = [_map(function, *items) for items in zip(first, *others, strict=True)]
         return type(first)(*parts) if hasattr(first, "_fields") else type(first)(parts)
-    remedy = f"Numbers go into a tensor: {_TENSOR}." if isinstance(first, int | float) else ""
-    raise bad("condition", type(first).__name__, "a tensor, or dicts, lists and tuples of tensors", remedy)
+    raise bad("condition", type(first).__name__, "a tensor, or dicts, lists and tuples of tensors", in_tensor(first))
 
 
 def tensors_of(condition: Condition) -> list[Tensor]:
@@ -95,9 +92,9 @@ def check_same_structure(condition: Condition, other: Condition, what: str) -> N
         for place, (part, twin) in enumerate(zip(condition, other, strict=True)):
             check_same_structure(part, twin, f"{what}[{place}]")
     elif _shown(condition) != _shown(other):
-        listed = isinstance(condition, Tensor) and isinstance(other, list | tuple)
-        remedy = f"Numbers go into a tensor: {_TENSOR}." if listed else ""
+        remedy = in_tensor(other) if isinstance(condition, Tensor) else ""
         raise bad(what, _shown(other), f"{_shown(condition)}, as in condition", remedy)
+    with_data(what, other)
 
 
 def _shown(condition: Condition) -> str:
@@ -116,7 +113,7 @@ def to_device(condition: Condition, device: torch.device) -> Condition:
 
 def batch_of(condition: Condition, what: str = "condition") -> int | None:
     """The common leading dimension of all tensors; None for no tensors. Raises `ValueError` if they differ."""
-    sizes = {tuple(x.shape[:1]) for x in tensors_of(condition)}
+    sizes = {tuple(with_data(what, x).shape[:1]) for x in tensors_of(condition)}
     if len(sizes) > 1 or () in sizes:
         raise bad(what, f"leading dimensions {sorted(sizes)}", "tensors with one common leading dimension B")
     return next(iter(sizes))[0] if sizes else None

@@ -70,7 +70,7 @@ def usable_device(device: torch.device | str) -> torch.device:
     try:
         chosen = torch.device(device)
         torch.empty(1, device=chosen, dtype=torch.float64).tolist()
-    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         expected = "a device that this PyTorch can use, with float64"
         raise bad(

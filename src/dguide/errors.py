@@ -7,8 +7,13 @@ import importlib
 from collections.abc import Iterable
 from numbers import Real
 from types import ModuleType
+from typing import TypeVar
 
-__all__ = ["InputError", "MissingExtra", "bad", "choose", "number", "positive", "require"]
+import numpy as np
+
+__all__ = ["InputError", "MissingExtra", "bad", "choose", "in_tensor", "number", "positive", "require", "with_data"]
+
+T = TypeVar("T")
 
 
 class InputError(ValueError):
@@ -37,7 +42,10 @@ def number(what: str, value: object) -> float:
     """`value` as a float, if it is a real number of any kind; else raise an `InputError`."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise bad(what, repr(value), "a number")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise bad(what, "an int beyond float64", "a number") from None
 
 
 def positive(what: str, value: object) -> int:
@@ -45,6 +53,19 @@ def positive(what: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise bad(what, repr(value), "an int of at least 1")
     return value
+
+
+def with_data(what: str, value: T) -> T:
+    """`value`, unless it is a tensor without data; then raise an `InputError`."""
+    if getattr(value, "is_meta", False):
+        raise bad(what, "a tensor on the device meta", "one with data", "Make it on the CPU or on an accelerator.")
+    return value
+
+
+def in_tensor(value: object) -> str:
+    """The remedy for numbers that came as they are, in a list or in an array of NumPy; nothing for other values."""
+    numbers = isinstance(value, int | float | list | tuple | set | range | np.ndarray) and not isinstance(value, bool)
+    return "Numbers go into a tensor: torch.tensor([...])." if numbers else ""
 
 
 def choose(what: str, name: str, names: Iterable[str]) -> str:

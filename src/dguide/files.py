@@ -39,7 +39,13 @@ def replacing(path: Path) -> Iterator[Path]:
 
     The content is on the disk before the rename, so a power failure leaves the old file or the new one. Temporary
     files of `path` that killed processes left are removed after a day.
+
+    Raises:
+        ValueError: If the folder does not exist.
     """
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise bad("file", f"{path}, but the folder {folder} does not exist", "one in a folder", "Create it first.")
     _remove_stale(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     # A new file under a name that nobody can foresee, never what a link points to. The umask sets its permissions,

@@ -17,7 +17,7 @@ NOISE = [noise.Linear(), noise.Cosine(), noise.Geometric(1e-3, 8.0)]
 
 @pytest.mark.parametrize("schedule", NOISE, ids=identities(NOISE))
 @pytest.mark.parametrize("time", [1e-6, 0.3, 0.9])
-def test_masked_hazard(schedule: noise.Noise, time: float) -> None:
+def test_masked_exit_rate(schedule: noise.Noise, time: float) -> None:
     process, t = Masked(3, noise=schedule), f64(time)
     log_p = log_law(0.2, 0.5, 0.3).expand(2, 3)
     jump = process.rates(torch.tensor([3, 1]), t, log_p)

@@ -233,3 +233,35 @@ def test_bins_without_positions_are_drawn_as_gaps(tmp_path: Any) -> None:
     draw(TWO, Normalized(1.0), Ancestral(2), 10, callback=diagnostics)
     assert "nan" in repr(diagnostics.table())
     diagnostics.plot().savefig(tmp_path / "x.png")
+
+
+def drawn(tmp_path: Any, problem: Any, guidance: Guidance, sampler: Any, quantiles: Any = (0.1, 0.5, 0.9)) -> Any:
+    diagnostics = Diagnostics(bins=4, quantiles=quantiles)
+    draw(problem, guidance, sampler, 50, callback=diagnostics)
+    figure = diagnostics.plot()
+    figure.savefig(tmp_path / "x.png")
+    return figure.axes
+
+
+@pytest.mark.filterwarnings("ignore:Diagnostics. nothing could be measured")
+def test_a_picture_shows_what_its_legend_says_or_says_why_not(tmp_path: Any) -> None:
+    strength, pace = drawn(tmp_path, TWO, Normalized(0.0), Ancestral(4))
+    assert "one network" in strength.texts[0].get_text()
+    assert strength.get_legend() is None
+    assert not pace.texts
+    strength, pace = drawn(tmp_path, NOISY, Normalized(1.0), Ancestral(4))
+    assert "no mask" in pace.texts[0].get_text()
+    assert not pace.lines
+    assert not strength.texts
+    for sampler, bins in ((Ancestral(1), 1), (Ancestral(4), 4)):
+        many = torch.linspace(1, 0, 13).tolist()  # falling, and more bands than shades that add up
+        strength, _ = drawn(tmp_path, TWO, Normalized(1.0), sampler, many)
+        named = [text.get_text() for text in strength.get_legend().get_texts()]
+        assert named[0] == "0 % to 100 % of the positions"
+        shades = [tuple(band.get_facecolor()[0]) for band in strength.collections]
+        swatches = [tuple(each.get_facecolor()) for each in strength.get_legend().get_patches()]
+        assert shades == swatches
+        assert {shade[3] for shade in shades} == {1.0}  # no band shines through another
+        assert len(set(shades)) == 6
+        widths = {band.get_paths()[0].get_extents().width > 0.01 for band in strength.collections}
+        assert widths == {True}, bins

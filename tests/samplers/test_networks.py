@@ -311,3 +311,27 @@ def test_likelihood_sees_the_same_mistakes() -> None:
         bits(lambda *given: Base().eval()(*given).softmax(-1))
     with pytest.raises(dguide.InputError, match="logits of the denoiser: got NaN"):
         bits(lambda *given: Base().eval()(*given) * float("nan"))
+
+
+def test_the_repeats_of_a_first_call_are_made_once_and_not_in_each_batch() -> None:
+    network, rows = Base(), []  # in training mode, which changes nothing
+    network.head.register_forward_hook(lambda module, given, answer: rows.append(len(answer)))
+    draw(network, batch_size=1, sampler=dguide.Ancestral(1))
+    assert len(rows) == 4 + 1 + 1
+
+
+@pytest.mark.parametrize("edit", ["label", "probabilities", "shape"])
+def test_a_later_batch_is_checked_as_well(edit: str) -> None:
+    network, labels = Base().eval(), LABELS
+
+    def broken(tokens: Tensor, time: Tensor, condition: Tensor) -> Tensor:
+        logits = network(tokens, time, condition)
+        if int(condition.max()) < 3:
+            return logits
+        return logits.softmax(-1) if edit == "probabilities" else logits[:, :-1]
+
+    broken.null = network.null  # type: ignore[attr-defined]
+    labels = torch.tensor([0, 1, 4 if edit == "label" else 3])
+    words = {"label": "IndexError.*labels from", "probabilities": "sum to one", "shape": "expected a tensor"}
+    with pytest.raises(dguide.InputError, match=words[edit]):
+        draw(broken, condition=labels, batch_size=1, guidance=dguide.Normalized(0.0), reference=torch.zeros(3).long())

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import index
 
 import torch
 from torch import Tensor
 
-from ..errors import bad, number
+from ..errors import bad, number, with_data
 
 __all__ = ["Decoding"]
 
@@ -55,12 +56,15 @@ class Decoding:
             object.__setattr__(self, "top_p", number("Decoding top_p", self.top_p))
             if not 0 < self.top_p <= 1:
                 raise bad("Decoding top_p", self.top_p, "a number above 0 and up to 1, or None")
+        forbidden = with_data("Decoding forbidden", self.forbidden)
         try:
-            tokens = tuple(int(token) for token in self.forbidden)
-        except (TypeError, ValueError):
-            tokens = (-1,)
+            listed = list(forbidden.tolist() if isinstance(forbidden, Tensor) else forbidden)
+            # A list of bools is more likely one for each token than the tokens 0 and 1.
+            tokens = [-1 if isinstance(token, bool) else index(token) for token in listed]
+        except TypeError:
+            tokens = [-1]
         if any(token < 0 for token in tokens):
-            raise bad("Decoding forbidden", repr(self.forbidden), "token numbers of at least 0")
+            raise bad("Decoding forbidden", repr(forbidden), "token numbers of at least 0")
         object.__setattr__(self, "forbidden", tuple(sorted(set(tokens))))
 
     @property

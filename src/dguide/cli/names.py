@@ -73,7 +73,12 @@ def sampler_of(
             given = _given(call, option, str(text))
             if given is None:
                 what = f"its own options, {', '.join(call.options) or 'of which it has none'}"
-                raise bad(call.what, f"--{option}", what)
+                inside = "".join(
+                    f"Its {name} is {each.what.split()[-1]}, which has none either. Give it another, as in "
+                    f"{call.what.split()[-1]}:{name}=(ancestral:{option}={text})."
+                    for name, each in call.inside().items()
+                )
+                raise bad(call.what, f"--{option}", what, inside)
             call = given
     _check_steps(call)
     return (call if shape is None else _shaped(call, "{}x{}".format(*shape)))()

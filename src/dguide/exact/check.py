@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..errors import bad
+from ..errors import bad, in_tensor, with_data
 from ..guidance import Guidance
 from ..process import Process
 from .space import check_table
@@ -49,7 +49,8 @@ def check_denoiser(what: str, denoiser: object) -> None:
 def check_times(what: str, times: Tensor, dims: int | None = None) -> Tensor:
     """`times` as float64. Raises `ValueError` unless it is a tensor of times from 0 to 1 with `dims` dimensions."""
     if not isinstance(times, Tensor) or times.is_complex():
-        raise bad(f"{what} times", repr(times), "a tensor of times from 0 to 1")
+        raise bad(f"{what} times", repr(times), "a tensor of times from 0 to 1", in_tensor(times))
+    with_data(f"{what} times", times)
     if dims is not None and times.ndim != dims:
         raise bad(f"{what} times", f"shape {tuple(times.shape)}", f"{dims} dimension")
     if not bool(((times >= 0) & (times <= 1)).all()):

@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import bad, number
+from ..errors import bad, in_tensor, number, with_data
 from ..extension import listed
 from ..guidance import Constant, RateGuidance, Schedule
 from ..process import Jump
@@ -59,7 +59,8 @@ def renyi(p: Tensor, q: Tensor, order: float) -> float:
     """
     for name, law in (("p", p), ("q", q)):
         if not isinstance(law, Tensor) or not law.numel() or law.is_complex():
-            raise bad(f"renyi {name}", type(law).__name__, "a tensor of probabilities")
+            raise bad(f"renyi {name}", type(law).__name__, "a tensor of probabilities", in_tensor(law))
+        with_data(f"renyi {name}", law)
         if not (float(law.min()) >= 0 and abs(float(law.double().sum()) - 1) <= 1e-6):
             raise bad(f"renyi {name}", f"entries from {float(law.min())}, sum {float(law.sum())}", "a distribution")
     if p.shape != q.shape:

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..errors import bad, choose, number, require
+from ..errors import bad, choose, in_tensor, number, require, with_data
 from ..guidance import Constant, Linear, Piecewise, RateGuidance, Schedule
 from .check import check_law
 from .collocation import radau
@@ -48,6 +48,10 @@ def kl_divergence(law: Tensor, target: Tensor) -> Tensor:
 
 
 def _check_shapes(law: Tensor, target: Tensor) -> None:
+    for table in (law, target):
+        if not isinstance(table, Tensor):
+            raise bad("distributions to compare", type(table).__name__, "tensors", in_tensor(table))
+        with_data("distributions to compare", table)
     if law.shape != target.shape:
         raise bad("distributions to compare", (tuple(law.shape), tuple(target.shape)), "tables of one shape")
 

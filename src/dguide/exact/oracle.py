@@ -13,7 +13,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from ..errors import bad
+from ..errors import bad, in_tensor, with_data
 from ..process import Process
 from .check import check_law
 
@@ -45,10 +45,11 @@ class Oracle:
 
     def null(self, condition: Tensor) -> Tensor:
         """The label of `uncond` for every sample."""
-        return torch.full_like(condition, len(self.tables) - 1)
+        return torch.full_like(_ints("labels", condition), len(self.tables) - 1)
 
     def __call__(self, tokens: Tensor, time: Tensor, condition: Tensor) -> Tensor:
         d, size = self.tables[0].ndim, self.process.input_size
+        tokens, condition = _ints("tokens", tokens), _ints("labels", condition)
         if tokens.ndim != 2 or tokens.shape[1] != d or bool(((tokens < 0) | (tokens >= size)).any()):
             span = f"tokens {int(tokens.min())} to {int(tokens.max())}" if tokens.numel() else "no tokens"
             raise bad("tokens", f"shape {tuple(tokens.shape)}, {span}", f"[B, {d}] with tokens 0 to {size - 1}")
@@ -88,3 +89,11 @@ class Oracle:
                 x = torch.tensordot(x, kernel, dims=([axis], [0])).movedim(-1, axis)
             sums.append(x.reshape(-1, self.process.vocab_size))
         return kernel, sums
+
+
+def _ints(what: str, values: Tensor) -> Tensor:
+    """`values`. Raises `ValueError` unless they are ints in a tensor."""
+    if not isinstance(values, Tensor) or values.dtype != torch.int64:
+        got = values.dtype if isinstance(values, Tensor) else type(values).__name__
+        raise bad(what, got, "an int64 tensor", in_tensor(values))
+    return with_data(what, values)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..errors import bad
+from ..errors import bad, in_tensor, with_data
 from ..process import Process
 
 __all__ = ["Space", "check_states", "check_table"]
@@ -19,8 +19,10 @@ def check_table(process: Process, table: Tensor, what: str) -> Tensor:
     """A joint table as a float64 distribution [V, ..., V]. Raises `ValueError` if it is not one for the process."""
     if not isinstance(table, Tensor) or table.ndim < 1 or set(table.shape) != {process.vocab_size}:
         got = tuple(table.shape) if isinstance(table, Tensor) else type(table).__name__
-        raise bad(what, got, f"a tensor of shape [{process.vocab_size}] * d (vocab_size on every axis)")
-    law = table.double()
+        raise bad(
+            what, got, f"a tensor of shape [{process.vocab_size}] * d (vocab_size on every axis)", in_tensor(table)
+        )
+    law = with_data(what, table).double()
     total = float(law.sum())
     if not bool(torch.isfinite(law).all()) or float(law.min()) < 0 or abs(total - 1) > 1e-6:
         raise bad(what, f"entries from {float(law.min())}, sum {total}", "probabilities that sum to one")

@@ -29,6 +29,7 @@ from ..extension import Extensible, false_declaration, final
 from ..process import Jump, Process
 from .schedule import Constant, PerSample, Schedule
 from .verify import verify_schedule
+from .weight import checked_weight, one_each
 
 __all__ = ["Guidance", "LogStay", "RateGuidance", "Step", "Transition", "known_jump_times", "normalise", "tilt"]
 
@@ -117,16 +118,13 @@ class Guidance(Extensible, ABC):
         if isinstance(weight, Schedule | PerSample):
             return
         name = f"{type(self).__name__} weight"
-        if isinstance(weight, Tensor) and weight.ndim == 1:
-            value = weight.double()
-            if not bool(torch.isfinite(value).all()) or bool((value < -1).any()):
-                raise bad(name, weight.tolist(), "finite numbers of at least -1")
-        elif isinstance(weight, bool) or not isinstance(weight, Real):
-            raise bad(name, repr(weight), "a number, a schedule of dguide or a tensor [B]")
-        elif not (math.isfinite(weight) and float(weight) >= -1):
-            raise bad(name, weight, "a finite number of at least -1 (0 is the conditional model, -1 the reference)")
+        value: Tensor | Schedule
+        if isinstance(weight, Real) and not isinstance(weight, bool):
+            value = Constant(checked_weight(name, weight))
         else:
-            value = Constant(float(weight))  # type: ignore[assignment]
+            value = one_each(name, weight, "a number, a schedule of dguide or a tensor [B]")
+            if not bool(torch.isfinite(value).all()) or bool((value < -1).any()):
+                raise bad(name, value.tolist(), "finite numbers of at least -1")
         object.__setattr__(self, "weight", value)
 
     @final
@@ -198,7 +196,7 @@ class Guidance(Extensible, ABC):
         Args:
             log_intensity: log of the integrated exit rate of both models over the step, [N] or [].
             log_z: $\log Z_w$, [N].
-            log_stay: what the sampler makes of an intensity.
+            log_stay: what the sampler makes of an integrated exit rate.
         """
         raise NotImplementedError(f"{type(self).__name__} declares tilted_landing and lacks guided_log_stay")
 
@@ -257,7 +255,7 @@ class RateGuidance(Guidance):
     tilted_landing = True
 
     def combine(self, cond: Jump, ref: Jump, weight: Tensor) -> Jump:
-        r"""The guided jump: landing $q_w$, and an intensity made of $\lambda_c^{1+w} \lambda_u^{-w}$ and $Z_w$."""
+        r"""The guided jump: landing $q_w$, and an exit rate made of $\lambda_c^{1+w} \lambda_u^{-w}$ and $Z_w$."""
         log_landing, log_z = normalise(tilt(cond.log_landing, ref.log_landing, weight.unsqueeze(-1)))
         return Jump(self.log_intensity(tilt(cond.log_intensity, ref.log_intensity, weight), log_z), log_landing)
 

@@ -55,8 +55,9 @@ def parse_schedule(text: str, *, typed: bool = False) -> Schedule:
     >>> dguide.parse_schedule("ramp-up:2.0,right=0.3")
     RampUp(weight=2.0, left=0.0, right=0.3)
     """
-    number = text.strip()[:1] in tuple("+-.0123456789")
-    return SCHEDULES.read(f"constant:{text}" if number else text, typed=typed)
+    word = str(text).strip().lower()
+    number = word[:1] in tuple("+-.0123456789") or word in ("inf", "infinity", "nan")
+    return SCHEDULES.read(f"constant:{text}" if number and isinstance(text, str) else text, typed=typed)
 
 
 def parse_guidance(text: str, weight: float | Schedule, *, typed: bool = False) -> Guidance:

@@ -12,15 +12,17 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from numbers import Real
 from typing import ClassVar, TypeAlias
 
 import torch
 from torch import Tensor
 
 from ..devices import on_cpu
-from ..errors import bad, number
+from ..errors import bad, in_tensor, number
 from ..extension import Extensible, final
 from ..spec import text_of
+from .weight import checked_weight, one_each
 
 __all__ = [
     "Constant",
@@ -72,7 +74,7 @@ class Schedule(Extensible, ABC):
     @final
     def scaled_to(self, mean: float) -> Schedule:
         """The same shape with another mean. Raises `ValueError` if a mean of zero would have to be scaled."""
-        own = self.mean()
+        own, mean = self.mean(), number(f"{self}.scaled_to mean", mean)
         if own == 0 and mean != 0:
             raise bad(f"{self}.scaled_to", f"mean {mean} asked of a schedule whose mean is 0", "a mean that can scale")
         return self._times(mean / own if own else 1.0)
@@ -90,9 +92,11 @@ class Schedule(Extensible, ABC):
     def __post_init__(self) -> None:
         for f in fields(self):  # type: ignore[arg-type]
             what, value = f"{type(self).__name__} {f.name}", getattr(self, f.name)
-            if isinstance(value, Tensor):
-                remedy = f"One weight for each sample: {type(self).__name__}(1.0, ...).per_sample(tensor [B])."
-                raise bad(what, f"a tensor of shape {list(value.shape)}", "a number", remedy)
+            if isinstance(value, Tensor) or (f.type == "float" and not isinstance(value, Real) and in_tensor(value)):
+                got = f"a tensor of shape {list(value.shape)}" if isinstance(value, Tensor) else repr(value)
+                each = "tensor [B]" if isinstance(value, Tensor) else "torch.tensor([...])"
+                remedy = f"One weight for each sample: {type(self).__name__}(1.0, ...).per_sample({each})."
+                raise bad(what, got, "a number", remedy)
             if f.type == "float":
                 object.__setattr__(self, f.name, number(what, value))
         self._check_arguments()
@@ -132,10 +136,8 @@ class PerSample:
     factor: Tensor
 
     def __post_init__(self) -> None:
-        if not isinstance(self.factor, Tensor) or self.factor.ndim != 1 or not len(self.factor):
-            got = f"shape {list(self.factor.shape)}" if isinstance(self.factor, Tensor) else repr(self.factor)
-            raise bad(f"{self.schedule}.per_sample", got, "a tensor [B], one number for each sample")
-        object.__setattr__(self, "factor", self.factor.double())
+        what = f"{self.schedule}.per_sample"
+        object.__setattr__(self, "factor", one_each(what, self.factor, "a tensor [B], one number for each sample"))
         for factor in (float(self.factor.min()), float(self.factor.max())):  # w is linear in the factor
             self.schedule._times(factor)  # refuses weights that are not finite or below -1
 
@@ -210,6 +212,9 @@ class Constant(_Broken):
     """
 
     weight: float
+
+    def _check_arguments(self) -> None:
+        checked_weight("Constant weight", self.weight)
 
     def _knots(self) -> Knots:
         return (0.0, self.weight), (1.0, self.weight)

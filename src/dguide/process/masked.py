@@ -2,7 +2,7 @@ r"""The masked (absorbing) process.
 
 $$q(x_t \mid x_0) = \alpha(t)\, 1[x_t = x_0] + (1 - \alpha(t))\, 1[x_t = \text{mask}].$$
 
-Reversed, a masked position leaves at the hazard $\lambda = -\alpha'(t) / (1 - \alpha(t))$, which is $1/m$ per unit of
+Reversed, a masked position has the exit rate $\lambda = -\alpha'(t) / (1 - \alpha(t))$, which is $1/m$ per unit of
 noise level, whatever the network predicts, and lands on $p(x_0 \mid x_t)$. A decided token never moves again.
 
 Sources: Austin et al. (D3PM, arXiv 2107.03006); Sahoo et al. (MDLM, arXiv 2406.07524), Shi et al. (arXiv 2406.04329)
@@ -55,7 +55,11 @@ class Masked(Process):
         self._check()
         if self.mask_id is None:
             object.__setattr__(self, "mask_id", self.vocab_size)
-        if not isinstance(self.mask_id, int) or not 0 <= self.mask_id <= self.vocab_size:
+        if (
+            isinstance(self.mask_id, bool)
+            or not isinstance(self.mask_id, int)
+            or not 0 <= self.mask_id <= self.vocab_size
+        ):
             raise bad(
                 "Masked mask_id",
                 repr(self.mask_id),

@@ -110,8 +110,8 @@ class Uniform(Process):
             )
         )
         leave = torch.exp(jump.log_intensity)
-        hazard = torch.where(leave < 0.5, -torch.log1p(-leave.clamp_max(0.5)), -log_stay)
-        return Jump(hazard.log(), jump.log_landing)
+        exit_rate = torch.where(leave < 0.5, -torch.log1p(-leave.clamp_max(0.5)), -log_stay)
+        return Jump(exit_rate.log(), jump.log_landing)
 
     def _jump(self, tokens: Tensor, log_rates: Tensor) -> Jump:
         log_total, log_rates = excluded_logsumexp(log_rates, tokens)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from ..categorical import Decoding
 from ..denoiser import Condition, Denoiser
 from ..devices import on_cpu
-from ..errors import bad, require
+from ..errors import bad, choose, require
 from ..files import DAMAGED, Arrays, read_npz, write_npz
 from ..guidance import Guidance
 from ..process import Process
@@ -79,7 +79,7 @@ class Samples:
         """Write the samples to an .npz file, without pickle. The file appears only when it is complete.
 
         Raises:
-            ValueError: if the name does not end in .npz.
+            ValueError: if the name does not end in .npz, or its folder does not exist.
             OSError: if the file cannot be written.
         """
         if Path(path).suffix != ".npz":
@@ -191,7 +191,7 @@ def sample(
     ((3, 2), Calls(conditional=2, reference=2))
     """
     callbacks = [] if callback is None else list(callback) if isinstance(callback, Sequence) else [callback]
-    wrong = [each for each in callbacks if not callable(each)]
+    wrong = [each for each in callbacks if not callable(each) or isinstance(each, type)]
     if wrong:
         raise bad("callback", repr(wrong[0]), "a callable (run, state), or a list of them")
     request = Request(
@@ -221,7 +221,8 @@ def sample(
 def prepare(denoiser: Denoiser, **arguments: Any) -> Run:
     """One batch that is ready to be sampled step by step, with the arguments of `sample` from `process` to `device`.
 
-    Everything is checked as in `sample`, which raises the same errors. The batch holds all samples.
+    Everything is checked as in `sample`, which raises the same errors. The batch holds all samples: there is no
+    `batch_size`.
 
     >>> import dguide
     >>> problem = dguide.exact.Problem(dguide.Masked(2), torch.tensor([0.9, 0.1]), torch.tensor([0.5, 0.5]))
@@ -233,7 +234,12 @@ def prepare(denoiser: Denoiser, **arguments: Any) -> Run:
     >>> state.tokens.shape
     torch.Size([3, 1])
     """
-    (run,) = Request(denoiser=denoiser, **arguments | {"batch_size": None}).checked().runs()
+    for name in arguments:
+        if name in ("batch_size", "callback", "progress", "trajectory"):
+            remedy = "Call it after each step." if name == "callback" else ""
+            raise bad("prepare", name, "the arguments that say what to sample: it takes no step", remedy)
+        choose("argument of prepare", name, [each.name for each in fields(Request)])
+    (run,) = Request(denoiser=denoiser, **arguments).checked().runs()
     return run
 
 

@@ -14,7 +14,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from ..categorical import Decoding
 from ..denoiser import Condition, Denoiser, batch_of, check_same_structure, copied, take, tensors_of, to_device
 from ..devices import usable_device, users_default
-from ..errors import bad, positive
+from ..errors import bad, in_tensor, positive, with_data
 from ..extension import listed
 from ..guidance import Guidance, Normalized, PerSample
 from ..process import Process
@@ -90,10 +90,10 @@ class Request:
         """The same request with everything on one device. Raises `ValueError` for what cannot be sampled."""
         denoiser, process, guidance, sampler = self.denoiser, self.process, self.guide, self.sampler
         check_seed(self.seed)
-        if not callable(denoiser) or isinstance(denoiser, type):
-            name = denoiser.__name__ if isinstance(denoiser, type) else type(denoiser).__name__
-            got = f"the class {name}" if isinstance(denoiser, type) else name
-            raise bad("denoiser", got, "a callable (tokens, time, condition) -> logits", "Pass an object.")
+        for what, network in (("denoiser", denoiser), ("reference", self.reference)):
+            if isinstance(network, type) or (what == "denoiser" and not callable(network)):
+                got = f"the class {network.__name__}" if isinstance(network, type) else type(network).__name__
+                raise bad(what, got, "a callable (tokens, time, condition) -> logits", "Pass an object.")
         for what, value, base in (
             ("process", process, Process), ("guidance", guidance, Guidance), ("sampler", sampler, Sampler)
         ):  # fmt: skip
@@ -105,7 +105,6 @@ class Request:
         _decoding(self.decoding, process)
         for network in (denoiser, self.reference):
             _not_training(network)
-        where = _device(self.device, denoiser, self.condition)
         if self.initial is not None:
             _tokens(self.initial, batch_of(self.condition), self.length, process)
         count = self.samples
@@ -117,11 +116,12 @@ class Request:
         if isinstance(guidance.weight, Tensor | PerSample) and len(guidance.weight) != count:
             raise bad("guidance weight", f"{len(guidance.weight)} values", f"one for each of the {count} samples")
         _fixed(self.fixed, self.initial, count, self.length, process)
+        where = _device(self.device, denoiser, self.condition)
         reference = self.reference if callable(self.reference) else to_device(_reference(self), where)
         checked = replace(
             self,
             device=where,
-            batch_size=self.batch_size or count,
+            batch_size=min(self.batch_size or count, count),
             condition=to_device(self.condition, where),
             reference=reference,
             initial=None if self.initial is None else self.initial.to(where),
@@ -133,6 +133,7 @@ class Request:
     def runs(self, observers: tuple[Observer, ...] = ()) -> Iterator[Run]:
         """The batches of a checked request, one by one."""
         assert self.batch_size is not None
+        repeatable: list[Denoiser] = []
         for rows in torch.arange(self.samples, device=self.device).split(self.batch_size):
             yield Run(
                 denoiser=self.denoiser,
@@ -148,6 +149,7 @@ class Request:
                 fixed=None if self.fixed is None else self.fixed[rows],
                 decoding=self.decoding,
                 observers=observers,
+                repeatable=repeatable,
             )
 
 
@@ -184,7 +186,9 @@ def _device(device: torch.device | str | None, denoiser: Denoiser, condition: Co
 
 def _tokens(initial: Tensor, count: int | None, length: int, process: Process) -> None:
     if not isinstance(initial, Tensor) or initial.dtype != torch.int64:
-        raise bad("initial", getattr(initial, "dtype", type(initial).__name__), "an int64 tensor [B, L]")
+        got = initial.dtype if isinstance(initial, Tensor) else type(initial).__name__
+        raise bad("initial", got, "an int64 tensor [B, L]", in_tensor(initial))
+    with_data("initial", initial)
     if initial.ndim != 2 or initial.shape[1] != length or (count is not None and len(initial) != count):
         raise bad("initial", f"shape {tuple(initial.shape)}", f"[{'B' if count is None else count}, {length}]")
     if len(initial) and not (int(initial.min()) >= 0 and int(initial.max()) < process.input_size):
@@ -207,7 +211,8 @@ def _fixed(fixed: Tensor | None, initial: Tensor | None, count: int, length: int
         return
     if not isinstance(fixed, Tensor) or fixed.dtype != torch.bool or tuple(fixed.shape) != (count, length):
         got = f"{fixed.dtype} {tuple(fixed.shape)}" if isinstance(fixed, Tensor) else type(fixed).__name__
-        raise bad("fixed", got, f"a bool tensor [{count}, {length}]")
+        raise bad("fixed", got, f"a bool tensor [{count}, {length}]", in_tensor(fixed))
+    with_data("fixed", fixed)
     if initial is None:
         raise bad("fixed", "no initial", "initial tokens to hold", "Pass initial [B, L].")
     if bool((fixed & process.unfinished(initial)).any()):

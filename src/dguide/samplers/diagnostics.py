@@ -17,6 +17,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import torch
@@ -33,6 +34,8 @@ __all__ = ["Diagnostics", "DiagnosticsTable"]
 
 _SCALE, _WIDTH, _CELLS = 1e-3, 0.01, 2500
 """Cells of a histogram: of width 1e-5 near zero, of 1 % far from it, up to 3e7 on both sides."""
+_BLUE = (0.0, 0.447, 0.698)
+_LINE = {"color": _BLUE, "markerfacecolor": "white"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,24 +102,44 @@ class DiagnosticsTable:
         figure = require("matplotlib.figure", "cli").Figure(figsize=(10.5, 4), dpi=120, layout="constrained")
         require("matplotlib.backends.backend_agg", "cli").FigureCanvasAgg(figure)
         strength, pace = figure.subplots(1, 2)
-        seen = (self.count > 0).numpy()
-        levels, quantiles = self.levels.numpy()[seen], self.log_z_quantiles.numpy()[seen]
-        for k in range(len(self.quantiles) // 2):
-            span = f"{self._percents[k]} to {self._percents[-1 - k]} of the positions"
-            bounds = quantiles[:, k], quantiles[:, -1 - k]
-            strength.fill_between(levels, *bounds, color="#0072B2", alpha=0.18 + 0.2 * k, linewidth=0, label=span)
-        mean = self.log_z.numpy()[seen]
-        strength.plot(levels, mean, "o-", color="#0072B2", markerfacecolor="white", label="mean")
-        edges = self.edges.numpy()
-        pace.plot(edges, self.masked_fraction.numpy(), "o-", color="#0072B2", markerfacecolor="white", label="measured")
-        pace.plot(edges, edges, color="0.4", linewidth=1, label="at the pace without guidance")
+        self._draw_strength(strength)
+        if bool(self.masked_fraction.any()):
+            edges = self.edges.numpy()
+            pace.plot(edges, self.masked_fraction.numpy(), "o-", **_LINE, label="measured")
+            pace.plot(edges, edges, color="0.4", linewidth=1, label="at the pace without guidance")
+        else:
+            _say(pace, "this process has no mask")
         for axes, label in ((strength, "log $Z_w$"), (pace, "masked fraction")):
             axes.set_xlim(1.02, -0.02)
             axes.set_xlabel("noise level $m$ (1 = noise, 0 = data)")
             axes.set_ylabel(label)
             axes.grid(alpha=0.25)
-            axes.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.16))
+            if not axes.texts:
+                axes.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.16))
         return figure
+
+    def _draw_strength(self, axes: Any) -> None:
+        """log Z_w: its mean, and bands between quantiles from the outside in."""
+        seen = self.count > 0
+        if not bool(seen.any()):
+            _say(axes, "nothing measured: each call asked one network only,\nas where the weight is 0 or -1")
+            return
+        levels, values = self.levels[seen], self.log_z_quantiles[seen]
+        if len(levels) == 1:  # a band between points needs a width
+            levels, values = levels + torch.tensor([-0.01, 0.01]), values.expand(2, -1)
+        order = self.quantiles.argsort().tolist()
+        bands = len(order) // 2
+        for k, (low, high) in enumerate(zip(order[:bands], order[::-1], strict=False)):
+            span = f"{self._percents[low]} to {self._percents[high]} of the positions"
+            # Opaque: a band that shines through the next one would not have the colour of its legend.
+            shade = tuple(1 - (0.18 + 0.31 * k / max(bands - 1, 1)) * (1 - part) for part in _BLUE)
+            axes.fill_between(levels, values[:, low], values[:, high], color=shade, linewidth=0, label=span)
+        axes.plot(self.levels[seen], self.log_z[seen], "o-", **_LINE, label="mean")
+
+
+def _say(axes: Any, text: str) -> None:
+    """Put a text where a curve would be."""
+    axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes)
 
 
 class Diagnostics(Observer):
@@ -160,6 +183,8 @@ class Diagnostics(Observer):
         if weight is not None and not (math.isfinite(number("Diagnostics weight", weight)) and weight >= -1):
             raise bad("Diagnostics weight", weight, "a finite number of at least -1")
         positive("Diagnostics bins", bins)
+        if isinstance(quantiles, Real):
+            raise bad("Diagnostics quantiles", quantiles, "a list of numbers from 0 to 1")
         self.quantiles = torch.tensor([number("Diagnostics quantile", q) for q in quantiles], dtype=torch.float64)
         if not bool(((self.quantiles >= 0) & (self.quantiles <= 1)).all()):
             raise bad("Diagnostics quantiles", list(quantiles), "numbers from 0 to 1")

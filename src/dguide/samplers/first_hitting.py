@@ -78,6 +78,7 @@ class FirstHitting(Sampler):
         return int(run.movable(state.tokens).sum(-1).max())
 
     def step(self, run: Run, state: State) -> State:
+        self.check_unfinished(run, state)
         return _step_known_times(run, state) if run.known_jump_times else _step_race(run, state)
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from ..errors import bad, choose, positive
+from ..errors import bad, choose, positive, with_data
 from ..process import Process
 
 __all__ = ["checked_grid", "equal_work_grid"]
@@ -27,6 +27,7 @@ def checked_grid(
     """
     if isinstance(grid, str):
         return positive(f"{name} steps", steps), choose("grid", grid, names)
+    with_data(f"{name} grid", grid)
     try:
         marks = tuple(float(mark) for mark in grid)
     except (TypeError, ValueError):
@@ -55,7 +56,7 @@ def equal_work_grid(process: Process, levels: Tensor, masked_fraction: Tensor, s
         Decreasing times from 1 to 0, for `grid` of any sampler along a grid.
 
     Raises:
-        ValueError: for a curve that is none, or less than one step.
+        ValueError: for no process, a curve that is none, or less than one step.
 
     >>> import dguide
     >>> levels = torch.tensor([0.0, 0.5, 1.0])
@@ -63,7 +64,9 @@ def equal_work_grid(process: Process, levels: Tensor, masked_fraction: Tensor, s
     (1.0, 0.5, 0.0)
     """
     positive("equal_work_grid steps", steps)
-    m, u = (torch.as_tensor(x, dtype=torch.float64).cpu() for x in (levels, masked_fraction))
+    if not isinstance(process, Process):
+        raise bad("equal_work_grid process", repr(process), "a process, as in Masked(vocab_size=16)")
+    m, u = _curve("levels", levels), _curve("masked_fraction", masked_fraction)
     if m.ndim == 1 and m.shape == u.shape and len(m) > 1 and m[0] > m[-1]:
         m, u = m.flip(0), u.flip(0)
     ends = m.ndim == 1 and m.shape == u.shape and len(m) > 1 and m[0] == 0 and m[-1] == 1
@@ -78,3 +81,13 @@ def equal_work_grid(process: Process, levels: Tensor, masked_fraction: Tensor, s
     share = (wanted - u[right - 1]) / (u[right] - u[right - 1])
     times = process.noise.time(m[right - 1] + share * (m[right] - m[right - 1])).tolist()
     return (1.0, *times[1:-1], 0.0)
+
+
+def _curve(name: str, values: Tensor) -> Tensor:
+    """Values of a curve as float64 on the CPU."""
+    what = f"equal_work_grid {name}"
+    with_data(what, values)
+    try:
+        return torch.as_tensor(values, dtype=torch.float64).cpu()
+    except (TypeError, ValueError) as error:
+        raise bad(what, repr(values), "a tensor of fractions") from error

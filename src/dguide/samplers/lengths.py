@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..errors import bad
+from ..errors import bad, in_tensor, with_data
 from ..process import Process
 
 __all__ = ["Lengths"]
@@ -38,7 +38,8 @@ class Lengths:
 
     def __post_init__(self) -> None:
         if not isinstance(self.values, Tensor) or self.values.ndim != 1 or self.values.dtype != torch.int64:
-            raise bad("Lengths values", repr(self.values), "an int64 tensor [B]")
+            raise bad("Lengths values", repr(self.values), "an int64 tensor [B]", in_tensor(self.values))
+        with_data("Lengths values", self.values)
         for name, token in (("padding", self.padding), ("end", self.end)):
             if isinstance(token, bool) or not isinstance(token, int | (type(None) if name == "end" else int)):
                 raise bad(f"Lengths {name}", repr(token), "a token, as an int")

@@ -46,7 +46,8 @@ class Run:
         reference: what to tilt away from: a condition for the same denoiser, or another denoiser.
         fixed: [B, L], positions that never move, or None.
         calls: forward passes so far.
-        seen: networks whose first answer has been looked at.
+        seen: networks whose first answer in this run has been looked at.
+        repeatable: networks that were found to answer the same each time; the batches of one call share the list.
         observers: who is told of predictions and landings.
         extra_weights: further weights whose laws are needed; they too decide which networks are called.
         decoding: temperature, truncation and forbidden tokens.
@@ -67,6 +68,7 @@ class Run:
     fixed: Tensor | None = None
     calls: Calls = field(default_factory=Calls)
     seen: list[Denoiser] = field(default_factory=list)
+    repeatable: list[Denoiser] = field(default_factory=list)
     observers: tuple[Observer, ...] = ()
     extra_weights: tuple[float, ...] = ()
     decoding: Decoding = Decoding()
@@ -253,10 +255,14 @@ class Run:
         return bad(name, got, f"a tensor {form} = {shape}", remedy)
 
     def _first(self, name: str, model: Denoiser, call: Callable[[], Tensor], tokens: Tensor) -> Tensor:
-        """The first answer of a network."""
+        """The first answer of a network in this run."""
         try:
+            if any(model is known for known in self.repeatable):
+                return call()
             with watched(model, tokens, self.process):
-                return check_repeatable(name, model, call)
+                answer = check_repeatable(name, model, call)
+            self.repeatable.append(model)
+            return answer
         except IndexError as error:
             labels = [
                 f"{int(x.min())} to {int(x.max())}" for x in tensors_of(self.conditions) if x.dtype == torch.int64

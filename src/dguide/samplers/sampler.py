@@ -84,6 +84,13 @@ class Sampler(Extensible, ABC):
     def _verify(self) -> None:
         """Raise `ValueError` if a method of the class is wrong on a small example."""
 
+    @final
+    def check_unfinished(self, run: Run, state: State) -> None:
+        """Raise `ValueError` if no step is left: the first thing that `step` does."""
+        if self.finished(run, state):
+            remedy = "Step until sampler.finished(run, state)."
+            raise bad(f"{type(self).__name__}.step", "a finished state", "one with a step left", remedy)
+
     def begin(self, run: Run) -> State:
         """The state at t = 1."""
         clocks = -run.uniforms(Stream.CLOCK, 0).log()

@@ -188,6 +188,7 @@ class SMC(Sampler):
         return self.sampler.length(state.inner, state) if isinstance(state, Particles) else 0
 
     def step(self, run: Run, state: State) -> State:
+        self.check_unfinished(run, state)
         assert isinstance(state, Particles)
         weigher = _Weigher(self._target(state.inner), torch.zeros_like(state.clocks))
         moved = self.sampler.step(state.inner.altered(observers=(*run.observers, weigher)), state)

@@ -75,6 +75,8 @@ class Registry(dict[str, Callable[..., T]], Generic[T]):
 
     def call(self, text: str, *, typed: bool = False) -> Call[T]:
         """The call that `text` describes, not yet made. Arguments and errors are those of `read`."""
+        if not isinstance(text, str):
+            raise bad(self.what, repr(text)[:200], f"text, as in {next(iter(self.names()), 'name')!r}")
         if text.count("(") > _DEEPEST:
             raise bad(self.what, f"{text.count('(')} parentheses in {text[:60]!r}", f"at most {_DEEPEST}")
         name, rest = self._divided(text)

@@ -42,7 +42,9 @@ def convert(what: str, value: Any, kind: Any, read: Callable[..., Any], *argumen
     try:
         return read(value, kind, *arguments)
     except _Unfit:
-        raise bad(what, repr(value)[:300], _in_words(kind)) from None
+        single = isinstance(value, str) and value.count("(") != value.count(")")
+        remedy = "A parenthesis in it has no other half." if single else ""
+        raise bad(what, repr(value)[:300], _in_words(kind), remedy) from None
 
 
 def from_text(text: str, kind: Any, typed: bool, outer: bool = True) -> Any:
@@ -55,6 +57,8 @@ def from_text(text: str, kind: Any, typed: bool, outer: bool = True) -> Any:
         return read if get_origin(kind) is list else tuple(read)
     family = family_of(kind)
     if family is not None:
+        if text[:1] == "(" and text[-1:] != ")":
+            raise _Unfit
         call = family.call(text[1:-1] if text[:1] + text[-1:] == "()" else text, typed=typed)
         if isinstance(call.target, type) and not issubclass(call.target, kind):
             raise _Unfit

@@ -29,8 +29,8 @@ class TimeGrid:
         noise: [T + 1], their noise levels.
         plain: whether noise leaves at a rate that does not depend on the prediction, and lands on the prediction.
         log_intensity: [T], if `plain`, log of the integrated exit rate of a noisy token in each step.
-        hazards: [T], -log of the probability that it stays.
-        spent: the hazards as numbers.
+        exit_rates: [T], integrated over each step: -log of the probability that it stays.
+        spent: `exit_rates` as numbers.
         times: the times as numbers.
         levels: the levels as numbers.
     """
@@ -39,7 +39,7 @@ class TimeGrid:
     noise: Tensor
     plain: bool
     log_intensity: Tensor
-    hazards: Tensor
+    exit_rates: Tensor
     spent: list[float]
     times: list[float]
     levels: list[float]
@@ -85,26 +85,26 @@ class JumpTimes:
     forced: Tensor
 
 
-def fraction(clock: Tensor, hazard: Tensor) -> Tensor:
+def fraction(clock: Tensor, exit_rate: Tensor) -> Tensor:
     """How far through the step a clock runs out; a clock that outlives the step is forced, anywhere in it."""
-    late = clock > hazard
-    inside = torch.expm1(-clock) / torch.expm1(-hazard)
-    return torch.where(late, -torch.expm1(hazard - clock), inside)
+    late = clock > exit_rate
+    inside = torch.expm1(-clock) / torch.expm1(-exit_rate)
+    return torch.where(late, -torch.expm1(exit_rate - clock), inside)
 
 
 def jump_times(run: Run, state: State, grid: TimeGrid) -> JumpTimes:
     """Work out who leaves in which of the steps of `grid` that are left; all must have left at its end, at noise 0."""
     active, first = run.movable(state.tokens), state.index
-    levels, hazards, spent = (
-        x.to(active.device) for x in (grid.noise[first:], grid.hazards[first:], grid.hazards[first:].cumsum(0))
+    levels, exit_rates, spent = (
+        x.to(active.device) for x in (grid.noise[first:], grid.exit_rates[first:], grid.exit_rates[first:].cumsum(0))
     )
     sample, position = active.nonzero().unbind(-1)
-    clock, steps = state.clocks[sample, position], hazards.shape[0]
+    clock, steps = state.clocks[sample, position], exit_rates.shape[0]
     step = torch.searchsorted(spent, clock).clamp_max(steps - 1)
     order = torch.argsort(step, stable=True)
     step, sample, position, clock = (x[order] for x in (step, sample, position, clock))
     rest = clock - torch.where(step > 0, spent[step - 1], 0.0)
-    level = levels[step] - (levels[step] - levels[step + 1]) * fraction(rest, hazards[step])
+    level = levels[step] - (levels[step] - levels[step + 1]) * fraction(rest, exit_rates[step])
     weight = run.guidance.weight_at(level, run.rows[sample])
     uniforms = run.uniforms(Stream.LANDING, 0, (sample, position))
     # Samples with a position in a step are in its call: number them within each step.
@@ -115,7 +115,7 @@ def jump_times(run: Run, state: State, grid: TimeGrid) -> JumpTimes:
     before = calls.cumsum(0) - calls
     row = (which - before[step]) * run.length + position
     cond, ref = run.calls_by_turn(weight, step, steps)
-    forced = torch.bincount(sample[rest > hazards[step]], minlength=batch)
+    forced = torch.bincount(sample[rest > exit_rates[step]], minlength=batch)
     sizes, numbers = torch.bincount(step, minlength=steps).tolist(), calls.tolist()
     # The calls for both predictions: the samples of each step, and then the same again.
     place = torch.arange(len(pairs), device=pairs.device) + before[turn]

@@ -58,8 +58,8 @@ class StepBuffers:
             levels: noise levels between which it happens, the higher first.
             must: [N], who leaves even if the clock has not run out.
         """
-        hazard, clock = -law.log_stay, self.clocks[at]
-        going = clock <= hazard
+        exit_rate, clock = -law.log_stay, self.clocks[at]
+        going = clock <= exit_rate
         if must is not None:
             self.forced.add_(torch.bincount(at[0][must & ~going], minlength=len(self.forced)))
             going = going | must
@@ -67,17 +67,17 @@ class StepBuffers:
         draws = decoded(law.log_landing[going], run.uniforms(Stream.LANDING, self.jumps[to], to), run.decoding)
         self.tokens[to] = draws.token
         self.jumps[to] += 1
-        self.clocks[at] = clock - hazard
+        self.clocks[at] = clock - exit_rate
         self.clocks[to] = -run.uniforms(Stream.CLOCK, self.jumps[to], to).log()
         if run.observers:
             high, low = levels
-            level = high - (high - low) * fraction(clock[going], hazard[going])
+            level = high - (high - low) * fraction(clock[going], exit_rate[going])
             cond, ref = (None if x is None else at_token(x[going], draws.token) for x in (seen.cond, seen.ref))
             run.landed(to, level, replace(draws, log_cond=cond, log_ref=ref))
         return going
 
     def keep(
-        self, run: Run, at: Positions, draws: Draws, clock: Tensor, hazard: Tensor, levels: tuple[float, float]
+        self, run: Run, at: Positions, draws: Draws, clock: Tensor, exit_rate: Tensor, levels: tuple[float, float]
     ) -> Positions:
         """Let those of the positions `at` [N] keep what they drew whose clock runs out, and say which they are.
 
@@ -86,17 +86,17 @@ class StepBuffers:
             at: which positions; none of them may stay as it is at noise level 0.
             draws: what they drew, [N].
             clock: what their clocks have left, [N].
-            hazard: integrated exit rates of the step, [N].
+            exit_rate: integrated exit rates of the step, [N].
             levels: noise levels between which it happens, the higher first.
         """
         high, low = levels
-        late = (clock > hazard) & (low == 0)
-        leaves = (clock <= hazard) | late
+        late = (clock > exit_rate) & (low == 0)
+        leaves = (clock <= exit_rate) | late
         to = (at[0][leaves], at[1][leaves])
         self.tokens[to] = draws.token[leaves]
         self.forced.add_(torch.bincount(at[0][late], minlength=len(self.forced)))
         if run.observers:
-            level = high - (high - low) * fraction(clock[leaves], hazard[leaves])
+            level = high - (high - low) * fraction(clock[leaves], exit_rate[leaves])
             run.landed(to, level, draws[leaves])
         return to
 

@@ -90,10 +90,14 @@ class Remasking(GridSampler):
             object.__setattr__(self, name, value)
             if not 0 <= value <= top:
                 raise bad(f"Remasking {name}", value, f"a number from 0 to {top}")
-        low, high = (number("Remasking window", m) for m in self.window)
-        object.__setattr__(self, "window", (low, high))
+        try:
+            low, high = self.window
+        except (TypeError, ValueError):
+            low, high = math.nan, math.nan
+        low, high = number("Remasking window", low), number("Remasking window", high)
         if not 0 <= low <= high <= 1:
-            raise bad("Remasking window", (low, high), "noise levels 0 <= low <= high <= 1")
+            raise bad("Remasking window", repr(self.window), "noise levels 0 <= low <= high <= 1")
+        object.__setattr__(self, "window", (low, high))
 
     def start(self, process: Process) -> float:
         return 1.0
@@ -126,6 +130,7 @@ class Remasking(GridSampler):
         return (replace(stage, again=float(self.again(process, time, earlier))),)
 
     def step(self, run: Run, state: State) -> State:
+        self.check_unfinished(run, state)
         grid, buffers = run.once(discretize, self), StepBuffers.of(state)
         if grid.plain and run.guidance.tilted_landing:
             self._decide(run, state, grid, buffers)
@@ -147,7 +152,7 @@ class Remasking(GridSampler):
         """Let masks leave whose clocks run out, as in `Ancestral`."""
         guidance, device = run.guidance, state.clocks.device
         high, low = grid.levels[state.index : state.index + 2]
-        known = grid.hazards[state.index].to(device) if run.known_jump_times else None
+        known = grid.exit_rates[state.index].to(device) if run.known_jump_times else None
         asked = run.movable(state.tokens)
         if known is not None:
             buffers.clocks.sub_(torch.where(asked, known, 0.0))
@@ -163,12 +168,12 @@ class Remasking(GridSampler):
         predictions = run.predict(state.tokens, grid.now(state), run.query(where, weight))
         uniforms = run.uniforms(Stream.LANDING, state.jumps[where], where)
         draws = predictions.draw(weight, uniforms, partition=known is None or bool(run.observers))
-        hazard = known
-        if hazard is None:
+        exit_rate = known
+        if exit_rate is None:
             assert draws.log_z is not None
-            hazard = -guidance.guided_log_stay(grid.log_intensity[state.index].to(device), draws.log_z, log_stay)
-            buffers.clocks[where] = clock - hazard
-        buffers.jumps[buffers.keep(run, where, draws, clock, hazard.expand(clock.shape), (high, low))] += 1
+            exit_rate = -guidance.guided_log_stay(grid.log_intensity[state.index].to(device), draws.log_z, log_stay)
+            buffers.clocks[where] = clock - exit_rate
+        buffers.jumps[buffers.keep(run, where, draws, clock, exit_rate.expand(clock.shape), (high, low))] += 1
 
 
 def _decides(process: Process) -> None:

@@ -82,6 +82,7 @@ class GridSampler(OnGrid):
         return super().length(run, state)
 
     def step(self, run: Run, state: State) -> State:
+        self.check_unfinished(run, state)
         grid = run.once(discretize, self)
         if not (grid.plain and run.guidance.tilted_landing):
             return self._step_general(run, state, grid)
@@ -125,10 +126,10 @@ class GridSampler(OnGrid):
             draws = predictions.draw(weight, plan[where], partition=True)
             assert draws.log_z is not None
             rate = grid.log_intensity[state.index].to(draws.log_z)
-            hazard = -guidance.guided_log_stay(rate, draws.log_z, self.log_stay)
+            exit_rate = -guidance.guided_log_stay(rate, draws.log_z, self.log_stay)
             clock = state.clocks[where]
-            buffers.clocks[where] = clock - hazard
-            buffers.keep(run, where, draws, clock, hazard, (high, low))
+            buffers.clocks[where] = clock - exit_rate
+            buffers.keep(run, where, draws, clock, exit_rate, (high, low))
         return replace(buffers.state(state, grid.times[state.index + 1]), plan=plan)
 
     def _step_general(self, run: Run, state: State, grid: TimeGrid) -> State:
@@ -186,12 +187,14 @@ def discretize(sampler: GridSampler, process: Process) -> TimeGrid:
     """The grid of a sampler along a process, and what its steps are before any prediction."""
     times = sampler.times(process)
     noise, is_plain = process.noise.level(times), plain(sampler, process)
-    log_intensity = hazards = torch.zeros(0)
+    log_intensity = exit_rates = torch.zeros(0)
     if is_plain:
         blank = torch.zeros_like(times[1:]).unsqueeze(-1)  # a law of one column, since none matters
         log_intensity = _noise_jumps(sampler, process, times, blank).log_intensity
-        hazards = -sampler.log_stay(log_intensity)
-    return TimeGrid(times, noise, is_plain, log_intensity, hazards, hazards.tolist(), times.tolist(), noise.tolist())
+        exit_rates = -sampler.log_stay(log_intensity)
+    return TimeGrid(
+        times, noise, is_plain, log_intensity, exit_rates, exit_rates.tolist(), times.tolist(), noise.tolist()
+    )
 
 
 class RateSampler(GridSampler):

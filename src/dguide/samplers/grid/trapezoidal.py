@@ -13,7 +13,7 @@ h^2 \theta (1-\theta) a_1 L^2$ up to $h^3$. The bracket is zero, the last term $
 
 What is known exactly is not left to the extrapolation:
 
-- Masked process. The hazard 1/m is integrated as `Ancestral` does, up to infinity at m = 0, and the rates extrapolated
+- Masked process. The exit rate 1/m is integrated as in `Ancestral`, up to infinity at m = 0, and the rates extrapolated
   are $q_w$ (`Normalized`, whose pace is kept as it is) or $Z_w q_w$. Given that a mask leaves in a step, m is uniform
   over it, so $\theta$ is the probability that it does so in the first stage. Two masks that leave together then land
   with the law $[\theta^2 + (1-\theta)^2]\, q_i q_j + 2 \theta (1-\theta) (a_1\, \text{true} - a_2\, q_i q_j)$, which
@@ -151,6 +151,7 @@ class Trapezoidal(OnGrid):
         return Transition.of(Jump(intensity, landing), log_stay)
 
     def step(self, run: Run, state: State) -> State:
+        self.check_unfinished(run, state)
         return _TwoStages(self, run, state).taken()
 
 

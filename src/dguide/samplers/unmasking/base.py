@@ -101,6 +101,7 @@ class Unmasking(Sampler):
 
     @final
     def step(self, run: Run, state: State) -> State:
+        self.check_unfinished(run, state)
         active = run.movable(state.tokens)
         left, total = active.sum(-1), initially(run)
         after = self.aim(left, total)

@@ -76,6 +76,7 @@ class Blocks(Sampler):
         return self.sampler.finished(run, state)
 
     def step(self, run: Run, state: State) -> State:
+        self.check_unfinished(run, state)
         block = self._blocks(run)
         active = run.movable(state.tokens)
         present = block.gather(-1, active.long().argmax(-1, keepdim=True))
