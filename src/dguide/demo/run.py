@@ -216,6 +216,11 @@ class _Demo:
             sampler=self.sampler,
             seed=self.settings.seed,
         ).tokens
-        title = f"After {config.steps} training steps: {config.held_out_bits:.2f} held-out bits per token"
+        shipped, length = self.models[MASKED].config, duration(60 * self.settings.minutes)
+        title = (
+            f"The model trained here for {length}, Normalized, ramp-up to w = 2\n{config.steps} training steps, "
+            f"{config.held_out_bits:.2f} held-out bits per token ({MASKED}: {shipped.steps} and "
+            f"{shipped.held_out_bits:.2f})"
+        )
         sheet = images.contact_sheet(self.dataset.codec, tokens, classes, style.labels(self.dataset.class_names), title)
         style.save(sheet, self._path("trained.png"))
