@@ -179,7 +179,7 @@ def test_names_that_no_font_has_become_numbers_and_are_told(run: Run, tmp_path: 
         status, out, err = run("data", f"images:{root}", "--png", tmp_path / "x.png", "--json")
     assert status == 0
     assert sum(json.loads(out)[part] for part in ("train", "validation", "test")) == 36
-    told = [f"column {column} of {tmp_path / 'x.png'} is {name}" for column, name in enumerate(CLASSES)]
+    told = [f"class {k}, which is {k} in {tmp_path / 'x.png'}: {name}" for k, name in enumerate(CLASSES)]
     for name, line in zip(CLASSES, told, strict=True):
         assert (line in err) != bool(style.fonts(name))
     assert "Glyph" not in err

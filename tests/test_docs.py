@@ -73,6 +73,14 @@ def test_the_readme_names_every_mechanism_schedule_and_sampler():
         assert f"`{name}" in text, name
 
 
+def test_the_readme_has_a_line_for_every_command(capsys):
+    assert main(["--help"]) == 0
+    commands = re.findall(r"^  (\w+)  +\S", capsys.readouterr().out.partition("Commands:")[2], re.MULTILINE)
+    assert len(commands) >= 8
+    lines = "".join(fences(ROOT / "README.md", "sh"))
+    assert [name for name in commands if not re.search(rf"^dguide {name} .*#", lines, re.MULTILINE)] == []
+
+
 def _is_schedule(name):
     thing = getattr(dguide.guidance, name)
     return isinstance(thing, type) and issubclass(thing, dguide.Schedule) and thing is not dguide.Schedule

@@ -95,6 +95,11 @@ class Config:
     version: str
     data_digest: str | None = None
 
+    @property
+    def bits(self) -> float:
+        """Bits per token of the test part, or of the validation part if the training did not end."""
+        return self.validation_bits if self.test_bits is None else self.test_bits
+
     def quality(self, digits: int = 3) -> str:
         """The bits per token of the test part in words; of the validation part if the training did not end."""
         if self.test_bits is None:

@@ -89,7 +89,14 @@ def test_noise_of_high_accuracy_is_not_praised() -> None:
         "**Verdict: the samples are like the real data, as far as these figures tell.** Fréchet distance 2.5, held-out "
         "data 2.29. Accuracy 0.99, held-out data 0.98. Copies 0, held-out data 0."
     )
-    assert "like the real data, but more of them are copies than of held-out data." in copied
-    assert "like the real data, but fewer show the asked class than of held-out data." in wrong
+    assert copied.startswith("**Verdict: the samples are like the real data.** Fréchet")
+    assert copied.endswith("**More of them are copies than of held-out data.** Copies 0.3, held-out data 0.")
+    assert "**Fewer show the asked class than of held-out data.** Accuracy 0.5, held-out data 0.98. Copies" in wrong
     assert "further away than real data" in judged(0.99, 10, 0)
+    every = judged(0.5, 1135, 0.3)  # one sentence each, none joined to another by "and" or "but"
+    assert every == (
+        "**Verdict: the samples are not like the real data.** Fréchet distance 1,135, held-out data 2.29. "
+        "**Fewer show the asked class than of held-out data.** Accuracy 0.5, held-out data 0.98. "
+        "**More of them are copies than of held-out data.** Copies 0.3, held-out data 0."
+    )
     assert EVALUATION.as_markdown().startswith("1,000 samples")  # no verdict without any of the three

@@ -154,7 +154,8 @@ def test_headings_of_a_film_can_be_read_and_titles_are_not_cut_off():
     for columns in (1, 2, 10):
         sheet = images.contact_sheet(DIGITS.codec, DIGITS.train.tokens[:10], columns, ["a"] * columns, title)
         sheet.draw_without_rendering()
-        box, whole = sheet.axes[0].title.get_window_extent(), sheet.bbox
+        box, whole = sheet._suptitle.get_window_extent(), sheet.bbox
+        assert sheet.get_suptitle().replace("\n", " ") == title.replace("\n", " ")
         assert box.x0 >= whole.x0
         assert box.x1 <= whole.x1
         assert box.y1 <= whole.y1

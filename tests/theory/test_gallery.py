@@ -195,7 +195,7 @@ def test_bands_show_medians_of_their_problems():
     lines = strength_figure.table(data)
     assert len(lines) == 1 + 3 * 3 * 5 + 3
     assert [cells[:4] for cells in lines[1::15][:3]] == [
-        (f"log Z_w {log_z}", "1", "2", "constant") for log_z in strength.LOG_Z_BINS
+        (f"$log Z_w$ {log_z}", "1", "2", "constant") for log_z in strength.LOG_Z_BINS
     ]
     assert all(len(cells) == len(lines[0]) for cells in lines)
 

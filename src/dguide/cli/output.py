@@ -6,7 +6,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from torch import Tensor
 from ..data import Attribute, Codec, Strings, Written
 from ..errors import bad, require
 from ..files import replacing
-from ..plots.style import labels
+from ..plots.style import fonts, labels
 
 __all__ = ["check_beside", "check_directory", "check_file", "check_new", "labels_of", "lines_of", "write_images"]
 
@@ -74,14 +74,16 @@ def _check_room(option: str, folder: Path, size: int) -> None:
         )
 
 
-def labels_of(names: Sequence[str], path: Path) -> list[str]:
-    """The labels of classes in the picture `path`. A line on standard error tells each name that no font has."""
-    made = labels(names)
-    for number, name in enumerate(names):
-        line = " ".join(name.split())
-        if made[number] != line:
-            print(f"no font for the name of a class: column {number} of {path} is {line}", file=sys.stderr)
-    return made
+def labels_of(names: Sequence[str], path: Path, drawn: Iterable[int] | None = None) -> list[str]:
+    """The labels of classes in the picture `path`.
+
+    A line on standard error tells each name that no font has, of the classes that are `drawn`; by default all are.
+    """
+    for number in range(len(names)) if drawn is None else sorted(set(drawn)):
+        line = " ".join(names[number].split())
+        if not fonts(line):
+            print(f"no font has the name of class {number}, which is {number} in {path}: {line}", file=sys.stderr)
+    return labels(names)
 
 
 def lines_of(codec: Written, tokens: Tensor) -> list[str]:

@@ -319,8 +319,10 @@ def _write(out: Path, job: Job, drawn: Drawn, settings: dict[str, object], pictu
         columns = min(len(job.labels), 10 if 10 % job.cycle == 0 or job.cycle > 20 else job.cycle)
         first, headings = job.checkpoint.conditions[0], [""] * columns
         if job.cycle <= 20:
-            names = labels_of(first.class_names, out.with_suffix(".png"))
-            headings = [names[label] if 0 <= label < first.n_classes else "" for label in job.labels[:columns]]
+            shown = job.labels[:columns].tolist()
+            told = [label for label in shown if 0 <= label < first.n_classes]
+            names = labels_of(first.class_names, out.with_suffix(".png"), told)
+            headings = [names[label] if label in told else "" for label in shown]
         sheet = contact_sheet(codec, drawn.tokens[:_PICTURE].long(), columns, headings, _title(settings))
         style.save(sheet, out.with_suffix(".png"))
 

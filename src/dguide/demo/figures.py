@@ -11,7 +11,7 @@ from torch import Tensor
 from ..data import Dataset
 from ..noise import Noise
 from ..plots.images import PAPER, ink, mosaic, show
-from ..plots.style import COLOURS, LINES, MARKS, blank, labels, put
+from ..plots.style import COLOURS, LINES, MARKS, blank, labels, put, wrapped
 from .grid import SCHEDULES, Cell, Outcome
 from .judge import Quality
 from .pace import Pace
@@ -80,7 +80,7 @@ def picture_grid(
                 axes.set_title(f"mean w = {weight:g}\n", fontsize=13)
             else:
                 axes.set_xticks([])
-    put(figure.suptitle("", fontsize=15), title)
+    put(figure.suptitle("", fontsize=15), wrapped(title, 14.5, 15))
     return figure
 
 

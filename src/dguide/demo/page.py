@@ -68,8 +68,9 @@ same mean as the constant schedule beside it.
 
 ## A model of your own
 
-`trained/` is a masked model trained here in {duration(60 * settings.minutes)} ({trained.config.steps} steps):
-{trained.config.quality()}. These are samples of it:
+`trained/` is a masked model trained here in {duration(60 * settings.minutes)} ({trained.config.steps} steps). It has
+{trained.config.quality()}; fewer are better. So short a training gives rough digits:
+`dguide train --out model --minutes 30` trains longer. These are samples of it:
 
 ![Samples of the model just trained](trained.png)
 """

@@ -216,6 +216,11 @@ class _Demo:
             sampler=self.sampler,
             seed=self.settings.seed,
         ).tokens
-        title = f"After {config.steps} training steps: {config.quality(2)}"
+        shipped, length = self.models[MASKED].config, duration(60 * self.settings.minutes)
+        title = (
+            f"The model trained here for {length}, Normalized, ramp-up to w = 2\n{config.steps} training steps, "
+            f"{config.bits:.2f} bits per token ({MASKED}: {shipped.steps} and "
+            f"{shipped.bits:.2f})"
+        )
         sheet = images.contact_sheet(self.dataset.codec, tokens, classes, style.labels(self.dataset.class_names), title)
         style.save(sheet, self._path("trained.png"))

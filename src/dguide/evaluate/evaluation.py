@@ -79,39 +79,33 @@ _NEAR, _FAR = 2.0, 10.0
 
 
 def _verdict(estimates: Sequence[Estimate]) -> str:
-    """What distance, accuracy and copies say together; empty without a distance that held-out data have too."""
+    """A sentence each on distance, accuracy and copies; empty without a distance that held-out data have too."""
     known = {each.name: each for each in estimates if math.isfinite(each.value) and not _saturated(each)}
     found = {kind: next((known[name] for name in names if name in known), None) for kind, names in _NAMES.items()}
     distance, accuracy, copies = found["distance"], found["accuracy"], found["copies"]
     if distance is None or not distance.best > 0:
         return ""
     times = distance.value / distance.best
-    far, faults = times > _FAR, []
-    if accuracy is not None and accuracy.high < accuracy.best:
-        faults.append("fewer show the asked class than of held-out data")
-    if copies is not None and copies.low > copies.best:
-        faults.append("more of them are copies than of held-out data")
-    if far:
-        words = "not like the real data"
-    elif times > _NEAR:
-        words = "further away than real data"
-    else:
-        words = "like the real data" if faults else "like the real data, as far as these figures tell"
-    words += f", {'and' if times > _NEAR else 'but'} {' and '.join(faults)}" if faults else ""
+    astray = accuracy is not None and accuracy.high < accuracy.best
+    copied = copies is not None and copies.low > copies.best
+    near = "like the real data" if astray or copied else "like the real data, as far as these figures tell"
+    words = "not like the real data" if times > _FAR else "further away than real data" if times > _NEAR else near
 
-    def beside(name: str, figure: Estimate) -> str:
+    def told(fault: str, name: str, figure: Estimate) -> str:
         best = "" if math.isnan(figure.best) else f", held-out data {_shown(figure.best)}"
-        return f"{name} {_shown(figure.value)}{best}."
+        return f"{f'**{fault}.** ' if fault else ''}{name} {_shown(figure.value)}{best}."
 
-    told = [beside(distance.name, distance)]
-    if accuracy is not None and far:
-        told.append(
-            f"Accuracy {_shown(accuracy.value)} says little then, since a classifier names a class for anything."
-        )
+    sentences = [told(f"Verdict: the samples are {words}", distance.name, distance)]
+    if accuracy is not None and times > _FAR and not astray:
+        little = "says little then, since a classifier names a class for anything."
+        sentences.append(f"Accuracy {_shown(accuracy.value)} {little}")
     elif accuracy is not None:
-        told.append(beside("Accuracy", accuracy))
-    told += [beside("Copies", copies)] if copies is not None else []
-    return f"**Verdict: the samples are {words}.** {' '.join(told)}"
+        sentences.append(
+            told("Fewer show the asked class than of held-out data" if astray else "", "Accuracy", accuracy)
+        )
+    if copies is not None:
+        sentences.append(told("More of them are copies than of held-out data" if copied else "", "Copies", copies))
+    return " ".join(sentences)
 
 
 def _saturated(figure: Estimate) -> bool:

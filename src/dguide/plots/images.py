@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,11 +11,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..data import Codec, Pixels
-from .style import blank, put, wrapped
+from .style import blank, put, text_width, wrapped
 
 __all__ = ["PAPER", "Picture", "contact_sheet", "ink", "mosaic", "show"]
 
 PAPER, _GAP = 1.0, 0.80
+_PITCH = 0.5
+"""Inches from column to column of a sheet."""
+_LEAST, _SLANTED, _SLANT = 8.0, 9.0, 40
+"""Points below which headings are turned instead of made smaller, their points then, and by how many degrees."""
 
 Picture = NDArray[np.float64]
 
@@ -55,12 +60,18 @@ def contact_sheet(
     rows = -(-(max(where) + 1) // columns)
     sheet = np.full((rows * columns, *(codec.shape or ()), 3), PAPER)
     sheet[list(where)] = ink(codec, tokens)
-    width = max(4.0, 0.5 * columns + 0.4)
-    title = wrapped(title, width)
-    figure = blank((width, 0.53 * rows + 0.8 + 0.2 * title.count("\n")))
-    axes = figure.add_subplot()
+    size, slant = _fitted(headings, _PITCH)
+    along, up = (turn(math.radians(slant)) * size for turn in (math.cos, math.sin))
+    widths = [text_width(heading, 1) for heading in headings]
+    beyond = max((along * wide - _PITCH * (columns - k - 0.5) for k, wide in enumerate(widths)), default=0.0)
+    width = max(4.0, _PITCH * columns + 0.4 + max(beyond, 0.0) * bool(slant))
+    title = wrapped(title, width - 0.1)
+    height = 0.53 * rows * min(1.0, sheet.shape[1] / sheet.shape[2])
+    height += 0.2 + up * max(widths, default=0.0)
+    figure = blank((width, height + 0.4 + 0.2 * title.count("\n")))
+    axes = figure.add_subplot(anchor="S")
     show(axes, mosaic(sheet.reshape(rows, columns, *sheet.shape[1:])), columns, headings)
-    put(axes.set_title("", fontsize=11), title)
+    put(figure.suptitle("", fontsize=11), title)
     return figure
 
 
@@ -71,10 +82,18 @@ def show(
     axes.imshow(sheet.clip(0, 1), interpolation="nearest")
     pitch = (sheet.shape[1] - gap) / columns
     axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0, pad=2)
-    longest = max((len(line) for heading in headings for line in heading.split("\n")), default=0)
-    size = min(11.0, 116.0 * inches / max(longest, 1))  # so that neighbours do not touch
+    size, slant = _fitted(headings, inches)
     axes.set_xticks([gap / 2 - 0.5 + pitch * (k + 0.5) for k in range(columns)], headings, fontsize=size)
+    turned = {"rotation": slant, "ha": "left", "rotation_mode": "anchor"} if slant else {}
     for label, heading in zip(axes.get_xticklabels(), headings, strict=True):
         put(label, heading)
+        label.set(**turned)
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
+
+
+def _fitted(headings: Sequence[str], inches: float) -> tuple[float, int]:
+    """Points and degrees at which headings of columns of that many inches do not touch."""
+    widest = max((text_width(line, 1) for each in headings for line in each.split("\n")), default=0.0)
+    size = min(11.0, 0.95 * inches / max(widest, 1e-9))
+    return (size, 0) if size >= _LEAST else (_SLANTED, _SLANT)

@@ -7,30 +7,36 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import require
 from ..evaluate import reliability
 from ..evaluate.reading.verdict import Verdict
-from .style import blank, labels, put, wrapped
+from .style import blank, labels, put, text_width, wrapped
 
 __all__ = ["calibration_figure", "confusion_figure", "detection_figure"]
 
 _SUREST = 1e-9
 """Least that is drawn of what a probability lacks to 1."""
-_LINES = (("odds of known defects", "#0072B2", "-", "o"), ("novelty", "#D55E00", "--", "s"))
+_BINS, _FEWEST = 10, 10
+"""Most marks of a calibration, and fewest sequences of a mark: the share of fewer says hardly anything."""
+_LINES = (("odds of known defects", "#0072B2", "-", "o", 6), ("novelty", "#D55E00", "--", "s", 10))
+"""Name, colour, line, mark and its size; where both are at one place, the smaller is drawn on the larger."""
 
 
 def confusion_figure(verdict: Verdict, title: str) -> Any:
     """Draws the confusion matrix: the share of each class that was read as each class, with numbers of sequences."""
     counts, size = verdict.confusion, len(verdict.names)
     share = counts / counts.sum(1, keepdims=True).clip(min=1)
-    side = max(4.6, 2.2 + 0.55 * size)
-    figure = blank((side + 0.6, side))
+    names = labels(verdict.names)
+    long = max(len(name) for name in names) > 3
+    beside, side = max(text_width(name, 10) for name in names), max(2.6, 0.55 * size)
+    width = side + beside + 2.2
+    title = wrapped(title, width - 0.2, 12)
+    figure = blank((width, side + (0.75 * beside if long else 0.2) + 1.0 + 0.2 * title.count("\n")))
     axes = figure.add_subplot()
     image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     for row, column in zip(*np.nonzero(counts), strict=True):
         colour = "white" if share[row, column] > 0.5 else "black"
         axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", fontsize=10, color=colour)
-    names = labels(verdict.names)
-    long = max(len(name) for name in names) > 3
     axes.set_xticks(
         range(size), names, rotation=45 if long else 0, ha="right" if long else "center", rotation_mode="anchor"
     )
@@ -41,7 +47,7 @@ def confusion_figure(verdict: Verdict, title: str) -> Any:
     axes.tick_params(length=0)
     axes.set_xlabel("read as", fontsize=12)
     axes.set_ylabel("class", fontsize=12)
-    put(axes.set_title("", fontsize=12), wrapped(title, 0.8 * side))
+    put(figure.suptitle("", fontsize=12), title)
     bar = figure.colorbar(image, ax=axes, shrink=0.8)
     bar.set_label("share of the class\n(numbers: sequences)", fontsize=11)
     return figure
@@ -52,25 +58,25 @@ def calibration_figure(verdict: Verdict, title: str) -> Any:
 
     Most probabilities are near 1. So the axis is logarithmic in what they lack to 1.
     """
-    figure = blank((6.8, 6.0))
+    figure = blank((6.8, 6.8))
     axes = figure.add_subplot()
     reading, truth = verdict.reading.take(verdict.reported), verdict.labels[verdict.reported]
-    least = 0.1
-    tempered = f"tempered, T = {reading.temperature:.3g}"
-    for name, one, colour, mark in (
-        ("as read", verdict.read.take(verdict.reported), "#D55E00", "s"),
-        (tempered, reading, "#0072B2", "o"),
-    ):
-        bins = reliability(one.log_probs, truth)
-        lack = np.array([1 - b.confidence for b in bins]).clip(_SUREST)
+    bins, least = max(1, min(_BINS, len(truth) // _FEWEST)), 0.1
+    read = verdict.read.take(verdict.reported)
+    shown = [("as read", read, "#D55E00", "s")]
+    if verdict.fitted:  # else the temperature is no better than none
+        shown.append((f"tempered, T = {reading.temperature:.3g}", reading, "#0072B2", "o"))
+    for name, one, colour, mark in shown:
+        found = reliability(one.log_probs, truth, bins)
+        lack = np.array([1 - each.confidence for each in found]).clip(_SUREST)
         least = min(least, lack.min())
-        right = np.array([(b.accuracy.value, b.accuracy.low, b.accuracy.high) for b in bins]).T
+        right = np.array([(each.accuracy.value, each.accuracy.low, each.accuracy.high) for each in found]).T
         axes.errorbar(
             lack, right[0], np.abs(right[1:] - right[0]), fmt=mark, color=colour, markerfacecolor="white",
-            markeredgewidth=1.6, markersize=7, capsize=2, linewidth=1, label=name,
+            markeredgewidth=1.6, markersize=7, capsize=2, linewidth=1, label=name, clip_on=False, zorder=3,
         )  # fmt: skip
     lacks = np.geomspace(least, 1, 400)
-    axes.plot(lacks, 1 - lacks, color="0.5", linewidth=1, label="rightly sure", zorder=1)
+    axes.plot(lacks, 1 - lacks, color="0.5", linewidth=1, label="perfectly calibrated", zorder=1)
     axes.set_xscale("log")
     axes.set_xlim(1, 0.6 * least)
     decades = range(1, 1 - math.floor(math.log10(least)))
@@ -79,11 +85,15 @@ def calibration_figure(verdict: Verdict, title: str) -> Any:
     axes.xaxis.minorticks_off()
     axes.set_ylim(0, 1.02)
     axes.set_xlabel("probability of the most probable class", fontsize=12)
-    axes.set_ylabel("share in which it is the right one, with 95 % interval", fontsize=12)
-    words = f"{title}\n{len(truth)} sequences in {len(bins)} bins with equally many"
-    put(axes.set_title("", fontsize=12), wrapped(words, 6.0))
+    axes.set_ylabel("share in which this class is right, with 95 % interval", fontsize=12)
+    each = (
+        "in one mark"
+        if bins == 1
+        else f"with {'about ' * (len(truth) % bins > 0)}{round(len(truth) / bins)} in each mark"
+    )
+    put(figure.suptitle("", fontsize=12), wrapped(f"{title}\n{len(truth):,} sequences {each}", 6.6, 12))
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=11, loc="lower right")
+    figure.legend(fontsize=11, loc="outside lower center", ncols=3)
     return figure
 
 
@@ -92,32 +102,43 @@ def detection_figure(verdict: Verdict, title: str) -> Any:
     figure = blank((6.8, 7.0))
     axes = figure.add_subplot()
     detection = verdict.alarms[0].detection
-    good, defects = int((~detection.defect).sum()), int(detection.defect.sum())
-    floor = 0.3 / max(good, defects)  # place of 0 on a logarithmic axis
-    for alarm, (name, colour, line, mark) in zip(verdict.alarms, _LINES, strict=True):
+    count = {"x": int((~detection.defect).sum()), "y": int(detection.defect.sum())}
+    marked = False
+    for alarm, (name, colour, line, mark, size) in zip(verdict.alarms, _LINES, strict=True):
         curve, area = alarm.detection.curve(), alarm.detection.area(repetitions=0).value
-        axes.plot(
-            curve.false_alarms.clip(floor), curve.misses.clip(floor), line, color=colour, drawstyle="steps-post",
-            linewidth=1.8, label=f"{name}, area under the ROC curve {area:.3f}",
-        )  # fmt: skip
-        for cost in (point.cost for point in alarm.points if not point.few):
-            x, y = (np.array([p.value, p.low, p.high]).clip(floor) for p in (cost.false_alarms, cost.misses))
+        look = {"color": colour, "markerfacecolor": "white", "markeredgewidth": 1.6, "markersize": size}
+        axes.plot(curve.false_alarms, curve.misses, line, color=colour, drawstyle="steps-post", linewidth=1.8)
+        costs = [point.cost for point in alarm.points if not point.few]
+        for cost in costs:
+            x, y = (np.array([p.value, p.low, p.high]) for p in (cost.false_alarms, cost.misses))
             reach = {"xerr": np.abs(x[1:] - x[0])[:, None], "yerr": np.abs(y[1:] - y[0])[:, None]}
-            axes.errorbar(
-                x[0], y[0], **reach, fmt=mark, color=colour, markerfacecolor="white", markeredgewidth=1.6, markersize=7,
-                capsize=2, linewidth=1, clip_on=False, zorder=3,
-            )  # fmt: skip
-    shares = np.geomspace(floor, 1, 400)
-    axes.plot(shares, (1 - shares).clip(floor), color="0.5", linewidth=1, label="chance")
-    ticks = [10.0**k for k in range(-6, 1) if 10.0**k > 1.5 * floor]
-    for axis in (axes.xaxis, axes.yaxis):
-        getattr(axes, f"set_{axis.axis_name}scale")("log")
-        getattr(axes, f"set_{axis.axis_name}lim")(floor, 1.1)
-        axis.set_ticks([floor, *ticks], ["0", *(f"{tick:.4g}" for tick in ticks)])
-    axes.set_xlabel(f"false alarms: share of {good} sequences without a defect", fontsize=12)
-    axes.set_ylabel(f"misses: share of {defects} sequences with a defect", fontsize=12)
-    words = f"{title}\nmarks: thresholds chosen on other sequences, with 95 % intervals"
-    put(axes.set_title("", fontsize=12), wrapped(words, 6.0))
+            axes.errorbar(x[0], y[0], **reach, fmt=mark, **look, capsize=2, linewidth=1, zorder=4 - size / 10)
+        words = f"{name}, area under the ROC curve {area:.3f}"
+        axes.plot([], [], line, **look, marker=mark if costs else "", linewidth=1.8, label=words)
+        marked = marked or bool(costs)
+    shares = np.linspace(0, 1, 1001) ** 3  # more of them near 0, where the axis is stretched
+    axes.plot(shares, 1 - shares, color="0.5", linewidth=1, label="chance", zorder=1)
+    for axis, number in count.items():
+        _shares_axis(axes, axis, number)
+    axes.set_xlabel(f"false alarms: share of {count['x']:,} sequences without a defect", fontsize=12)
+    axes.set_ylabel(f"misses: share of {count['y']:,} sequences with a defect", fontsize=12)
+    marks = "marks: thresholds chosen on other sequences, with 95 % intervals"
+    words = f"{title}\n{marks if marked else 'no marks: too few sequences to choose thresholds'}"
+    put(figure.suptitle("", fontsize=12), wrapped(words, 6.6, 12))
     axes.grid(alpha=0.3, which="both")
     figure.legend(fontsize=11, loc="outside lower center")
     return figure
+
+
+def _shares_axis(axes: Any, axis: str, count: int) -> None:
+    """Makes the axis "x" or "y" one of shares of `count`: logarithmic, but linear up to the share of a single one."""
+    least, ticker = 1 / count, require("matplotlib.ticker", "cli")
+    getattr(axes, f"set_{axis}scale")("symlog", linthresh=least, linscale=0.4)
+    getattr(axes, f"set_{axis}lim")(-0.4 * least, 1.15)  # a line of no mistakes stays clear of the frame
+    lines = getattr(axes, f"{axis}axis")
+    many = math.log10(count) > 1.5
+    ticks = [step * 10.0**k for k in range(-6, 1) for step in ((1,) if many else (1, 2, 5))]
+    ticks = [0.0, *(tick for tick in ticks if least <= tick <= 1)]
+    lines.set_ticks(ticks, [f"{tick:.4g}" for tick in ticks])
+    steps = [step * 10.0**k for k in range(-6, 0) for step in range(2, 10)]
+    lines.set_minor_locator(ticker.FixedLocator([step for step in steps if step > least]))

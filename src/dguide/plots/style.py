@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import cycle
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from ..errors import require
 from ..files import replacing
 
-__all__ = ["COLOURS", "LINES", "MARKS", "NOTES", "blank", "fonts", "labels", "put", "save", "wrapped"]
+__all__ = ["COLOURS", "LINES", "MARKS", "NOTES", "blank", "fonts", "labels", "put", "save", "text_width", "wrapped"]
 
 T = TypeVar("T")
 
@@ -38,6 +38,8 @@ MARKS = _ByMechanism({"Normalized": "o", "Unlocking": "s", "Simple": "^"}, "D", 
 NOTES = _ByMechanism({"Normalized": (6, 5), "Unlocking": (-13, 5), "Simple": (6, -13)}, (-13, -13))
 """Offset of a text from its mark, in points, so that texts do not overlap."""
 
+_LONGEST = 28
+"""Most characters of the name of a class in a picture."""
 _METADATA = {".png": {"Software": None}, ".svg": {"Date": None, "Creator": None}}
 """Removes dates and versions, so that equal pictures give equal files."""
 
@@ -57,22 +59,55 @@ def blank(size: tuple[float, float]) -> Any:
 
 def put(artist: Any, text: str) -> None:
     """Makes `text`, from data or from a user, the words of a Matplotlib text: no formulas, and `?` without a font."""
-    if not fonts(text):
-        text = "".join(each if fonts(each) == fonts("") else "?" for each in text)
+    text = _drawable(text)
     artist.set_text(text)
     artist.set_parse_math(False)
     artist.set_fontfamily(fonts(text))
 
 
-def wrapped(text: str, width: float) -> str:
-    """A title in lines that fit into `width` inches at 11 points."""
-    return "\n".join(part for line in text.split("\n") for part in textwrap.wrap(line, int(11 * width)))
+def _drawable(text: str) -> str:
+    return text if fonts(text) else "".join(each if fonts(each) == fonts("") else "?" for each in text)
+
+
+def text_width(text: str, size: float) -> float:
+    """The width in inches of `text` in one line at `size` points."""
+    text = _drawable(text)
+    look = require("matplotlib.font_manager", "cli").FontProperties(family=fonts(text), size=size)
+    paths = require("matplotlib.textpath", "cli").text_to_path
+    return float(paths.get_text_width_height_descent(text, look, ismath=False)[0]) / 72
+
+
+def wrapped(text: str, width: float, size: float = 11) -> str:
+    """A title in lines that fit into `width` inches at `size` points.
+
+    A word that is too long for a line, as that of a path, is broken after a sign if it has one.
+    """
+    lines = []
+    for line in text.split("\n"):
+        lines.append("")
+        for part in _parts(line, width, size):
+            if lines[-1] and text_width((lines[-1] + part).rstrip(), size) > width:
+                lines.append("")
+            lines[-1] += part
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _parts(line: str, width: float, size: float) -> Iterator[str]:
+    """Words; of a word that does not fit, what ends with a sign; of that, if need be, characters."""
+    for word in re.findall(r"\S+\s*", line):
+        for part in [word] if text_width(word.rstrip(), size) <= width else re.findall(r"[\w.]+\W*|\W+", word):
+            yield from [part] if text_width(part.rstrip(), size) <= width else part
 
 
 def labels(names: Sequence[str]) -> list[str]:
-    """Names of classes as labels of a picture, each in one line; a number for a name that no font has."""
+    """Names of classes as labels of a picture, each in one short line; a number for a name that no font has."""
     lines = (" ".join(name.split()) for name in names)
-    return [line if fonts(line) else str(number) for number, line in enumerate(lines)]
+    return [_shortened(line) if fonts(line) else str(number) for number, line in enumerate(lines)]
+
+
+def _shortened(line: str) -> str:
+    """Both ends of a long name, since names often differ in one of them only."""
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST // 2].rstrip()}…{line[1 - _LONGEST // 2 :].lstrip()}"
 
 
 @cache

@@ -6,7 +6,7 @@ import math
 import re
 from html import escape
 
-__all__ = ["formula", "html", "short"]
+__all__ = ["formula", "html", "short", "spans"]
 
 _TOKEN = re.compile(r"[_^]\(|[_^](?:[A-Za-z]|\d+)|\|\||[A-Za-z]+|\d[\d.,]*|.", re.DOTALL)
 _SYMBOLS = {
@@ -29,10 +29,11 @@ _TAGS = {"_": "sub", "^": "sup"}
 def html(text: str) -> str:
     """Text as HTML. Empty lines separate paragraphs; ``$...$`` is a formula, ``**...**`` bold, and backticks code."""
     paragraphs = re.split(r"\n\s*\n", text.strip())
-    return "\n".join(f"<p>{_spans(paragraph)}</p>" for paragraph in paragraphs)
+    return "\n".join(f"<p>{spans(paragraph)}</p>" for paragraph in paragraphs)
 
 
-def _spans(text: str) -> str:
+def spans(text: str) -> str:
+    """Text in one line as HTML, in the notation of `html`."""
     words, *rest = re.split(r"\$([^$]*)\$", " ".join(text.split()))
     parts = [words, *rest]
     for k, part in enumerate(parts):

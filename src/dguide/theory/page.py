@@ -8,7 +8,7 @@ from html import escape
 
 from .. import __version__
 from .figures.base import TheoryFigure
-from .markup import html
+from .markup import html, spans
 
 __all__ = ["blocks", "page"]
 
@@ -103,7 +103,7 @@ def _block(figure: TheoryFigure) -> str:
 def _table(lines: Sequence[Sequence[str]]) -> str:
     if not lines:
         return ""
-    head, *body = ("".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in line) for tag, line in _tagged(lines))
+    head, *body = ("".join(f"<{tag}>{spans(cell)}</{tag}>" for cell in line) for tag, line in _tagged(lines))
     rows = "\n".join(f"<tr>{line}</tr>" for line in body)
     return f'\n<div class="table"><table>\n<tr>{head}</tr>\n{rows}\n</table></div>'
 

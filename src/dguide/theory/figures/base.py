@@ -48,7 +48,7 @@ class TheoryFigure:
         caption: The caption, in the notation of `markup.html`; its numbers are computed.
         alt: A description of the picture, for readers who cannot see it.
         data: The numbers of the figure, a dataclass.
-        table: Lines of cells below the caption, headings first; no table if empty.
+        table: Lines of cells below the caption, headings first, in the same notation; no table if empty.
     """
 
     name: str
@@ -100,7 +100,7 @@ def frame(axes: Any, title: str, xlabel: str = "", ylabel: str = "") -> None:
 
 def time_axis(axes: Any) -> None:
     """Sets the x axis to time, from noise on the left to data on the right."""
-    axes.set_xlim(1, 0)
+    axes.set_xlim(1.02, -0.02)  # room for marks at both ends
     axes.set_xticks([1, 0.75, 0.5, 0.25, 0], ["1\nnoise", "0.75", "0.5", "0.25", "0\ndata"])
 
 

@@ -110,7 +110,7 @@ def draw(data: Convergence) -> Any:
     frame(unlocking, "(b) Unlocking, $d = 2$", "time $t$")
     for axes_ in (normal, unlocking):
         time_axis(axes_)
-        axes_.set_ylim(0, 1.02)
+        axes_.set_ylim(-0.02, 1.02)
     for t, curve, mark in zip(data.moments, data.left, ("s", "D"), strict=True):
         fall.semilogy(
             data.fine, curve, "--", marker=mark, markevery=10, color=COLOURS["Unlocking"], markerfacecolor="white",

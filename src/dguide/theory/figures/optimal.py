@@ -78,10 +78,10 @@ def draw(data: Optimal) -> Any:
         frame(panel, f"{name}: the optimal $w(m)$", "noise level $m$", "weight" if panel is shapes[0] else "")
         panel.legend(fontsize=9, frameon=False)
     kinds = list(next(iter(data.distance.values())))
-    for shift, (name, rows) in zip((-0.19, 0.19), data.distance.items(), strict=True):
+    for shift, (name, rows) in zip((0.19, -0.19), data.distance.items(), strict=True):
         drawn = bars.barh(
             [shift - x for x in range(len(kinds))], [float(rows[kind][-1]) for kind in kinds], 0.36, label=name,
-            color=COLOURS[name], hatch="" if shift < 0 else "///", edgecolor="white",
+            color=COLOURS[name], hatch="" if shift > 0 else "///", edgecolor="white",
         )  # fmt: skip
         bars.bar_label(drawn, fmt="%.3f", fontsize=9, padding=2)
     bars.set_yticks([-x for x in range(len(kinds))], kinds)

@@ -67,7 +67,8 @@ def table(data: OrderEffects) -> list[tuple[str, ...]]:
     """Lines of the page: all combinations of pace and order, one position at a time and in steps."""
     head = ("errors of predictions", "steps", "pace", "order", "to target", "worse than Normalized")
     body = [
-        (row.errors, "one by one" if row.steps is None else str(row.steps), row.pace, row.order, str(row.distance),
+        (row.errors, "one by one" if row.steps is None else str(row.steps), row.pace.capitalize(),
+         row.order.capitalize(), str(row.distance),
          "baseline" if row.order == "normalized" and row.pace != "unlocking" else f"{row.worse:.0%}")
         for row in data.rows()
     ]  # fmt: skip

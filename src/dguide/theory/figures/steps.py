@@ -111,7 +111,7 @@ def figure() -> TheoryFigure:
     orders = [p for rows in data.order.values() for row in rows.values() for p in row.values()]
     least, most = min(orders), max(orders)
     at = data.steps.index(16)
-    cells = {f"{m} with {s}": float(e[at]) for m, row in data.error["masked"].items() for s, e in row.items()}
+    cells = {f"{m} with {s}": round(float(e[at]), 9) for m, row in data.error["masked"].items() for s, e in row.items()}
     best, worst = min(cells, key=cells.__getitem__), max(cells, key=cells.__getitem__)
     late = min(
         float(e.min()) for row in data.error["uniform"].values() for s, e in row.items() if s in ("Euler", "TauLeaping")

@@ -56,8 +56,8 @@ def draw(data: Strength) -> Any:
 def table(data: Strength) -> list[tuple[str, ...]]:
     """Lines of the page, medians and quartiles: by bin and steps, and by kind of problem in continuous time."""
     names = list(dict.fromkeys(name for row in data.rows() for name in row.distance))
-    head = ("problems", "count", "steps", "schedule", *names, "apart", "masked at m = 1/2")
-    by_band = [(f"log Z_w {row.group}", row) for row in data.rows() if row.steps in (None, *_TABLED)]
+    head = ("problems", "count", "steps", "schedule", *names, "apart", "masked at $m = 1/2$")
+    by_band = [(f"$log Z_w$ {row.group}", row) for row in data.rows() if row.steps in (None, *_TABLED)]
     by_family = [(row.group, row) for row in data.rows(lambda case: case.family) if row.steps is None]
     body = [
         (

@@ -93,13 +93,14 @@ def draw(data: Tilting) -> Any:
     fig, axes = panels(3, 3.6)
     law, pace, growth = axes[0]
     count = len(data.weights)
-    tokens = torch.arange(len(data.cond))
+    tokens = torch.arange(1, len(data.cond) + 1)
     law.fill_between(tokens, data.uncond, step="mid", color="0.87", label="$q_u$, no condition")
     for k, (w, values) in enumerate(zip(data.weights, data.laws, strict=True)):
         look = {"color": shade(k, count), "linestyle": ("-", ":", "--", "-")[k % 4], "linewidth": 1.4 + 0.3 * k}
         law.step(tokens, values, where="mid", label=f"$w = {w:g}$", **look)
     law.set_ylim(0, None)
-    law.set_xlim(-0.5, len(data.cond) - 0.5)
+    law.set_xlim(0.5, len(data.cond) + 0.5)
+    law.set_xticks(tokens[:: max(1, len(tokens) // 5)])
     frame(law, "(a) the tilted distribution $q_w$", "token", "probability")
     law.legend(fontsize=9, loc="upper right", frameon=False)
     dense = torch.linspace(0, 1, 201, dtype=torch.float64)
@@ -117,7 +118,7 @@ def draw(data: Tilting) -> Any:
             data.times, data.unlocking[k], "s", color=COLOURS["Unlocking"], markerfacecolor="white", markersize=3.5
         )
     time_axis(pace)
-    pace.set_ylim(0, 1.02)
+    pace.set_ylim(-0.02, 1.02)
     pace.legend(fontsize=8, loc="upper right", frameon=False, borderaxespad=0, handlelength=1.6)
     frame(pace, "(b) the pace: share still masked", "time $t$", "masked fraction")
     growth.semilogy(data.fine_weights, data.fine_z, color=COLOURS["Unlocking"], linestyle="--", linewidth=2)
