@@ -166,7 +166,8 @@ def _not_training(network: object) -> None:
     if not isinstance(network, torch.nn.Module):
         return
     for name, module in network.named_modules():
-        if module.training and isinstance(module, (_DropoutNd, _BatchNorm)):
+        drawn_anew = isinstance(module, _BatchNorm) or (isinstance(module, _DropoutNd) and module.p > 0)
+        if module.training and drawn_anew:
             got = f"{type(module).__name__} {name!r} in training mode"
             raise bad("denoiser", got, "a network in evaluation mode", "Call .eval() on it.")
 

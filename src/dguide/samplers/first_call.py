@@ -3,7 +3,8 @@
 Dropout and batch statistics would make samples irreproducible.
 
 A denoiser may be a network, or anything that holds one: an object, a method, a closure, a function that uses a global.
-Such networks are looked for in the denoiser. If one is in training mode, the first call is repeated.
+Such networks are looked for in the denoiser. If one is in training mode, the first call is repeated. Answers that agree
+prove little where labels or layers are dropped seldom. So it must not draw random numbers either.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import pickle
+import random
 from collections.abc import Callable, Iterator
 from itertools import islice
 from types import FunctionType, MethodType
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -47,8 +51,8 @@ def check_repeatable(name: str, model: object, call: Callable[[], Tensor]) -> Te
         call: Calls it.
 
     Raises:
-        ValueError: If a network in it is in training mode, and a second call gives another answer or the first one
-            changed the statistics of its batch normalisation.
+        ValueError: If a network in it is in training mode, and another call gives another answer or draws random
+            numbers, or the first one changed the statistics of its batch normalisation.
     """
     training = [module for each in modules_in(model) for module in each.modules() if module.training]
     if not training:
@@ -56,12 +60,32 @@ def check_repeatable(name: str, model: object, call: Callable[[], Tensor]) -> Te
     counters = [m.num_batches_tracked for m in training if isinstance(m, _BatchNorm) and m.track_running_stats]
     before = [int(counter) for counter in counters if counter is not None]
     first = call()
-    moved = before != [int(counter) for counter in counters if counter is not None]
-    if moved or (isinstance(first, Tensor) and not all(_same(first, call()) for _ in range(_REPEATS))):
-        got = "batch statistics that change" if moved else "another answer to the same call"
+    got = ""
+    if before != [int(counter) for counter in counters if counter is not None]:
+        got = "batch statistics that change"
+    for _ in range(_REPEATS if isinstance(first, Tensor) else 0):
+        drawn = _random_states(training, first.device)
+        if not _same(first, call()):
+            got = got or "another answer to the same call"
+        elif drawn != _random_states(training, first.device):
+            got = got or "random numbers drawn in each call"
+    if got:
         remedy = f"A {type(training[0]).__name__} in it is in training mode: call .eval() on the network."
         raise bad(name, got, "a network that answers the same each time", remedy)
     return first
+
+
+def _random_states(modules: list[nn.Module], device: torch.device) -> list[object]:
+    """The states of the generators that a network draws from: the global ones, and those that its modules hold.
+
+    A network that seeds its generator in each call leaves the same state each time.
+    """
+    held = {id(each): each for module in modules for each in vars(module).values() if type(each) is torch.Generator}
+    states = [torch.get_rng_state(), *(generator.get_state() for generator in held.values())]
+    if device.type not in ("cpu", "meta"):
+        states.append(torch.get_device_module(device).get_rng_state(device))
+    everywhere = random.getstate(), pickle.dumps(np.random.get_state(legacy=False))
+    return [*everywhere, *(state.numpy().tobytes() for state in states)]
 
 
 def check_logits(name: str, logits: Tensor) -> None:
