@@ -19,6 +19,7 @@ from ..extension import listed
 from ..guidance import Guidance, Normalized, PerSample
 from ..process import Process
 from ..random import check_seed
+from .first_call import check_parts
 from .lengths import Lengths
 from .run import Observer, Run
 from .sampler import Sampler
@@ -90,13 +91,8 @@ class Request:
         """The same request with everything on one device. Raises `ValueError` for what cannot be sampled."""
         denoiser, process, guidance, sampler = self.denoiser, self.process, self.guide, self.sampler
         check_seed(self.seed)
-        if not callable(denoiser) or isinstance(denoiser, type):
-            name = denoiser.__name__ if isinstance(denoiser, type) else type(denoiser).__name__
-            got = f"the class {name}" if isinstance(denoiser, type) else name
-            raise bad("denoiser", got, "a callable (tokens, time, condition) -> logits", "Pass an object.")
-        for what, value, base in (
-            ("process", process, Process), ("guidance", guidance, Guidance), ("sampler", sampler, Sampler)
-        ):  # fmt: skip
+        check_parts(denoiser, process)
+        for what, value, base in (("guidance", guidance, Guidance), ("sampler", sampler, Sampler)):
             if not isinstance(value, base):
                 raise bad(what, repr(value), f"an instance of {listed(base)}")
         positive("length", self.length)

@@ -1,4 +1,4 @@
-"""Mistakes that the first answer of a network shows: training mode, and probabilities in place of logits.
+"""Mistakes that the first answer of a network shows: training mode, probabilities in place of logits, other shapes.
 
 Dropout and batch statistics would make samples irreproducible.
 
@@ -24,9 +24,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ..denoiser import Condition, tensors_of
 from ..errors import bad
+from ..extension import listed
+from ..process import Process
 
-__all__ = ["check_logits", "check_repeatable", "modules_in"]
+__all__ = [
+    "check_answer",
+    "check_logits",
+    "check_parts",
+    "check_repeatable",
+    "check_type",
+    "modules_in",
+    "out_of_range",
+]
 
 _DEEPEST = 4
 """How many objects within each other are looked into."""
@@ -40,6 +51,55 @@ _CHECKED_ROWS = 16
 """Rows of an answer that are looked at."""
 _CLOSE = 1e-3
 """Differences of logits that are rounding: kernels of a GPU may add in another order."""
+
+
+def check_parts(denoiser: object, process: object) -> None:
+    """Raise `ValueError` for what cannot be called as a denoiser, or is no process."""
+    if not callable(denoiser) or isinstance(denoiser, type):
+        name = denoiser.__name__ if isinstance(denoiser, type) else type(denoiser).__name__
+        got = f"the class {name}" if isinstance(denoiser, type) else name
+        raise bad("denoiser", got, "a callable (tokens, time, condition) -> logits", "Pass an object.")
+    if not isinstance(process, Process):
+        raise bad("process", repr(process), f"an instance of {listed(Process)}")
+
+
+@contextlib.contextmanager
+def out_of_range(name: str, tokens: Tensor, condition: Condition) -> Iterator[None]:
+    """A context for calls of a network: an `IndexError` in it says which tokens and labels the network must read."""
+    try:
+        yield
+    except IndexError as error:
+        labels = [f"{int(x.min())} to {int(x.max())}" for x in tensors_of(condition) if x.dtype == torch.int64]
+        read = f" and labels from {', '.join(labels)}, that of null() included" if labels else ""
+        expected = f"a network that reads tokens up to {int(tokens.max())}{read}"
+        remedy = "If its mask is another token: Masked(..., mask_id=...). A null label has a row of the embedding."
+        raise bad(name, f"IndexError: {error}", expected, remedy) from error
+
+
+def check_answer(name: str, logits: object, tokens: Tensor, vocab: int) -> Tensor:
+    """The answer for `tokens` [B, L]. Raise `ValueError` unless it is logits [B, L, V] on their device.
+
+    The numbers are looked at as well: they are finite, or -inf where a token is impossible.
+    """
+    shape = [*tokens.shape, vocab]
+    if not isinstance(logits, Tensor) or list(logits.shape) != shape:
+        got = f"{list(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
+        raise bad(name, got, f"a tensor [B, L, V] = {shape}")
+    check_type(name, logits, tokens.device)
+    largest = logits.detach().amax(-1)
+    if not bool(largest.isfinite().all()):
+        nan, positive = bool(largest.isnan().any()), bool(largest.isposinf().any())
+        got = "NaN" if nan else "inf" if positive else "a row of -inf alone"
+        raise bad(name, got, "finite logits, or -inf for tokens that are impossible")
+    return logits
+
+
+def check_type(name: str, logits: Tensor, device: torch.device) -> None:
+    """Raise `ValueError` for logits that are no floating-point numbers, or on another device."""
+    if not logits.dtype.is_floating_point:
+        raise bad(name, logits.dtype, "a floating dtype")
+    if logits.device != device:
+        raise bad(name, f"device {logits.device}", f"{device}", "Pass device= or move the denoiser.")
 
 
 def check_repeatable(name: str, model: object, call: Callable[[], Tensor]) -> Tensor:
