@@ -33,7 +33,7 @@ from .table import TableRow, as_csv, ceiling_row, row
 __all__ = ["Report", "demo"]
 
 _FINISH = 10.0
-"""Seconds for the tasks without an estimate: pictures and table, 4 s on a free core. Training needs its minutes only."""
+"""Seconds for the tasks without an estimate: pictures and table, 4 s on a free core. Training takes its minutes."""
 _PACE_SAMPLES = 20_000
 RECIPE: dict[str, Any] = {
     "batch_size": 32,
