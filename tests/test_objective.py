@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from dguide.train.batch import Stream, draw, generator
 from dguide.train.loop import _loss, build
 
 TOKENS = torch.zeros(4, 3, dtype=torch.int64)
+LOGITS = torch.ones(4, 3, 5)
 
 
 def source(seed: int = 0) -> torch.Generator:
@@ -48,6 +50,18 @@ def test_training_minimises_the_same_loss(tmp_path: Path) -> None:
     assert any(bool(parameter.grad.any()) for parameter in model.parameters() if parameter.grad is not None)
 
 
+class Short(torch.nn.Module):
+    """Has no row for the mask."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.token = torch.nn.Embedding(5, 5)
+
+    def forward(self, tokens: torch.Tensor, time: torch.Tensor, condition: Any) -> torch.Tensor:
+        answer: torch.Tensor = self.token(tokens)
+        return answer
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -57,6 +71,22 @@ def test_training_minimises_the_same_loss(tmp_path: Path) -> None:
         ({"generator": 3}, r"generator: got 3, expected a torch.Generator.*torch.Generator\(\).manual_seed"),
         ({"network": lambda *_: torch.zeros(4, 3, 6)}, r"logits: got \[4, 3, 6\], expected .* = \[4, 3, 5\]"),
         ({"network": lambda *_: None}, "logits: got NoneType"),
+        ({"network": lambda *_: torch.zeros(4, 3, 5, dtype=torch.int64)}, "logits: got torch.int64, expected a float"),
+        ({"network": lambda *_: torch.full((4, 3, 5), 0.2)}, "logits: got rows that .* sum to one, expected logits"),
+        ({"network": lambda *_: LOGITS * math.nan}, "logits: got NaN, expected finite logits"),
+        ({"network": lambda *_: LOGITS * math.inf}, "logits: got inf, expected finite logits"),
+        ({"network": lambda *_: LOGITS - math.inf}, "logits: got a row of -inf alone, expected finite logits"),
+        ({"network": lambda *_: torch.zeros(4, 3, 5, device="meta")}, "logits: got device meta, expected cpu"),
+        ({"network": torch.nn.Linear}, "denoiser: got the class Linear, expected a callable"),
+        ({"network": Short()}, r"logits: got IndexError.*reads tokens up to 5.*mask_id="),
+        ({"process": 5}, "process: got 5, expected an instance of Masked or Uniform"),
+        ({"network": dguide.Masked(5)}, "denoiser: got Masked, expected a callable"),
+        ({"tokens": TOKENS.to("meta")}, "device: got 'meta', expected a device"),
+        ({"condition": TOKENS.to("meta")}, "device: got 'meta', expected a device"),
+        ({"tokens": TOKENS[:, 0], "condition": TOKENS}, r"tokens: got torch.int64 \[4\]"),
+        ({"condition": TOKENS[:3]}, "condition: got 3 of them, expected one for each of the 4 sequences"),
+        ({"condition": 3}, "condition: got int, expected a tensor"),
+        ({"generator": TOKENS, "condition": source()}, r"generator: got tensor[\s\S]*expected a torch.Generator"),
     ],
 )
 def test_bad_input(changes: dict[str, Any], message: str) -> None:
@@ -70,3 +100,7 @@ def test_bad_input(changes: dict[str, Any], message: str) -> None:
     assert loss(**given).shape == ()
     with pytest.raises(dguide.InputError, match=message):
         loss(**given | changes)
+    if "logits" in message and changes["network"] is not None:  # the same mistakes are seen where the loss is measured
+        given = {"tokens": TOKENS, "condition": None, "process": dguide.Masked(5)} | changes
+        with pytest.raises(dguide.InputError, match=message.replace("logits:", "logits of the denoiser:")):
+            likelihood(given["network"], given["process"], given["tokens"], given["condition"])

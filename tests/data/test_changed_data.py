@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from dguide import checkpoint
 from dguide.cli import main
@@ -66,17 +68,21 @@ def test_what_was_trained_in_one_folder_is_judged_in_another_and_changed_data_ar
         assert main([*command, "--data", table.of(tmp_path / "moved.csv")]) == 0
 
 
+class Stop(Exception):
+    pass
+
+
+def stop(step: int) -> None:
+    if step == 2:
+        raise Stop
+
+
+TINY = {"steps": 3, "width": 16, "layers": 1, "batch_size": 4, "evaluate_passes": 1, "evaluate_every": 1}
+
+
 def test_a_run_resumes_with_the_same_content_only(table: Loader, tmp_path: Path) -> None:
-    class Stop(Exception):
-        pass
-
-    def stop(step: int) -> None:
-        if step == 2:
-            raise Stop
-
     path = table.source(tmp_path, MEMBERS)
-    small = {"steps": 3, "width": 16, "layers": 1, "batch_size": 4, "evaluate_passes": 1, "evaluate_every": 1}
-    config = TrainConfig(out=tmp_path / "run", data=table.of(path), device="cpu", **small)
+    config = TrainConfig(out=tmp_path / "run", data=table.of(path), device="cpu", **TINY)
     with pytest.raises(Stop):
         train(config, stop)
     table.source(tmp_path, [*MEMBERS[:-1], Member(MEMBERS[-1].content ^ 1, MEMBERS[-1].kind)])
@@ -84,6 +90,62 @@ def test_a_run_resumes_with_the_same_content_only(table: Loader, tmp_path: Path)
         train(config)
     table.source(tmp_path, MEMBERS)
     assert train(config).finished
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_a_run_goes_on_with_data_that_moved(table: Loader, tmp_path: Path, finished: bool) -> None:
+    """The same content is the same run, and what it wrote names the new place."""
+    path, new = table.source(tmp_path, MEMBERS), tmp_path / "moved.csv"
+    config = TrainConfig(out=tmp_path / "run", data=table.of(path), device="cpu", **TINY)
+    whole = config.model_copy(update={"out": tmp_path / "whole"})
+    assert train(whole).finished
+    if finished:
+        assert train(config).finished
+    else:
+        with pytest.raises(Stop):
+            train(config, stop)
+    path.rename(new)
+    moved = config.model_copy(update={"data": table.of(new)})
+    steps: list[int] = []
+    assert train(moved, steps.append).finished
+    assert steps == ([] if finished else [3])
+    found, other = checkpoint.load(tmp_path / "run"), checkpoint.load(tmp_path / "whole")
+    assert found.config.data == table.of(new)
+    assert found.config.command == moved.command()
+    assert found.config.held_out_bits == other.config.held_out_bits
+    weights = other.model.state_dict()
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in found.model.state_dict().items())
+    assert train(moved).finished  # its state names the new place, too
+    table.source(tmp_path, MEMBERS[1:])
+    with pytest.raises(ValueError, match=rf"got SHA-256 .* of csv:.*, SHA-256 .* of {table.of(new)}"):
+        train(config)
+
+
+def test_a_finished_run_whose_data_changed_says_what_to_do(table: Loader, tmp_path: Path) -> None:
+    config = TrainConfig(out=tmp_path / "run", data=table.of(table.source(tmp_path, MEMBERS)), device="cpu", **TINY)
+    assert train(config).finished
+    table.source(tmp_path, MEMBERS[1:])
+    with pytest.raises(ValueError, match=r"The run is finished.*new data.*another directory.*--from") as caught:
+        train(config)
+    assert "Restore" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"data": "wafer:size=8,count=32"}, r"vocab_size=\d+.*Both must have data of the same .*length and classes"),
+        ({"process": "uniform"}, r"input_size=.*noise=.*Both must have the same --process and --noise"),
+        ({"width": 32}, r"width=16, expected .*width=32.* Set --size.*dguide info"),
+    ],
+)
+def test_a_checkpoint_to_begin_with_that_differs(
+    table: Loader, tmp_path: Path, changes: dict[str, Any], told: str
+) -> None:
+    data = table.of(table.source(tmp_path, MEMBERS))
+    assert train(TrainConfig(out=tmp_path / "first", data=data, device="cpu", **TINY)).finished
+    second = TINY | {"data": data, "from_": tmp_path / "first"} | changes
+    with pytest.raises(ValueError, match=told):
+        train(TrainConfig(out=tmp_path / "second", device="cpu", **second))
 
 
 def test_a_checkpoint_without_a_digest_is_read_and_never_warned_about(

@@ -124,6 +124,14 @@ def test_what_there_is_no_time_for_is_left_out_and_said(models, tmp_path, fast, 
     assert "There was no time within 0.001 minutes" in (tmp_path / "table.md").read_text()
 
 
+def test_little_time_is_kept_beside_that_of_the_training(models, tmp_path, fast, monkeypatch):
+    """The minutes of the training contain its evaluations, and the pictures after it take 4 s on a free core."""
+    monkeypatch.setattr(fast.style, "save", lambda figure, path: None)
+    monkeypatch.setattr("time.perf_counter", lambda: 0.0)  # the cells take no time
+    settings = DemoSettings(tmp_path, models, weights=(1.0,), per_class=1, steps=1, minutes=0.01, limit=0.2)
+    assert [row.process for row in fast.demo(settings).rows[:-1]] == ["masked"] * 6 + ["uniform"] * 6
+
+
 def test_tables_say_the_same_in_both_forms():
     from dguide.data import load
     from dguide.demo import Judge

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import random
 import types
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -219,6 +221,58 @@ def test_training_mode_that_changes_nothing_is_accepted(hold: Callable[..., Any]
     more = {"reference": LABELS.roll(1)} if not hasattr(hold(network), "null") else {}
     assert torch.equal(draw(hold(network), **more), draw(hold(network.eval()), **more))
     assert network in list(modules_in(hold(network)))
+
+
+CHANCE: dict[str, Callable[[Base], Any]] = {
+    "torch": lambda network: torch.rand(()),
+    "own generator": lambda network: torch.rand((), generator=network.source),
+    "numpy": lambda network: np.random.rand(),
+    "random": lambda network: random.random(),
+}
+
+
+class Chance(Base):
+    """In training mode it drops its label in one call of 10,000, or does not drop it at all."""
+
+    def __init__(self, draw: Callable[[Base], Any], share: float = 1e-4) -> None:
+        super().__init__()
+        self.draw, self.share, self.source = draw, share, torch.Generator().manual_seed(0)
+
+    def hidden(self, tokens: Tensor, condition: Tensor) -> Tensor:
+        dropped = self.training and self.share > 0 and bool(self.draw(self) < self.share)
+        return super().hidden(tokens, torch.full_like(condition, 3) if dropped else condition)
+
+
+@pytest.mark.parametrize("chance", CHANCE.values(), ids=CHANCE)
+def test_training_mode_that_seldom_changes_anything_is_refused(chance: Callable[[Base], Any]) -> None:
+    """Repeated calls give the same answer, but the network draws random numbers."""
+    network = Chance(chance).train()
+    for denoiser in (network, Plain(network)):
+        with pytest.raises(dguide.InputError, match=r"random numbers.*training mode.*\.eval\(\)"):
+            draw(denoiser, condition=LABELS[:1])
+    assert torch.equal(draw(network.eval()), draw(Base().eval()))
+
+
+def seeds_itself(network: Base) -> Any:
+    return torch.rand((), generator=network.source.manual_seed(0))
+
+
+class Powers(nn.Module):
+    """Its `p` is no probability."""
+
+    p = 0.5
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.sign() * x.abs() ** self.p
+
+
+@pytest.mark.parametrize(
+    "network",
+    [Chance(CHANCE["torch"], share=0.0), Chance(seeds_itself), Base(nn.Dropout(0.0)), Base(Powers())],
+    ids=["share 0", "seeds itself", "dropout 0", "p"],
+)
+def test_training_mode_without_chance_is_accepted(network: Base) -> None:
+    assert torch.equal(draw(network.train()), draw(network.eval()))
 
 
 def test_a_reference_network_in_training_mode_is_refused() -> None:

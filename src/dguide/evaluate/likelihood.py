@@ -3,7 +3,7 @@ r"""The bits per token of a denoiser: an upper bound on its cross-entropy."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,10 +15,13 @@ from ..devices import on_cpu, users_default
 from ..errors import bad
 from ..process import Process
 from ..samplers import Condition, Denoiser
-from ..samplers.first_call import check_logits, check_repeatable
+from ..samplers.first_call import check_answer, check_logits, check_parts, check_repeatable, out_of_range
 from .statistics.estimate import Estimate
 
 __all__ = ["Likelihood", "bounds", "likelihood"]
+
+_NAME = "logits of the denoiser"
+"""What errors call an answer."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,7 @@ def bounds(
     All conditions use the same noise levels and the same corrupted sequences, so their differences have little
     variance. Arguments and errors are as in `likelihood`; errors are raised at the first pass.
     """
+    check_parts(denoiser, process)
     count = len(tokens)
     given = {batch_of(condition) for condition in conditions}
     if tokens.dim() != 2 or count == 0 or not given <= {count, None} or not given:
@@ -130,19 +134,9 @@ def bounds(
             for column, condition in enumerate(conditions):
                 values = to_device(take(condition, rows), device)
                 ask = partial(denoiser, noisy, times.to(torch.get_default_dtype()), values)
-                logits = _checked(denoiser, ask, index == first == column == 0)
+                with out_of_range(_NAME, noisy, values), users_default():
+                    logits = check_repeatable(_NAME, denoiser, ask) if index == first == column == 0 else ask()
+                check_logits(_NAME, check_answer(_NAME, logits, noisy, process.vocab_size)[0])
                 log_p = process.log_probs(logits)
                 nats[rows, column] = process.elbo(log_p, clean, noisy, times).double().sum(-1).cpu()
         yield nats
-
-
-def _checked(denoiser: Denoiser, ask: Callable[[], Tensor], first: bool) -> Tensor:
-    """The logits of one call. Raises `ValueError` for mistakes that they show."""
-    name = "logits of the denoiser"
-    with users_default():
-        logits = check_repeatable(name, denoiser, ask) if first else ask()
-    if first:
-        check_logits(name, logits.flatten(0, -2))
-    if bool(logits.isnan().any()):
-        raise bad(name, "NaN", "numbers, or -inf for tokens that are impossible")
-    return logits

@@ -19,6 +19,7 @@ from ..extension import listed
 from ..guidance import Guidance, Normalized, PerSample
 from ..process import Process
 from ..random import check_seed
+from .first_call import check_parts
 from .lengths import Lengths
 from .run import Observer, Run
 from .sampler import Sampler
@@ -90,13 +91,11 @@ class Request:
         """The same request with everything on one device. Raises `ValueError` for what cannot be sampled."""
         denoiser, process, guidance, sampler = self.denoiser, self.process, self.guide, self.sampler
         check_seed(self.seed)
-        for what, network in (("denoiser", denoiser), ("reference", self.reference)):
-            if isinstance(network, type) or (what == "denoiser" and not callable(network)):
-                got = f"the class {network.__name__}" if isinstance(network, type) else type(network).__name__
-                raise bad(what, got, "a callable (tokens, time, condition) -> logits", "Pass an object.")
-        for what, value, base in (
-            ("process", process, Process), ("guidance", guidance, Guidance), ("sampler", sampler, Sampler)
-        ):  # fmt: skip
+        check_parts(denoiser, process)
+        if isinstance(self.reference, type):
+            got = f"the class {self.reference.__name__}"
+            raise bad("reference", got, "a callable (tokens, time, condition) -> logits", "Pass an object.")
+        for what, value, base in (("guidance", guidance, Guidance), ("sampler", sampler, Sampler)):
             if not isinstance(value, base):
                 raise bad(what, repr(value), f"an instance of {listed(base)}")
         positive("length", self.length)
@@ -168,7 +167,8 @@ def _not_training(network: object) -> None:
     if not isinstance(network, torch.nn.Module):
         return
     for name, module in network.named_modules():
-        if module.training and isinstance(module, (_DropoutNd, _BatchNorm)):
+        drawn_anew = isinstance(module, _BatchNorm) or (isinstance(module, _DropoutNd) and module.p > 0)
+        if module.training and drawn_anew:
             got = f"{type(module).__name__} {name!r} in training mode"
             raise bad("denoiser", got, "a network in evaluation mode", "Call .eval() on it.")
 

@@ -1,9 +1,10 @@
-"""Mistakes that the first answer of a network shows: training mode, and probabilities in place of logits.
+"""Mistakes that the first answer of a network shows: training mode, probabilities in place of logits, other shapes.
 
 Dropout and batch statistics would make samples irreproducible.
 
 A denoiser may be a network, or anything that holds one: an object, a method, a closure, a function that uses a global.
-Such networks are looked for in the denoiser. If one is in training mode, the first call is repeated.
+Such networks are looked for in the denoiser. If one is in training mode, the first call is repeated. Answers that agree
+prove little where labels or layers are dropped seldom. So it must not draw random numbers either.
 """
 
 from __future__ import annotations
@@ -11,18 +12,32 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import pickle
+import random
 from collections.abc import Callable, Iterator
 from itertools import islice
 from types import FunctionType, MethodType
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ..denoiser import Condition, tensors_of
 from ..errors import bad
+from ..extension import listed
+from ..process import Process
 
-__all__ = ["check_logits", "check_repeatable", "modules_in"]
+__all__ = [
+    "check_answer",
+    "check_logits",
+    "check_parts",
+    "check_repeatable",
+    "check_type",
+    "modules_in",
+    "out_of_range",
+]
 
 _DEEPEST = 4
 """How many objects within each other are looked into."""
@@ -38,6 +53,55 @@ _CLOSE = 1e-3
 """Differences of logits that are rounding: kernels of a GPU may add in another order."""
 
 
+def check_parts(denoiser: object, process: object) -> None:
+    """Raise `ValueError` for what cannot be called as a denoiser, or is no process."""
+    if not callable(denoiser) or isinstance(denoiser, type):
+        name = denoiser.__name__ if isinstance(denoiser, type) else type(denoiser).__name__
+        got = f"the class {name}" if isinstance(denoiser, type) else name
+        raise bad("denoiser", got, "a callable (tokens, time, condition) -> logits", "Pass an object.")
+    if not isinstance(process, Process):
+        raise bad("process", repr(process), f"an instance of {listed(Process)}")
+
+
+@contextlib.contextmanager
+def out_of_range(name: str, tokens: Tensor, condition: Condition) -> Iterator[None]:
+    """A context for calls of a network: an `IndexError` in it says which tokens and labels the network must read."""
+    try:
+        yield
+    except IndexError as error:
+        labels = [f"{int(x.min())} to {int(x.max())}" for x in tensors_of(condition) if x.dtype == torch.int64]
+        read = f" and labels from {', '.join(labels)}, that of null() included" if labels else ""
+        expected = f"a network that reads tokens up to {int(tokens.max())}{read}"
+        remedy = "If its mask is another token: Masked(..., mask_id=...). A null label has a row of the embedding."
+        raise bad(name, f"IndexError: {error}", expected, remedy) from error
+
+
+def check_answer(name: str, logits: object, tokens: Tensor, vocab: int) -> Tensor:
+    """The answer for `tokens` [B, L]. Raise `ValueError` unless it is logits [B, L, V] on their device.
+
+    The numbers are looked at as well: they are finite, or -inf where a token is impossible.
+    """
+    shape = [*tokens.shape, vocab]
+    if not isinstance(logits, Tensor) or list(logits.shape) != shape:
+        got = f"{list(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
+        raise bad(name, got, f"a tensor [B, L, V] = {shape}")
+    check_type(name, logits, tokens.device)
+    largest = logits.detach().amax(-1)
+    if not bool(largest.isfinite().all()):
+        nan, positive = bool(largest.isnan().any()), bool(largest.isposinf().any())
+        got = "NaN" if nan else "inf" if positive else "a row of -inf alone"
+        raise bad(name, got, "finite logits, or -inf for tokens that are impossible")
+    return logits
+
+
+def check_type(name: str, logits: Tensor, device: torch.device) -> None:
+    """Raise `ValueError` for logits that are no floating-point numbers, or on another device."""
+    if not logits.dtype.is_floating_point:
+        raise bad(name, logits.dtype, "a floating dtype")
+    if logits.device != device:
+        raise bad(name, f"device {logits.device}", f"{device}", "Pass device= or move the denoiser.")
+
+
 def check_repeatable(name: str, model: object, call: Callable[[], Tensor]) -> Tensor:
     """The answer of the first `call` to a network, which must give it again.
 
@@ -47,8 +111,8 @@ def check_repeatable(name: str, model: object, call: Callable[[], Tensor]) -> Te
         call: Calls it.
 
     Raises:
-        ValueError: If a network in it is in training mode, and a second call gives another answer or the first one
-            changed the statistics of its batch normalisation.
+        ValueError: If a network in it is in training mode, and another call gives another answer or draws random
+            numbers, or the first one changed the statistics of its batch normalisation.
     """
     training = [module for each in modules_in(model) for module in each.modules() if module.training]
     if not training:
@@ -56,12 +120,32 @@ def check_repeatable(name: str, model: object, call: Callable[[], Tensor]) -> Te
     counters = [m.num_batches_tracked for m in training if isinstance(m, _BatchNorm) and m.track_running_stats]
     before = [int(counter) for counter in counters if counter is not None]
     first = call()
-    moved = before != [int(counter) for counter in counters if counter is not None]
-    if moved or (isinstance(first, Tensor) and not all(_same(first, call()) for _ in range(_REPEATS))):
-        got = "batch statistics that change" if moved else "another answer to the same call"
+    got = ""
+    if before != [int(counter) for counter in counters if counter is not None]:
+        got = "batch statistics that change"
+    for _ in range(_REPEATS if isinstance(first, Tensor) else 0):
+        drawn = _random_states(training, first.device)
+        if not _same(first, call()):
+            got = got or "another answer to the same call"
+        elif drawn != _random_states(training, first.device):
+            got = got or "random numbers drawn in each call"
+    if got:
         remedy = f"A {type(training[0]).__name__} in it is in training mode: call .eval() on the network."
         raise bad(name, got, "a network that answers the same each time", remedy)
     return first
+
+
+def _random_states(modules: list[nn.Module], device: torch.device) -> list[object]:
+    """The states of the generators that a network draws from: the global ones, and those that its modules hold.
+
+    A network that seeds its generator in each call leaves the same state each time.
+    """
+    held = {id(each): each for module in modules for each in vars(module).values() if type(each) is torch.Generator}
+    states = [torch.get_rng_state(), *(generator.get_state() for generator in held.values())]
+    if device.type not in ("cpu", "meta"):
+        states.append(torch.get_device_module(device).get_rng_state(device))
+    everywhere = random.getstate(), pickle.dumps(np.random.get_state(legacy=False))
+    return [*everywhere, *(state.numpy().tobytes() for state in states)]
 
 
 def check_logits(name: str, logits: Tensor) -> None:

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from ..categorical import Decoding, Draws, LogitRows
-from ..denoiser import Condition, Denoiser, stack, take, tensors_of
+from ..denoiser import Condition, Denoiser, stack, take
 from ..devices import users_default
 from ..errors import bad
 from ..guidance import Guidance, known_jump_times
 from ..process import Process
 from ..random import Stream, uniform
-from .first_call import check_logits, check_repeatable
+from .first_call import check_logits, check_repeatable, check_type, out_of_range
 from .mask_token import watched
 from .predictions import Positions, Predictions, Query
 from .state import State
@@ -228,10 +228,7 @@ class Run:
         shape, form = ((*tokens.shape, vocab), "[B, L, V]") if at is None else ((len(rows), vocab), "[N, V]")
         if not isinstance(logits, Tensor) or tuple(logits.shape) != shape:
             raise self._other_shape(name, logits, form, shape)
-        if not logits.dtype.is_floating_point:
-            raise bad(name, logits.dtype, "a floating dtype")
-        if logits.device != tokens.device:
-            raise bad(name, f"device {logits.device}", f"{tokens.device}", "Pass device= or move the denoiser.")
+        check_type(name, logits, tokens.device)
         logits = logits.detach()  # a denoiser may take gradients inside
         if new:
             self.seen.append(model)
@@ -256,21 +253,13 @@ class Run:
 
     def _first(self, name: str, model: Denoiser, call: Callable[[], Tensor], tokens: Tensor) -> Tensor:
         """The first answer of a network in this run."""
-        try:
-            if any(model is known for known in self.repeatable):
+        if any(model is known for known in self.repeatable):
+            with out_of_range(name, tokens, self.conditions):
                 return call()
-            with watched(model, tokens, self.process):
-                answer = check_repeatable(name, model, call)
-            self.repeatable.append(model)
-            return answer
-        except IndexError as error:
-            labels = [
-                f"{int(x.min())} to {int(x.max())}" for x in tensors_of(self.conditions) if x.dtype == torch.int64
-            ]
-            read = f" and labels from {', '.join(labels)}, that of null() included" if labels else ""
-            expected = f"a network that reads tokens up to {int(tokens.max())}{read}"
-            remedy = "If its mask is another token: Masked(..., mask_id=...). A null label has a row of the embedding."
-            raise bad(name, f"IndexError: {error}", expected, remedy) from error
+        with out_of_range(name, tokens, self.conditions), watched(model, tokens, self.process):
+            answer = check_repeatable(name, model, call)
+        self.repeatable.append(model)
+        return answer
 
 
 @dataclass(frozen=True, eq=False)

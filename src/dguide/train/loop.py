@@ -148,6 +148,8 @@ class _Run:
         self.optimizers = optimizers(self.model, config)
         config.out.mkdir(parents=True, exist_ok=True)
         self.journal = read(self.state, config.recipe(), self.digest, self.model, self.average.model, self.optimizers)
+        self.moved = self.journal.settings["data"] != config.data
+        self.journal.settings = config.recipe()
         self.earlier = self.journal.seconds
         self.network, *self.steppers = self.accelerator.prepare(self.model, *self.optimizers)
 
@@ -155,6 +157,8 @@ class _Run:
         """Trains to the end, or until an interruption."""
         config, journal = self.config, self.journal
         with Interrupt() as interrupt, Course(self.main) as course:
+            if self.moved and self.main:
+                self._follow(course)
             if journal.finished:
                 course.say(f"the run in {config.out} is finished, after {journal.step} steps; nothing is changed")
                 return self._trained(True)
@@ -186,6 +190,15 @@ class _Run:
         for tracker in self.accelerator.trackers:
             tracker.finish()
         return self._trained(finished)
+
+    def _follow(self, course: Course) -> None:
+        """Writes into the checkpoint and the state where the data are now."""
+        config = self.config
+        if self.journal.history:
+            found = checkpoint.load(config.out)
+            checkpoint.save(config.out, found.model, replace(found.config, data=config.data, command=config.command()))
+        self._save()
+        course.say(f"the data have moved: {config.out} names {config.data} from now on")
 
     def _trained(self, finished: bool) -> Trained:
         journal = self.journal

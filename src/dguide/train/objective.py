@@ -12,9 +12,12 @@ import math
 import torch
 from torch import Tensor
 
+from ..denoiser import batch_of, tensors_of
+from ..devices import usable_device
 from ..errors import bad
 from ..process import Process
 from ..samplers import Condition, Denoiser
+from ..samplers.first_call import check_answer, check_logits, check_parts, out_of_range
 
 __all__ = ["bits", "corrupted", "loss"]
 
@@ -35,7 +38,8 @@ def loss(
         generator: The source of the noise.
 
     Raises:
-        ValueError: If the tokens are no sequences of the process, or the logits have another shape.
+        ValueError: If an argument is of another kind, the tokens are no sequences of the process, or the answer has
+            another shape, is not finite, or is probabilities.
 
     >>> import dguide
     >>> tokens, source = torch.zeros(5, 3, dtype=torch.int64), torch.Generator().manual_seed(0)
@@ -43,6 +47,7 @@ def loss(
     >>> float(loss(dguide.Uniform(4), network, tokens, None, source)) > 1
     True
     """
+    check_parts(network, process)
     vocab = process.vocab_size
     if not isinstance(generator, torch.Generator):
         remedy = "Make it once before the loop: torch.Generator().manual_seed(0)."
@@ -50,14 +55,18 @@ def loss(
     if not isinstance(tokens, Tensor) or tokens.dtype != torch.int64 or tokens.ndim != 2 or not tokens.numel():
         got = f"{tokens.dtype} {list(tokens.shape)}" if isinstance(tokens, Tensor) else type(tokens).__name__
         raise bad("tokens", got, "an int64 tensor [B, L]")
+    for tensor in (tokens, *tensors_of(condition)):
+        usable_device(tensor.device)
     low, high = (int(each) for each in tokens.aminmax())
     if low < 0 or high >= vocab:
         raise bad("tokens", f"values from {low} to {high}", f"values from 0 to {vocab - 1}")
+    if batch_of(condition) not in (None, len(tokens)):
+        raise bad("condition", f"{batch_of(condition)} of them", f"one for each of the {len(tokens)} sequences")
     noisy, time = corrupted(process, tokens, generator)
-    logits = network(noisy, time.to(torch.get_default_dtype()), condition)
-    if not isinstance(logits, Tensor) or logits.shape != (*tokens.shape, vocab):
-        got = f"{list(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
-        raise bad("logits", got, f"a tensor [B, L, V] = {[*tokens.shape, vocab]}")
+    with out_of_range("logits", noisy, condition):
+        answer = network(noisy, time.to(torch.get_default_dtype()), condition)
+    logits = check_answer("logits", answer, tokens, vocab)
+    check_logits("logits", logits[0])
     return bits(process, logits, tokens, noisy, time)
 
 

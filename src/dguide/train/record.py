@@ -18,6 +18,11 @@ from .state import STATE
 __all__ = ["begin_with", "described", "record", "spare"]
 
 
+_OF_DATA = {"vocab_size", "length", "n_classes", "shape"}
+_OF_PROCESS = {"input_size", "noise"}
+"""Arguments of a network that follow from the data, and from the process. The others are settings."""
+
+
 def begin_with(path: Path, model: DiffusionTransformer) -> None:
     """Gives a new network the weights of a checkpoint. Raises `InputError` if the networks have other sizes."""
     found = checkpoint.load(path).model
@@ -25,7 +30,12 @@ def begin_with(path: Path, model: DiffusionTransformer) -> None:
     differ = [name for name in own if name != "dropout" and own[name] != other[name]]
     if differ:
         got, expected = (", ".join(f"{name}={sizes[name]}" for name in differ) for sizes in (other, own))
-        remedy = "Set the sizes of the run to those of the checkpoint (dguide info)."
+        if _OF_DATA & {*differ}:
+            remedy = "Both must have data of the same number of tokens, length and classes (dguide data, dguide info)."
+        elif _OF_PROCESS & {*differ}:
+            remedy = "Both must have the same --process and --noise."
+        else:
+            remedy = "Set --size, --width, --layers, --heads, --expansion and --shift to those of dguide info."
         raise bad(f"network of the checkpoint {path}", got, f"that of the run, {expected}", remedy)
     model.load_state_dict(found.state_dict())
 

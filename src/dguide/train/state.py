@@ -98,13 +98,15 @@ def read(
 ) -> Journal:
     """Loads the state in `path` and returns the journal; a new journal if there is no such file.
 
+    The data may have moved. So the journal keeps the settings that the run had before, which may name another place.
+
     Raises:
         ValueError: If the file is damaged, or belongs to a run with other settings or other data.
     """
     if not path.exists():
         return Journal(settings, data)
     safetensors, pydantic = require("safetensors", "train"), require("pydantic", "train")
-    anew = "Delete the file to start anew, or choose another directory."
+    anew = "To start anew, choose another directory, or delete this one."  # without its state it would be refused
     try:
         with safetensors.safe_open(path, "pt") as file:
             header = file.metadata() or {}
@@ -118,6 +120,8 @@ def read(
         )
     before, names = journal.settings, sorted(journal.settings.keys() | settings.keys())
     changed = [name for name in names if before.get(name) != settings.get(name)]
+    if journal.data and "data" in changed:
+        changed.remove("data")  # the content below says whether they are the same, wherever they are
     longer = (
         changed == ["steps"]
         and None not in (before["steps"], settings["steps"])
@@ -129,9 +133,12 @@ def read(
         what = f"settings of the run in {path}"
         raise bad(what, got, f"those it began with, {expected}", (cosine if longer else "") + anew)
     if journal.data and journal.data != data:
-        what, expected = f"data of the run in {path}", f"the content it began with, {_short(journal.data)}"
-        raise bad(what, _short(data), expected, f"Restore the data as they were. {anew}")
-    journal.data, journal.settings, journal.finished = data, settings, journal.finished and not changed
+        remedy = f"Restore the data as they were. {anew}"
+        if journal.finished:
+            remedy = "The run is finished. To train on the new data, choose another directory (and --from this one)."
+        expected = f"the content it began with, {_short(journal.data)} of {before['data']}"
+        raise bad(f"data of the run in {path}", f"{_short(data)} of {settings['data']}", expected, remedy)
+    journal.data, journal.finished = data, journal.finished and not changed
     try:
         model.load_state_dict(_part(tensors, "model"))
         average.load_state_dict(_part(tensors, "average"))
