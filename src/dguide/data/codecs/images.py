@@ -122,7 +122,10 @@ def bits_of(image: Any) -> int:
 
 
 def eight_bits(values: NDArray[Any], transparent: int | None, bits: int) -> Bytes:
-    """Scales numbers from 0 to 1, or whole numbers of `bits`, to 0 to 255. The value `transparent` becomes white."""
+    """Scales numbers from 0 to 1, or whole numbers of `bits`, to 0 to 255. The value `transparent` becomes white.
+
+    Whole numbers with more bits become white, too.
+    """
     low, high = values.min(), values.max()
     if values.dtype.kind == "f":
         if not (low >= 0 and high <= 1):  # also true for nan
@@ -133,7 +136,7 @@ def eight_bits(values: NDArray[Any], transparent: int | None, bits: int) -> Byte
         raise Unfit(f"numbers from {low} to {high}, expected 0 to 65535: save it with 8 bits")
     if high > 0 and bits <= 8:
         raise Unfit("16 bits, but no value above 255: save it with 8 bits")
-    grey: Bytes = (values >> max(bits - 8, 0)).astype(np.uint8)
+    grey: Bytes = np.minimum(values >> max(bits - 8, 0), 255).astype(np.uint8)
     if transparent is not None:
         grey[values == transparent] = 255
     return grey

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, TypeVar
 
@@ -91,6 +91,7 @@ def read_images(
     for index, image in each_decoded("measuring images", lambda image: image.mode[0] == "I"):
         wide[index] = bits_of(image)
     bits = max(wide.values(), default=0)
+    bits = bits if bits > 8 else 0
 
     @cache
     def read(smooth: bool) -> list[Bytes]:
@@ -120,6 +121,7 @@ def read_images(
             f"{bits} of 16 bits are used in all {len(wide)} such images, so they are scaled from 0 to {2**bits - 1}"
         )
         notes |= dict.fromkeys(sorted(wide.keys() - unread.keys())[:1], f"{of_all}; this one stands for all")
+    codec = replace(codec, bits=bits)
     return Images(tokens, codec, dict(sorted((notes | unread).items())), sorted(unread), not passing)
 
 
