@@ -26,6 +26,7 @@ from .images import (
     open_image,
     pixels,
     reason,
+    silent,
     to_colours,
     to_greys,
 )
@@ -173,11 +174,12 @@ def _plain(image: Any, bits: int) -> Any:
     if not is_path and not isinstance(image, module.Image):
         image = module.fromarray(_bytes(image, bits))
     try:
-        if is_path:
-            with open_image(Path(image).expanduser()) as opened:
-                image = decoded(opened)
-        else:
-            image = decoded(image)
+        with silent():
+            if is_path:
+                with open_image(Path(image).expanduser()) as opened:
+                    image = decoded(opened)
+            else:
+                image = decoded(image)
     except MemoryError:
         raise  # it may be that of the machine
     except Exception as error:  # Pillow raises any class for a damaged file, and only Pillow is called here

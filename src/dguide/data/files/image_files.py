@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...errors import bad
 from ...progress import counted
-from ..codecs.images import Bytes, Shape, Unfit, bits_of, colours_of, decoded, pixels, reason
+from ..codecs.images import Bytes, Shape, Unfit, bits_of, colours_of, decoded, pixels, reason, silent
 from ..codecs.pixels import Pixels
 from .pictures import as_tokens
 
@@ -77,7 +77,8 @@ def read_images(
             if index in unread:
                 continue
             try:
-                image, frames[index] = _decoded(opened(source), wanted)
+                with silent():
+                    image, frames[index] = _decoded(opened(source), wanted)
             except MemoryError:
                 raise  # it may be that of the machine
             except Exception as error:  # Pillow raises any class for a damaged file, and only Pillow is called here
