@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from dguide.cli import main
+from dguide.cli.output import padded
 from dguide.data import load
 from dguide.plots import style
 
@@ -189,3 +190,14 @@ def test_a_font_is_one_that_has_all_characters() -> None:
     assert style.fonts("plain") == style.fonts("Größe") == style.fonts("")
     assert len(style.fonts("plain")) == 1
     assert style.fonts("\U0001fbff\U000e0001") == []
+
+
+def test_wide_characters_and_accents_keep_the_columns(run: Run, tmp_path: Path) -> None:
+    names = ("傷", "good", "de\u0301faut")
+    path = tmp_path / "x.csv"
+    path.write_text("text,kind\n" + "".join(f"{'C' * (n + 1)},{names[n % 3]}\n" for n in range(30)), encoding="utf-8")
+    _, out, _ = run("data", f"csv:{path},label=kind")
+    rows = out[out.index("kind:\n") :].splitlines()[1:4]
+    assert [row.strip().partition(" ")[0] for row in rows] == ["défaut", "good", "傷"]
+    assert len({len(row.encode("cp932", "replace")) for row in rows}) == 1  # two bytes for two columns
+    assert padded("e\u0301\uac00", 5) == "e\u0301\uac00  "

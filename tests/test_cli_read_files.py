@@ -132,3 +132,27 @@ def test_strings_need_files_and_columns(run, tmp_path):
         assert words in err
     status, _, err, _ = run(model, tmp_path / "two.csv", "--text", "word")
     assert (status, "Pass --data where it is now, or --prior equal" in err) == (2, True)
+
+
+def test_a_table_says_its_columns_and_takes_any_unicode_form(run, tmp_path):
+    model, path = save_strings(tmp_path / "strings"), tmp_path / "two.csv"
+    path.write_text("id,cle\u0301\n1,ab\n", encoding="utf-8")
+    _, _, err, _ = run(model, path, "--prior", "equal")
+    assert (
+        "got columns id, cle\u0301, expected one column, or the name of that of the strings. Pass --text COLUMN" in err
+    )
+    status, _, err, rows = run(model, path, "--prior", "equal", "--text", "cl\u00e9")
+    assert (status, len(rows)) == (0, 1), err
+    path.write_text("")
+    assert "got no line with the names of columns" in run(model, path, "--prior", "equal")[2]
+
+
+def test_a_normal_class_that_is_not_held_out_is_named(run, tmp_path):
+    model, path = save_strings(tmp_path / "strings"), tmp_path / "words.csv"
+    words = ["".join("abc"[n // 3**k % 3] for k in range(4)) for n in range(40)]
+    path.write_text("word,kind\n" + "".join(f"{word},{'cat' if n else 'dog'}\n" for n, word in enumerate(words)))
+    status, out, err, _ = run(model, "--data", f"csv:{path},text=word,label=kind", "--normal", "dog")
+    assert (status, out) == (2, "")
+    assert "held-out sequences of 'dog' and of other classes: got 0 and" in err
+    assert "Choose another normal class" in err
+    assert run(model, "--data", f"csv:{path},text=word,label=kind", "--repetitions", 0)[0] == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import unicodedata
 from collections.abc import Iterable
 from numbers import Real
 from types import ModuleType
@@ -69,10 +70,16 @@ def in_tensor(value: object) -> str:
 
 
 def choose(what: str, name: str, names: Iterable[str]) -> str:
-    """Return `name` if it is one of `names`, else raise an `InputError` that lists them and the nearest."""
+    """Return the one of `names` that is `name`, else raise an `InputError` that lists them and the nearest.
+
+    A name in another Unicode form is the same: files and keyboards differ in how they write an accent.
+    """
     known = sorted(names)
     if name in known:
         return name
+    for each in known:
+        if unicodedata.normalize("NFC", each) == unicodedata.normalize("NFC", name):
+            return each
     near = difflib.get_close_matches(name, known, n=1)
     got = repr(name if len(name) <= 200 else f"{name[:200]}...")
     expected = "one of " + ", ".join(known) if known else "none, since there are none"

@@ -51,6 +51,8 @@ def test_a_mask_that_may_be_another_token_is_said(prompt: int) -> None:
     ("network", "process"),
     [
         (Network(6, 5), dguide.Masked(5)),
+        (Network(64, 50), dguide.Masked(50)),  # padded to a multiple of 64
+        (Network(128, 50), dguide.Masked(50)),
         (Network(9, 5), dguide.Masked(5, mask_id=4)),
         (Network(9, 5), dguide.Uniform(5)),
     ],

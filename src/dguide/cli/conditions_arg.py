@@ -39,7 +39,8 @@ def read_conditions(
         name, equals, values = text.partition("=")
         if not equals:
             raise bad(option, repr(text), "NAME=VALUE,... with one of " + ", ".join(known))
-        if choose("condition", name, known) in wanted:
+        name = choose("condition", name.strip(), known)
+        if name in wanted:
             raise bad(option, f"{name} twice", "each condition once")
         wanted[name] = values
     return {

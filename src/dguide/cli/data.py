@@ -11,7 +11,7 @@ import typer
 
 from ..data import LOADERS, Attribute, Dataset, Strings, Value, load
 from ..errors import bad, require
-from .output import check_file, labels_of
+from .output import check_file, labels_of, padded
 
 __all__ = ["data"]
 
@@ -64,7 +64,7 @@ def data(
     for condition, rows in _condition_counts(dataset).items():
         print(f"{condition}:")
         for value, parts in rows.items():
-            print(f"  {value:30s} " + " ".join(f"{x:9,}" if isinstance(x, int) else f"{x:9.5g}" for x in parts))
+            print(f"  {padded(value, 30)} " + " ".join(f"{x:9,}" if isinstance(x, int) else f"{x:9.5g}" for x in parts))
     _list_skipped(dataset, everything)
 
 

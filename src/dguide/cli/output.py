@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 import tempfile
+import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -17,7 +18,16 @@ from ..errors import bad, require
 from ..files import replacing
 from ..plots.style import fonts, labels
 
-__all__ = ["check_beside", "check_directory", "check_file", "check_new", "labels_of", "lines_of", "write_images"]
+__all__ = [
+    "check_beside",
+    "check_directory",
+    "check_file",
+    "check_new",
+    "labels_of",
+    "lines_of",
+    "padded",
+    "write_images",
+]
 
 _ROOM = 50_000_000
 """Upper estimate of the bytes that one command writes as pictures, tables and samples."""
@@ -72,6 +82,14 @@ def _check_room(option: str, folder: Path, size: int) -> None:
         raise bad(
             option, f"{folder} with {free / 1e6:,.1f} MB free", f"room for {size / 1e6:,.1f} MB", "Free some space."
         )
+
+
+def padded(text: str, width: int) -> str:
+    """The text with spaces up to `width` columns of a terminal, where East Asian characters take two, accents none."""
+    columns = sum(
+        0 if unicodedata.combining(each) else 2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text
+    )
+    return text + " " * (width - columns)
 
 
 def labels_of(names: Sequence[str], path: Path, drawn: Iterable[int] | None = None) -> list[str]:

@@ -98,7 +98,7 @@ def read(
     labels = chosen.of(split.labels, split.properties) if found is None else split.labels
     good = None if normal is None else _normal(chosen, normal)
     if found is None:
-        check_halves(labels, good)
+        check_halves(labels, good, chosen.class_names)
         require("matplotlib", "cli")
     if good is not None:
         require("sklearn.metrics", "train")

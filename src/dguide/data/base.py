@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .codecs.base import Codec
+from .codecs.pixels import Pixels
 from .codecs.registry import CODECS
 from .condition import CONDITIONS, Attribute
 
@@ -120,7 +121,10 @@ class Dataset:
             ValueError: If nothing could import the codec or a condition elsewhere.
         """
         sha256 = hashlib.sha256()
-        meaning = [CODECS.describe(self.codec), [CONDITIONS.describe(each) for each in self.conditions]]
+        codec = CODECS.describe(self.codec)
+        if isinstance(self.codec, Pixels):
+            del codec["bits"]  # the tokens tell it, and digests of before there was this field hold
+        meaning = [codec, [CONDITIONS.describe(each) for each in self.conditions]]
         sha256.update(json.dumps(meaning, sort_keys=True).encode())
         for split in (self.train, self.validation, self.test):
             for name, values in split.named():

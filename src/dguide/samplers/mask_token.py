@@ -14,17 +14,24 @@ from .first_call import modules_in
 
 __all__ = ["watched"]
 
+_PADDED = (64, 128)
+"""Multiples to which libraries pad the rows of an embedding."""
+
 
 @contextlib.contextmanager
 def watched(model: object, tokens: Tensor, process: Process) -> Iterator[None]:
     """Warn if an embedding that the network calls with `tokens` has rows for more tokens than the process has.
 
-    Only a process whose mask is no column of the logits is in question: its mask is a token that nobody named.
+    Only a process whose mask is no column of the logits is in question: its mask is a token that nobody named. Rows up
+    to the next multiple of 64 or 128 are no tokens: libraries pad embeddings to it.
     """
     wide: list[nn.Embedding] = []
     if process.point_mass and process.input_size > process.vocab_size:
         found = {id(part): part for each in modules_in(model) for part in each.modules()}.values()
-        wide = [part for part in found if isinstance(part, nn.Embedding) and part.num_embeddings > process.input_size]
+        size = process.input_size
+        usual = {multiple * -(-size // multiple) for multiple in _PADDED}
+        embeddings = [part for part in found if isinstance(part, nn.Embedding)]
+        wide = [each for each in embeddings if each.num_embeddings > size and each.num_embeddings not in usual]
     told: list[int] = []
 
     def look(embedding: nn.Embedding) -> Callable[[nn.Module, tuple[object, ...]], None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 from PIL import Image
 
 import dguide
-from dguide.data import Codec, Dataset, Pixels, Strings, Tokenised, load
+from dguide.data import CODECS, Codec, Dataset, Pixels, Strings, Tokenised, load
 
 WORDS = '{"model": {"type": "WordLevel", "vocab": {"a": 0, "b": 1}, "unk_token": "b"}, "version": "1.0"}'
 
@@ -63,6 +64,25 @@ def test_numbers_of_an_array_are_read_as_those_of_an_image() -> None:
         assert codec.encode(array) == [0, 1, 2, 3]
     assert codec.encode(np.array([[True, False, True, True]])) == [3, 0, 3, 3]
     assert codec.encode(np.full((2, 8, 3), 255, dtype=np.uint8)) == [3] * 4
+
+
+def test_an_image_of_sixteen_bits_is_scaled_as_those_of_the_folder(tmp_path: Path) -> None:
+    """As of a camera with 12 bits: most images do not use all of them, and a later one may use more."""
+    for n in range(12):
+        path = tmp_path / "ab"[n % 2] / f"{n}.png"
+        path.parent.mkdir(exist_ok=True)
+        values = np.roll(np.arange(16, dtype=np.uint16), n).reshape(4, 4) * 2**8
+        Image.fromarray(values if n == 7 else values // (n + 2)).save(path)
+    dataset = load(f"images:{tmp_path},levels=16")
+    codec = CODECS.restore(json.loads(json.dumps(CODECS.describe(dataset.codec))))
+    for place, tokens in parts(dataset):
+        with Image.open(place) as image:
+            assert codec.encode(place) == codec.encode(np.asarray(image)) == tokens
+    assert codec.encode(np.full((4, 4), 5000, dtype=np.uint16)) == [15] * 16
+    older = {name: value for name, value in CODECS.describe(dataset.codec).items() if name != "bits"}
+    assert CODECS.restore(older) == codec  # a checkpoint of before, or a folder without such images
+    with pytest.raises(dguide.InputError, match="bits: got 3"):
+        Pixels(1, 1, ("#000000", "#ffffff"), bits=3)
 
 
 def test_a_string_becomes_what_a_table_makes_of_it(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import struct
 import tracemalloc
@@ -15,6 +16,7 @@ from PIL import Image, ImageOps
 from benchmarks.fuzz_images import fuzz
 from dguide import checkpoint
 from dguide.data import Pixels, load
+from dguide.errors import InputError
 from dguide.train import TrainConfig, train
 from tests.data.loaders import contents, rows, whole
 
@@ -465,3 +467,25 @@ def test_a_network_learns_from_a_folder(tmp_path: Path) -> None:
     found = checkpoint.load(tmp_path / "run")
     assert found.codec == load(f"images:{root}").codec
     assert found.conditions[0].class_names == ("good", "scratch")
+
+
+@pytest.mark.filterwarnings("error")
+def test_damaged_images_are_listed_and_print_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Pillow warns of a damaged TIFF file in Python, and the library below it in C."""
+    root = folders(tmp_path)
+    file = io.BytesIO()
+    Image.fromarray(np.arange(256, dtype=np.uint8).reshape(16, 16)).save(file, "TIFF", compression="tiff_deflate")
+    whole = bytearray(file.getvalue())
+    source = np.random.default_rng(1)
+    for n in range(60):
+        damaged = whole.copy()
+        for place in source.integers(8, len(whole), 6):
+            damaged[place] = source.integers(256)
+        (root / "good" / f"damaged{n}.tif").write_bytes(damaged)
+    data = load(f"images:{root},size=4")
+    unread = [each.what for each in data.skipped if "unreadable" in each.why]
+    assert len(unread) > 20
+    for place in unread:
+        with pytest.raises(InputError):
+            data.codec.encode(place)
+    assert capfd.readouterr().err == ""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -308,3 +309,15 @@ def test_what_is_no_data_set_is_refused(tmp_path: Path) -> None:
     half = datasets.Dataset.from_dict({"x": [[0.5, 1.0]] * 12, "label": [0, 1] * 6})
     with pytest.raises(ValueError, match="whole numbers"):
         load(f"huggingface:{saved(tmp_path / 'h', half)},column=x")
+
+
+@pytest.mark.parametrize(("stored", "typed"), [("NFD", "NFC"), ("NFC", "NFD")])
+def test_names_of_columns_are_found_in_any_unicode_form(tmp_path: Path, stored: str, typed: str) -> None:
+    texts = ["ab" * (n + 1) for n in range(20)]
+    classes = [unicodedata.normalize(("NFC", "NFD")[n % 4 // 2], ("défaut", "bon")[n % 2]) for n in range(20)]
+    text, label = (unicodedata.normalize(stored, each) for each in ("libellé", "qualité"))
+    saved(tmp_path / "d", plain(**{text: texts, label: classes}))
+    column, label = (unicodedata.normalize(typed, each) for each in ("libellé", "qualité"))
+    data = load(f"huggingface:{tmp_path / 'd'},column={column},label={label}")
+    assert data.class_names == ("bon", "défaut")
+    assert data.conditions[0].name == "qualité"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -25,6 +29,7 @@ __all__ = [
     "open_image",
     "pixels",
     "reason",
+    "silent",
     "to_colours",
     "to_greys",
 ]
@@ -43,6 +48,31 @@ _AT_ONCE = 4096
 
 class Unfit(ValueError):
     """The error for an image with unknown range of brightness. The message is the reason to omit it."""
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """A context in which Pillow warns of nothing on standard error, nor do the C libraries that it calls.
+
+    What is wrong with an image is said where it is listed. C code writes to the file descriptor, past `sys.stderr`.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            kept = os.dup(2)
+        except OSError:  # there is no standard error
+            yield
+            return
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            if sys.stderr is not None:
+                sys.stderr.flush()
+            os.dup2(nowhere, 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(nowhere)
 
 
 def open_image(source: Any) -> Any:
@@ -122,7 +152,10 @@ def bits_of(image: Any) -> int:
 
 
 def eight_bits(values: NDArray[Any], transparent: int | None, bits: int) -> Bytes:
-    """Scales numbers from 0 to 1, or whole numbers of `bits`, to 0 to 255. The value `transparent` becomes white."""
+    """Scales numbers from 0 to 1, or whole numbers of `bits`, to 0 to 255. The value `transparent` becomes white.
+
+    Whole numbers with more bits become white, too.
+    """
     low, high = values.min(), values.max()
     if values.dtype.kind == "f":
         if not (low >= 0 and high <= 1):  # also true for nan
@@ -133,7 +166,7 @@ def eight_bits(values: NDArray[Any], transparent: int | None, bits: int) -> Byte
         raise Unfit(f"numbers from {low} to {high}, expected 0 to 65535: save it with 8 bits")
     if high > 0 and bits <= 8:
         raise Unfit("16 bits, but no value above 255: save it with 8 bits")
-    grey: Bytes = (values >> max(bits - 8, 0)).astype(np.uint8)
+    grey: Bytes = np.minimum(values >> max(bits - 8, 0), 255).astype(np.uint8)
     if transparent is not None:
         grey[values == transparent] = 255
     return grey

@@ -26,6 +26,7 @@ from .images import (
     open_image,
     pixels,
     reason,
+    silent,
     to_colours,
     to_greys,
 )
@@ -46,12 +47,15 @@ class Pixels(Codec):
         palette: Colour of each token, as `#rrggbb`. The method `grey` uses equidistant greys.
         ink: Whether greys are amounts of ink, which pictures show dark on white paper. It does not change the tokens,
             so codecs that differ only in it are equal.
+        bits: Bits of the largest number in images with more than 8 bits, by which all of them are scaled; 0 if there
+            were none. It does not change the tokens that are there either.
     """
 
     height: int
     width: int
     palette: tuple[str, ...]
     ink: bool = field(default=False, compare=False)
+    bits: int = field(default=0, compare=False)
 
     def __post_init__(self) -> None:
         positive("height", self.height)
@@ -60,6 +64,8 @@ class Pixels(Codec):
         wrong = [colour for colour in self.palette if not _COLOUR.fullmatch(str(colour))]
         if wrong or len(self.palette) < 2:
             raise bad("palette", wrong or self.palette, "at least two colours, each as #rrggbb")
+        if self.bits not in (0, *range(9, 17)):
+            raise bad("bits", self.bits, "9 to 16, or 0")
 
     @classmethod
     def grey(cls, height: int, width: int, levels: int, *, ink: bool = False) -> Pixels:
@@ -87,9 +93,10 @@ class Pixels(Codec):
     def encode(self, image: Any) -> list[int]:
         """The tokens of an image: the nearest colour of the palette for each pixel.
 
-        The image is read, cropped and resized as a folder with no other image is: whole numbers with more than 8 bits
-        are scaled by the bits that this image uses. Greys are nearest in brightness. An image whose
-        colours are all in a palette of other colours is resized without mixing them.
+        The image is read, cropped and resized as those of a folder. Whole numbers with more than 8 bits are scaled by
+        `bits`, and larger ones are white; if `bits` is 0, they are scaled by the bits that this image uses. Greys are
+        nearest in brightness. An image whose colours are all in a palette of other colours is resized without mixing
+        them.
 
         Args:
             image: A `PIL.Image.Image`, the path of an image, or an array or tensor [H, W] or [H, W, 3] of 8 bits, of
@@ -99,7 +106,7 @@ class Pixels(Codec):
             ValueError: If it is no image, or cannot be read.
             dguide.errors.MissingExtra: If Pillow is not installed.
         """
-        plain = _plain(image)
+        plain = _plain(image, self.bits)
         smooth = pixels(plain, self.shape, smooth=True)[None]
         if self.is_grey:
             return to_greys(smooth, self.vocab_size)[0].tolist()  # type: ignore[no-any-return]
@@ -160,29 +167,30 @@ _IMAGE = "an image, the path of one, or an array [H, W] or [H, W, 3]"
 _RANGE = "8 bits, 16 bits, or numbers from 0 to 1"
 
 
-def _plain(image: Any) -> Any:
+def _plain(image: Any, bits: int) -> Any:
     """An image in red, green and blue, as a `PIL.Image.Image`. Raises `ValueError` if it is none."""
     module, is_path = require("PIL.Image", "data"), isinstance(image, str | Path)
     what = f"image {image}" if is_path else "image"
     if not is_path and not isinstance(image, module.Image):
-        image = module.fromarray(_bytes(image))
+        image = module.fromarray(_bytes(image, bits))
     try:
-        if is_path:
-            with open_image(Path(image).expanduser()) as opened:
-                image = decoded(opened)
-        else:
-            image = decoded(image)
+        with silent():
+            if is_path:
+                with open_image(Path(image).expanduser()) as opened:
+                    image = decoded(opened)
+            else:
+                image = decoded(image)
     except MemoryError:
         raise  # it may be that of the machine
     except Exception as error:  # Pillow raises any class for a damaged file, and only Pillow is called here
         raise bad(what, reason(error, image), _IMAGE) from error
     try:
-        return colours_of(image, bits_of(image) if image.mode[0] == "I" else 0)
+        return colours_of(image, (bits or bits_of(image)) if image.mode[0] == "I" else 0)
     except Unfit as error:
         raise bad(what, str(error), _RANGE) from error
 
 
-def _bytes(image: object) -> Bytes:
+def _bytes(image: object, bits: int) -> Bytes:
     """An array or tensor [H, W] or [H, W, 3] with 8 bits. Raises `ValueError` if it is none."""
     if not isinstance(image, np.ndarray | Tensor):
         raise bad("image", repr(image)[:60], _IMAGE)
@@ -197,6 +205,6 @@ def _bytes(image: object) -> Bytes:
     if array.dtype == np.uint8:
         return array
     try:
-        return array * np.uint8(255) if array.dtype.kind == "b" else eight_bits(array, None, bits_of(array))
+        return array * np.uint8(255) if array.dtype.kind == "b" else eight_bits(array, None, bits or bits_of(array))
     except Unfit as error:
         raise bad("image", str(error), _RANGE) from error

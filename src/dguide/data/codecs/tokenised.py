@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,10 +14,32 @@ from typing import Any
 
 from torch import Tensor
 
-from ...errors import bad, positive, require
+from ...errors import InputError, bad, positive, require
+from ..bounded import refused
 from .base import Codec
 
 __all__ = ["Tokenised", "TokenisedText"]
+
+MOST_BYTES = 2**27
+"""Largest size of a `tokenizer.json`. Those of 250,000 words have some 35 MB."""
+_EXPECTED = "a tokenizer.json of the library tokenizers"
+_TRIAL = """
+from tokenizers import Tokenizer
+def check(text):
+    made = Tokenizer.from_str(text)
+    made.no_padding()
+    made.no_truncation()
+    words = sorted(made.get_vocab())[:1000]
+    for word in ["", *words, " ".join(words)]:
+        try:
+            made.decode(made.encode(word, add_special_tokens=False).ids, skip_special_tokens=False)
+        except Exception:
+            pass  # a word that it refuses, as it may
+    return ""
+"""
+"""Loads a tokenizer and reads some of its own words. This can end the process, or need any amount of memory."""
+_tried: set[str] = set()
+"""SHA-256 of the tokenizers that passed the trial in this process."""
 
 
 @dataclass(frozen=True)
@@ -54,19 +79,19 @@ class Tokenised(Codec):
     def read(cls, path: Path, width: int) -> Tokenised:
         """The codec for the tokenizer in the file `path`. Raises `ValueError` if the file is not valid."""
         try:
+            _check_size(path.stat().st_size)
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise bad("tokenizer", f"{path}: {error}", "a tokenizer.json of the library tokenizers") from error
+            raise bad("tokenizer", f"{path}: {error}", _EXPECTED) from error
         return cls(text, width)
 
     @cached_property
     def library(self) -> Any:
         """The `tokenizers.Tokenizer`."""
         tokenizers = require("tokenizers", "strings")
-        try:
+        _try(self.tokenizer)
+        with _refusing():
             made = tokenizers.Tokenizer.from_str(self.tokenizer)
-        except Exception as error:  # the library raises no other class
-            raise bad("tokenizer", str(error)[:200], "the text of a tokenizer.json") from error
         made.no_padding()
         made.no_truncation()
         return made
@@ -95,10 +120,12 @@ class Tokenised(Codec):
         """The tokens of a string, with a reason if a word is outside the vocabulary."""
         library = self.library
         try:
-            encoding = library.encode(text, add_special_tokens=False)
-        except Exception as error:  # the library raises no other class
-            return TokenisedText([], f"the tokenizer refuses it: {str(error)[:200]}")
-        outside = [text[first:last] for first, last in _where(encoding, self.unknown)] or self._dropped(text, encoding)
+            with _refusing():
+                encoding = library.encode(text, add_special_tokens=False)
+                outside = [text[first:last] for first, last in _where(encoding, self.unknown)]
+                outside = outside or self._dropped(text, encoding)
+        except InputError as error:
+            return TokenisedText([], f"the tokenizer refuses it: {str(error.__cause__)[:200]}")
         return TokenisedText(encoding.ids, f"a word outside the vocabulary: {outside[0][:60]!r}" if outside else "")
 
     def encode(self, text: str) -> list[int]:
@@ -119,7 +146,9 @@ class Tokenised(Codec):
     def decode(self, tokens: Tensor) -> list[str]:
         """The strings before the end of sequences [N, L], without padding tokens."""
         rows = [row[: row.index(self.words)] if self.words in row else row for row in tokens.tolist()]
-        return [str(self.library.decode([t for t in row if t < self.words], skip_special_tokens=False)) for row in rows]
+        known = [[token for token in row if token < self.words] for row in rows]
+        with _refusing():
+            return [str(self.library.decode(row, skip_special_tokens=False)) for row in known]
 
     def _dropped(self, text: str, encoding: Any) -> list[str]:
         """The parts of a string without a token, except spaces and parts that the tokenizer omits on purpose.
@@ -140,6 +169,36 @@ class Tokenised(Codec):
         made.normalizer = None
         made.no_truncation()
         return made
+
+
+def _check_size(size: int) -> None:
+    if size > MOST_BYTES:
+        raise bad("tokenizer", f"{size:,} bytes", f"at most {MOST_BYTES:,} bytes")
+
+
+def _try(text: str) -> None:
+    """Loads a tokenizer in another process, once a content. Raises `InputError` if that fails."""
+    content = text.encode("utf-8", "surrogatepass")
+    _check_size(len(content))
+    digest = hashlib.sha256(content).hexdigest()
+    if digest in _tried:
+        return
+    (why,) = refused(_TRIAL, [text])
+    if why:
+        raise bad("tokenizer", why, f"the text of {_EXPECTED}")
+    _tried.add(digest)
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Raises `InputError` for an error of the library: a Python error, or a panic of its Rust code."""
+    try:
+        yield
+    except BaseException as error:
+        # A panic is no Exception, and no module has its class.
+        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
+            raise bad("tokenizer", str(error)[:200], f"the text of {_EXPECTED}") from error
+        raise
 
 
 def _where(encoding: Any, token: int | None) -> list[tuple[int, int]]:

@@ -60,10 +60,10 @@ def images(path: Path, size: str | None = None, levels: int | None = None, colou
     settings = {"shape": shape, "levels": levels, "colours": colours, "pillow": importlib.metadata.version("pillow")}
     arrays = cached(
         "images",
-        {"format": 4, "folder": str(path.resolve()), "files": [_version(path, file) for file in listed.files]}
+        {"format": 5, "folder": str(path.resolve()), "files": [_version(path, file) for file in listed.files]}
         | settings,
         lambda: _prepare(listed.files, shape, levels, colours),
-        ("tokens", "shape", "palette", "lasting", "unread", "noted", "notes"),
+        ("tokens", "shape", "palette", "bits", "lasting", "unread", "noted", "notes"),
         lasting=lambda prepared: bool(prepared["lasting"]),
     )
     notes = zip(arrays["noted"].tolist(), arrays["notes"].tolist(), strict=True)
@@ -76,7 +76,7 @@ def images(path: Path, size: str | None = None, levels: int | None = None, colou
     return assemble(
         name,
         torch.from_numpy(arrays["tokens"].astype(np.int64)),
-        Pixels(rows, columns, tuple(arrays["palette"].tolist())),
+        Pixels(rows, columns, tuple(arrays["palette"].tolist()), bits=int(arrays["bits"])),
         classes=[file.parent.name for file in kept],
         skipped=skipped,
         places=[str(file) for file in kept],
@@ -138,6 +138,7 @@ def _prepare(files: list[Path], shape: Shape | None, levels: int | None, colours
         "tokens": tokenised.tokens.astype(np.uint8),
         "shape": np.array(tokenised.codec.shape),
         "palette": np.array(tokenised.codec.palette),
+        "bits": np.array(tokenised.codec.bits),
         "lasting": np.array(tokenised.lasting),
         "unread": np.array(tokenised.unread, dtype=np.int64),
         "noted": np.array(list(tokenised.notes), dtype=np.int64),

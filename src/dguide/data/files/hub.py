@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,7 @@ def hub(
     options = {k: v for k, v in of_kind.items() if v is not None and v != "characters"}
     if column == label:
         raise bad(f"data set {path.name}", f"{column} for two things", "different columns as column and label")
+    column, label = (unicodedata.normalize("NFC", each) for each in (column, label))
     rows = _rows(path, column, label)
     kept = [row for row, each in enumerate(rows.classes) if each is not None and rows.values[row] is not None]
     gone = sorted(set(range(len(rows.places))) - set(kept))
@@ -148,7 +150,14 @@ def _parts(path: Path) -> dict[str, Any]:
     parts = dict(loaded) if isinstance(loaded, library.DatasetDict) else {"all": loaded}
     if not any(len(part) for part in parts.values()):
         raise bad(f"data set {path}", "no rows", f"{expected}, with rows in each part")
-    return parts
+    return {key: _normal(part) for key, part in parts.items()}
+
+
+def _normal(part: Any) -> Any:
+    """The part with the names of its columns in one Unicode form, unless two would then be the same."""
+    names = [unicodedata.normalize("NFC", each) for each in part.column_names]
+    changed = names != part.column_names and len(set(names)) == len(names)
+    return part.rename_columns(dict(zip(part.column_names, names, strict=True))) if changed else part
 
 
 def _codes(classes: Mapping[str, Sequence[str | None]]) -> dict[str, int]:

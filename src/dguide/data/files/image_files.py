@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...errors import bad
 from ...progress import counted
-from ..codecs.images import Bytes, Shape, Unfit, bits_of, colours_of, decoded, pixels, reason
+from ..codecs.images import Bytes, Shape, Unfit, bits_of, colours_of, decoded, pixels, reason, silent
 from ..codecs.pixels import Pixels
 from .pictures import as_tokens
 
@@ -77,7 +77,8 @@ def read_images(
             if index in unread:
                 continue
             try:
-                image, frames[index] = _decoded(opened(source), wanted)
+                with silent():
+                    image, frames[index] = _decoded(opened(source), wanted)
             except MemoryError:
                 raise  # it may be that of the machine
             except Exception as error:  # Pillow raises any class for a damaged file, and only Pillow is called here
@@ -91,6 +92,7 @@ def read_images(
     for index, image in each_decoded("measuring images", lambda image: image.mode[0] == "I"):
         wide[index] = bits_of(image)
     bits = max(wide.values(), default=0)
+    bits = bits if bits > 8 else 0
 
     @cache
     def read(smooth: bool) -> list[Bytes]:
@@ -120,6 +122,7 @@ def read_images(
             f"{bits} of 16 bits are used in all {len(wide)} such images, so they are scaled from 0 to {2**bits - 1}"
         )
         notes |= dict.fromkeys(sorted(wide.keys() - unread.keys())[:1], f"{of_all}; this one stands for all")
+    codec = replace(codec, bits=bits)
     return Images(tokens, codec, dict(sorted((notes | unread).items())), sorted(unread), not passing)
 
 

@@ -14,7 +14,7 @@ from ..base import Skipped
 from ..codecs.base import Codec
 from ..codecs.strings import SPLITS, Strings
 from ..codecs.tokenised import Tokenised
-from ..sets.molecules import parse
+from ..sets.molecules import unparsed
 
 __all__ = ["Sequences", "tokenise"]
 
@@ -70,9 +70,8 @@ def tokenise(
     why = _too_long(parts, length, why) | why
     if split == "smiles":  # last, since RDKit takes long for long strings
         left = [index for index in range(len(texts)) if index not in why]
-        for index, molecule in zip(left, parse([texts[index] for index in left]), strict=True):
-            if molecule is None:
-                why[index] = f"RDKit rejects {texts[index]!r}"
+        wrong = zip(left, unparsed([texts[index] for index in left]), strict=True)
+        why |= {index: each for index, each in wrong if each}
     kept = [index for index in range(len(texts)) if index not in why]
     codec: Strings | Tokenised
     if tokenizer is not None:

@@ -106,7 +106,8 @@ def _column(path: Path, column: str | None) -> Iterator[tuple[str, str]]:
     lines = rows(path, "utf-8")
     header = [name.strip() for name in next(lines, (0, []))[1]]
     if column is None and len(header) != 1:
-        raise bad(f"table {path.name}", f"columns {', '.join(header)}", "one of strings", "Pass --text COLUMN.")
+        got = f"columns {', '.join(header)}" if header else "no line with the names of columns"
+        raise bad(f"table {path.name}", got, "one column, or the name of that of the strings", "Pass --text COLUMN.")
     index = header.index(header[0] if column is None else choose(f"column of {path.name}", column, header))
     for line, fields in lines:
         yield f"{path.name}:{line}", fields[index].strip() if index < len(fields) else ""

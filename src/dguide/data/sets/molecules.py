@@ -12,11 +12,21 @@ from numpy.typing import NDArray
 
 from ...errors import require
 from ...progress import counted
+from ..bounded import refused
 from ..cache import Arrays
 
-__all__ = ["PROPERTIES", "in_parallel", "measure", "parse", "quiet"]
+__all__ = ["MOST_CHARACTERS", "PROPERTIES", "in_parallel", "measure", "parse", "quiet", "unparsed"]
 
+MOST_CHARACTERS = 1000
+"""Longest SMILES string that is parsed. The time grows with more than the square of the length: of 1,000 characters the
+worst that is known takes a second, of 3,000 half a minute."""
 _CHUNK = 2000
+_TRIAL = """
+from rdkit import Chem, rdBase
+block = rdBase.BlockLogs()
+def check(text):
+    return "" if Chem.MolFromSmiles(text) is not None else f"RDKit rejects {text!r}"
+"""
 
 
 def _rings(molecule: Any) -> float:
@@ -69,12 +79,28 @@ def quiet() -> AbstractContextManager[Any]:
 def parse(texts: Iterable[str]) -> list[Any]:
     """The RDKit molecule of each SMILES string; None for an empty string, or if RDKit cannot parse and sanitise it.
 
+    A string of more than `MOST_CHARACTERS` has none either.
+
     Raises:
         dguide.errors.MissingExtra: If RDKit is not installed.
     """
     chem = require("rdkit.Chem", "molecules")
     with quiet():
-        return [chem.MolFromSmiles(text) if _one_word(text) else None for text in texts]
+        return [chem.MolFromSmiles(text) if not _no_smiles(text) else None for text in texts]
+
+
+def unparsed(texts: Sequence[str]) -> list[str]:
+    """Why each of the strings of a user has no molecule; empty if it has one.
+
+    RDKit runs in a process of its own, since a string may take it long.
+
+    Raises:
+        dguide.errors.MissingExtra: If RDKit is not installed.
+    """
+    require("rdkit.Chem", "molecules")
+    why = [_no_smiles(text) for text in texts]
+    answers = iter(refused(_TRIAL, [text for text, wrong in zip(texts, why, strict=True) if not wrong]))
+    return [wrong or next(answers) for wrong in why]
 
 
 def measure(molecules: Sequence[Any]) -> dict[str, NDArray[np.float32]]:
@@ -100,6 +126,9 @@ def in_parallel(function: Callable[[list[str]], Arrays], texts: list[str], title
     return {name: np.concatenate([part[name] for part in done]) for name in done[0]}
 
 
-def _one_word(text: str) -> bool:
+def _no_smiles(text: str) -> str:
+    """Why a string is not given to RDKit; empty if it is."""
+    if len(text) > MOST_CHARACTERS:
+        return f"{len(text):,} characters, and RDKit is given at most {MOST_CHARACTERS:,}"
     # RDKit accepts an empty string as an empty molecule, and some versions read text after a space as a name.
-    return bool(text) and not any(map(str.isspace, text))
+    return "" if text and not any(map(str.isspace, text)) else f"RDKit rejects {text!r}"

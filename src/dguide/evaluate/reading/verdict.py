@@ -222,12 +222,13 @@ def verdict(
     return Verdict(tempered, labels, tuple(names), reported, tuple(estimates), tuple(alarms))
 
 
-def check_halves(labels: Tensor, normal: int | None = None) -> None:
+def check_halves(labels: Tensor, normal: int | None = None, names: Sequence[str] = ()) -> None:
     """Checks that there are enough sequences for two halves.
 
     Args:
         labels: The true classes, [N].
         normal: As in `verdict`.
+        names: The names of the classes, for the error.
 
     Raises:
         ValueError: If there are fewer than two sequences, or fewer than two with a defect or without a defect.
@@ -238,7 +239,13 @@ def check_halves(labels: Tensor, normal: int | None = None) -> None:
         return
     good = int((labels == normal).sum())
     if min(good, len(labels) - good) < 2:
-        raise bad("sequences with and without a defect", f"{len(labels) - good} and {good}", "at least two of each")
+        what = (
+            f"held-out sequences of {names[normal]!r} and of other classes"
+            if names
+            else "sequences without and with a defect"
+        )
+        remedy = "Choose another normal class, or add data: about a fifth of each class is held out."
+        raise bad(what, f"{good} and {len(labels) - good}", "at least two of each", remedy)
 
 
 def _half(labels: Tensor, normal: int | None, seed: int) -> Tensor:
