@@ -518,7 +518,7 @@ def test_a_missing_extra_names_the_command_that_installs_it(run, model, tmp_path
 def test_data_shows_what_is_in_a_data_set(run, tmp_path):
     status, out, _ = run("data", "digits", "--png", tmp_path / "x.png")
     assert status == 0
-    for words in ("1,438 to train on, 359 held out", "64 of 16, 8 rows of 8 pixels", "left out:   0"):
+    for words in ("1,253 for training, 185 for validation, 359 for the test", "64 of 16, 8 rows of 8 pixels", "left out:   0"):
         assert words in out
     assert plt.imread(tmp_path / "x.png").shape[2] == 4
     summary = json.loads(run("data", "digits", "--json")[1])
@@ -569,8 +569,8 @@ def test_train_sample_and_info_work_together(run, tmp_path, monkeypatch):
     small = ["--width", 8, "--layers", 1, "--heads", 2, "--batch-size", 4, "--evaluate-passes", 1, "--device", "cpu"]
     status, printed, err = run("train", "--out", out, "--steps", 2, "--process", "uniform", *small)
     assert status == 0, err
-    assert "held-out bits per token" in printed
-    assert "(measured anew, with other noise levels" in printed
+    assert "bits per token of the test data" in printed
+    assert "(of the test part, which chose nothing" in printed
     assert run("info", out)[0] == 0
     assert run("sample", out, "--out", tmp_path / "x.npz", "--steps", 1, "--count", 2, "--no-png")[0] == 0
 

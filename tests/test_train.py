@@ -180,7 +180,7 @@ def test_two_processes_train_what_one_trains(tmp_path: Path) -> None:
         text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
-    assert done.stdout.count("held-out bits per token") == 1  # the main process alone reports
+    assert done.stdout.count("bits per token of the test data") == 1  # the main process alone reports
     assert done.stderr.count("step      5 ") == done.stderr.count("step      6 ") == 1
     one, two = tensors(tmp_path / "one"), tensors(tmp_path / "two")
     for name in one:
@@ -379,7 +379,7 @@ def test_a_damaged_state_is_not_resumed(undisturbed: tuple[dict[str, str], Path]
     for part in (b"", b'\\"seconds\\": '):  # a moment; the working time
         (tmp_path / STATE).write_bytes(whole)
         flip(tmp_path / STATE, part)
-        with pytest.raises(ValueError, match=r"training state.*SHA-256.*[Dd]elete"):
+        with pytest.raises(ValueError, match=r"training state.*(SHA-256|Invalid JSON).*[Dd]elete"):
             train(config(tmp_path, **changes))
     saved = load_file(path / STATE)
     with safe_open(path / STATE, "pt") as file:
@@ -488,15 +488,15 @@ def test_a_batch_is_a_function_of_seed_and_step(tmp_path: Path) -> None:
 
 def test_each_round_sees_every_sequence_once_across_batches(tmp_path: Path) -> None:
     digits, process = load("digits"), Masked(16)
-    settings = config(tmp_path, batch_size=719, shift=0)  # two batches are a round of 1,438
-    for start in (0, 2):
-        batches = [draw(settings, digits, process, null_label, step) for step in (start, start + 1)]
+    settings = config(tmp_path, batch_size=179, shift=0)  # seven batches are a round of 1,253
+    for start in (0, 7):
+        batches = [draw(settings, digits, process, null_label, step) for step in range(start, start + 7)]
         seen = sorted(row for batch in batches for row in batch.clean.tolist())
         assert seen == sorted(digits.train.tokens.tolist())
     odd = config(tmp_path, batch_size=1000, shift=0)
     rounds = torch.cat([draw(odd, digits, process, null_label, step).clean for step in range(3)])
-    for start in (0, 1438):
-        assert sorted(rounds[start : start + 1438].tolist()) == sorted(digits.train.tokens.tolist())
+    for start in (0, 1253):
+        assert sorted(rounds[start : start + 1253].tolist()) == sorted(digits.train.tokens.tolist())
 
 
 def test_noise_levels_cover_the_interval_evenly_and_labels_are_dropped(tmp_path: Path) -> None:

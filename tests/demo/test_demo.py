@@ -53,8 +53,8 @@ def test_the_demonstration_leaves_pictures_a_table_and_a_model(models, tmp_path,
     assert {row["n"] for row in rows} == {"20"}
     page = (out / "table.md").read_text()
     assert all(f"({name}.png)" in page for name in PICTURES)
-    assert "held-out bits per token" in printed.out
-    assert f"| real held-out digits | {'':10s} |" in printed.out
+    assert "bits per token of the test data" in printed.out
+    assert f"| real test digits | {'':10s} |" in printed.out
     assert "left" in printed.err
     assert not [path for path in out.rglob("*") if path.name.startswith(".")]
 
@@ -69,7 +69,7 @@ def test_a_short_limit_is_told_in_a_short_line_and_the_last_figure_with_its_reas
     assert "too short for 13 cells, from digits-uniform: no guidance, w = 0 on" in told[0]
     assert len(told[0]) < 160
     assert (tmp_path / "demo" / "table.md").read_text().count("digits-uniform: ") == 13
-    assert "(measured anew, with other noise levels" in printed.out
+    assert "(of the test part, which chose nothing" in printed.out
 
 
 @pytest.mark.usefixtures("fast")
@@ -118,7 +118,7 @@ def test_what_there_is_no_time_for_is_left_out_and_said(models, tmp_path, fast, 
     report = fast.demo(
         DemoSettings(tmp_path, models, weights=(0.0, 2.0), per_class=1, steps=1, minutes=0.001, limit=0.001)
     )
-    assert [row.process for row in report.rows] == ["masked"] * 7 + ["real held-out digits"]
+    assert [row.process for row in report.rows] == ["masked"] * 7 + ["real test digits"]
     told = "0.001 minutes (--limit) are too short for 7 cells, from digits-uniform: no guidance, w = 0 on"
     assert told in capsys.readouterr().err
     assert "There was no time within 0.001 minutes" in (tmp_path / "table.md").read_text()
