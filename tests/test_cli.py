@@ -518,7 +518,11 @@ def test_a_missing_extra_names_the_command_that_installs_it(run, model, tmp_path
 def test_data_shows_what_is_in_a_data_set(run, tmp_path):
     status, out, _ = run("data", "digits", "--png", tmp_path / "x.png")
     assert status == 0
-    for words in ("1,253 for training, 185 for validation, 359 for the test", "64 of 16, 8 rows of 8 pixels", "left out:   0"):
+    for words in (
+        "1,253 for training, 185 for validation, 359 for the test",
+        "64 of 16, 8 rows of 8 pixels",
+        "left out:   0",
+    ):
         assert words in out
     assert plt.imread(tmp_path / "x.png").shape[2] == 4
     summary = json.loads(run("data", "digits", "--json")[1])
