@@ -134,7 +134,7 @@ def precisions(repeats: int) -> list[dict[str, Any]]:
 def bits(ready: Inference, loaded: checkpoint.Checkpoint) -> float:
     """Bits per held-out token."""
     split = data.load("digits").test
-    return likelihood(lambda *a: ready(*a).float(), loaded.process, split.tokens, split.labels, passes=8).bits
+    return likelihood(lambda *a: ready(*a).float(), loaded.process, split.tokens, split.labels).bits
 
 
 def flips(samples: int) -> list[dict[str, Any]]:

@@ -86,7 +86,7 @@ def test_a_checkpoint_is_drawn_from_with_the_options_of_sample(run, model, tmp_p
     expected = likelihood(loaded.model, loaded.process, real.tokens, real.labels)
     assert (bits["name"], bits["count"]) == ("bits per token", len(real))
     assert bits["value"] == pytest.approx(expected.bits)
-    assert bits["high"] - bits["low"] == pytest.approx(2 * 1.96 * expected.error)
+    assert (bits["low"], bits["high"]) == pytest.approx((expected.estimate().low, expected.estimate().high))
     assert sorted(path.name for path in out.iterdir()) == ["evaluation.json", "evaluation.md", "samples.npz"]
 
 

@@ -76,7 +76,7 @@ def assert_same(one: Path, other: Path) -> None:
 @pytest.fixture(scope="module", autouse=True)
 def quick_final_figure() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dguide.train.loop.FINAL_PASSES", 2)
+        patch.setattr("dguide.train.loop.passes_for", lambda count: 2)
         yield
 
 
@@ -435,7 +435,7 @@ def test_the_last_evaluation_of_a_short_run_has_fewer_noise_levels(
         return likelihood(*arguments, **options)
 
     monkeypatch.setattr("dguide.train.loop.likelihood", slow)
-    monkeypatch.setattr("dguide.train.loop.FINAL_PASSES", 1000)
+    monkeypatch.setattr("dguide.train.loop.passes_for", lambda count: 1000)
     assert train(config(tmp_path, steps=None, minutes=0.05)).finished
     assert 8 <= asked[-1] <= 14  # 1.5 s at 0.1 s or more each, less that of the evaluation before
 

@@ -16,12 +16,16 @@ from ..errors import bad
 from ..process import Process
 from ..samplers import Condition, Denoiser
 from ..samplers.first_call import check_answer, check_logits, check_parts, check_repeatable, out_of_range
+from .levels import noise_levels, passes_for
 from .statistics.estimate import Estimate
+from .statistics.variance import successive, t_quantile
 
 __all__ = ["Likelihood", "bounds", "likelihood"]
 
 _NAME = "logits of the denoiser"
 """What errors call an answer."""
+_LEVELS = 300
+"""Smallest number of noise levels of all sequences together for an interval."""
 
 
 @dataclass(frozen=True)
@@ -30,23 +34,36 @@ class Likelihood:
 
     Args:
         bits: Bits per token.
-        error: Standard error of `bits`, if the sequences are a sample of a larger population.
+        error: Standard error of `bits`, if the sequences are a sample of a larger population; nan for one sequence.
         sequences: Number of sequences.
         passes: Number of noise levels for each sequence.
+        freedom: Degrees of freedom of `error`.
     """
 
     bits: float
     error: float
     sequences: int
     passes: int
+    freedom: float
 
     def estimate(self) -> Estimate:
-        """As an estimate, with an interval of 1.96 standard errors to either side."""
-        reach = 1.96 * self.error
+        """As an estimate, with the interval of Student's t.
+
+        There is none below 300 noise levels of all sequences together: in the uniform process a few levels may miss the
+        rare large terms, and an interval would often lie below the truth. Nor for an infinite bound.
+
+        Raises `dguide.errors.MissingExtra` if SciPy is not installed.
+        """
         note = f"held-out data, upper bound, {self.passes} noise levels each"
-        return Estimate(
-            "bits per token", self.bits, self.bits - reach, self.bits + reach, self.sequences, better="lower", note=note
-        )
+        low = high = math.nan
+        if self.sequences < 2 or self.sequences * self.passes < _LEVELS:
+            note = f"{note}; no interval from fewer than two sequences or {_LEVELS} noise levels in all"
+        elif not math.isfinite(self.error):
+            note = f"{note}; no interval, since a token is impossible for the model"
+        else:
+            reach = t_quantile(self.freedom) * self.error
+            low, high = max(0.0, self.bits - reach), self.bits + reach
+        return Estimate("bits per token", self.bits, low, high, self.sequences, better="lower", note=note)
 
 
 @on_cpu
@@ -56,7 +73,7 @@ def likelihood(
     tokens: Tensor,
     condition: Condition,
     *,
-    passes: int = 16,
+    passes: int | None = None,
     seed: int = 0,
     batch_size: int = 256,
     device: str | torch.device = "cpu",
@@ -66,9 +83,12 @@ def likelihood(
     $$\frac{1}{L \ln 2}\, E_{m \sim U(0, 1)} \sum_i \mathrm{elbo}_i(x_0, x_t, t), \qquad t = \mathrm{time}(m),\quad
     x_t \sim q(x_t \mid x_0).$$
 
-    Sequence n is evaluated at the noise levels $(j + u_n) / J$ for j = 0 .. J - 1. Here J is `passes`, and the $u_n$
-    are the midpoints of N equal intervals in random order. So the levels cover (0, 1) evenly, with little variance. The
-    result depends on `seed`, not on `batch_size`. For unconditional bits pass `denoiser.null(labels)` as condition.
+    The noise levels are those of `levels.noise_levels`: unbiased for each sequence, dense near the data where the
+    variance is, and evenly spread over all sequences together. The standard error is that of successive differences
+    between sequences in the order of their noise levels (`successive`), because the usual one would take the spread
+    of the levels, which cancels in the mean, for chance. It includes the chance of the levels and of the corruption
+    within a sequence. It assumes that the sequences are independent draws from one population. The result depends on
+    `seed`, not on `batch_size`. For unconditional bits pass `denoiser.null(labels)` as condition.
 
     Sources: Sahoo et al. (arXiv 2406.07524, equation 11) for the masked process, Schiff et al. (arXiv 2412.10193,
     section 3.2) for the uniform one; Kingma et al. (arXiv 2107.00630, appendix I.1) for evenly spread noise levels.
@@ -78,7 +98,7 @@ def likelihood(
         process: The process of the denoiser.
         tokens: Clean sequences, [N, L] int64.
         condition: Condition of each sequence, leading dimension N.
-        passes: Number J of noise levels for each sequence.
+        passes: Number of noise levels for each sequence; None for `levels.passes_for`, the number of all reports.
         seed: Seed of the corruption.
         batch_size: Sequences in one call.
         device: Device of the denoiser.
@@ -86,13 +106,17 @@ def likelihood(
     Raises:
         ValueError: If there are no sequences, fewer conditions than sequences, or no passes.
     """
-    terms = bounds(
-        denoiser, process, tokens, (condition,), passes=passes, seed=seed, batch_size=batch_size, device=device
-    )
-    count, nats = len(tokens), sum(terms, torch.zeros(len(tokens), 1, dtype=torch.float64)).squeeze(1)
+    count = len(tokens)
+    passes = passes_for(count) if passes is None else passes
+    nats, order = torch.zeros(count, dtype=torch.float64), torch.arange(count)
+    for index, (level, terms) in enumerate(
+        bounds(denoiser, process, tokens, (condition,), passes=passes, seed=seed, batch_size=batch_size, device=device)
+    ):
+        nats += terms.squeeze(1)
+        order = level.argsort() if index == 0 else order
     bits = nats / (passes * tokens.shape[1] * math.log(2))
-    error = float(bits.std()) / math.sqrt(count) if count > 1 else math.nan
-    return Likelihood(float(bits.mean()), error, count, passes)
+    variance, freedom = successive(bits[order])
+    return Likelihood(float(bits.mean()), math.sqrt(variance), count, passes, freedom)
 
 
 @torch.no_grad()
@@ -106,8 +130,10 @@ def bounds(
     seed: int,
     batch_size: int,
     device: str | torch.device,
-) -> Iterator[Tensor]:
-    """Yields the terms of `likelihood` for each of C conditions, [N, C] float64 nats, one array for each pass.
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yields for each pass the noise levels [N] and the terms of the bounds for each of C conditions, [N, C] float64.
+
+    The mean of the terms over the passes is the bound in nats, without bias.
 
     All conditions use the same noise levels and the same corrupted sequences, so their differences have little
     variance. Arguments and errors are as in `likelihood`; errors are raised at the first pass.
@@ -122,10 +148,9 @@ def bounds(
         raise bad("passes and batch_size", (passes, batch_size), "two positive numbers")
     device = torch.device(device)
     generator = torch.Generator().manual_seed(seed)
-    offset = (torch.randperm(count, generator=generator).double() + 0.5) / count
-    for index in range(passes):
+    for index, (level, weight) in enumerate(noise_levels(passes, count, generator)):
         uniforms = torch.rand((*tokens.shape, 2), generator=generator, dtype=torch.float64)
-        time = process.noise.time((index + offset) / passes)
+        time = process.noise.time(level)
         nats = torch.empty(count, len(conditions), dtype=torch.float64)
         for first in range(0, count, batch_size):
             rows = slice(first, first + batch_size)
@@ -139,4 +164,4 @@ def bounds(
                 check_logits(_NAME, check_answer(_NAME, logits, noisy, process.vocab_size)[0])
                 log_p = process.log_probs(logits)
                 nats[rows, column] = process.elbo(log_p, clean, noisy, times).double().sum(-1).cpu()
-        yield nats
+        yield level, weight.unsqueeze(1) * nats

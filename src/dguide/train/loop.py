@@ -16,6 +16,7 @@ from .. import checkpoint
 from ..data import Dataset, Split, load
 from ..devices import best_device, in_float32, on_cpu
 from ..errors import bad, require
+from ..evaluate.levels import LEAST_PASSES, passes_for
 from ..evaluate.likelihood import Likelihood, likelihood
 from ..nn import DiffusionTransformer
 from ..process import PROCESSES, Process
@@ -30,14 +31,10 @@ from .optimizers import optimizers
 from .record import begin_with, described, record, spare
 from .state import STATE, Evaluation, Journal, read, write
 
-__all__ = ["FINAL_PASSES", "MEASURED_ANEW", "Diverged", "Trained", "build", "train"]
+__all__ = ["MEASURED_ANEW", "Diverged", "Trained", "build", "train"]
 
-FINAL_PASSES = 64
-"""Largest number of noise levels per test sequence in the last evaluation of a finished checkpoint."""
 MEASURED_ANEW = "of the test part, which chose nothing; the lines during training are of the validation part"
 """Why the last evaluation differs from the best line before it."""
-_FINAL_LOOKS = 50_000
-"""Limit for the noise levels of all sequences together. Above it each sequence gets fewer, but at least 8."""
 _BATCH = 256
 """Sequences in one call of an evaluation."""
 
@@ -136,7 +133,7 @@ class _Run:
         self.parts = self._parts()
         with self.accelerator.main_process_first():  # it prepares the data for all processes
             self.dataset = load(config.data)
-        self.passes = min(FINAL_PASSES, max(8, _FINAL_LOOKS // len(self.dataset.test)))
+        self.passes = passes_for(len(self.dataset.test))
         self.process, self.model = build(config, self.dataset)
         described(self.process, self.dataset)  # raises now if they cannot be saved
         self.digest = self.dataset.digest
@@ -219,7 +216,8 @@ class _Run:
     def _plan_last(self, most: float) -> float:
         """Seconds for the evaluations at the end of the run, from the time of one batch.
 
-        The last of them gets fewer noise levels, but at least 8, if they would take longer than `most` seconds.
+        The last of them gets fewer noise levels, but at least `LEAST_PASSES`, if they would take longer than `most`
+        seconds.
         """
         some, times = self.dataset.test.some(_BATCH, 0), []
         for _ in range(2):  # the first call also prepares
@@ -228,11 +226,11 @@ class _Run:
             times.append(time.monotonic() - began)
         one = min(times) / len(some)
         before = one * len(self.dataset.validation) * self.config.evaluate_passes
-        self.passes = min(self.passes, max(8, int((most - before) / (one * len(self.dataset.test)))))
+        self.passes = min(self.passes, max(LEAST_PASSES, int((most - before) / (one * len(self.dataset.test)))))
         return before + one * len(self.dataset.test) * self.passes
 
     def _finish(self, course: Course) -> None:
-        """Evaluates the best checkpoint again, with many noise levels, and stores the result."""
+        """Evaluates the best checkpoint on the test part, and stores the result."""
         journal, out, passes = self.journal, self.config.out, self.passes
         if not journal.history or journal.history[-1].step != journal.step:  # the time ran out in an interruption
             self._judge(course)

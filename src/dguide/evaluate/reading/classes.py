@@ -16,10 +16,13 @@ from ...process import Process
 from ...progress import counted
 from ...samplers import Condition, Denoiser
 from ..likelihood import bounds
+from ..statistics.variance import moderated, successive, t_quantile
 
 __all__ = ["Reading", "class_counts", "fit_temperature", "fits", "hypotheses", "read"]
 
 _HOTTEST, _COLDEST = 1e4, 1e-2
+_MANY = 20
+"""Number of sequences from which their variances are estimated together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +34,8 @@ class Reading:
     Args:
         nats: Upper bounds on $-\log p(x \mid c)$, [N, C] float64.
         log_prior: $\log p(c)$, [C] float64; -inf for classes that do not occur.
-        error: Standard error of the log-odds of the best class against the second best, [N], from the random draws. It
-            is estimated from differences between neighbouring noise levels; nan for a single pass.
+        error: What the random draws leave open about the log-odds of the best class against the second best, [N]: 1.96
+            errors to either side are a 95 % interval (`_error`); nan for a single pass.
         passes: Number of noise levels for each sequence.
         temperature: T; a value above 1 reduces the confidence (`fit_temperature`).
     """
@@ -142,26 +145,36 @@ def read(
     per_pass = bounds(
         denoiser, process, tokens, conditions, passes=passes, seed=seed, batch_size=batch_size, device=device
     )
-    terms = torch.stack([nats.float() for nats in counted(per_pass, passes, "reading")])
+    terms = torch.stack([nats.float() for _, nats in counted(per_pass, passes, "reading")])
     nats, log_prior = terms.double().mean(0), (weights / weights.sum()).log()
     return Reading(nats, log_prior, _error(terms, (log_prior - nats).topk(2).indices), passes)
 
 
 def _error(terms: Tensor, pair: Tensor) -> Tensor:
-    """Standard error of the difference of two columns [N, 2] of the mean of `terms` [J, N, C], over passes.
+    """The error of `Reading` for the difference of two columns [N, 2] of the mean of `terms` [J, N, C] over passes.
 
-    The passes are sorted by noise level, so neighbours differ by chance more than by trend. Half the squared difference
-    of two neighbours estimates their mean variance (Wolter, "Introduction to Variance Estimation", 2007, section 8.2).
-    Each level belongs to two differences with weight 1/2. Only the first and the last level belong to one difference,
-    which has weight 1, because the first level has most of the variance. This slightly overestimates the variance.
+    The passes are sorted by noise level, so neighbours differ by chance more than by trend (`successive`). A few levels
+    give a poor variance, so Student's t takes the place of the normal law. From 20 sequences on, the mean difference at
+    each level is a part of the trend, and the variances share what they know (`moderated`). The error is the half
+    interval divided by 1.96; it is nan where a bound is infinite.
+
+    The second class is chosen by the same draws, so it looks better than it is, by about a quarter of an error. With
+    this the intervals of the shipped models of digits hold in 0.94 to 0.97, from 2 passes on; for a uniform process
+    with 2 passes and fewer than 20 sequences in 0.91.
     """
     best, second = terms.gather(-1, pair.expand(len(terms), -1, -1)).double().unbind(-1)
-    steps = (best - second).diff(dim=0).square()
-    if len(steps) == 0:
-        return torch.full(best.shape[1:], math.nan, dtype=torch.float64)
-    share = torch.full((len(steps), 1), 0.5, dtype=torch.float64)
-    share[0] = share[-1] = 1
-    return (share * steps).sum(0).sqrt() / len(terms)
+    values, error = best - second, torch.full(pair.shape[:1], math.nan, dtype=torch.float64)
+    finite = values.isfinite().all(0)
+    values, count = values[:, finite], int(finite.sum())
+    if len(terms) == 1 or count == 0:
+        return error
+    if count < _MANY:
+        variance, freedom = successive(values)
+    else:
+        centred = values - values.mean(1, keepdim=True)
+        variance, freedom = moderated(*successive(centred * math.sqrt(count / (count - 1))))
+    error[finite] = variance.sqrt() * t_quantile(freedom) / 1.96
+    return error
 
 
 @on_cpu
