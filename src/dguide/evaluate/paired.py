@@ -47,12 +47,12 @@ def paired_differences(
     Raises:
         ValueError: If the sets have different numbers of samples, or are compared with different data.
     """
-    for what, one, two in (
+    for what, mine, theirs in (
         ("samples of the second set", first.samples, second.samples),
         ("data of the second set", first.data, second.data),
     ):
-        if one != two:
-            raise bad(what, two, f"{one}, as in the first set", "Draw both sets with the same options and seed.")
+        if mine != theirs:
+            raise bad(what, theirs, f"{mine}, as in the first set", "Draw both sets with the same options and seed.")
     other = {each.name: each for each in second.estimates}
     found = []
     for one in first.estimates:

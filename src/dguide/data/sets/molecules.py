@@ -67,9 +67,9 @@ PROPERTIES: dict[str, Callable[[Any], float]] = {
     "qed": _qed,
     "independent rings": _independent_rings,
 }
-"""Properties of an RDKit molecule: the rings of the *symmetrised* smallest set of smallest rings, as arXiv 2412.10193
-counts them; QED, the quantitative estimate of drug-likeness (Bickerton et al., Nature Chemistry 4, 2012); and the rings
-of the smallest set itself. Where several smallest sets exist, as in cages, the symmetrised set holds the rings of all."""
+"""Properties of an RDKit molecule. `rings` is the size of the *symmetrised* smallest set of smallest rings, which arXiv
+2412.10193 counts; `qed` the quantitative estimate of drug-likeness (Bickerton et al., Nature Chemistry 4, 2012);
+`independent rings` the size of a smallest set itself. Cages have several such sets, and `rings` counts all."""
 
 
 def quiet() -> AbstractContextManager[Any]:

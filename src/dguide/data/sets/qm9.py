@@ -32,10 +32,11 @@ def qm9(percentile: float = 90.0) -> Dataset:
     """QM9 with two conditions: whether ring count and QED are above `percentile` percent of all molecules.
 
     `split_smiles` splits the SMILES strings into at most 22 symbols of an alphabet of 20; with begin, end and padding a
-    sequence has 24 tokens. RDKit computes the ring count (the size of the symmetrised smallest set of smallest rings) and QED, the
-    quantitative estimate of drug-likeness (Bickerton et al., Nature Chemistry 4, 2012); the first time this takes a
-    minute. Of 40 molecules, one is for the test and one for the validation: 124,289 for training, 3,271 for
-    validation and 3,271 for the test. The source has a few strings twice, but none in two parts.
+    sequence has 24 tokens. RDKit computes the ring count (the size of the symmetrised smallest set of smallest rings,
+    as `GetSymmSSSR` gives it) and QED, the quantitative estimate of drug-likeness (Bickerton et al., Nature Chemistry
+    4, 2012); the first time this takes a minute. Of 40 molecules, one is for the test and one for the validation:
+    124,289 for training, 3,271 for validation and 3,271 for the test. The source has a few strings twice, but none in
+    two parts.
 
     Sources: Ramakrishnan et al., "Quantum chemistry structures and properties of 134 kilo molecules", Scientific Data
     1, 2014; conditions as in Schiff et al. (arXiv 2412.10193, section 5.1).

@@ -287,7 +287,7 @@ class _ImageFigures:
         points, chosen = pixels(train.tokens), pixels(self.matched.validation.tokens)
         memories = [Memory.of(points, chosen, pixels(split.tokens)) for split in sets]
         copied = [copies(train.tokens, split.tokens) for split in sets]
-        note = f"pixels; {memories[0].expected:.1%} of new images"
+        note = f"pixels; {100 * memories[0].expected:.1f} % of new images"
         return (
             _compared(
                 *(share("copies of training images", each, better="lower", note="tokens") for each in copied),
