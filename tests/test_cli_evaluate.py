@@ -69,6 +69,27 @@ def test_samples_of_a_file_are_judged_as_by_the_library(run, write, tmp_path):
 
 
 @pytest.mark.usefixtures("quick")
+def test_other_samples_of_the_same_seed_are_compared_pair_by_pair(run, write, tmp_path):
+    first = write().rename(tmp_path / "first.npz")
+    tokens = DIGITS.test.tokens[:60].numpy().copy()
+    tokens[:20] = DIGITS.train.tokens[:20].numpy()  # copies in the second set only
+    out = tmp_path / "out"
+    status, printed, err = run("evaluate", first, "--against", write(tokens=tokens), "--out", out, "--repetitions", 20)
+    assert status == 0, err
+    assert "in pairs of equal seeds" in printed
+    found = {each["name"]: each for each in json.loads((out / "differences.json").read_text())["estimates"]}
+    copies = found["copies of training images"]
+    assert copies["value"] == pytest.approx(-1 / 3)
+    assert -0.5 < copies["low"] < -1 / 3 < copies["high"] < 0
+    assert {"Fréchet distance", "recall", "diversity within a class"} <= found.keys()
+    labels = np.roll(DIGITS.test.labels[:60].numpy(), 1)
+    for changes in ({"labels": labels}, {"settings": np.array('{"data": "digits", "seed": 7}')}):
+        status, _, err = run("evaluate", first, "--against", write(**changes), "--out", tmp_path / "none")
+        assert status == 2
+        assert "samples.npz" in err
+
+
+@pytest.mark.usefixtures("quick")
 def test_a_checkpoint_is_drawn_from_with_the_options_of_sample(run, model, tmp_path):
     drawing = ["--count", 20, "--steps", 2, "--weight", 1, "--labels", "3,5", "--seed", 4]
     out, other = tmp_path / "out", tmp_path / "x.npz"

@@ -50,6 +50,10 @@ def test_json_holds_everything_and_is_json() -> None:
         "best": 1.0,
         "better": "higher",
         "note": "",
+        "best_low": None,
+        "best_high": None,
+        "difference_low": None,
+        "difference_high": None,
     }
     assert content["estimates"][2]["value"] is None
     assert (content["data"], content["synthetic"], content["calls"]) == ("qm9", True, [8, 4])
@@ -100,3 +104,18 @@ def test_noise_of_high_accuracy_is_not_praised() -> None:
         "**More of them are copies than of held-out data.** Copies 0.3, held-out data 0."
     )
     assert EVALUATION.as_markdown().startswith("1,000 samples")  # no verdict without any of the three
+
+
+def test_a_distance_is_only_further_away_if_chance_does_not_explain_it() -> None:
+    """The interval of the difference counts, in which held-out data are random too."""
+
+    def shown(best_high: float) -> Evaluation:
+        distance = Estimate("Fréchet distance", 5.0, 4.0, 6.0, 30, 2.0, "lower", best_low=0.0, best_high=best_high)
+        return dataclasses.replace(EVALUATION, estimates=(distance,))
+
+    for best_high, words in ((2.5, "further away than real data"), (6.0, "like the real data")):
+        assert words in shown(best_high).as_markdown()
+    low, high = shown(6.0).estimates[0].difference
+    assert (low, high) == (3 - 17**0.5, 3 + 5**0.5)
+    assert "-1.12 to 5.24" in shown(6.0).as_markdown()
+    assert json.loads(shown(6.0).as_json())["estimates"][0]["difference_low"] == pytest.approx(low)

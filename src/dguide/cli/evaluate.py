@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import typer
 from torch import Tensor
@@ -20,7 +21,8 @@ from .. import checkpoint as checkpoints
 from ..checkpoint import Checkpoint
 from ..data import CONDITIONS, Attribute, Dataset
 from ..errors import bad
-from ..evaluate import METRICS, Estimate, Metric, evaluate_samples, likelihood
+from ..evaluate import METRICS, Estimate, Evaluation, Metric, evaluate_samples, likelihood, paired_differences
+from ..evaluate.evaluation import as_json, figure, table
 from ..evaluate.samples import FEATURES, suited
 from ..files import DAMAGED, read_npz, replacing
 from ..samplers import SAMPLERS
@@ -74,9 +76,15 @@ def evaluate(
     inception_weights: Path | None = typer.Option(
         None, metavar="FILE", help="Weights of Inception from torch-fidelity, for --features inception."
     ),
-    repetitions: int = typer.Option(200, metavar="NUMBER", min=0, help="Repetitions of the bootstrap; 0 for none."),
+    repetitions: int = typer.Option(200, metavar="NUMBER", min=0, help="Random halves for each interval; 0 for none."),
     judge_seed: int = typer.Option(
         0, metavar="NUMBER", min=0, help="Seed of the classifier, the choice of real data and the intervals."
+    ),
+    against: Path | None = typer.Option(
+        None,
+        metavar="OTHER.npz",
+        help="Other samples of the same seed and conditions: adds the differences of the figures, pair by pair, and "
+        "differences.json.",
     ),
     bits: bool = typer.Option(
         False, "--bits/--no-bits", help="Add the bits per token of held-out data; only with a CHECKPOINT."
@@ -85,10 +93,12 @@ def evaluate(
 ) -> None:
     """Compare samples with real data: accuracy, distances, diversity, copies; other metrics for strings.
 
-    Each figure has an interval, a number of samples, and the value for real held-out data. The options of
+    Each figure has an interval, a number of samples, and the value for real held-out data. --against compares with
+    other samples of the same seed. The options of
     `dguide sample` are for new samples from a CHECKPOINT only.
     """
     check_directory("--out", out)
+    other = None if against is None else Drawn.read(against)
     metrics: Sequence[Metric] = [METRICS.read(name, typed=True) for name in metric]
     judged_by = [METRICS.write(each) for each in metrics]
     if len(set(judged_by)) < len(judged_by):
@@ -120,6 +130,8 @@ def evaluate(
         if drawn.learnt:
             dataset = _compared(dataset, drawn.learnt)
         metrics = suited(dataset, metrics, features, inception_weights)
+    if other is not None:
+        drawn.check_paired(other)
     judged: dict[str, Any] = {"features": features, "repetitions": repetitions, "judge_seed": judge_seed}
     judged |= {"metrics": " ".join(judged_by)} if metric else {}
     evaluation = evaluate_samples(
@@ -137,12 +149,35 @@ def evaluate(
         evaluation, estimates=(*evaluation.estimates, *extra), seconds=evaluation.seconds + seconds
     )
     out.mkdir(parents=True, exist_ok=True)
-    page, program = out / "evaluation.md", out / "evaluation.json"
+    page, program, words = out / "evaluation.md", out / "evaluation.json", evaluation.as_markdown()
+    if other is not None:
+        apart = _differences(evaluation, other, dataset, metrics, repetitions, judge_seed)
+        words += (
+            f"\nThese samples minus those of {against}, in pairs of equal seeds:\n\n" + "\n".join(table(apart)) + "\n"
+        )
+        with replacing(out / "differences.json") as content:
+            content.write_text(as_json({"estimates": [figure(each) for each in apart]}), encoding="utf-8")
     with replacing(page) as text, replacing(program) as content:
-        text.write_text(evaluation.as_markdown(), encoding="utf-8")
+        text.write_text(words, encoding="utf-8")
         content.write_text(evaluation.as_json(), encoding="utf-8")
-    print(evaluation.as_markdown())
+    print(words)
     print(f"{page}\n{program}")
+
+
+def _differences(
+    evaluation: Evaluation,
+    other: Drawn,
+    dataset: Dataset,
+    metrics: Sequence[Metric],
+    repetitions: int,
+    seed: int,
+) -> tuple[Estimate, ...]:
+    """Figures minus those of other samples, in pairs."""
+    condition = other.condition(dataset)
+    second = evaluate_samples(dataset, other.tokens, condition, metrics=metrics, repetitions=0, seed=seed)
+    first = dataset.conditions[0]
+    strata = condition[first.name].numpy() if first.n_classes else None
+    return paired_differences(evaluation, second, strata=strata, repetitions=repetitions, seed=seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,6 +230,20 @@ class Drawn:
                 expected = f"classes of {each.name}, which are whole numbers"
                 raise bad(f"samples {self.path}", f"labels of kind {given[each.name].dtype}", expected)
         return {name: torch.as_tensor(values) for name, values in given.items()}
+
+    def check_paired(self, other: Drawn) -> None:
+        """Raises `ValueError` if the other samples have other conditions, another seed or other data."""
+        for name in ("data", "data_digest", "seed"):
+            if self.settings.get(name) != other.settings.get(name):
+                got, expected = (f"{name} {file.settings.get(name)}" for file in (other, self))
+                raise bad(f"samples {other.path}", got, expected, "Draw both sets with the same --seed.")
+        known = {"tokens", "calls", "settings", "seconds"}
+        conditions = {*self.arrays, *other.arrays} - known
+        if self.tokens.shape != other.tokens.shape or not all(
+            name in self.arrays and name in other.arrays and np.array_equal(self.arrays[name], other.arrays[name])
+            for name in conditions
+        ):
+            raise bad(f"samples {other.path}", "other conditions or counts", f"those of {self.path}, sample by sample")
 
     @property
     def learnt(self) -> tuple[Attribute, ...]:

@@ -8,6 +8,7 @@ from .images.estimates import image_estimates
 from .images.network import LearntFeatures
 from .likelihood import Likelihood, likelihood
 from .metric import Comparison, Metric
+from .paired import paired_differences
 from .points.bias import Bias, bias
 from .points.distances import frechet_distance, kernel_distance
 from .points.feature_sets import Features, InceptionFeatures, PixelFeatures
@@ -57,6 +58,7 @@ __all__ = [
     "molecule_estimates",
     "neighbourhood",
     "novelty_score",
+    "paired_differences",
     "precision_recall",
     "proportion",
     "read",

@@ -6,12 +6,12 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from .statistics.estimate import Estimate
 
-__all__ = ["Evaluation", "as_json", "cell", "table"]
+__all__ = ["Evaluation", "as_json", "cell", "figure", "table"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,8 @@ class Evaluation:
 
     def as_json(self) -> str:
         """The evaluation as JSON; values that are not numbers are null."""
-        return as_json(asdict(self) | {"settings": dict(self.settings)})
+        figures = [figure(each) for each in self.estimates]
+        return as_json(asdict(replace(self, estimates=())) | {"estimates": figures, "settings": dict(self.settings)})
 
 
 _NAMES = {
@@ -86,17 +87,19 @@ def _verdict(estimates: Sequence[Estimate]) -> str:
     if distance is None or not distance.best > 0:
         return ""
     times = distance.value / distance.best
-    astray = accuracy is not None and accuracy.high < accuracy.best
-    copied = copies is not None and copies.low > copies.best
+    # A distance is further away only if chance does not explain it; without an interval the value alone says.
+    further, far = times > _NEAR and not _apart(distance)[0] <= 0, times > _FAR
+    astray = accuracy is not None and _apart(accuracy)[1] < 0
+    copied = copies is not None and _apart(copies)[0] > 0
     near = "like the real data" if astray or copied else "like the real data, as far as these figures tell"
-    words = "not like the real data" if times > _FAR else "further away than real data" if times > _NEAR else near
+    words = "not like the real data" if far else "further away than real data" if further else near
 
     def told(fault: str, name: str, figure: Estimate) -> str:
         best = "" if math.isnan(figure.best) else f", held-out data {_shown(figure.best)}"
         return f"{f'**{fault}.** ' if fault else ''}{name} {_shown(figure.value)}{best}."
 
     sentences = [told(f"Verdict: the samples are {words}", distance.name, distance)]
-    if accuracy is not None and times > _FAR and not astray:
+    if accuracy is not None and far and not astray:
         little = "says little then, since a classifier names a class for anything."
         sentences.append(f"Accuracy {_shown(accuracy.value)} {little}")
     elif accuracy is not None:
@@ -108,18 +111,31 @@ def _verdict(estimates: Sequence[Estimate]) -> str:
     return " ".join(sentences)
 
 
+def _apart(figure: Estimate) -> tuple[float, float]:
+    """The interval of the difference from held-out data; for metrics that give these no interval, they are fixed."""
+    low, high = figure.difference
+    return (figure.low - figure.best, figure.high - figure.best) if math.isnan(low) else (low, high)
+
+
 def _saturated(figure: Estimate) -> bool:
     """Whether a divergence of held-out data is so near to its largest value that samples cannot be much further."""
     return figure.name.endswith("divergence") and figure.best > _FULL
 
 
+def figure(estimate: Estimate) -> dict[str, Any]:
+    """The fields of a figure for JSON, with the interval of its difference from held-out data."""
+    names = [each.name for each in fields(estimate) if each.name != "statistic"]
+    low, high = estimate.difference
+    return {name: getattr(estimate, name) for name in names} | {"difference_low": low, "difference_high": high}
+
+
 def table(estimates: Sequence[Estimate]) -> list[str]:
     """Lines of a Markdown table of figures, without empty columns."""
-    heads = ("figure", "value", "95 % interval", "n", "held-out data", "better", "of")
+    heads = ("figure", "value", "95 % interval", "n", "held-out data", "samples - held-out", "better", "of")
     rows = []
     for estimate in estimates:
-        interval = "" if math.isnan(estimate.low) else f"{_shown(estimate.low)} to {_shown(estimate.high)}"
-        cells = (estimate.name, _shown(estimate.value), interval, f"{estimate.count:,}", _shown(estimate.best))
+        interval, apart = (_between(*ends) for ends in ((estimate.low, estimate.high), estimate.difference))
+        cells = (estimate.name, _shown(estimate.value), interval, f"{estimate.count:,}", _shown(estimate.best), apart)
         rows.append((*map(cell, cells), estimate.better, cell(estimate.note)))
     kept = [k for k, cells in enumerate(zip(*rows, strict=True)) if any(cells)]
     lines = [[row[k] for k in kept] for row in (heads, ["---"] * len(heads), *rows)]
@@ -132,7 +148,7 @@ def cell(text: str) -> str:
 
 
 def as_json(content: Mapping[str, Any]) -> str:
-    """Plain values as JSON; numbers that are not finite are null."""
+    """Plain values as JSON; numbers that are not finite are null, and functions are left out."""
     return json.dumps(_plain(dict(content)), indent=2, allow_nan=False) + "\n"
 
 
@@ -141,9 +157,13 @@ def _shown(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"
 
 
+def _between(low: float, high: float) -> str:
+    return "" if math.isnan(low) or math.isnan(high) else f"{_shown(low)} to {_shown(high)}"
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _plain(part) for key, part in value.items()}
+        return {key: _plain(part) for key, part in value.items() if not callable(part)}
     if isinstance(value, list | tuple):
         return [_plain(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

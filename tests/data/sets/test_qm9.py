@@ -63,3 +63,12 @@ def test_a_tenth_is_above_the_ninetieth_percentile() -> None:
         load("qm9:percentile=100")
     with pytest.raises(ValueError, match=r"condition rings.*no sequence of 'rings > \d+' to train on.*nearer to 50"):
         load("qm9:percentile=99.9999")
+
+
+def test_rings_are_those_of_the_symmetrised_set_and_independent_rings_those_of_a_smallest_one() -> None:
+    chem = pytest.importorskip("rdkit.Chem")
+    for text in ("C1CC1", "C1CC2CC1C2", "C12C3C4C1C5C2C3C45", "CC", "C1CC1.C1CC1"):
+        molecule = chem.MolFromSmiles(text)
+        counts = [PROPERTIES[name](molecule) for name in ("rings", "independent rings")]
+        assert counts == [len(chem.GetSymmSSSR(molecule)), len(chem.GetSSSR(chem.MolFromSmiles(text)))]
+    assert counts == [2, 2]

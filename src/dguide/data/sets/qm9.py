@@ -18,22 +18,25 @@ from ..codecs.strings import Strings
 from ..condition import Above, quantile
 from ..files.assemble import complete
 from ..holdout import TEST, TRAIN, VALIDATION
-from .molecules import PROPERTIES, in_parallel, measure, parse
+from .molecules import in_parallel, measure, parse
 
 __all__ = ["qm9"]
 
 _EVERY, _TEST, _VALIDATION = 40, 10, 30
 """Of 40 molecules, the numbers 10 and 30 are for the test and for the validation."""
+_PROPERTIES = ("rings", "qed")
+"""The properties of the conditions."""
 
 
 def qm9(percentile: float = 90.0) -> Dataset:
     """QM9 with two conditions: whether ring count and QED are above `percentile` percent of all molecules.
 
     `split_smiles` splits the SMILES strings into at most 22 symbols of an alphabet of 20; with begin, end and padding a
-    sequence has 24 tokens. RDKit computes the ring count (the size of the smallest set of smallest rings) and QED, the
-    quantitative estimate of drug-likeness (Bickerton et al., Nature Chemistry 4, 2012); the first time this takes a
-    minute. Of 40 molecules, one is for the test and one for the validation: 124,289 for training, 3,271 for
-    validation and 3,271 for the test. The source has a few strings twice, but none in two parts.
+    sequence has 24 tokens. RDKit computes the ring count (the size of the symmetrised smallest set of smallest rings,
+    as `GetSymmSSSR` gives it) and QED, the quantitative estimate of drug-likeness (Bickerton et al., Nature Chemistry
+    4, 2012); the first time this takes a minute. Of 40 molecules, one is for the test and one for the validation:
+    124,289 for training, 3,271 for validation and 3,271 for the test. The source has a few strings twice, but none in
+    two parts.
 
     Sources: Ramakrishnan et al., "Quantum chemistry structures and properties of 134 kilo molecules", Scientific Data
     1, 2014; conditions as in Schiff et al. (arXiv 2412.10193, section 5.1).
@@ -53,10 +56,10 @@ def qm9(percentile: float = 90.0) -> Dataset:
         "files": {f.name: f.stat().st_size for f in files},
         "rdkit": importlib.metadata.version("rdkit"),
     }
-    arrays = cached("qm9", recipe, lambda: _prepare(files), ("words", "tokens", *PROPERTIES))
+    arrays = cached("qm9", recipe, lambda: _prepare(files), ("words", "tokens", *_PROPERTIES))
     codec = Strings(tuple(arrays["words"].tolist()), arrays["tokens"].shape[1], "smiles")
     tokens = torch.from_numpy(arrays["tokens"].astype(np.int64))
-    properties = {name: torch.from_numpy(arrays[name].astype(np.float64)) for name in ("rings", "qed")}
+    properties = {name: torch.from_numpy(arrays[name].astype(np.float64)) for name in _PROPERTIES}
     conditions = tuple(Above(name, quantile(values, percentile)) for name, values in properties.items())
     whole = Split(tokens, conditions[0].of(torch.empty(0), properties), properties)
     number, part = torch.arange(len(tokens)) % _EVERY, torch.full_like(whole.labels, TRAIN)
@@ -90,4 +93,5 @@ def _column(file: Path) -> Iterator[str]:
 
 
 def _properties(smiles: list[str]) -> Arrays:
-    return dict(measure(parse(smiles)))
+    measured = measure(parse(smiles))
+    return {name: measured[name] for name in _PROPERTIES}

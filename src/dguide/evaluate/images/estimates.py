@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,8 +17,8 @@ from ..points.diversity import Diversity
 from ..points.feature_sets import Features, PixelFeatures, image_codec
 from ..points.memory import Memory, copies
 from ..points.neighbours import Balls
-from ..statistics.estimate import Estimate, Rows, estimate
-from ..statistics.intervals import share
+from ..statistics.estimate import Estimate, Rows, Statistic, estimate
+from ..statistics.intervals import dependent_share, quantile, share
 from .network import LearntFeatures
 
 __all__ = ["image_estimates"]
@@ -51,8 +50,9 @@ def image_estimates(
     kernel distance use at most 5,000 training images, the neighbours as many training images as generated ones, and
     diversity at most 5,000 images.
 
-    Intervals account only for the random choice of the generated images. The number of images of each class, the real
-    images, and the radii of the balls around generated images are fixed.
+    Intervals account for the random choice of the generated images, and those of held-out images for their choice. The
+    number of images of each class, the training images and the judge are fixed. The judge learns from the training
+    images, the limit of near images comes from the validation, and held-out images are those of the test.
 
     Args:
         dataset: The real data.
@@ -76,7 +76,7 @@ def image_estimates(
     figures = _ImageFigures(dataset, matched, judge, features or judge, repetitions, seed)
     sized = (*figures.distances(), *figures.neighbours()) if len(matched.equal) > NEIGHBOURS else matched.too_few()
     estimates = (*figures.accuracy(), *sized, figures.diversity(), *figures.memory())
-    return tuple(replace(each, note="; ".join(filter(None, (each.note, matched.mixture.note)))) for each in estimates)
+    return tuple(each.noted(matched.mixture.note) for each in estimates)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +87,10 @@ class _Matched:
         mixture: The requested classes and their numbers.
         drawn: All generated images.
         equal: A selection of the generated images, as many as `held_out`.
-        held_out: Held-out images, at most as many of each class as generated ones.
-        every_held_out: As many held-out images as the proportions allow, or all if none fit.
+        rows: Which of the generated images these are.
+        held_out: Held-out images of the test, at most as many of each class as generated ones.
+        every_held_out: As many images of the test as the proportions allow, or all if none fit.
+        validation: As many images of the validation as the proportions allow, or all if none fit.
         near: Training images, as many as `held_out`.
         train: As many training images as the proportions allow, up to a limit.
         groups: The combination of each image of `equal`, `held_out` and `train`.
@@ -97,8 +99,10 @@ class _Matched:
     mixture: Mixture
     drawn: Split
     equal: Split
+    rows: Rows
     held_out: Split
     every_held_out: Split
+    validation: Split
     near: Split
     train: Split
     groups: tuple[Counts, Counts, Counts]
@@ -113,15 +117,19 @@ class _Matched:
         mixture = Mixture.of(dataset, classes, len(drawn)).kept(len(drawn), real, train)
         counts = mixture.counts(len(drawn), real, train, drawn=True)
         held_out, held_out_groups = mixture.take(real, counts, seed)
-        every, _ = mixture.take(real, mixture.counts(len(real), real), seed)
+        every, chosen = (
+            mixture.take(part, mixture.counts(len(part), part), seed)[0] for part in (real, dataset.validation)
+        )
         rows = mixture.own(counts, seed)
         reference, reference_groups = mixture.take(train, mixture.counts(_MOST, train), seed)
         return cls(
             mixture,
             drawn,
             drawn.take(torch.from_numpy(rows)),
+            rows,
             held_out,
             every if len(every) else real,
+            chosen if len(chosen) else dataset.validation,
             mixture.take(train, counts, seed)[0],
             reference,
             (mixture.groups[rows], held_out_groups, reference_groups),
@@ -152,33 +160,39 @@ class _ImageFigures:
             features(split.tokens) if len(split) else np.empty((0, 1))
             for split in (matched.train, matched.held_out, matched.equal)
         )
-        self.all_best = np.arange(len(self.best))
 
     def figure(
         self,
         name: str,
-        statistic: Callable[[Rows], float],
-        drawn: Split,
-        best: float,
+        own: Statistic,
+        real: Statistic,
         better: str = "",
         note: str = "",
         bounds: tuple[float, float] = (0.0, math.inf),
+        drawn: tuple[Split, Rows] | None = None,
     ) -> Estimate:
-        """An estimate with an interval within the possible values of the figure.
+        """A figure of `drawn`, by default `equal`, beside that of held-out images, both within its possible values.
 
-        The labels are requested, not random. So the bootstrap keeps the number of images of each class.
+        The labels are requested, not random. So the halves have equally many images of each class.
         """
-        return estimate(
-            name,
-            statistic,
-            len(drawn),
-            best=best,
-            better=better,
-            note=note or self.features.name,
-            bounds=bounds,
-            strata=drawn.labels.numpy(),
-            repetitions=self.repetitions,
-            seed=self.seed,
+        split, members = drawn or (self.matched.equal, self.matched.rows)
+        return _compared(
+            *(
+                estimate(
+                    name,
+                    statistic,
+                    len(each),
+                    better=better,
+                    note=note or self.features.name,
+                    bounds=bounds,
+                    members=rows,
+                    strata=each.labels.numpy(),
+                    repetitions=self.repetitions,
+                    seed=self.seed,
+                )
+                for statistic, each, rows in ((own, split, members), (real, self.matched.held_out, None))
+                if len(each)
+            )
         )
 
     def accuracy(self) -> tuple[Estimate, ...]:
@@ -186,66 +200,118 @@ class _ImageFigures:
         given = drawn.labels < self.dataset.n_classes
         if not bool(given.any()):
             return ()
-        hits = self.judge.classes(drawn.tokens[given]) == drawn.labels[given]
         real = real.take(torch.from_numpy(~self.matched.mixture.not_given[self.matched.groups[1]].any(1)))
-        best = float((self.judge.classes(real.tokens) == real.labels).double().mean()) if len(real) else math.nan
         note = f"a network with {self.judge.held_out.value:.3f} of all held-out images, seed {self.judge.seed}"
-        return (share("accuracy on the asked class", hits.numpy(), best=best, better="higher", note=note),)
+        return (
+            _compared(
+                *(
+                    share(
+                        "accuracy on the asked class",
+                        (self.judge.classes(some.tokens) == some.labels).numpy(),
+                        better="higher",
+                        note=note,
+                        members=members,
+                    )
+                    for some, members in ((drawn.take(given), np.flatnonzero(given.numpy())), (real, None))
+                    if len(some)
+                )
+            ),
+        )
 
     def distances(self) -> tuple[Estimate, ...]:
-        drawn, real = self.matched.equal, Normal.of(self.real)
+        real = Normal.of(self.real)
         own, best, theirs = self.matched.groups
-        kernel = Kernel(self.real, self.equal, (theirs, own))
         return (
             self.figure(
                 "Fréchet distance",
                 lambda rows: real.distance(Normal.of(self.equal[rows])),
-                drawn,
-                real.distance(Normal.of(self.best)),
+                lambda rows: real.distance(Normal.of(self.best[rows])),
                 "lower",
             ),
             self.figure(
                 "kernel distance",
-                kernel.distance,
-                drawn,
-                Kernel(self.real, self.best, (theirs, best)).distance(self.all_best),
+                Kernel(self.real, self.equal, (theirs, own)).distance,
+                Kernel(self.real, self.best, (theirs, best)).distance,
                 "lower",
                 bounds=(-math.inf, math.inf),
             ),
         )
 
     def neighbours(self) -> tuple[Estimate, ...]:
-        near, drawn = self.features(self.matched.near.tokens), self.matched.equal
-        own, best = Balls(near, self.equal, NEIGHBOURS), Balls(near, self.best, NEIGHBOURS)
-        recall, density, coverage = (f(self.all_best) for f in (best.recall, best.density, best.coverage))
-        note, inside = f"{self.features.name}, k = {NEIGHBOURS}", own.times > 0
+        near, note = self.features(self.matched.near.tokens), f"{self.features.name}, k = {NEIGHBOURS}"
+        balls = [Balls(near, points, NEIGHBOURS) for points in (self.equal, self.best)]
+        splits, members = (self.matched.equal, self.matched.held_out), (self.matched.rows, None)
+
+        def dependent(name: str) -> Estimate:
+            return _compared(
+                *(
+                    dependent_share(
+                        name,
+                        getattr(each, name),
+                        len(near),
+                        len(split),
+                        fixed=True,
+                        better="higher",
+                        note=note,
+                        members=rows,
+                        strata=split.labels.numpy(),
+                        repetitions=self.repetitions,
+                        seed=self.seed,
+                    )
+                    for each, split, rows in zip(balls, splits, members, strict=True)
+                )
+            )
+
         return (
-            share("precision", inside, best=best.precision(self.all_best), better="higher", note=note),
-            self.figure("recall", own.recall, drawn, recall, "higher", note, (0, 1)),
-            self.figure("density", own.density, drawn, density, "", note),
-            self.figure("coverage", own.coverage, drawn, coverage, "higher", note, (0, 1)),
+            _compared(
+                *(
+                    share("precision", each.times > 0, better="higher", note=note, members=rows)
+                    for each, rows in zip(balls, members, strict=True)
+                )
+            ),
+            dependent("recall"),
+            self.figure("density", balls[0].density, balls[1].density, note=note),
+            dependent("coverage"),
         )
 
     def diversity(self) -> Estimate:
-        drawn, labels = self.matched.drawn.some(_MOST, self.seed), self.matched.train.labels.numpy()
+        rows = torch.randperm(len(self.matched.drawn), generator=torch.Generator().manual_seed(self.seed))[:_MOST]
+        drawn, labels = self.matched.drawn.take(rows), self.matched.train.labels.numpy()
         own = Diversity(self.real, labels, self.features(drawn.tokens), drawn.labels.numpy())
         best = Diversity(self.real, labels, self.best, self.matched.held_out.labels.numpy())
-        return self.figure("diversity within a class", own.ratio, drawn, best.ratio(self.all_best))
+        return self.figure("diversity within a class", own.ratio, best.ratio, drawn=(drawn, rows.numpy()))
 
     def memory(self) -> tuple[Estimate, ...]:
-        drawn, held_out, train = self.matched.drawn, self.matched.every_held_out, self.dataset.train
+        sets, train = (self.matched.drawn, self.matched.every_held_out), self.dataset.train
         pixels = PixelFeatures.of(self.dataset)
-        memory = Memory.of(*(pixels(split.tokens) for split in (train, held_out, drawn)))
-        copied, repeated = (copies(train.tokens, split.tokens) for split in (drawn, held_out))
-        near, best, relative = memory.near | copied, memory.held_out_near | repeated, memory.relative
+        points, chosen = pixels(train.tokens), pixels(self.matched.validation.tokens)
+        memories = [Memory.of(points, chosen, pixels(split.tokens)) for split in sets]
+        copied = [copies(train.tokens, split.tokens) for split in sets]
+        note = f"pixels; {100 * memories[0].expected:.1f} % of new images"
         return (
-            share("copies of training images", copied, best=float(repeated.mean()), better="lower", note="tokens"),
-            share("near a training image", near, best=float(best.mean()), better="lower", note="pixels"),
-            self.figure(
-                "distance to the nearest training image",
-                lambda rows: float(np.median(relative[rows])),
-                drawn,
-                1.0,
-                note="pixels, median over that of held-out images",
+            _compared(
+                *(share("copies of training images", each, better="lower", note="tokens") for each in copied),
+            ),
+            _compared(
+                *(
+                    share("near a training image", memory.near | each, better="lower", note=note)
+                    for memory, each in zip(memories, copied, strict=True)
+                )
+            ),
+            _compared(
+                *(
+                    quantile(
+                        "distance to the nearest training image",
+                        memory.relative,
+                        50,
+                        note="pixels, median over that of validation images",
+                    )
+                    for memory in memories
+                )
             ),
         )
+
+
+def _compared(own: Estimate, real: Estimate | None = None) -> Estimate:
+    """The figure of the samples beside that of held-out images, if there are any."""
+    return own if real is None else own.beside(real)

@@ -13,6 +13,9 @@ from .base import Points, check_points, distances
 
 __all__ = ["Balls", "Neighbourhood", "PrecisionRecall", "neighbourhood", "precision_recall"]
 
+_LISTED = 5
+"""Of a random half, k are among the nearest 5 k but for a few in a thousand."""
+
 
 @dataclass(frozen=True)
 class PrecisionRecall:
@@ -45,8 +48,9 @@ class Neighbourhood(PrecisionRecall):
 class Balls:
     r"""Which points of one set are in the balls of the other set.
 
-    The ball of a point $\phi'$ has the radius $r_k(\phi')$, its distance to its k-th neighbour in its own set.
-    The radii do not change if only some of the generated points are used.
+    The ball of a point $\phi'$ has the radius $r_k(\phi')$, its distance to its k-th neighbour in its own set. If only
+    some of the generated points are used, their radii are those among these points. They are taken from the nearest
+    `_LISTED` k of each point; where fewer than k of these are used, the ball ends at the last one.
 
     Args:
         real: Real points, [N, D].
@@ -62,12 +66,15 @@ class Balls:
             raise bad("neighbours", neighbours, "a positive number")
         check_points(real, generated, neighbours + 1)
         self.neighbours = neighbours
-        radii, reach = _radii(real, neighbours), _radii(generated, neighbours)
+        radii = _nearest(real, neighbours)[1][:, -1]
+        self.listed, reach = _nearest(generated, min(_LISTED * neighbours, len(generated) - 1))
         self.in_real = np.empty((len(real), len(generated)), dtype=np.bool_)
-        self.in_generated = np.empty_like(self.in_real)
+        # How many of the neighbours of a generated point are nearer to it than a real point.
+        self.nearer = np.zeros((len(real), len(generated)), dtype=np.uint16)
         for rows, apart in distances(real, generated):
             self.in_real[rows] = apart <= radii[rows, None]
-            self.in_generated[rows] = apart <= reach
+            for distance in reach.T:
+                self.nearer[rows] += distance < apart
         self.times = self.in_real.sum(0)
 
     def precision(self, rows: Rows) -> float:
@@ -75,8 +82,15 @@ class Balls:
         return float((self.times[rows] > 0).mean())
 
     def recall(self, rows: Rows) -> float:
-        """Share of the real points that are in a ball of the generated points at `rows`."""
-        return float(self.in_generated[:, np.unique(rows)].any(1).mean())
+        """Share of real points in a ball of the generated points at `rows`; nan for no more than k of these."""
+        rows = np.unique(rows)
+        if len(rows) <= self.neighbours:
+            return float("nan")
+        used = np.zeros(len(self.listed), dtype=np.bool_)
+        used[rows] = True
+        found = used[self.listed[rows]].cumsum(1) >= self.neighbours
+        last = np.where(found.any(1), found.argmax(1), found.shape[1] - 1)
+        return float((self.nearer[:, rows] <= last).any(1).mean())
 
     def density(self, rows: Rows) -> float:
         """Mean number of real balls that contain a generated point at `rows`, divided by k."""
@@ -136,10 +150,14 @@ def neighbourhood(real: Points, generated: Points, neighbours: int = 5) -> Neigh
     return Neighbourhood(precision, recall, neighbours, density, coverage)
 
 
-def _radii(points: Points, neighbours: int) -> NDArray[np.float64]:
-    """Distance from each point to its k-th neighbour among the others, [N]."""
-    radii = []
+def _nearest(points: Points, count: int) -> tuple[Rows, NDArray[np.float64]]:
+    """The nearest `count` others of each point, in ascending order, and their distances, both [N, count]."""
+    others, reach = [], []
     for rows, apart in distances(points, points):
         apart[np.arange(len(apart)), np.arange(rows.start, rows.stop)] = np.inf
-        radii.append(np.partition(apart, neighbours - 1, axis=1)[:, neighbours - 1])
-    return np.concatenate(radii)
+        some = np.argpartition(apart, count - 1, axis=1)[:, :count]
+        near = np.take_along_axis(apart, some, 1)
+        order = np.argsort(near, axis=1, kind="stable")
+        others.append(np.take_along_axis(some, order, 1))
+        reach.append(np.take_along_axis(near, order, 1))
+    return np.concatenate(others), np.concatenate(reach)

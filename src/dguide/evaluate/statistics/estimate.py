@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import bad
+from .halves import Rows, Statistic, halves, of_members
 
-__all__ = ["Estimate", "Rows", "bootstrap", "estimate"]
-
-Rows = NDArray[np.int64]
-"""Indices of samples, with possible repetitions."""
+__all__ = ["Estimate", "Rows", "Statistic", "bootstrap", "estimate"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,10 @@ class Estimate:
         count: Number of samples.
         best: The value for equally many real held-out data; nan if unknown.
         better: "higher", "lower", or "" if neither is better.
-        note: Other information, such as the features.
+        note: Other information, such as the features, or why there is no interval.
+        best_low: Lower end of the interval of `best`; nan if there is none.
+        best_high: Upper end of that interval.
+        statistic: The figure of some of the samples, by their rows among all samples; None if it is not kept.
     """
 
     name: str
@@ -41,33 +41,72 @@ class Estimate:
     best: float = math.nan
     better: str = ""
     note: str = ""
+    best_low: float = math.nan
+    best_high: float = math.nan
+    statistic: Statistic | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def difference(self) -> tuple[float, float]:
+        r"""95 % interval of `value` - `best`, both random: of the sampling, and of the choice of held-out data.
+
+        It is the square root of the sum of the squared distances to the ends that count, which needs no symmetry:
+
+        $$d - \sqrt{(v - l)^2 + (u' - b)^2}, \qquad d + \sqrt{(u - v)^2 + (b - l')^2}.$$
+
+        Source: Zou and Donner, "Construction of confidence limits about effect measures", Statistics in Medicine 27,
+        2008. For shares this is Newcombe's interval. Both sets must be independent.
+        """
+        apart = self.value - self.best
+        return (
+            apart - math.hypot(self.value - self.low, self.best_high - self.best),
+            apart + math.hypot(self.high - self.value, self.best - self.best_low),
+        )
+
+    def beside(self, real: Estimate) -> Estimate:
+        """This figure with that of held-out data as `best`."""
+        return replace(self, best=real.value, best_low=real.low, best_high=real.high)
+
+    def noted(self, *notes: str) -> Estimate:
+        """This figure with further notes; empty ones are left out."""
+        return replace(self, note="; ".join(filter(None, (self.note, *notes))))
 
 
 def estimate(
     name: str,
-    statistic: Callable[[Rows], float],
+    statistic: Statistic,
     count: int,
     *,
     best: float = math.nan,
     better: str = "",
     note: str = "",
     bounds: tuple[float, float] = (-math.inf, math.inf),
+    members: Rows | None = None,
     strata: NDArray[np.int64] | None = None,
     repetitions: int = 200,
     seed: int = 0,
 ) -> Estimate:
-    """The statistic of all `count` samples with its 95 % `bootstrap` interval, cut at `bounds`, the possible values.
+    """The statistic of all `count` samples with its 95 % interval from `halves`, cut at `bounds`, the possible values.
 
-    The other arguments are as in `Estimate` and `bootstrap`.
+    There is no interval, and the note says why, if the figure is the same for all halves, or most of them lack it.
+    `members` are the rows of these samples among all samples, by default all. The other arguments are as in `Estimate`
+    and `halves`.
     """
-    value = statistic(np.arange(count))
-    interval = bootstrap(statistic, count, value, strata=strata, repetitions=repetitions, seed=seed)
-    low, high = (float(end) for end in np.clip(interval, *bounds))
-    return Estimate(name, value, low, high, count, best, better, note)
+    value, kept = statistic(np.arange(count)), of_members(statistic, members)
+    found = Estimate(name, value, math.nan, math.nan, count, best, better, note, statistic=kept)
+    if repetitions < 2 or not math.isfinite(value):
+        return found
+    spread = halves(statistic, count, strata=strata, repetitions=repetitions, seed=seed)
+    if math.isnan(spread.variance):
+        return found.noted("no interval: too few samples for halves")
+    reach = spread.quantile * spread.deviation
+    if reach <= 1e-9 * abs(value):
+        return found.noted("no interval: the same for all halves")
+    low, high = (float(end) for end in np.clip((value - reach, value + reach), *bounds))
+    return replace(found, low=low, high=high)
 
 
 def bootstrap(
-    statistic: Callable[[Rows], float],
+    statistic: Statistic,
     count: int,
     value: float,
     *,

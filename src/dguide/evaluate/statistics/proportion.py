@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
+
+import numpy as np
 
 from ...errors import bad
 
-__all__ = ["Proportion", "proportion"]
+__all__ = ["Proportion", "proportion", "wilson"]
 
 
 @dataclass(frozen=True)
@@ -32,17 +33,21 @@ class Proportion:
 
 
 def proportion(successes: int, trials: int, confidence: float = 0.95) -> Proportion:
-    r"""Share $\hat p$ of successes with Wilson's interval, which is also valid near 0 and 1,
+    r"""Share of successes with the mid-P interval: all probabilities p for which
 
-    $$\frac{\hat p + z^2 / 2n}{1 + z^2 / n} \pm \frac{z}{1 + z^2 / n}
-    \sqrt{\frac{\hat p (1 - \hat p)}{n} + \frac{z^2}{4 n^2}}.$$
+    $$P(X > x) + \tfrac12 P(X = x) \ge \alpha / 2 \quad\text{and}\quad P(X < x) + \tfrac12 P(X = x) \ge \alpha / 2,$$
 
-    Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22, 1927.
+    where X is the number of successes under p, and x the observed one. It contains p in 95 % of cases on average, and
+    hardly ever in fewer than 93 %. Wilson's interval misses p more often near 0 and 1: it contains 0.99 in 91 % of
+    cases for 50 trials. Near 0 and 1 every interval contains p nearly always, since most counts are 0 then.
+
+    Source: Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in Medicine 17, 1998,
+    method 6. Own code, since SciPy has the exact and Wilson's interval only.
 
     Args:
         successes: Number of successes.
         trials: Number n of independent trials.
-        confidence: Confidence level of the interval; z is its quantile of the normal distribution.
+        confidence: Confidence level of the interval.
 
     Raises:
         ValueError: If there are no trials, more successes than trials, or `confidence` is not in (0, 1).
@@ -51,11 +56,34 @@ def proportion(successes: int, trials: int, confidence: float = 0.95) -> Proport
         raise bad("successes and trials", (successes, trials), "0 <= successes <= trials and trials >= 1")
     if not 0 < confidence < 1:
         raise bad("confidence", confidence, "a number between 0 and 1")
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    share = successes / trials
-    scale = 1 + z * z / trials
-    centre = (share + z * z / (2 * trials)) / scale
-    half = z / scale * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    low = 0.0 if successes == 0 else centre - half
-    high = 1.0 if successes == trials else centre + half
-    return Proportion(share, low, high, trials)
+    low = 0.0 if successes == 0 else _lower(successes, trials, (1 - confidence) / 2)
+    high = 1.0 if successes == trials else 1 - _lower(trials - successes, trials, (1 - confidence) / 2)
+    return Proportion(successes / trials, low, high, trials)
+
+
+def _lower(successes: int, trials: int, tail: float) -> float:
+    """The probability under which at least `successes`, half of these alone counted, have the probability `tail`."""
+    x = np.arange(successes, trials + 1)
+    ways = np.array([math.lgamma(k + 1) + math.lgamma(trials - k + 1) for k in x.tolist()])
+    low, high = 0.0, successes / trials
+    for _ in range(50):
+        p = (low + high) / 2
+        law = np.exp(math.lgamma(trials + 1) - ways + x * math.log(p) + (trials - x) * math.log1p(-p))
+        low, high = (p, high) if law.sum() - law[0] / 2 < tail else (low, p)
+    return (low + high) / 2
+
+
+def wilson(share: float, trials: float, quantile: float = 1.96) -> tuple[float, float]:
+    r"""Wilson's interval of a share $\hat p$ from n trials, which need not be a whole number,
+
+    $$\frac{\hat p + z^2 / 2n}{1 + z^2 / n} \pm \frac{z}{1 + z^2 / n}
+    \sqrt{\frac{\hat p (1 - \hat p)}{n} + \frac{z^2}{4 n^2}}.$$
+
+    It is for shares of trials that are not independent, with an effective number n. For others see `proportion`.
+
+    Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22, 1927.
+    """
+    scale = 1 + quantile**2 / trials
+    centre = (share + quantile**2 / (2 * trials)) / scale
+    half = quantile / scale * math.sqrt(share * (1 - share) / trials + quantile**2 / (4 * trials**2))
+    return (0.0 if share == 0 else max(0.0, centre - half)), (1.0 if share == 1 else min(1.0, centre + half))

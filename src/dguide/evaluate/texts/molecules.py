@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -16,13 +15,13 @@ from ...data.sets.molecules import PROPERTIES
 from ...errors import bad
 from ..mixture import Mixture, requested_classes
 from ..points.distances import frechet_distance
-from ..statistics.estimate import Estimate, Rows, estimate
-from ..statistics.intervals import distinct_share, jackknife, share
+from ..statistics.estimate import Estimate, Rows, Statistic, estimate
+from ..statistics.halves import of_members
+from ..statistics.intervals import distinct_share, jackknife, quantile, share
 from .chemistry import DESCRIPTORS, Molecules, Training, similarities, training
 
 __all__ = ["molecule_estimates"]
 
-Statistic = Callable[[Rows], float]
 QUANTILES = (10, 50, 90)
 
 
@@ -57,8 +56,8 @@ def molecule_estimates(
         dataset: SMILES strings; its codec is `Strings` with the split "smiles".
         tokens: Generated sequences, [N, L] int64.
         condition: The requested values, [N] by name of condition; other conditions were not given.
-        repetitions: Number of bootstrap samples; 0 for no bootstrap intervals.
-        seed: Seed of the bootstrap, and of the choice of held-out molecules.
+        repetitions: Number of halves for the intervals; 0 for intervals of shares and quantiles only.
+        seed: Seed of the halves, and of the choice of held-out molecules.
 
     Raises:
         ValueError: If the data are not SMILES strings, or tokens or condition do not fit them.
@@ -73,29 +72,31 @@ def molecule_estimates(
     mixture = Mixture.of(dataset, classes, count).kept(count, dataset.test)
     counts = mixture.counts(count, dataset.test, drawn=True)
     split, _ = mixture.take(dataset.test, counts, seed)
-    rows = torch.from_numpy(mixture.own(counts, seed))
+    rows = mixture.own(counts, seed)
     drawn, real = Molecules.of(codec, tokens), Molecules.of(codec, split.tokens)
-    equal = Molecules.of(codec, tokens[rows]).first(len(real.molecules)) if 0 < len(rows) < count else drawn
-    twin = real.first(len(equal.molecules))
-    known = training(dataset, codec)
+    equal, own = drawn, np.flatnonzero(drawn.valid)
+    if 0 < len(rows) < count:
+        some = Molecules.of(codec, tokens[torch.from_numpy(rows)])
+        equal, own = some.first(len(real.molecules)), rows[some.valid][: len(real.molecules)]
+    twin, known = real.first(len(equal.molecules)), training(dataset, codec)
     real_condition = {c.name: c.of(split.labels, split.properties) for c in dataset.conditions if c.name in condition}
     best = {
-        each.name: each.value
+        each.name: each
         for each in (
             *_valid(real),
-            *_as_requested(dataset, real, real_condition, 0, seed),
-            *_shape(real, twin, known, 0, seed),
+            *_as_requested(dataset, real, real_condition, repetitions, seed),
+            *_shape(real, twin, np.flatnonzero(real.valid)[: len(twin.molecules)], known, repetitions, seed),
         )
     }
     estimates = (
         *_valid(drawn),
         *_as_requested(dataset, drawn, condition, repetitions, seed),
-        *_shape(drawn, equal, known, repetitions, seed),
+        *_shape(drawn, equal, own, known, repetitions, seed),
     )
     notes = (mixture.note, "" if len(split) == count else f"held-out data: {len(split)}")
     framed = bool((drawn.parsed == drawn.valid).all())
     return tuple(
-        replace(each, best=best.get(each.name, math.nan), note="; ".join(filter(None, (each.note, *notes))))
+        (each.beside(best[each.name]) if each.name in best else each).noted(*notes)
         for each in estimates
         if not (framed and each.name == "parsed")
     )
@@ -110,8 +111,14 @@ def _valid(molecules: Molecules) -> list[Estimate]:
     ]
 
 
-def _shape(molecules: Molecules, equal: Molecules, known: Training, repetitions: int, seed: int) -> list[Estimate]:
-    """Figures of the set of valid molecules: of `equal` if they depend on the number, otherwise of `molecules`."""
+def _shape(
+    molecules: Molecules, equal: Molecules, own: Rows, known: Training, repetitions: int, seed: int
+) -> list[Estimate]:
+    """Figures of the set of valid molecules: of `equal` if they depend on the number, otherwise of `molecules`.
+
+    `own` are the rows of `equal` among all samples.
+    """
+    every = np.flatnonzero(molecules.valid)
     different, first = np.unique(molecules.canonical, return_index=True)
     novel = known.novel(different)
     points, reference = known.points(equal), known.descriptors
@@ -121,16 +128,28 @@ def _shape(molecules: Molecules, equal: Molecules, known: Training, repetitions:
     diversity = 1 - total / (count * (count - 1)) if count > 1 else math.nan
     left_out = 1 - (total - 2 * sums) / ((count - 1) * (count - 2)) if count > 2 else np.full(count, math.nan)
 
-    def distance(rows: Rows) -> float:
-        return frechet_distance(reference, points[rows]) if len(reference) > 1 else math.nan
+    def varied(rows: Rows) -> float:
+        some = similarities(molecules.fingerprints[rows])
+        return 1 - float(some.mean()) / (len(some) - 1) if len(some) > 1 else math.nan
 
-    bounds = (0, math.inf)
+    def distance(rows: Rows) -> float:
+        return frechet_distance(reference, points[rows]) if min(len(reference), len(rows)) > 1 else math.nan
+
     return [
-        distinct_share("unique of valid", equal.canonical, better="higher"),
-        share("novel of unique", novel, better="higher", note="not in the training split"),
+        distinct_share(
+            "unique of valid", equal.canonical, better="higher", members=own, repetitions=repetitions, seed=seed
+        ),
+        share("novel of unique", novel, better="higher", note="not in the training split", members=every[first]),
         *_properties(molecules, np.sort(first[novel]), repetitions, seed),
-        _figure("Fréchet distance", distance, len(points), 2, repetitions, seed, "lower", _FEATURES, bounds),
-        jackknife("internal diversity", diversity, left_out, note="Morgan fingerprints, radius 2", bounds=(0, 1)),
+        _figure("Fréchet distance", distance, own, 2, repetitions, seed, "lower", _FEATURES, (0, math.inf)),
+        jackknife(
+            "internal diversity",
+            diversity,
+            left_out,
+            note="Morgan fingerprints, radius 2",
+            bounds=(0, 1),
+            statistic=of_members(varied, every),
+        ),
     ]
 
 
@@ -139,14 +158,12 @@ _FEATURES = f"{len(DESCRIPTORS)} standardised RDKit descriptors"
 
 def _properties(molecules: Molecules, novel: Rows, repetitions: int, seed: int) -> list[Estimate]:
     """Mean and quantiles of each property of the novel molecules."""
-    figures = []
+    figures, own = [], np.flatnonzero(molecules.valid)[novel]
     for name, values in molecules.properties.items():
-        some = values[novel]
-        statistics = {f"{name}, mean": _mean(some)}
-        statistics |= {f"{name}, {percent} % quantile": _quantile(some, percent) for percent in QUANTILES}
+        some, note = values[novel], "novel molecules"
+        figures.append(_figure(f"{name}, mean", _mean(some), own, 1, repetitions, seed, "", note))
         figures += [
-            _figure(title, statistic, len(some), 1, repetitions, seed, "", "novel molecules")
-            for title, statistic in statistics.items()
+            quantile(f"{name}, {percent} % quantile", some, percent, note=note, members=own) for percent in QUANTILES
         ]
     return figures
 
@@ -170,30 +187,29 @@ def _as_requested(
                 continue
             chance = f"of training data {np.where(wanted[given] == 1, natural, 1 - natural).mean():.3f}"
             figures += [
-                share(f"{name} as asked", hits[given], better="higher", note=chance),
-                share(f"{name} as asked, of valid", hits[given & molecules.valid], better="higher", note=chance),
+                share(title, hits[some], better="higher", note=chance, members=np.flatnonzero(some))
+                for title, some in (
+                    (f"{name} as asked", given),
+                    (f"{name} as asked, of valid", given & molecules.valid),
+                )
             ]
         elif isinstance(attribute, Value):
             off = np.abs(measured - (wanted * attribute.scale + attribute.center))
-            off = off[np.isfinite(off)]
+            own = np.flatnonzero(np.isfinite(off))
             figures.append(
-                _figure(f"{name}, error", _mean(off), len(off), 1, repetitions, seed, "lower", "mean, of valid")
+                _figure(f"{name}, error", _mean(off[own]), own, 1, repetitions, seed, "lower", "mean, of valid")
             )
     return figures
 
 
 def _mean(values: NDArray[np.float64]) -> Statistic:
-    return lambda rows: float(values[rows].mean())
-
-
-def _quantile(values: NDArray[np.float64], percent: int) -> Statistic:
-    return lambda rows: float(np.percentile(values[rows], percent))
+    return lambda rows: float(values[rows].mean()) if len(rows) else math.nan
 
 
 def _figure(
     name: str,
     statistic: Statistic,
-    count: int,
+    own: Rows,
     least: int,
     repetitions: int,
     seed: int,
@@ -201,7 +217,17 @@ def _figure(
     note: str,
     bounds: tuple[float, float] = (-math.inf, math.inf),
 ) -> Estimate:
-    """The figure with its bootstrap interval, or nan for fewer than `least` samples."""
-    if count < least:
-        return Estimate(name, math.nan, math.nan, math.nan, count, math.nan, better, note)
-    return estimate(name, statistic, count, better=better, note=note, bounds=bounds, repetitions=repetitions, seed=seed)
+    """The figure with its interval, or nan for fewer than `least` samples; `own` are their rows among all samples."""
+    if len(own) < least:
+        return Estimate(name, math.nan, math.nan, math.nan, len(own), math.nan, better, note)
+    return estimate(
+        name,
+        statistic,
+        len(own),
+        better=better,
+        note=note,
+        bounds=bounds,
+        members=own,
+        repetitions=repetitions,
+        seed=seed,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -15,8 +15,8 @@ from torch import Tensor
 from ...data import Dataset, Written
 from ...errors import bad, require
 from ..mixture import Mixture, requested_classes
-from ..statistics.estimate import Estimate, Rows, estimate
-from ..statistics.intervals import distinct_share, jackknife, share
+from ..statistics.estimate import Estimate, Rows, Statistic, estimate
+from ..statistics.intervals import dependent_share, distinct_share, share
 from .ngrams import NGrams, Sequences, divergence
 
 __all__ = ["string_estimates"]
@@ -55,8 +55,8 @@ def string_estimates(
         dataset: A data set of strings; its codec has `encode` and `decode`.
         tokens: Generated sequences, [N, L] int64.
         labels: Requested classes of the first condition, [N]; the number of classes means "not given".
-        repetitions: Number of bootstrap samples; 0 for no bootstrap intervals.
-        seed: Seed of the bootstrap, and of the choice of held-out strings.
+        repetitions: Number of halves for the intervals; 0 for intervals of shares only.
+        seed: Seed of the halves, and of the choice of held-out strings.
 
     Raises:
         ValueError: If the data are not strings, the tokens do not fit them, or there is not one label for each string.
@@ -73,15 +73,18 @@ def string_estimates(
     split, groups = mixture.take(dataset.test, counts, seed)
     training = _Training.of(dataset, codec, seed)
     drawn = _Texts.of(codec, tokens, classes.get(dataset.conditions[0].name))
-    rows = torch.from_numpy(mixture.own(counts, seed))
-    equal = _Texts.of(codec, tokens[rows], None) if 0 < len(rows) < count else drawn
+    rows = mixture.own(counts, seed)
+    rows = rows if 0 < len(rows) < count else np.arange(count)
+    equal = _Texts.of(codec, tokens[torch.from_numpy(rows)], None) if len(rows) < count else drawn
     not_given = torch.from_numpy(mixture.not_given[groups].any(1))
     real = _Texts.of(codec, split.tokens, split.labels.masked_fill(not_given, dataset.n_classes))
-    best = {each.name: each.value for each in _figures(real, real, training, 0, seed)} if len(split) else {}
+    everything = np.arange(len(split))
+    held_out = _figures(real, real, everything, training, repetitions, seed) if len(split) else []
+    best = {each.name: each for each in held_out}
     notes = (mixture.note, "" if len(split) == count else f"held-out data: {len(split)}")
     return tuple(
-        replace(each, best=best.get(each.name, math.nan), note="; ".join(filter(None, (each.note, *notes))))
-        for each in _figures(drawn, equal, training, repetitions, seed)
+        (each.beside(best[each.name]) if each.name in best else each).noted(*notes)
+        for each in _figures(drawn, equal, rows, training, repetitions, seed)
     )
 
 
@@ -147,17 +150,22 @@ def _judge(texts: list[str], labels: NDArray[np.int64], seed: int) -> Judge | No
     return judge
 
 
-def _figures(drawn: _Texts, equal: _Texts, training: _Training, repetitions: int, seed: int) -> list[Estimate]:
-    """All figures: of `equal` if they depend on the number of strings, otherwise of `drawn`."""
+def _figures(
+    drawn: _Texts, equal: _Texts, own: Rows, training: _Training, repetitions: int, seed: int
+) -> list[Estimate]:
+    """All figures: of `equal`, the rows `own`, if they depend on the number of strings, otherwise of `drawn`."""
 
-    def figure(name: str, statistic: Callable[[Rows], float], better: str, note: str, of: _Texts = drawn) -> Estimate:
+    def figure(
+        name: str, statistic: Statistic, better: str, note: str, members: Rows | None = None, most: float = math.inf
+    ) -> Estimate:
         return estimate(
             name,
             statistic,
-            len(of.texts),
+            len(drawn.texts) if members is None else len(members),
             better=better,
             note=note,
-            bounds=(0, math.inf),
+            bounds=(0, most),
+            members=members,
             repetitions=repetitions,
             seed=seed,
         )
@@ -165,7 +173,7 @@ def _figures(drawn: _Texts, equal: _Texts, training: _Training, repetitions: int
     entropies, lengths = _entropies(drawn.words), drawn.words.lengths
     return [
         *(
-            figure(f"{n}-gram divergence", statistic, "lower", "Jensen-Shannon, bits", equal)
+            figure(f"{n}-gram divergence", statistic, "lower", "Jensen-Shannon, bits", own, 1)
             for n, statistic in enumerate(_divergences(equal.framed, training.grams), start=1)
         ),
         figure(
@@ -173,9 +181,9 @@ def _figures(drawn: _Texts, equal: _Texts, training: _Training, repetitions: int
         ),
         figure("entropy", lambda rows: float(entropies[rows].mean()), "", "bits, of the tokens of a sample"),
         figure("length", lambda rows: float(lengths[rows].mean()), "", "tokens"),
-        *_distinct(equal.words, training.grams.vocab_size),
+        *_distinct(equal.words, own, training.grams.vocab_size, repetitions, seed),
         *_accuracy(drawn, training),
-        distinct_share("unique", equal.texts, better="higher"),
+        distinct_share("unique", equal.texts, better="higher", members=own, repetitions=repetitions, seed=seed),
         share(
             "copies",
             np.array([text in training.texts for text in drawn.texts], dtype=np.bool_),
@@ -192,7 +200,8 @@ def _accuracy(drawn: _Texts, training: _Training) -> list[Estimate]:
     given = drawn.labels < training.n_classes
     hits = training.judge(drawn.texts) == drawn.labels
     note = "logistic regression on character n-grams"
-    return [share("accuracy", hits[given], better="higher", note=note)] if given.any() else []
+    members = np.flatnonzero(given)
+    return [share("accuracy", hits[given], better="higher", note=note, members=members)] if given.any() else []
 
 
 def _divergences(drawn: Sequences, training: NGrams) -> list[Callable[[Rows], float]]:
@@ -241,21 +250,26 @@ def _entropies(words: Sequences) -> NDArray[np.float64]:
     return entropies
 
 
-def _distinct(words: Sequences, vocab_size: int) -> list[Estimate]:
-    """Distinct-n with jackknife intervals."""
-    grams = NGrams.of(words, vocab_size, max(DISTINCT))
-    every = grams.numbers(words)
-    figures = []
-    for n in DISTINCT:
-        numbers, count = every[n - 1], len(grams.codes[n - 1])
-        row, _ = np.nonzero(numbers >= 0)
-        pairs = np.unique(np.stack([numbers[numbers >= 0], row], 1), axis=0)  # an n-gram and a sample with it
-        alone = np.bincount(pairs[:, 0], minlength=count) == 1
-        own = np.bincount(pairs[alone[pairs[:, 0]], 1], minlength=len(words))
+def _distinct(words: Sequences, own: Rows, vocab_size: int, repetitions: int, seed: int) -> list[Estimate]:
+    """Distinct-n: shares of n-grams, which depend on each other within and between samples."""
+    grams, figures = NGrams.of(words, vocab_size, max(DISTINCT)), []
+    for n, numbers in zip(DISTINCT, grams.numbers(words), strict=True):
         runs = (words.lengths - n + 1).clip(0)
-        total = int(runs.sum())
-        left = total - runs
-        left_out = np.where(left > 0, (count - own) / left.clip(1), math.nan)
-        value = count / total if total else math.nan
-        figures.append(jackknife(f"distinct-{n}", value, left_out, note="of tokens", bounds=(0, 1)))
+
+        def statistic(rows: Rows, numbers: Rows = numbers, runs: Rows = runs) -> float:
+            some, total = numbers[rows], int(runs[rows].sum())
+            return len(np.unique(some[some >= 0])) / total if total else math.nan
+
+        figures.append(
+            dependent_share(
+                f"distinct-{n}",
+                statistic,
+                int(runs.sum()),
+                len(words),
+                note="of tokens",
+                members=own,
+                repetitions=repetitions,
+                seed=seed,
+            )
+        )
     return figures

@@ -1,0 +1,96 @@
+"""Differences between the figures of two sets of samples that were drawn from equal seeds."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import bad
+from .evaluation import Evaluation
+from .statistics.estimate import Estimate, Rows, Statistic, estimate
+from .statistics.intervals import Hits
+
+__all__ = ["paired_differences"]
+
+
+def paired_differences(
+    first: Evaluation,
+    second: Evaluation,
+    *,
+    strata: NDArray[np.int64] | None = None,
+    repetitions: int = 200,
+    seed: int = 0,
+) -> tuple[Estimate, ...]:
+    r"""Each figure of the first set minus that of the second one, with an interval that uses the pairs.
+
+    Sample i of both sets has the same random numbers and the same requested condition. So both figures share most of
+    their chance, and their difference varies less than that of independent sets. The interval of a share is
+
+    $$\tilde d \pm 1.96 \sqrt{\frac{\tilde p_{10} + \tilde p_{01} - \tilde d^2}{N + 2}}, \qquad
+    \tilde p_{10} = \frac{n_{10} + 1}{N + 2}, \quad \tilde d = \tilde p_{10} - \tilde p_{01},$$
+
+    where $n_{10}$ pairs are a hit in the first set only, and $n_{01}$ in the second only. Other figures are computed on
+    the same halves of the pairs (`halves`).
+
+    Sources: Bonett and Price, "Adjusted Wald confidence interval for a difference of binomial proportions based on
+    paired data", Journal of Educational and Behavioral Statistics 37, 2012. Own code: it is four lines.
+
+    Args:
+        first: Figures from `evaluate_samples`.
+        second: Figures of as many samples, by the same metrics, options and seed. `repetitions` of 0 are enough there.
+        strata: The requested class of each pair, [N], if their numbers are fixed.
+        repetitions: Number of halves; 0 for intervals of shares only.
+        seed: Seed of the halves.
+
+    Raises:
+        ValueError: If the sets have different numbers of samples, or are compared with different data.
+    """
+    for what, mine, theirs in (
+        ("samples of the second set", first.samples, second.samples),
+        ("data of the second set", first.data, second.data),
+    ):
+        if mine != theirs:
+            raise bad(what, theirs, f"{mine}, as in the first set", "Draw both sets with the same options and seed.")
+    other = {each.name: each for each in second.estimates}
+    found = []
+    for one in first.estimates:
+        two = other.get(one.name)
+        if two is None or one.statistic is None or two.statistic is None:
+            continue
+        hits = one.statistic, two.statistic
+        if isinstance(hits[0], Hits) and isinstance(hits[1], Hits) and np.array_equal(hits[0].members, hits[1].members):
+            found.append(_shares(one, hits[0].hits, hits[1].hits))
+        else:
+            apart = _difference(one.statistic, two.statistic)
+            found.append(
+                estimate(
+                    one.name,
+                    apart,
+                    first.samples,
+                    better=one.better,
+                    note=one.note,
+                    strata=strata,
+                    repetitions=repetitions,
+                    seed=seed,
+                )
+            )
+    return tuple(found)
+
+
+def _difference(first: Statistic, second: Statistic) -> Statistic:
+    def difference(rows: Rows) -> float:
+        return first(rows) - second(rows)
+
+    return difference
+
+
+def _shares(figure: Estimate, first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Estimate:
+    count = len(first)
+    only = [(int(some.sum()) + 1) / (count + 2) for some in (first & ~second, second & ~first)]
+    middle = only[0] - only[1]
+    reach = 1.96 * math.sqrt((sum(only) - middle**2) / (count + 2))
+    low, high = max(-1.0, middle - reach), min(1.0, middle + reach)
+    value = float(first.mean() - second.mean())
+    return Estimate(figure.name, value, low, high, count, better=figure.better, note=figure.note)

@@ -1,0 +1,137 @@
+"""How much a figure varies from one set of samples to another, seen between disjoint halves of the set."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import bad
+
+__all__ = ["Halves", "Rows", "Statistic", "halves", "of_members", "student"]
+
+Rows = NDArray[np.int64]
+"""Indices of samples."""
+Statistic = Callable[[Rows], float]
+"""A figure of the samples at some rows."""
+
+
+@dataclass(frozen=True)
+class Halves:
+    r"""The spread of a figure between disjoint halves.
+
+    Args:
+        variance: Variance of the figure of a half; nan if it is unknown.
+        mean: Mean of the figure over the halves.
+        size: Number of samples of a half.
+        count: Number of all samples.
+        freedom: Degrees of freedom of `variance`.
+    """
+
+    variance: float
+    mean: float
+    size: int
+    count: int
+    freedom: float
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of the figure of all samples, if the variance falls as one over their number."""
+        return math.sqrt(self.variance * self.size / self.count)
+
+    @property
+    def quantile(self) -> float:
+        """Half the width of the 95 % interval in standard deviations, by Student's distribution."""
+        return student(self.freedom)
+
+
+def halves(
+    statistic: Statistic,
+    count: int,
+    *,
+    strata: NDArray[np.int64] | None = None,
+    repetitions: int = 200,
+    seed: int = 0,
+) -> Halves:
+    r"""Variance of a figure $\theta$ of half of the samples, without a model of the figure,
+
+    $$V_{1/2} = \tfrac12 \operatorname{mean} (\theta_A - \theta_B)^2$$
+
+    over random pairs of disjoint halves A and B. Both are independent sets of samples, and no sample counts twice. So
+    the mean is right for every figure, whether or not it depends on neighbours, on pairs or on different items. The
+    variance of all samples is taken as $V_{1/2} / 2$. This is exact for means. A distance of nearly zero falls faster,
+    as $V_{1/2} / 4$; its interval is too wide then, never too narrow.
+
+    It must not be used for the smallest or largest value of the samples, or for quantiles of values with ties.
+
+    Sources: McCarthy, "Pseudo-replication: half samples", Review of the International Statistical Institute 37, 1969;
+    Politis and Romano, "Large sample confidence regions based on subsamples under minimal assumptions", Annals of
+    Statistics 22, 1994. Own code, since SciPy resamples only with replacement.
+
+    Args:
+        statistic: Gives the figure for the samples at `rows`, all different; nan if it does not exist.
+        count: Number of samples.
+        strata: Group of each sample, [count], if the sizes of the groups are fixed, as for requested classes. The
+            halves have equally many of each group; groups of one sample are joined to one.
+        repetitions: Number of halves; fewer than two for no variance.
+        seed: Seed of the halves.
+
+    Raises:
+        ValueError: If there are no samples, or not one group for each sample.
+    """
+    if count < 1:
+        raise bad("samples", count, "at least one")
+    groups = np.zeros(count, dtype=np.int64) if strata is None else strata
+    if groups.shape != (count,):
+        raise bad("strata", list(groups.shape), f"[{count}], a group for each sample")
+    members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
+    alone = [group for group in members if len(group) == 1]
+    members = [group for group in members if len(group) > 1]
+    members += [np.concatenate(alone)] if len(alone) > 1 else []
+    generator = np.random.default_rng(seed)
+    pairs = []
+    for _ in range(repetitions // 2 if members else 0):
+        orders = [generator.permutation(group) for group in members]
+        one = np.concatenate([order[: len(order) // 2] for order in orders])
+        two = np.concatenate([order[len(order) // 2 : len(order) // 2 * 2] for order in orders])
+        pairs.append((statistic(one), statistic(two)))
+    size = sum(len(group) // 2 for group in members)
+    found = np.array(pairs).reshape(-1, 2)
+    found = found[np.isfinite(found).all(1)]
+    # A figure that only some of the halves have says little about the others.
+    if len(found) == 0 or 2 * len(found) < len(pairs):
+        return Halves(math.nan, math.nan, size, count, math.nan)
+    independent = sum(len(group) - 1 for group in members)
+    freedom = 1 / (1 / independent + 1 / len(found))
+    return Halves(float(np.square(found[:, 0] - found[:, 1]).mean() / 2), float(found.mean()), size, count, freedom)
+
+
+def student(freedom: float, confidence: float = 0.95) -> float:
+    r"""Quantile of Student's distribution for a two-sided interval, by the expansion of Cornish and Fisher.
+
+    Below three degrees of freedom it interpolates in $1/\nu$ between exact values. Own code, since SciPy is not needed
+    elsewhere in these figures: the error is below 1 %.
+
+    Source: Abramowitz and Stegun, "Handbook of mathematical functions", 26.7.5.
+    """
+    z, known = NormalDist().inv_cdf(0.5 + confidence / 2), confidence
+    one, two = math.tan(math.pi * known / 2), known * math.sqrt(2 / (1 - known**2))
+    if freedom < 2:
+        return two + (one - two) * (2 / max(freedom, 1) - 1)
+    nu = max(freedom, 3)
+    series = (
+        z
+        + (z**3 + z) / (4 * nu)
+        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * nu**2)
+        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * nu**3)
+    )
+    return series if freedom >= 3 else series + (two - series) * (6 / freedom - 2)
+
+
+def of_members(statistic: Statistic, members: Rows | None) -> Statistic:
+    """A statistic of things as one of samples, by their rows; `members` is the sample of each thing."""
+    return statistic if members is None else lambda rows: statistic(np.flatnonzero(np.isin(members, rows)))

@@ -1,0 +1,89 @@
+"""Intervals contain the truth as often as they say, and none has no width."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dguide.evaluate import Evaluation, bootstrap, estimate, paired_differences
+from dguide.evaluate.points.neighbours import Balls
+from dguide.evaluate.statistics.halves import student
+from dguide.evaluate.statistics.intervals import dependent_share, distinct_share, quantile, share
+from studies.coverage.case import simulate
+from studies.coverage.samples import CASES
+
+FAST = {"mean of a property", "50 % quantile", "unique", "recall", "samples - held-out data", "paired difference"}
+MOST = 200
+"""The largest number of samples here; the study has all."""
+CHOSEN = [
+    (case, n)
+    for case in CASES
+    for n in case.sizes
+    if case.figure in FAST and 20 <= n <= MOST and not (case.setting == "exponential" and n < 50)
+    if "Fréchet" not in case.setting and (case.figure, n) != ("recall", 200) and "recall, " not in case.setting
+]
+
+
+@pytest.mark.parametrize(("case", "n"), CHOSEN, ids=[f"{case.figure}, {case.setting}, {n}" for case, n in CHOSEN])
+def test_intervals_contain_the_truth(case, n: int) -> None:
+    found = simulate(case, n, 100)
+    if found.none < 1:
+        assert found.high > 0.93
+        assert found.narrowest > 0
+
+
+def test_resampling_with_fixed_balls_does_not_contain_the_truth() -> None:
+    """Draws that keep the radii, and normal quantiles, as they were: recall of fixed balls cannot tell its chance."""
+    source, real = np.random.default_rng(0), np.random.default_rng(1).normal(size=(50, 16))
+    balls = [Balls(real, source.normal(size=(50, 16)), 5) for _ in range(150)]
+    everything = np.arange(50)
+    truth = np.mean([each.recall(everything) for each in balls])
+
+    def fixed(each: Balls, rows: np.ndarray) -> float:
+        return float((each.nearer[:, np.unique(rows)] < 5).any(1).mean())
+
+    old = [
+        bootstrap(lambda rows, each=each: fixed(each, rows), 50, each.recall(everything), repetitions=50)
+        for each in balls
+    ]
+    new = [dependent_share("recall", each.recall, 50, 50, fixed=True) for each in balls]
+    assert np.mean([low <= truth <= high for low, high in old]) < 0.93
+    assert np.mean([each.low <= truth <= each.high for each in new]) > 0.93
+
+
+@pytest.mark.parametrize("n", [3, 4, 20])
+def test_equal_samples_have_an_interval_with_a_width_or_none(n: int) -> None:
+    equal = np.full(n, 2.0)
+    for found in (
+        estimate("mean", lambda rows: float(equal[rows].mean()), n),
+        quantile("median", equal, 50),
+        distinct_share("unique", equal),
+        distinct_share("unique", np.arange(n)),
+        share("share", equal > 1),
+        dependent_share("coverage", lambda rows: 1.0, 50, n, fixed=True),
+    ):
+        assert "no interval" in found.note if np.isnan(found.low) else found.low < found.high
+        assert not found.low < 0 or found.name == "mean"
+
+
+def test_student_is_that_of_scipy() -> None:
+    from scipy.stats import t
+
+    for freedom in (1, 2, 2.5, 3, 4, 10, 100):
+        assert student(freedom) == pytest.approx(t.ppf(0.975, freedom), rel=0.02)
+
+
+def test_pairs_are_narrower_than_independent_sets() -> None:
+    source = np.random.default_rng(0)
+    common = source.normal(size=200)
+    sets = [common + part for part in 0.1 * source.normal(size=(2, 200))]
+    first, second = (
+        Evaluation("toy", True, (estimate("mean", lambda rows, x=x: float(x[rows].mean()), 200),), 200, 0.0)
+        for x in sets
+    )
+    (found,) = paired_differences(first, second)
+    assert found.value == pytest.approx(sets[0].mean() - sets[1].mean())
+    low, high = first["mean"].beside(second["mean"]).difference
+    assert high - low > 5 * (found.high - found.low)
+    with pytest.raises(ValueError, match="Draw both sets"):
+        paired_differences(first, Evaluation("toy", True, (), 100, 0.0))
