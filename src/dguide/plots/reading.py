@@ -19,7 +19,7 @@ _LINES = (("odds of known defects", "#0072B2", "-", "o"), ("novelty", "#D55E00",
 
 
 def confusion_figure(verdict: Verdict, title: str) -> Any:
-    """Draws the confusion matrix: the share of each class that was read as each class, with numbers of sequences."""
+    """Draws the confusion matrix of the test part: the share of each class that was read as each class."""
     counts, size = verdict.confusion, len(verdict.names)
     share = counts / counts.sum(1, keepdims=True).clip(min=1)
     side = max(4.6, 2.2 + 0.55 * size)
@@ -50,20 +50,21 @@ def confusion_figure(verdict: Verdict, title: str) -> Any:
 def calibration_figure(verdict: Verdict, title: str) -> Any:
     """Draws the accuracy of the most probable class against its probability, before and after the temperature.
 
-    Most probabilities are near 1. So the axis is logarithmic in what they lack to 1.
+    Most probabilities are near 1. So the axis is logarithmic in what they lack to 1. Beside each mark stands the range
+    that chance leaves to a calibrated classifier, in bins of the same size.
     """
     figure = blank((6.8, 6.0))
     axes = figure.add_subplot()
     reading, truth = verdict.reading.take(verdict.reported), verdict.labels[verdict.reported]
     least = 0.1
-    tempered = f"tempered, T = {reading.temperature:.3g}"
-    for name, one, colour, mark in (
-        ("as read", verdict.read.take(verdict.reported), "#D55E00", "s"),
-        (tempered, reading, "#0072B2", "o"),
-    ):
+    drawn = [("as read", verdict.read.take(verdict.reported), "#D55E00", "s")]
+    if not math.isnan(verdict.temperature.value):
+        drawn.append((f"tempered, T = {reading.temperature:.3g}", reading, "#0072B2", "o"))
+    for name, one, colour, mark in drawn:
         bins = reliability(one.log_probs, truth)
         lack = np.array([1 - b.confidence for b in bins]).clip(_SUREST)
         least = min(least, lack.min())
+        axes.vlines(lack, *np.array([b.chance for b in bins]).T, color=colour, alpha=0.25, linewidth=9, zorder=1)
         right = np.array([(b.accuracy.value, b.accuracy.low, b.accuracy.high) for b in bins]).T
         axes.errorbar(
             lack, right[0], np.abs(right[1:] - right[0]), fmt=mark, color=colour, markerfacecolor="white",
@@ -71,6 +72,7 @@ def calibration_figure(verdict: Verdict, title: str) -> Any:
         )  # fmt: skip
     lacks = np.geomspace(least, 1, 400)
     axes.plot(lacks, 1 - lacks, color="0.5", linewidth=1, label="rightly sure", zorder=1)
+    axes.vlines([], [], [], color="0.5", alpha=0.25, linewidth=9, label="range of a calibrated classifier")
     axes.set_xscale("log")
     axes.set_xlim(1, 0.6 * least)
     decades = range(1, 1 - math.floor(math.log10(least)))
@@ -88,14 +90,14 @@ def calibration_figure(verdict: Verdict, title: str) -> Any:
 
 
 def detection_figure(verdict: Verdict, title: str) -> Any:
-    """Draws false alarms against misses for all thresholds, and for those that were chosen on the other half."""
+    """Draws false alarms against misses for all thresholds, and for those that were chosen on the validation part."""
     figure = blank((6.8, 7.0))
     axes = figure.add_subplot()
     detection = verdict.alarms[0].detection
     good, defects = int((~detection.defect).sum()), int(detection.defect.sum())
     floor = 0.3 / max(good, defects)  # place of 0 on a logarithmic axis
     for alarm, (name, colour, line, mark) in zip(verdict.alarms, _LINES, strict=True):
-        curve, area = alarm.detection.curve(), alarm.detection.area(repetitions=0).value
+        curve, area = alarm.detection.curve(), alarm.detection.area().value
         axes.plot(
             curve.false_alarms.clip(floor), curve.misses.clip(floor), line, color=colour, drawstyle="steps-post",
             linewidth=1.8, label=f"{name}, area under the ROC curve {area:.3f}",
