@@ -28,7 +28,9 @@ def judged():
     nats = torch.ones(len(labels), len(HOSTILE), dtype=torch.float64)
     nats[torch.arange(len(labels)), labels] = 0
     prior = torch.full((len(HOSTILE),), 1 / len(HOSTILE), dtype=torch.float64).log()
-    return verdict(Reading(nats, prior, torch.zeros(len(labels)), 4), labels, HOSTILE, repetitions=2)
+    return verdict(
+        Reading(nats, prior, torch.zeros(len(labels)), 4), labels, torch.arange(len(labels)) % 2 == 0, HOSTILE
+    )
 
 
 def grid(name):

@@ -5,17 +5,19 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import torch
 import typer
+from torch import Tensor
 
 from .. import checkpoint as checkpoints
 from ..checkpoint import Checkpoint
-from ..data import Attribute, Dataset
+from ..data import Attribute, Dataset, Split
 from ..data.files.unlabelled import unlabelled
 from ..errors import InputError, bad, choose, require
 from ..evaluate import class_counts, hypotheses
 from ..evaluate import read as read_sequences
 from ..evaluate.reading.answers import Answers
-from ..evaluate.reading.verdict import Verdict, check_halves, verdict
+from ..evaluate.reading.verdict import Verdict, check_parts, verdict
 from ..files import replacing
 from ..plots.reading import calibration_figure, confusion_figure, detection_figure
 from ..plots.style import save
@@ -34,7 +36,7 @@ def read(
         [],
         metavar="FOLDER|FILE",
         help="What nobody labelled: image files, folders of images, text files with a string in each line, or tables. "
-        "[default: the held-out part of --data]",
+        "[default: the validation part and the test part of --data]",
     ),
     out: Path = typer.Option(
         Path("reading"), metavar="DIRECTORY", help="Folder for tables, probabilities and figures; created if missing."
@@ -42,7 +44,7 @@ def read(
     data: str | None = typer.Option(
         None,
         metavar="NAME",
-        help="Data set; its held-out part is read, and its classes are the prior. [default: the "
+        help="Data set; its validation and test parts are read, and its training classes are the prior. [default: the "
         "training data of the model]",
     ),
     text: str | None = typer.Option(
@@ -63,18 +65,23 @@ def read(
     ),
     passes: int = typer.Option(32, metavar="NUMBER", min=1, help="Noise levels for each sequence and class."),
     limit: int | None = typer.Option(
-        None, metavar="NUMBER", min=2, help="Number of sequences to read, chosen at random. [default: all]"
+        None,
+        metavar="NUMBER",
+        min=2,
+        help="Number of sequences to read, chosen at random from both parts in proportion. [default: all]",
     ),
-    repetitions: int = typer.Option(200, metavar="NUMBER", min=0, help="Repetitions of the bootstrap; 0 for none."),
-    seed: int = typer.Option(0, metavar="NUMBER", min=0, help="Seed of the noise, the halves and the intervals."),
+    repetitions: int = typer.Option(
+        200, metavar="NUMBER", min=0, help="Draws for what a calibrated classifier gets; 0 for none."
+    ),
+    seed: int = typer.Option(0, metavar="NUMBER", min=0, help="Seed of the noise and of all random choices."),
     batch_size: int = typer.Option(256, metavar="NUMBER", min=1, help="Sequences in one pass through the network."),
     device: str = typer.Option("auto", metavar="NAME", help="auto (an accelerator if there is one), cpu, cuda, ..."),
 ) -> None:
     """Classify held-out sequences or files with the model itself, by the likelihood of each class.
 
-    Temperature and thresholds are fitted on one half of the sequences and tested on the other. Writes reading.md,
-    reading.json, reading.csv with the probabilities of each sequence and its file or line, and figures. Files that
-    nobody labelled are all read; then there is no accuracy, temperature or figure.
+    Temperature and thresholds are fitted to the validation part of the data. All figures are of the test part. Writes
+    reading.md, reading.json, reading.csv with the probabilities of each sequence and its file or line, and figures.
+    Files that nobody labelled are all read; then there is no accuracy, temperature or figure.
     """
     check_directory("--out", out)
     choose("prior", prior, PRIORS)
@@ -87,19 +94,18 @@ def read(
     chosen = known[choose("condition", loaded.conditions[0].name if condition is None else condition, known)]
     dataset = None if files and prior != "training" else _dataset(loaded, chosen, data, bool(files))
     if files:
-        found = unlabelled(files, loaded.codec, text)
-        split = found.split
+        found, reported = unlabelled(files, loaded.codec, text), None
+        split = found.split if limit is None or limit >= len(found.split) else found.split.some(limit, seed)
     else:
         assert dataset is not None
-        found, split = None, dataset.test
-    if limit is not None and limit < len(split):
-        split = split.some(limit, seed)
+        found, (split, reported) = None, _both_parts(dataset, limit, seed)
     classes = hypotheses(loaded.conditions, len(split), chosen.name)
     labels = chosen.of(split.labels, split.properties) if found is None else split.labels
     good = None if normal is None else _normal(chosen, normal)
-    if found is None:
-        check_halves(labels, good, chosen.class_names)
+    if reported is not None:
+        check_parts(labels, reported, good, chosen.class_names)
         require("matplotlib", "cli")
+        require("scipy.stats", "exact")
     if good is not None:
         require("sklearn.metrics", "train")
     began = time.perf_counter()
@@ -122,10 +128,12 @@ def read(
         _write(out, f"{len(split):,} sequences read by {checkpoint}: {cost}.", answers, answers.as_csv())
         return
     assert dataset is not None
-    judged = verdict(reading, labels, chosen.class_names, normal=good, repetitions=repetitions, seed=seed)
+    assert reported is not None
+    judged = verdict(reading, labels, reported, chosen.class_names, normal=good, repetitions=repetitions, seed=seed)
     made = " (synthetic)" if dataset.synthetic else ""
     title = f"{checkpoint.name}, {passes} passes\n{dataset.name}{made}"
-    head = f"{len(split):,} held-out sequences of {dataset.name}{made} read by {checkpoint}: {cost}."
+    sizes = f"{int(reported.sum()):,} test sequences and {int((~reported).sum()):,} validation sequences"
+    head = f"{sizes} of {dataset.name}{made} read by {checkpoint}: {cost}."
     labels_of(chosen.class_names, out / "confusion.png")
     figures = {"confusion": confusion_figure, "calibration": calibration_figure}
     out.mkdir(parents=True, exist_ok=True)
@@ -145,6 +153,17 @@ def _dataset(loaded: Checkpoint, chosen: Attribute, data: str | None, only_prior
         raise bad("--prior training", str(error), "the training data of the model", remedy) from error
     loaded.codec.check_same(dataset.codec, dataset.name)
     return align_conditions(dataset, (chosen,))
+
+
+def _both_parts(dataset: Dataset, limit: int | None, seed: int) -> tuple[Split, Tensor]:
+    """The validation part and then the test part, and which sequences are of the test part; at most `limit` in all."""
+    parts = dataset.validation, dataset.test
+    total = sum(map(len, parts))
+    if limit is not None and limit < total:
+        first = min(limit - 1, max(1, round(limit * len(parts[0]) / total))) if len(parts[0]) else 0
+        parts = parts[0].some(first, seed), parts[1].some(limit - first, seed)
+    validation, test = parts
+    return validation.joined(test), torch.arange(len(validation) + len(test)) >= len(validation)
 
 
 def _write(out: Path, head: str, judged: Verdict | Answers, table: str) -> None:

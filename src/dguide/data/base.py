@@ -51,6 +51,12 @@ class Split:
         kept = torch.arange(len(self))[rows].tolist() if self.places else []
         return Split(self.tokens[rows], self.labels[rows], properties, tuple(self.places[row] for row in kept))
 
+    def joined(self, other: Split) -> Split:
+        """These sequences and then the others, which have the same properties."""
+        properties = {name: torch.cat([x, other.properties[name]]) for name, x in self.properties.items()}
+        tokens, labels = torch.cat([self.tokens, other.tokens]), torch.cat([self.labels, other.labels])
+        return Split(tokens, labels, properties, self.places + other.places)
+
     def parts(self, part: Tensor) -> tuple[Split, Split, Split]:
         """Training, validation and test, from the number of the part of each sequence, [N] int64 (`holdout`)."""
         train, validation, test = (self.take(part == code) for code in range(3))

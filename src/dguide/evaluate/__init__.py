@@ -14,8 +14,9 @@ from .points.distances import frechet_distance, kernel_distance
 from .points.feature_sets import Features, InceptionFeatures, PixelFeatures
 from .points.neighbours import Neighbourhood, PrecisionRecall, neighbourhood, precision_recall
 from .reading.calibration import calibration_error, calibration_estimates, reliability
-from .reading.classes import Reading, class_counts, fit_temperature, hypotheses, read
+from .reading.classes import Reading, class_counts, hypotheses, read
 from .reading.detection import Detection, Operating, defect_score, novelty_score
+from .reading.temperature import fit_temperature, temperature_estimate
 from .samples import METRICS, evaluate_samples
 from .statistics.estimate import Estimate, bootstrap, estimate
 from .statistics.proportion import Proportion, proportion
@@ -64,4 +65,5 @@ __all__ = [
     "read",
     "reliability",
     "string_estimates",
+    "temperature_estimate",
 ]

@@ -23,7 +23,7 @@ _LINES = (("odds of known defects", "#0072B2", "-", "o", 6), ("novelty", "#D55E0
 
 
 def confusion_figure(verdict: Verdict, title: str) -> Any:
-    """Draws the confusion matrix: the share of each class that was read as each class, with numbers of sequences."""
+    """Draws the confusion matrix of the test part: the share of each class that was read as each class."""
     counts, size = verdict.confusion, len(verdict.names)
     share = counts / counts.sum(1, keepdims=True).clip(min=1)
     names = labels(verdict.names)
@@ -56,27 +56,29 @@ def confusion_figure(verdict: Verdict, title: str) -> Any:
 def calibration_figure(verdict: Verdict, title: str) -> Any:
     """Draws the accuracy of the most probable class against its probability, before and after the temperature.
 
-    Most probabilities are near 1. So the axis is logarithmic in what they lack to 1.
+    Most probabilities are near 1. So the axis is logarithmic in what they lack to 1. Beside each mark stands the range
+    that chance leaves to a calibrated classifier, in bins of the same size.
     """
     figure = blank((6.8, 6.8))
     axes = figure.add_subplot()
     reading, truth = verdict.reading.take(verdict.reported), verdict.labels[verdict.reported]
-    bins, least = max(1, min(_BINS, len(truth) // _FEWEST)), 0.1
-    read = verdict.read.take(verdict.reported)
-    shown = [("as read", read, "#D55E00", "s")]
-    if verdict.fitted:  # else the temperature is no better than none
-        shown.append((f"tempered, T = {reading.temperature:.3g}", reading, "#0072B2", "o"))
-    for name, one, colour, mark in shown:
-        found = reliability(one.log_probs, truth, bins)
-        lack = np.array([1 - each.confidence for each in found]).clip(_SUREST)
+    count, least = max(1, min(_BINS, len(truth) // _FEWEST)), 0.1
+    drawn = [("as read", verdict.read.take(verdict.reported), "#D55E00", "s")]
+    if not math.isnan(verdict.temperature.value):
+        drawn.append((f"tempered, T = {reading.temperature:.3g}", reading, "#0072B2", "o"))
+    for name, one, colour, mark in drawn:
+        bins = reliability(one.log_probs, truth, count)
+        lack = np.array([1 - b.confidence for b in bins]).clip(_SUREST)
         least = min(least, lack.min())
-        right = np.array([(each.accuracy.value, each.accuracy.low, each.accuracy.high) for each in found]).T
+        axes.vlines(lack, *np.array([b.chance for b in bins]).T, color=colour, alpha=0.25, linewidth=9, zorder=1)
+        right = np.array([(b.accuracy.value, b.accuracy.low, b.accuracy.high) for b in bins]).T
         axes.errorbar(
             lack, right[0], np.abs(right[1:] - right[0]), fmt=mark, color=colour, markerfacecolor="white",
             markeredgewidth=1.6, markersize=7, capsize=2, linewidth=1, label=name, clip_on=False, zorder=3,
         )  # fmt: skip
     lacks = np.geomspace(least, 1, 400)
     axes.plot(lacks, 1 - lacks, color="0.5", linewidth=1, label="perfectly calibrated", zorder=1)
+    axes.vlines([], [], [], color="0.5", alpha=0.25, linewidth=9, label="range of a calibrated classifier")
     axes.set_xscale("log")
     axes.set_xlim(1, 0.6 * least)
     decades = range(1, 1 - math.floor(math.log10(least)))
@@ -88,8 +90,8 @@ def calibration_figure(verdict: Verdict, title: str) -> Any:
     axes.set_ylabel("share in which this class is right, with 95 % interval", fontsize=12)
     each = (
         "in one mark"
-        if bins == 1
-        else f"with {'about ' * (len(truth) % bins > 0)}{round(len(truth) / bins)} in each mark"
+        if count == 1
+        else f"with {'about ' * (len(truth) % count > 0)}{round(len(truth) / count)} in each mark"
     )
     put(figure.suptitle("", fontsize=12), wrapped(f"{title}\n{len(truth):,} sequences {each}", 6.6, 12))
     axes.grid(alpha=0.3)
@@ -98,14 +100,14 @@ def calibration_figure(verdict: Verdict, title: str) -> Any:
 
 
 def detection_figure(verdict: Verdict, title: str) -> Any:
-    """Draws false alarms against misses for all thresholds, and for those that were chosen on the other half."""
+    """Draws false alarms against misses for all thresholds, and for those that were chosen on the validation part."""
     figure = blank((6.8, 7.0))
     axes = figure.add_subplot()
     detection = verdict.alarms[0].detection
     count = {"x": int((~detection.defect).sum()), "y": int(detection.defect.sum())}
     marked = False
     for alarm, (name, colour, line, mark, size) in zip(verdict.alarms, _LINES, strict=True):
-        curve, area = alarm.detection.curve(), alarm.detection.area(repetitions=0).value
+        curve, area = alarm.detection.curve(), alarm.detection.area().value
         look = {"color": colour, "markerfacecolor": "white", "markeredgewidth": 1.6, "markersize": size}
         axes.plot(curve.false_alarms, curve.misses, line, color=colour, drawstyle="steps-post", linewidth=1.8)
         costs = [point.cost for point in alarm.points if not point.few]

@@ -7,7 +7,12 @@ import pytest
 import torch
 from sklearn.metrics import brier_score_loss, log_loss
 
-from dguide.evaluate.reading.calibration import calibration_error, calibration_estimates, reliability
+from dguide.evaluate.reading.calibration import (
+    calibration_chance,
+    calibration_error,
+    calibration_estimates,
+    reliability,
+)
 
 
 def stated(count: int, seed: int = 0, sure: float = 2.0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -25,7 +30,10 @@ def test_figures_are_those_of_scikit_learn() -> None:
     each = [brier_score_loss(labels == k, probs[:, k]) for k in range(4)]
     assert found["Brier score"].value == pytest.approx(sum(each))
     assert found["accuracy"].value == float((log_probs.argmax(-1) == labels).double().mean())
-    assert all(figure.low < figure.value < figure.high for figure in found.values())
+    figures = list(found.values())
+    assert all(figure.low < figure.value < figure.high for figure in figures[:3])
+    assert math.isnan(figures[3].low)
+    assert "true probabilities get" in figures[3].note
 
 
 def test_stated_probabilities_that_are_true_have_little_error() -> None:
@@ -72,7 +80,7 @@ def test_an_infinite_log_loss_says_why() -> None:
     log_probs = torch.tensor([[0.5, 0.5, 0], [0.2, 0.8, 0], [0.9, 0.1, 0]], dtype=torch.float64).log()
     found = calibration_estimates(log_probs, torch.tensor([0, 2, 0]), repetitions=5)[1]
     assert (found.value, found.note) == (math.inf, "nats; of classes with probability 0: 1")
-    assert calibration_estimates(log_probs, torch.tensor([0, 1, 0]), repetitions=5)[1].note == "nats"
+    assert calibration_estimates(log_probs, torch.tensor([0, 1, 0]), repetitions=5)[1].note.startswith("nats; no upper")
 
 
 def test_few_sequences_and_bad_input() -> None:
@@ -91,5 +99,25 @@ def test_few_sequences_and_bad_input() -> None:
 def test_intervals_end_at_zero() -> None:
     log_probs = torch.log_softmax(torch.tensor([[9.0, 0.0]] * 19 + [[0.0, 9.0]], dtype=torch.float64), -1)
     found = calibration_estimates(log_probs, torch.zeros(20, dtype=torch.int64))
-    assert [each.low for each in found[1:]] == [0, 0, 0]
-    assert all(each.high > each.value > 0 for each in found[1:])
+    assert all(each.high > each.value > each.low >= 0 for each in found[1:3])
+    assert found[2].high < 2
+    right = calibration_estimates(log_probs[:1].expand(20, 2), torch.zeros(20, dtype=torch.int64))
+    assert all(each.high > each.value >= each.low >= 0 for each in right[1:3])
+    wrong = calibration_estimates(
+        log_probs[:1].expand(20, 2) - 90 * torch.tensor([0, 1]), torch.ones(20, dtype=torch.int64)
+    )
+    assert 1.5 < wrong[2].low < wrong[2].value <= wrong[2].high <= 2
+
+
+def test_calibration_error_of_a_calibrated_classifier_lies_in_the_range_that_is_reported_for_it() -> None:
+    inside, bins = 0, np.zeros(10)
+    for seed in range(150):
+        log_probs, labels = stated(200, seed)
+        low, high = calibration_chance(log_probs, seed=seed)
+        inside += low <= calibration_error(log_probs, labels) <= high
+        bins += [b.chance[0] <= b.accuracy.value <= b.chance[1] for b in reliability(log_probs, labels)]
+    assert 133 <= inside <= 150
+    assert (bins >= 133).all()
+    boast = torch.log_softmax(3 * log_probs, -1)
+    assert calibration_error(boast, labels) > calibration_chance(boast)[1]
+    assert math.isnan(calibration_chance(log_probs, repetitions=38)[0])

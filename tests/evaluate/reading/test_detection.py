@@ -6,10 +6,11 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 import torch
+from scipy.stats import binom
 from sklearn.metrics import roc_auc_score
 
 from dguide.evaluate import Detection, Reading, defect_score, novelty_score
-from dguide.evaluate.reading.detection import needed
+from dguide.evaluate.statistics.thresholds import needed
 
 
 def normals(count: int, shift: float, seed: int = 0) -> Detection:
@@ -21,7 +22,7 @@ def normals(count: int, shift: float, seed: int = 0) -> Detection:
 
 def test_two_normal_laws_have_the_curve_that_they_must_have() -> None:
     found, unit = normals(40_000, 2.0), NormalDist()
-    area = found.area(repetitions=20)
+    area = found.area()
     assert area.value == pytest.approx(unit.cdf(2 / math.sqrt(2)), abs=0.005)
     assert area.value == pytest.approx(roc_auc_score(found.defect, found.scores))
     assert area.low < area.value < area.high
@@ -105,8 +106,8 @@ def test_shuffled_labels_are_told_apart_by_chance(score: str) -> None:
     nats[:, 0] += 3 * defect
     reading = Reading(nats, torch.full((3,), 1 / 3, dtype=torch.float64).log(), torch.zeros(2000), 1)
     scores = (defect_score if score == "odds" else novelty_score)(reading, 0)
-    assert Detection.of(scores, defect).area(repetitions=0).value > 0.75
-    shuffled = Detection.of(scores, defect[torch.randperm(2000, generator=source)]).area(repetitions=100)
+    assert Detection.of(scores, defect).area().value > 0.75
+    shuffled = Detection.of(scores, defect[torch.randperm(2000, generator=source)]).area()
     assert shuffled.low < 0.5 < shuffled.high
     assert shuffled.value == pytest.approx(0.5, abs=0.05)
 
@@ -126,7 +127,7 @@ def test_scores_are_odds_and_bounds() -> None:
 
 def test_infinite_scores_are_the_highest() -> None:
     found = Detection.of(torch.tensor([-math.inf, 0.0, 1.0, math.inf]), torch.tensor([0, 0, 1, 1]))
-    assert found.area(repetitions=0).value == 1
+    assert found.area().value == 1
     assert found.at(found.for_false_alarms(0.4)).misses.value == 0
     worthless = Detection(np.full(10, -math.inf), np.arange(10) < 5)
     assert worthless.at(worthless.for_false_alarms(0.2)).false_alarms.value == 0
@@ -144,5 +145,42 @@ def test_bad_input_is_refused() -> None:
         with pytest.raises(ValueError, match=words):
             Detection(*arguments)
     for share in (-0.1, 1.0):
-        with pytest.raises(ValueError, match="share of false alarms"):
+        with pytest.raises(ValueError, match="share of mistakes"):
             Detection(scores, both).for_false_alarms(share)
+
+
+@pytest.mark.parametrize(("most", "least"), [(0.05, 59), (0.01, 299)])
+@pytest.mark.parametrize("more", [0, 1, 150])
+def test_a_promise_with_confidence_is_kept_by_19_of_20_thresholds_and_by_no_more_than_it_must(most, least, more):
+    """The share of alarms of a threshold among uniform scores is known, and that of false alarms and misses alike."""
+    source, count, repetitions = np.random.default_rng(least + more), least + more, 2000
+    assert needed(most, 0.95) == least
+    shares = []
+    for _ in range(repetitions):
+        found = Detection(source.random(2 * count), np.arange(2 * count) < count)
+        shares.append((1 - found.for_false_alarms(most, 0.95), found.for_misses(most, 0.95)))
+    broken = (np.array(shares) > most).mean(0)
+    assert (broken < 0.05 + 4 * math.sqrt(0.05 / repetitions)).all()
+    good = np.sort(found.good)[::-1]
+    wrong = int((good > found.for_false_alarms(most, 0.95)).sum())
+    assert binom.cdf(wrong, count, most) <= 0.05 < binom.cdf(wrong + 1, count, most)
+
+
+def test_a_promise_about_the_mean_is_broken_by_many_thresholds_and_one_with_confidence_takes_more_sequences() -> None:
+    source = np.random.default_rng(0)
+    shares = [1 - Detection(source.random(200), np.arange(200) < 100).for_false_alarms(0.05) for _ in range(2000)]
+    assert 0.3 < np.mean(np.array(shares) > 0.05) < 0.55
+    few = Detection(np.arange(116.0), np.arange(116) < 58)
+    assert (few.for_false_alarms(0.05, 0.95), few.for_misses(0.05, 0.95)) == (math.inf, -math.inf)
+    assert math.isfinite(few.for_false_alarms(0.05))
+    for confidence in (0.0, 1.0):
+        with pytest.raises(ValueError, match="confidence"):
+            few.for_false_alarms(0.05, confidence)
+
+
+def test_scores_of_other_sequences_are_not_compared() -> None:
+    one, other = normals(40, 1.0), Detection(np.arange(40.0), np.arange(40) < 20)
+    with pytest.raises(ValueError, match="the same for both"):
+        one.difference(other)
+    assert one.difference(one).value == 0
+    assert "no interval with fewer than 5 of a kind" in normals(8, 1.0).area().note

@@ -21,6 +21,7 @@ from dguide.evaluate import (
     likelihood,
     novelty_score,
     read,
+    temperature_estimate,
 )
 from dguide.process import Masked, Process, Uniform
 
@@ -146,8 +147,21 @@ def test_temperature_is_found_again(truth: float) -> None:
     claimed = reading(nats, prior)
     labels = torch.multinomial(claimed.tempered(truth).log_probs.exp(), 1, generator=source).squeeze(1)
     assert fit_temperature(claimed, labels) == pytest.approx(truth, rel=0.05)
-    assert fit_temperature(claimed, claimed.tempered(0.01).predicted) == pytest.approx(0.01, rel=0.01)
+    found = temperature_estimate(claimed, labels)
+    assert found.low < fit_temperature(claimed, labels) == found.value < found.high
+    assert found.high / found.low < 1.1
     assert torch.equal(reading(nats).tempered(9).predicted, reading(nats).predicted)
+
+
+def test_a_temperature_does_not_run_to_its_bound_where_there_are_few_mistakes() -> None:
+    """100 sequences of which none is misread say that any colder is better; five are the fewest to fit to."""
+    source = torch.Generator().manual_seed(1)
+    claimed = reading(torch.randn(100, 3, generator=source) * 4)
+    assert 0.1 < fit_temperature(claimed, claimed.predicted) < 1
+    for wrong in (0, 4, 5):
+        labels = torch.where(torch.arange(100) < wrong, (claimed.predicted + 1) % 3, claimed.predicted)
+        found = temperature_estimate(claimed, labels)
+        assert math.isnan(found.value) == math.isnan(found.low) == (wrong < 5)
 
 
 def test_hypotheses_leave_the_rest_untold() -> None:
@@ -195,9 +209,9 @@ def test_trained_models_read_real_digits(process: str) -> None:
     assert float((found.predicted == real.labels[order]).double().mean()) < 0.3
     for score, least in ((defect_score, 0.9), (novelty_score, 0.65)):
         defect = real.labels != 0
-        assert Detection.of(score(found, 0), defect).area(repetitions=0).value > least
+        assert Detection.of(score(found, 0), defect).area().value > least
         areas = [
-            Detection.of(score(found, 0), defect[torch.from_numpy(source.permutation(60))]).area(repetitions=0).value
+            Detection.of(score(found, 0), defect[torch.from_numpy(source.permutation(60))]).area().value
             for source in map(np.random.default_rng, range(200))
         ]
         assert np.mean(areas) == pytest.approx(0.5, abs=0.03)

@@ -18,9 +18,8 @@ from ...samplers import Condition, Denoiser
 from ..likelihood import bounds
 from ..statistics.variance import moderated, successive, t_quantile
 
-__all__ = ["Reading", "class_counts", "fit_temperature", "fits", "hypotheses", "read"]
+__all__ = ["Reading", "check_labels", "class_counts", "hypotheses", "read"]
 
-_HOTTEST, _COLDEST = 1e4, 1e-2
 _MANY = 20
 """Number of sequences from which their variances are estimated together."""
 
@@ -37,7 +36,7 @@ class Reading:
         error: What the random draws leave open about the log-odds of the best class against the second best, [N]: 1.96
             errors to either side are a 95 % interval (`_error`); nan for a single pass.
         passes: Number of noise levels for each sequence.
-        temperature: T; a value above 1 reduces the confidence (`fit_temperature`).
+        temperature: T; a value above 1 reduces the confidence (`dguide.evaluate.fit_temperature`).
     """
 
     nats: Tensor
@@ -115,7 +114,7 @@ def read(
     All classes use the same noise levels and the same corrupted sequences (common random numbers). So most of the noise
     cancels in the differences of the bounds, and only these matter. Each pass needs C calls of the denoiser per batch.
     The bound is tight only for the exact reverse process. So the probabilities are approximations, and mostly too
-    confident: see `fit_temperature`.
+    confident: see `dguide.evaluate.fit_temperature`.
 
     Sources: Li et al. (arXiv 2303.16203, sections 3.2 and 3.3) and Clark and Jaini (arXiv 2303.15233) for diffusion
     models of images as classifiers; Sahoo et al. (arXiv 2406.07524) and Schiff et al. (arXiv 2412.10193) for bounds.
@@ -175,47 +174,6 @@ def _error(terms: Tensor, pair: Tensor) -> Tensor:
         variance, freedom = moderated(*successive(centred * math.sqrt(count / (count - 1))))
     error[finite] = variance.sqrt() * t_quantile(freedom) / 1.96
     return error
-
-
-@on_cpu
-def fit_temperature(reading: Reading, labels: Tensor) -> float:
-    r"""The temperature, between 0.01 and 10,000, at which the true classes are most probable.
-
-    In $\beta = 1 / T$ the log-likelihood is concave, with slope
-    $\frac1N \sum_n (E_{p_\beta(c \mid x_n)}[\mathrm{nats}_{n c}] - \mathrm{nats}_{n y_n})$, where $y_n$ is the true
-    class. Bisection gives the root of the slope. Use different sequences for the fit and for the evaluation.
-
-    Source: Guo et al. (arXiv 1706.04599, section 4.2), there for all logits; here the prior does not change.
-
-    Args:
-        reading: The reading of N sequences.
-        labels: Their true classes, [N].
-
-    Raises:
-        ValueError: If there is not one class for each sequence.
-    """
-    check_labels(labels, len(reading.nats), reading.nats.shape[1])
-    nats = reading.nats - reading.nats.amin(-1, keepdim=True)
-    own = nats.gather(-1, labels[:, None]).mean()
-
-    def slope(log_beta: float) -> float:
-        probs = torch.softmax(reading.log_prior - nats * math.exp(log_beta), -1)
-        return float((probs * nats).sum(-1).mean() - own)
-
-    low, high = -math.log(_HOTTEST), -math.log(_COLDEST)
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if slope(middle) > 0 else (low, middle)
-    return math.exp(-(low + high) / 2)
-
-
-def fits(reading: Reading, labels: Tensor) -> bool:
-    """Whether the temperature of a reading is a fit to these sequences, and not where the search had to end.
-
-    It had to end if each true class has the lowest bound (the colder, the more probable), or at the ends themselves.
-    """
-    inside = 1.01 * _COLDEST < reading.temperature < 0.99 * _HOTTEST
-    return inside and bool((reading.nats.gather(-1, labels[:, None])[:, 0] > reading.nats.amin(-1)).any())
 
 
 def check_labels(labels: Tensor, count: int, n_classes: int) -> None:

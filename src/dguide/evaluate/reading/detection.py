@@ -1,4 +1,4 @@
-"""Detects defects: false alarms against misses, and thresholds with a guaranteed mean share of mistakes."""
+"""Detects defects: false alarms against misses, and thresholds with a guaranteed share of mistakes."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...errors import bad, require
-from ..statistics.estimate import Estimate, estimate
+from ..statistics.areas import LEAST, Area, area, area_difference
+from ..statistics.estimate import Estimate
 from ..statistics.proportion import Proportion, proportion
+from ..statistics.thresholds import allowed
 from .classes import Reading
 
-__all__ = ["Curve", "Detection", "Operating", "defect_score", "needed", "novelty_score"]
+__all__ = ["Curve", "Detection", "Operating", "defect_score", "novelty_score"]
 
-_ROUNDING = 1e-9
-"""Corrects the rounding of products such as 0.07 * 100."""
 _LARGEST = float(np.finfo(np.float64).max)
 
 
@@ -131,54 +131,66 @@ class Detection:
         false_alarms, hits, _ = roc_curve(self.defect, _finite(self.scores), drop_intermediate=False)
         return Curve(false_alarms, 1 - hits)
 
-    def area(self, *, repetitions: int = 200, seed: int = 0) -> Estimate:
+    def area(self, note: str = "") -> Estimate:
         """Probability that a sequence with a defect scores higher than one without: the area under the ROC curve.
 
-        Raises `dguide.errors.MissingExtra` if scikit-learn is not installed.
+        The interval is that of `statistics.areas.area`; there is none with fewer than five sequences of a kind.
+
+        Raises `dguide.errors.MissingExtra` if SciPy is not installed.
         """
-        area, scores = require("sklearn.metrics", "train").roc_auc_score, _finite(self.scores)
-        return estimate(
-            "area under the ROC curve",
-            lambda rows: float(area(self.defect[rows], scores[rows])),
-            len(scores),
-            better="higher",
-            bounds=(0, 1),
-            strata=self.defect.astype(np.int64),
-            repetitions=repetitions,
-            seed=seed,
-        )
+        found = self._area
+        return self._estimate("area under the ROC curve", found.value, (found.low, found.high), "higher", note)
 
-    def for_false_alarms(self, most: float) -> float:
-        r"""The lowest threshold with a guaranteed mean share of at most `most` false alarms on other sequences.
-
-        Let k of the n sequences without a defect be above the threshold. The expected share of false alarms, over these
-        and other sequences of the same source, is
-
-        $$\frac{k + 1}{n + 1} \le \alpha, \qquad k = \lfloor \alpha (n + 1) \rfloor - 1,$$
-
-        where $\alpha$ is `most`; with ties it is smaller. The guarantee is for the mean: one threshold may have more.
-
-        Source: Vovk et al., "Algorithmic Learning in a Random World", 2005, section 2.2, for exchangeable scores.
-
-        Args:
-            most: The share $\alpha$, from 0 to below 1.
-
-        Returns:
-            The threshold; inf (no alarms) if fewer than `needed` sequences have no defect.
+    def difference(self, other: Detection, note: str = "") -> Estimate:
+        """The area under the ROC curve less that of another score of the same sequences, with a paired interval.
 
         Raises:
-            ValueError: If `most` is not such a share.
+            ValueError: If the other one is about sequences with other defects.
         """
-        good, allowed = self.good, _allowed("false alarms", most, int((~self.defect).sum()))
-        return math.inf if allowed < 0 else max(float(good[len(good) - 1 - allowed]), -_LARGEST)
+        if not np.array_equal(self.defect, other.defect):
+            raise bad("sequences with a defect", "others", "the same for both scores")
+        first, second = self._area, other._area
+        ends = area_difference(first, second)
+        return self._estimate("difference of areas", first.value - second.value, ends, "", note)
 
-    def for_misses(self, most: float) -> float:
-        """The highest threshold with a guaranteed mean share of at most `most` misses on other sequences.
+    @property
+    def _area(self) -> Area:
+        return area(self.scores, self.defect)
+
+    def _estimate(self, name: str, value: float, ends: tuple[float, float], better: str, note: str) -> Estimate:
+        few = f"no interval with fewer than {LEAST} of a kind" if math.isnan(ends[0]) else ""
+        words = "; ".join(filter(None, (note, few)))
+        return Estimate(name, value, *ends, len(self.scores), better=better, note=words)
+
+    def for_false_alarms(self, most: float, confidence: float | None = None) -> float:
+        """The lowest threshold with at most the share `most` of false alarms on other sequences of the same source.
+
+        The promise is about the mean over many such thresholds, of which each second one may have more. With a
+        confidence it is about this one threshold: it has at most that share with that probability
+        (`statistics.thresholds.allowed`).
+
+        Args:
+            most: The share, from 0 to below 1.
+            confidence: The confidence, such as 0.95; None for the mean.
+
+        Returns:
+            The threshold; inf (no alarms) if too few sequences have no defect (`statistics.thresholds.needed`).
+
+        Raises:
+            ValueError: If `most` is not such a share, or the confidence not between 0 and 1.
+        """
+        good = self.good
+        wrong = allowed(len(good), most, confidence)
+        return math.inf if wrong < 0 else max(float(good[len(good) - 1 - wrong]), -_LARGEST)
+
+    def for_misses(self, most: float, confidence: float | None = None) -> float:
+        """The highest threshold with at most the share `most` of misses on other sequences of the same source.
 
         As `for_false_alarms`, for the sequences with a defect; -inf (no misses) if there are too few.
         """
-        defects, allowed = self.bad, _allowed("misses", most, int(self.defect.sum()))
-        return -math.inf if allowed < 0 else float(np.nextafter(defects[allowed], -np.inf))
+        defects = self.bad
+        wrong = allowed(len(defects), most, confidence)
+        return -math.inf if wrong < 0 else float(np.nextafter(defects[wrong], -np.inf))
 
     def at(self, threshold: float) -> Operating:
         """The mistakes of a threshold on these sequences."""
@@ -188,28 +200,6 @@ class Detection:
             proportion(int(alarm[~self.defect].sum()), int((~self.defect).sum())),
             proportion(int((~alarm[self.defect]).sum()), int(self.defect.sum())),
         )
-
-
-def needed(most: float) -> float:
-    r"""Smallest number of sequences of a kind for share $\alpha$ = `most`: $1 / \alpha - 1$, rounded up.
-
-    For share 0 it is inf.
-
-    Raises:
-        ValueError: If `most` is not a share from 0 to below 1.
-    """
-    return math.ceil(1 / _share("mistakes", most) - _ROUNDING) - 1 if most else math.inf
-
-
-def _allowed(what: str, most: float, count: int) -> int:
-    """Allowed number of mistakes among `count` sequences; -1 if they are too few for the share."""
-    return min(math.floor(_share(what, most) * (count + 1) + _ROUNDING), count) - 1
-
-
-def _share(what: str, most: float) -> float:
-    if not 0 <= most < 1:
-        raise bad(f"share of {what}", most, "a number from 0 to below 1")
-    return most
 
 
 def _finite(scores: NDArray[np.float64]) -> NDArray[np.float64]:

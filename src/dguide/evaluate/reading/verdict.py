@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
@@ -13,33 +14,40 @@ from torch import Tensor
 from ...errors import bad
 from ..evaluation import as_json, cell, table
 from ..statistics.estimate import Estimate
+from ..statistics.losses import mean_difference
 from ..statistics.proportion import proportion
+from ..statistics.thresholds import CONFIDENCE, needed
 from .answers import lines_of
-from .calibration import calibration_estimates
-from .classes import Reading, check_labels, fit_temperature, fits
-from .detection import Detection, Operating, defect_score, needed, novelty_score
+from .calibration import MISREAD, calibration_estimates
+from .classes import Reading, check_labels
+from .detection import Detection, Operating, defect_score, novelty_score
+from .temperature import MISTAKES, temperature_estimate
 
-__all__ = ["Alarm", "Kept", "Verdict", "check_halves", "verdict"]
+__all__ = ["Alarm", "Kept", "Verdict", "check_parts", "log_loss_difference", "verdict"]
 
-_NO_FIT = """\
-**The temperature {:.3g} is where its search ended, not a fit**: all sequences of the half that it was fitted to are
-read right, or the probabilities say nothing about the classes. Read more sequences, or use the probabilities as read.
-"""
-FALSE_ALARMS = (0.01, 0.05)
-MISSES = (0.01,)
+_PROMISES = (("false alarms", 0.01), ("false alarms", 0.05), ("misses", 0.01))
+_HOW: dict[str, float | None] = {"on average": None, f"with {CONFIDENCE:.0%} confidence": CONFIDENCE}
+_THRESHOLDS = f"""\
+Thresholds were chosen on the validation part; shares are of the test part. "On average" is about the mean over many
+such thresholds: up to half of them have more mistakes than promised. "With {CONFIDENCE:.0%} confidence" is about this
+one threshold: on all sequences of the same source it has at most that share, unless the validation part was an unlucky
+one of {round(1 / (1 - CONFIDENCE))}. The shares of the test part are estimates, so they may still be higher."""
+_DIFFERENCE = "difference in log loss"
 
 
 @dataclass(frozen=True)
 class Kept:
-    """The mistakes of a threshold that was chosen on the other half.
+    """The mistakes on the test part of a threshold that was chosen on the validation part.
 
     Args:
-        promise: Its guaranteed mean share of mistakes.
+        promise: Its guaranteed share of mistakes.
+        how: Whether the mean over many thresholds keeps it, or this threshold with a confidence.
         cost: Its false alarms and misses.
         few: The reason, if there are too few sequences for a guarantee; it then gives no or only alarms. Else "".
     """
 
     promise: str
+    how: str
     cost: Operating
     few: str
 
@@ -50,8 +58,9 @@ class Alarm:
 
     Args:
         name: Name of the score.
-        detection: Scores of the reported half.
-        points: Mistakes on the reported half, for thresholds that were chosen on the other half.
+        detection: Scores of the test part.
+        points: Mistakes on the test part, for thresholds that were chosen on the validation part; empty if that lacks
+            sequences with or without a defect.
     """
 
     name: str
@@ -63,22 +72,25 @@ class Alarm:
 class Verdict:
     """The evaluation of a reading.
 
-    The read class is always that at T = 1. With unequal priors another class can be the most probable at the fitted
-    temperature; then the figures contain the accuracy of both.
+    The read class and the scores of defects are always those at T = 1. With unequal priors another class can be the
+    most probable at the fitted temperature; then the figures contain the accuracy of both.
 
     Args:
-        reading: The reading of all sequences, at the temperature that was fitted to one half.
+        reading: The reading of both parts, at the temperature that was fitted to the validation part; at T = 1 without.
         labels: The true classes, [N].
+        reported: Which sequences are of the test part, [N] bool; all figures are about these. The others are of the
+            validation part.
         names: The names of the classes.
-        reported: The other half, [N] bool. Calibration and alarms are reported on this half.
+        temperature: The fitted temperature; nan with fewer than `MISTAKES` misread sequences in the validation part.
         estimates: The figures.
         alarms: The detection of defects, if there is a normal class: by the odds of known defects, and by novelty.
     """
 
     reading: Reading
     labels: Tensor
-    names: tuple[str, ...]
     reported: Tensor
+    names: tuple[str, ...]
+    temperature: Estimate
     estimates: tuple[Estimate, ...]
     alarms: tuple[Alarm, ...]
 
@@ -89,43 +101,60 @@ class Verdict:
 
     @property
     def confusion(self) -> NDArray[np.int64]:
-        """The number of sequences of class i that were read as class j, [C, C]."""
-        size = len(self.names)
-        counts = torch.bincount(self.labels * size + self.read.predicted, minlength=size * size)
+        """The number of test sequences of class i that were read as class j, [C, C]."""
+        size, read = len(self.names), self.read.predicted[self.reported]
+        counts = torch.bincount(self.labels[self.reported] * size + read, minlength=size * size)
         confusion: NDArray[np.int64] = counts.view(size, size).numpy()
         return confusion
 
     @property
-    def fitted(self) -> bool:
-        """Whether the temperature is a fit, and not the end of its search."""
-        return fits(self.reading.take(~self.reported), self.labels[~self.reported])
+    def tempers(self) -> bool:
+        """Whether the probabilities at the fitted temperature are to be used.
+
+        The test part has to show that they are better: the interval of the difference in log loss is below 0.
+        """
+        return any(each.name == _DIFFERENCE and each.high < 0 for each in self.estimates)
 
     def as_markdown(self) -> str:
         """Tables of the figures, of the accuracy of each class, and of alarms, in Markdown."""
-        halves = f"{int(self.reported.sum()):,} of the sequences; the temperature was fitted to the others"
         lines = [
             *table(self.estimates),
             "",
-            *([] if self.fitted else [_NO_FIT.format(self.reading.temperature)]),
-            f"Temperature {self.reading.temperature:.3g}. What is tempered is reported on {halves}.",
-            "The table of classes is of all of them, as read.",
+            *self._advice(),
+            "All figures and tables are of the test part.",
             "",
             "| class | read right | most often mistaken for |",
             "|---|---|---|",
             *self._classes(),
         ]
-        if self.alarms:
-            lines += ["", "| alarm by | threshold promises | false alarms | misses |", "|---|---|---|---|"]
+        if any(alarm.points for alarm in self.alarms):
+            heads = ("alarm by", "threshold promises", "kept", "false alarms", "misses")
+            lines += ["", f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
             for alarm in self.alarms:
                 for point in alarm.points:
                     promise = f"{point.promise}: {point.few}" if point.few else point.promise
-                    lines.append(f"| {alarm.name} | {promise} | {point.cost.false_alarms} | {point.cost.misses} |")
-            lines += [
-                "",
-                "Thresholds were chosen on one half of the sequences; shares are of the other half. A promise is "
-                "about the mean share, over all such halves and other sequences.",
-            ]
+                    cost = f"{point.cost.false_alarms} | {point.cost.misses}"
+                    lines.append(f"| {alarm.name} | {promise} | {point.how} | {cost} |")
+            lines += ["", *_THRESHOLDS.splitlines()]
+        elif self.alarms:
+            lines += ["", "**No thresholds**: they take validation sequences with a defect and without one."]
         return "\n".join(lines) + "\n"
+
+    def _advice(self) -> list[str]:
+        """What is known of the temperature, and which probabilities to use."""
+        count, figure = int((~self.reported).sum()), self.temperature
+        if math.isnan(figure.value):
+            wrong = int((self.read.predicted != self.labels)[~self.reported].sum())
+            why = f"{wrong} of {count:,} validation sequences are misread, and a fit takes at least {MISTAKES}"
+            why = why if count else "there is no validation part"
+            return [f"**No temperature**: {why}. Use the probabilities as read."]
+        lines = [
+            f"Temperature {figure.value:.3g} ({figure.low:.2g} to {figure.high:.2g}), fitted to {count:,} validation "
+            "sequences."
+        ]
+        if self.tempers:
+            return [*lines, "**Use the probabilities tempered**: the test part shows that their log loss is lower."]
+        return [*lines, "**Use the probabilities as read**: the test part does not show that tempered ones are better."]
 
     def _classes(self) -> list[str]:
         lines, confusion = [], self.confusion
@@ -143,15 +172,18 @@ class Verdict:
         return as_json(
             {
                 "estimates": [asdict(estimate) for estimate in self.estimates],
-                "temperature": self.reading.temperature,
+                "temperature": self.temperature.value,
+                "use": "tempered" if self.tempers else "as read",
                 "passes": self.reading.passes,
+                "sequences": {"test": int(self.reported.sum()), "validation": int((~self.reported).sum())},
                 "classes": list(self.names),
                 "confusion": self.confusion.tolist(),
                 "alarms": [
                     {
                         "by": alarm.name,
                         "points": [
-                            {"kept": point.promise, "too few": point.few} | asdict(point.cost) for point in alarm.points
+                            {"kept": point.promise, "how": point.how, "too few": point.few} | asdict(point.cost)
+                            for point in alarm.points
                         ],
                     }
                     for alarm in self.alarms
@@ -160,118 +192,142 @@ class Verdict:
         )
 
     def as_csv(self, places: Sequence[str] = ()) -> str:
-        """One line of CSV for each sequence: place, true class, read class, log-odds and their error, half,
+        """One line of CSV for each sequence: place, true class, read class, log-odds and their error, part,
         probabilities.
 
-        The log-odds of the read class against the second best, and their error, are at T = 1. The probabilities are at
-        the fitted temperature, or at T = 1 if there is no fit.
+        The log-odds of the read class against the second best, and their error, are at T = 1. The probabilities are
+        those to use (`tempers`).
 
         Args:
             places: Where each sequence stands, if that is known (`Split.places`).
         """
         classes = {"class": [self.names[label] for label in self.labels.tolist()]}
-        half = {"half": ["reported" if each else "fitted" for each in self.reported.tolist()]}
-        reading = self.reading if self.fitted else self.reading.tempered(1.0)
-        return lines_of(reading, self.names, {"place": places} | classes if places else classes, half)
+        part = {"part": ["test" if each else "validation" for each in self.reported.tolist()]}
+        reading = self.reading if self.tempers else self.read
+        return lines_of(reading, self.names, {"place": places} | classes if places else classes, part)
 
 
 def verdict(
     reading: Reading,
     labels: Tensor,
+    reported: Tensor,
     names: Sequence[str],
     *,
     normal: int | None = None,
     repetitions: int = 200,
     seed: int = 0,
 ) -> Verdict:
-    """Evaluates a reading. Fits temperature and thresholds on a random half of each class, and uses the other half.
+    """Evaluates a reading. Fits temperature and thresholds to the validation part, and reports on the test part.
+
+    What the validation part lacks is not fitted, and all else is reported.
 
     Args:
-        reading: The reading of N sequences.
+        reading: The reading of N sequences, of both parts.
         labels: The true classes, [N].
+        reported: Which sequences are of the test part, [N] bool; the others are of the validation part.
         names: The names of the classes.
         normal: The class without a defect; None without detection of defects.
-        repetitions: Number of bootstrap samples.
-        seed: Seed of the bootstrap and of the halves.
+        repetitions: Number of draws for what a calibrated classifier gets.
+        seed: Their seed.
 
     Raises:
-        ValueError: As in `check_halves`, and if there is not one class for each sequence.
+        ValueError: As in `check_parts`.
     """
     check_labels(labels, *reading.nats.shape)
-    check_halves(labels, normal)
+    check_parts(labels, reported, normal)
     reading = reading.tempered(1.0)
-    reported = _half(labels, normal, seed)
-    fitted, other = reading.take(~reported), reading.take(reported)
-    temperature = fit_temperature(fitted, labels[~reported])
+    fitted, test, truth = reading.take(~reported), reading.take(reported), labels[reported]
+    temperature = Estimate("temperature", math.nan, math.nan, math.nan, 0)
+    if len(fitted.nats):
+        temperature = temperature_estimate(fitted, labels[~reported])
     options = {"repetitions": repetitions, "seed": seed}
-    whole = calibration_estimates(reading.log_probs, labels, **options)[0]
-    estimates = [replace(whole, note=f"{reading.passes} passes")]
-    equal = bool((reading.log_prior == reading.log_prior[0]).all())
-    first = 1 if equal else 0  # with equal priors no temperature changes the accuracy
-    for how, one in (("as read", other), ("tempered", other.tempered(temperature))):
-        for each in calibration_estimates(one.log_probs, labels[reported], **options)[first:]:
-            estimates.append(replace(each, note="; ".join(filter(None, (how, each.note)))))
-    alarms = []
-    if normal is not None:
-        for name, score in (("odds of known defects", defect_score), ("novelty", novelty_score)):
-            scores, defect = score(reading.tempered(temperature), normal), labels != normal
-            fitted_half, reported_half = (Detection.of(scores[rows], defect[rows]) for rows in (~reported, reported))
-            estimates.append(replace(reported_half.area(**options), note=name))
-            alarms.append(Alarm(name, reported_half, _points(fitted_half, reported_half)))
-    tempered = reading.tempered(temperature)
-    return Verdict(tempered, labels, tuple(names), reported, tuple(estimates), tuple(alarms))
+    accuracy, *others = calibration_estimates(test.log_probs, truth, **options)
+    estimates = [replace(accuracy, note=f"{reading.passes} passes"), *_said("as read", others)]
+    if not math.isnan(temperature.value):
+        tempered = test.tempered(temperature.value)
+        equal = bool((reading.log_prior == reading.log_prior[0]).all())
+        first = 1 if equal else 0  # with equal priors no temperature changes the accuracy
+        estimates += _said("tempered", calibration_estimates(tempered.log_probs, truth, **options)[first:])
+        estimates += [log_loss_difference(test, tempered, truth), replace(temperature, note="of the validation part")]
+        reading = reading.tempered(temperature.value)
+    alarms = _alarms(reading.tempered(1.0), labels, reported, normal) if normal is not None else ()
+    estimates += [alarm.detection.area(alarm.name) for alarm in alarms]
+    if alarms:
+        first_alarm, second = alarms
+        words = f"{first_alarm.name}, less that by {second.name}"
+        estimates.append(first_alarm.detection.difference(second.detection, words))
+    return Verdict(reading, labels, reported, tuple(names), temperature, tuple(estimates), alarms)
 
 
-def check_halves(labels: Tensor, normal: int | None = None, names: Sequence[str] = ()) -> None:
-    """Checks that there are enough sequences for two halves.
+def check_parts(labels: Tensor, reported: Tensor, normal: int | None = None, names: Sequence[str] = ()) -> None:
+    """Checks that there is a test part, with and without a defect if there is a normal class.
 
     Args:
         labels: The true classes, [N].
+        reported: As in `verdict`.
         normal: As in `verdict`.
         names: The names of the classes, for the error.
 
     Raises:
-        ValueError: If there are fewer than two sequences, or fewer than two with a defect or without a defect.
+        ValueError: If it is not so, or there is not one bool for each sequence.
     """
-    if len(labels) < 2:
-        raise bad("sequences", len(labels), "at least two, one half to fit and one to report on")
+    if reported.shape != labels.shape or reported.dtype != torch.bool:
+        raise bad("reported", f"{list(reported.shape)} {reported.dtype}", f"{list(labels.shape)} bool")
+    if not reported.any():
+        raise bad("sequences of the test part", 0, "at least one to report on")
     if normal is None:
         return
-    good = int((labels == normal).sum())
-    if min(good, len(labels) - good) < 2:
-        what = (
-            f"held-out sequences of {names[normal]!r} and of other classes"
-            if names
-            else "sequences without and with a defect"
-        )
-        remedy = "Choose another normal class, or add data: about a fifth of each class is held out."
-        raise bad(what, f"{good} and {len(labels) - good}", "at least two of each", remedy)
+    good, count = int((labels[reported] == normal).sum()), int(reported.sum())
+    if not 0 < good < count:
+        kinds = f"{names[normal]!r} and of other classes" if names else "without and with a defect"
+        remedy = "Choose another normal class, or add data: 20 % of each class are in the test part."
+        raise bad(f"sequences of {kinds} in the test part", f"{good} and {count - good}", "both kinds", remedy)
 
 
-def _half(labels: Tensor, normal: int | None, seed: int) -> Tensor:
-    """A random half of each class, [N] bool. For odd numbers with or without a defect it is the smaller part."""
-    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
-    order = order[torch.argsort(labels[order], stable=True)]
-    chosen = torch.zeros(len(labels), dtype=torch.bool)
-    defect = labels[order] != normal if normal is not None else torch.zeros(len(labels), dtype=torch.bool)
-    for group in (order[defect], order[~defect]):
-        chosen[group[1::2]] = True
-    return chosen
+def _said(how: str, figures: Sequence[Estimate]) -> list[Estimate]:
+    return [replace(each, note="; ".join(filter(None, (how, each.note)))) for each in figures]
 
 
-def _points(fitted_half: Detection, reported_half: Detection) -> tuple[Kept, ...]:
-    """Mistakes on one half, for thresholds that are chosen on the other half."""
-    good, defects = len(fitted_half.good), len(fitted_half.bad)
+def log_loss_difference(read: Reading, tempered: Reading, labels: Tensor) -> Estimate:
+    """Log loss of the tempered probabilities less that of the probabilities as read, of the same sequences.
+
+    With few misread sequences there is no interval: they decide, since a single one may gain or lose any number of
+    nats.
+    """
+    before, after = (one.log_probs.gather(-1, labels[:, None]).squeeze(-1).numpy() for one in (read, tempered))
+    differences, note = before - after, "nats; tempered less as read"
+    low, high = mean_difference(differences)
+    if int((read.predicted != labels).sum()) < MISREAD:
+        low, high, note = math.nan, math.nan, f"{note}; no interval with fewer than {MISREAD} misread"
+    return Estimate(_DIFFERENCE, float(differences.mean()), low, high, len(labels), better="lower", note=note)
+
+
+def _alarms(read: Reading, labels: Tensor, reported: Tensor, normal: int) -> tuple[Alarm, ...]:
+    """The detection of defects by both scores."""
+    alarms, defect = [], labels != normal
+    both = len(defect[~reported].unique()) == 2
+    for name, score in (("odds of known defects", defect_score), ("novelty", novelty_score)):
+        scores = score(read, normal)
+        found = Detection.of(scores[reported], defect[reported])
+        chosen = Detection.of(scores[~reported], defect[~reported]) if both else None
+        alarms.append(Alarm(name, found, _points(chosen, found) if chosen else ()))
+    return tuple(alarms)
+
+
+def _points(chosen: Detection, found: Detection) -> tuple[Kept, ...]:
+    """Mistakes on the test part, for thresholds that are chosen on the validation part."""
     points = []
-    for share in FALSE_ALARMS:
-        promise, few = f"at most {share:.0%} false alarms", _too_few(good, share, "without a defect")
-        points.append(Kept(promise, reported_half.at(fitted_half.for_false_alarms(share)), few))
-    for share in MISSES:
-        promise, few = f"at most {share:.0%} misses", _too_few(defects, share, "with a defect")
-        points.append(Kept(promise, reported_half.at(fitted_half.for_misses(share)), few))
+    for what, share in _PROMISES:
+        for how, confidence in _HOW.items():
+            if what == "misses":
+                threshold, count, kind = chosen.for_misses(share, confidence), len(chosen.bad), "with a defect"
+            else:
+                threshold, count, kind = (
+                    chosen.for_false_alarms(share, confidence),
+                    len(chosen.good),
+                    "without a defect",
+                )
+            least = needed(share, confidence)
+            few = f"too few to promise it, {count} sequences {kind} of {least} that it takes" if count < least else ""
+            points.append(Kept(f"at most {share:.0%} {what}", how, found.at(threshold), few))
     return tuple(points)
-
-
-def _too_few(count: int, share: float, kind: str) -> str:
-    least = needed(share)
-    return f"too few to promise it, {count} sequences {kind} of {least} that it takes" if count < least else ""

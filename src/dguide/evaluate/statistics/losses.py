@@ -1,0 +1,74 @@
+"""Intervals of mean losses, most of which are nearly 0 and few of which are large."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import require
+
+__all__ = ["mean_difference", "mean_loss"]
+
+_TAIL = 0.025
+
+
+def mean_loss(losses: NDArray[np.float64], most: float | None = None) -> tuple[float, float]:
+    r"""95 % interval of the mean of losses of 0 and more, for independent sequences.
+
+    The mean of few large and many small losses has a skewed law, near a gamma law. Let y be the sum of the n losses and
+    v = n times their variance. The lower end is the 2.5 % quantile of the gamma law with mean y and variance v, divided
+    by n. The upper end is the 97.5 % quantile of that with mean y + m and variance v + m^2. This counts one more
+    sequence with the largest loss m, as the upper end of a Poisson count does.
+
+    Source: Fay and Feuer, "Confidence intervals for directly standardized rates: a method based on the gamma
+    distribution", Statistics in Medicine 16, 1997, for weighted Poisson counts. Here v is the variance of the sum,
+    which is smaller if large losses are not rare. Neither SciPy nor scikit-learn has it.
+
+    It must not be used for losses below 0. Without `most` the largest loss stands for m, so that the upper end holds
+    only if several large losses were seen.
+
+    Args:
+        losses: The loss of each sequence, [n].
+        most: The largest possible loss; None if there is none.
+
+    Returns:
+        Lower and upper end; nan if there are fewer than two losses, or an infinite one.
+    """
+    if len(losses) < 2 or not np.isfinite(losses).all():
+        return math.nan, math.nan
+    if most is not None and losses.mean() > most / 2:  # then the small losses are the rare ones
+        low, high = mean_loss(most - losses, most)
+        return most - high, most - low
+    gamma, count = require("scipy.stats", "exact").gamma, len(losses)
+    total, largest = float(losses.sum()), float(losses.max()) if most is None else most
+    variance = count * float(losses.var(ddof=1))
+
+    def quantile(share: float, mean: float, variance: float) -> float:
+        return float(gamma.ppf(share, mean * mean / variance) * variance / mean) if mean * variance > 0 else mean
+
+    low = quantile(_TAIL, total, variance)
+    high = quantile(1 - _TAIL, total + largest, variance + largest * largest)
+    return low / count, high / count if most is None else min(most, high / count)
+
+
+def mean_difference(differences: NDArray[np.float64]) -> tuple[float, float]:
+    r"""95 % interval of the mean of differences of two losses of the same sequences.
+
+    A difference is its positive part minus its negative part. `mean_loss` gives an interval for the mean of each part,
+    and the distances of their ends from the means are added in squares (square-and-add, MOVER).
+
+    Source: Zou and Donner, "Construction of confidence limits about effect measures", Statistics in Medicine 27, 2008.
+    The parts are taken to be independent, which neglects the product of their means, divided by n.
+
+    Args:
+        differences: The difference of each sequence, [n].
+
+    Returns:
+        Lower and upper end, as in `mean_loss`.
+    """
+    up, down = differences.clip(min=0), (-differences).clip(min=0)
+    (up_low, up_high), (down_low, down_high) = mean_loss(up), mean_loss(down)
+    value, more, less = float(differences.mean()), float(up.mean()), float(down.mean())
+    return value - math.hypot(more - up_low, down_high - less), value + math.hypot(up_high - more, less - down_low)
