@@ -31,8 +31,9 @@ from .output import check_beside, check_file, check_new, labels_of, lines_of, wr
 
 __all__ = ["sample"]
 
-_BATCHES = 16
-"""Batches that are drawn before they are packed."""
+_BATCHES = 16  # that are drawn before they are packed
+_LINES = 4096
+"""Samples that are made text at once."""
 _PICTURE = 400
 """Largest number of samples in a picture."""
 
@@ -174,7 +175,7 @@ def sample(
         of_samples(wanted),
         len(wanted[loaded.conditions[0].name]),
         ready(away.model) if isinstance(away, Checkpoint) else None if away is None else of_samples(away),
-        *(None if each is None else in_turn(each, first_index, count) for each in given),
+        *given,
     )
     settings: dict[str, object] = {
         "version": __version__,
@@ -238,7 +239,7 @@ class Job:
     cycle: int
     """Number of samples after which the classes of the first condition repeat."""
     reference: dict[str, Tensor] | Inference | None = None
-    initial: Tensor | None = None
+    initial: Tensor | None = None  # used in turn, as `fixed`
     fixed: Tensor | None = None
 
     @property
@@ -246,8 +247,8 @@ class Job:
         """Values of the first condition, [N]."""
         return self.conditions[self.checkpoint.conditions[0].name]
 
-    def given(self, rows: slice) -> dict[str, Any]:
-        """What some of the samples are told and given, as arguments of `dguide.sample`."""
+    def given(self, rows: slice, first: int) -> dict[str, Any]:
+        """What some of the samples, from number `first`, are told and given, as arguments of `dguide.sample`."""
 
         def told(values: dict[str, Tensor]) -> Condition:
             several = {name: each[rows] for name, each in values.items()}
@@ -256,8 +257,8 @@ class Job:
         return {
             "condition": told(self.conditions),
             "reference": told(self.reference) if isinstance(self.reference, dict) else self.reference,
-            "initial": None if self.initial is None else self.initial[rows],
-            "fixed": None if self.fixed is None else self.fixed[rows],
+            "initial": None if self.initial is None else in_turn(self.initial, first, len(self.labels[rows])),
+            "fixed": None if self.fixed is None else in_turn(self.fixed, first, len(self.labels[rows])),
         }
 
 
@@ -277,7 +278,7 @@ def _draw(network: Inference, job: Job, first_index: int, shard: int, options: d
     tokens, forced, calls = torch.empty(count, length, dtype=small), torch.empty(count, dtype=torch.int64), []
     for start in range(0, count, shard):
         rows = slice(start, start + shard)
-        drawn = draw(network, **job.given(rows), first_index=first_index + start, **options)
+        drawn = draw(network, **job.given(rows, first_index + start), first_index=first_index + start, **options)
         tokens[rows], forced[rows] = drawn.tokens, drawn.forced
         calls.append(drawn.calls)
     most = Calls(max(each.conditional for each in calls), max(each.reference for each in calls))
@@ -310,8 +311,9 @@ def _write(out: Path, job: Job, drawn: Drawn, settings: dict[str, object], pictu
     write_npz(out, arrays)
     codec = job.checkpoint.codec
     if isinstance(codec, Written):
-        with replacing(out.with_suffix(".txt")) as temporary:
-            temporary.write_text("".join(f"{line}\n" for line in lines_of(codec, drawn.tokens)), encoding="utf-8")
+        with replacing(out.with_suffix(".txt")) as temporary, temporary.open("w", encoding="utf-8") as file:
+            for some in drawn.tokens.split(_LINES):
+                file.writelines(f"{line}\n" for line in lines_of(codec, some))
     if picture:
         from ..plots import style
         from ..plots.images import contact_sheet

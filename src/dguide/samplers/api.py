@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -214,7 +214,8 @@ def sample(
     ).checked()
     bar = require("tqdm", "train").tqdm if progress else None
     observers = tuple(each for each in callbacks if isinstance(each, Observer))
-    return _joined([_batch(sampler, run, trajectory, callbacks, bar) for run in request.runs(observers)])
+    parts = (_batch(sampler, run, trajectory, callbacks, bar) for run in request.runs(observers))
+    return _joined(parts, request.samples)
 
 
 @on_cpu
@@ -274,13 +275,22 @@ def _path(states: list[State]) -> Trajectory:
     return Trajectory(torch.stack(tokens[::-1]), torch.stack(times[::-1]))
 
 
-def _joined(parts: list[Samples]) -> Samples:
-    paths = [part.trajectory for part in parts if part.trajectory is not None]
-    normalizers = [part.log_normalizer for part in parts if part.log_normalizer is not None]
+def _joined(parts: Iterator[Samples], count: int) -> Samples:
+    """The samples of all batches. Each batch is let go of before the next one is drawn, so samples are held once."""
+    whole: dict[str, Tensor] = {}
+    paths, normalizers, calls, done = [], [], Calls(), 0
+    for part in parts:
+        rows = slice(done, done + len(part.tokens))
+        for name, values in (("tokens", part.tokens), ("forced", part.forced)):
+            whole.setdefault(name, values.new_empty(count, *values.shape[1:]))[rows] = values
+        paths += [] if part.trajectory is None else [part.trajectory]
+        normalizers += [] if part.log_normalizer is None else [part.log_normalizer]
+        calls = Calls(*(max(getattr(each, which) for each in (calls, part.calls)) for which in vars(calls)))
+        done = rows.stop
     return Samples(
-        torch.cat([part.tokens for part in parts]),
-        Calls(max(part.calls.conditional for part in parts), max(part.calls.reference for part in parts)),
-        torch.cat([part.forced for part in parts]),
+        whole["tokens"],
+        calls,
+        whole["forced"],
         _aligned(paths) if paths else None,
         torch.cat(normalizers) if normalizers else None,
     )

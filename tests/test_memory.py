@@ -1,0 +1,78 @@
+"""The memory of sampling grows by what is kept of a sample, not by what the work on it takes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny import save_strings
+
+from dguide.data import Strings
+
+WITH_PEAK = """
+import sys
+from pathlib import Path
+import torch
+torch.set_num_threads(1)
+def status(field):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * int(next(line for line in lines if line.startswith(field)).split()[1])
+def grown(work):
+    work(300)  # what is loaded or compiled once
+    Path("/proc/self/clear_refs").write_text("5")
+    before = status("VmRSS")
+    work(int(sys.argv[1]))
+    return status("VmHWM") - before
+"""
+LIBRARY = """
+import dguide
+def work(count):
+    dguide.sample(
+        lambda tokens, time, labels: torch.zeros(*tokens.shape, 2),
+        process=dguide.Masked(2), length=1024, condition=torch.zeros(count, dtype=torch.int64), batch_size=20,
+        sampler=dguide.Ancestral(1),
+    )
+print(grown(work))
+"""
+COMMAND = """
+import contextlib, os
+from dguide.cli import main
+def work(count):
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        assert main([*sys.argv[2:], "--count", str(count)]) == 0
+print(grown(work))
+"""
+
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/clear_refs").exists(), reason="the system does not tell the peak of memory"
+)
+
+
+def grown(program: str, *arguments: object) -> int:
+    """Bytes that the peak of a process is above the memory before the work."""
+    command = [sys.executable, "-c", WITH_PEAK + program, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return int(json.loads(done.stdout))
+
+
+def test_samples_are_held_once() -> None:
+    count, batch = 6000, 20
+    kept = 8 * 1024 * count
+    assert grown(LIBRARY, count) < 1.3 * kept + 200 * 1024 * batch  # clocks, uniforms and logits of a batch
+
+
+def test_the_command_holds_small_integers_alone(tmp_path: Path) -> None:
+    """With sequences to fill in and a text for each sample, which are the most that it can be asked for."""
+    width, count = 6, 120_000
+    model = save_strings(tmp_path / "strings")
+    codec = Strings(("<begin>", "<end>", "<pad>", "a", "b", "c"), width)
+    initial = np.array([[*codec.encode("ab")[:4], 6, 6]])
+    np.savez(tmp_path / "initial.npz", tokens=initial, fixed=initial < 6)
+    options = ("--initial", tmp_path / "initial.npz", "--steps", 1, "--weight", 0, "--batch-size", 2000)
+    peak = grown(COMMAND, count, "sample", model, "--out", tmp_path / "x.npz", *options)
+    kept = count * (2 * width + 8 + 8 + 4)  # tokens, forced positions, and the two conditions
+    assert peak < 2 * kept + 30e6
