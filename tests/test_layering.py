@@ -25,6 +25,7 @@ LEAVES = {
     "random",
     "categorical",
     "denoiser",
+    "places",
     "progress",
 }
 CORE = ["noise", "process", "guidance", "samplers", "exact"]

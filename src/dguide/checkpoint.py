@@ -16,7 +16,6 @@ import hashlib
 import inspect
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -29,6 +28,7 @@ from .devices import in_float32, on_cpu
 from .errors import bad, require
 from .files import replacing
 from .nn import DiffusionTransformer
+from .places import AT_HUB, CONFIG, WEIGHTS, locate, names, shipped
 from .process import PROCESSES, Process
 
 __all__ = [
@@ -46,15 +46,11 @@ __all__ = [
     "shipped",
 ]
 
-CONFIG = "config.json"
-WEIGHTS = "model.safetensors"
 STATE = "state.safetensors"
 """The state of a training run, which writes its checkpoint to the same directory."""
 _WAITING, _DIGITS = "model.{}.safetensors", 16
 """Name of new weights until their configuration is in place, with the first digits of their SHA-256."""
 FORMAT = "dguide-checkpoint-1"
-_AT_HUB = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
-"""`org/name`, as Hugging Face has it."""
 _AGAIN = "Copy the checkpoint again, both files of it, or train anew."
 
 
@@ -102,10 +98,9 @@ class Config:
 
     def quality(self, digits: int = 3) -> str:
         """The bits per token of the test part in words; of the validation part if the training did not end."""
-        if self.test_bits is None:
-            return f"{self.validation_bits:.{digits}f} bits per token of the validation data (not yet of test data)"
+        part = "validation data (not yet of test data)" if self.test_bits is None else "test data"
         error = "" if self.test_error is None else f" (standard error {self.test_error:.{digits}f})"
-        return f"{self.test_bits:.{digits}f} bits per token of the test data{error}"
+        return f"{self.bits:.{digits}f} bits per token of the {part}{error}"
 
 
 @dataclass(frozen=True)
@@ -259,52 +254,6 @@ def _flat(value: object) -> Iterator[object]:
         yield value
 
 
-def shipped() -> Path:
-    """The folder of the checkpoints that come with dguide: in the installed package, else in the source tree."""
-    package = Path(__file__).resolve().parent
-    inside = package / "models"
-    return inside if inside.is_dir() else package.parents[1] / "checkpoints"
-
-
-def names() -> tuple[str, ...]:
-    """Names of the checkpoints that come with dguide, which `load` takes."""
-    return tuple(sorted(path.parent.name for path in shipped().glob(f"*/{CONFIG}")))
-
-
-def locate(path: str | Path) -> Path:
-    """The directory of a checkpoint, which need not exist.
-
-    Args:
-        path: A path, which wins if it exists; or one of `names`; or `org/name`, whose two files are downloaded from
-            Hugging Face unless they are in its cache. Nothing is downloaded if there is a folder `org` here.
-
-    Raises:
-        ValueError: If `org/name` cannot be had.
-        dguide.errors.MissingExtra: If `path` has the form `org/name`, and the extra `hub` is not installed.
-    """
-    directory = Path(path)
-    name = path if isinstance(path, str) else path.as_posix()
-    if directory.exists():
-        return directory
-    if name in names():
-        return shipped() / name
-    if _AT_HUB.fullmatch(name) and not directory.parent.exists():
-        return _fetched(name)
-    return directory
-
-
-def _fetched(name: str) -> Path:
-    """The directory of `org/name` in the cache of Hugging Face, after a download if necessary."""
-    library, errors = require("huggingface_hub", "hub"), require("huggingface_hub.errors", "hub")
-    try:
-        # One call for both files, so that they are of the same revision.
-        return Path(library.snapshot_download(name, allow_patterns=[CONFIG, WEIGHTS]))
-    except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, errors.HFValidationError) as error:
-        got = f"no such directory, and from Hugging Face: {' '.join(str(error).split())}"
-        expected = f"a directory, one of {', '.join(names())}, or org/name at Hugging Face"
-        raise bad(f"checkpoint {name}", got, expected) from error
-
-
 def push(path: str | Path, name: str) -> None:
     """Uploads a checkpoint to Hugging Face, where `load(name)` finds it.
 
@@ -317,7 +266,7 @@ def push(path: str | Path, name: str) -> None:
         huggingface_hub.errors.HfHubHTTPError: If Hugging Face refuses, as it does without a login.
         dguide.errors.MissingExtra: If the extra `hub` is not installed.
     """
-    if not _AT_HUB.fullmatch(name):
+    if not AT_HUB.fullmatch(name):
         raise bad("name at Hugging Face", repr(name), "org/name")
     api, directory = require("huggingface_hub", "hub").HfApi(), locate(path)
     load(directory)
