@@ -26,9 +26,9 @@ def test_wilson_interval_agrees_with_published_values(successes: int, trials: in
 def test_ends_have_the_probability_of_the_mid_p_interval(successes: int, trials: int) -> None:
     share = proportion(successes, trials)
     assert share.value == successes / trials
-    for end, tail in ((share.low, binom.sf), (share.high, binom.cdf)):
+    for end, beyond in ((share.low, binom.sf(successes, trials, share.low)), (share.high, None)):
         if 0 < end < 1:
-            beyond = tail(successes, trials, end) - (tail is binom.cdf) * binom.pmf(successes, trials, end)
+            beyond = binom.cdf(successes - 1, trials, end) if beyond is None else beyond
             assert beyond + binom.pmf(successes, trials, end) / 2 == pytest.approx(0.025, rel=1e-6)
 
 
