@@ -25,9 +25,11 @@ from dguide.cli.names import guidance_of, sampler_of
 from dguide.data import Skipped, load
 from dguide.guidance import MECHANISMS
 from dguide.nn import Compiled, Inference
+from dguide.noise import NOISES
 from dguide.samplers import SAMPLERS
 from dguide.train import SIZES, TrainConfig, Trained, train
 from dguide.train.config import option
+from dguide.train.loop import build
 
 COMMANDS = ("data", "sample", "evaluate", "read", "train", "demo", "theory", "info")
 
@@ -77,6 +79,21 @@ def test_train_has_an_option_for_every_setting_and_shows_its_default(run):
             usual = "that of the size" if name in SIZES["small"] else setting.default
             text = re.search(rf"{option(name)} [A-Z]+ (.*?)(?: -h,)? --", out)
             assert text[1].endswith(f"[default: {usual}]")
+
+
+def test_the_help_of_training_writes_values_as_they_are_typed_and_gives_numbers(run):
+    out = " ".join(run("train", "--help")[1].split())
+    values = ["Masked", "Uniform", "Adamw", "Muon", "Auto", "Cosine", "Linear", "Constant", "Tiny"]
+    assert not [word for word in values if re.search(rf"\b{word}\b", out)]
+    digits = load("digits")
+    for size, millions in re.findall(r"(\w+) \((\d[\d.]*)\)", out.partition("--size")[2].partition("--width")[0]):
+        network = build(TrainConfig(out=Path("x"), steps=1, size=size), digits)[1]
+        assert float(millions) == pytest.approx(sum(p.numel() for p in network.parameters()) / 1e6, rel=0.06)
+    assert all(f" {size} (" in out for size in SIZES)
+    for noise, share in re.findall(r"([a-z]+(?::\d)?) \((\d+) %\)", out.partition("--noise")[2].partition("--from")[0]):
+        level = NOISES.read(noise).level(torch.tensor(0.5, dtype=torch.float64))
+        assert round(100 * float(level)) == int(share)
+    assert all(f"{noise}" in out for noise in NOISES.names())
 
 
 STOPPED = Trained(False, 0, None, (), Path("run"))

@@ -11,10 +11,13 @@ import typer
 
 from ..data import LOADERS, Attribute, Dataset, Strings, Value, load
 from ..errors import bad, require
+from ..train.cost import halved
 from .output import check_file, labels_of, padded
 
 __all__ = ["data"]
 
+_DIGITS = 64
+"""Tokens of the digits, which training is compared with."""
 _SHOWN = 20
 """Number of omitted entries that are listed without `--all`."""
 _PER_CLASS = 10
@@ -26,8 +29,7 @@ def data(
     name: str = typer.Argument(
         ...,
         metavar="DATA",
-        help=f"A data set, as in `dguide train --data`: {', '.join(LOADERS.names())}, "
-        "or your own as my_module:function.",
+        help=f"Data set, as in `dguide train --data`: {', '.join(LOADERS.names())}, or your own as my_module:function.",
     ),
     png: Path | None = typer.Option(
         None,
@@ -56,6 +58,7 @@ def data(
         f"{len(dataset.test):,} for the test",
         "tokens": f"{dataset.length} of {dataset.vocab_size}"
         + (f", {dataset.shape[0]} rows of {dataset.shape[1]} pixels" if dataset.shape else ""),
+        **({"cost": cost} if (cost := _cost(name, dataset)) else {}),
         **({"alphabet": alphabet} if alphabet else {}),
         "left out": f"{len(dataset.skipped):,}",
     }
@@ -66,6 +69,15 @@ def data(
         for value, parts in rows.items():
             print(f"  {padded(value, 30)} " + " ".join(f"{x:9,}" if isinstance(x, int) else f"{x:9.5g}" for x in parts))
     _list_skipped(dataset, everything)
+
+
+def _cost(name: str, dataset: Dataset) -> str:
+    """What the tokens of images mean for training, where their size can be chosen."""
+    less = halved(name, dataset)
+    if less is None:
+        return ""
+    times = f"{dataset.length / _DIGITS:.0f} times as long as one of digits ({_DIGITS} tokens)"
+    return f"a step of training takes at least {times}; {less[0]} has {less[1]:,} tokens"
 
 
 def _list_skipped(dataset: Dataset, everything: bool) -> None:

@@ -26,6 +26,9 @@ SIZES: dict[str, dict[str, int]] = {
 """Networks by size: about 0.15, 0.5, 1.5, 9 and 130 million parameters."""
 
 
+_MILLIONS = "tiny (0.16), small (0.5), medium (1.5), large (9.6), huge (129)"
+
+
 def option(name: str) -> str:
     """The option of the command line for a setting."""
     return "--" + name.rstrip("_").replace("_", "-")
@@ -40,17 +43,19 @@ class TrainConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    out: Path = Field(description="directory of the checkpoint, and of the state of a stopped run")
+    out: Path = Field(description="folder of the checkpoint, and of the state of a stopped run; created if missing")
     data: str = Field(
         "digits",
         description="name of a data set, with its path and options if any, or your own as my_module:function",
     )
-    process: str = Field("masked", description="masked or uniform")
+    process: str = Field("masked", description="process that corrupts the data: masked or uniform")
     noise: str = Field(
-        "linear", description="noise schedule, such as linear or polynomial:2, or your own as my_module:MyClass"
+        "linear",
+        description="noise schedule, with the share of noise at half the time: linear (50 %), cosine (71 %), "
+        "polynomial:2 (25 %), geometric (1 %), or your own as my_module:MyClass",
     )
     from_: Path | None = Field(
-        None, description="checkpoint whose weights the run begins with, of a network of the same sizes"
+        None, description="checkpoint whose weights the run begins with; its network must have the same sizes"
     )
     seed: int = Field(0, ge=0, description="seed of weights, order of data, corruption and label dropout")
 
@@ -62,7 +67,7 @@ class TrainConfig(BaseModel):
         None, ge=1, description="evaluations without fewer bits of the validation part after which the run ends early"
     )
 
-    size: str = Field("small", description=f"width, layers and heads together: {', '.join(SIZES)}")
+    size: str = Field("small", description=f"width, layers and heads together, with millions of weights: {_MILLIONS}")
     width: int = Field(96, ge=2, description="channels of a token, instead of the value of size")
     layers: int = Field(3, ge=1, description="transformer blocks, instead of the value of size")
     heads: int = Field(4, ge=1, description="attention heads, instead of the value of size")
@@ -70,13 +75,21 @@ class TrainConfig(BaseModel):
 
     batch_size: int = Field(64, ge=1, description="sequences per step, in all processes together")
     accumulate: int = Field(1, ge=1, description="parts of a batch, computed one after the other to save memory")
-    optimizer: Literal["adamw", "muon"] = Field("adamw", description="adamw, or muon for the matrices of the blocks")
+    optimizer: Literal["adamw", "muon"] = Field(
+        "adamw", description="optimizer: adamw, or muon for the matrices of the blocks"
+    )
     rate: float = Field(3e-3, gt=0, description="peak learning rate")
-    decay: Literal["cosine", "constant"] = Field("cosine", description="course of the rate after the warm-up")
+    decay: Literal["cosine", "constant"] = Field(
+        "cosine",
+        description="course of the rate after the warm-up: cosine has half left at half of the run, 0 at the end; "
+        "constant stays and lets a finished run go on with more steps",
+    )
     warmup: int = Field(50, ge=0, description="steps until the rate reaches its peak")
     weight_decay: float = Field(0.0, ge=0, description="decoupled weight decay of matrices")
-    clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
-    ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights")
+    clip: float = Field(1.0, gt=0, description="largest norm of the gradient; a longer one is shortened to it")
+    ema: float = Field(
+        0.999, ge=0, lt=1, description="decay of the averaged weights: 0.999 averages over about 1,000 steps"
+    )
     dropout: float = Field(0.0, ge=0, lt=1, description="share of channels set to zero in the output of a block")
     label_dropout: float = Field(0.1, ge=0, le=1, description="share of sequences whose label is replaced by null")
     shift: int = Field(0, ge=0, description="largest random shift of an image, in pixels")
@@ -84,9 +97,11 @@ class TrainConfig(BaseModel):
 
     evaluate_every: int = Field(200, ge=1, description="steps between evaluations; each evaluation saves the state")
     evaluate_passes: int = Field(8, ge=1, description="noise levels for each validation sequence in an evaluation")
-    precision: Literal["no", "bf16"] = Field("no", description="mixed precision: no or bf16")
-    device: Literal["auto", "cpu"] = Field("auto", description="auto uses an accelerator if there is one")
-    tensorboard: bool = Field(False, description="write a log for TensorBoard, true or false")
+    precision: Literal["no", "bf16"] = Field(
+        "no", description="mixed precision: no, or bf16 for half precision where it is safe"
+    )
+    device: Literal["auto", "cpu"] = Field("auto", description="device: auto (an accelerator if there is one) or cpu")
+    tensorboard: bool = Field(False, description="whether to write a log for TensorBoard: True or False")
 
     @model_validator(mode="before")
     @classmethod

@@ -24,6 +24,7 @@ from ..progress import Course
 from .batch import Batch, Stream, draw, generator
 from .budget import Budget, budget, rate
 from .config import TrainConfig
+from .cost import told
 from .ema import Average
 from .interrupt import Interrupt
 from .objective import bits
@@ -35,6 +36,8 @@ __all__ = ["MEASURED_ANEW", "Diverged", "Trained", "build", "train"]
 
 MEASURED_ANEW = "of the test part, which chose nothing; the lines during training are of the validation part"
 """Why the last evaluation differs from the best line before it."""
+_TIMED = 2
+"""Steps that are timed to say what the run will cost. The first one also prepares."""
 _BATCH = 256
 """Sequences in one call of an evaluation."""
 
@@ -161,7 +164,8 @@ class _Run:
                 return self._trained(True)
             if config.tensorboard:
                 self.accelerator.init_trackers("tensorboard")
-            length = budget(config, 0.0 if config.minutes is None else self._plan_last(30 * config.minutes))
+            last = 0.0 if config.minutes is None else self._plan_last(30 * config.minutes)
+            length, times = budget(config, last), list[float]()
             fraction = self._share(length)
             course.start(fraction)
             if self.dataset.skipped:
@@ -170,8 +174,13 @@ class _Run:
             if journal.step == 0:
                 self._save()  # marks the directory as that of this run
             while (fraction < 1 or journal.step == 0) and not self._agree(float(interrupt.requested)):
+                began = time.monotonic()
                 self._learn(fraction)
                 fraction = self._share(length)
+                times.append(time.monotonic() - began)
+                if len(times) == _TIMED or (fraction >= 1 and not times[1:]):
+                    for line in told(config, self.dataset, min(times), journal.step, journal.seconds, last):
+                        course.say(line)
                 course.show(fraction, _now(journal))
                 if journal.step % config.evaluate_every == 0 or fraction >= 1:
                     self._judge(course)
