@@ -2,7 +2,7 @@
 
 It is the grid of `dguide demo` with more samples a row. The same seed in all rows couples them.
 
-    python -m studies.digits             # samples and judges (about 15 minutes of one core), then writes README
+    python -m studies.digits             # samples and judges (about 8 minutes of one core), then writes README
     python -m studies.digits --draw      # writes README again from the stored results
 """
 
@@ -26,7 +26,8 @@ from dguide.plots import style
 from studies.calls import ROOT, commit, header, write
 
 RESULTS, PAGE, IMAGE = ROOT / "studies/results/digits.json", ROOT / "README.md", ROOT / "docs/images/digits.png"
-PER_CLASS, STEPS, SEED = 100, 16, 0
+PER_CLASS, STEPS, SEED = 35, 16, 0
+"""The test part has 35 images of every class, so that all rows have as many."""
 SHOWN = ("normalized", "unlocking")
 BEGIN, END = "<!-- studies.digits -->\n", "<!-- end -->\n"
 
