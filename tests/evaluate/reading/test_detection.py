@@ -153,7 +153,7 @@ def test_bad_input_is_refused() -> None:
 @pytest.mark.parametrize("more", [0, 1, 150])
 def test_a_promise_with_confidence_is_kept_by_19_of_20_thresholds_and_by_no_more_than_it_must(most, least, more):
     """The share of alarms of a threshold among uniform scores is known, and that of false alarms and misses alike."""
-    source, count, repetitions = np.random.default_rng(least + more), least + more, 2000
+    source, count, repetitions = np.random.default_rng(least + more), least + more, 500
     assert needed(most, 0.95) == least
     shares = []
     for _ in range(repetitions):
