@@ -3,8 +3,6 @@
 The problems are those of studies/calls.py, masked, `Normalized`, w = 3, constant, with exact denoisers. They have far
 fewer positions than real sequences, so these samplers end after three or five calls. Distributions are estimated from
 samples. The last line is the distance of equally many exact samples, by chance.
-
-    python -m studies.orders             # two minutes of one core
 """
 
 from __future__ import annotations
@@ -16,12 +14,13 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from calls import ROOT, commit, header, problems, quartiles, write
 
 import dguide
 from dguide import Masked, Normalized
 from dguide.exact import Problem, solve, total_variation
 from dguide.samplers import Sampler
+from studies.calls import problems, quartiles
+from studies.common import ROOT, commit, header, parser, write
 
 RESULTS = ROOT / "studies/results/orders.json"
 WEIGHT, COUNT = 3.0, 100_000
@@ -84,10 +83,12 @@ def compute() -> list[dict[str, Any]]:
 
 
 def main() -> None:
+    parser(__doc__, "studies/results/orders.json", "two minutes of one core").parse_args()
     torch.set_num_threads(1)
     start, source = time.process_time(), commit()
     cases = compute()
-    about = header(source, time.process_time() - start) | {"made by": "python -m studies.orders", "samples": COUNT}
+    about = header("python -m studies.orders", source, time.process_time() - start)
+    about |= {"problems": [problem.name for problem in problems()], "samples": COUNT}
     write(RESULTS, json.dumps(about | {"cases": cases}) + "\n")
     print("\n| sampler | | calls | from continuous time | from the tilted target |\n|---|---|---|---|---|")
     for case in cases:
