@@ -77,7 +77,7 @@ def nearer(ours: list[float], theirs: list[float]) -> str:
     return f"{share.value:.2f} ({share.low:.2f} to {share.high:.2f})"
 
 
-STUDY = Study("trapezoidal", "samplers.md", "ten seconds of one core", compute, sections)
+STUDY = Study("trapezoidal", "samplers.md", "some seconds of one core", compute, sections)
 
 if __name__ == "__main__":
     STUDY.main(__doc__)
