@@ -1,6 +1,9 @@
 """Run every benchmark of the CPU, each in a process of its own, then write their numbers into docs/speed.md.
 
-python -m benchmarks [NAMES...] [OPTIONS...]        default: all; options, such as --repeats 1, go to each
+Options after the names, such as --repeats 1, go to each of them. The names are:
+
+    speed, draws, confidence, memory, network, pace, scaling
+    backbone, steps, solve: not of the page, and without options from here
 """
 
 from __future__ import annotations
@@ -8,6 +11,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+
+from studies.common import parser
 
 from . import common, page
 
@@ -19,6 +24,9 @@ OTHERS = ("backbone", "steps", "solve")
 def main(words: list[str]) -> None:
     first = next((i for i, word in enumerate(words) if word.startswith("-")), len(words))
     names, options = words[:first] or [*NAMES, *OTHERS], words[first:]
+    command = parser(__doc__, "benchmarks/results/*.json and docs/speed.md", "about ten minutes for all")
+    command.add_argument("names", nargs="*", help="benchmarks (default: all)")
+    command.parse_args(["--help"] if {"-h", "--help"} & {*words} else names)
     unknown = sorted(set(names) - {*NAMES, *OTHERS})
     if unknown:
         raise SystemExit(f"benchmarks: got {', '.join(unknown)}; expected some of {', '.join((*NAMES, *OTHERS))}")

@@ -7,13 +7,10 @@ busy machine:
 - precisions: bfloat16, float16 and compiled, against float32, of the digits checkpoint and of a larger random network;
 - flips: samples and tokens of the digits that differ from those of float32, everything else being equal, and the bits
   per held-out token at the same noise.
-
-    python benchmarks/backbone.py [--repeats N] [--samples N] [--out FILE.json]
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import platform
@@ -30,6 +27,7 @@ import dguide
 from dguide import checkpoint, data
 from dguide.evaluate import likelihood
 from dguide.nn import Compiled, DiffusionTransformer, Inference
+from studies.common import parser, write
 
 ROOT = Path(__file__).parents[1]
 SHARE = 16
@@ -190,11 +188,13 @@ def machine() -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=15, help="repetitions behind each median (default: 15)")
-    parser.add_argument("--samples", type=int, default=200, help="samples among which flips are counted (default: 200)")
-    parser.add_argument("--out", type=Path, help="where the results go, as JSON")
-    options = parser.parse_args()
+    command = parser(__doc__, "what --out names, as docs/speed-network.md has it", "minutes")
+    command.add_argument("--repeats", type=int, default=15, help="repetitions behind each median (default: 15)")
+    command.add_argument(
+        "--samples", type=int, default=200, help="samples among which flips are counted (default: 200)"
+    )
+    command.add_argument("--out", type=Path, help="where the results go, as JSON")
+    options = command.parse_args()
     torch.set_num_threads(1)
     results = {
         "machine": machine(),
@@ -204,8 +204,7 @@ def main() -> None:
         "flips": flips(options.samples),
     }
     if options.out is not None:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(results, indent=2) + "\n")
+        write(options.out, json.dumps(results, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from studies.common import about
+
 __all__ = ["BASELINES", "SOURCES", "Stage", "run", "stages"]
 
 
@@ -149,3 +151,7 @@ def run(step: Step, network: Any, condition: Tensor, length: int, steps: int, we
         cond, ref = network(torch.cat((tokens, tokens)), times, both).chunk(2)
         tokens = step(tokens, stage, cond, ref, weight, mask)
     return tokens
+
+
+if __name__ == "__main__":
+    about(__doc__, "all benchmarks")

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 import dguide
+from studies.common import about, parser
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -179,14 +180,14 @@ def write(name: str, began: Mapping[str, Any], results: object, out: Path = RESU
     return path
 
 
-def options(description: str | None, repeats: int) -> argparse.Namespace:
-    """Command line of every benchmark."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=repeats, help=f"repetitions (default: {repeats})")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads of PyTorch")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="where the JSON goes")
-    parser.add_argument("--quick", action="store_true", help="tiny shapes, to see that it runs")
-    found = parser.parse_args()
+def options(description: str | None, repeats: int, name: str, takes: str) -> argparse.Namespace:
+    """Command line of every benchmark that writes results/NAME.json."""
+    command = parser(description, f"benchmarks/results/{name}.json", takes)
+    command.add_argument("--repeats", type=int, default=repeats, help=f"repetitions (default: {repeats})")
+    command.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads of PyTorch")
+    command.add_argument("--out", type=Path, default=RESULTS, help="another folder for the JSON")
+    command.add_argument("--quick", action="store_true", help="tiny shapes, to see that it runs")
+    found = command.parse_args()
     torch.set_num_threads(found.threads)
     return found
 
@@ -199,3 +200,7 @@ def quick(shape: Shape) -> Shape:
 def seconds(value: float) -> str:
     """A duration for people."""
     return f"{value:.1f} s" if value >= 1 else f"{1e3 * value:.1f} ms" if value >= 1e-3 else f"{1e6 * value:.0f} us"
+
+
+if __name__ == "__main__":
+    about(__doc__, "all benchmarks")

@@ -3,8 +3,6 @@
 This order has to know the law of every masked position in every step. The measure is therefore the time to sum those
 rows, as many as there are masks before each step of the run itself, in two ways: one `sum` a row and tensor, and one
 `sum` over a block of as many rows. Both add up in float32 and take turns with the runs.
-
-    python -m benchmarks.confidence [--repeats N] [--threads N] [--quick]
 """
 
 from __future__ import annotations
@@ -63,7 +61,7 @@ def measure(shape: Shape, sampler: Any, repeats: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    options = common.options(__doc__, repeats=5)
+    options = common.options(__doc__, 5, "confidence", "ten seconds")
     began = common.machine()
     results: dict[str, Any] = {}
     for name in ("language", "image"):

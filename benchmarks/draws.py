@@ -2,8 +2,6 @@
 
 Reading is the sum of both tensors. `compiled` is the draw in C, `vectorised` the one in PyTorch, for a machine without
 a compiler. Medians of repetitions that take turns.
-
-    python -m benchmarks.draws [--repeats N] [--threads N] [--quick]
 """
 
 from __future__ import annotations
@@ -48,7 +46,7 @@ def measure(count: int, vocab: int, dtype: torch.dtype, repeats: int) -> dict[st
 
 
 def main() -> None:
-    options = common.options(__doc__, repeats=15)
+    options = common.options(__doc__, 15, "draws", "ten seconds")
     if compiled.library() is None:
         raise SystemExit("there is no compiled library here")
     began, cases = common.machine(), []

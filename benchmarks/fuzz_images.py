@@ -1,9 +1,8 @@
-"""Reads images with random damage: python -m benchmarks.fuzz_images [COUNT]. Each is read, or listed with a reason."""
+"""Reads images with random damage. Each is read, or listed with a reason."""
 
 from __future__ import annotations
 
 import io
-import sys
 import time
 from collections import Counter
 
@@ -12,6 +11,7 @@ from PIL import Image
 
 from dguide.data.codecs.images import FORMATS, open_image
 from dguide.data.files.image_files import read_images
+from studies.common import parser
 
 
 def samples() -> list[bytes]:
@@ -60,7 +60,9 @@ def fuzz(count: int, seed: int = 0) -> Counter[str]:
 
 
 def main() -> None:
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
+    command = parser(__doc__, "nothing; it prints how many were read", "some seconds for each 2,000 images")
+    command.add_argument("count", type=int, nargs="?", default=2000, help="number of images (default: 2000)")
+    count = command.parse_args().count
     total, began = Counter[str](), time.monotonic()
     for first in range(0, count, 2000):
         total += fuzz(min(2000, count - first), first)

@@ -5,8 +5,6 @@ achieves in bytes a second is compared with a device-to-device copy of 1 GiB on 
 written counted as two. Times are CUDA events, medians of interleaved repetitions.
 
 Without CUDA it says so and exits with status 2. With --quick it tries itself out at tiny shapes, on the CPU too.
-
-    python -m benchmarks.gpu [--repeats N] [--quick]
 """
 
 from __future__ import annotations
@@ -107,7 +105,7 @@ def show(results: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    options = common.options(__doc__, repeats=5)
+    options = common.options(__doc__, 5, "gpu", "at most two and a half minutes")
     there = torch.cuda.is_available()
     if not there and not options.quick:
         print("benchmarks.gpu: no CUDA device is available to PyTorch here; nothing was measured.", file=sys.stderr)

@@ -4,8 +4,6 @@ Each case runs in a process of its own, after a warm-up at a tiny shape, so that
 peak is the high-water mark of resident memory: that of the process's own address space (VmHWM), since the one of
 `getrusage` begins at the peak of whoever started the process. Baselines are given three of their steps, which are
 alike.
-
-    python -m benchmarks.memory [--threads N] [--quick]
 """
 
 from __future__ import annotations
@@ -82,7 +80,7 @@ def launch(who: str, shape: Shape, threads: int) -> dict[str, float]:
 
 
 def main() -> None:
-    options = common.options(__doc__, repeats=1)
+    options = common.options(__doc__, 1, "memory", "half a minute")
     began = common.machine()
     results: dict[str, Any] = {}
     for name in ("image", "language"):

@@ -6,8 +6,6 @@ depend on what they say. Times are medians of interleaved repetitions, so that t
 machine too.
 
 The results go to a file with the name of the card.
-
-    python -m benchmarks.models [--repeats N] [--quick]
 """
 
 from __future__ import annotations
@@ -136,7 +134,7 @@ def show(results: dict[str, Any], load: Load) -> None:
 
 
 def main() -> None:
-    options = common.options(__doc__, repeats=5)
+    options = common.options(__doc__, 5, "NAME-OF-THE-CARD", "at most two and a half minutes on a GPU")
     device = best_device()
     load, repeats = (QUICK, 1) if options.quick else (FULL, options.repeats)
     began = common.machine() | {"card": card(device), "device": device.type}

@@ -5,8 +5,6 @@ the checkpoint of the handwritten digits, over whole runs, and a diffusion trans
 the image shape, of whose 50-step run the first steps are taken. What a step costs outside hardly depends on when it is.
 
 Where w is 0 the reference is not called, so guidance that is off on half of [0, 1] should take about 3/4 of the time.
-
-    python -m benchmarks.network [--repeats N] [--threads N] [--quick]
 """
 
 from __future__ import annotations
@@ -127,7 +125,7 @@ def half_guided(network: Any, shape: Shape, repeats: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    options = common.options(__doc__, repeats=5)
+    options = common.options(__doc__, 5, "network", "a minute")
     began = common.machine()
     digits = checkpoint.load(DIGITS)
     images = Shape("digits", 64, digits.model.length, digits.process.vocab_size, digits.process.mask_id, 32)

@@ -9,8 +9,6 @@ The tokens are drawn as in `baselines.gumbel`, uniform by uniform. Because all h
 matters, and given it the chance to leave is that of the mask's own uniform, counted exactly over its 2^24 values: far
 fewer draws are needed than if departures were counted. Beside it are plain counts, where they are not too rare, and the
 same chance summed over the law of the luckiest of V uniforms from those 2^24 values, without a draw.
-
-    python -m benchmarks.pace [--repeats N] [--threads N] [--quick]
 """
 
 from __future__ import annotations
@@ -127,7 +125,7 @@ def same_positions(vocab: int) -> bool:
 
 
 def main() -> None:
-    options = common.options(__doc__, repeats=1)
+    options = common.options(__doc__, 1, "pace", "minutes")
     began = common.machine()
     torch.manual_seed(0)
     vocab, scale = (1_000, 100) if options.quick else (VOCAB, 1)

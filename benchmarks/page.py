@@ -1,7 +1,4 @@
-"""Write the numbers of benchmarks/results/*.json between the markers of docs/speed.md.
-
-python -m benchmarks.page [--check]         --check: change nothing, fail if the page is not up to date
-"""
+"""Write the numbers of benchmarks/results/*.json between the markers of docs/speed.md."""
 
 from __future__ import annotations
 
@@ -11,6 +8,8 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
+
+from studies.common import parser
 
 from . import baselines, common
 from .targets import TARGETS, Results, verdict
@@ -199,9 +198,12 @@ def filled(text: str, results: Results) -> str:
 
 
 def main(words: Iterable[str] = ()) -> None:
+    command = parser(__doc__, "docs/speed.md", "a second")
+    command.add_argument("--check", action="store_true", help="change nothing, fail if the page is not up to date")
+    check = command.parse_args(list(words)).check
     old = PAGE.read_text(encoding="utf-8")
     new = filled(old, read(common.RESULTS))
-    if "--check" in words:
+    if check:
         if new != old:
             raise SystemExit("docs/speed.md is not what benchmarks/results say: run python -m benchmarks.page")
         return

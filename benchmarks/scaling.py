@@ -5,8 +5,6 @@ for comparison stands a plain sampler (softmax and `torch.multinomial` at all po
 step of which is timed and multiplied by the number of steps. All points of a panel take turns, and the least time of
 each counts: another program on the machine can only add to it. An exponent is the slope of the least-squares line
 through the logarithms of the points in the upper half of the range, where fixed costs matter least.
-
-    python -m benchmarks.scaling [--repeats N] [--threads N] [--quick]
 """
 
 from __future__ import annotations
@@ -113,7 +111,7 @@ def _panel(axis: Any, size: str, found: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    options = common.options(__doc__, repeats=5)
+    options = common.options(__doc__, 5, "scaling", "minutes")
     began = common.machine()
     base = common.quick(BASE) if options.quick else BASE
     ranges = {size: values[:4] for size, values in RANGES.items()} if options.quick else RANGES

@@ -6,6 +6,7 @@ of the tolerance: L1, and the largest relative one of states more probable than 
 
 from __future__ import annotations
 
+import argparse
 import json
 import resource
 import statistics
@@ -18,6 +19,7 @@ import torch
 import dguide
 from dguide import exact
 from dguide.exact.random_problems import dirichlet
+from studies.common import ROOT, parser
 
 CASES = [
     ("Masked", 3, 6, "Normalized"),
@@ -57,13 +59,18 @@ def run(process: str, n: int, d: int, mechanism: str) -> dict[str, float]:
 
 
 def main() -> None:
+    command = parser(__doc__, "nothing; it prints the table of docs/exact.md", "two minutes")
+    command.add_argument("--case", type=json.loads, help=argparse.SUPPRESS)  # of a process of its own
+    case = command.parse_args().case
+    if case is not None:
+        print(json.dumps(run(*case)))
+        return
     print(
         "process  n  d  mechanism    states  seconds (median of 3)  memory / state vector  L1 error  largest relative"
     )
     for case in CASES:
-        found = json.loads(
-            subprocess.run([sys.executable, __file__, json.dumps(case)], capture_output=True, check=True).stdout
-        )
+        words = [sys.executable, "-m", "benchmarks.solve", "--case", json.dumps(case)]
+        found = json.loads(subprocess.run(words, capture_output=True, check=True, cwd=ROOT).stdout)
         print(
             f"{case[0]:8}{case[1]:>2}{case[2]:>3}  {case[3]:11}{found['states']:>8}{found['seconds']:>12.2f}"
             f"{found['vectors']:>24.0f}{found['error']:>21.1e}{found['relative']:>16.1e}",
@@ -72,7 +79,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        print(json.dumps(run(*json.loads(sys.argv[1]))))
-    else:
-        main()
+    main()

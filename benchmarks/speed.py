@@ -3,8 +3,6 @@
 dguide is timed over whole runs of `dguide.sample`, checks included. A baseline takes up to seconds a step, so at the
 large shapes three of its steps are timed (the first, the middle and the last one, with as many masks as there would be)
 and their mean is multiplied by the number of steps; at the small shape whole runs are timed.
-
-    python -m benchmarks.speed [--repeats N] [--threads N] [--quick]
 """
 
 from __future__ import annotations
@@ -107,7 +105,7 @@ def show(name: str, found: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    options = common.options(__doc__, repeats=3)
+    options = common.options(__doc__, 3, "speed", "minutes")
     began = common.machine()
     results = {}
     for name, shape in common.SHAPES.items():

@@ -4,18 +4,16 @@ The network is a stub that returns ready logits, and reading them is their sum. 
 repetitions in one process, so that their ratios mean something on a busy machine too. Where tensors are small, the
 ratio is that of the fixed cost of some hundred tensor operations to a sum that stays in the cache; where they are
 large, that of the passes over them in float64.
-
-    python -m benchmarks.steps [--repeats N] [--threads N]
 """
 
 from __future__ import annotations
 
-import argparse
 import statistics
 
 import torch
 
 import dguide
+from studies.common import parser
 
 from .common import Shape, Stub, timed
 
@@ -57,10 +55,10 @@ def measure(batch: int, length: int, vocab: int, repeats: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=5, help="repetitions behind each median (default: 5)")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads of PyTorch")
-    options = parser.parse_args()
+    command = parser(__doc__, "nothing", "a minute")
+    command.add_argument("--repeats", type=int, default=5, help="repetitions behind each median (default: 5)")
+    command.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads of PyTorch")
+    options = command.parse_args()
     torch.set_num_threads(options.threads)
     print(f"Samplers with a stub network, masked process, {STEPS} steps where there is a grid, w = 1, "
           f"{options.threads} threads.")  # fmt: skip

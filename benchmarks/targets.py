@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from studies.common import about
+
 from . import baselines
 
 Results = dict[str, Any]
@@ -101,3 +103,7 @@ TARGETS = (
            lambda results: 100 * float(results["gpu"]["results"]["draw"]["share of copy"]), least=True, unit=" %",
            digits=0),
 )  # fmt: skip
+
+
+if __name__ == "__main__":
+    about(__doc__, "all benchmarks")

@@ -1,6 +1,6 @@
 """How distances and neighbours of real images depend on how many there are: two samples of the same real data.
 
-python -m studies.bias               # a few minutes of one core; prints the table of docs/evaluate.md
+It prints the table of docs/evaluate.md.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import torch
 from dguide.data import load
 from dguide.evaluate import LearntFeatures, bias, frechet_distance, kernel_distance, neighbourhood
 from dguide.evaluate.points.base import Points
+from studies.common import parser
 
 DATA, SIZES, REPETITIONS = "mnist:side=14,levels=4", (100, 200, 500, 1000, 2000), 10
 
@@ -21,6 +22,7 @@ def figure(name: str) -> Callable[[Points, Points], float]:
 
 
 def main() -> None:
+    parser(__doc__, "nothing", "a few minutes of one core").parse_args()
     torch.set_num_threads(1)
     dataset = load(DATA)
     points: Points = LearntFeatures.fit(dataset)(dataset.train.tokens)

@@ -5,34 +5,26 @@ There are twenty random problems with both processes and exact denoisers. The ex
 tilted target. A step is one call, for `Trapezoidal` two calls. This is the cost of a large batch. A single sample needs
 fewer calls, because steps in which no position leaves need none.
 
-    python -m studies.calls              # computes (about five minutes of one core), then draws
-    python -m studies.calls --draw       # draws again from the stored results
+It also draws docs/images/calls.svg, and prints all tables, those too that are on no page.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import platform
 import statistics
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
 
-import dguide
 from dguide import Ancestral, Euler, Masked, Normalized, RampUp, Remasking, TauLeaping, Trapezoidal, Uniform, Unlocking
+from dguide.evaluate import proportion
 from dguide.exact import Problem, chain, solve, total_variation
 from dguide.exact.random_problems import RANDOM_PROBLEMS
 from dguide.samplers import OnGrid, equal_work_grid
+from studies.common import ROOT, Study, table
 
-ROOT = Path(__file__).parents[1]
-RESULTS, FIGURE = ROOT / "studies/results/calls.json", ROOT / "docs/images/calls.svg"
+FIGURE = ROOT / "docs/images/calls.svg"
 BUDGETS = (2, 4, 8, 16, 32, 64)
 SHAPES = ((3, 3, range(3)), (2, 5, range(2)))
 WEIGHTS = {"constant": 1.0, "ramp-up": 2.0}
@@ -90,13 +82,13 @@ def samplers(problem: Problem, guidance: Any) -> dict[str, Maker]:
     return makers
 
 
-def compute() -> list[dict[str, Any]]:
-    """One entry for each group of settings, with the distances of all problems."""
+def compute() -> dict[str, Any]:
+    """The problems, and an entry for each group of settings with the distances of all of them."""
     groups: dict[tuple[Any, ...], dict[str, list[float]]] = {}
     tables = list(problems())
-    for number, table in enumerate(tables):
+    for number, each in enumerate(tables):
         for process in (Masked, Uniform):
-            problem = Problem(process(table.process.vocab_size), table.cond, table.uncond, table.name)
+            problem = Problem(process(each.process.vocab_size), each.cond, each.uncond, each.name)
             for mechanism, weight, schedule, guidance in guidances(process is Masked):
                 limit, target = solve(problem, guidance).final, problem.target(weight)
 
@@ -113,24 +105,8 @@ def compute() -> list[dict[str, Any]]:
         print(f"\r{number + 1} of {len(tables)} problems", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     names = ("process", "mechanism", "weight", "schedule", "sampler", "calls")
-    return [dict(zip(names, key, strict=True)) | entry for key, entry in groups.items()]
-
-
-def commit() -> str:
-    return subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
-
-
-def header(source: str, seconds: float) -> dict[str, Any]:
-    return {
-        "made by": "python -m studies.calls",
-        "commit": source,
-        "dguide": dguide.__version__,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, one used",
-        "seconds of one core": round(seconds),
-        "problems": [problem.name for problem in problems()],
-    }
+    cases = [dict(zip(names, key, strict=True)) | entry for key, entry in groups.items()]
+    return {"problems": [problem.name for problem in tables], "cases": cases}
 
 
 def quartiles(values: list[float]) -> tuple[float, float, float]:
@@ -200,23 +176,61 @@ def plot(cases: list[dict[str, Any]]) -> None:
     figure.savefig(FIGURE, metadata={"Date": None})
 
 
-def write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+def short(value: float) -> str:
+    """Two digits, or one below a thousandth."""
+    if value >= 1e-3:
+        return f"{value:.2g}"
+    digits, _, power = f"{value:.0e}".partition("e")
+    return f"{digits}e{int(power)}"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--draw", action="store_true", help="draw from the stored results")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    if not options.draw:
-        start, source = time.process_time(), commit()
-        cases = compute()
-        write(RESULTS, json.dumps(header(source, time.process_time() - start) | {"cases": cases}) + "\n")
-    cases = json.loads(RESULTS.read_text(encoding="utf-8"))["cases"]
+def medians(cases: list[dict[str, Any]], process: str, mechanism: str, to: str) -> str:
+    """The table of the page: medians and quartiles at w = 3, constant."""
+    rows: dict[str, list[str]] = {}
+    for case in cases:
+        if (case["process"], case["mechanism"], case["weight"], case["schedule"]) == (
+            process, mechanism, 3.0, "constant") and case["calls"]:  # fmt: skip
+            middle, low, high = map(short, quartiles(case[to]))
+            rows.setdefault(case["sampler"], []).append(f"{middle} ({low}, {high})")
+    lines = [[name, *cells] for name, cells in rows.items()]
+    return table(" | ".join(["calls", *map(str, BUDGETS)]), lines)
+
+
+def equal_work(cases: list[dict[str, Any]]) -> str:
+    """The error on the grid of equal work relative to that on the uniform grid, problem by problem."""
+    found = {
+        (case["weight"], case["sampler"], case["calls"]): case["limit"]
+        for case in cases
+        if case["mechanism"] == "Unlocking"
+    }
+    rows = []
+    for weight in (1.0, 3.0):
+        for sampler in ("Ancestral", "Trapezoidal"):
+            for calls in (4, 8, 16, 32, 64):
+                uniform, work = found[weight, sampler, calls], found[weight, f"{sampler}, equal work", calls]
+                ratio = statistics.median(b / a for a, b in zip(uniform, work, strict=True))
+                better = proportion(sum(b < a for a, b in zip(uniform, work, strict=True)), len(work))
+                share = f"{better.value:.2f} ({better.low:.2f} to {better.high:.2f})"
+                rows.append([f"{weight:g}", f"`{sampler}`", str(calls), f"{ratio:.2f}", share])
+    return table(
+        ":w | sampler | :calls | :error, equal work over uniform | :share of problems with a smaller one", rows
+    )
+
+
+def sections(results: dict[str, Any]) -> dict[str, str]:
+    cases = results["cases"]
+    return {
+        "masked": medians(cases, "Masked", "Normalized", "limit"),
+        "masked target": medians(cases, "Masked", "Normalized", "target"),
+        "uniform": medians(cases, "Uniform", "Normalized", "limit"),
+        "unlocking": medians(cases, "Masked", "Unlocking", "limit"),
+        "equal work": equal_work(cases),
+    }
+
+
+def show(results: dict[str, Any]) -> None:
+    """Draws the figure, and prints all tables."""
+    cases = results["cases"]
     plot(cases)
     for process, mechanism, schedule in TABLES:
         for weight in (1.0, 3.0):
@@ -225,5 +239,7 @@ def main() -> None:
                 print(markdown(cases, process, mechanism, weight, schedule, to))
 
 
+STUDY = Study("calls", "fewer-calls.md", "five minutes of one core", compute, sections)
+
 if __name__ == "__main__":
-    main()
+    STUDY.main(__doc__, show)

@@ -21,6 +21,7 @@ from dguide.process import Process
 from dguide.random import Stream
 from dguide.samplers import Ancestral, Denoiser, Run, Sampler, State
 from dguide.samplers.grid.steps import discretize
+from studies.common import about
 
 __all__ = ["Decoupled"]
 
@@ -94,3 +95,7 @@ class Decoupled(Sampler):
                 run.landed(to, level, draws[going])
         at = torch.full_like(state.time, path.times[state.index + 1])
         return replace(state, tokens=tokens, jumps=state.jumps + leaves, time=at, index=state.index + 1)
+
+
+if __name__ == "__main__":
+    about(__doc__, "studies.order_effects")

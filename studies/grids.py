@@ -1,7 +1,7 @@
-"""Time grids that are powers of the uniform grid in the noise level, on random problems (half a minute).
+"""Time grids that are powers of the uniform grid in the noise level, on random problems.
 
 For each guidance and power: median error of `Ancestral` with eight steps, relative to the uniform grid. The last column
-takes the best power of each problem.
+takes the best power of each problem. It prints what docs/fewer-calls.md says of grids.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ import torch
 from dguide import Ancestral, Normalized, RampUp, Unlocking
 from dguide.exact import chain, solve, total_variation
 from dguide.exact.random_problems import RANDOM_PROBLEMS
+from studies.common import parser
 
 STEPS = 8
 POWERS = (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0)
 
 
 def main() -> None:
+    parser(__doc__, "nothing", "half a minute of one core").parse_args()
     torch.set_num_threads(1)
     problems = [make(n, d, seed) for make in RANDOM_PROBLEMS.values() for n, d in ((3, 3), (2, 5)) for seed in (0, 1)]
     print("guidance" + " " * 44 + "".join(f"{p:>7}" for p in POWERS) + "   least")

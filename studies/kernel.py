@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from dguide.data import Split
+from studies.common import about
 
 __all__ = ["Kernel", "bell"]
 
@@ -56,3 +57,7 @@ class Kernel:
         other = (condition != self.classes) & (condition != self.labels)
         weight = torch.softmax((shown @ self.log_agreement).masked_fill(other, -math.inf), -1)
         return (weight @ self.laws).view(*tokens.shape, self.vocab).log()
+
+
+if __name__ == "__main__":
+    about(__doc__, "studies.order_effects")

@@ -1,6 +1,7 @@
-"""Fixed schedules against the optimal schedule of each problem (forty minutes of one core).
+"""Fixed schedules against the optimal schedule of each problem.
 
-Prints the total variation to the tilted target: medians and quartiles over the held-out and the design problems.
+It prints the total variation to the tilted target, as in docs/when-it-matters.md: medians and quartiles over the
+held-out and the design problems.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import sys
 
 from dguide.exact import optimal_schedule
 from dguide.theory import schedules
+from studies.common import parser
 
 WEIGHT, KNOTS = 3.0, 4
 
 
 def main() -> None:
+    parser(__doc__, "nothing", "forty minutes of one core").parse_args()
     means: dict[str, list[float]] = {}
     ends: dict[str, list[tuple[float, ...]]] = {}
 

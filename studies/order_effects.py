@@ -3,15 +3,11 @@
 The denoisers are the trained model of the digits, and the training images blurred token by token, which have known
 exact predictions at the same 64 positions. Errors are then added to the exact predictions: shared by the conditional
 and the reference prediction, or independent. The measure is the Fréchet distance to real images in pixel space.
-
-    python -m studies.order_effects [--per-class N] [--only model|exact|shared|independent] [--steps T ...]
-
-All rows, with 500 samples each, take most of an hour of one core.
+It prints the rows of docs/when-it-matters.md.
 """
 
 from __future__ import annotations
 
-import argparse
 import math
 import time
 from itertools import product
@@ -24,6 +20,7 @@ import dguide
 from dguide import Ancestral, FirstHitting, Normalized, Unlocking, checkpoint, data
 from dguide.demo import Judge
 from dguide.samplers import Denoiser, Sampler
+from studies.common import parser
 from studies.decoupled import Decoupled
 from studies.kernel import Kernel, bell
 
@@ -71,13 +68,13 @@ def settings(steps: list[int]) -> dict[str, Sampler]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--per-class", type=int, default=50)
-    parser.add_argument("--only", choices=("model", "exact", "shared", "independent"))
-    parser.add_argument("--steps", type=int, nargs="*", default=[32])
-    parser.add_argument("--scale", type=float, default=0.5, help="of the errors, in nats")
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
+    command = parser(__doc__, "nothing", "most of an hour of one core for all rows with 500 samples each")
+    command.add_argument("--per-class", type=int, default=50, help="samples of each class (default: 50)")
+    command.add_argument("--only", choices=("model", "exact", "shared", "independent"), help="one denoiser")
+    command.add_argument("--steps", type=int, nargs="*", default=[32], help="T (default: 32)")
+    command.add_argument("--scale", type=float, default=0.5, help="of the errors, in nats")
+    command.add_argument("--seed", type=int, default=0, help="of the samples")
+    args = command.parse_args()
     torch.set_num_threads(1)
     trained = checkpoint.load(MODEL)
     digits = data.load(trained.config.data)

@@ -2,28 +2,24 @@
 
 The problems are those of studies/calls.py, masked, `Normalized`, w = 3, constant, with exact denoisers. They have far
 fewer positions than real sequences, so these samplers end after three or five calls. Distributions are estimated from
-samples. The last line is the distance of equally many exact samples, by chance.
-
-    python -m studies.orders             # two minutes of one core
+samples.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import time
 from collections.abc import Callable
 from typing import Any
 
 import torch
-from calls import ROOT, commit, header, problems, quartiles, write
 
 import dguide
 from dguide import Masked, Normalized
 from dguide.exact import Problem, solve, total_variation
 from dguide.samplers import Sampler
+from studies.calls import problems, quartiles
+from studies.common import Study, table
 
-RESULTS = ROOT / "studies/results/orders.json"
 WEIGHT, COUNT = 3.0, 100_000
 SAMPLERS: dict[str, Callable[[int], Sampler]] = {
     "Ancestral": dguide.Ancestral,
@@ -37,12 +33,31 @@ BOUNDS = (0.0, 0.1, 0.5)
 """Bounds of `EntropyBounded`, in nats."""
 ALL = "as many steps as positions"
 
+TWO = "2 steps"
+ROWS = {
+    ("any of them", "1 step"): ("Ancestral", "1 step"),
+    ("Ancestral", TWO): ("Ancestral", TWO),
+    ("LowConfidence", TWO): ("LowConfidence", TWO),
+    ("TopMargin", TWO): ("TopMargin", TWO),
+    ("LowEntropy", TWO): ("LowEntropy", TWO),
+    ("Halton, one row", TWO): ("Halton", TWO),
+    ("EntropyBounded", "bound 0.5"): ("EntropyBounded", "bound 0.5"),
+    ("EntropyBounded", "bound 0.1"): ("EntropyBounded", "bound 0.1"),
+    ("Ancestral", ALL): ("Ancestral", ALL),
+    ("LowConfidence", ALL): ("LowConfidence", ALL),
+    ("TopMargin", ALL): ("TopMargin", ALL),
+    ("LowEntropy, EntropyBounded(0)", ALL): ("LowEntropy", ALL),
+    ("Halton, one row", ALL): ("Halton", ALL),
+    ("FirstHitting", ALL): ("FirstHitting", ALL),
+}
+"""Rows of the page: what is said of sampler and setting, and what they are in the results."""
+
 
 def settings(positions: int) -> dict[tuple[str, str], Sampler]:
     """Samplers by name and setting."""
     samplers: dict[tuple[str, str], Sampler] = {}
     for name, make in SAMPLERS.items():
-        for label, steps in (("1 step", 1), ("2 steps", 2), (ALL, positions)):
+        for label, steps in (("1 step", 1), (TWO, 2), (ALL, positions)):
             sampler = dguide.Halton(steps, shape=(1, positions)) if name == "Halton" else make(steps)
             samplers[name, label] = sampler
     for bound in BOUNDS:
@@ -58,11 +73,11 @@ def law_of(tokens: torch.Tensor, vocab: int) -> torch.Tensor:
     return torch.bincount(number, minlength=vocab**positions).double().view([vocab] * positions) / len(tokens)
 
 
-def compute() -> list[dict[str, Any]]:
+def compute() -> dict[str, Any]:
     groups: dict[tuple[str, str], dict[str, list[float]]] = {}
-    for table in problems():
-        vocab = table.process.vocab_size
-        problem = Problem(Masked(vocab), table.cond, table.uncond, table.name)
+    for each in problems():
+        vocab = each.process.vocab_size
+        problem = Problem(Masked(vocab), each.cond, each.uncond, each.name)
         laws = {"limit": solve(problem, Normalized(WEIGHT)).final, "target": problem.target(WEIGHT)}
         chance = 0.5 * float((2 * laws["target"] * (1 - laws["target"]) / (math.pi * COUNT)).sqrt().sum())
         for key, sampler in settings(problem.positions).items():
@@ -80,22 +95,25 @@ def compute() -> list[dict[str, Any]]:
             entry["chance"].append(float(f"{chance:.2g}"))
             entry["calls"].append(samples.calls.conditional)
         print(problem.name, flush=True)
-    return [{"sampler": name, "setting": setting} | entry for (name, setting), entry in groups.items()]
+    cases = [{"sampler": name, "setting": setting} | entry for (name, setting), entry in groups.items()]
+    return {"problems": [problem.name for problem in problems()], "samples": COUNT, "cases": cases}
 
 
-def main() -> None:
-    torch.set_num_threads(1)
-    start, source = time.process_time(), commit()
-    cases = compute()
-    about = header(source, time.process_time() - start) | {"made by": "python -m studies.orders", "samples": COUNT}
-    write(RESULTS, json.dumps(about | {"cases": cases}) + "\n")
-    print("\n| sampler | | calls | from continuous time | from the tilted target |\n|---|---|---|---|---|")
-    for case in cases:
-        cells = ("{:.3f} ({:.3f}, {:.3f})".format(*quartiles(case[to])) for to in ("limit", "target"))
-        calls = f"{quartiles(case['calls'])[0]:g}"
-        print("|", " | ".join([case["sampler"], case["setting"], calls, *cells]), "|")
-    print("by chance:", quartiles(cases[0]["chance"]))
+def sections(results: dict[str, Any]) -> dict[str, str]:
+    found = {(case["sampler"], case["setting"]): case for case in results["cases"]}
+    rows = []
+    for words, key in ROWS.items():
+        case = found[key]
+        spread = ("{:.3f} ({:.3f}, {:.3f})".format(*quartiles(case[to])) for to in ("limit", "target"))
+        rows.append([*words, f"{quartiles(case['calls'])[0]:g}", *spread])
+    head = "sampler | setting | calls | TV to continuous time | TV to the target"
+    chance = quartiles(next(iter(found.values()))["chance"])[0]
+    count = results["samples"]
+    said = f"Each setting has {count:,} samples, which by chance alone are {chance:.3f} from their own distribution."
+    return {"orders": f"{table(head, rows)}\n\n{said}"}
 
+
+STUDY = Study("orders", "fewer-calls.md", "two minutes of one core", compute, sections)
 
 if __name__ == "__main__":
-    main()
+    STUDY.main(__doc__)

@@ -1,13 +1,10 @@
 """What the shipped checkpoints are worth: held-out bits, samples judged, real and generated ones side by side.
 
-python -m studies.shipped                    # all of them: an hour of one core
-python -m studies.shipped qm9-masked         # this one; what is known of the others stays
-python -m studies.shipped --draw             # only the page docs/checkpoints.md and the pictures again: minutes
+With names of checkpoints it measures these; what is known of the others stays.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import time
@@ -17,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from calls import ROOT, commit, header, write
 from torch import Tensor
 
 import dguide
@@ -28,6 +24,7 @@ from dguide.evaluate import evaluate_samples, likelihood
 from dguide.guidance import Guidance
 from dguide.plots import images, style
 from dguide.samplers import Sampler
+from studies.common import ROOT, commit, header, parser, write
 
 RESULTS, PAGE, IMAGES = ROOT / "studies/results/shipped.json", ROOT / "docs/checkpoints.md", ROOT / "docs/images"
 FOLDER = ROOT / "checkpoints"
@@ -280,10 +277,11 @@ def asked_table(runs: list[dict[str, Any]]) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", help="checkpoints; all if none is given")
-    parser.add_argument("--draw", action="store_true", help="write the page from the results that are there")
-    options = parser.parse_args()
+    writes = "studies/results/shipped.json, docs/checkpoints.md and docs/images/data-*.png"
+    command = parser(__doc__, writes, "an hour of one core for all checkpoints")
+    command.add_argument("names", nargs="*", help="checkpoints; all if none is given")
+    command.add_argument("--draw", action="store_true", help="only the page and the pictures again, in minutes")
+    options = command.parse_args()
     torch.set_num_threads(1)
     everything = sorted(path.name for path in FOLDER.iterdir())
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"checkpoints": {}}
@@ -293,8 +291,7 @@ def main() -> None:
         if options.draw:
             continue
         results["checkpoints"][name] = measure(name)
-        about = header(source, time.process_time() - began) | {"made by": "python -m studies.shipped"}
-        about.pop("problems")
+        about = header("python -m studies.shipped", source, time.process_time() - began)
         results = about | {
             "checkpoints": {k: results["checkpoints"][k] for k in everything if k in results["checkpoints"]}
         }

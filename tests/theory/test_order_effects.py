@@ -120,15 +120,15 @@ def test_without_errors_the_order_of_unlocking_is_no_worse_and_independent_error
     for errors in ("none", "shared"):
         assert rows[errors, "unlocking"].distance.median < rows[errors, "normalized"].distance.median
     assert rows["independent", "unlocking"].distance.median > rows["independent", "normalized"].distance.median
-    assert rows["independent", "unlocking"].worse >= 0.7
+    assert rows["independent", "unlocking"].worse.value >= 0.7
     apart = small.apart()
     assert apart["independent"].median > 2 * apart["none"].median
 
 
 def test_pace_alone_harms_at_few_steps(small):
     rows = {(r.pace, r.order): r for r in small.rows() if r.errors == "none" and r.steps == 4}
-    assert rows["unlocking", "normalized"].worse >= 0.9
-    assert rows["normalized", "normalized"].worse == 0
+    assert rows["unlocking", "normalized"].worse.value >= 0.9
+    assert rows["normalized", "normalized"].worse.value == 0
 
 
 def test_the_noncommutativity_predicts_how_far_they_part(small):

@@ -22,6 +22,7 @@ from typing import Any
 import torch
 
 from ..errors import bad
+from ..evaluate import Proportion, proportion
 from ..exact import Problem, total_variation
 from ..exact.random_problems import RANDOM_PROBLEMS
 from ..guidance import Normalized, Unlocking
@@ -78,7 +79,8 @@ class OrderRow:
         pace, order: the mechanisms that give them.
         steps: number of steps, or None if positions leave one at a time.
         distance: total variation to the exact tilted target.
-        worse: share of problems in which the distance is larger than with pace and order of `Normalized`.
+        worse: share of problems in which the distance is larger than with pace and order of `Normalized`, with its
+            interval.
     """
 
     errors: str
@@ -86,7 +88,7 @@ class OrderRow:
     order: str
     steps: int | None
     distance: Quartiles
-    worse: float
+    worse: Proportion
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ class OrderEffects:
             for key in cases[0].distance if cases else ():
                 pace, order, steps = key
                 base = ("any" if steps is None else "normalized", "normalized", steps)
-                worse = sum(case.distance[key] > case.distance[base] for case in cases) / len(cases)
+                worse = proportion(sum(case.distance[key] > case.distance[base] for case in cases), len(cases))
                 spread = quartiles([case.distance[key] for case in cases])
                 rows.append(OrderRow(errors, pace, order, steps, spread, worse))
         return rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...evaluate import Proportion
 from ...plots.style import COLOURS
 from ..order_effects import ERRORS, OrderEffects, compute
 from .base import TheoryFigure, frame, panels
@@ -69,10 +70,15 @@ def table(data: OrderEffects) -> list[tuple[str, ...]]:
     body = [
         (row.errors, "one by one" if row.steps is None else str(row.steps), row.pace.capitalize(),
          row.order.capitalize(), str(row.distance),
-         "baseline" if row.order == "normalized" and row.pace != "unlocking" else f"{row.worse:.0%}")
+         "baseline" if row.order == "normalized" and row.pace != "unlocking" else percent(row.worse))
         for row in data.rows()
     ]  # fmt: skip
     return [head, *body]
+
+
+def percent(share: Proportion) -> str:
+    """A share with its 95 % interval."""
+    return f"{share.value:.0%} ({share.low:.0%} to {share.high:.0%})"
 
 
 def figure() -> TheoryFigure:
@@ -89,7 +95,7 @@ def figure() -> TheoryFigure:
 
     def worse(pace: str, order: str) -> str:
         exact, erring = rows[first, pace, order].worse, rows[worst, pace, order].worse
-        return f"{exact:.0%} of the problems worse with exact predictions and {erring:.0%} with these errors"
+        return f"{percent(exact)} of the problems worse with exact predictions and {percent(erring)} with these errors"
 
     caption = f"""
 **Problem.** {count} random problems with four positions and three tokens, constant $w = {data.weight:g}$, solved

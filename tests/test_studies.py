@@ -1,0 +1,45 @@
+"""The programs in studies/ and benchmarks/ say what they do, and the pages have the numbers of their results."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PROGRAMS = sorted(
+    f"{path.parent.name}.{path.stem}"
+    for folder in ("studies", "benchmarks")
+    for path in (ROOT / folder).glob("*.py")
+    if path.stem != "__init__"
+)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_help_says_what_is_measured_what_is_written_and_how_long_it_takes(program, monkeypatch, capsys):
+    """And it starts nothing."""
+    monkeypatch.setattr("sys.argv", ["it", "--help"])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_module(program, run_name="__main__", alter_sys=True)
+    assert end.value.code in (0, None)
+    said = capsys.readouterr().out
+    about = importlib.import_module(program).__doc__.splitlines()[0] if "__main__" not in program else "benchmark"
+    assert about in said
+    assert re.search(r"^writes: \S", said, re.MULTILINE)
+    assert re.search(r"^takes: +\S", said, re.MULTILINE)
+
+
+STUDIES = [name for name in PROGRAMS if name.startswith("studies.") and hasattr(importlib.import_module(name), "STUDY")]
+
+
+@pytest.mark.parametrize("program", STUDIES)
+def test_the_numbers_of_a_page_are_those_of_the_results_and_these_name_their_command(program):
+    study = importlib.import_module(program).STUDY
+    assert json.loads(study.results.read_text(encoding="utf-8"))["made by"] == f"python -m {program}"
+    page = ROOT / "docs" / study.page
+    assert study.text() == page.read_text(encoding="utf-8"), f"python -m {program} --fill"
+    assert f"python -m {program}" in page.read_text(encoding="utf-8")
