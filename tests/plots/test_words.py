@@ -29,7 +29,10 @@ def judged():
     nats[torch.arange(len(labels)), labels] = 0
     prior = torch.full((len(HOSTILE),), 1 / len(HOSTILE), dtype=torch.float64).log()
     return verdict(
-        Reading(nats, prior, torch.zeros(len(labels)), 4), labels, torch.arange(len(labels)) % 2 == 0, HOSTILE
+        Reading(nats, prior, torch.zeros(len(labels)), 4),
+        labels,
+        torch.arange(len(labels)) >= 2 * len(HOSTILE),
+        HOSTILE,
     )
 
 
