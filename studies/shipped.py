@@ -24,7 +24,7 @@ from dguide.evaluate import evaluate_samples, likelihood
 from dguide.guidance import Guidance
 from dguide.plots import images, style
 from dguide.samplers import Sampler
-from studies.common import ROOT, commit, header, parser, write
+from studies.common import ROOT, commit, filled, header, parser, write
 
 RESULTS, PAGE, IMAGES = ROOT / "studies/results/shipped.json", ROOT / "docs/checkpoints.md", ROOT / "docs/images"
 FOLDER = ROOT / "checkpoints"
@@ -209,19 +209,14 @@ def table(names: tuple[str, ...], runs: list[dict[str, Any]], first: str) -> lis
     return lines
 
 
-def page(results: dict[str, Any]) -> str:
-    """The page of the shipped checkpoints."""
+def sections(results: dict[str, Any]) -> dict[str, str]:
+    """The tables of the page, by the name of their marks: of all models, and of each model by its name."""
     lines = [
-        "# The checkpoints that come with the source",
-        "",
-        "Small models in `checkpoints/`, trained on two cores, for trying things out and for tests. Each folder holds",
-        "`model.safetensors` and `config.json` with the command and the seed that make the same weights; `dguide info`",
-        "shows them.",
-        "",
         "| checkpoint | data | process | parameters | MB | steps "
         "| held-out bits per token | not told the condition | of |",
         "|---|---|---|---:|---:|---:|---:|---:|---:|",
     ]
+    found_of: dict[str, str] = {}
     for name, found in results["checkpoints"].items():
         loaded = checkpoint.load(FOLDER / name)
         size = sum(p.numel() for p in loaded.model.parameters())
@@ -234,30 +229,15 @@ def page(results: dict[str, Any]) -> str:
             f"| `{name}` | `{loaded.config.data}`{made} | {loaded.config.process['name']} | {size / 1e6:.2f} M | "
             f"{bytes_ / 1e6:.1f} | {loaded.config.steps:,} | {bits[0]} | {bits[1]} | {found['bits']['sequences']:,} |"
         )
-    lines += [
-        "",
-        "Bits are the upper bound of `dguide.evaluate.likelihood` for the whole test part, with 95 % intervals over",
-        "the sequences. They are those of `dguide evaluate --bits` and of the end of `dguide train`.",
-        "",
-        f"Samples below: seed {SEED}, guidance `Normalized`, judged as [evaluation](evaluate.md) explains; in brackets",
-        "95 % intervals. The last row of a table is what as many held-out data get.",
-        f"`python -m studies.shipped` measures it all anew, with {IMAGES_DRAWN} images in each row.",
-    ]
-    for name, found in results["checkpoints"].items():
-        config = checkpoint.load(FOLDER / name).config
-        lines += ["", f"## {name}", "", "```sh", config.command.replace(" --device cpu", ""), "```", ""]
         runs = found["runs"]
         if runs[0]["asked"] != "nothing":
             drawn = f"asked, guidance; {drawn_of(runs)} by {runs[0]['sampler']}"
-            lines += table(FIGURES_OF_IMAGES, runs, drawn)
+            found_of[name] = "\n".join(table(FIGURES_OF_IMAGES, runs, drawn))
         else:
-            lines += [f"{drawn_of(runs)} in each row. Nothing asked, no guidance:", ""]
-            lines += table(FIGURES_OF_MOLECULES, [run for run in runs if run["asked"] == "nothing"], "sampler")
-            asked = [run for run in runs if run["asked"] != "nothing"]
-            lines += ["", f"One property asked for, the other not told, {asked[0]['sampler']}:", ""]
-            lines += asked_table(asked)
-        lines += ["", f"![Real and generated samples](images/data-{name}.png)"]
-    return "\n".join(lines) + "\n"
+            plain = [run for run in runs if run["asked"] == "nothing"]
+            found_of[name] = "\n".join(table(FIGURES_OF_MOLECULES, plain, "sampler"))
+            found_of[f"{name}, conditions"] = "\n".join(asked_table([run for run in runs if run["asked"] != "nothing"]))
+    return {"models": "\n".join(lines), **found_of}
 
 
 def drawn_of(runs: list[dict[str, Any]]) -> str:
@@ -296,7 +276,7 @@ def main() -> None:
             "checkpoints": {k: results["checkpoints"][k] for k in everything if k in results["checkpoints"]}
         }
         write(RESULTS, json.dumps(results, indent=1) + "\n")
-    write(PAGE, page(results))
+    write(PAGE, filled(PAGE.read_text(encoding="utf-8"), sections(results)))
     print(PAGE)
 
 
