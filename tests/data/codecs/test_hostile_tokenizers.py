@@ -13,6 +13,7 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from dguide.data import CODECS, Tokenised, load
+from dguide.data.bounded import refused
 from dguide.data.codecs import tokenised
 from dguide.errors import InputError
 
@@ -22,7 +23,6 @@ HOSTILE: dict[str, dict[str, Any]] = {
     "panic": {"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}},
     "abort": {"normalizer": {"type": "Precompiled", "precompiled_charsmap": "//////8="}},
     "panic in a word": {"pre_tokenizer": {"type": "FixedLength", "length": 0}},
-    "memory for a word": {"normalizer": {"type": "Sequence", "normalizers": [DOUBLED] * 50}},
 }
 
 
@@ -40,6 +40,12 @@ def test_the_file_is_refused_in_one_line(kind: str, tmp_path: Path) -> None:
     assert "tokenizer: got" in done.stderr
     with pytest.raises(InputError, match="tokenizer"):  # as a checkpoint holds it
         CODECS.restore({CODECS.key: "tokenised", "tokenizer": text, "width": 4})
+
+
+def test_a_word_that_would_fill_the_memory_ends_the_trial() -> None:
+    endless = VALID | {"normalizer": {"type": "Sequence", "normalizers": [DOUBLED] * 50}}
+    (why,) = refused(tokenised._TRIAL, [json.dumps(endless)], seconds=3)
+    assert why in ("it takes more than 3 seconds", "it ends the process that reads it")
 
 
 def test_a_panic_in_later_words_is_the_fault_of_these_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
