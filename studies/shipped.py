@@ -21,6 +21,7 @@ from dguide import Normalized, RampUp, checkpoint
 from dguide.checkpoint import Checkpoint
 from dguide.data import Dataset, load
 from dguide.evaluate import evaluate_samples, likelihood
+from dguide.evaluate.evaluation import figure
 from dguide.guidance import Guidance
 from dguide.plots import images, style
 from dguide.samplers import Sampler
@@ -105,7 +106,7 @@ def measure(name: str) -> dict[str, Any]:
         calls = [drawn.calls.conditional, drawn.calls.reference]
         runs.append(
             {"sampler": sampler, "guidance": guidance, "asked": asked, "calls of a batch": calls, "seconds": seconds}
-            | {"figures": [asdict(each) for each in found.estimates]}
+            | {"figures": [figure(each) for each in found.estimates]}
         )
         print(f"{name}: {sampler}, {guidance}, {asked}: {seconds:.0f} s", flush=True)
     return {"bits": asdict(bits), "unconditional bits": asdict(untold), "runs": runs}

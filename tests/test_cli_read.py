@@ -225,8 +225,8 @@ def test_verdict_needs_a_test_part_of_both_kinds():
     reading, nothing = claimed(labels, 1.0), torch.zeros(60, dtype=torch.bool)
     for reported, normal, words in (
         (nothing, None, "sequences of the test part: got 0"),
-        (labels == 0, 0, "in the test part: got 0 and 20, expected both kinds"),
-        (labels != 0, 0, "in the test part: got 40 and 0, expected both kinds"),
+        (labels == 0, 0, "in the test part: got 20 and 0, expected both kinds"),
+        (labels != 0, 0, "in the test part: got 0 and 40, expected both kinds"),
         (nothing[:-1], None, "expected [60] bool"),
         (labels, None, "expected [60] bool"),
     ):

@@ -153,6 +153,6 @@ def test_a_normal_class_that_is_not_held_out_is_named(run, tmp_path):
     path.write_text("word,kind\n" + "".join(f"{word},{'cat' if n else 'dog'}\n" for n, word in enumerate(words)))
     status, out, err, _ = run(model, "--data", f"csv:{path},text=word,label=kind", "--normal", "dog")
     assert (status, out) == (2, "")
-    assert "held-out sequences of 'dog' and of other classes: got 0 and" in err
+    assert "sequences of 'dog' and of other classes in the test part: got 0 and" in err
     assert "Choose another normal class" in err
     assert run(model, "--data", f"csv:{path},text=word,label=kind", "--repetitions", 0)[0] == 0

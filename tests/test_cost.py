@@ -51,9 +51,9 @@ def test_steps_are_told_in_time_with_the_evaluations() -> None:
     )
     assert rare == [
         "0.5 s a step of 64 sequences of 64 tokens: the other 1,000 of 1,002 steps take about 8 min 20 s, "
-        "45 times through the data"
+        "51 times through the data"
     ]
-    assert "take about 20 min" in often[0]  # 100 evaluations of 8 x 359 sequences, each a third of one in a step
+    assert "take about 15 min" in often[0]  # 100 evaluations of 8 x 185 sequences, each a third of one in a step
 
 
 def test_a_run_says_it_once_and_early(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_a_run_says_it_once_and_early(run: Callable[..., tuple[int, str, str]], 
         status, _, err = run("train", "--out", out, "--data", maps(tmp_path, 16), *length, *small)
         assert status == 0
         assert err.count("a step of 4 sequences of 256 tokens") == 1
-        assert err.index("a step of 4") < err.index("held-out")
+        assert err.index("a step of 4") < err.index("validation")
         assert ("size=8 has 64 tokens" in err) == (length[0] == "--minutes")
 
 

@@ -112,7 +112,7 @@ def test_a_run_goes_on_with_data_that_moved(table: Loader, tmp_path: Path, finis
     found, other = checkpoint.load(tmp_path / "run"), checkpoint.load(tmp_path / "whole")
     assert found.config.data == table.of(new)
     assert found.config.command == moved.command()
-    assert found.config.held_out_bits == other.config.held_out_bits
+    assert found.config.test_bits == other.config.test_bits
     weights = other.model.state_dict()
     assert all(torch.equal(tensor, weights[name]) for name, tensor in found.model.state_dict().items())
     assert train(moved).finished  # its state names the new place, too

@@ -30,7 +30,8 @@ def judged(count, names, noise=3.0, apart=4.0):
     nats = noise * torch.randn(count, len(names), generator=generator, dtype=torch.float64)
     nats[torch.arange(count), labels] -= apart
     prior = torch.full((len(names),), 1 / len(names), dtype=torch.float64).log()
-    return verdict(Reading(nats, prior, torch.zeros(count), 4), labels, names, normal=0, repetitions=2)
+    half = torch.arange(count) % 2 == 1
+    return verdict(Reading(nats, prior, torch.zeros(count), 4), labels, half, names, normal=0, repetitions=2)
 
 
 def sheet(names, title):
@@ -155,7 +156,7 @@ def test_alarms_show_a_perfect_detection_chance_and_what_the_marks_are():
 )
 def test_a_mark_of_a_calibration_is_of_ten_sequences_or_more(count, marks, told):
     figure = reading.calibration_figure(judged(count, SHORT), "title")
-    assert [len(each.lines[0].get_xdata()) for each in figure.axes[0].containers] == [marks, marks]
+    assert {len(each.lines[0].get_xdata()) for each in figure.axes[0].containers} == {marks}
     assert told in figure.get_suptitle()
 
 

@@ -25,7 +25,9 @@ __all__ = [
     "check_new",
     "labels_of",
     "lines_of",
+    "need_images",
     "padded",
+    "picture_wanted",
     "write_images",
 ]
 
@@ -90,6 +92,22 @@ def padded(text: str, width: int) -> str:
         0 if unicodedata.combining(each) else 2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text
     )
     return text + " " * (width - columns)
+
+
+def need_images(option: str, codec: Codec) -> None:
+    """Raises `InputError` for an option that needs images, if the codec has none."""
+    if codec.shape is None:
+        raise bad(option, "strings, which are no images", "a checkpoint of images", "Leave it out.")
+
+
+def picture_wanted(wanted: bool | None, codec: Codec) -> bool:
+    """Whether a picture is drawn: of images, unless the user does not want it."""
+    if wanted:
+        need_images("--png", codec)
+    if codec.shape is None or wanted is False:
+        return False
+    require("matplotlib", "cli")
+    return True
 
 
 def labels_of(names: Sequence[str], path: Path, drawn: Iterable[int] | None = None) -> list[str]:

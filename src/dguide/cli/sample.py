@@ -18,8 +18,7 @@ from .. import __version__
 from .. import checkpoint as checkpoints
 from ..categorical import Decoding
 from ..checkpoint import Checkpoint
-from ..data import CONDITIONS, Codec, Written
-from ..errors import bad, require
+from ..data import CONDITIONS, Written
 from ..files import replacing, write_npz
 from ..guidance import MECHANISMS, SCHEDULES, Guidance, Schedule
 from ..nn import DTYPES, Compiled, DiffusionTransformer, Inference
@@ -27,7 +26,16 @@ from ..samplers import SAMPLERS, Calls, Condition, Sampler
 from ..samplers import sample as draw
 from .conditions_arg import in_turn, read_conditions, read_initial, read_reference
 from .names import MODEL, OWN, WEIGHT, device_of, guidance_of, in_both_conventions, sampler_of
-from .output import check_beside, check_file, check_new, labels_of, lines_of, write_images
+from .output import (
+    check_beside,
+    check_file,
+    check_new,
+    labels_of,
+    lines_of,
+    need_images,
+    picture_wanted,
+    write_images,
+)
 
 __all__ = ["sample"]
 
@@ -146,14 +154,14 @@ def sample(
     """
     loaded = checkpoints.load(checkpoint, device_of(device))
     codec = loaded.codec
-    picture = _picture(png, codec)
+    picture = picture_wanted(png, codec)
     check_file("--out", out, ".npz", 8 * count * (codec.length + 2) + 1_000_000)
     suffixes = [*([".png"] if picture else []), *([".txt"] if isinstance(codec, Written) else [])]
     for suffix in suffixes:
         check_beside("--out", out, suffix)
         check_file("--out", out.with_suffix(suffix), suffix, 0)
     if images is not None:
-        _need_images("--images", codec)
+        need_images("--images", codec)
         check_new("--images", images, count * (3 * codec.length + 4096))
     decoding = Decoding(temperature, top_k, top_p)
 
@@ -283,20 +291,6 @@ def _draw(network: Inference, job: Job, first_index: int, shard: int, options: d
         calls.append(drawn.calls)
     most = Calls(max(each.conditional for each in calls), max(each.reference for each in calls))
     return Drawn(tokens, forced, most)
-
-
-def _need_images(option: str, codec: Codec) -> None:
-    if codec.shape is None:
-        raise bad(option, "strings, which are no images", "a checkpoint of images", "Leave it out.")
-
-
-def _picture(wanted: bool | None, codec: Codec) -> bool:
-    if wanted:
-        _need_images("--png", codec)
-    if codec.shape is None or wanted is False:
-        return False
-    require("matplotlib", "cli")
-    return True
 
 
 def _write(out: Path, job: Job, drawn: Drawn, settings: dict[str, object], picture: bool) -> None:

@@ -60,7 +60,7 @@ def test_half_of_the_held_out_images_are_near_the_other_half() -> None:
     shown = {each.name: each for each in found}
     assert len(shown) == len(found) == 11
     within = {
-        "accuracy on the asked class": 0.03,
+        "accuracy on the asked class": 0.04,
         "Fréchet distance": 0.5,
         "kernel distance": 0.02,
         "precision": 0.03,
@@ -173,7 +173,8 @@ def test_copies_are_near_where_held_out_images_are_copies_too() -> None:
     found = image_estimates(dataset, train.tokens[:200], train.labels[:200], judge=learnt(), repetitions=0)
     near, copied = (next(each for each in found if each.name.startswith(name)) for name in ("near", "copies"))
     assert near.value == copied.value == 1
-    assert near.best == copied.best == pytest.approx(80 / len(REAL), rel=0.2)
+    assert copied.best == pytest.approx(80 / len(REAL), rel=0.2)
+    assert near.best == pytest.approx(copied.best, abs=0.03)  # and about 1 % of the others
 
 
 def test_real_images_are_taken_of_the_classes_asked_for() -> None:

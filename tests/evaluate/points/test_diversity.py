@@ -25,7 +25,8 @@ def test_real_data_have_one_and_its_number_does_not_matter() -> None:
     assert Diversity(REAL, CLASSES, REAL, CLASSES).ratio(EVERYTHING) == pytest.approx(1)
     source = np.random.default_rng(0)
     few = [
-        Diversity(REAL, CLASSES, REAL[r], CLASSES[r]).ratio(np.arange(80)) for r in source.integers(1438, size=(30, 80))
+        Diversity(REAL, CLASSES, REAL[r], CLASSES[r]).ratio(np.arange(80))
+        for r in source.integers(len(REAL), size=(30, 80))
     ]
     assert np.mean(few) == pytest.approx(1, abs=4 * np.std(few) / np.sqrt(30) + 0.005)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...errors import bad
-from ..evaluation import as_json, cell, table
+from ..evaluation import as_json, cell, figure, table
 from ..statistics.estimate import Estimate
 from ..statistics.losses import mean_difference
 from ..statistics.proportion import proportion
@@ -171,7 +171,7 @@ class Verdict:
         """The evaluation as JSON."""
         return as_json(
             {
-                "estimates": [asdict(estimate) for estimate in self.estimates],
+                "estimates": [figure(estimate) for estimate in self.estimates],
                 "temperature": self.temperature.value,
                 "use": "tempered" if self.tempers else "as read",
                 "passes": self.reading.passes,
