@@ -6,7 +6,7 @@ problem the two mechanisms are compared with the same predictions, schedule and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -31,6 +31,8 @@ WORDS = {
     "independent, rare contexts": "independent, rare contexts",
 }
 """Kinds of errors, as the page has them."""
+EQUAL = 1e-6
+"""Distances that differ by less are the same: so accurate is the solution in continuous time."""
 STEPS = {"constant": (2, 4, 8, 16, 32, 64), "ramp-up": (2, 8, 64)}
 NAMES = ("Normalized", "Unlocking", "Simple")
 
@@ -80,7 +82,7 @@ def sections(results: dict[str, Any]) -> dict[str, str]:
         "pace and order": pace_and_order(orders),
         "order families": order_families(results["families"]),
         "prediction": table(
-            "errors of the predictions | :rank correlation (95 % interval)",
+            "errors of the predictions | rank correlation (95 % interval)",
             [[WORDS[errors], str(found)] for errors, found in orders.prediction().items()],
         ),
     }
@@ -103,37 +105,43 @@ def by_strength(data: Strength) -> str:
             ]
         )
     to = "TV to the target: "
-    return table(
-        f"log Z_w | :problems | schedule | {to}`Normalized` | {to}`Unlocking` | TV between the two",
-        rows,
+    head = f"log Z_w | :problems | schedule | {to}`Normalized` | {to}`Unlocking` | TV between the two"
+    most = ", ".join(
+        f"{max(c.apart for c in data.cases if c.steps is None and c.schedule == schedule):.2f} ({schedule})"
+        for schedule in SCHEDULES
     )
+    return f"{table(head, rows)}\n\nThe largest TV between the two on one problem is {most}."
 
 
 def pair(cases: Sequence[strength.Case]) -> list[str]:
     """On which share of the cases `Unlocking` is nearer to the target, and by how much."""
     margins = [case.distance["Normalized"] - case.distance["Unlocking"] for case in cases]
-    nearer = sum(margin > 0 for margin in margins)
-    return [f"{nearer} of {len(cases)}", share(proportion(nearer, len(cases))), str(quartiles(margins))]
+    decided = [margin for margin in margins if abs(margin) > EQUAL]
+    nearer = sum(margin > 0 for margin in decided)
+    return [f"{nearer} of {len(decided)}", share(proportion(nearer, len(decided))), str(quartiles(margins))]
 
 
-def groups(data: Strength, group: Any, names: Sequence[str]) -> str:
+def groups(data: Strength, group: Callable[[strength.Case], str], names: Sequence[str], head: str) -> str:
     rows = []
     for name in names:
         for schedule in SCHEDULES:
             cases = [c for c in data.cases if c.steps is None and (group(c), c.schedule) == (name, schedule)]
             rows.append([name if schedule == "constant" else "", schedule, *pair(cases)])
-    return table("| schedule | :`Unlocking` nearer to the target | :share | :by how much", rows)
+    return table(f"{head} | schedule | :`Unlocking` nearer to the target | :share | :by how much", rows)
 
 
 def paired(data: Strength) -> str:
-    everything = groups(data, lambda case: "all", ["all"]).splitlines()
+    everything = groups(data, lambda case: "all", ["all"], "").splitlines()
     return "\n".join(
-        [*groups(data, lambda case: strength.log_z_bin(case.log_z), [*LOG_Z_BINS]).splitlines(), *everything[2:]]
+        [
+            *groups(data, lambda case: strength.log_z_bin(case.log_z), [*LOG_Z_BINS], "log Z_w").splitlines(),
+            *everything[2:],
+        ]
     )
 
 
 def paired_families(data: Strength) -> str:
-    return groups(data, lambda case: case.family, sorted({case.family for case in data.cases}))
+    return groups(data, lambda case: case.family, sorted({case.family for case in data.cases}), "kind of problem")
 
 
 def by_steps(data: Strength) -> str:

@@ -30,24 +30,12 @@ from dguide import (
     noise,
 )
 from dguide.guidance.base import normalise, tilt
+from studies.random_problems import softmax_problems
 
 ROOT = Path(__file__).parents[1]
 MECHANISMS = [Normalized, Unlocking]
 every_process = pytest.mark.parametrize("process", PROCESSES, ids=identities(PROCESSES))
 every_mechanism = pytest.mark.parametrize("mechanism", MECHANISMS)
-
-SHAPES = [(4, 2), (2, 4), (3, 3), (5, 2), (4, 3), (2, 6), (3, 4), (9, 2)]
-"""Tokens and positions of 16 to 81 states."""
-
-
-def problems(count: int, sharpness: float, share: float, shapes=SHAPES) -> list[exact.Problem]:
-    """Random softmax tables, the condition mixed into the rest with `share`."""
-    made = []
-    for seed in range(count):
-        n, d = shapes[seed % len(shapes)]
-        cond, rest = table(n, d, 2 * seed, sharpness), table(n, d, 2 * seed + 1, sharpness)
-        made.append(exact.Problem(Masked(n), cond, share * cond + (1 - share) * rest))
-    return made
 
 
 # Processes.
@@ -211,7 +199,7 @@ def test_mechanisms_agree_on_mild_random_problems_only():
 
     def gaps(sharpness, w):
         found = []
-        for problem in problems(24, sharpness, share=0.0):
+        for problem in softmax_problems(24, sharpness, share=0.0):
             laws = [exact.jump_chain(problem, mechanism(w)) for mechanism in MECHANISMS]
             apart = [distance(law, problem.target(w)) for law in laws]
             found.append((abs(apart[0] - apart[1]), distance(*laws)))
@@ -231,7 +219,7 @@ def test_neither_mechanism_is_the_nearer_to_the_target():
     assert apart[0] == pytest.approx(0.345, abs=0.005)
     assert apart[1] == pytest.approx(0.053, abs=0.005)
     nearer = 0
-    for other in problems(30, 1.5, share=0.2):
+    for other in softmax_problems(30, 1.5, share=0.2):
         laws = [exact.jump_chain(other, mechanism(3.0)) for mechanism in MECHANISMS]
         nearer += distance(laws[0], other.target(3.0)) < distance(laws[1], other.target(3.0))
     assert 6 <= nearer <= 24
@@ -242,7 +230,7 @@ def test_early_guidance_harms_and_late_helps(mechanism):
     """Distance to the target of the mean weight: smaller for the ramp 2w(1 - m) than for its mirror image 2wm in most
     random problems, and on average; not in all of them."""
     apart = []
-    for problem in problems(18, 1.5, share=0.2, shapes=[(4, 2), (2, 4), (3, 3)]):
+    for problem in softmax_problems(18, 1.5, share=0.2, shapes=[(4, 2), (2, 4), (3, 3)]):
         laws = [exact.solve(problem, mechanism(s(3.0)), tolerance=1e-6).final for s in (Linear, InverseLinear)]
         apart.append([distance(law, problem.target(3.0)) for law in laws])
     late, early = f64(*[a for a, _ in apart]), f64(*[b for _, b in apart])
