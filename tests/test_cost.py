@@ -53,7 +53,7 @@ def test_steps_are_told_in_time_with_the_evaluations() -> None:
         "0.5 s a step of 64 sequences of 64 tokens: the other 1,000 of 1,002 steps take about 8 min 20 s, "
         "51 times through the data"
     ]
-    assert "take about 15 min" in often[0]  # 100 evaluations of 8 x 185 sequences, each a third of one in a step
+    assert "take about 14 min 45 s" in often[0]  # 100 evaluations of 8 x 185 sequences, each a third of one in a step
 
 
 def test_a_run_says_it_once_and_early(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
