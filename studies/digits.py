@@ -24,7 +24,7 @@ __all__ = ["STUDY"]
 
 PER_CLASS, STEPS, SEED = 35, 16, 0
 """The test part has 35 images of every class, so that all rows have as many."""
-SHOWN = ("normalized", "unlocking")
+SHOWN = ("Normalized", "Unlocking")
 
 
 def compute() -> dict[str, Any]:
@@ -54,7 +54,7 @@ def sections(results: dict[str, Any]) -> dict[str, str]:
         if each["mean_weight"] == 0:
             lines.append(["none", "0", *figures(each)])
         elif each["mechanism"] in SHOWN:
-            name = f"`{each['mechanism'].title()}`, {each['schedule']}"
+            name = f"`{each['mechanism']}`, {each['schedule']}"
             lines.append([name, f"{each['mean_weight']:g}", *figures(each)])
     lines.append(["real test images", "", *figures(rows["real"])])
     head = "guidance | :mean w | :accuracy (95 % interval) | :precision | :recall | :Fréchet distance"
