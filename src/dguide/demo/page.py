@@ -14,7 +14,7 @@ __all__ = ["page"]
 
 _COLUMNS = """\
 - accuracy: share of the samples in which a support vector machine, trained on the real training images, sees the
-  requested class, with Wilson's 95 % interval;
+  requested class, with a 95 % interval (mid-P);
 - precision: share of the samples within the support of the real training images; recall: share of the real training
   images within the support of the samples (third-nearest neighbours, pixel space);
 - Fréchet: Fréchet distance to the real training images in pixel space; smaller is better;

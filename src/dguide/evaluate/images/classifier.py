@@ -46,7 +46,7 @@ class Classifier:
         return as_tensor(self.machine.predict(self.dataset.features(tokens)))
 
     def accuracy(self, tokens: Tensor, labels: Tensor, confidence: float = 0.95) -> Proportion:
-        """Share of sequences with the requested class as the prediction, with Wilson's interval.
+        """Share of sequences with the requested class as the prediction, with its mid-P interval.
 
         Args:
             tokens: Generated sequences, [N, L] int64.
