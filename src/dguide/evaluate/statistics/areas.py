@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import require
+from .proportion import wilson
 
 __all__ = ["LEAST", "Area", "area", "area_difference"]
 
@@ -47,7 +48,7 @@ def area(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> Area:
     number of sequences of the smaller kind. So 1 / k is the mean of the estimate with weight e and of 1 / s with weight
     5, where e is the number of sequences of a kind that are out of order, for the kind that has fewer.
 
-    In simulations it holds for scores of unequal spread too (tests/evaluate/statistics/test_areas.py). There the score
+    In simulations it holds for scores of unequal spread too (`python -m studies.coverage`). There the score
     interval of Newcombe, with the variance of Hanley and McNeil, contained the area in 82 to 92 %.
 
     Sources: DeLong et al., "Comparing the areas under two or more correlated receiver operating characteristic curves",
@@ -71,7 +72,7 @@ def area(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> Area:
     spread, wrong = value * (1 - value), min((above < 1).sum(), (below < 1).sum())
     variance = above.var(ddof=1) / len(first) + below.var(ddof=1) / len(second)
     inverse = min(variance / spread, 1 / least) if spread > 0 else 0.0
-    low, high = _wilson(value, (wrong * inverse + _PRIOR / least) / (wrong + _PRIOR))
+    low, high = wilson(value, (wrong + _PRIOR) / (wrong * inverse + _PRIOR / least), _Z)
     return Area(value, low, high, above, below)
 
 
@@ -97,11 +98,3 @@ def area_difference(first: Area, second: Area) -> tuple[float, float]:
     low = difference - reach(first.value - first.low, second.high - second.value)
     high = difference + reach(first.high - first.value, second.value - second.low)
     return max(-1.0, low), min(1.0, high)
-
-
-def _wilson(value: float, inverse: float) -> tuple[float, float]:
-    """Wilson's interval of a share of 1 / `inverse` trials, which need not be a whole number."""
-    square = _Z * _Z * inverse
-    centre, half = value + square / 2, math.sqrt(square * (value * (1 - value) + square / 4))
-    low, high = ((centre - half) / (1 + square), (centre + half) / (1 + square))
-    return 0.0 if value == 0 else max(0.0, low), 1.0 if value == 1 else min(1.0, high)
