@@ -218,9 +218,8 @@ class _Demo:
         ).tokens
         shipped, length = self.models[MASKED].config, duration(60 * self.settings.minutes)
         title = (
-            f"The model trained here for {length}, Normalized, ramp-up to w = 2\n{config.steps} training steps, "
-            f"{config.bits:.2f} bits per token ({MASKED}: {shipped.steps} and "
-            f"{shipped.bits:.2f})"
+            f"Trained here for {length}: {config.steps:,} steps, {config.bits:.2f} bits\n"
+            f"({MASKED}: {shipped.steps:,} steps, {shipped.bits:.2f} bits)\nNormalized, ramp-up to w = 2"
         )
         sheet = images.contact_sheet(self.dataset.codec, tokens, classes, style.labels(self.dataset.class_names), title)
         style.save(sheet, self._path("trained.png"))
