@@ -9,8 +9,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import bad
-from .halves import Rows, Statistic, halves, of_members
+from .halves import Rows, Statistic, halves, members_of, of_members
 
 __all__ = ["Estimate", "Rows", "Statistic", "bootstrap", "estimate"]
 
@@ -146,12 +145,7 @@ def bootstrap(
     Raises:
         ValueError: If there are no samples, or not one group for each sample.
     """
-    if count < 1:
-        raise bad("samples", count, "at least one")
-    groups = np.zeros(count, dtype=np.int64) if strata is None else strata
-    if groups.shape != (count,):
-        raise bad("strata", list(groups.shape), f"[{count}], a group for each sample")
-    members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
+    members = members_of(count, strata)
     if not math.isfinite(value) or max(len(group) for group in members) < 2:
         return math.nan, math.nan
     alone = [group for group in members if len(group) == 1]

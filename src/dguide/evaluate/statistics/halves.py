@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...errors import bad
 
-__all__ = ["Halves", "Rows", "Statistic", "halves", "of_members", "student"]
+__all__ = ["Halves", "Rows", "Statistic", "halves", "members_of", "of_members", "student"]
 
 Rows = NDArray[np.int64]
 """Indices of samples."""
@@ -83,12 +83,7 @@ def halves(
     Raises:
         ValueError: If there are no samples, or not one group for each sample.
     """
-    if count < 1:
-        raise bad("samples", count, "at least one")
-    groups = np.zeros(count, dtype=np.int64) if strata is None else strata
-    if groups.shape != (count,):
-        raise bad("strata", list(groups.shape), f"[{count}], a group for each sample")
-    members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
+    members = members_of(count, strata)
     alone = [group for group in members if len(group) == 1]
     members = [group for group in members if len(group) > 1]
     members += [np.concatenate(alone)] if len(alone) > 1 else []
@@ -108,6 +103,16 @@ def halves(
     independent = sum(len(group) - 1 for group in members)
     freedom = 1 / (1 / independent + 1 / len(found))
     return Halves(float(np.square(found[:, 0] - found[:, 1]).mean() / 2), float(found.mean()), size, count, freedom)
+
+
+def members_of(count: int, strata: NDArray[np.int64] | None) -> list[Rows]:
+    """The samples of each group. Raises `ValueError` as `halves`."""
+    if count < 1:
+        raise bad("samples", count, "at least one")
+    groups = np.zeros(count, dtype=np.int64) if strata is None else strata
+    if groups.shape != (count,):
+        raise bad("strata", list(groups.shape), f"[{count}], a group for each sample")
+    return [np.flatnonzero(groups == group) for group in np.unique(groups)]
 
 
 def student(freedom: float, confidence: float = 0.95) -> float:
