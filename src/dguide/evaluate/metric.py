@@ -25,7 +25,7 @@ class Comparison:
         dataset: The real data.
         tokens: The samples, [N, L] int64.
         condition: The requested values, [N] by name of condition.
-        repetitions: Number of samples of the bootstrap.
+        repetitions: Number of halves for an interval (`halves`); 0 for intervals of shares only.
         seed: Seed of all random numbers.
     """
 
@@ -42,7 +42,7 @@ class Comparison:
 
     @property
     def options(self) -> dict[str, Any]:
-        """`repetitions` and `seed`, as arguments of `estimate` and `bootstrap`."""
+        """`repetitions` and `seed`, as arguments of `estimate`."""
         return {"repetitions": self.repetitions, "seed": self.seed}
 
     @cached_property

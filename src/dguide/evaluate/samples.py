@@ -112,7 +112,7 @@ def evaluate_samples(
         metrics: The metrics; by default all of `METRICS` that suit the data.
         features: Option `features` of `Images`, if no metrics are given; None for the default.
         weights: Option `weights` of `Images`, in the same way.
-        repetitions: Number of samples of the bootstrap.
+        repetitions: Number of halves for an interval (`halves`); 0 for intervals of shares only.
         seed: Seed of all random numbers.
         calls: Network calls per batch, stored with the figures.
         settings: Settings of sampling, stored with the figures.

@@ -60,8 +60,8 @@ def image_estimates(
         labels: The requested classes, [N] int64; the number of classes means "not given".
         judge: A classifier of images; by default it is trained on the training images first.
         features: The features for distances; by default those of `judge`.
-        repetitions: Number of samples of the bootstrap; 0 for intervals of shares only.
-        seed: Seed of the choice of real images, of the bootstrap, and of a default `judge`.
+        repetitions: Number of halves for an interval (`halves`); 0 for intervals of shares only.
+        seed: Seed of the choice of real images, of the halves, and of a default `judge`.
 
     Raises:
         ValueError: If the data are not images, the tokens or the labels do not fit them, or there are no more than
