@@ -120,7 +120,21 @@ def multinomial(tokens: Tensor, stage: Stage, cond: Tensor, ref: Tensor, weight:
     return torch.where((tokens == mask) & leave, drawn, tokens)
 
 
+def leaving(tokens: Tensor, stage: Stage, cond: Tensor, ref: Tensor, weight: float, mask: int) -> Tensor:
+    """Who leaves the mask is drawn first, with probability 1 - s/t; the logits of those positions alone are read.
+
+    No published code known to us does it; it is what a careful reader would write in ten lines, and thus the baseline
+    that a fair comparison wants first. The law is that of `multinomial`.
+    """
+    leave = (tokens == mask) & (torch.rand(tokens.shape, device=tokens.device) < 1 - stage.earlier / stage.time)
+    if not bool(leave.any()):
+        return tokens
+    law = torch.softmax(guided(cond[leave], ref[leave], weight, mask), -1)
+    return tokens.masked_scatter(leave, torch.multinomial(law, 1))
+
+
 BASELINES: dict[str, Step] = {
+    "leaving": leaving,
     "poisson": poisson,
     "llada": partial(llada, order="random"),
     "llada-low-confidence": partial(llada, order="low-confidence"),
@@ -128,6 +142,7 @@ BASELINES: dict[str, Step] = {
     "multinomial": multinomial,
 }
 SOURCES = {
+    "leaving": "softmax and torch.multinomial, only the positions that leave (a loop of ten lines)",
     "poisson": "Poisson tau-leaping over all (position, token), rejection (2507.08965)",
     "llada": "float64 Gumbel over all logits, random order (LLaDA, 2502.09992)",
     "llada-low-confidence": "float64 Gumbel and confidence, low-confidence order (LLaDA, 2502.09992)",

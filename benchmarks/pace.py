@@ -8,7 +8,8 @@ the mask above V T 2^-24, however lucky the tokens are.
 The tokens are drawn as in `baselines.gumbel`, uniform by uniform. Because all have the same weight only the luckiest
 matters, and given it the chance to leave is that of the mask's own uniform, counted exactly over its 2^24 values: far
 fewer draws are needed than if departures were counted. Beside it are plain counts, where they are not too rare, and the
-same chance summed over the law of the luckiest of V uniforms from those 2^24 values, without a draw.
+same chance summed over the law of the luckiest of V uniforms from those 2^24 values, without a draw. A law with all its
+probability on one token is summed too: it has nobody's luck to lose, so its pace should be right.
 """
 
 from __future__ import annotations
@@ -66,7 +67,9 @@ def float32(vocab: int, draws: int) -> dict[int, dict[str, float]]:
     for left in LEFT:
         pace = left * chance(smallest, vocab, left, grid).double()
         summed = left * float(law @ chance(grid[: len(law)], vocab, left, grid).double())
-        found[left] = {"pace": float(pace.mean()), "error": float(pace.std() / math.sqrt(draws)), "summed": summed}
+        peaked = left * float(chance(grid[:: GRID >> 18], 1, left, grid).double().mean())
+        error = float(pace.std() / math.sqrt(draws))
+        found[left] = {"pace": float(pace.mean()), "error": error, "summed": summed, "peaked": peaked}
     return found
 
 
@@ -138,7 +141,8 @@ def main() -> None:
         count = f"; counted {plain[left]['pace']:.2f} +- {plain[left]['error']:.2f}" if left in plain else ""
         print(
             f"  {left:5d} steps left: float32 Gumbel {found[left]['pace']:.4f} +- {found[left]['error']:.4f}{count} "
-            f"(summed {found[left]['summed']:.4f}); dguide {own[left]['pace']:.3f} +- {own[left]['error']:.3f}"
+            f"(summed {found[left]['summed']:.4f}; all on one token {found[left]['peaked']:.4f}); "
+            f"dguide {own[left]['pace']:.3f} +- {own[left]['error']:.3f}"
         )
     print(f"  dguide measured with 2 tokens; with {vocab:,} it unmasks the same positions: {same}")
     results = {"vocab": vocab, "float32": found, "counted": plain, "dguide": own, "same positions": same}

@@ -136,10 +136,10 @@ def pace(results: Results) -> str:
     for left, value in found["float32"].items():
         own, plain = found["dguide"][left], found["counted"].get(left)
         rows.append((left, within(value, 4), f"{value['summed']:.4f}", within(plain, 2) if plain else "too rare",
-                     within(own, 3)))  # fmt: skip
+                     f"{value['peaked']:.4f}", within(own, 3)))  # fmt: skip
     same = "the same positions" if found["same positions"] else "**other** positions"
     note = f"\n\ndguide was measured with 2 tokens. With {found['vocab']:,} tokens it unmasks {same} in every step."
-    head = ("steps left", "float32 Gumbel, measured", "summed exactly", "departures counted", "dguide")
+    head = ("steps left", "float32 Gumbel, measured", "summed exactly", "counted", "one token, summed", "dguide")
     return table(head, rows) + note
 
 

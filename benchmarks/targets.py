@@ -59,6 +59,13 @@ def _faster_than_the_best(results: Results) -> float:
     return float(min(seconds[name] for name in baselines.BASELINES) / seconds["dguide ancestral"])
 
 
+def _beside_a_network(results: Results) -> float:
+    """Whole runs at the image shape: the network's time is added to both, and is that of `network`."""
+    seconds, found = results["speed"]["results"]["image"]["seconds"], results["network"]["results"]["large"]["outside"]
+    network = found["of steps"] * found["seconds"] / found["calls"] * (1 - found["share outside"])
+    return float((network + seconds["poisson"]) / (network + seconds["dguide tau-leaping"]))
+
+
 def _memory(shape: str) -> Callable[[Results], float]:
     def find(results: Results) -> float:
         extra = results["memory"]["results"][shape]["extra"]
@@ -72,8 +79,12 @@ def _reading(shape: str, way: str) -> Callable[[Results], float]:
 
 
 TARGETS = (
+    Target("image shape: times faster than a loop that reads only the positions that leave, `Ancestral`", 1,
+           _faster("image", "leaving", "dguide ancestral"), least=True, unit=" x", digits=1),
     Target("image shape: times faster than plain Poisson tau-leaping, `TauLeaping`", 300,
            _faster("image", "poisson", "dguide tau-leaping"), least=True, unit=" x", digits=0),
+    Target("the same with the time of a network of 100 million parameters added to both", 1, _beside_a_network,
+           least=True, unit=" x", digits=1),
     Target("language shape: times faster than LLaDA's float64 Gumbel in random order, `Ancestral`", 500,
            _faster("language", "llada", "dguide ancestral"), least=True, unit=" x", digits=0),
     Target("language shape: times faster than LLaDA in low-confidence order, `LowConfidence`", 40,

@@ -32,7 +32,7 @@ def test_what_was_not_measured_is_said():
 
 
 def test_what_falls_short_is_said():
-    target = TARGETS[0]
+    target = next(target for target in TARGETS if "Poisson" in target.text)
     seconds = {"poisson": 299.0, "dguide tau-leaping": 1.0, "dguide ancestral": 1.0}
     found = {"batch": 1, "length": 1, "vocab": 2, "steps": 1, "seconds": seconds, "baselines": "whole runs"}
     results = {"speed": {"machine": common.machine(), "results": {"image": found}}}
