@@ -75,7 +75,7 @@ def test_the_readme_names_every_mechanism_schedule_and_sampler():
 
 def test_the_readme_has_a_line_for_every_command(capsys):
     assert main(["--help"]) == 0
-    commands = re.findall(r"^  (\w+)  +\S", capsys.readouterr().out.partition("Commands:")[2], re.MULTILINE)
+    commands = re.findall(r"^  ([\w-]+)  +\S", capsys.readouterr().out.partition("Commands:")[2], re.MULTILINE)
     assert len(commands) >= 8
     lines = "".join(fences(ROOT / "README.md", "sh"))
     assert [name for name in commands if not re.search(rf"^dguide {name} .*#", lines, re.MULTILINE)] == []

@@ -40,6 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     "checkpoint": {*LEAVES, "noise", "process", *NETWORKS},
     "evaluate": {*LEAVES, "noise", "process", "guidance", "samplers", "data"},
     "train": {*LEAVES, *CORE, *NETWORKS, "checkpoint", "evaluate"},
+    "filling": {*LEAVES, *CORE, *NETWORKS, "checkpoint"},
     "plots": {*LEAVES, "data", "evaluate"},
     "plugins": {*LEAVES, *CORE, "nn"},
 }

@@ -51,7 +51,7 @@ from .samplers import (
 
 __version__ = "0.1.0"
 
-_LATER = ("checkpoint", "data", "demo", "evaluate", "nn", "plots", "samplers", "spec", "theory", "train")
+_LATER = ("checkpoint", "data", "demo", "evaluate", "filling", "nn", "plots", "samplers", "spec", "theory", "train")
 """Parts that are imported when they are first used, since they need more packages or time."""
 
 if not TYPE_CHECKING:
@@ -59,6 +59,8 @@ if not TYPE_CHECKING:
     def __getattr__(name: str) -> Any:
         if name in _LATER:
             return import_module(f".{name}", __name__)
+        if name == "fill":
+            return import_module(".filling", __name__).fill
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

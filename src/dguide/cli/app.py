@@ -22,6 +22,7 @@ from ..train import Diverged
 from .data import data
 from .demo import demo
 from .evaluate import evaluate
+from .fill import fill
 from .info import info
 from .read import read
 from .sample import sample
@@ -84,7 +85,7 @@ def _at_home(command: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-for _command in (data, train, sample, evaluate, read, info, demo, theory):
+for _command in (data, train, sample, fill, evaluate, read, info, demo, theory):
     app.command()(_at_home(_command))
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..data import Attribute, Codec, Strings, Written
@@ -23,12 +24,14 @@ __all__ = [
     "check_directory",
     "check_file",
     "check_new",
+    "file_names",
     "labels_of",
     "lines_of",
     "need_images",
     "padded",
     "picture_wanted",
     "write_images",
+    "write_png",
 ]
 
 _ROOM = 50_000_000
@@ -130,17 +133,27 @@ def lines_of(codec: Written, tokens: Tensor) -> list[str]:
     return [text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r") for text in texts]
 
 
+def file_names(condition: Attribute, labels: Tensor, first_index: int = 0) -> list[str]:
+    """The file name INDEX-CLASS.png of each sample, from its value of the first condition."""
+    classes = [re.sub(r"[^\w.+-]+", "_", name)[:60] for name in condition.class_names]
+    return [
+        f"{first_index + row:06d}-{classes[label] if label in range(len(classes)) else 'none'}.png"
+        for row, label in enumerate(labels.tolist())
+    ]
+
+
 def write_images(
     folder: Path, codec: Codec, condition: Attribute, labels: Tensor, tokens: Tensor, first_index: int
 ) -> None:
     """Writes each sample as INDEX-CLASS.png, with its own number of pixels."""
     from ..plots.images import ink
 
-    pillow = require("PIL.Image", "data")
-    names = [re.sub(r"[^\w.+-]+", "_", name)[:60] for name in condition.class_names]
     folder.mkdir(parents=True, exist_ok=True)
-    for row, label in enumerate(labels.tolist()):
-        name = names[label] if condition.n_classes and label < condition.n_classes else "none"
-        with replacing(folder / f"{first_index + row:06d}-{name}.png") as temporary:
-            colours = (255 * ink(codec, tokens[row].long())).round().astype(np.uint8)
-            pillow.fromarray(colours).save(temporary, format="png")
+    for row, name in enumerate(file_names(condition, labels, first_index)):
+        write_png(folder / name, (255 * ink(codec, tokens[row].long())).round().astype(np.uint8))
+
+
+def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
+    """Writes an image [H, W] or [H, W, 3]."""
+    with replacing(path) as temporary:
+        require("PIL.Image", "data").fromarray(pixels).save(temporary, format="png")
