@@ -12,18 +12,18 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from .. import __version__
-from .. import checkpoint as checkpoints
-from ..errors import bad
-from ..files import replacing
-from ..filling import fill as drawn_anew
-from ..filling import rectangle, region_of, size_of
-from ..guidance import MECHANISMS, SCHEDULES
-from ..nn import Inference
-from ..samplers import SAMPLERS
-from .conditions_arg import in_turn, read_conditions
-from .names import MODEL, OWN, WEIGHT, device_of, guidance_of, in_both_conventions, sampler_of
-from .output import check_new, file_names, write_png
+from ... import __version__
+from ... import checkpoint as checkpoints
+from ...errors import bad
+from ...files import replacing
+from ...filling import fill as drawn_anew
+from ...filling import rectangle, region_of, size_of
+from ...guidance import MECHANISMS, SCHEDULES
+from ...nn import Inference
+from ...samplers import SAMPLERS
+from ..conditions_arg import in_turn, read_conditions
+from ..names import MODEL, OWN, WEIGHT, device_of, guidance_of, in_both_conventions, sampler_of
+from ..output import check_new, file_names, write_png
 
 __all__ = ["fill"]
 
@@ -149,7 +149,7 @@ def _four(text: str) -> tuple[int, int, int, int]:
 
 def _overview(image: NDArray[np.uint8], inside: NDArray[np.bool_], images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The image with the edge of the region in red, and then the first samples, side by side."""
-    from ..plots.images import mosaic
+    from ...plots.images import mosaic
 
     tiles = np.stack([each if each.ndim == 3 else np.repeat(each[..., None], 3, -1) for each in (image, *images)])
     scale = max(1, 160 // inside.shape[0])
