@@ -27,21 +27,24 @@ LEAVES = {
     "denoiser",
     "places",
     "progress",
+    "stored",
 }
 CORE = ["noise", "process", "guidance", "samplers", "exact"]
-NETWORKS = {"nn", "data"}
+NETWORKS = {"nn", "tokenizers", "data"}
 FRONT = {"cli", "web"}
 
 ALLOWED: dict[str, set[str]] = {
     **{leaf: {"errors", "compiler"} for leaf in LEAVES},
+    "stored": {"errors", "files"},
     **{name: {*LEAVES, *CORE[:i]} for i, name in enumerate(CORE)},
     "nn": {*LEAVES, "noise", "process"},
-    "data": {*LEAVES},
+    "tokenizers": {*LEAVES},
+    "data": {*LEAVES, "tokenizers"},
     "checkpoint": {*LEAVES, "noise", "process", *NETWORKS},
-    "evaluate": {*LEAVES, "noise", "process", "guidance", "samplers", "data"},
+    "evaluate": {*LEAVES, "noise", "process", "guidance", "samplers", "tokenizers", "data"},
     "train": {*LEAVES, *CORE, *NETWORKS, "checkpoint", "evaluate"},
     "filling": {*LEAVES, *CORE, *NETWORKS, "checkpoint"},
-    "plots": {*LEAVES, "data", "evaluate"},
+    "plots": {*LEAVES, "tokenizers", "data", "evaluate"},
     "plugins": {*LEAVES, *CORE, "nn"},
 }
 STUDIES = {*LEAVES, *CORE, *NETWORKS, "checkpoint", "evaluate", "train", "plots"}
