@@ -29,8 +29,13 @@ class Codec(ABC):
 
     @property
     def shape(self) -> tuple[int, int] | None:
-        """Height and width (H, W) of an image; None for other sequences."""
+        """Rows and columns of the tokens of an image; None for other sequences."""
         return None
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Height and width (H, W) of a picture in pixels; None for other sequences."""
+        return self.shape
 
     def encode(self, value: Any, /) -> list[int]:
         """The tokens of one image or string, whose codec overrides this. Raises `ValueError` for what does not fit."""
