@@ -11,17 +11,19 @@ from ..spec.calls import Call
 from .augment import number_of, random_offsets, shift
 from .base import Dataset, Skipped, Split
 from .codecs.base import Codec, Written
+from .codecs.learnt import Learnt
 from .codecs.pixels import Pixels
 from .codecs.registry import CODECS
 from .codecs.strings import Strings
 from .codecs.tokenised import Tokenised
-from .condition import CONDITIONS, Above, Attribute, Label, Value
+from .condition import CONDITIONS, Above, Attribute, Category, Label, Value
 from .files.archive import archive
 from .files.folder import images, photographs
-from .files.hub import hub
+from .files.hub import hub, hub_pictures
 from .files.table import table
 from .pictures import Pictures
 from .sets.digits import digits
+from .sets.elpv import elpv, elpv_pictures
 from .sets.mnist import mnist
 from .sets.qm9 import qm9
 from .sets.wafer import wafer
@@ -33,9 +35,11 @@ __all__ = [
     "LOADERS",
     "Above",
     "Attribute",
+    "Category",
     "Codec",
     "Dataset",
     "Label",
+    "Learnt",
     "Pictures",
     "Pixels",
     "Skipped",
@@ -79,6 +83,7 @@ LOADERS: Registry[Dataset] = Loaders(
     {
         "csv": table,
         "digits": digits,
+        "elpv": elpv,
         "huggingface": hub,
         "images": images,
         "mnist": mnist,
@@ -107,7 +112,7 @@ def load(name: str, *, typed: bool = False) -> Dataset:
     return LOADERS.read(name, typed=typed)
 
 
-RAW: dict[str, Callable[..., Dataset]] = {"images": photographs}
+RAW: dict[str, Callable[..., Dataset]] = {"elpv": elpv_pictures, "huggingface": hub_pictures, "images": photographs}
 """Functions that load the pictures of a data set as they are, by its name. The others have pixels of a palette."""
 _REDUCED = ("levels", "colours", "tokenizer")
 """Options that reduce pictures to tokens."""

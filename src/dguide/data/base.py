@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .codecs.base import Codec
+from .codecs.learnt import Learnt
 from .codecs.pixels import Pixels
 from .codecs.registry import CODECS
 from .condition import CONDITIONS, Attribute
@@ -99,6 +100,7 @@ class Dataset:
         conditions: The conditions of a model; `Split.labels` are the classes of the first one.
         skipped: Entries of the source that are not in the data set, with reasons.
         synthetic: Whether a program generated the data. All output says so.
+        licence: What the owner of the data asks of those who use them; empty if nothing is known.
     """
 
     name: str
@@ -109,6 +111,7 @@ class Dataset:
     conditions: tuple[Attribute, ...]
     skipped: tuple[Skipped, ...] = ()
     synthetic: bool = False
+    licence: str = ""
 
     @property
     def length(self) -> int:
@@ -122,7 +125,7 @@ class Dataset:
 
     @property
     def shape(self) -> tuple[int, int] | None:
-        """Height and width (H, W) of images in row-major order; None for other sequences."""
+        """Rows and columns of the tokens of images in row-major order; None for other sequences."""
         return self.codec.shape
 
     @property
@@ -136,6 +139,8 @@ class Dataset:
         codec = CODECS.describe(self.codec)
         if isinstance(self.codec, Pixels):
             del codec["bits"]  # the tokens tell it, and digests of before there was this field hold
+        if isinstance(self.codec, Learnt):
+            del codec["bits"], codec["folder"]  # the tokenizer has a digest, wherever it is
         meaning = [codec, [CONDITIONS.describe(each) for each in self.conditions]]
         sha256.update(json.dumps(meaning, sort_keys=True).encode())
         for split in (self.train, self.validation, self.test):

@@ -17,7 +17,7 @@ from ..errors import bad
 from ..extension import kebab
 from ..spec import Registry
 
-__all__ = ["CONDITIONS", "Above", "Attribute", "Label", "Value", "quantile"]
+__all__ = ["CONDITIONS", "Above", "Attribute", "Category", "Label", "Value", "quantile"]
 
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
 
@@ -102,6 +102,29 @@ class Label(Attribute):
 
 
 @dataclass(frozen=True)
+class Category(Attribute):
+    """A further class of a sequence: a property that is its number, 0, 1, ...
+
+    Args:
+        names: The names of class 0, 1, ...
+        name: The property, and the name of the condition.
+    """
+
+    names: tuple[str, ...]
+    name: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(unicodedata.normalize("NFC", name) for name in self.names))
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self.names
+
+    def of(self, labels: Tensor, properties: Mapping[str, Tensor]) -> Tensor:
+        return properties[self.name].long()
+
+
+@dataclass(frozen=True)
 class Above(Attribute):
     """Whether a property is above a threshold (class 1), or at the threshold or below (class 0).
 
@@ -155,7 +178,7 @@ class Value(Attribute):
 
 
 CONDITIONS: Registry[Attribute] = Registry(
-    "kind of condition", Attribute, {kebab(cls): cls for cls in (Label, Above, Value)}
+    "kind of condition", Attribute, {kebab(cls): cls for cls in (Label, Category, Above, Value)}
 )
 """All kinds of conditions, by name."""
 

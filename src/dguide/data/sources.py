@@ -87,10 +87,12 @@ class Numbered(Codec):
     Args:
         pictures: All pictures of the source.
         sums: SHA-256 of each, [M, 32] uint8.
+        bits: As of `Pixels`: how images with more than 8 bits were scaled.
     """
 
     pictures: Pictures
     sums: Bytes
+    bits: int = 0
 
     @property
     def vocab_size(self) -> int:
@@ -100,22 +102,28 @@ class Numbered(Codec):
     def length(self) -> int:
         return 1
 
+    @property
+    def numbers(self) -> Tensor:
+        """The sequences of `pictures`: for each the number of the first equal picture in the array, [N, 1] int64."""
+        seen: dict[bytes, int] = {}
+        rows = self.pictures.rows.tolist()
+        return torch.tensor([[seen.setdefault(self.sums[row].tobytes(), row)] for row in rows], dtype=torch.int64)
+
     def contents(self, tokens: Tensor) -> list[bytes]:
         """The checksum of each picture: the part of a picture depends on its pixels alone."""
         return [each.tobytes() for each in self.sums[tokens[:, 0].numpy()]]
 
 
-def numbered(name: str, pictures: Pictures, sums: Bytes, classes: Sequence[str], **about: Any) -> Dataset:
+def numbered(name: str, codec: Numbered, classes: Sequence[str], **about: Any) -> Dataset:
     """A data set of pictures as they are, divided by their content (`assemble`).
 
     Args:
         name: Its name.
-        pictures: The pictures that could be read.
-        sums: SHA-256 of each picture of their array, [M, 32] uint8.
+        codec: The pictures; those that could not be read are not in its `pictures.rows`.
         classes: Names of the classes.
         about: Further arguments of `assemble`.
     """
-    return assemble(name, _first(pictures, sums), Numbered(pictures, sums), classes=classes, **about)
+    return assemble(name, codec.numbers, codec, classes=classes, **about)
 
 
 def from_pixels(data: Dataset) -> Dataset:
@@ -132,14 +140,7 @@ def from_pixels(data: Dataset) -> Dataset:
     palette = palette[:, :1] if (palette == palette[:, :1]).all() else palette
     tokens = torch.cat([split.tokens for split in splits]).numpy().astype(np.min_scalar_type(len(palette)))
     pictures = Pictures.of(palette[tokens].reshape(-1, *codec.shape, palette.shape[1]))
-    sums = pictures.digests()
-    numbers = _first(pictures, sums).split([len(split) for split in splits])
+    made = Numbered(pictures, pictures.digests(), codec.bits)
+    numbers = made.numbers.split([len(split) for split in splits])
     train, validation, test = (replace(split, tokens=row) for split, row in zip(splits, numbers, strict=True))
-    return replace(data, train=train, validation=validation, test=test, codec=Numbered(pictures, sums))
-
-
-def _first(pictures: Pictures, sums: Bytes) -> Tensor:
-    """The number of the first equal picture in the array, [N, 1] int64."""
-    seen: dict[bytes, int] = {}
-    rows = pictures.rows.tolist()
-    return torch.tensor([[seen.setdefault(sums[row].tobytes(), row)] for row in rows], dtype=torch.int64)
+    return replace(data, train=train, validation=validation, test=test, codec=made)

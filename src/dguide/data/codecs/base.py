@@ -29,12 +29,12 @@ class Codec(ABC):
 
     @property
     def shape(self) -> tuple[int, int] | None:
-        """Height and width (H, W) of an image, in tokens; None for other sequences."""
+        """Rows and columns of the tokens of an image; None for other sequences."""
         return None
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """Height and width (H, W) of its picture, in pixels; None for other sequences."""
+        """Height and width (H, W) of a picture in pixels; None for other sequences."""
         return self.shape
 
     def encode(self, value: Any, /) -> list[int]:
@@ -48,10 +48,6 @@ class Codec(ABC):
     def picture(self, tokens: Tensor) -> Tensor:
         """Brightness of every pixel, [..., H, W] float32. Raises `ValueError` if the sequences are not images."""
         raise bad("a picture", f"{type(self).__name__}, whose sequences are no images", "images")
-
-    def colours(self, tokens: Tensor) -> Tensor:
-        """Red, green and blue of every pixel, 0 to 255, [..., H, W, 3] float32. Raises `ValueError` likewise."""
-        raise bad("colours", f"{type(self).__name__}, whose sequences are no images", "images")
 
     def contents(self, tokens: Tensor) -> list[bytes]:
         """What each of the sequences [N, L] stands for, whatever other sequences a data set has.

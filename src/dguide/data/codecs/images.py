@@ -25,6 +25,7 @@ __all__ = [
     "colours_of",
     "decoded",
     "eight_bits",
+    "luma",
     "numbers",
     "open_image",
     "pixels",
@@ -172,10 +173,15 @@ def eight_bits(values: NDArray[Any], transparent: int | None, bits: int) -> Byte
     return grey
 
 
+def luma(images: Bytes) -> NDArray[np.float64]:
+    """The brightness of pixels from 0 to 255, [...], of images [..., 3]."""
+    brightness: NDArray[np.float64] = images.astype(np.float64) @ [0.299, 0.587, 0.114]
+    return brightness
+
+
 def to_greys(images: Bytes, levels: int) -> NDArray[np.int64]:
     """The nearest of `levels` equidistant greys for each pixel of images [N, H, W, 3], as [N, H W]."""
-    luma = images.astype(np.float64) @ [0.299, 0.587, 0.114]
-    greys: NDArray[np.int64] = np.rint(luma / 255 * (levels - 1)).astype(np.int64).reshape(len(images), -1)
+    greys: NDArray[np.int64] = np.rint(luma(images) / 255 * (levels - 1)).astype(np.int64).reshape(len(images), -1)
     return greys
 
 

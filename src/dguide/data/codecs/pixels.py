@@ -31,7 +31,7 @@ from .images import (
     to_greys,
 )
 
-__all__ = ["Pixels"]
+__all__ = ["Pixels", "plain"]
 
 _COLOUR = re.compile("#[0-9a-f]{6}")
 _LUMA = torch.tensor([0.299, 0.587, 0.114])
@@ -85,6 +85,10 @@ class Pixels(Codec):
     def shape(self) -> tuple[int, int]:
         return self.height, self.width
 
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.shape
+
     @cached_property
     def is_grey(self) -> bool:
         """Whether the palette is equidistant greys from black to white."""
@@ -106,11 +110,11 @@ class Pixels(Codec):
             ValueError: If it is no image, or cannot be read.
             dguide.errors.MissingExtra: If Pillow is not installed.
         """
-        plain = _plain(image, self.bits)
-        smooth = pixels(plain, self.shape, smooth=True)[None]
+        upright = plain(image, self.bits)
+        smooth = pixels(upright, self.shape, smooth=True)[None]
         if self.is_grey:
             return to_greys(smooth, self.vocab_size)[0].tolist()  # type: ignore[no-any-return]
-        sharp = pixels(plain, self.shape, smooth=False)[None]
+        sharp = pixels(upright, self.shape, smooth=False)[None]
         known = [int(colour[1:], 16) for colour in self.palette]
         kept = bool(np.isin(numbers(sharp), known).all())
         return to_colours(sharp if kept else smooth, self.palette)[0].tolist()  # type: ignore[no-any-return]
@@ -167,7 +171,7 @@ _IMAGE = "an image, the path of one, or an array [H, W] or [H, W, 3]"
 _RANGE = "8 bits, 16 bits, or numbers from 0 to 1"
 
 
-def _plain(image: Any, bits: int) -> Any:
+def plain(image: Any, bits: int) -> Any:
     """An image in red, green and blue, as a `PIL.Image.Image`. Raises `ValueError` if it is none."""
     module, is_path = require("PIL.Image", "data"), isinstance(image, str | Path)
     what = f"image {image}" if is_path else "image"

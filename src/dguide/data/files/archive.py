@@ -17,6 +17,7 @@ from ...spec import written
 from ..base import Dataset, Skipped
 from ..codecs.base import Codec
 from ..codecs.pixels import Pixels
+from ..encoded import encoded
 from .assemble import assemble, nothing_left
 from .pictures import parse_size
 
@@ -35,6 +36,7 @@ def archive(
     names: str | None = None,
     vocab: int | None = None,
     size: str | None = None,
+    tokenizer: Path | None = None,
 ) -> Dataset:
     """Loads integer maps [N, H, W], or sequences [N, L], with classes, from an .npz file.
 
@@ -50,6 +52,7 @@ def archive(
             default their numbers.
         vocab: Number V of token values; by default the largest value plus one.
         size: Rows and columns of the maps after `shrink`.
+        tokenizer: Folder of a tokenizer of images, whose codes are then the tokens.
 
     Raises:
         ValueError: If the file is not such an archive, or needs pickle, or its arrays do not fit each other.
@@ -75,13 +78,14 @@ def archive(
         raise nothing_left(name, skipped)
     maps = maps[kept] if size is None else shrink(maps[kept], parse_size(size))
     rows = np.flatnonzero(kept)
-    return assemble(
+    data = assemble(
         name,
         *tokens_of(maps, vocab),
         classes=[classes[row] for row in rows],
         skipped=skipped,
         places=[f"{path.name}[{row}]" for row in rows],
     )
+    return encoded(data, tokenizer)
 
 
 def tokens_of(maps: NDArray[np.int64], vocab: int | None) -> tuple[torch.Tensor, Codec]:

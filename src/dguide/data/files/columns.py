@@ -16,9 +16,14 @@ from numpy.typing import NDArray
 
 from ...errors import bad, positive, require
 from ..base import Skipped
+from ..cache import nameless
+from ..codecs.base import Codec
 from ..codecs.images import open_image
+from ..encoded import refuse, sized
+from ..pictures import Pictures
+from ..sources import Numbered
 from .archive import MOST, tokens_of
-from .image_files import read_images
+from .image_files import Images, Reading, read_images
 from .pictures import parse_size
 from .texts import Sequences, tokenise
 
@@ -26,7 +31,7 @@ __all__ = ["class_names", "sequences"]
 
 _OPTIONS = {
     "strings": ("split", "tokenizer", "length"),
-    "images": ("size", "levels", "colours"),
+    "images": ("size", "levels", "colours", "tokenizer"),
     "integers": ("vocab",),
 }
 _LARGEST = 2**63 - 1
@@ -64,14 +69,15 @@ def sequences(values: list[Any], places: list[str], feature: Any, column: str, o
         places: The place of each value, for the list of omitted ones.
         feature: The type of the column in the library.
         column: The name of the column.
-        options: The given options of `hub`, by name.
+        options: The given options of `hub`, by name. Of images, `whole` asks for pictures as they are, as numbers.
 
     Raises:
         ValueError: If the values are not strings, images or integers, or an option does not apply to them.
     """
     is_image = isinstance(feature, require("datasets", "huggingface").Image)
     kind = "images" if is_image else "strings" if isinstance(values[0], str) else "integers"
-    foreign = [option for option in options if option not in _OPTIONS[kind]]
+    options = {option: value for option, value in options.items() if is_image or option != "whole"}
+    foreign = [option for option in options if option not in (*_OPTIONS[kind], "whole")]
     if foreign:
         expected = f"those of {kind}: {', '.join(_OPTIONS[kind])}"
         raise bad(f"options of column {column}", ", ".join(foreign), expected, "Leave the others out.")
@@ -91,17 +97,33 @@ def _images(
     size: str | None = None,
     levels: int | None = None,
     colours: int | None = None,
+    tokenizer: Path | None = None,
+    whole: bool = False,
 ) -> Sequences:
     def opened(stored: Any) -> Any:
         image = open_image(_source(stored))
         return image if mode is None else image.convert(mode)
 
+    what = f"column {column}"
+    if tokenizer is not None:
+        refuse(what, levels=levels, colours=colours)
+        size = sized(tokenizer, size)
     shape = None if size is None else parse_size(size)
-    tokenised = read_images(values, opened, f"column {column}", shape, levels, colours)
-    skipped = [Skipped(places[index], why) for index, why in tokenised.notes.items()]
-    unread = set(tokenised.unread)
+    read: Images | Reading[Any]
+    codec: Codec
+    if tokenizer is not None or whole:
+        read = Reading(values, opened, what, shape)
+        with nameless() as file:
+            pictures = read.into(file)
+        codec = Numbered(pictures, Pictures.of(pictures.array).digests(), read.bits)
+        tokens = codec.numbers
+    else:
+        read = read_images(values, opened, what, shape, levels, colours)
+        tokens, codec = torch.from_numpy(read.tokens).long(), read.codec
+    skipped = [Skipped(places[index], why) for index, why in read.notes.items()]
+    unread = set(read.unread)
     kept = [index for index in range(len(values)) if index not in unread]
-    return Sequences(torch.from_numpy(tokenised.tokens).long(), tokenised.codec, kept, skipped)
+    return Sequences(tokens, codec, kept, skipped)
 
 
 def _source(stored: Mapping[str, Any]) -> io.BytesIO | Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import itertools
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,8 +18,9 @@ from ..base import Dataset, Skipped
 from ..cache import Arrays, cached, cached_pictures
 from ..codecs.images import Bytes, Shape, open_image
 from ..codecs.pixels import Pixels
+from ..encoded import encoded, refuse, sized
 from ..pictures import Pictures
-from ..sources import numbered
+from ..sources import Numbered, numbered
 from .assemble import assemble, nothing_left
 from .image_files import Images, Reading, read_images
 from .pictures import parse_size
@@ -32,8 +33,14 @@ _FOLDERS = 1000
 """Number of folders inside a folder that are searched for files, to count them."""
 
 
-def images(path: Path, size: str | None = None, levels: int | None = None, colours: int | None = None) -> Dataset:
-    """Loads images from one folder for each class, and reduces them to few greys or colours.
+def images(
+    path: Path,
+    size: str | None = None,
+    levels: int | None = None,
+    colours: int | None = None,
+    tokenizer: Path | None = None,
+) -> Dataset:
+    """Loads images from one folder for each class, and reduces them to few greys or colours, or to learnt codes.
 
     The names of the folders in `path` are the classes. Files that are not images or not readable are omitted and
     listed. Only the first frame or page of an image is used. Images are cropped around the center to the proportions of
@@ -45,11 +52,16 @@ def images(path: Path, size: str | None = None, levels: int | None = None, colou
         size: Rows and columns, `32` or `24x32`; by default those of the images, if all have the same.
         levels: Number of greys; 16 by default.
         colours: Number of colours, instead of greys.
+        tokenizer: Folder of a tokenizer of images, instead of greys; its size is then the default.
 
     Raises:
         ValueError: If there are fewer than two classes, no readable image, or images of several sizes.
         dguide.errors.MissingExtra: If Pillow is not installed.
     """
+    if tokenizer is not None:
+        refuse("images", levels=levels, colours=colours)
+        name = written("images", images, {"path": path, "size": size, "tokenizer": tokenizer})
+        return encoded(replace(photographs(path, sized(tokenizer, size)), name=name), tokenizer)
     shape = None if size is None else parse_size(size)
     levels = 16 if levels is None and colours is None else levels
     given = {"path": path, "size": size, "levels": None if levels == 16 else levels, "colours": colours}
@@ -94,15 +106,14 @@ def photographs(path: Path, size: str | None = None) -> Dataset:
         "pictures",
         {"format": 1} | _recipe(path, listed.files, shape),
         lambda file: _decode(listed.files, shape, file),
-        ("sums", "lasting", "unread", "noted", "notes"),
+        ("sums", "bits", "lasting", "unread", "noted", "notes"),
         lasting=lambda prepared: bool(prepared["lasting"]),
     )
     left = _left(name, listed, arrays)
     rows = np.setdiff1d(np.arange(len(listed.files)), arrays["unread"])
     return numbered(
         name,
-        Pictures(array, torch.from_numpy(rows)),
-        arrays["sums"],
+        Numbered(Pictures(array, torch.from_numpy(rows)), arrays["sums"], int(arrays["bits"])),
         [file.parent.name for file in left.files],
         skipped=left.skipped,
         places=[str(file) for file in left.files],
@@ -194,7 +205,7 @@ def _prepare(files: list[Path], shape: Shape | None, levels: int | None, colours
 def _decode(files: list[Path], shape: Shape | None, file: BinaryIO) -> tuple[Bytes, Arrays]:
     reading = Reading(files, open_image, "folder", shape)
     array = reading.into(file).array
-    return array, {"sums": Pictures.of(array).digests(), **_about(reading)}
+    return array, {"sums": Pictures.of(array).digests(), "bits": np.array(reading.bits), **_about(reading)}
 
 
 def _about(read: Images | Reading[Path]) -> Arrays:

@@ -13,11 +13,13 @@ import torch
 from ...errors import bad, choose, require
 from ...spec import written
 from ..base import Dataset, Skipped
+from ..encoded import encoded
 from ..holdout import TEST, TRAIN, VALIDATION
+from ..sources import Numbered, from_pixels
 from .assemble import assemble, nothing_left
 from .columns import class_names, sequences
 
-__all__ = ["hub"]
+__all__ = ["hub", "hub_pictures"]
 
 _VALIDATION = ("validation", "valid", "val", "dev", "eval")
 _TEST = ("test", *_VALIDATION)
@@ -49,7 +51,8 @@ def hub(
         column: Column of the strings, images or sequences.
         label: Column of the classes.
         split: For strings, the tokens: `characters` or `smiles`.
-        tokenizer: For strings, a tokenizer.json; its words are then the tokens.
+        tokenizer: For strings, a tokenizer.json; its words are then the tokens. For images, the folder of a tokenizer
+            of images.
         length: For strings, tokens in a sequence; longer strings are omitted.
         size: For images, rows and columns; by default those of the images, if all have the same.
         levels: For images, number of greys; 16 by default.
@@ -65,6 +68,23 @@ def hub(
     name = written("huggingface", hub, given, full=False)
     of_kind = {k: v for k, v in given.items() if k not in ("path", "column", "label")}
     options = {k: v for k, v in of_kind.items() if v is not None and v != "characters"}
+    data = _loaded(name, path, column, label, options)
+    return encoded(data, tokenizer if isinstance(data.codec, Numbered) else None)
+
+
+def hub_pictures(path: Path, column: str, label: str = "label", size: str | None = None) -> Dataset:
+    """The images of a folder that `save_to_disk` wrote as they are, as numbers of pictures.
+
+    Arguments and errors are those of `hub`.
+    """
+    given = {"path": path, "column": column, "label": label, "size": size}
+    options = {"whole": True, **({} if size is None else {"size": size})}
+    data = _loaded(written("huggingface", hub, given, full=False), path, column, label, options)
+    return data if isinstance(data.codec, Numbered) else from_pixels(data)
+
+
+def _loaded(name: str, path: Path, column: str, label: str, options: Mapping[str, Any]) -> Dataset:
+    """The data set with these options for its kind of sequences."""
     if column == label:
         raise bad(f"data set {path.name}", f"{column} for two things", "different columns as column and label")
     column, label = (unicodedata.normalize("NFC", each) for each in (column, label))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 
 from ...errors import require
+from ...spec import written
 from ..base import Dataset, Split
 from ..codecs.pixels import Pixels
 from ..condition import Label
+from ..encoded import encoded
 from ..holdout import in_turn
 
 __all__ = ["digits"]
@@ -16,7 +20,7 @@ LEVELS = 16
 SIDE = 8
 
 
-def digits() -> Dataset:
+def digits(tokenizer: Path | None = None) -> Dataset:
     """1,797 handwritten digits as sequences of 64 tokens, with 16 greys.
 
     A pixel of the source counts the inked points in a block of 4 x 4, so it has 17 values, 0 to 16. The two largest
@@ -27,15 +31,20 @@ def digits() -> Dataset:
     Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository,
     1998; scikit-learn's `load_digits` is its test set.
 
+    Args:
+        tokenizer: Folder of a tokenizer of images, whose codes are then the tokens.
+
     Raises:
+        ValueError: If the tokenizer is not one of such images.
         dguide.errors.MissingExtra: If scikit-learn is not installed.
     """
     bunch = require("sklearn.datasets", "train").load_digits()
     tokens = torch.from_numpy(bunch.data).long().clamp(max=LEVELS - 1)
     labels = torch.from_numpy(bunch.target).long()
-    return Dataset(
-        "digits",
+    data = Dataset(
+        written("digits", digits, {"tokenizer": tokenizer}),
         *Split(tokens, labels).parts(in_turn(labels, tokens)),
         codec=Pixels.grey(SIDE, SIDE, LEVELS, ink=True),
         conditions=(Label(tuple(str(name) for name in bunch.target_names)),),
     )
+    return encoded(data, tokenizer)

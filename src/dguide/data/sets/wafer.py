@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from ..base import Dataset, Split
 from ..cache import cached
 from ..codecs.pixels import Pixels
 from ..condition import Label
+from ..encoded import encoded
 from ..holdout import in_turn
 
 __all__ = ["PATTERNS", "wafer", "wafer_map"]
@@ -133,7 +135,14 @@ def wafer_map(pattern: str, size: int, noise: float, random: np.random.Generator
     return np.where(np.hypot(x, y) <= 1, np.where(fails, FAILED, GOOD), OUTSIDE).astype(np.uint8)
 
 
-def wafer(size: int = 24, count: int = 4500, noise: float = 0.02, imbalance: float = 1.0, seed: int = 0) -> Dataset:
+def wafer(
+    size: int = 24,
+    count: int = 4500,
+    noise: float = 0.02,
+    imbalance: float = 1.0,
+    seed: int = 0,
+    tokenizer: Path | None = None,
+) -> Dataset:
     """Synthetic wafer maps of nine classes: none and the eight patterns of `PATTERNS`.
 
     Map number i of a class depends only on seed, size, noise, class and i. The maps of each
@@ -147,9 +156,11 @@ def wafer(size: int = 24, count: int = 4500, noise: float = 0.02, imbalance: flo
         imbalance: Ratio of the number of maps of the most frequent class, None, to that of the rarest, Scratch. The
             other classes lie between them in geometric progression.
         seed: Seed of all random numbers.
+        tokenizer: Folder of a tokenizer of images, whose codes are then the tokens.
 
     Raises:
-        ValueError: If an argument is out of range, or a class would have fewer than two maps.
+        ValueError: If an argument is out of range, a class would have fewer than two maps, or the tokenizer is
+            not one of such maps.
     """
     name = written("wafer", wafer, dict(locals()), full=False)
     if positive("size of wafer", size) < 8:
@@ -165,13 +176,14 @@ def wafer(size: int = 24, count: int = 4500, noise: float = 0.02, imbalance: flo
     arrays = cached("wafer", recipe, lambda: {"maps": _maps(counts, size, noise, seed)}, ("maps",))
     tokens = torch.from_numpy(arrays["maps"].astype(np.int64)).flatten(1)
     labels = torch.repeat_interleave(torch.arange(len(PATTERNS)), torch.tensor(counts))
-    return Dataset(
+    data = Dataset(
         name,
         *Split(tokens, labels).parts(in_turn(labels, tokens)),
         codec=Pixels(size, size, PALETTE),
         conditions=(Label(tuple(PATTERNS)),),
         synthetic=True,
     )
+    return encoded(data, tokenizer)
 
 
 def _maps(counts: list[int], size: int, noise: float, seed: int) -> NDArray[np.uint8]:
