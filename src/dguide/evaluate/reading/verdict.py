@@ -14,16 +14,17 @@ from torch import Tensor
 from ...errors import bad
 from ..evaluation import as_json, cell, figure, table
 from ..statistics.estimate import Estimate
-from ..statistics.losses import mean_difference
 from ..statistics.proportion import proportion
 from .alarms import Alarm, alarm, alarm_lines, alarms_as_json
 from .answers import lines_of
-from .calibration import MISREAD, calibration_estimates
+from .calibration import calibration_estimates
 from .classes import Reading, check_labels
+from .comparison import Compared, area_lines, areas, compare, log_loss_difference, recommended, seconds_of
 from .detection import defect_score, novelty_score
+from .standard import Standard
 from .temperature import MISTAKES, temperature_estimate
 
-__all__ = ["Verdict", "check_parts", "log_loss_difference", "verdict"]
+__all__ = ["Verdict", "check_parts", "verdict"]
 
 _DIFFERENCE = "difference in log loss"
 
@@ -44,6 +45,8 @@ class Verdict:
         temperature: The fitted temperature; nan with fewer than `MISTAKES` misread sequences in the validation part.
         estimates: The figures.
         alarms: The detection of defects, if there is a normal class: by the odds of known defects, and by novelty.
+        seconds: Time of the reading for one sequence; nan if it is not known.
+        beside: Standard classifiers on the same sequences.
     """
 
     reading: Reading
@@ -53,6 +56,8 @@ class Verdict:
     temperature: Estimate
     estimates: tuple[Estimate, ...]
     alarms: tuple[Alarm, ...]
+    seconds: float = math.nan
+    beside: tuple[Compared, ...] = ()
 
     @property
     def read(self) -> Reading:
@@ -78,7 +83,8 @@ class Verdict:
     def as_markdown(self) -> str:
         """Tables of the figures, of the accuracy of each class, and of alarms, in Markdown."""
         lines = [
-            *table(self.estimates),
+            *([recommended(self.beside, self.seconds)[1], ""] if self.beside else []),
+            *table((*self.estimates, *(figure for each in self.beside for figure in each.estimates))),
             "",
             *self._advice(),
             "All figures and tables are of the test part.",
@@ -87,6 +93,9 @@ class Verdict:
             "|---|---|---|",
             *self._classes(),
         ]
+        if self.beside:
+            own = {"reading": areas(self.read.take(self.reported), self.labels[self.reported])}
+            lines += ["", *area_lines(self.names, own | {each.name: each.areas for each in self.beside})]
         if self.alarms:
             lines += ["", *alarm_lines(self.alarms)]
         return "\n".join(lines) + "\n"
@@ -130,12 +139,14 @@ class Verdict:
                 "classes": list(self.names),
                 "confusion": self.confusion.tolist(),
                 "alarms": alarms_as_json(self.alarms),
+                "classifiers": [each.values() for each in self.beside],
+                "recommended": recommended(self.beside, self.seconds)[0] if self.beside else None,
             }
         )
 
     def as_csv(self, places: Sequence[str] = ()) -> str:
-        """One line of CSV for each sequence: place, true class, read class, log-odds and their error, part,
-        probabilities.
+        """One line of CSV for each sequence: place, true class, read class, log-odds and their error, part, the classes
+        that standard classifiers name, probabilities.
 
         The log-odds of the read class against the second best, and their error, are at T = 1. The probabilities are
         those to use (`tempers`).
@@ -144,9 +155,11 @@ class Verdict:
             places: Where each sequence stands, if that is known (`Split.places`).
         """
         classes = {"class": [self.names[label] for label in self.labels.tolist()]}
-        part = {"part": ["test" if each else "validation" for each in self.reported.tolist()]}
+        after = {"part": ["test" if each else "validation" for each in self.reported.tolist()]}
+        for each in self.beside:
+            after[each.name] = [self.names[label] for label in each.standard.reading.predicted.tolist()]
         reading = self.reading if self.tempers else self.read
-        return lines_of(reading, self.names, {"place": places} | classes if places else classes, part)
+        return lines_of(reading, self.names, {"place": places} | classes if places else classes, after)
 
 
 def verdict(
@@ -156,6 +169,8 @@ def verdict(
     names: Sequence[str],
     *,
     normal: int | None = None,
+    standard: Sequence[Standard] = (),
+    seconds: float = math.nan,
     repetitions: int = 200,
     seed: int = 0,
 ) -> Verdict:
@@ -169,6 +184,8 @@ def verdict(
         reported: Which sequences are of the test part, [N] bool; the others are of the validation part.
         names: The names of the classes.
         normal: The class without a defect; None without detection of defects.
+        standard: Standard classifiers, with their answers for the same sequences.
+        seconds: Time of the reading for one sequence; nan if it is not known.
         repetitions: Number of draws for what a calibrated classifier gets.
         seed: Their seed.
 
@@ -202,7 +219,11 @@ def verdict(
         first_alarm, second = alarms
         words = f"{first_alarm.name}, less that by {second.name}"
         estimates.append(first_alarm.detection.difference(second.detection, words))
-    return Verdict(reading, labels, reported, tuple(names), temperature, tuple(estimates), alarms)
+    beside = tuple(compare(reading, each, labels, reported, normal=normal, **options) for each in standard)
+    if beside and not math.isnan(seconds):
+        estimates.append(seconds_of(seconds, len(truth), "reading"))
+    alarms += tuple(each.alarm for each in beside if each.alarm)
+    return Verdict(reading, labels, reported, tuple(names), temperature, tuple(estimates), alarms, seconds, beside)
 
 
 def check_parts(labels: Tensor, reported: Tensor, normal: int | None = None, names: Sequence[str] = ()) -> None:
@@ -232,17 +253,3 @@ def check_parts(labels: Tensor, reported: Tensor, normal: int | None = None, nam
 
 def _said(how: str, figures: Sequence[Estimate]) -> list[Estimate]:
     return [replace(each, note="; ".join(filter(None, (how, each.note)))) for each in figures]
-
-
-def log_loss_difference(read: Reading, tempered: Reading, labels: Tensor) -> Estimate:
-    """Log loss of the tempered probabilities less that of the probabilities as read, of the same sequences.
-
-    With few misread sequences there is no interval: they decide, since a single one may gain or lose any number of
-    nats.
-    """
-    before, after = (one.log_probs.gather(-1, labels[:, None]).squeeze(-1).numpy() for one in (read, tempered))
-    differences, note = before - after, "nats; tempered less as read"
-    low, high = mean_difference(differences)
-    if int((read.predicted != labels).sum()) < MISREAD:
-        low, high, note = math.nan, math.nan, f"{note}; no interval with fewer than {MISREAD} misread"
-    return Estimate(_DIFFERENCE, float(differences.mean()), low, high, len(labels), better="lower", note=note)
