@@ -27,6 +27,7 @@ LEAVES = {
     "denoiser",
     "places",
     "progress",
+    "stored",
 }
 CORE = ["noise", "process", "guidance", "samplers", "exact"]
 NETWORKS = {"nn", "data"}
@@ -34,6 +35,7 @@ FRONT = {"cli", "web"}
 
 ALLOWED: dict[str, set[str]] = {
     **{leaf: {"errors", "compiler"} for leaf in LEAVES},
+    "stored": {"errors", "files"},
     **{name: {*LEAVES, *CORE[:i]} for i, name in enumerate(CORE)},
     "nn": {*LEAVES, "noise", "process"},
     "data": {*LEAVES},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import bad
@@ -16,13 +17,15 @@ from .codecs.strings import Strings
 from .codecs.tokenised import Tokenised
 from .condition import CONDITIONS, Above, Attribute, Label, Value
 from .files.archive import archive
-from .files.folder import images
+from .files.folder import images, photographs
 from .files.hub import hub
 from .files.table import table
+from .pictures import Pictures
 from .sets.digits import digits
 from .sets.mnist import mnist
 from .sets.qm9 import qm9
 from .sets.wafer import wafer
+from .sources import Source, from_pixels
 
 __all__ = [
     "CODECS",
@@ -33,8 +36,10 @@ __all__ = [
     "Codec",
     "Dataset",
     "Label",
+    "Pictures",
     "Pixels",
     "Skipped",
+    "Source",
     "Split",
     "Strings",
     "Tokenised",
@@ -42,6 +47,7 @@ __all__ = [
     "Written",
     "load",
     "number_of",
+    "pictures",
     "random_offsets",
     "shift",
 ]
@@ -99,3 +105,34 @@ def load(name: str, *, typed: bool = False) -> Dataset:
         dguide.errors.MissingExtra: If a package with the data, or for reading them, is not installed.
     """
     return LOADERS.read(name, typed=typed)
+
+
+RAW: dict[str, Callable[..., Dataset]] = {"images": photographs}
+"""Functions that load the pictures of a data set as they are, by its name. The others have pixels of a palette."""
+_REDUCED = ("levels", "colours", "tokenizer")
+"""Options that reduce pictures to tokens."""
+
+
+def pictures(name: str, *, typed: bool = False) -> Source:
+    """Loads the pictures of a data set as they are, in 8 bits for each channel, for what learns from pixels.
+
+    Photographs are read as they are, and other images have the colours of their palette. Photographs stay in a file,
+    of which only what is used is in memory.
+
+    Args:
+        name: As of `load`, such as ``images:FOLDER,size=128`` or ``wafer``.
+        typed: Whether a user typed the name.
+
+    Raises:
+        ValueError: As of `load`; if the sequences are no images, or the name has an option that reduces pictures to
+            tokens.
+        dguide.errors.MissingExtra: If a package with the data, or for reading them, is not installed.
+    """
+    call = LOADERS.call(name, typed=typed)
+    raw = RAW.get(call.what.split()[-1])
+    given = [option for option in _REDUCED if option in call.arguments and (raw or option == "tokenizer")]
+    if given:
+        expected = "pictures as they are, without an option that makes tokens of them"
+        raise bad(f"options of {call.what}", ", ".join(given), expected, "Leave them out.")
+    call.check()
+    return Source.of(from_pixels(call()) if raw is None else raw(**call.made()))

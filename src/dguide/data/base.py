@@ -16,6 +16,7 @@ from .codecs.base import Codec
 from .codecs.pixels import Pixels
 from .codecs.registry import CODECS
 from .condition import CONDITIONS, Attribute
+from .pictures import Pictures
 
 __all__ = ["Dataset", "Skipped", "Split"]
 
@@ -29,12 +30,14 @@ class Split:
         labels: The class of each sequence under the first condition of the data set, [N] int64.
         properties: Numbers that describe each sequence, by name, [N] float64.
         places: Where each sequence stands in the source, such as a file or a line; empty if that is not known.
+        images: The pictures that the sequences stand for, if these are not the pictures of the tokens.
     """
 
     tokens: Tensor
     labels: Tensor
     properties: Mapping[str, Tensor] = field(default_factory=dict)
     places: tuple[str, ...] = ()
+    images: Pictures | None = None
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -49,13 +52,16 @@ class Split:
         """The sequences at `rows`."""
         properties = {name: x[rows] for name, x in self.properties.items()}
         kept = torch.arange(len(self))[rows].tolist() if self.places else []
-        return Split(self.tokens[rows], self.labels[rows], properties, tuple(self.places[row] for row in kept))
+        places = tuple(self.places[row] for row in kept)
+        images = None if self.images is None else self.images.take(rows)
+        return Split(self.tokens[rows], self.labels[rows], properties, places, images)
 
     def joined(self, other: Split) -> Split:
         """These sequences and then the others, which have the same properties."""
         properties = {name: torch.cat([x, other.properties[name]]) for name, x in self.properties.items()}
         tokens, labels = torch.cat([self.tokens, other.tokens]), torch.cat([self.labels, other.labels])
-        return Split(tokens, labels, properties, self.places + other.places)
+        images = None if self.images is None or other.images is None else self.images.joined(other.images)
+        return Split(tokens, labels, properties, self.places + other.places, images)
 
     def parts(self, part: Tensor) -> tuple[Split, Split, Split]:
         """Training, validation and test, from the number of the part of each sequence, [N] int64 (`holdout`)."""

@@ -101,7 +101,7 @@ def _images(
     skipped = [Skipped(places[index], why) for index, why in tokenised.notes.items()]
     unread = set(tokenised.unread)
     kept = [index for index in range(len(values)) if index not in unread]
-    return Sequences(torch.from_numpy(tokenised.tokens), tokenised.codec, kept, skipped)
+    return Sequences(torch.from_numpy(tokenised.tokens).long(), tokenised.codec, kept, skipped)
 
 
 def _source(stored: Mapping[str, Any]) -> io.BytesIO | Path:

@@ -7,6 +7,7 @@ import itertools
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -14,14 +15,16 @@ import torch
 from ...errors import bad, require
 from ...spec import written
 from ..base import Dataset, Skipped
-from ..cache import Arrays, cached
-from ..codecs.images import Shape, open_image
+from ..cache import Arrays, cached, cached_pictures
+from ..codecs.images import Bytes, Shape, open_image
 from ..codecs.pixels import Pixels
+from ..pictures import Pictures
+from ..sources import numbered
 from .assemble import assemble, nothing_left
-from .image_files import read_images
+from .image_files import Images, Reading, read_images
 from .pictures import parse_size
 
-__all__ = ["images"]
+__all__ = ["images", "photographs"]
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 
@@ -47,39 +50,62 @@ def images(path: Path, size: str | None = None, levels: int | None = None, colou
         ValueError: If there are fewer than two classes, no readable image, or images of several sizes.
         dguide.errors.MissingExtra: If Pillow is not installed.
     """
-    require("PIL", "data")
-    if not path.is_dir():
-        raise bad("folder of images", f"{path}, which is no folder", "a folder with one folder for each class")
     shape = None if size is None else parse_size(size)
     levels = 16 if levels is None and colours is None else levels
     given = {"path": path, "size": size, "levels": None if levels == 16 else levels, "colours": colours}
     name = written("images", images, given)
-    listed = _listed(path)
-    if not listed.files:
-        raise nothing_left(name, [Skipped(str(path), "no folder with images in it"), *listed.skipped])
-    settings = {"shape": shape, "levels": levels, "colours": colours, "pillow": importlib.metadata.version("pillow")}
+    listed = _listed(path, name)
     arrays = cached(
         "images",
-        {"format": 5, "folder": str(path.resolve()), "files": [_version(path, file) for file in listed.files]}
-        | settings,
+        {"format": 5, "levels": levels, "colours": colours} | _recipe(path, listed.files, shape),
         lambda: _prepare(listed.files, shape, levels, colours),
         ("tokens", "shape", "palette", "bits", "lasting", "unread", "noted", "notes"),
         lasting=lambda prepared: bool(prepared["lasting"]),
     )
-    notes = zip(arrays["noted"].tolist(), arrays["notes"].tolist(), strict=True)
-    skipped = [*listed.skipped, *(Skipped(str(listed.files[index]), why) for index, why in notes)]
-    if not len(arrays["tokens"]):
-        raise nothing_left(name, skipped)
+    left = _left(name, listed, arrays)
     rows, columns = (int(each) for each in arrays["shape"])
-    unread = set(arrays["unread"].tolist())
-    kept = [file for index, file in enumerate(listed.files) if index not in unread]
     return assemble(
         name,
         torch.from_numpy(arrays["tokens"].astype(np.int64)),
         Pixels(rows, columns, tuple(arrays["palette"].tolist()), bits=int(arrays["bits"])),
-        classes=[file.parent.name for file in kept],
-        skipped=skipped,
-        places=[str(file) for file in kept],
+        classes=[file.parent.name for file in left.files],
+        skipped=left.skipped,
+        places=[str(file) for file in left.files],
+    )
+
+
+def photographs(path: Path, size: str | None = None) -> Dataset:
+    """The images of a folder as they are: pictures with 8 bits for each channel, grey if all of them are.
+
+    They are decoded one by one into a file of the cache, cropped and resized as those of `images`.
+
+    Args:
+        path: The folder that contains the folders of the classes.
+        size: Rows and columns; by default those of the images, if all have the same.
+
+    Raises:
+        ValueError: If there are fewer than two classes, no readable image, or images of several sizes.
+        dguide.errors.MissingExtra: If Pillow is not installed.
+    """
+    shape = None if size is None else parse_size(size)
+    name = written("images", images, {"path": path, "size": size})
+    listed = _listed(path, name)
+    array, arrays = cached_pictures(
+        "pictures",
+        {"format": 1} | _recipe(path, listed.files, shape),
+        lambda file: _decode(listed.files, shape, file),
+        ("sums", "lasting", "unread", "noted", "notes"),
+        lasting=lambda prepared: bool(prepared["lasting"]),
+    )
+    left = _left(name, listed, arrays)
+    rows = np.setdiff1d(np.arange(len(listed.files)), arrays["unread"])
+    return numbered(
+        name,
+        Pictures(array, torch.from_numpy(rows)),
+        arrays["sums"],
+        [file.parent.name for file in left.files],
+        skipped=left.skipped,
+        places=[str(file) for file in left.files],
     )
 
 
@@ -89,8 +115,11 @@ class _Listed:
     skipped: list[Skipped]
 
 
-def _listed(path: Path) -> _Listed:
+def _listed(path: Path, name: str) -> _Listed:
     """Lists image files by class, and the entries that are no data: hidden ones and others."""
+    require("PIL", "data")
+    if not path.is_dir():
+        raise bad("folder of images", f"{path}, which is no folder", "a folder with one folder for each class")
     files: list[Path] = []
     skipped: list[Skipped] = []
     for folder in sorted(path.iterdir()):
@@ -104,7 +133,26 @@ def _listed(path: Path) -> _Listed:
             Skipped(str(file), _no_image(file, "no image by its name")) for file in within if not _is_image(file)
         ]
         files += readable
+    if not files:
+        raise nothing_left(name, [Skipped(str(path), "no folder with images in it"), *skipped])
     return _Listed(files, skipped)
+
+
+def _left(name: str, listed: _Listed, arrays: Arrays) -> _Listed:
+    """The files that could be read, and all that is omitted. Raises `ValueError` if nothing is left."""
+    unread, noted = set(arrays["unread"].tolist()), zip(arrays["noted"], arrays["notes"], strict=True)
+    skipped = [*listed.skipped, *(Skipped(str(listed.files[index]), str(why)) for index, why in noted)]
+    files = [file for index, file in enumerate(listed.files) if index not in unread]
+    if not files:
+        raise nothing_left(name, skipped)
+    return _Listed(files, skipped)
+
+
+def _recipe(path: Path, files: list[Path], shape: Shape | None) -> dict[str, Any]:
+    """All that determines the pictures in a folder."""
+    versions = [_version(path, file) for file in files]
+    pillow = importlib.metadata.version("pillow")
+    return {"folder": str(path.resolve()), "files": versions, "shape": shape, "pillow": pillow}
 
 
 def _is_image(path: Path) -> bool:
@@ -135,12 +183,25 @@ def _version(folder: Path, file: Path) -> tuple[str, int, int, int]:
 def _prepare(files: list[Path], shape: Shape | None, levels: int | None, colours: int | None) -> Arrays:
     tokenised = read_images(files, open_image, "folder", shape, levels, colours)
     return {
-        "tokens": tokenised.tokens.astype(np.uint8),
+        "tokens": tokenised.tokens,
         "shape": np.array(tokenised.codec.shape),
         "palette": np.array(tokenised.codec.palette),
         "bits": np.array(tokenised.codec.bits),
-        "lasting": np.array(tokenised.lasting),
-        "unread": np.array(tokenised.unread, dtype=np.int64),
-        "noted": np.array(list(tokenised.notes), dtype=np.int64),
-        "notes": np.array(list(tokenised.notes.values()), dtype=str),
+        **_about(tokenised),
+    }
+
+
+def _decode(files: list[Path], shape: Shape | None, file: BinaryIO) -> tuple[Bytes, Arrays]:
+    reading = Reading(files, open_image, "folder", shape)
+    array = reading.into(file).array
+    return array, {"sums": Pictures.of(array).digests(), **_about(reading)}
+
+
+def _about(read: Images | Reading[Path]) -> Arrays:
+    """What is kept of an attempt to read files, beside the images."""
+    return {
+        "lasting": np.array(read.lasting),
+        "unread": np.array(read.unread, dtype=np.int64),
+        "noted": np.array(list(read.notes), dtype=np.int64),
+        "notes": np.array(list(read.notes.values()), dtype=str),
     }

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...errors import bad, require
 from ..codecs.images import Bytes, Palette, Shape, numbers, to_colours, to_greys
 from ..codecs.pixels import Pixels
+from ..pictures import Pictures
 
 __all__ = ["as_tokens", "parse_size"]
 
@@ -22,21 +22,19 @@ def parse_size(text: str) -> Shape:
     return int(rows), int(columns or rows)
 
 
-def as_tokens(
-    read: Callable[[bool], Sequence[Bytes]], levels: int | None, colours: int | None
-) -> tuple[NDArray[np.int64], Pixels]:
+def as_tokens(read: Callable[[bool], Pictures], levels: int | None, colours: int | None) -> tuple[Bytes, Pixels]:
     """Converts images to tokens of equidistant greys, or of a palette.
 
     With `colours`, images with at most this number of colours keep them exactly, and are resized without mixing
     colours. Other images get a palette by median cut.
 
     Args:
-        read: Gives all images at one size, [H, W, 3] each; its argument is `smooth` of `pixels`.
+        read: Gives all images at one size; its argument is `smooth` of `pixels`.
         levels: Number of greys, 2 to 256.
         colours: Number of colours, 2 to 256, instead of greys.
 
     Returns:
-        Tokens [N, L] and their codec.
+        Tokens [N, L] uint8 and their codec.
 
     Raises:
         ValueError: If not exactly one of the numbers is given, or it is out of range, or there is only one colour.
@@ -45,33 +43,44 @@ def as_tokens(
     if (levels is None) == (colours is None) or number is None or not 2 <= number <= 256:
         raise bad("levels and colours", f"{levels} and {colours}", "one of them, 2 to 256")
     if colours is None:
-        images = np.stack(read(True))
-        return to_greys(images, number), Pixels.grey(images.shape[1], images.shape[2], number)
-    sharp = read(False)
-    palette = _exact_palette(sharp, colours)
-    images = np.stack(sharp if palette else read(True))
+        images = read(True)
+        greys = [to_greys(chunk, number).astype(np.uint8) for chunk in _in_colour(images)]
+        return np.concatenate(greys), Pixels.grey(images.height, images.width, number)
+    images = read(False)
+    palette = _exact_palette(images, colours)
+    images = images if palette else read(True)
     palette = palette or _learnt_palette(images, colours)
     if len(palette) < 2:
         raise bad("images", f"one colour alone, {', '.join(palette)}", "at least two colours", "Look at the images.")
-    return to_colours(images, palette), Pixels(images.shape[1], images.shape[2], palette)
+    tokens = [to_colours(chunk, palette).astype(np.uint8) for chunk in _in_colour(images)]
+    return np.concatenate(tokens), Pixels(images.height, images.width, palette)
 
 
-def _exact_palette(images: Sequence[Bytes], most: int) -> Palette | None:
+def _in_colour(images: Pictures) -> Iterator[Bytes]:
+    """The images in turn, [n, H, W, 3] each."""
+    yield from (np.broadcast_to(chunk, (*chunk.shape[:3], 3)) for chunk in images.chunks())
+
+
+def _exact_palette(images: Pictures, most: int) -> Palette | None:
     """The colours of the images, from dark to light; None if there are more than `most`."""
     seen: set[int] = set()
-    for image in images:
-        seen.update(np.unique(numbers(image)).tolist())
+    for chunk in _in_colour(images):
+        seen.update(np.unique(numbers(chunk)).tolist())
         if len(seen) > most:
             return None
     return _palette(seen)
 
 
-def _learnt_palette(images: Bytes, colours: int) -> Palette:
-    """A palette of `colours` colours for images [N, H, W, 3], by median cut of at most 2^20 pixels."""
+def _learnt_palette(images: Pictures, colours: int) -> Palette:
+    """A palette of `colours` colours by median cut of at most 2^20 pixels of the images, at equal distances."""
     module = require("PIL.Image", "data")
-    flat = images.reshape(-1, 3)
-    flat = flat[:: max(1, len(flat) >> 20)]
-    strip = module.fromarray(flat[None]).quantize(colours, method=module.Quantize.MEDIANCUT)
+    every = max(1, len(images) * images.height * images.width >> 20)
+    taken, passed = [], 0
+    for chunk in _in_colour(images):
+        flat = chunk.reshape(-1, 3)
+        taken.append(flat[-passed % every :: every])
+        passed += len(flat)
+    strip = module.fromarray(np.concatenate(taken)[None]).quantize(colours, method=module.Quantize.MEDIANCUT)
     medians = np.array(strip.getpalette(), dtype=np.int64).reshape(-1, 3)[:colours]
     return _palette(set(numbers(medians[None]).tolist()) if len(medians) else set())
 
