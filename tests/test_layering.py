@@ -30,7 +30,7 @@ LEAVES = {
     "stored",
 }
 CORE = ["noise", "process", "guidance", "samplers", "exact"]
-NETWORKS = {"nn", "data"}
+NETWORKS = {"nn", "tokenizers", "data"}
 FRONT = {"cli", "web"}
 
 ALLOWED: dict[str, set[str]] = {
@@ -38,11 +38,12 @@ ALLOWED: dict[str, set[str]] = {
     "stored": {"errors", "files"},
     **{name: {*LEAVES, *CORE[:i]} for i, name in enumerate(CORE)},
     "nn": {*LEAVES, "noise", "process"},
-    "data": {*LEAVES},
+    "tokenizers": {*LEAVES},
+    "data": {*LEAVES, "tokenizers"},
     "checkpoint": {*LEAVES, "noise", "process", *NETWORKS},
-    "evaluate": {*LEAVES, "noise", "process", "guidance", "samplers", "data"},
+    "evaluate": {*LEAVES, "noise", "process", "guidance", "samplers", "tokenizers", "data"},
     "train": {*LEAVES, *CORE, *NETWORKS, "checkpoint", "evaluate"},
-    "plots": {*LEAVES, "data", "evaluate"},
+    "plots": {*LEAVES, "tokenizers", "data", "evaluate"},
     "plugins": {*LEAVES, *CORE, "nn"},
 }
 STUDIES = {*LEAVES, *CORE, *NETWORKS, "checkpoint", "evaluate", "train", "plots"}

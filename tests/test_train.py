@@ -22,11 +22,12 @@ from dguide.cli import main
 from dguide.data import load
 from dguide.evaluate import likelihood
 from dguide.process import Masked
+from dguide.stored import content_digest
 from dguide.train import SIZES, Evaluation, TrainConfig, train
 from dguide.train.batch import Stream, draw, generator
 from dguide.train.budget import Minutes, Steps, budget, rate
 from dguide.train.ema import Average
-from dguide.train.state import STATE, Journal, _digest
+from dguide.train.state import STATE, Journal
 
 TINY: dict[str, Any] = {
     "steps": 12,
@@ -268,7 +269,7 @@ def test_time_that_runs_out_in_an_interruption_still_gives_a_checkpoint(tmp_path
     shorter = config(tmp_path, steps=None, minutes=1e-6)
     saved = load_file(tmp_path / STATE)
     told = json.dumps(vars(journal(tmp_path)) | {"settings": shorter.recipe()})
-    save_file(saved, tmp_path / STATE, {"dguide": told, "sha256": _digest(told, saved)})
+    save_file(saved, tmp_path / STATE, {"dguide": told, "sha256": content_digest(told, saved)})
     result = train(shorter)
     assert (result.finished, result.steps) == (True, 2)
     assert checkpoint.load(tmp_path).config.steps == 2
@@ -386,7 +387,7 @@ def test_a_damaged_state_is_not_resumed(undisturbed: tuple[dict[str, str], Path]
         told = file.metadata()["dguide"]
     for name in (each for each in saved if each.startswith("optimizer") and each.split(".")[1] == "0"):
         left = {each: tensor for each, tensor in saved.items() if each != name}
-        save_file(left, tmp_path / STATE, {"dguide": told, "sha256": _digest(told, left)})
+        save_file(left, tmp_path / STATE, {"dguide": told, "sha256": content_digest(told, left)})
         with pytest.raises(ValueError, match=r"training state.*optimizer.*[Dd]elete"):
             train(config(tmp_path, **changes))
 

@@ -18,12 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from .errors import bad, require
 from .files import replacing
 
-__all__ = ["Folder", "digest"]
+__all__ = ["Folder", "content_digest", "digest"]
 
 T = TypeVar("T")
 _DIGITS = 16
@@ -33,6 +34,15 @@ _DIGITS = 16
 def digest(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def content_digest(told: str, tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of a text, and of every tensor on the CPU with its name, dtype and shape; in hexadecimal."""
+    found = hashlib.sha256(told.encode())
+    for name, tensor in sorted(tensors.items()):
+        found.update(f"\0{name} {tensor.dtype} {list(tensor.shape)}\0".encode())
+        found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ step has its own seed.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 from ..checkpoint import STATE
 from ..errors import bad, require
 from ..files import replacing
+from ..stored import content_digest
 from .optimizers import MOMENTS
 
 __all__ = ["STATE", "Evaluation", "Journal", "read", "write"]
@@ -84,7 +84,7 @@ def write(
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     with replacing(path) as temporary:
         told = json.dumps(asdict(journal))
-        header = {KEY: told, _DIGEST: _digest(told, tensors)}
+        header = {KEY: told, _DIGEST: content_digest(told, tensors)}
         temporary.write_bytes(require("safetensors.torch", "train").save(tensors, header))
 
 
@@ -114,7 +114,7 @@ def read(
         journal: Journal = pydantic.TypeAdapter(Journal).validate_json(header.get(KEY, ""))
     except (safetensors.SafetensorError, pydantic.ValidationError) as error:
         raise bad(f"training state {path}", repr(error), "a file that dguide.train wrote", anew) from error
-    if header.get(_DIGEST) != _digest(header[KEY], tensors):
+    if header.get(_DIGEST) != content_digest(header[KEY], tensors):
         raise bad(
             f"training state {path}", "content with another SHA-256", "that of the file when it was written", anew
         )
@@ -156,15 +156,6 @@ def read(
             raise bad(f"training state {path}", f"other tensors of {part}", f"those of {count} parameters", anew)
         optimizer.load_state_dict(optimizer.state_dict() | {"state": moments})
     return journal
-
-
-def _digest(told: str, tensors: dict[str, Tensor]) -> str:
-    """SHA-256 of the JSON and of every tensor with its name, dtype and shape."""
-    found = hashlib.sha256(told.encode())
-    for name, tensor in sorted(tensors.items()):
-        found.update(f"\0{name} {tensor.dtype} {list(tensor.shape)}\0".encode())
-        found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    return found.hexdigest()
 
 
 def _short(digest: str) -> str:
