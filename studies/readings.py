@@ -81,7 +81,7 @@ def sections(results: dict[str, Any]) -> dict[str, str]:
         heat = loss["note"].partition("T = ")[2].partition(";")[0] or "none: too few mistakes"
         rows.append([beside["name"], interval(of["accuracy"]), f"{loss['value']:.3f}", heat])
     rows.append(["support vector machine on pixels", interval(results["support vector machine"]), "", ""])
-    head = f"model, {PASSES} passes | :accuracy (95 % interval) | :log loss as read, nats | :temperature"
+    head = f"model, {PASSES} passes | :accuracy (95 % interval) | :log loss, nats | :temperature"
     return {"digits": table(head, rows), "wafers": results["wafers"].rstrip()}
 
 

@@ -205,4 +205,4 @@ def _between(figure: Estimate) -> str:
 def _time(seconds: float) -> str:
     if math.isnan(seconds):
         return "an unknown time"
-    return f"{seconds:.2g} s" if seconds >= 1 else f"{1000 * seconds:.2g} ms"
+    return f"{seconds:.2g} s" if seconds >= 0.1 else f"{1000 * seconds:.2g} ms"
