@@ -1,4 +1,4 @@
-"""The shipped models as classifiers: digits, beside a support vector machine, and wafer maps with and without a defect.
+"""The shipped models as classifiers beside standard ones: digits, and wafer maps with and without a defect.
 
 Validation and test parts are read, as `dguide read` does: of wafer maps a third of each part, with the class shares of
 the training data as prior; of digits all, with equal priors.
@@ -7,6 +7,7 @@ the training data as prior; of digits all, with equal priors.
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from sklearn.svm import SVC
 from dguide import checkpoint
 from dguide.data import Dataset, load
 from dguide.evaluate import class_counts, hypotheses, proportion, read
+from dguide.evaluate.reading.standard import standard_classifiers
 from dguide.evaluate.reading.verdict import Verdict, verdict
 from studies.common import ROOT, Study, table
 
@@ -33,10 +35,14 @@ def judged(name: str, passes: int, share: int = 1, normal: str | None = None) ->
     split, first = parts[0].joined(parts[1]), dataset.conditions[0]
     prior = None if normal is None else class_counts(first, dataset.train) + 1
     classes = hypotheses(loaded.conditions, len(split))
+    began = time.perf_counter()
     found = read(loaded.model, loaded.process, split.tokens, classes, prior=prior, passes=passes, seed=SEED)
     reported = torch.arange(len(split)) >= len(parts[0])
     good = None if normal is None else first.class_names.index(normal)
-    return verdict(found, split.labels, reported, first.class_names, normal=good, seed=SEED), dataset
+    seconds = (time.perf_counter() - began) / len(split)
+    standard = standard_classifiers(dataset, first, split.tokens, found.log_prior, SEED)
+    options: dict[str, Any] = {"normal": good, "standard": standard, "seconds": seconds, "seed": SEED}
+    return verdict(found, split.labels, reported, first.class_names, **options), dataset
 
 
 def compute() -> dict[str, Any]:
@@ -69,8 +75,13 @@ def sections(results: dict[str, Any]) -> dict[str, str]:
         )
         loss = of["log loss"]  # the first one is that of the probabilities as read
         rows.append([f"`{name}`", interval(of["accuracy"]), f"{loss['value']:.3f}", shown])
+    for beside in found["classifiers"]:  # they learn the same for both models
+        of = {each["name"]: each for each in beside["estimates"]}
+        loss = of["log loss"]
+        heat = loss["note"].partition("T = ")[2].partition(";")[0] or "none: too few mistakes"
+        rows.append([beside["name"], interval(of["accuracy"]), f"{loss['value']:.3f}", heat])
     rows.append(["support vector machine on pixels", interval(results["support vector machine"]), "", ""])
-    head = f"model, {PASSES} passes | :accuracy (95 % interval) | :log loss as read, nats | :temperature"
+    head = f"model, {PASSES} passes | :accuracy (95 % interval) | :log loss, nats | :temperature"
     return {"digits": table(head, rows), "wafers": results["wafers"].rstrip()}
 
 

@@ -65,7 +65,7 @@ def run(capsys: pytest.CaptureFixture[str], models: Path, tmp_path: Path) -> Run
             "--features",
             "pixels",
         ],
-        "read": [models / "tiny", "--out", tmp_path / "read", "--passes", 1, "--limit", 10],
+        "read": [models / "tiny", "--out", tmp_path / "read", "--passes", 1, "--limit", 10, "--classifiers", "none"],
         "info": [models / "tiny"],
         "demo": ["--out", tmp_path / "demo"],
         "theory": ["--out", tmp_path / "theory"],

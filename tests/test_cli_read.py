@@ -13,7 +13,7 @@ from tiny import DIGITS, save_strings, save_tiny
 from dguide import checkpoint
 from dguide.cli.commands import read as command
 from dguide.errors import MissingExtra
-from dguide.evaluate import Reading, hypotheses, read
+from dguide.evaluate import LearntFeatures, Reading, hypotheses, read
 from dguide.evaluate.reading.verdict import verdict
 from dguide.plots.reading import calibration_figure, detection_figure
 
@@ -43,6 +43,7 @@ def halves(labels):
 def test_folder_holds_what_the_library_reads(run, model, tmp_path):
     out = tmp_path / "new" / "folder"
     options = ["--passes", 2, "--limit", 80, "--normal", 3, "--repetitions", 5, "--seed", 7, "--prior", "equal"]
+    options += ["--classifiers", "none"]
     status, printed, err = run("read", model, "--out", out, *options, "--device", "cpu")
     assert status == 0, err
     few = round(80 * len(DIGITS.validation) / (len(DIGITS.validation) + len(DIGITS.test)))
@@ -76,7 +77,8 @@ def test_prior_is_that_of_the_training_data_unless_said_otherwise(run, model, tm
 
 
 def test_no_figures_of_defects_without_a_normal_class(run, model, tmp_path):
-    assert run("read", model, "--out", tmp_path, "--passes", 1, "--limit", 30, "--repetitions", 0)[0] == 0
+    options = ["--passes", 1, "--limit", 30, "--repetitions", 0, "--classifiers", "none"]
+    assert run("read", model, "--out", tmp_path, *options)[0] == 0
     assert not (tmp_path / "alarms.png").exists()
     assert json.loads((tmp_path / "reading.json").read_text())["alarms"] == []
 
@@ -89,6 +91,7 @@ def test_no_figures_of_defects_without_a_normal_class(run, model, tmp_path):
         (["--condition", "colour"], "unknown condition: got 'colour'"),
         (["--normal", "12"], "labels of label: got ['12']"),
         (["--normal", "1,2"], "--normal: got '1,2', expected one class"),
+        (["--classifiers", "forest"], "unknown classifiers: got 'forest', expected one of none, standard"),
         (["--prior", "flat"], "unknown prior: got 'flat', expected one of equal, training"),
         (["--passes", "0"], "--passes"),
         (["--limit", "1"], "--limit"),
@@ -103,6 +106,25 @@ def test_bad_input_is_refused_before_any_work(run, model, tmp_path, monkeypatch,
     assert not (tmp_path / "out").exists()
 
 
+def test_standard_classifiers_learn_the_training_part_and_the_page_says_which_to_use(run, model, tmp_path, monkeypatch):
+    """The model has random weights, so that reading with it is no better than chance."""
+    fit = LearntFeatures.fit.__func__
+    monkeypatch.setattr(LearntFeatures, "fit", classmethod(lambda cls, data, *, seed: fit(cls, data, seen=3200)))
+    status, printed, err = run("read", model, "--out", tmp_path, "--passes", 1, "--repetitions", 2, "--normal", 3)
+    assert status == 0, err
+    found = json.loads((tmp_path / "reading.json").read_text())
+    assert found["recommended"] in ("random forest", "small network")
+    assert f"**Use the {found['recommended']}, not the reading**: its area under the ROC curve" in printed
+    of = {each["name"]: {one["name"]: one for one in each["estimates"]} for each in found["classifiers"]}
+    assert list(of) == ["random forest", "small network"]
+    assert all(each["accuracy"]["low"] > 0.8 > 0 > each["difference in accuracy"]["high"] for each in of.values())
+    with (tmp_path / "reading.csv").open(newline="") as lines:
+        rows = [row for row in csv.DictReader(lines) if row["part"] == "test"]
+    for name, each in of.items():
+        right = sum(row[name] == row["class"] for row in rows) / len(rows)
+        assert right == pytest.approx(each["accuracy"]["value"])
+
+
 def test_other_data_must_mean_the_same(run, tmp_path):
     model = save_strings(tmp_path / "strings")
     for kinds, letters, words in (
@@ -115,7 +137,10 @@ def test_other_data_must_mean_the_same(run, tmp_path):
         rows = [f"{word},{kinds.split()[n % 2]},{n}\n" for n, word in enumerate(words_of_four)]
         path.write_text("text,kind,mass\n" + "".join(rows))
         data = f"csv:{path},text=text,label=kind,property=mass"
-        for command_line in (["read", model, "--passes", 1], ["evaluate", model, "--count", 8, "--steps", 2]):
+        for command_line in (
+            ["read", model, "--passes", 1, "--classifiers", "none"],
+            ["evaluate", model, "--count", 8, "--steps", 2],
+        ):
             status, _, err = run(*command_line, "--data", data, "--out", tmp_path / "out", "--repetitions", 2)
             assert status == (2 if words else 0), err
             assert words in err

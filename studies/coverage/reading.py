@@ -15,7 +15,7 @@ import torch
 
 from dguide.evaluate import Detection, Estimate, Reading, calibration_estimates, temperature_estimate
 from dguide.evaluate.reading.calibration import calibration_chance, calibration_error
-from dguide.evaluate.reading.verdict import log_loss_difference
+from dguide.evaluate.reading.comparison import log_loss_difference
 
 from .case import Case
 

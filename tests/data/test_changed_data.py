@@ -48,7 +48,7 @@ def test_what_was_trained_in_one_folder_is_judged_in_another_and_changed_data_ar
     judge = [
         ["evaluate", "../run", "--count", "4", "--steps", "2", "--repetitions", "0"],
         ["evaluate", "samples.npz", "--repetitions", "0"],
-        ["read", "../run", "--passes", "1", "--repetitions", "0"],
+        ["read", "../run", "--passes", "1", "--repetitions", "0", "--classifiers", "none"],
     ]
     for changed in (False, True):
         for command in judge:
@@ -158,5 +158,6 @@ def test_a_checkpoint_without_a_digest_is_read_and_never_warned_about(
     del content["data_digest"]
     (path / "config.json").write_text(json.dumps(content))
     assert checkpoint.load(path).config.data_digest is None
-    assert main(["read", str(path), "--out", str(tmp_path / "r"), "--passes", "1", "--limit", "20"]) == 0
+    options = ["--passes", "1", "--limit", "20", "--classifiers", "none"]
+    assert main(["read", str(path), "--out", str(tmp_path / "r"), *options]) == 0
     assert "warning" not in capfd.readouterr().err

@@ -12,6 +12,7 @@ from dguide.cli.output import labels_of
 from dguide.data import load
 from dguide.demo import figures
 from dguide.evaluate import Reading
+from dguide.evaluate.reading.standard import CLASSIFIERS, Standard
 from dguide.evaluate.reading.verdict import verdict
 from dguide.plots import images, reading, style
 from dguide.theory.figures import tilting
@@ -24,14 +25,15 @@ PATH = "/home/someone/projects/defects/photographs_of_the_second_quarter-with-la
 TITLES = ("model, 16 passes\nwafer (synthetic)", f"{PATH}\nfolder:{PATH}", "W" * 90)
 
 
-def judged(count, names, noise=3.0, apart=4.0):
+def judged(count, names, noise=3.0, apart=4.0, beside=False):
     generator = torch.Generator().manual_seed(0)
     labels = torch.arange(count) % len(names)
     nats = noise * torch.randn(count, len(names), generator=generator, dtype=torch.float64)
     nats[torch.arange(count), labels] -= apart
     prior = torch.full((len(names),), 1 / len(names), dtype=torch.float64).log()
-    half = torch.arange(count) % 2 == 1
-    return verdict(Reading(nats, prior, torch.zeros(count), 4), labels, half, names, normal=0, repetitions=2)
+    half, read = torch.arange(count) % 2 == 1, Reading(nats, prior, torch.zeros(count), 4)
+    standard = [Standard(name, read, 0.001, 1.0) for name in CLASSIFIERS] if beside else []
+    return verdict(read, labels, half, names, normal=0, standard=standard, repetitions=2)
 
 
 def sheet(names, title):
@@ -45,7 +47,7 @@ DRAWN = {
     "wide sheet": lambda names, title: sheet(names * 6, title),
     "confusion": lambda names, title: reading.confusion_figure(judged(60, names), title),
     "calibration": lambda names, title: reading.calibration_figure(judged(60, names), title),
-    "alarms": lambda names, title: reading.detection_figure(judged(60, names), title),
+    "alarms": lambda names, title: reading.detection_figure(judged(60, names, beside=True), title),
     "grid": lambda names, title: figures.picture_grid(DIGITS, grid("a"), [o.cell for o in grid("a")], 1, title),
 }
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +9,7 @@ from ..errors import bad
 from .evaluation import Evaluation
 from .statistics.estimate import Estimate, Rows, Statistic, estimate
 from .statistics.intervals import Hits
+from .statistics.proportion import paired_shares
 
 __all__ = ["paired_differences"]
 
@@ -26,16 +25,8 @@ def paired_differences(
     r"""Each figure of the first set minus that of the second one, with an interval that uses the pairs.
 
     Sample i of both sets has the same random numbers and the same requested condition. So both figures share most of
-    their chance, and their difference varies less than that of independent sets. The interval of a share is
-
-    $$\tilde d \pm 1.96 \sqrt{\frac{\tilde p_{10} + \tilde p_{01} - \tilde d^2}{N + 2}}, \qquad
-    \tilde p_{10} = \frac{n_{10} + 1}{N + 2}, \quad \tilde d = \tilde p_{10} - \tilde p_{01},$$
-
-    where $n_{10}$ pairs are a hit in the first set only, and $n_{01}$ in the second only. Other figures are computed on
-    the same halves of the pairs (`halves`).
-
-    Sources: Bonett and Price, "Adjusted Wald confidence interval for a difference of binomial proportions based on
-    paired data", Journal of Educational and Behavioral Statistics 37, 2012. Own code: it is four lines.
+    their chance, and their difference varies less than that of independent sets. The interval of a share is that of
+    `paired_shares`. Other figures are computed on the same halves of the pairs (`halves`).
 
     Args:
         first: Figures from `evaluate_samples`.
@@ -87,10 +78,6 @@ def _difference(first: Statistic, second: Statistic) -> Statistic:
 
 
 def _shares(figure: Estimate, first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Estimate:
-    count = len(first)
-    only = [(int(some.sum()) + 1) / (count + 2) for some in (first & ~second, second & ~first)]
-    middle = only[0] - only[1]
-    reach = 1.96 * math.sqrt((sum(only) - middle**2) / (count + 2))
-    low, high = max(-1.0, middle - reach), min(1.0, middle + reach)
+    low, high = paired_shares(first, second)
     value = float(first.mean() - second.mean())
-    return Estimate(figure.name, value, low, high, count, better=figure.better, note=figure.note)
+    return Estimate(figure.name, value, low, high, len(first), better=figure.better, note=figure.note)

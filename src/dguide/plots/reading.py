@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,13 @@ _SUREST = 1e-9
 """Least that is drawn of what a probability lacks to 1."""
 _BINS, _FEWEST = 10, 10
 """Most marks of a calibration, and fewest sequences of a mark: the share of fewer says hardly anything."""
-_LINES = (("odds of known defects", "#0072B2", "-", "o", 6), ("novelty", "#D55E00", "--", "s", 10))
-"""Name, colour, line, mark and its size; where both are at one place, the smaller is drawn on the larger."""
+_LINES = (
+    ("#0072B2", "-", "o", 6),
+    ("#D55E00", "--", "s", 10),
+    ("#009E73", "-.", "^", 7),
+    ("#CC79A7", ":", "D", 8),
+)
+"""Colour, line, mark and its size, of alarms in their order; where two are at one place, the smaller is in front."""
 
 
 def confusion_figure(verdict: Verdict, title: str) -> Any:
@@ -106,7 +112,7 @@ def detection_figure(verdict: Verdict, title: str) -> Any:
     detection = verdict.alarms[0].detection
     count = {"x": int((~detection.defect).sum()), "y": int(detection.defect.sum())}
     marked = False
-    for alarm, (name, colour, line, mark, size) in zip(verdict.alarms, _LINES, strict=True):
+    for alarm, (colour, line, mark, size) in zip(verdict.alarms, cycle(_LINES), strict=False):
         curve, area = alarm.detection.curve(), alarm.detection.area().value
         look = {"color": colour, "markerfacecolor": "white", "markeredgewidth": 1.6, "markersize": size}
         axes.plot(curve.false_alarms, curve.misses, line, color=colour, drawstyle="steps-post", linewidth=1.8)
@@ -115,7 +121,7 @@ def detection_figure(verdict: Verdict, title: str) -> Any:
             x, y = (np.array([p.value, p.low, p.high]) for p in (cost.false_alarms, cost.misses))
             reach = {"xerr": np.abs(x[1:] - x[0])[:, None], "yerr": np.abs(y[1:] - y[0])[:, None]}
             axes.errorbar(x[0], y[0], **reach, fmt=mark, **look, capsize=2, linewidth=1, zorder=4 - size / 10)
-        words = f"{name}, area under the ROC curve {area:.3f}"
+        words = f"{alarm.name}, area under the ROC curve {area:.3f}"
         axes.plot([], [], line, **look, marker=mark if costs else "", linewidth=1.8, label=words)
         marked = marked or bool(costs)
     shares = np.linspace(0, 1, 1001) ** 3  # more of them near 0, where the axis is stretched

@@ -17,6 +17,7 @@ from ...errors import InputError, bad, choose, require
 from ...evaluate import class_counts, hypotheses
 from ...evaluate import read as read_sequences
 from ...evaluate.reading.answers import Answers
+from ...evaluate.reading.standard import standard_classifiers
 from ...evaluate.reading.verdict import Verdict, check_parts, verdict
 from ...files import replacing
 from ...plots.reading import calibration_figure, confusion_figure, detection_figure
@@ -28,6 +29,7 @@ from ..output import check_directory, labels_of
 __all__ = ["read"]
 
 PRIORS = ("training", "equal")
+CLASSIFIERS = ("standard", "none")
 
 
 def read(
@@ -63,6 +65,12 @@ def read(
         metavar="NAME",
         help="Prior probability of each class: as in the training data (counts plus one), or equal.",
     ),
+    classifiers: str = typer.Option(
+        CLASSIFIERS[0],
+        metavar="NAME",
+        help="What else would do: standard (a random forest, and for images a small network, which learn the training "
+        "part and classify the same sequences), or none.",
+    ),
     passes: int = typer.Option(32, metavar="NUMBER", min=1, help="Noise levels for each sequence and class."),
     limit: int | None = typer.Option(
         None,
@@ -79,12 +87,14 @@ def read(
 ) -> None:
     """Classify held-out sequences or files with the model itself, by the likelihood of each class.
 
-    Temperature and thresholds are fitted to the validation part of the data. All figures are of the test part. Writes
+    Temperature and thresholds are fitted to the validation part of the data. All figures are of the test part. Standard
+    classifiers that learnt the training part are judged beside it, and the page says which to use. Writes
     reading.md, reading.json, reading.csv with the probabilities of each sequence and its file or line, and figures.
     Files that nobody labelled are all read; then there is no accuracy, temperature or figure.
     """
     check_directory("--out", out)
     choose("prior", prior, PRIORS)
+    choose("classifiers", classifiers, CLASSIFIERS)
     for option, given in (("--normal", normal if files else None), ("--text", None if files else text)):
         if given is not None:
             came, expected = ("files", "labelled data") if files else ("no files", "a table to read")
@@ -106,7 +116,8 @@ def read(
         check_parts(labels, reported, good, chosen.class_names)
         require("matplotlib", "cli")
         require("scipy.stats", "exact")
-    if good is not None:
+    beside = found is None and classifiers == "standard"
+    if good is not None or beside:
         require("sklearn.metrics", "train")
     began = time.perf_counter()
     reading = read_sequences(
@@ -129,7 +140,17 @@ def read(
         return
     assert dataset is not None
     assert reported is not None
-    judged = verdict(reading, labels, reported, chosen.class_names, normal=good, repetitions=repetitions, seed=seed)
+    judged = verdict(
+        reading,
+        labels,
+        reported,
+        chosen.class_names,
+        normal=good,
+        standard=standard_classifiers(dataset, chosen, split.tokens, reading.log_prior, seed) if beside else (),
+        seconds=seconds / len(split),
+        repetitions=repetitions,
+        seed=seed,
+    )
     made = " (synthetic)" if dataset.synthetic else ""
     title = f"{checkpoint.name}, {passes} passes\n{dataset.name}{made}"
     sizes = f"{int(reported.sum()):,} test sequences and {int((~reported).sum()):,} validation sequences"

@@ -49,6 +49,10 @@ class Codec(ABC):
         """Brightness of every pixel, [..., H, W] float32. Raises `ValueError` if the sequences are not images."""
         raise bad("a picture", f"{type(self).__name__}, whose sequences are no images", "images")
 
+    def colours(self, tokens: Tensor) -> Tensor:
+        """Red, green and blue of every pixel, 0 to 255, [..., H, W, 3] float32. Raises `ValueError` likewise."""
+        raise bad("colours", f"{type(self).__name__}, whose sequences are no images", "images")
+
     def contents(self, tokens: Tensor) -> list[bytes]:
         """What each of the sequences [N, L] stands for, whatever other sequences a data set has.
 

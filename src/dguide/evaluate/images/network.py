@@ -146,6 +146,10 @@ class LearntFeatures(Features):
         """The predicted class of each image, [N] int64, from tokens [N, L]."""
         return _classes(self.network, tokens)
 
+    def log_probs(self, tokens: Tensor) -> Tensor:
+        """Log-probability of each class for each image, [N, K], from tokens [N, L]."""
+        return torch.cat([self.network(chunk).log_softmax(1) for chunk in tokens.cpu().split(_CHUNK)])
+
 
 def _raw(network: ConvNet, tokens: Tensor) -> Points:
     chunks = [network.features(chunk).detach() for chunk in tokens.cpu().split(_CHUNK)]

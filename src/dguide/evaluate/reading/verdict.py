@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,58 +14,19 @@ from torch import Tensor
 from ...errors import bad
 from ..evaluation import as_json, cell, figure, table
 from ..statistics.estimate import Estimate
-from ..statistics.losses import mean_difference
 from ..statistics.proportion import proportion
-from ..statistics.thresholds import CONFIDENCE, needed
+from .alarms import Alarm, alarm, alarm_lines, alarms_as_json
 from .answers import lines_of
-from .calibration import MISREAD, calibration_estimates
+from .calibration import calibration_estimates
 from .classes import Reading, check_labels
-from .detection import Detection, Operating, defect_score, novelty_score
+from .comparison import Compared, area_lines, areas, compare, log_loss_difference, recommended, seconds_of
+from .detection import defect_score, novelty_score
+from .standard import Standard
 from .temperature import MISTAKES, temperature_estimate
 
-__all__ = ["Alarm", "Kept", "Verdict", "check_parts", "log_loss_difference", "verdict"]
+__all__ = ["Verdict", "check_parts", "verdict"]
 
-_PROMISES = (("false alarms", 0.01), ("false alarms", 0.05), ("misses", 0.01))
-_HOW: dict[str, float | None] = {"on average": None, f"with {CONFIDENCE:.0%} confidence": CONFIDENCE}
-_THRESHOLDS = f"""\
-Thresholds were chosen on the validation part; shares are of the test part. "On average" is about the mean over many
-such thresholds: up to half of them have more mistakes than promised. "With {CONFIDENCE:.0%} confidence" is about this
-one threshold: on all sequences of the same source it has at most that share, unless the validation part was an unlucky
-one of {round(1 / (1 - CONFIDENCE))}. The shares of the test part are estimates, so they may still be higher."""
 _DIFFERENCE = "difference in log loss"
-
-
-@dataclass(frozen=True)
-class Kept:
-    """The mistakes on the test part of a threshold that was chosen on the validation part.
-
-    Args:
-        promise: Its guaranteed share of mistakes.
-        how: Whether the mean over many thresholds keeps it, or this threshold with a confidence.
-        cost: Its false alarms and misses.
-        few: The reason, if there are too few sequences for a guarantee; it then gives no or only alarms. Else "".
-    """
-
-    promise: str
-    how: str
-    cost: Operating
-    few: str
-
-
-@dataclass(frozen=True, eq=False)
-class Alarm:
-    """The detection of defects by one score.
-
-    Args:
-        name: Name of the score.
-        detection: Scores of the test part.
-        points: Mistakes on the test part, for thresholds that were chosen on the validation part; empty if that lacks
-            sequences with or without a defect.
-    """
-
-    name: str
-    detection: Detection
-    points: tuple[Kept, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +45,8 @@ class Verdict:
         temperature: The fitted temperature; nan with fewer than `MISTAKES` misread sequences in the validation part.
         estimates: The figures.
         alarms: The detection of defects, if there is a normal class: by the odds of known defects, and by novelty.
+        seconds: Time of the reading for one sequence; nan if it is not known.
+        beside: Standard classifiers on the same sequences.
     """
 
     reading: Reading
@@ -93,6 +56,8 @@ class Verdict:
     temperature: Estimate
     estimates: tuple[Estimate, ...]
     alarms: tuple[Alarm, ...]
+    seconds: float = math.nan
+    beside: tuple[Compared, ...] = ()
 
     @property
     def read(self) -> Reading:
@@ -118,7 +83,8 @@ class Verdict:
     def as_markdown(self) -> str:
         """Tables of the figures, of the accuracy of each class, and of alarms, in Markdown."""
         lines = [
-            *table(self.estimates),
+            *([recommended(self.beside, self.seconds)[1], ""] if self.beside else []),
+            *table((*self.estimates, *(figure for each in self.beside for figure in each.estimates))),
             "",
             *self._advice(),
             "All figures and tables are of the test part.",
@@ -127,17 +93,11 @@ class Verdict:
             "|---|---|---|",
             *self._classes(),
         ]
-        if any(alarm.points for alarm in self.alarms):
-            heads = ("alarm by", "threshold promises", "kept", "false alarms", "misses")
-            lines += ["", f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-            for alarm in self.alarms:
-                for point in alarm.points:
-                    promise = f"{point.promise}: {point.few}" if point.few else point.promise
-                    cost = f"{point.cost.false_alarms} | {point.cost.misses}"
-                    lines.append(f"| {alarm.name} | {promise} | {point.how} | {cost} |")
-            lines += ["", *_THRESHOLDS.splitlines()]
-        elif self.alarms:
-            lines += ["", "**No thresholds**: they take validation sequences with a defect and without one."]
+        if self.beside:
+            own = {"reading": areas(self.read.take(self.reported), self.labels[self.reported])}
+            lines += ["", *area_lines(self.names, own | {each.name: each.areas for each in self.beside})]
+        if self.alarms:
+            lines += ["", *alarm_lines(self.alarms)]
         return "\n".join(lines) + "\n"
 
     def _advice(self) -> list[str]:
@@ -178,22 +138,15 @@ class Verdict:
                 "sequences": {"test": int(self.reported.sum()), "validation": int((~self.reported).sum())},
                 "classes": list(self.names),
                 "confusion": self.confusion.tolist(),
-                "alarms": [
-                    {
-                        "by": alarm.name,
-                        "points": [
-                            {"kept": point.promise, "how": point.how, "too few": point.few} | asdict(point.cost)
-                            for point in alarm.points
-                        ],
-                    }
-                    for alarm in self.alarms
-                ],
+                "alarms": alarms_as_json(self.alarms),
+                "classifiers": [each.values() for each in self.beside],
+                "recommended": recommended(self.beside, self.seconds)[0] if self.beside else None,
             }
         )
 
     def as_csv(self, places: Sequence[str] = ()) -> str:
-        """One line of CSV for each sequence: place, true class, read class, log-odds and their error, part,
-        probabilities.
+        """One line of CSV for each sequence: place, true class, read class, log-odds and their error, part, the classes
+        that standard classifiers name, probabilities.
 
         The log-odds of the read class against the second best, and their error, are at T = 1. The probabilities are
         those to use (`tempers`).
@@ -202,9 +155,11 @@ class Verdict:
             places: Where each sequence stands, if that is known (`Split.places`).
         """
         classes = {"class": [self.names[label] for label in self.labels.tolist()]}
-        part = {"part": ["test" if each else "validation" for each in self.reported.tolist()]}
+        after = {"part": ["test" if each else "validation" for each in self.reported.tolist()]}
+        for each in self.beside:
+            after[each.name] = [self.names[label] for label in each.standard.reading.predicted.tolist()]
         reading = self.reading if self.tempers else self.read
-        return lines_of(reading, self.names, {"place": places} | classes if places else classes, part)
+        return lines_of(reading, self.names, {"place": places} | classes if places else classes, after)
 
 
 def verdict(
@@ -214,6 +169,8 @@ def verdict(
     names: Sequence[str],
     *,
     normal: int | None = None,
+    standard: Sequence[Standard] = (),
+    seconds: float = math.nan,
     repetitions: int = 200,
     seed: int = 0,
 ) -> Verdict:
@@ -227,6 +184,8 @@ def verdict(
         reported: Which sequences are of the test part, [N] bool; the others are of the validation part.
         names: The names of the classes.
         normal: The class without a defect; None without detection of defects.
+        standard: Standard classifiers, with their answers for the same sequences.
+        seconds: Time of the reading for one sequence; nan if it is not known.
         repetitions: Number of draws for what a calibrated classifier gets.
         seed: Their seed.
 
@@ -250,13 +209,21 @@ def verdict(
         estimates += _said("tempered", calibration_estimates(tempered.log_probs, truth, **options)[first:])
         estimates += [log_loss_difference(test, tempered, truth), replace(temperature, note="of the validation part")]
         reading = reading.tempered(temperature.value)
-    alarms = _alarms(reading.tempered(1.0), labels, reported, normal) if normal is not None else ()
-    estimates += [alarm.detection.area(alarm.name) for alarm in alarms]
+    alarms: tuple[Alarm, ...] = ()
+    if normal is not None:
+        read, defect = reading.tempered(1.0), labels != normal
+        scores = {"odds of known defects": defect_score(read, normal), "novelty": novelty_score(read, normal)}
+        alarms = tuple(alarm(name, score, defect, reported) for name, score in scores.items())
+    estimates += [each.detection.area(each.name) for each in alarms]
     if alarms:
         first_alarm, second = alarms
         words = f"{first_alarm.name}, less that by {second.name}"
         estimates.append(first_alarm.detection.difference(second.detection, words))
-    return Verdict(reading, labels, reported, tuple(names), temperature, tuple(estimates), alarms)
+    beside = tuple(compare(reading, each, labels, reported, normal=normal, **options) for each in standard)
+    if beside and not math.isnan(seconds):
+        estimates.append(seconds_of(seconds, len(truth), "reading"))
+    alarms += tuple(each.alarm for each in beside if each.alarm)
+    return Verdict(reading, labels, reported, tuple(names), temperature, tuple(estimates), alarms, seconds, beside)
 
 
 def check_parts(labels: Tensor, reported: Tensor, normal: int | None = None, names: Sequence[str] = ()) -> None:
@@ -286,48 +253,3 @@ def check_parts(labels: Tensor, reported: Tensor, normal: int | None = None, nam
 
 def _said(how: str, figures: Sequence[Estimate]) -> list[Estimate]:
     return [replace(each, note="; ".join(filter(None, (how, each.note)))) for each in figures]
-
-
-def log_loss_difference(read: Reading, tempered: Reading, labels: Tensor) -> Estimate:
-    """Log loss of the tempered probabilities less that of the probabilities as read, of the same sequences.
-
-    With few misread sequences there is no interval: they decide, since a single one may gain or lose any number of
-    nats.
-    """
-    before, after = (one.log_probs.gather(-1, labels[:, None]).squeeze(-1).numpy() for one in (read, tempered))
-    differences, note = before - after, "nats; tempered less as read"
-    low, high = mean_difference(differences)
-    if int((read.predicted != labels).sum()) < MISREAD:
-        low, high, note = math.nan, math.nan, f"{note}; no interval with fewer than {MISREAD} misread"
-    return Estimate(_DIFFERENCE, float(differences.mean()), low, high, len(labels), better="lower", note=note)
-
-
-def _alarms(read: Reading, labels: Tensor, reported: Tensor, normal: int) -> tuple[Alarm, ...]:
-    """The detection of defects by both scores."""
-    alarms, defect = [], labels != normal
-    both = len(defect[~reported].unique()) == 2
-    for name, score in (("odds of known defects", defect_score), ("novelty", novelty_score)):
-        scores = score(read, normal)
-        found = Detection.of(scores[reported], defect[reported])
-        chosen = Detection.of(scores[~reported], defect[~reported]) if both else None
-        alarms.append(Alarm(name, found, _points(chosen, found) if chosen else ()))
-    return tuple(alarms)
-
-
-def _points(chosen: Detection, found: Detection) -> tuple[Kept, ...]:
-    """Mistakes on the test part, for thresholds that are chosen on the validation part."""
-    points = []
-    for what, share in _PROMISES:
-        for how, confidence in _HOW.items():
-            if what == "misses":
-                threshold, count, kind = chosen.for_misses(share, confidence), len(chosen.bad), "with a defect"
-            else:
-                threshold, count, kind = (
-                    chosen.for_false_alarms(share, confidence),
-                    len(chosen.good),
-                    "without a defect",
-                )
-            least = needed(share, confidence)
-            few = f"too few to promise it, {count} sequences {kind} of {least} that it takes" if count < least else ""
-            points.append(Kept(f"at most {share:.0%} {what}", how, found.at(threshold), few))
-    return tuple(points)
