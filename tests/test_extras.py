@@ -16,7 +16,12 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = Path(dguide.__file__).parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
-DISTRIBUTIONS = {"elpv_dataset": "elpv-dataset", "PIL": "pillow", "sklearn": "scikit-learn", "torch_fidelity": "torch-fidelity"}
+DISTRIBUTIONS = {
+    "elpv_dataset": "elpv-dataset",
+    "PIL": "pillow",
+    "sklearn": "scikit-learn",
+    "torch_fidelity": "torch-fidelity",
+}
 """Distributions whose name is not that of their module."""
 BROUGHT = {"joblib": "scikit-learn"}
 """Modules that come with another distribution, which cannot do without them."""
