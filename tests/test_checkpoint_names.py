@@ -49,7 +49,7 @@ def test_what_is_neither_lists_the_names_and_downloads_nothing(name: str, tmp_pa
         checkpoint.load(name)
 
 
-def test_only_the_two_files_are_fetched_and_pushed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_only_the_files_of_a_checkpoint_are_fetched_and_pushed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     log: list[Any] = []
 
     class Api:
@@ -65,7 +65,8 @@ def test_only_the_two_files_are_fetched_and_pushed(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(huggingface_hub, "HfApi", Api)
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
-    both = {"allow_patterns": ["config.json", "model.safetensors"]}
+    files = ["config.json", "model.safetensors", "tokenizer/*.json", "tokenizer/*.safetensors"]
+    both = {"allow_patterns": files}
     assert checkpoint.load("org/model").process.name == "masked"
     assert log == [("org/model", both)]
     checkpoint.push("digits-masked", "org/mine")

@@ -1,6 +1,7 @@
 r"""Saves and loads trained denoisers: a directory with `model.safetensors` (weights) and `config.json` (the rest).
 
-How both are written and read so that they belong together is in `dguide.stored`.
+How both are written and read so that they belong together is in `dguide.stored`. If the tokens are codes of a tokenizer
+of images, the folder `tokenizer` in the directory is a copy of it, so that the directory can be moved.
 
 A checkpoint is a directory, or the name of one that comes with dguide (`names`), or `org/name` at Hugging Face.
 """
@@ -8,18 +9,21 @@ A checkpoint is a directory, or the name of one that comes with dguide (`names`)
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 
-from .data import CODECS, CONDITIONS, Attribute, Codec
+from .data import CODECS, CONDITIONS, Attribute, Codec, Learnt
 from .devices import in_float32, on_cpu
-from .errors import bad, require
+from .errors import InputError, bad, require
+from .files import replacing
 from .nn import DiffusionTransformer
-from .places import AT_HUB, CONFIG, WEIGHTS, locate, names, shipped
+from .places import AT_HUB, CONFIG, PATTERNS, TOKENIZER, WEIGHTS, locate, names, shipped
 from .process import PROCESSES, Process
 from .stored import Folder, digest
 
@@ -121,9 +125,45 @@ def save(path: str | Path, model: DiffusionTransformer, config: Config) -> None:
         config: The description of the network.
 
     Raises:
+        ValueError: If the tokenizer of the codec is missing, or another one.
         OSError: If the directory cannot be written.
     """
-    _FOLDER.save(Path(path), model, asdict(config))
+    directory, codec = Path(path), config.codec
+    if _is_learnt(codec):
+        _keep_tokenizer(directory, codec)
+        codec = {**codec, "folder": TOKENIZER}
+    _FOLDER.save(directory, model, asdict(replace(config, codec=codec)))
+
+
+def _is_learnt(codec: Mapping[str, Any]) -> bool:
+    """Whether the description of a codec is one of codes of a tokenizer."""
+    return codec.get(CODECS.key) == CODECS.name_of(Learnt)
+
+
+def _keep_tokenizer(directory: Path, described: Mapping[str, Any]) -> None:
+    """Copies the tokenizer of a codec into the directory, unless it is there. A folder of another one is replaced."""
+    target, codec = directory / TOKENIZER, CODECS.restore(described)
+    assert isinstance(codec, Learnt)
+    codec.tokenizer  # noqa: B018 - raises now if it is another one
+    try:
+        replace(codec, folder=target).tokenizer  # noqa: B018
+    except InputError:
+        pass  # there is none, or another one
+    else:
+        return
+    directory.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{TOKENIZER}.", dir=directory))
+    try:
+        for file in codec.folder.iterdir():
+            if file.suffix in (".json", ".safetensors") and file.name != STATE:
+                with replacing(temporary / file.name) as new:
+                    shutil.copyfile(file, new)
+        if target.exists():
+            shutil.rmtree(target)
+        temporary.chmod(directory.stat().st_mode)  # that of `mkdtemp` is for its owner only
+        temporary.rename(target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 @on_cpu
@@ -150,7 +190,11 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
     process = PROCESSES.restore(config.process)
     # Checkpoints of 0.1.0 before `Pixels.ink` lack it: these two data sets have always been drawn as ink.
     inked = {"ink": True} if config.data.partition(":")[0] in ("digits", "mnist") else {}
+    if _is_learnt(config.codec):
+        inked, config = {}, replace(config, codec={**config.codec, "folder": str(directory / TOKENIZER)})
     codec = CODECS.restore(inked | config.codec)
+    if isinstance(codec, Learnt):
+        codec.tokenizer  # noqa: B018 - raises now if it is missing, or not the one of this model
     conditions = tuple(CONDITIONS.restore(each) for each in config.conditions)
     shapes = _FOLDER.shapes(file)
     _check_network(directory / CONFIG, config.network, shapes)
@@ -221,7 +265,7 @@ def push(path: str | Path, name: str) -> None:
     api, directory = require("huggingface_hub", "hub").HfApi(), locate(path)
     load(directory)
     api.create_repo(name, exist_ok=True)
-    api.upload_folder(repo_id=name, folder_path=directory, allow_patterns=[CONFIG, WEIGHTS])
+    api.upload_folder(repo_id=name, folder_path=directory, allow_patterns=[*PATTERNS])
 
 
 def _read_config(path: Path) -> tuple[Config, str]:

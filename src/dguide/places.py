@@ -7,10 +7,14 @@ from pathlib import Path
 
 from .errors import bad, require
 
-__all__ = ["AT_HUB", "CONFIG", "WEIGHTS", "locate", "names", "shipped"]
+__all__ = ["AT_HUB", "CONFIG", "PATTERNS", "TOKENIZER", "WEIGHTS", "locate", "names", "shipped"]
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
+TOKENIZER = "tokenizer"
+"""Folder of the tokenizer of images, in the checkpoint of a model whose tokens are its codes."""
+PATTERNS = (CONFIG, WEIGHTS, f"{TOKENIZER}/*.json", f"{TOKENIZER}/*.safetensors")
+"""The files of a checkpoint."""
 AT_HUB = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 """`org/name`, as Hugging Face has it."""
 
@@ -31,7 +35,7 @@ def locate(path: str | Path) -> Path:
     """The directory of a checkpoint, which need not exist.
 
     Args:
-        path: A path, which wins if it exists; or one of `names`; or `org/name`, whose two files are downloaded from
+        path: A path, which wins if it exists; or one of `names`; or `org/name`, whose files are downloaded from
             Hugging Face unless they are in its cache. Nothing is downloaded if there is a folder `org` here.
 
     Raises:
@@ -53,8 +57,8 @@ def _fetched(name: str) -> Path:
     """The directory of `org/name` in the cache of Hugging Face, after a download if necessary."""
     library, errors = require("huggingface_hub", "hub"), require("huggingface_hub.errors", "hub")
     try:
-        # One call for both files, so that they are of the same revision.
-        return Path(library.snapshot_download(name, allow_patterns=[CONFIG, WEIGHTS]))
+        # One call for all files, so that they are of the same revision.
+        return Path(library.snapshot_download(name, allow_patterns=[*PATTERNS]))
     except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, errors.HFValidationError) as error:
         got = f"no such directory, and from Hugging Face: {' '.join(str(error).split())}"
         expected = f"a directory, one of {', '.join(names())}, or org/name at Hugging Face"
