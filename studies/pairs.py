@@ -27,7 +27,7 @@ from studies.common import ROOT, Study, table
 
 __all__ = ["STUDY"]
 
-MODEL, COUNT, STEPS, SEEDS = "digits-masked", 300, 16, 40
+MODEL, COUNT, STEPS, SEEDS = "digits-masked", 300, 16, 24
 GUIDANCE = {"none": Constant(0.0), "w = 1": Constant(1.0), "ramp-up": RampUp(2.0), "w = 1.1": Constant(1.1)}
 PAIRS = (("none", "w = 1"), ("w = 1", "ramp-up"), ("w = 1", "w = 1.1"))
 FIGURES = (
@@ -106,7 +106,7 @@ def sections(results: dict[str, Any]) -> dict[str, str]:
     return {"pairs": table(f"figure | {heads}", rows)}
 
 
-STUDY = Study("pairs", "evaluate.md", "half an hour of one core", compute, sections)
+STUDY = Study("pairs", "evaluate.md", "a quarter of an hour of one core", compute, sections)
 
 if __name__ == "__main__":
     STUDY.main(__doc__)
