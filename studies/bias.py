@@ -13,7 +13,7 @@ from studies.common import Study, table
 
 __all__ = ["STUDY"]
 
-DATA, SIZES, REPETITIONS = "mnist:side=14,levels=4", (100, 200, 500, 1000, 2000), 10
+DATA, SIZES, REPETITIONS = "mnist:side=14,levels=4", (100, 200, 500, 1000, 1500), 10
 
 
 def figure(name: str) -> Callable[[Points, Points], float]:
