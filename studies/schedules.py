@@ -92,9 +92,9 @@ def divergences(judged: dict[str, schedules.Schedules]) -> str:
     cells = []
     for schedule, words in NAMES.items():
         cases = [case for case in found.cases if (case.mechanism, case.schedule) == ("Normalized", schedule)]
-        cells.append(f"{words} {median(case.divergence for case in cases):.3f}")
+        cells.append(f"{words}: {median(case.divergence for case in cases):.3f}")
     return (
-        f"In KL divergence the medians at mean {weight} with `Normalized` are, in nats:\n"
+        f"In KL divergence the medians at mean {weight} with `Normalized`, in nats, are\n"
         f"{'; '.join(cells[:4])};\n{'; '.join(cells[4:])}."
     )
 

@@ -25,8 +25,8 @@ def paired_differences(
 ) -> tuple[Estimate, ...]:
     r"""Each figure of the first set minus that of the second one, with an interval that uses the pairs.
 
-    Sample i of both sets has the same random numbers and the same requested condition. So both figures share most of
-    their chance, and their difference varies less than that of independent sets. The interval of a share is
+    Sample i of both sets has the same random numbers and the same requested condition. So both figures share a part of
+    their chance, most of it if the guidance is nearly the same. The interval of a share is
 
     $$\tilde d \pm 1.96 \sqrt{\frac{\tilde p_{10} + \tilde p_{01} - \tilde d^2}{N + 2}}, \qquad
     \tilde p_{10} = \frac{n_{10} + 1}{N + 2}, \quad \tilde d = \tilde p_{10} - \tilde p_{01},$$
