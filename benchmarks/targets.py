@@ -56,7 +56,8 @@ def _faster(shape: str, baseline: str, own: str) -> Callable[[Results], float]:
 
 def _faster_than_the_best(results: Results) -> float:
     seconds = results["speed"]["results"]["small"]["seconds"]
-    return float(min(seconds[name] for name in baselines.BASELINES) / seconds["dguide ancestral"])
+    published = (seconds[name] for name in baselines.BASELINES if name != "leaving")
+    return float(min(published) / seconds["dguide ancestral"])
 
 
 def _beside_a_network(results: Results) -> float:
@@ -89,8 +90,10 @@ TARGETS = (
            _faster("language", "llada", "dguide ancestral"), least=True, unit=" x", digits=0),
     Target("language shape: times faster than LLaDA in low-confidence order, `LowConfidence`", 40,
            _faster("language", "llada-low-confidence", "dguide low-confidence"), least=True, unit=" x", digits=1),
-    Target("small shape: times faster than the best baseline, `Ancestral`", 5, _faster_than_the_best, least=True,
-           unit=" x", digits=1),
+    Target("small shape: times faster than a loop that reads only the positions that leave, `Ancestral`", 1,
+           _faster("small", "leaving", "dguide ancestral"), least=True, unit=" x", digits=1),
+    Target("small shape: times faster than the best published baseline, `Ancestral`", 5, _faster_than_the_best,
+           least=True, unit=" x", digits=1),
     Target("the same, hoped for", 10, _faster_than_the_best, least=True, unit=" x", digits=1),
     Target("image shape: peak memory above the logits, every sampler measured", 32, _memory("image"), unit=" MB",
            digits=1),

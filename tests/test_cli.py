@@ -19,8 +19,8 @@ from tiny import save_strings, save_tiny
 
 import dguide
 from dguide import checkpoint
-from dguide.cli import sample as sample_command
-from dguide.cli import train as train_command
+from dguide.cli.commands import sample as sample_command
+from dguide.cli.commands import train as train_command
 from dguide.cli.names import guidance_of, sampler_of
 from dguide.data import Skipped, load
 from dguide.guidance import MECHANISMS
@@ -550,7 +550,7 @@ def test_data_shows_what_is_in_a_data_set(run, tmp_path):
 
 def test_data_lists_what_was_left_out(run, monkeypatch):
     left_out = tuple(Skipped(f"line {n}", "no label" if n % 2 else "too long") for n in range(30))
-    monkeypatch.setattr("dguide.cli.data.load", lambda name, **_: replace(load("digits"), skipped=left_out))
+    monkeypatch.setattr("dguide.cli.commands.data.load", lambda name, **_: replace(load("digits"), skipped=left_out))
     out = run("data", "digits")[1]
     assert "left out:   30" in out
     assert "15 no label" in out

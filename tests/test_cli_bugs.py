@@ -26,14 +26,14 @@ BUGS = [
     FileNotFoundError(errno.ENOENT, "planted"),
 ]
 WORK = {
-    "data": "dguide.cli.data.load",
-    "train": "dguide.cli.train.run_training",
-    "sample": "dguide.cli.sample.draw",
-    "evaluate": "dguide.cli.evaluate.evaluate_samples",
-    "read": "dguide.cli.read.read_sequences",
+    "data": "dguide.cli.commands.data.load",
+    "train": "dguide.cli.commands.train.run_training",
+    "sample": "dguide.cli.commands.sample.draw",
+    "evaluate": "dguide.cli.commands.evaluate.evaluate_samples",
+    "read": "dguide.cli.commands.read.read_sequences",
     "info": "dguide.checkpoint.DiffusionTransformer.__init__",
-    "demo": "dguide.cli.demo.run_demo",
-    "theory": "dguide.cli.theory.gallery",
+    "demo": "dguide.cli.commands.demo.run_demo",
+    "theory": "dguide.cli.commands.theory.gallery",
 }
 """Something that each command calls."""
 Run = Callable[..., tuple[int, str]]

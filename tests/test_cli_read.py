@@ -11,7 +11,7 @@ import torch
 from tiny import DIGITS, save_strings, save_tiny
 
 from dguide import checkpoint
-from dguide.cli import read as command
+from dguide.cli.commands import read as command
 from dguide.errors import MissingExtra
 from dguide.evaluate import Reading, hypotheses, read
 from dguide.evaluate.reading.verdict import verdict

@@ -11,7 +11,7 @@ from PIL import Image
 from tiny import DIGITS, _save, save_strings, save_tiny
 
 from dguide import Masked, Normalized, Simple, checkpoint
-from dguide.cli import sample as command
+from dguide.cli.commands import sample as command
 from dguide.cli.names import guidance_of, in_both_conventions
 from dguide.cli.output import lines_of
 from dguide.data import Label, Strings

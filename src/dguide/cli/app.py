@@ -19,14 +19,14 @@ from ..errors import InputError, MissingExtra
 from ..files import expanded
 from ..spec import trust
 from ..train import Diverged
-from .data import data
-from .demo import demo
-from .evaluate import evaluate
-from .info import info
-from .read import read
-from .sample import sample
-from .theory import theory
-from .train import train
+from .commands.data import data
+from .commands.demo import demo
+from .commands.evaluate import evaluate
+from .commands.info import info
+from .commands.read import read
+from .commands.sample import sample
+from .commands.theory import theory
+from .commands.train import train
 
 __all__ = ["app", "run"]
 

@@ -9,15 +9,15 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 
-from .. import checkpoint as checkpoints
-from ..data import LOADERS
-from ..errors import InputError
-from ..noise import NOISES
-from ..train import MEASURED_ANEW, SIZES, TrainConfig
-from ..train import train as run_training
-from ..train.config import option
-from .options import options
-from .output import check_directory
+from ... import checkpoint as checkpoints
+from ...data import LOADERS
+from ...errors import InputError
+from ...noise import NOISES
+from ...train import MEASURED_ANEW, SIZES, TrainConfig
+from ...train import train as run_training
+from ...train.config import option
+from ..options import options
+from ..output import check_directory
 
 __all__ = ["train"]
 

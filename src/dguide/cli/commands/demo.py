@@ -7,14 +7,14 @@ from pathlib import Path
 
 import typer
 
-from ..demo import DemoSettings
-from ..demo import demo as run_demo
-from ..demo.table import as_markdown
-from ..guidance import MECHANISMS
-from ..progress import duration
-from ..train import MEASURED_ANEW
-from .names import OWN
-from .output import check_directory
+from ...demo import DemoSettings
+from ...demo import demo as run_demo
+from ...demo.table import as_markdown
+from ...guidance import MECHANISMS
+from ...progress import duration
+from ...train import MEASURED_ANEW
+from ..names import OWN
+from ..output import check_directory
 
 __all__ = ["demo"]
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import typer
 
-from ..data import LOADERS, Attribute, Dataset, Strings, Value, load
-from ..errors import bad, require
-from ..train.cost import halved
-from .output import check_file, labels_of, padded
+from ...data import LOADERS, Attribute, Dataset, Strings, Value, load
+from ...errors import bad, require
+from ...train.cost import halved
+from ..output import check_file, labels_of, padded
 
 __all__ = ["data"]
 
@@ -130,7 +130,7 @@ def _draw(dataset: Dataset, path: Path) -> None:
     if dataset.shape is None:
         raise bad("--png", f"data {dataset.name}, which are no images", "images", "Leave it out.")
     require("matplotlib", "cli")
-    from ..plots import images, style
+    from ...plots import images, style
 
     names = dataset.class_names[:_CLASSES] or ("",)
     rows, tiles = [], []

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import typer
 
-from ..progress import duration
-from ..theory.gallery import FIGURES, gallery
-from .output import check_directory
+from ...progress import duration
+from ...theory.gallery import FIGURES, gallery
+from ..output import check_directory
 
 __all__ = ["theory"]
 

@@ -17,19 +17,19 @@ import torch
 import typer
 from torch import Tensor
 
-from .. import checkpoint as checkpoints
-from ..checkpoint import Checkpoint
-from ..data import CONDITIONS, Attribute, Dataset
-from ..errors import bad
-from ..evaluate import METRICS, Estimate, Evaluation, Metric, evaluate_samples, likelihood, paired_differences
-from ..evaluate.evaluation import as_json, figure, table
-from ..evaluate.samples import FEATURES, suited
-from ..files import DAMAGED, read_npz, replacing
-from ..samplers import SAMPLERS
-from .align_conditions import align_conditions, real_data
-from .names import OWN, guidance_of
-from .options import options
-from .output import check_directory
+from ... import checkpoint as checkpoints
+from ...checkpoint import Checkpoint
+from ...data import CONDITIONS, Attribute, Dataset
+from ...errors import bad
+from ...evaluate import METRICS, Estimate, Evaluation, Metric, evaluate_samples, likelihood, paired_differences
+from ...evaluate.evaluation import as_json, figure, table
+from ...evaluate.samples import FEATURES, suited
+from ...files import DAMAGED, read_npz, replacing
+from ...samplers import SAMPLERS
+from ..align_conditions import align_conditions, real_data
+from ..names import OWN, guidance_of
+from ..options import options
+from ..output import check_directory
 from .sample import sample
 
 __all__ = ["evaluate"]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import typer
 
-from .. import checkpoint as checkpoints
-from ..data import Attribute
-from .names import MODEL
+from ... import checkpoint as checkpoints
+from ...data import Attribute
+from ..names import MODEL
 
 __all__ = ["info"]
 

@@ -14,19 +14,19 @@ import torch
 import typer
 from torch import Tensor
 
-from .. import __version__
-from .. import checkpoint as checkpoints
-from ..categorical import Decoding
-from ..checkpoint import Checkpoint
-from ..data import CONDITIONS, Written
-from ..files import replacing, write_npz
-from ..guidance import MECHANISMS, SCHEDULES, Guidance, Schedule
-from ..nn import DTYPES, Compiled, DiffusionTransformer, Inference
-from ..samplers import SAMPLERS, Calls, Condition, Sampler
-from ..samplers import sample as draw
-from .conditions_arg import in_turn, read_conditions, read_initial, read_reference
-from .names import MODEL, OWN, WEIGHT, device_of, guidance_of, in_both_conventions, sampler_of
-from .output import (
+from ... import __version__
+from ... import checkpoint as checkpoints
+from ...categorical import Decoding
+from ...checkpoint import Checkpoint
+from ...data import CONDITIONS, Written
+from ...files import replacing, write_npz
+from ...guidance import MECHANISMS, SCHEDULES, Guidance, Schedule
+from ...nn import DTYPES, Compiled, DiffusionTransformer, Inference
+from ...samplers import SAMPLERS, Calls, Condition, Sampler
+from ...samplers import sample as draw
+from ..conditions_arg import in_turn, read_conditions, read_initial, read_reference
+from ..names import MODEL, OWN, WEIGHT, device_of, guidance_of, in_both_conventions, sampler_of
+from ..output import (
     check_beside,
     check_file,
     check_new,
@@ -309,8 +309,8 @@ def _write(out: Path, job: Job, drawn: Drawn, settings: dict[str, object], pictu
             for some in drawn.tokens.split(_LINES):
                 file.writelines(f"{line}\n" for line in lines_of(codec, some))
     if picture:
-        from ..plots import style
-        from ..plots.images import contact_sheet
+        from ...plots import style
+        from ...plots.images import contact_sheet
 
         columns = min(len(job.labels), 10 if 10 % job.cycle == 0 or job.cycle > 20 else job.cycle)
         first, headings = job.checkpoint.conditions[0], [""] * columns
