@@ -11,11 +11,7 @@ busy machine:
 
 from __future__ import annotations
 
-import json
-import os
-import platform
 import statistics
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,10 +23,13 @@ import dguide
 from dguide import checkpoint, data
 from dguide.evaluate import likelihood
 from dguide.nn import Compiled, DiffusionTransformer, Inference
-from studies.common import parser, write
+from studies.common import ROOT, Study, table
 
-ROOT = Path(__file__).parents[1]
-SHARE = 16
+from . import common
+
+__all__ = ["STUDY"]
+
+SHARE, REPEATS, SAMPLES = 16, 11, 200
 WAYS: dict[str, tuple[bool, str]] = {
     "float32": (False, "float32"),
     "bfloat16": (False, "bfloat16"),
@@ -38,6 +37,13 @@ WAYS: dict[str, tuple[bool, str]] = {
     "float32, compiled": (True, "float32"),
     "bfloat16, compiled": (True, "bfloat16"),
 }
+ORDER = ("float32", "float32, batches of 7", "float32, compiled", "float16", "bfloat16", "bfloat16, compiled")
+NAMES = {
+    "digits": "digits checkpoint (width 96, 3 layers, V = 16)",
+    "width 384, 6 layers, V = 1025": "width 384, 6 layers, V = 1025",
+    "width 384, 6 layers, V = 16385": "width 384, 6 layers, V = 16385",
+}
+"""Networks, as the page has them."""
 
 
 def awake(**sizes: Any) -> DiffusionTransformer:
@@ -169,43 +175,49 @@ def flips(samples: int) -> list[dict[str, Any]]:
 
 
 def machine() -> dict[str, Any]:
-    flags, name = "", platform.processor()
+    """The processor, and which of its instructions matter here."""
+    flags: list[str] = []
     if Path("/proc/cpuinfo").exists():
         lines = Path("/proc/cpuinfo").read_text().splitlines()
-        flags = next((line for line in lines if line.startswith("flags")), "")
-        name = next((line.partition(": ")[2] for line in lines if line.startswith("model name")), name)
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+        flags = next((line for line in lines if line.startswith("flags")), "").split()
+    known = [word for word in ("avx2", "avx512f", "avx512_bf16", "avx512_fp16", "amx_bf16") if word in flags]
+    return {"processor": common.machine()["cpu"], "instructions": known}
+
+
+def compute() -> dict[str, Any]:
     return {
-        "processor": name,
-        "cores": os.cpu_count(),
-        "instructions": [word for word in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if word in flags.split()],
-        "threads": torch.get_num_threads(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "dguide": dguide.__version__,
-        "commit": commit,
+        "processor": machine(),
+        "repeats": REPEATS,
+        "rows": rows(REPEATS),
+        "precisions": precisions(REPEATS),
+        "flips": flips(SAMPLES),
     }
 
 
-def main() -> None:
-    command = parser(__doc__, "what --out names, as docs/speed-network.md has it", "minutes")
-    command.add_argument("--repeats", type=int, default=15, help="repetitions behind each median (default: 15)")
-    command.add_argument(
-        "--samples", type=int, default=200, help="samples among which flips are counted (default: 200)"
+def sections(results: dict[str, Any]) -> dict[str, str]:
+    speeds = [each["float32 / way"] for each in results["precisions"]]
+    flipped = {(each["process"], each["way"]): each for each in results["flips"]}
+    lines = []
+    for way in (way for process, way in flipped if process == "masked"):
+        differ = [flipped[process, way] for process in ("masked", "uniform")]
+        shares = [f"{100 * each['samples']:.1f} %, {100 * each['tokens']:.2f} %" for each in differ]
+        cells = [f"{speed[way]:.2f}" if way in speed else "" for speed in speeds]
+        lines.append([way, *cells, *shares, "" if differ[0]["bits"] is None else f"{differ[0]['bits']:.4f}"])
+    head = (
+        "method | :digits, times as fast | :width 384, 6 layers | :differ, masked: samples, tokens "
+        "| :differ, uniform: samples, tokens | :bits per token"
     )
-    command.add_argument("--out", type=Path, help="where the results go, as JSON")
-    options = command.parse_args()
-    torch.set_num_threads(1)
-    results = {
-        "machine": machine(),
-        "repeats": options.repeats,
-        "rows": rows(options.repeats),
-        "precisions": precisions(options.repeats),
-        "flips": flips(options.samples),
+    used = results["processor"]
+    faster = [[NAMES[each["network"]], f"{each['forward / logits_at']:.2f}"] for each in results["rows"]]
+    return {
+        "processor": f"They are of one thread of this processor: {used['processor']}, with "
+        f"{', '.join(used['instructions'])}.",
+        "rows": table("network | :times as fast", faster),
+        "precisions": table(head, sorted(lines, key=lambda line: ORDER.index(line[0]))),
     }
-    if options.out is not None:
-        write(options.out, json.dumps(results, indent=2) + "\n")
 
+
+STUDY = Study("backbone", "speed-network.md", "ten minutes of one core", compute, sections, folder="benchmarks")
 
 if __name__ == "__main__":
-    main()
+    STUDY.main(__doc__)

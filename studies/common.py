@@ -8,7 +8,6 @@ import os
 import platform
 import re
 import subprocess
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +93,7 @@ class Study:
         takes: how long it takes.
         compute: makes the results, which JSON can hold.
         sections: the text between the marks, by name, from the results.
+        folder: of the module, "studies" or "benchmarks".
     """
 
     name: str
@@ -101,10 +101,11 @@ class Study:
     takes: str
     compute: Callable[[], dict[str, Any]]
     sections: Callable[[dict[str, Any]], dict[str, str]]
+    folder: str = "studies"
 
     @property
     def results(self) -> Path:
-        return ROOT / f"studies/results/{self.name}.json"
+        return ROOT / f"{self.folder}/results/{self.name}.json"
 
     def text(self) -> str:
         """The page as the stored results have it."""
@@ -113,15 +114,14 @@ class Study:
 
     def main(self, description: str | None, also: Callable[[dict[str, Any]], None] = lambda found: None) -> None:
         """Computes and stores the results, writes their numbers into the page, and does `also` with them."""
-        command = parser(
-            description, f"studies/results/{self.name}.json, and its numbers in docs/{self.page}", self.takes
-        )
+        stored = self.results.relative_to(ROOT).as_posix()
+        command = parser(description, f"{stored}, and its numbers in docs/{self.page}", self.takes)
         command.add_argument("--fill", action="store_true", help="write the page from the stored results, in no time")
         if not command.parse_args().fill:
             torch.set_num_threads(1)
-            start, source = time.process_time(), commit()
+            start, source = sum(os.times()[:4]), commit()  # processor time, that of finished processes of it too
             found = self.compute()
-            record = header(f"python -m studies.{self.name}", source, time.process_time() - start)
+            record = header(f"python -m {self.folder}.{self.name}", source, sum(os.times()[:4]) - start)
             write(self.results, json.dumps(record | found) + "\n")
         write(ROOT / "docs" / self.page, self.text())
         also(json.loads(self.results.read_text(encoding="utf-8")))

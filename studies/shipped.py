@@ -25,10 +25,11 @@ from dguide.evaluate.evaluation import figure
 from dguide.guidance import Guidance
 from dguide.plots import images, style
 from dguide.samplers import Sampler
-from studies.common import ROOT, commit, filled, header, parser, write
+from studies.common import ROOT, Study, commit, header, parser, write
 
-RESULTS, PAGE, IMAGES = ROOT / "studies/results/shipped.json", ROOT / "docs/checkpoints.md", ROOT / "docs/images"
-FOLDER = ROOT / "checkpoints"
+__all__ = ["STUDY"]
+
+FOLDER, IMAGES = ROOT / "checkpoints", ROOT / "docs/images"
 SEED, ROWS = 0, 5
 IMAGES_DRAWN, MOLECULES_DRAWN = 500, 1000
 NONE, RAMP = "none", "ramp-up, mean 1"
@@ -257,15 +258,27 @@ def asked_table(runs: list[dict[str, Any]]) -> list[str]:
     return table(names, plain, "asked, guidance")[:-1]
 
 
+def names() -> list[str]:
+    """All checkpoints."""
+    return sorted(path.name for path in FOLDER.iterdir())
+
+
+def compute() -> dict[str, Any]:
+    return {"checkpoints": {name: measure(name) for name in names()}}
+
+
+STUDY = Study("shipped", "checkpoints.md", "an hour of one core for all checkpoints", compute, sections)
+
+
 def main() -> None:
     writes = "studies/results/shipped.json, docs/checkpoints.md and docs/images/data-*.png"
-    command = parser(__doc__, writes, "an hour of one core for all checkpoints")
+    command = parser(__doc__, writes, STUDY.takes)
     command.add_argument("names", nargs="*", help="checkpoints; all if none is given")
     command.add_argument("--draw", action="store_true", help="only the page and the pictures again, in minutes")
     options = command.parse_args()
     torch.set_num_threads(1)
-    everything = sorted(path.name for path in FOLDER.iterdir())
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"checkpoints": {}}
+    everything, stored = names(), STUDY.results
+    results = json.loads(stored.read_text(encoding="utf-8")) if stored.exists() else {"checkpoints": {}}
     began, source = time.process_time(), commit()
     for name in options.names or everything:
         picture(name)
@@ -276,9 +289,8 @@ def main() -> None:
         results = about | {
             "checkpoints": {k: results["checkpoints"][k] for k in everything if k in results["checkpoints"]}
         }
-        write(RESULTS, json.dumps(results, indent=1) + "\n")
-    write(PAGE, filled(PAGE.read_text(encoding="utf-8"), sections(results)))
-    print(PAGE)
+        write(stored, json.dumps(results, indent=1) + "\n")
+    write(ROOT / "docs" / STUDY.page, STUDY.text())
 
 
 if __name__ == "__main__":

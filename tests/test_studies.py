@@ -35,7 +35,13 @@ def test_help_says_what_is_measured_what_is_written_and_how_long_it_takes(progra
     assert re.search(r"^takes: +\S", said, re.MULTILINE)
 
 
-STUDIES = [name for name in PROGRAMS if name.startswith("studies.") and hasattr(importlib.import_module(name), "STUDY")]
+STUDIES = [name for name in PROGRAMS if hasattr(importlib.import_module(name), "STUDY")]
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
+WITHOUT = {
+    "studies.coverage": "a folder, which fills its page itself",
+    "benchmarks.models": "times the machine of who reads; no page has its numbers",
+}
+"""Commands that pages name although they are no `Study`."""
 
 
 @pytest.mark.parametrize("program", STUDIES)
@@ -45,3 +51,10 @@ def test_the_numbers_of_a_page_are_those_of_the_results_and_these_name_their_com
     page = ROOT / "docs" / study.page
     assert study.text() == page.read_text(encoding="utf-8"), f"python -m {program} --fill"
     assert f"python -m {program}" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_the_commands_that_a_page_names_keep_its_numbers_in_a_file(page):
+    """So that the test above compares the page with it."""
+    named = set(re.findall(r"python -m ((?:studies|benchmarks)\.\w+)", page.read_text(encoding="utf-8")))
+    assert named - {*STUDIES, *WITHOUT} == set()

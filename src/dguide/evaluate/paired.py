@@ -24,9 +24,9 @@ def paired_differences(
 ) -> tuple[Estimate, ...]:
     r"""Each figure of the first set minus that of the second one, with an interval that uses the pairs.
 
-    Sample i of both sets has the same random numbers and the same requested condition. So both figures share most of
-    their chance, and their difference varies less than that of independent sets. The interval of a share is that of
-    `paired_shares`. Other figures are computed on the same halves of the pairs (`halves`).
+    Sample i of both sets has the same random numbers and the same requested condition. So both figures share a part of
+    their chance, most of it if the guidance is nearly the same. The interval of a share is that of `paired_shares`.
+    Other figures are computed on the same halves of the pairs (`halves`).
 
     Args:
         first: Figures from `evaluate_samples`.
