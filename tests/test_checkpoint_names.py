@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import huggingface_hub
 import pytest
+from processes import python
 from tiny import save_tiny
 
 from dguide import checkpoint
@@ -89,9 +89,8 @@ def test_the_cache_of_hugging_face_is_enough_and_what_it_lacks_is_one_line(tmp_p
     offline = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(tmp_path / "cache")}
     found = []
     for name in ("org/model", "org/other", "a--b/c"):
-        command = [sys.executable, "-m", "dguide", "info", name]
-        done = subprocess.run(command, capture_output=True, text=True, env=offline)
-        found.append((done.returncode, done.stdout + done.stderr))
+        done = python("-m", "dguide", "info", name, env=offline)
+        found.append((done.returncode, (done.stdout + done.stderr).decode()))
     assert [status for status, _ in found] == [0, 2, 2], found
     assert "intact" in found[0][1]
     for (_, text), name in zip(found[1:], ("org/other", "a--b/c"), strict=True):

@@ -22,6 +22,7 @@ from dguide import checkpoint
 from dguide.cli.commands import sample as sample_command
 from dguide.cli.commands import train as train_command
 from dguide.cli.names import guidance_of, sampler_of
+from dguide.cli.sample_files import _title
 from dguide.data import Skipped, load
 from dguide.guidance import MECHANISMS
 from dguide.nn import Compiled, Inference
@@ -358,7 +359,7 @@ def test_tokens_are_decoded_as_by_the_library(sampled, model):
 )
 def test_pictures_say_what_they_are_of(sampled, asked, second):
     settings = json.loads(str(sampled("--count", 2, *asked)["settings"]))
-    assert sample_command._title(settings) == f"normalized, ramp-up:2.0,left=0.0,right=0.0\n{second}"
+    assert _title(settings) == f"normalized, ramp-up:2.0,left=0.0,right=0.0\n{second}"
 
 
 def test_compilation_without_a_compiler_is_told_before_the_work(run, model, tmp_path, monkeypatch):
@@ -423,7 +424,7 @@ def no_work(monkeypatch):
     def draw(*_, **__):
         pytest.fail("the work began")
 
-    monkeypatch.setattr(sample_command, "draw", draw)
+    monkeypatch.setattr("dguide.cli.job.draw", draw)
 
 
 @pytest.mark.usefixtures("no_work")
@@ -493,7 +494,7 @@ def test_ctrl_c_leaves_nothing(run, model, tmp_path, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sample_command, "draw", interrupted)
+    monkeypatch.setattr("dguide.cli.job.draw", interrupted)
     status, _, err = run("sample", model, "--out", tmp_path / "x.npz")
     assert status == 130
     assert err.strip().endswith("interrupted")
@@ -504,7 +505,7 @@ def test_a_mistake_of_ours_shows_where_it_is(run, model, tmp_path, monkeypatch):
     def broken(*_, **__):
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr(sample_command, "draw", broken)
+    monkeypatch.setattr("dguide.cli.job.draw", broken)
     status, _, err = run("sample", model, "--out", tmp_path / "x.npz")
     assert status == 1
     assert "Traceback" in err

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -11,8 +9,9 @@ from PIL import Image
 from tiny import DIGITS, _save, save_strings, save_tiny
 
 from dguide import Masked, Normalized, Simple, checkpoint
-from dguide.cli.commands import sample as command
-from dguide.cli.names import guidance_of, in_both_conventions
+from dguide.cli import sample_files
+from dguide.cli.job import Job
+from dguide.cli.names import guidance_of, in_both_conventions, sampler_of
 from dguide.cli.output import lines_of
 from dguide.data import Label, Strings
 from dguide.errors import InputError
@@ -87,8 +86,8 @@ def test_images_of_hostile_names_stay_in_the_folder(run, tmp_path):
 
 
 def test_a_title_with_a_dollar_is_drawn(run, model, tmp_path, monkeypatch):
-    usual = command._title
-    monkeypatch.setattr(command, "_title", lambda settings: usual(settings | {"sampler": "mine:path=$x"}))
+    usual = sample_files._title
+    monkeypatch.setattr(sample_files, "_title", lambda settings: usual(settings | {"sampler": "mine:path=$x"}))
     assert run(model, "--out", tmp_path / "x.npz", "--count", 2)[0] == 0
     assert (tmp_path / "x.png").exists()
 
@@ -120,14 +119,14 @@ def test_a_mechanism_from_the_scale_of_other_libraries():
             Normalized.from_scale(wrong)
 
 
-def test_memory_is_that_of_the_tokens_in_few_bytes(model):
+def test_memory_is_that_of_the_tokens_in_few_bytes(model, monkeypatch):
     """Of the samples that are drawn only 2 bytes a token stay, whatever their number; they are those of one call."""
-    loaded = checkpoint.load(model)
-    labels, options = torch.arange(4096) % 10, {"process": loaded.process, "length": 64, "batch_size": 64}
-    options |= {"guidance": Normalized(1.0), "sampler": command.sampler_of("ancestral", 1)}
-    job = command.Job(loaded, options["guidance"], options["sampler"], {"label": labels}, 10)
-    whole = command._draw(loaded.model, job, 5, 4096, options)
-    parts = command._draw(loaded.model, replace(job), 5, 512, options)
+    loaded, labels = checkpoint.load(model), torch.arange(4096) % 10
+    job = Job(loaded, Normalized(1.0), sampler_of("ancestral", 1), {"label": labels}, 10, first_index=5)
+    monkeypatch.setattr("dguide.cli.job._BATCHES", 64)
+    whole = job.draw(loaded.model, batch_size=64)
+    monkeypatch.setattr("dguide.cli.job._BATCHES", 8)
+    parts = job.draw(loaded.model, batch_size=64)
     assert (whole.tokens == parts.tokens).all()
     assert (whole.calls, whole.forced.tolist()) == (parts.calls, parts.forced.tolist())
     assert parts.tokens.dtype == torch.int16

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from processes import python
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SCRIPTS = sorted(EXAMPLES.glob("*.py"))
@@ -16,9 +15,8 @@ SCRIPTS = sorted(EXAMPLES.glob("*.py"))
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_an_example_runs(script, tmp_path):
     environment = os.environ | {"OMP_NUM_THREADS": "1", "TMPDIR": str(tmp_path)}  # temporary folders go to tmp_path
-    command = [sys.executable, "-W", "error::UserWarning", str(script)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=300)
-    assert done.returncode == 0, done.stderr
+    done = python(script, cwd=tmp_path, env=environment, strict=True)
+    assert done.returncode == 0, done.stderr.decode()
     assert done.stdout.strip()
 
 

@@ -10,8 +10,6 @@ import os
 import pwd
 import shutil
 import stat
-import subprocess
-import sys
 import threading
 import weakref
 from collections.abc import Iterator
@@ -21,6 +19,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from drawers import COMPILED, FAST, NO_LIBRARY, NOTHING, full, noise, uniforms
+from processes import python
 from torch import Tensor
 
 from dguide import compiler
@@ -222,8 +221,8 @@ print(compiled.library() is not None)
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty"])
 def test_a_damaged_library_is_compiled_again(cache: Path, damage: str) -> None:
     def whole() -> str:
-        done = subprocess.run([sys.executable, "-c", DRAW], capture_output=True, text=True, timeout=120)
-        return f"{done.returncode} {done.stdout.strip()} {done.stderr}"
+        done = python("-c", DRAW)
+        return f"{done.returncode} {done.stdout.decode().strip()} {done.stderr.decode()}"
 
     assert whole() == "0 True "
     (library,) = cache.rglob("*.so")
@@ -298,8 +297,8 @@ assert os.waitpid(child, 0)[1] == 0, "a forked process draws something else"
 @needs_library
 def test_nothing_is_compiled_on_import_and_processes_may_fork(tmp_path: Path) -> None:
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
+    done = python("-c", SCRIPT, env=environment)
+    assert done.returncode == 0, done.stderr.decode()
 
 
 ADDRESSES = """
@@ -325,9 +324,9 @@ except RuntimeError:
 
 @needs_library
 def test_no_address_is_passed_that_is_not_of_the_cpu() -> None:
-    done = subprocess.run([sys.executable, "-c", ADDRESSES], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, (done.returncode, done.stderr)
-    token, points, refused = done.stdout.splitlines()
+    done = python("-c", ADDRESSES)
+    assert done.returncode == 0, (done.returncode, done.stderr.decode())
+    token, points, refused = done.stdout.decode().splitlines()
     logits = torch.randn(2, 300, generator=torch.Generator().manual_seed(0))
     rows = LogitRows(logits, torch.arange(2))
     assert token == str(guided_draw(rows, rows, full(2, 0.5), full(2, 0.5)).token.tolist())

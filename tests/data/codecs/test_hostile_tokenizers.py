@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from processes import python
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from dguide.data import CODECS, Tokenised, load
@@ -34,10 +33,9 @@ def test_the_file_is_refused_in_one_line(kind: str, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("text,kind\n" + lines)
     # in another process, which the library would end
     name = f"csv:{tmp_path / 'x.csv'},label=kind,tokenizer={tmp_path / 'tokenizer.json'}"
-    command = [sys.executable, "-m", "dguide.cli", "data", name]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
-    assert "tokenizer: got" in done.stderr
+    done = python("-m", "dguide.cli", "data", name)
+    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1), done.stderr.decode()
+    assert b"tokenizer: got" in done.stderr
     with pytest.raises(InputError, match="tokenizer"):  # as a checkpoint holds it
         CODECS.restore({CODECS.key: "tokenised", "tokenizer": text, "width": 4})
 

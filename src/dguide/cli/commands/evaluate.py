@@ -5,28 +5,24 @@ from __future__ import annotations
 import copy
 import dataclasses
 import inspect
-import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 import typer
-from torch import Tensor
 
 from ... import checkpoint as checkpoints
 from ...checkpoint import Checkpoint
-from ...data import CONDITIONS, Attribute, Dataset
+from ...data import Attribute, Dataset
 from ...errors import bad
 from ...evaluate import METRICS, Estimate, Evaluation, Metric, evaluate_samples, likelihood, paired_differences
 from ...evaluate.evaluation import as_json, figure, table
 from ...evaluate.samples import FEATURES, suited
-from ...files import DAMAGED, read_npz, replacing
+from ...files import replacing
 from ...samplers import SAMPLERS
 from ..align_conditions import align_conditions, real_data
+from ..archive import Archive
 from ..names import OWN, guidance_of
 from ..options import options
 from ..output import check_directory
@@ -35,7 +31,6 @@ from .sample import sample
 __all__ = ["evaluate"]
 
 _COUNT = 1000
-_FILE = "a file that `dguide sample` wrote, or a checkpoint"
 
 
 def _drawing() -> Iterator[inspect.Parameter]:
@@ -98,38 +93,23 @@ def evaluate(
     `dguide sample` are for new samples from a CHECKPOINT only.
     """
     check_directory("--out", out)
-    other = None if against is None else Drawn.read(against)
-    metrics: Sequence[Metric] = [METRICS.read(name, typed=True) for name in metric]
-    judged_by = [METRICS.write(each) for each in metrics]
-    if len(set(judged_by)) < len(judged_by):
-        raise bad("--metric", " and ".join(judged_by), "each metric once")
-    if source.suffix != ".npz":  # mistakes in the options of sampling are reported before anything is loaded
-        guidance_of(drawing["guidance"], drawing["weight"], drawing["guidance_scale"])
-        SAMPLERS.call(drawing["sampler"], typed=True)
-    if source.suffix != ".npz":
-        if source.is_file():
-            raise bad("samples or checkpoint", f"the file {source}", "FILE.npz, or the directory of a checkpoint")
-        loaded = checkpoints.load(source)
-        dataset = real_data(loaded.config.data, loaded.config.data_digest, data)
-        loaded.codec.check_same(dataset.codec, dataset.name)
-        dataset = _compared(dataset, loaded.conditions)
-        metrics = suited(dataset, metrics, features, inception_weights)
+    other = None if against is None else Archive.read(against)
+    chosen, judged_by = _metrics(metric)
+    if source.suffix == ".npz":
+        _refuse(source, [name for name in drawing if _is_given(context, name)] + (["bits"] if bits else []))
+        drawn, extra, seconds = Archive.read(source), [], 0.0
+        dataset = _data_of_samples(drawn, data)
+        metrics = suited(dataset, chosen, features, inception_weights)
+    else:
+        loaded = _model(source, drawing)
+        dataset = _data_of_model(loaded, data)
+        metrics = suited(dataset, chosen, features, inception_weights)
         began = time.perf_counter()
         extra = [_bits(loaded, dataset)] if bits else []
         seconds = time.perf_counter() - began
         out.mkdir(parents=True, exist_ok=True)
         sample(checkpoint=source, out=out / "samples.npz", **drawing)
-        drawn = Drawn.read(out / "samples.npz")
-    else:
-        given = [name for name in drawing if _is_given(context, name)] + (["bits"] if bits else [])
-        if given:
-            options = " and ".join("--" + name.replace("_", "-") for name in given)
-            raise bad(options, f"{source}, whose samples are drawn already", "a checkpoint", "Leave them out.")
-        drawn, extra, seconds = Drawn.read(source), [], 0.0
-        dataset = real_data(drawn.text("data"), drawn.settings.get("data_digest"), data)
-        if drawn.learnt:
-            dataset = _compared(dataset, drawn.learnt)
-        metrics = suited(dataset, metrics, features, inception_weights)
+        drawn = Archive.read(out / "samples.npz")
     if other is not None:
         drawn.check_paired(other)
     judged: dict[str, Any] = {"features": features, "repetitions": repetitions, "judge_seed": judge_seed}
@@ -148,10 +128,53 @@ def evaluate(
     evaluation = dataclasses.replace(
         evaluation, estimates=(*evaluation.estimates, *extra), seconds=evaluation.seconds + seconds
     )
+    apart = () if other is None else _differences(evaluation, other, dataset, metrics, repetitions, judge_seed)
+    _write(out, evaluation, against, apart)
+
+
+def _metrics(names: Sequence[str]) -> tuple[Sequence[Metric], list[str]]:
+    """The metrics that were asked for, and how they are written. Raises `InputError` if one occurs twice."""
+    metrics = [METRICS.read(name, typed=True) for name in names]
+    judged_by = [METRICS.write(each) for each in metrics]
+    if len(set(judged_by)) < len(judged_by):
+        raise bad("--metric", " and ".join(judged_by), "each metric once")
+    return metrics, judged_by
+
+
+def _refuse(source: Path, given: Sequence[str]) -> None:
+    """Refuses the options that are for new samples, if any were given for a file."""
+    if given:
+        names = " and ".join("--" + name.replace("_", "-") for name in given)
+        raise bad(names, f"{source}, whose samples are drawn already", "a checkpoint", "Leave them out.")
+
+
+def _model(source: Path, drawing: dict[str, Any]) -> Checkpoint:
+    """The checkpoint to sample from. Mistakes in the options of sampling are reported before anything is loaded."""
+    guidance_of(drawing["guidance"], drawing["weight"], drawing["guidance_scale"])
+    SAMPLERS.call(drawing["sampler"], typed=True)
+    if source.is_file():
+        raise bad("samples or checkpoint", f"the file {source}", "FILE.npz, or the directory of a checkpoint")
+    return checkpoints.load(source)
+
+
+def _data_of_samples(drawn: Archive, data: str | None) -> Dataset:
+    """Real data to compare the samples of a file with."""
+    dataset = real_data(drawn.text("data"), drawn.settings.get("data_digest"), data)
+    return _compared(dataset, drawn.learnt) if drawn.learnt else dataset
+
+
+def _data_of_model(loaded: Checkpoint, data: str | None) -> Dataset:
+    """Real data to compare samples of the model with."""
+    dataset = real_data(loaded.config.data, loaded.config.data_digest, data)
+    loaded.codec.check_same(dataset.codec, dataset.name)
+    return _compared(dataset, loaded.conditions)
+
+
+def _write(out: Path, evaluation: Evaluation, against: Path | None, apart: Sequence[Estimate]) -> None:
+    """Writes the figures and, if there are others to compare with, their differences; prints the page."""
     out.mkdir(parents=True, exist_ok=True)
     page, program, words = out / "evaluation.md", out / "evaluation.json", evaluation.as_markdown()
-    if other is not None:
-        apart = _differences(evaluation, other, dataset, metrics, repetitions, judge_seed)
+    if against is not None:
         words += (
             f"\nThese samples minus those of {against}, in pairs of equal seeds:\n\n" + "\n".join(table(apart)) + "\n"
         )
@@ -166,7 +189,7 @@ def evaluate(
 
 def _differences(
     evaluation: Evaluation,
-    other: Drawn,
+    other: Archive,
     dataset: Dataset,
     metrics: Sequence[Metric],
     repetitions: int,
@@ -178,92 +201,6 @@ def _differences(
     first = dataset.conditions[0]
     strata = condition[first.name].numpy() if first.n_classes else None
     return paired_differences(evaluation, second, strata=strata, repetitions=repetitions, seed=seed)
-
-
-@dataclass(frozen=True, eq=False)
-class Drawn:
-    """The contents of a file from `dguide sample`."""
-
-    path: Path
-    arrays: dict[str, Any]
-    settings: dict[str, Any]
-
-    @classmethod
-    def read(cls, path: Path) -> Drawn:
-        """Reads a file. Raises `ValueError` if it is of another kind, or damaged."""
-        if not path.is_file():
-            raise bad(f"samples {path}", "no such file", _FILE)
-        try:
-            arrays = read_npz(path)
-        except DAMAGED as error:
-            raise bad(f"samples {path}", str(error), _FILE) from error
-        if "settings" not in arrays:
-            raise bad(f"samples {path}", "no settings", _FILE)
-        try:
-            settings = json.loads(str(arrays["settings"]))
-        except json.JSONDecodeError as error:
-            raise bad(f"samples {path}", f"settings that are no JSON ({error})", _FILE) from error
-        kinds = {"tokens": "i", "calls": "i", "labels": "if"}  # labels are floats if they are numbers
-        whole = all(name in arrays and arrays[name].dtype.kind in kind for name, kind in kinds.items())
-        if not whole or not isinstance(settings, dict) or arrays["calls"].shape != (2,):
-            raise bad(f"samples {path}", ", ".join(sorted(arrays)), "tokens, labels, calls and settings", _FILE)
-        return cls(path, arrays, settings)
-
-    @property
-    def tokens(self) -> Tensor:
-        """The samples, [N, L] int64."""
-        return torch.as_tensor(self.arrays["tokens"]).long()
-
-    @property
-    def calls(self) -> tuple[int, int]:
-        """Conditional and reference network calls per batch."""
-        conditional, reference = self.arrays["calls"].tolist()
-        return conditional, reference
-
-    def condition(self, dataset: Dataset) -> dict[str, Tensor]:
-        """The requested conditions, by name."""
-        first = dataset.conditions[0].name
-        given = {first: self.arrays["labels"]}
-        given |= {each.name: self.arrays[each.name] for each in dataset.conditions[1:] if each.name in self.arrays}
-        for each in dataset.conditions:
-            if each.n_classes and each.name in given and given[each.name].dtype.kind != "i":
-                expected = f"classes of {each.name}, which are whole numbers"
-                raise bad(f"samples {self.path}", f"labels of kind {given[each.name].dtype}", expected)
-        return {name: torch.as_tensor(values) for name, values in given.items()}
-
-    def check_paired(self, other: Drawn) -> None:
-        """Raises `ValueError` if the other samples have other conditions, another seed or other data."""
-        for name in ("data", "data_digest", "seed"):
-            if self.settings.get(name) != other.settings.get(name):
-                got, expected = (f"{name} {file.settings.get(name)}" for file in (other, self))
-                raise bad(f"samples {other.path}", got, expected, "Draw both sets with the same --seed.")
-        known = {"tokens", "calls", "settings", "seconds"}
-        conditions = {*self.arrays, *other.arrays} - known
-        if self.tokens.shape != other.tokens.shape or not all(
-            name in self.arrays and name in other.arrays and np.array_equal(self.arrays[name], other.arrays[name])
-            for name in conditions
-        ):
-            raise bad(f"samples {other.path}", "other conditions or counts", f"those of {self.path}, sample by sample")
-
-    @property
-    def learnt(self) -> tuple[Attribute, ...]:
-        """The conditions of the model; empty if the file lacks them. Raises `ValueError` if they are damaged."""
-        described = self.settings.get("learnt", [])
-        if not isinstance(described, list) or not all(isinstance(each, dict) for each in described):
-            raise bad(f"samples {self.path}", f"learnt {described}", "a list of conditions", _FILE)
-        return tuple(CONDITIONS.restore(each) for each in described)
-
-    @property
-    def seconds(self) -> float | None:
-        """The time of sampling, if the file has it."""
-        seconds = self.settings.get("seconds")
-        return float(seconds) if isinstance(seconds, int | float) else None
-
-    def text(self, name: str) -> str:
-        """The setting `name`, which must be text."""
-        if not isinstance(self.settings.get(name), str):
-            raise bad(f"samples {self.path}", f"no {name} in the settings", _FILE)
-        return str(self.settings[name])
 
 
 def _compared(dataset: Dataset, learnt: Sequence[Attribute]) -> Dataset:

@@ -1,0 +1,124 @@
+"""The files that `dguide sample` writes: an archive, lines of text, a picture and images."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..data import Codec, Written
+from ..files import replacing, write_npz
+from .job import Drawn, Job
+from .output import (
+    check_beside,
+    check_file,
+    check_new,
+    labels_of,
+    lines_of,
+    need_images,
+    picture_wanted,
+    write_images,
+)
+
+__all__ = ["PICTURE", "SampleFiles"]
+
+PICTURE = 400
+"""Largest number of samples in a picture."""
+_LINES = 4096
+"""Samples that are made text at once."""
+
+
+@dataclass(frozen=True)
+class SampleFiles:
+    """Where the samples of one call go: FILE.npz, files beside it by their suffixes, and perhaps a folder of images."""
+
+    out: Path
+    beside: tuple[str, ...]
+    images: Path | None
+
+    @classmethod
+    def checked(cls, out: Path, codec: Codec, count: int, png: bool | None, images: Path | None) -> SampleFiles:
+        """Checks that all of them can be written. Raises `InputError` if not."""
+        picture = picture_wanted(png, codec)
+        check_file("--out", out, ".npz", 8 * count * (codec.length + 2) + 1_000_000)
+        suffixes = [*([".png"] if picture else []), *([".txt"] if isinstance(codec, Written) else [])]
+        for suffix in suffixes:
+            check_beside("--out", out, suffix)
+            check_file("--out", out.with_suffix(suffix), suffix, 0)
+        if images is not None:
+            need_images("--images", codec)
+            check_new("--images", images, count * (3 * codec.length + 4096))
+        return cls(out, tuple(suffixes), images)
+
+    @property
+    def paths(self) -> list[Path]:
+        """All files, and the folder of images."""
+        beside = [self.out.with_suffix(suffix) for suffix in self.beside]
+        return [self.out, *beside, *([] if self.images is None else [self.images])]
+
+    def write(self, job: Job, drawn: Drawn, settings: dict[str, object]) -> None:
+        """Writes the samples and the settings they were drawn with."""
+        write_npz(self.out, _arrays(job, drawn, settings))
+        codec = job.checkpoint.codec
+        if isinstance(codec, Written):
+            _write_lines(self.out.with_suffix(".txt"), codec, drawn)
+        if ".png" in self.beside:
+            _write_picture(self.out.with_suffix(".png"), job, drawn, _title(settings))
+        if self.images is not None:
+            first = job.checkpoint.conditions[0]
+            write_images(self.images, codec, first, job.labels, drawn.tokens, job.first_index)
+
+
+def _arrays(job: Job, drawn: Drawn, settings: dict[str, object]) -> dict[str, np.ndarray]:
+    return {
+        "tokens": drawn.tokens.numpy(),
+        "labels": job.labels.numpy(),
+        **{name: values.numpy() for name, values in list(job.conditions.items())[1:]},
+        "calls": np.array([drawn.calls.conditional, drawn.calls.reference]),
+        "forced": drawn.forced.numpy(),
+        "settings": np.array(json.dumps(settings)),
+    }
+
+
+def _write_lines(path: Path, codec: Written, drawn: Drawn) -> None:
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        for some in drawn.tokens.split(_LINES):
+            file.writelines(f"{line}\n" for line in lines_of(codec, some))
+
+
+def _write_picture(path: Path, job: Job, drawn: Drawn, title: str) -> None:
+    """Draws the first samples, one class a column if the classes repeat within a row."""
+    from ..plots import style
+    from ..plots.images import contact_sheet
+
+    columns = min(len(job.labels), 10 if 10 % job.cycle == 0 or job.cycle > 20 else job.cycle)
+    first, headings = job.checkpoint.conditions[0], [""] * columns
+    if job.cycle <= 20:
+        shown = job.labels[:columns].tolist()
+        told = [label for label in shown if 0 <= label < first.n_classes]
+        names = labels_of(first.class_names, path, told)
+        headings = [names[label] if label in told else "" for label in shown]
+    codec = job.checkpoint.codec
+    sheet = contact_sheet(codec, drawn.tokens[:PICTURE].long(), columns, headings, title)
+    style.save(sheet, path)
+
+
+def _title(settings: dict[str, object]) -> str:
+    """The guidance and, on a second line, the other settings that identify a picture."""
+    forms = {
+        "sampler": "{}",
+        "temperature": "temperature {}",
+        "top_k": "top-k {}",
+        "top_p": "top-p {}",
+        "dtype": "{}",
+    }
+    usual = {"temperature": 1, "dtype": "float32"}
+    shown = [
+        form.format(settings[name])
+        for name, form in forms.items()
+        if settings[name] is not None and settings[name] != usual.get(name)
+    ]
+    made = "synthetic data, " if settings["synthetic"] else ""
+    return f"{made}{settings['guidance']}, {settings['weight']}\n{', '.join(shown)}"
