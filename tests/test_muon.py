@@ -65,3 +65,18 @@ def test_every_parameter_has_one_optimizer(tmp_path: Path) -> None:
         assert set(held) == {id(p) for p in model.parameters()}
     matrices = found[1].param_groups[0]["params"]
     assert sorted(tuple(p.shape) for p in matrices) == 2 * [(16, 16)] + 2 * [(16, 64)] + 2 * [(48, 16)] + 2 * [(64, 16)]
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_a_convolution_is_treated_as_its_matrix(layout: torch.memory_format) -> None:
+    shape = (12, 4, 3, 3)
+    kernel = nn.Parameter(normal(shape).to(memory_format=layout))
+    matrix = nn.Parameter(normal(shape).flatten(1))
+    optimizers = [Muon([each], lr=0.02, weight_decay=0.1) for each in (kernel, matrix)]
+    for step in range(3):
+        gradient = normal(shape, step + 1)
+        kernel.grad, matrix.grad = gradient.to(memory_format=layout), gradient.flatten(1)
+        for optimizer in optimizers:
+            optimizer.step()
+    assert torch.equal(kernel.flatten(1), matrix)
+    assert kernel.is_contiguous(memory_format=layout)

@@ -17,8 +17,10 @@ __all__ = ["FACTORS", "Autoencoder"]
 
 FACTORS = (4, 8, 16)
 """Pixels for each token, in both directions."""
-_BLOCKS = 2
-"""Residual blocks at each resolution."""
+_PATCH = 4
+"""Pixels of a side that the first and the last convolution take together. Full resolution would cost most of the time."""
+_BLOCKS, _LOWEST = 2, 3
+"""Residual blocks at each resolution, and those of the decoder at the lowest one."""
 _WIDEST = 2
 """Channels at the lower resolutions, as a multiple of those at the highest."""
 
@@ -26,8 +28,9 @@ _WIDEST = 2
 class Autoencoder(nn.Module):
     r"""Encoder, finite scalar quantisation and decoder: one token for `factor` x `factor` pixels.
 
-    The encoder halves the resolution by convolutions of stride 2, each followed by two residual blocks. The decoder is
-    its mirror image; it repeats pixels and convolves, which leaves no checkerboard (Odena, Dumoulin and Olah, 2016).
+    The encoder takes 4 x 4 pixels together as channels (Shi et al., arXiv 1609.05158, backwards) and convolves them; then
+    convolutions of stride 2 halve the resolution. Residual blocks follow each. The decoder goes the way back, where
+    channels become pixels again. Pixels are scaled by the mean and the standard deviation of those to learn from.
     There is no attention, and no normalisation over the picture. So a token depends on the pixels around it alone, and
     a rare defect on nothing else.
 
@@ -35,7 +38,7 @@ class Autoencoder(nn.Module):
         channels: 1 for grey pictures, 3 for RGB.
         levels: Levels of the quantiser, one for each channel of the latent.
         factor: 4, 8 or 16.
-        width: Channels at the highest resolution.
+        width: Channels at the highest resolution, that of 4 x 4 pixels.
         generator: Generator of the initial weights; by default a new one with seed 0, not the global one.
 
     Raises:
@@ -47,7 +50,7 @@ class Autoencoder(nn.Module):
         channels: int,
         levels: Sequence[int],
         factor: int = 8,
-        width: int = 32,
+        width: int = 48,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
@@ -57,20 +60,28 @@ class Autoencoder(nn.Module):
             raise bad("factor", factor, f"one of {', '.join(map(str, FACTORS))}")
         self.channels, self.factor, self.width = channels, factor, positive("width", width)
         self.fsq = FSQ(tuple(levels))
-        widths = [width, *(width * min(2**level, _WIDEST) for level in range(int(math.log2(factor))))]
+        self.mean: Tensor
+        self.deviation: Tensor
+        self.register_buffer("mean", torch.zeros(channels, 1, 1))
+        self.register_buffer("deviation", torch.ones(channels, 1, 1))
+        widths = [width * min(2**level, _WIDEST) for level in range(int(math.log2(factor // _PATCH)) + 1)]
         pairs = list(pairwise(widths))
         with torch.random.fork_rng(devices=[]):  # layers draw weights in their constructor; all are drawn again below
             self.encoder = nn.Sequential(
-                nn.Conv2d(channels, width, 3, padding=1),
-                *(_halved(a, b) for a, b in pairs),
+                nn.PixelUnshuffle(_PATCH),
+                nn.Conv2d(channels * _PATCH**2, width, 3, padding=1),
+                *_blocks(width, _BLOCKS),
+                *(layer for pair in pairs for layer in _halved(*pair)),
                 nn.SiLU(),
                 nn.Conv2d(widths[-1], len(self.fsq.levels), 1),
             )
             self.decoder = nn.Sequential(
                 nn.Conv2d(len(self.fsq.levels), widths[-1], 3, padding=1),
-                *(_doubled(b, a) for a, b in pairs[::-1]),
+                *_blocks(widths[-1], _LOWEST),
+                *(layer for high, low in pairs[::-1] for layer in _doubled(low, high)),
                 nn.SiLU(),
-                nn.Conv2d(width, channels, 3, padding=1),
+                nn.Conv2d(width, channels * _PATCH**2, 3, padding=1),
+                nn.PixelShuffle(_PATCH),
             )
         self.initialise(torch.Generator().manual_seed(0) if generator is None else generator)
 
@@ -83,6 +94,12 @@ class Autoencoder(nn.Module):
             "factor": self.factor,
             "width": self.width,
         }
+
+    @torch.no_grad()
+    def scale(self, mean: Tensor, deviation: Tensor) -> None:
+        """Sets mean and standard deviation of the pixels to learn from, [C] each, of pixels in [-1, 1]."""
+        self.mean.copy_(mean.view(-1, 1, 1))
+        self.deviation.copy_(deviation.view(-1, 1, 1))
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator) -> None:
@@ -99,17 +116,23 @@ class Autoencoder(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """The pictures after quantisation, [B, C, H, W], for pictures in [-1, 1]. The gradient passes the rounding."""
-        drawn: Tensor = self.decoder(self.fsq.quantise(self.encoder(images)))
-        return drawn
+        return self._drawn(self.fsq.quantise(self._latent(images)))
 
     def tokens(self, images: Tensor) -> Tensor:
         """The codes of pictures [B, C, H, W] in [-1, 1]: [B, rows, columns] int64."""
-        return self.fsq.tokens(self.encoder(images))
+        return self.fsq.tokens(self._latent(images))
 
     def draw(self, tokens: Tensor) -> Tensor:
         """The pictures [B, C, H, W] of codes [B, rows, columns]."""
-        drawn: Tensor = self.decoder(self.fsq.values(tokens))
-        return drawn
+        return self._drawn(self.fsq.values(tokens))
+
+    def _latent(self, images: Tensor) -> Tensor:
+        latent: Tensor = self.encoder((images - self.mean) / self.deviation)
+        return latent.float()  # codes are told apart in full precision, whatever that of the convolutions
+
+    def _drawn(self, values: Tensor) -> Tensor:
+        drawn: Tensor = self.decoder(values)
+        return drawn.float() * self.deviation + self.mean
 
 
 class Block(nn.Module):
@@ -126,12 +149,15 @@ class Block(nn.Module):
         return hidden + added
 
 
-def _halved(before: int, after: int) -> nn.Sequential:
+def _blocks(width: int, count: int) -> list[nn.Module]:
+    return [Block(width) for _ in range(count)]
+
+
+def _halved(before: int, after: int) -> list[nn.Module]:
     """Half the resolution, then blocks."""
-    return nn.Sequential(nn.Conv2d(before, after, 4, 2, padding=1), *(Block(after) for _ in range(_BLOCKS)))
+    return [nn.Conv2d(before, after, 2, 2), *_blocks(after, _BLOCKS)]
 
 
-def _doubled(before: int, after: int) -> nn.Sequential:
-    """Blocks, then twice the resolution: repeated pixels leave no checkerboard, as a transposed convolution would."""
-    larger = (nn.Upsample(scale_factor=2), nn.Conv2d(before, after, 3, padding=1))
-    return nn.Sequential(*(Block(before) for _ in range(_BLOCKS)), *larger)
+def _doubled(before: int, after: int) -> list[nn.Module]:
+    """Twice the resolution: four groups of channels become the pixels of a square. Then blocks."""
+    return [nn.Conv2d(before, 4 * after, 1), nn.PixelShuffle(2), *_blocks(after, _BLOCKS)]

@@ -1,5 +1,7 @@
 r"""Muon, an optimizer for matrices: momentum, made nearly orthogonal, so that all directions have the same size.
 
+The weights [m, i, k, k] of a convolution are taken as the matrix [m, i k k].
+
 `torch.optim.Muon` computes the same, but only in bfloat16 and one matrix at a time. On a processor that emulates
 bfloat16 this takes several times as long as the rest of a step. This version keeps the dtype of the weights.
 """
@@ -34,7 +36,7 @@ class Muon(torch.optim.Optimizer):
     et al. (arXiv 2502.16982, equation 4).
 
     Args:
-        matrices: The parameters, each [m, n].
+        matrices: The parameters, each [m, n] or [m, i, k, k].
         lr: Rate $\rho$.
         momentum: $\mu$.
         weight_decay: $\lambda$.
@@ -51,17 +53,19 @@ class Muon(torch.optim.Optimizer):
         for group in self.param_groups:
             alike = defaultdict(list)
             for matrix in group["params"]:
-                alike[tuple(matrix.shape)].append(matrix)
+                alike[tuple(matrix.flatten(1).shape)].append(matrix)
             for shape, matrices in alike.items():
-                gradients = torch.stack([matrix.grad for matrix in matrices])
+                gradients = torch.stack([matrix.grad.flatten(1) for matrix in matrices])
                 for matrix in matrices:
                     self.state[matrix].setdefault("momentum", torch.zeros_like(matrix))
                 moments = [self.state[matrix]["momentum"] for matrix in matrices]
                 torch._foreach_mul_(moments, group["momentum"])
-                torch._foreach_add_(moments, gradients.unbind())
-                update = orthogonalise(gradients + group["momentum"] * torch.stack(moments))
+                torch._foreach_add_(moments, [matrix.grad for matrix in matrices])
+                momenta = torch.stack([moment.flatten(1) for moment in moments])
+                update = orthogonalise(gradients + group["momentum"] * momenta)
+                steps = [each.view_as(matrix) for each, matrix in zip(update, matrices, strict=True)]
                 torch._foreach_mul_(matrices, 1 - group["lr"] * group["weight_decay"])
-                torch._foreach_add_(matrices, update.unbind(), alpha=-SCALE * math.sqrt(max(shape)) * group["lr"])
+                torch._foreach_add_(matrices, steps, alpha=-SCALE * math.sqrt(max(shape)) * group["lr"])
 
 
 def orthogonalise(matrices: Tensor) -> Tensor:
