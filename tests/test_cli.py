@@ -30,7 +30,7 @@ from dguide.noise import NOISES
 from dguide.samplers import SAMPLERS
 from dguide.train import SIZES, TrainConfig, Trained, train
 from dguide.train.config import option
-from dguide.train.loop import build
+from dguide.train.denoisers import build
 
 COMMANDS = ("data", "sample", "fill", "evaluate", "read", "train", "demo", "theory", "info")
 
@@ -469,7 +469,7 @@ def test_a_full_disk_is_found_before_the_work(run, model, tmp_path, monkeypatch)
 
 
 def test_the_room_that_training_asks_for_is_what_it_takes(tmp_path, monkeypatch):
-    monkeypatch.setattr("dguide.train.loop.passes_for", lambda count: 1)
+    monkeypatch.setattr("dguide.train.denoisers.passes_for", lambda count: 1)
     sizes = {"width": 128, "layers": 2, "heads": 4, "batch_size": 2, "evaluate_passes": 1, "device": "cpu"}
     for more in ({}, {"expansion": 8}):
         out = tmp_path / str(len(more))
@@ -516,7 +516,7 @@ def test_training_that_diverges_is_told_in_one_line(run, tmp_path, monkeypatch):
     def lost(*_):
         return torch.tensor(float("nan"), requires_grad=True)
 
-    monkeypatch.setattr("dguide.train.loop._loss", lost)
+    monkeypatch.setattr("dguide.train.denoisers._loss", lost)
     small = ["--width", 8, "--layers", 1, "--heads", 2, "--batch-size", 4, "--evaluate-passes", 1, "--device", "cpu"]
     status, _, err = run("train", "--out", tmp_path / "run", "--steps", 5, *small)
     assert status == 1
@@ -586,7 +586,7 @@ def test_info_of_nothing_and_of_a_damaged_checkpoint(run, tmp_path):
 
 
 def test_train_sample_and_info_work_together(run, tmp_path, monkeypatch):
-    monkeypatch.setattr("dguide.train.loop.passes_for", lambda count: 1)
+    monkeypatch.setattr("dguide.train.denoisers.passes_for", lambda count: 1)
     out = tmp_path / "run"
     small = ["--width", 8, "--layers", 1, "--heads", 2, "--batch-size", 4, "--evaluate-passes", 1, "--device", "cpu"]
     status, printed, err = run("train", "--out", out, "--steps", 2, "--process", "uniform", *small)
@@ -611,8 +611,8 @@ def test_all_mistakes_in_the_settings_are_told_at_once(run, tmp_path):
 
 def test_training_says_what_was_left_out_of_the_data(run, tmp_path, monkeypatch):
     left_out = tuple(Skipped(f"line {n}", "no label") for n in range(1200))
-    monkeypatch.setattr("dguide.train.loop.load", lambda name, **_: replace(load("digits"), skipped=left_out))
-    monkeypatch.setattr("dguide.train.loop.passes_for", lambda count: 1)
+    monkeypatch.setattr("dguide.train.denoisers.load", lambda name, **_: replace(load("digits"), skipped=left_out))
+    monkeypatch.setattr("dguide.train.denoisers.passes_for", lambda count: 1)
     small = ["--width", 8, "--layers", 1, "--heads", 2, "--batch-size", 4, "--evaluate-passes", 1, "--device", "cpu"]
     err = run("train", "--out", tmp_path / "run", "--steps", 1, *small)[2]
     assert "1,200 left out of the data: dguide data digits lists them\n" in err

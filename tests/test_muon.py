@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from dguide.data import load
 from dguide.train import TrainConfig
-from dguide.train.loop import build
+from dguide.train.denoisers import build
 from dguide.train.muon import Muon, orthogonalise
 from dguide.train.optimizers import optimizers
 

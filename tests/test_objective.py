@@ -15,7 +15,7 @@ from dguide.data import load, random_offsets
 from dguide.evaluate import likelihood
 from dguide.train import TrainConfig, loss
 from dguide.train.batch import Stream, draw, generator
-from dguide.train.loop import _loss, build
+from dguide.train.denoisers import _loss, build
 
 TOKENS = torch.zeros(4, 3, dtype=torch.int64)
 LOGITS = torch.ones(4, 3, 5)

@@ -77,7 +77,7 @@ def assert_same(one: Path, other: Path) -> None:
 @pytest.fixture(scope="module", autouse=True)
 def quick_final_figure() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dguide.train.loop.passes_for", lambda count: 2)
+        patch.setattr("dguide.train.denoisers.passes_for", lambda count: 2)
         yield
 
 
@@ -232,7 +232,7 @@ def test_a_finished_run_is_left_as_it_is(
     changes, path = undisturbed
     before = {file: (file.stat().st_mtime_ns, file.read_bytes()) for file in path.iterdir()}
     with monkeypatch.context() as patch:
-        patch.setattr("dguide.train.loop.likelihood", None)  # nothing is evaluated again
+        patch.setattr("dguide.train.denoisers.likelihood", None)  # nothing is evaluated again
         steps: list[int] = []
         result = train(config(path, **changes), steps.append)
     assert (result.finished, result.steps, steps) == (True, 12, [])
@@ -320,7 +320,7 @@ def test_a_run_ends_early_when_the_bits_stop_falling(tmp_path: Path, monkeypatch
             os.kill(os.getpid(), signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        patch.setattr("dguide.train.loop.likelihood", told)
+        patch.setattr("dguide.train.denoisers.likelihood", told)
         assert not train(settings, die).finished
         result = train(settings)
     assert (result.finished, result.steps) == (True, 20)
@@ -418,7 +418,7 @@ def test_minutes_count_the_evaluations_and_say_what_is_done_last(
         time.sleep(0.4 * options["passes"] * len(arguments[2]) / 359)
         return likelihood(*arguments, **options)
 
-    monkeypatch.setattr("dguide.train.loop.likelihood", slow)
+    monkeypatch.setattr("dguide.train.denoisers.likelihood", slow)
     result = train(config(tmp_path, steps=None, minutes=0.1, evaluate_every=10**6, evaluate_passes=5))
     last = journal(tmp_path)
     assert last.seconds > result.history[-1].seconds + 1  # the last evaluation is counted too
@@ -435,8 +435,8 @@ def test_the_last_evaluation_of_a_short_run_has_fewer_noise_levels(
         time.sleep(0.1 * len(arguments[2]) / 359)
         return likelihood(*arguments, **options)
 
-    monkeypatch.setattr("dguide.train.loop.likelihood", slow)
-    monkeypatch.setattr("dguide.train.loop.passes_for", lambda count: 1000)
+    monkeypatch.setattr("dguide.train.denoisers.likelihood", slow)
+    monkeypatch.setattr("dguide.train.denoisers.passes_for", lambda count: 1000)
     assert train(config(tmp_path, steps=None, minutes=0.05)).finished
     assert 8 <= asked[-1] <= 14  # 1.5 s at 0.1 s or more each, less that of the evaluation before
 
@@ -605,3 +605,18 @@ def test_a_run_that_diverges_stops(tmp_path: Path) -> None:
 def test_settings_are_finite(tmp_path: Path, changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="finite"):
         config(tmp_path, **changes)
+
+
+def test_a_state_that_calls_the_figure_bits_resumes(tmp_path: Path) -> None:
+    """So older files do."""
+    stop = {7: signal.SIGINT}
+    assert not train(config(tmp_path / "old"), lambda step: os.kill(os.getpid(), stop.get(step, 0))).finished
+    state = tmp_path / "old" / STATE
+    saved = load_file(state)
+    with safe_open(state, "pt") as file:
+        told = file.metadata()["dguide"].replace('"figure"', '"bits"')
+    assert '"bits"' in told
+    save_file(saved, state, {"dguide": told, "sha256": content_digest(told, saved)})
+    assert train(config(tmp_path / "old")).finished
+    assert train(config(tmp_path / "new")).finished
+    assert_same(tmp_path / "old", tmp_path / "new")

@@ -34,7 +34,7 @@ def fast(monkeypatch):
     small = {"width": 8, "layers": 1, "heads": 2, "batch_size": 4, "evaluate_passes": 1}
     monkeypatch.setattr(module, "RECIPE", module.RECIPE | small)
     monkeypatch.setattr(module, "_PACE_SAMPLES", 50)
-    monkeypatch.setattr("dguide.train.loop.passes_for", lambda count: 1)
+    monkeypatch.setattr("dguide.train.denoisers.passes_for", lambda count: 1)
     return module
 
 

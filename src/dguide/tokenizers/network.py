@@ -18,7 +18,7 @@ __all__ = ["FACTORS", "Autoencoder"]
 FACTORS = (4, 8, 16)
 """Pixels for each token, in both directions."""
 _PATCH = 4
-"""Pixels of a side that the first and the last convolution take together. Full resolution would cost most of the time."""
+"""Pixels of a side that the first and the last convolution take together. Full resolution would cost most time."""
 _BLOCKS, _LOWEST = 2, 3
 """Residual blocks at each resolution, and those of the decoder at the lowest one."""
 _WIDEST = 2
@@ -28,9 +28,9 @@ _WIDEST = 2
 class Autoencoder(nn.Module):
     r"""Encoder, finite scalar quantisation and decoder: one token for `factor` x `factor` pixels.
 
-    The encoder takes 4 x 4 pixels together as channels (Shi et al., arXiv 1609.05158, backwards) and convolves them; then
-    convolutions of stride 2 halve the resolution. Residual blocks follow each. The decoder goes the way back, where
-    channels become pixels again. Pixels are scaled by the mean and the standard deviation of those to learn from.
+    The encoder takes 4 x 4 pixels together as channels and convolves them; then convolutions of stride 2 halve the
+    resolution. Residual blocks follow each. The decoder goes the way back, where channels become pixels again (Shi et
+    al., arXiv 1609.05158). Pixels are scaled by the mean and the standard deviation of those to learn from.
     There is no attention, and no normalisation over the picture. So a token depends on the pixels around it alone, and
     a rare defect on nothing else.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .config import SIZES, TrainConfig
-from .loop import MEASURED_ANEW, Diverged, Trained, train
+from .denoisers import train
+from .loop import MEASURED_ANEW, Diverged, Trained
 from .objective import loss
 from .state import Evaluation
 

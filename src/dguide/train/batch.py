@@ -21,7 +21,7 @@ from ..samplers import Condition
 from .config import TrainConfig
 from .objective import corrupted
 
-__all__ = ["Batch", "draw", "generator"]
+__all__ = ["Batch", "draw", "generator", "rows_of"]
 
 
 class Stream(IntEnum):
@@ -78,7 +78,7 @@ def draw(
         step: Number of the step.
     """
     size, count = config.batch_size, len(dataset.train)
-    rows = _rows(config.seed, step * size, size, count)
+    rows = rows_of(config.seed, step * size, size, count)
     source = generator(config.seed, Stream.STEP, step)
     split = dataset.train.take(rows)
     clean = split.tokens
@@ -99,7 +99,7 @@ def draw(
     return Batch(clean, noisy, time, condition, number_of(offsets, config.shift))
 
 
-def _rows(seed: int, start: int, size: int, count: int) -> Tensor:
+def rows_of(seed: int, start: int, size: int, count: int) -> Tensor:
     """Entries `start` to `start + size - 1` of an endless sequence of random orders of `count` rows."""
     places = torch.arange(start, start + size)
     first, last = start // count, (start + size - 1) // count

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
-from .config import TrainConfig
+from .config import Settings
 
 __all__ = ["Budget", "Minutes", "Steps", "budget", "rate"]
 
@@ -42,7 +42,7 @@ class Minutes:
         return min(1.0, seconds / max(whole - self.last, whole / 2))
 
 
-def budget(config: TrainConfig, last: float = 0.0) -> Budget:
+def budget(config: Settings, last: float = 0.0) -> Budget:
     """The budget of a configuration. The evaluations at the end of the run take `last` seconds."""
     if config.steps is not None:
         return Steps(config.steps)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from typing_extensions import Self  # comes with pydantic
 
 from ..data import LOADERS
 from ..errors import bad, choose
@@ -14,7 +15,7 @@ from ..files import expanded
 from ..noise import NOISES
 from ..process import PROCESSES
 
-__all__ = ["SIZES", "TrainConfig", "option"]
+__all__ = ["SIZES", "Settings", "TrainConfig", "option"]
 
 SIZES: dict[str, dict[str, int]] = {
     "tiny": {"width": 64, "layers": 2, "heads": 4},
@@ -34,29 +35,19 @@ def option(name: str) -> str:
     return "--" + name.rstrip("_").replace("_", "-")
 
 
-class TrainConfig(BaseModel):
-    """Settings of a training run. The constructor reports all mistakes together.
+class Settings(BaseModel):
+    """Settings of any training run. The constructor reports all mistakes together.
 
     Raises:
         pydantic.ValidationError: A `ValueError` that lists every wrong setting, and the valid names.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    COMMAND: ClassVar[str]
+    """The command of `dguide`."""
 
     out: Path = Field(description="folder of the checkpoint, and of the state of a stopped run; created if missing")
-    data: str = Field(
-        "digits",
-        description="name of a data set, with its path and options if any, or your own as my_module:function",
-    )
-    process: str = Field("masked", description="process that corrupts the data: masked or uniform")
-    noise: str = Field(
-        "linear",
-        description="noise schedule, with the share of noise at half the time: linear (50 %), cosine (71 %), "
-        "polynomial:2 (25 %), geometric (1 %), or your own as my_module:MyClass",
-    )
-    from_: Path | None = Field(
-        None, description="checkpoint whose weights the run begins with; its network must have the same sizes"
-    )
+    data: str
     seed: int = Field(0, ge=0, description="seed of weights, order of data, corruption and label dropout")
 
     steps: int | None = Field(None, ge=1, description="length of the run in steps, which makes it reproducible")
@@ -66,12 +57,6 @@ class TrainConfig(BaseModel):
     patience: int | None = Field(
         None, ge=1, description="evaluations without fewer bits of the validation part after which the run ends early"
     )
-
-    size: str = Field("small", description=f"width, layers and heads together, with millions of weights: {_MILLIONS}")
-    width: int = Field(96, ge=2, description="channels of a token, instead of the value of size")
-    layers: int = Field(3, ge=1, description="transformer blocks, instead of the value of size")
-    heads: int = Field(4, ge=1, description="attention heads, instead of the value of size")
-    expansion: int = Field(4, ge=1, description="hidden channels of a block, as a multiple of the width")
 
     batch_size: int = Field(64, ge=1, description="sequences per step, in all processes together")
     accumulate: int = Field(1, ge=1, description="parts of a batch, computed one after the other to save memory")
@@ -90,34 +75,18 @@ class TrainConfig(BaseModel):
     ema: float = Field(
         0.999, ge=0, lt=1, description="decay of the averaged weights: 0.999 averages over about 1,000 steps"
     )
-    dropout: float = Field(0.0, ge=0, lt=1, description="share of channels set to zero in the output of a block")
-    label_dropout: float = Field(0.1, ge=0, le=1, description="share of sequences whose label is replaced by null")
-    shift: int = Field(0, ge=0, description="largest random shift of an image, in pixels")
-    shift_share: float = Field(0.5, ge=0, le=1, description="share of the images that are shifted, if any")
 
     evaluate_every: int = Field(200, ge=1, description="steps between evaluations; each evaluation saves the state")
-    evaluate_passes: int = Field(8, ge=1, description="noise levels for each validation sequence in an evaluation")
     precision: Literal["no", "bf16"] = Field(
         "no", description="mixed precision: no, or bf16 for half precision where it is safe"
     )
     device: Literal["auto", "cpu"] = Field("auto", description="device: auto (an accelerator if there is one) or cpu")
     tensorboard: bool = Field(False, description="whether to write a log for TensorBoard: True or False")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _sized(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """Adds the settings of the size, if they are not given."""
-        return SIZES.get(str(given.get("size")), {}) | given
-
-    @field_validator("out", "from_")
+    @field_validator("out", "from_", check_fields=False)
     @classmethod
     def _home(cls, value: Path | None) -> Path | None:
         return value and expanded(value)
-
-    @field_validator("size")
-    @classmethod
-    def _known_size(cls, value: str) -> str:
-        return choose("size", value, SIZES)
 
     @field_validator("data")
     @classmethod
@@ -125,6 +94,86 @@ class TrainConfig(BaseModel):
         call = LOADERS.call(value)
         call.check()
         return call.absolute() if call.paths else value  # a checkpoint is read in other folders, too
+
+    @model_validator(mode="after")
+    def _of_one_length(self) -> Self:
+        if (self.steps is None) == (self.minutes is None):
+            raise bad("length of the run", f"steps={self.steps}, minutes={self.minutes}", "exactly one of the two")
+        return self
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """The settings in the order of help texts: place, data and length, what is trained, then how."""
+        shared = [*Settings.model_fields]
+        after = shared.index("patience") + 1
+        own = [name for name in cls.model_fields if name not in shared]
+        return [*shared[:after], *own, *shared[after:]]
+
+    def usual(self) -> dict[str, Any]:
+        """The defaults of the settings."""
+        return {name: field.default for name, field in type(self).model_fields.items()}
+
+    def command(self) -> str:
+        """The command line of this run, with all settings that differ from the defaults."""
+        words, given, usual = ["dguide", self.COMMAND], self.settings(), self.usual()
+        for name in self.names():
+            if name == "out" or given[name] != usual[name]:
+                words += [option(name), str(given[name])]
+        return shlex.join(words)
+
+    def recipe(self) -> dict[str, Any]:
+        """The settings that a resumed run must keep: all except `out`, `device` and `tensorboard`."""
+        return {name: value for name, value in self.settings().items() if name not in ("out", "device", "tensorboard")}
+
+    def settings(self) -> dict[str, Any]:
+        """All settings, as values for JSON."""
+        return self.model_dump(mode="json")
+
+
+class TrainConfig(Settings):
+    """Settings of the training of a denoiser. The constructor reports all mistakes together.
+
+    Raises:
+        pydantic.ValidationError: A `ValueError` that lists every wrong setting, and the valid names.
+    """
+
+    COMMAND = "train"
+
+    data: str = Field(
+        "digits",
+        description="name of a data set, with its path and options if any, or your own as my_module:function",
+    )
+    process: str = Field("masked", description="process that corrupts the data: masked or uniform")
+    noise: str = Field(
+        "linear",
+        description="noise schedule, with the share of noise at half the time: linear (50 %), cosine (71 %), "
+        "polynomial:2 (25 %), geometric (1 %), or your own as my_module:MyClass",
+    )
+    from_: Path | None = Field(
+        None, description="checkpoint whose weights the run begins with; its network must have the same sizes"
+    )
+
+    size: str = Field("small", description=f"width, layers and heads together, with millions of weights: {_MILLIONS}")
+    width: int = Field(96, ge=2, description="channels of a token, instead of the value of size")
+    layers: int = Field(3, ge=1, description="transformer blocks, instead of the value of size")
+    heads: int = Field(4, ge=1, description="attention heads, instead of the value of size")
+    expansion: int = Field(4, ge=1, description="hidden channels of a block, as a multiple of the width")
+    dropout: float = Field(0.0, ge=0, lt=1, description="share of channels set to zero in the output of a block")
+    label_dropout: float = Field(0.1, ge=0, le=1, description="share of sequences whose label is replaced by null")
+    shift: int = Field(0, ge=0, description="largest random shift of an image, in pixels")
+    shift_share: float = Field(0.5, ge=0, le=1, description="share of the images that are shifted, if any")
+    evaluate_passes: int = Field(8, ge=1, description="noise levels for each validation sequence in an evaluation")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sized(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Adds the settings of the size, if they are not given."""
+        return SIZES.get(str(given.get("size")), {}) | given
+
+    @field_validator("size")
+    @classmethod
+    def _known_size(cls, value: str) -> str:
+        return choose("size", value, SIZES)
 
     @field_validator("process")
     @classmethod
@@ -137,26 +186,11 @@ class TrainConfig(BaseModel):
         return NOISES.write(NOISES.read(value))
 
     @model_validator(mode="after")
-    def _fitting(self) -> TrainConfig:
-        if (self.steps is None) == (self.minutes is None):
-            raise bad("length of the run", f"steps={self.steps}, minutes={self.minutes}", "exactly one of the two")
+    def _fitting(self) -> Self:
         if self.width % (2 * self.heads):
             raise bad("width", self.width, f"a multiple of {2 * self.heads} (twice the heads)")
         return self
 
-    def command(self) -> str:
-        """The command line of this run, with all settings that differ from the defaults."""
-        words = ["dguide", "train"]
-        for name, value in self.settings().items():
-            usual = SIZES[self.size].get(name, type(self).model_fields[name].default)
-            if name == "out" or value != usual:
-                words += [option(name), str(value)]
-        return shlex.join(words)
-
-    def recipe(self) -> dict[str, Any]:
-        """The settings that a resumed run must keep: all except `out`, `device` and `tensorboard`."""
-        return {name: value for name, value in self.settings().items() if name not in ("out", "device", "tensorboard")}
-
-    def settings(self) -> dict[str, Any]:
-        """All settings, as values for JSON."""
-        return self.model_dump(mode="json")
+    def usual(self) -> dict[str, Any]:
+        """The defaults of the settings, where the size decides some."""
+        return super().usual() | SIZES[self.size]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
 from ..data import LOADERS, Dataset
 from ..progress import duration
-from .config import TrainConfig
+from .config import Settings, TrainConfig
 
-__all__ = ["FEW", "halved", "told"]
+__all__ = ["FEW", "Cost", "halved", "told"]
 
 FEW = 800
 """Steps below which a network has learnt little. One of the digits ends at 2.16, 2.03, 1.88 and 1.77 bits per token of
@@ -17,39 +21,63 @@ _SMALLEST_BATCH = 8
 _SMALLEST_SIDE = 8
 
 
-def told(config: TrainConfig, dataset: Dataset, seconds: float, done: int, spent: float, last: float) -> list[str]:
-    """Lines about the cost of a run; a second line only if so few steps fit that the network learns little.
+@dataclass(frozen=True)
+class Cost:
+    """What the steps and the evaluations of a run are.
 
     Args:
         config: Its settings.
-        dataset: Its data.
-        seconds: Time of one step.
-        done: Completed steps.
-        spent: Working time so far, in seconds.
-        last: Seconds for the evaluations at the end.
+        things: What a batch has, as in "sequences of 64 tokens".
+        training: Number of them to learn from.
+        judged: Number of them in an evaluation.
+        few: Steps below which a network has learnt little.
+        remedies: Words about what gives more steps than those that fit.
     """
-    validation = len(dataset.validation) / config.batch_size * _EVALUATED * seconds  # one pass
-    each = seconds + validation * config.evaluate_passes / config.evaluate_every
-    what = f"{seconds:.2g} s a step of {config.batch_size} sequences of {dataset.length:,} tokens"
-    rounds = config.batch_size / len(dataset.train)
-    if config.minutes is None:
-        assert config.steps is not None
-        left = config.steps - done
-        if left <= 0:
-            return []
-        time = duration(left * each + last)
-        steps = f"the other {left:,} of {config.steps:,} steps take about {time}"
-        return [f"{what}: {steps}, {_rounded(config.steps * rounds)} times through the data"]
-    whole = 60 * config.minutes
-    fit = done + max(0, round((max(whole - last, whole / 2) - spent) / each))
-    lines = [
-        f"{what}: about {fit:,} steps in {config.minutes:g} minutes, {_rounded(fit * rounds)} times through the data"
-    ]
-    if fit < FEW:
-        lines.append(
-            f"fewer than {FEW} steps teach a network little. {' '.join(_remedies(config, dataset, fit, each, last))}"
-        )
-    return lines
+
+    config: Settings
+    things: str
+    training: int
+    judged: float
+    few: int
+    remedies: Callable[[int], list[str]]
+
+    def told(self, seconds: float, done: int, spent: float, last: float) -> list[str]:
+        """Lines about the cost of the run; a second line only if so few steps fit that the network learns little.
+
+        Args:
+            seconds: Time of one step.
+            done: Completed steps.
+            spent: Working time so far, in seconds.
+            last: Seconds for the evaluations at the end.
+        """
+        config = self.config
+        each = seconds + self.judged / config.batch_size * _EVALUATED * seconds / config.evaluate_every
+        what = f"{seconds:.2g} s a step of {config.batch_size} {self.things}"
+        rounds = config.batch_size / self.training
+        if config.minutes is None:
+            assert config.steps is not None
+            left = config.steps - done
+            if left <= 0:
+                return []
+            time = duration(left * each + last)
+            steps = f"the other {left:,} of {config.steps:,} steps take about {time}"
+            return [f"{what}: {steps}, {_rounded(config.steps * rounds)} times through the data"]
+        whole = 60 * config.minutes
+        fit = done + max(0, round((max(whole - last, whole / 2) - spent) / each))
+        times = f"{_rounded(fit * rounds)} times through the data"
+        lines = [f"{what}: about {fit:,} steps in {config.minutes:g} minutes, {times}"]
+        if fit < self.few:
+            remedies = [*self.remedies(fit), f"--minutes {(self.few * each + last) / 60:.0f}: about {self.few} steps."]
+            lines.append(f"fewer than {self.few} steps teach a network little. {' '.join(remedies)}")
+        return lines
+
+
+def told(config: TrainConfig, dataset: Dataset, seconds: float, done: int, spent: float, last: float) -> list[str]:
+    """The lines for a denoiser (`Cost.told`), with its data."""
+    things = f"sequences of {dataset.length:,} tokens"
+    judged = len(dataset.validation) * config.evaluate_passes
+    cost = Cost(config, things, len(dataset.train), judged, FEW, partial(_remedies, config, dataset))
+    return cost.told(seconds, done, spent, last)
 
 
 def _rounded(number: float) -> str:
@@ -57,7 +85,7 @@ def _rounded(number: float) -> str:
     return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
 
 
-def _remedies(config: TrainConfig, dataset: Dataset, fit: int, each: float, last: float) -> list[str]:
+def _remedies(config: TrainConfig, dataset: Dataset, fit: int) -> list[str]:
     """What gives more steps, with numbers. The work of a step grows with the tokens of its batch, or faster."""
     remedies, less = [], halved(config.data, dataset)
     if less:
@@ -66,7 +94,7 @@ def _remedies(config: TrainConfig, dataset: Dataset, fit: int, each: float, last
     batch = max(_SMALLEST_BATCH, config.batch_size // 4)
     if batch < config.batch_size:
         remedies.append(f"--batch-size {batch}: about {fit * config.batch_size // batch:,} steps.")
-    return [*remedies, f"--minutes {(FEW * each + last) / 60:.0f}: about {FEW} steps."]
+    return remedies
 
 
 def halved(name: str, dataset: Dataset) -> tuple[str, int] | None:

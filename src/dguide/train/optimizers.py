@@ -7,18 +7,23 @@ from torch import nn
 from torch.optim import AdamW, Optimizer
 
 from ..nn import DiffusionTransformer
-from .config import TrainConfig
+from .config import Settings
 from .muon import Muon
 
-__all__ = ["MOMENTS", "optimizers"]
+__all__ = ["MOMENTS", "divided", "optimizers"]
 
 MOMENTS: dict[type[Optimizer], set[str]] = {AdamW: {"step", "exp_avg", "exp_avg_sq"}, Muon: {"momentum"}}
 """What each optimizer remembers of a parameter after its first step."""
 
 
-def optimizers(model: DiffusionTransformer, config: TrainConfig) -> list[Optimizer]:
+def optimizers(model: DiffusionTransformer, config: Settings) -> list[Optimizer]:
     """AdamW for all parameters; or Muon for the matrices of the blocks, and AdamW for the rest."""
-    matrices = _of_tokens(model.blocks) if config.optimizer == "muon" else []
+    return divided(model, config, _of_tokens(model.blocks))
+
+
+def divided(model: nn.Module, config: Settings, matrices: list[torch.Tensor]) -> list[Optimizer]:
+    """AdamW for all parameters; or Muon for `matrices`, and AdamW for the rest."""
+    matrices = matrices if config.optimizer == "muon" else []
     taken = set(map(id, matrices))
     rest = [p for p in model.parameters() if id(p) not in taken]
     groups = [

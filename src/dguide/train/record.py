@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from .. import checkpoint
 from ..data import CODECS, CONDITIONS, Dataset
 from ..errors import bad
-from ..evaluate.likelihood import Likelihood
 from ..nn import DiffusionTransformer
 from ..process import PROCESSES, Process
 from .config import TrainConfig
 from .state import STATE
 
-__all__ = ["begin_with", "described", "record", "spare"]
-
+__all__ = ["begin_with", "described", "record", "spare", "version"]
 
 _OF_DATA = {"vocab_size", "length", "n_classes", "shape"}
 _OF_PROCESS = {"input_size", "noise"}
@@ -40,11 +39,17 @@ def begin_with(path: Path, model: DiffusionTransformer) -> None:
     model.load_state_dict(found.state_dict())
 
 
-def spare(path: Path, state: Path) -> None:
-    """Raises an error for a directory with a checkpoint but no state: the first evaluation would replace it."""
+def spare(path: Path, state: Path, files: Sequence[str]) -> None:
+    """Raises an error for a directory with a checkpoint but no state: the first evaluation would replace it.
+
+    Args:
+        path: The directory.
+        state: The state of its run.
+        files: Names of the files of a checkpoint.
+    """
     if state.exists():
         return
-    for name in (checkpoint.CONFIG, checkpoint.WEIGHTS):
+    for name in files:
         if (path / name).exists():
             expected = f"a new one, or one with the {STATE} of a run to resume"
             raise bad(f"directory {path}", f"a finished checkpoint ({name})", expected, "Choose another directory.")
@@ -57,13 +62,9 @@ def described(process: Process, dataset: Dataset) -> dict[str, Any]:
 
 
 def record(
-    config: TrainConfig, dataset: Dataset, model: DiffusionTransformer, process: Process, step: int, figure: Likelihood
+    config: TrainConfig, dataset: Dataset, model: DiffusionTransformer, process: Process, step: int, bits: float
 ) -> checkpoint.Config:
     """The description of the averaged weights after `step` steps."""
-    try:
-        version = importlib.metadata.version("dguide")
-    except importlib.metadata.PackageNotFoundError:  # a source tree on the path
-        version = "unknown"
     return checkpoint.Config(
         network=model.hyperparameters,
         data=config.data,
@@ -72,8 +73,16 @@ def record(
         command=config.command(),
         seed=config.seed,
         steps=step,
-        validation_bits=figure.bits,
+        validation_bits=bits,
         test_bits=None,
         test_error=None,
-        version=version,
+        version=version(),
     )
+
+
+def version() -> str:
+    """The version of dguide."""
+    try:
+        return importlib.metadata.version("dguide")
+    except importlib.metadata.PackageNotFoundError:  # a source tree on the path
+        return "unknown"

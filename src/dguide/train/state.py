@@ -11,9 +11,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import AliasChoices, Field
 from torch import Tensor, nn
 
 from ..checkpoint import STATE
@@ -30,12 +31,24 @@ _DIGEST = "sha256"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The training and the validation loss (`loss`, `bits`) in bits per token, after `step` steps and `seconds`."""
+    """What is known after `step` steps and `seconds`.
+
+    Args:
+        step: Completed steps.
+        seconds: Working time.
+        loss: The mean training loss since the evaluation before.
+        figure: The figure of the validation part; lower is better. Of a denoiser: its bits per token.
+    """
 
     step: int
     seconds: float
     loss: float
-    bits: float
+    figure: Annotated[float, Field(validation_alias=AliasChoices("figure", "bits"))]  # older files call it bits
+
+    @property
+    def bits(self) -> float:
+        """The figure of a denoiser, in bits per token."""
+        return self.figure
 
 
 @dataclass
@@ -47,7 +60,7 @@ class Journal:
         data: `Dataset.digest` of its data; empty in older files.
         step: Completed steps.
         seconds: Working time.
-        running: Training losses since the last evaluation, in bits per token.
+        running: Training losses since the last evaluation.
         history: The evaluations, oldest first.
         finished: Whether the run is complete, its last evaluation included.
     """
@@ -62,8 +75,8 @@ class Journal:
 
     @property
     def best(self) -> Evaluation | None:
-        """The evaluation with the fewest validation bits; the first one if several are equal."""
-        return min(self.history, key=lambda evaluation: evaluation.bits, default=None)
+        """The evaluation with the lowest figure; the first one if several are equal."""
+        return min(self.history, key=lambda evaluation: evaluation.figure, default=None)
 
     @property
     def since_best(self) -> int:
@@ -155,6 +168,10 @@ def read(
         }:
             raise bad(f"training state {path}", f"other tensors of {part}", f"those of {count} parameters", anew)
         optimizer.load_state_dict(optimizer.state_dict() | {"state": moments})
+        for parameter, remembered in optimizer.state.items():  # in the memory layout of its parameter, as before
+            for key, moment in remembered.items():
+                if moment.shape == parameter.shape:
+                    remembered[key] = torch.empty_like(parameter).copy_(moment)
     return journal
 
 
