@@ -28,6 +28,7 @@ from .commands.read import read
 from .commands.sample import sample
 from .commands.theory import theory
 from .commands.train import train
+from .commands.train_tokenizer import train_tokenizer
 
 __all__ = ["app", "run"]
 
@@ -85,7 +86,7 @@ def _at_home(command: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-for _command in (data, train, sample, fill, evaluate, read, info, demo, theory):
+for _command in (data, train, train_tokenizer, sample, fill, evaluate, read, info, demo, theory):
     app.command()(_at_home(_command))
 
 

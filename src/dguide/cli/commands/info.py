@@ -10,6 +10,8 @@ import typer
 
 from ... import checkpoint as checkpoints
 from ...data import Attribute
+from ...tokenizers import learnt
+from ...train.tokenizers.figures import words
 from ..names import MODEL
 
 __all__ = ["info"]
@@ -19,10 +21,13 @@ def info(
     checkpoint: Path = typer.Argument(..., metavar="CHECKPOINT", help=MODEL),
     as_json: bool = typer.Option(False, "--json", help="Print JSON, for programs."),
 ) -> None:
-    """Show the contents of a checkpoint: data, process, network, quality, and training.
+    """Show the contents of a checkpoint, or of the folder of a tokenizer: data, network, quality, and training.
 
     The weights are checked against the checksum in the configuration.
     """
+    if (checkpoint / learnt.CONFIG).is_file():
+        _tokenizer(checkpoint, as_json)
+        return
     loaded = checkpoints.load(checkpoint)
     config = loaded.config
     parameters = sum(parameter.numel() for parameter in loaded.model.parameters())
@@ -44,6 +49,37 @@ def info(
         "command": config.command,
         "weights": "intact (SHA-256 agrees)",
     }
+    _show(lines)
+
+
+def _tokenizer(folder: Path, as_json: bool) -> None:
+    """Shows the contents of the folder of a tokenizer."""
+    found = learnt.load(folder)
+    about, network = found.about, found.network
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    sizes = {"height": found.height, "width": found.width, "network": network.hyperparameters}
+    if as_json:
+        print(json.dumps(sizes | asdict(about) | {"digest": found.digest, "parameters": parameters}, indent=2))
+        return
+    kind = "grey" if found.channels == 1 else "in colour"
+    found_in = "test data" if about.test else "validation data (not yet of test data)"
+    figures = about.test or about.validation
+    lines = {
+        "tokenizer": str(folder),
+        "data": about.data + (" (synthetic)" if about.synthetic else ""),
+        "pictures": f"{found.height} x {found.width} pixels, {kind}",
+        "tokens": f"{found.grid[0]} x {found.grid[1]} of {found.codes} codes, one for {network.factor} x "
+        f"{network.factor} pixels; levels {' x '.join(map(str, network.fsq.levels))}",
+        "network": f"{parameters:,} parameters, of width {network.width}",
+        "quality": f"{words(figures, found.codes)}, of the {found_in}" if figures else "unknown",
+        "trained": f"{about.steps} steps, seed {about.seed}, dguide {about.version}",
+        "command": about.command,
+        "weights": f"intact (SHA-256 agrees); SHA-256 of the tokenizer {found.digest[:12]}...",
+    }
+    _show(lines)
+
+
+def _show(lines: dict[str, str]) -> None:
     for name, value in lines.items():
         print(f"{name + ':':12s}{value}")
 

@@ -1,0 +1,3 @@
+"""The training of tokenizers of images."""
+
+__all__ = ()

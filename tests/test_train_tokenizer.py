@@ -1,0 +1,196 @@
+"""A tokenizer is trained by the loop of denoisers: it stops, resumes, chooses, tells and is loaded in the same way."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from torch import nn
+
+from dguide import tokenizers
+from dguide.data import pictures
+from dguide.errors import InputError
+from dguide.tokenizers.learnt import WEIGHTS
+from dguide.train import TokenizerConfig, train_tokenizer
+from dguide.train.state import STATE
+from dguide.train.tokenizers.figures import figures
+from dguide.train.tokenizers.objective import Loss
+from dguide.train.tokenizers.task import Tokenizing, moments
+
+Run = Callable[..., tuple[int, str, str]]
+TINY: dict[str, Any] = {
+    "steps": 7,
+    "width": 16,
+    "factor": 4,
+    "codes": 64,
+    "batch_size": 4,
+    "warmup": 2,
+    "evaluate_every": 3,
+    "weight_decay": 0.1,
+    "flips": True,
+    "device": "cpu",
+}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder of 30 small grey pictures in two classes: a soft blob, with noise."""
+    folder, source = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
+    rows, columns = np.mgrid[:16, :24]
+    for number in range(30):
+        path = folder / ("dark", "bright")[number % 2]
+        path.mkdir(exist_ok=True)
+        where = source.uniform(4, 12, 2)
+        blob = np.exp(-((rows - where[0]) ** 2 + (columns - where[1]) ** 2) / 30)
+        grey = 40 + 80 * (number % 2) + 100 * blob + source.uniform(0, 10, blob.shape)
+        Image.fromarray(grey.astype(np.uint8)).save(path / f"{number}.png")
+    return f"images:{folder},size=16x24"
+
+
+def config(out: Path, data: str, **changes: Any) -> TokenizerConfig:
+    return TokenizerConfig(**(TINY | {"out": out, "data": data} | changes))
+
+
+def assert_same(one: Path, other: Path) -> None:
+    for name in (STATE, WEIGHTS):
+        first, second = load_file(one / name), load_file(other / name)
+        assert first.keys() == second.keys()
+        assert all(torch.equal(first[each], second[each]) for each in first)
+
+
+@pytest.mark.parametrize("changes", [{}, {"optimizer": "adamw", "loss": "l1"}], ids=["muon", "adamw"])
+def test_a_stopped_run_resumes_to_the_bit(tmp_path: Path, data: str, changes: dict[str, Any]) -> None:
+    whole, halves = (config(tmp_path / name, data, **changes) for name in ("whole", "halves"))
+    result = train_tokenizer(whole)
+    assert result.finished
+    assert [each.step for each in result.history] == [3, 6, 7]
+    stop = {4: signal.SIGINT}
+    stopped = train_tokenizer(halves, lambda step: os.kill(os.getpid(), stop.get(step, 0)))
+    assert (stopped.finished, stopped.steps) == (False, 4)
+    assert train_tokenizer(halves).finished
+    assert_same(tmp_path / "whole", tmp_path / "halves")
+    steps: list[int] = []
+    assert train_tokenizer(whole, steps.append).finished
+    assert steps == []
+    assert result.best is not None
+    assert result.best.figure == min(each.figure for each in result.history)
+
+
+def test_the_folder_holds_the_best_weights_with_their_figures(tmp_path: Path, data: str) -> None:
+    result, source = train_tokenizer(config(tmp_path, data)), pictures(data)
+    found = tokenizers.load(tmp_path)
+    assert isinstance(found, tokenizers.LearntTokenizer)
+    about = found.about
+    assert result.best is not None
+    assert about.steps == result.best.step
+    assert about.validation["psnr"] == -result.best.figure
+    assert about.test == figures(found, source.test)
+    assert (about.data, about.data_digest) == (data, source.digest)
+    assert about.command.startswith(f"dguide train-tokenizer --out {tmp_path} --data {data} --steps 7 --factor 4")
+    assert (found.height, found.width, found.channels, found.codes, found.grid) == (16, 24, 1, 64, (4, 6))
+    mean, deviation = moments(source.train)
+    pixels = torch.cat([torch.from_numpy(chunk) for chunk in source.train.chunks()]).double() / 127.5 - 1
+    torch.testing.assert_close(mean.double(), pixels.mean().view(1), atol=1e-6, rtol=0)
+    torch.testing.assert_close(deviation.double(), pixels.std(correction=0).view(1), atol=1e-6, rtol=0)
+    assert torch.equal(found.network.mean.flatten(), mean)
+
+
+def test_figures_are_those_of_their_definitions(tmp_path: Path, data: str) -> None:
+    train_tokenizer(config(tmp_path, data, steps=2))
+    tokenizer, images = tokenizers.load(tmp_path), pictures(data).validation
+    originals = images.batch(slice(None))
+    tokens = tokenizer.encode(originals)
+    error = (tokenizer.decode(tokens).double() - originals.double()).flatten(1)
+    found = figures(tokenizer, images)
+    assert found["psnr"] == pytest.approx(10 * math.log10(255**2 / float(error.square().mean())))
+    each = 10 * (255**2 / error.square().mean(1)).log10()
+    assert found["psnr_mean"] == pytest.approx(float(each.mean()))
+    assert found["l1"] == pytest.approx(float(error.abs().mean()))
+    assert found["codes_used"] == len(tokens.unique())
+
+
+def test_a_tokenizer_learns(tmp_path: Path, data: str) -> None:
+    settings = {"steps": 60, "batch_size": 8, "evaluate_every": 10, "ema": 0.9, "flips": False, "weight_decay": 0.0}
+    history = train_tokenizer(config(tmp_path, data, rate=0.02, **settings)).history
+    assert -history[-1].figure > -history[0].figure + 3
+    assert -history[-1].figure > 22
+
+
+def test_the_loss_is_that_of_all_and_of_the_worst_pixels() -> None:
+    images, drawn = torch.zeros(2, 1, 2, 5), torch.arange(20.0).view(2, 1, 2, 5)
+    assert float(Loss(None)(drawn, images)) == 9.5
+    assert float(Loss(0.1)(drawn, images)) == 9.5 + (9 + 19) / 2 / 2
+    assert float(Loss(0.11)(drawn, images)) == 9.5 + (8.5 + 18.5) / 2 / 2
+    assert float(Loss(1.0)(drawn, images)) == 9.5 * 1.5
+
+
+def test_muon_takes_the_large_convolutions_but_the_first(tmp_path: Path, data: str) -> None:
+    task = Tokenizing(config(tmp_path, data, factor=8, width=48))
+    rest, muon = task.optimizers()
+    taken = {id(each) for group in muon.param_groups for each in group["params"]}
+    names = [name for name, each in task.model.named_parameters() if id(each) in taken]
+    assert all(name.endswith("weight") for name in names)
+    assert "encoder.1.weight" not in names  # the first convolution
+    weights = [each for each in task.model.modules() if isinstance(each, nn.Conv2d)]
+    small = [each for each in weights if min(each.weight.flatten(1).shape) < 16]
+    assert len(small) == 1  # to the two channels of the latent
+    assert len(names) == len(weights) - len(small) - 1
+    held = sum(len(group["params"]) for each in (rest, muon) for group in each.param_groups)
+    assert held == len(list(task.model.parameters()))
+
+
+def test_wrong_settings_are_told_before_the_work(run: Run, tmp_path: Path, data: str) -> None:
+    out = tmp_path / "x"
+    wrong = ["--factor", "3", "--codes", "500", "--loss", "l2", "--worst", "2", "--data", data]
+    status, _, err = run("train-tokenizer", "--out", out, "--steps", "1", *wrong)
+    assert status == 2
+    for words in ("factor: got 3, expected one of 4, 8, 16", "The nearest is 512", "--loss", "--worst"):
+        assert words in err
+    status, _, err = run("train-tokenizer", "--out", out, "--steps", "1", "--data", data, "--factor", "16")
+    assert (status, "width of the pictures: got 24, expected a multiple of the factor 16" in err) == (2, True)
+    status, _, err = run("train-tokenizer", "--out", out, "--data", data)
+    assert (status, "exactly one of the two" in err) == (2, True)
+    assert not out.exists()
+
+
+def test_the_command_trains_and_info_shows_it(run: Run, tmp_path: Path, data: str) -> None:
+    out = tmp_path / "tokenizer"
+    small = ["--factor", 8, "--codes", 64, "--width", 8, "--batch-size", 4, "--evaluate-every", 2, "--device", "cpu"]
+    status, printed, err = run("train-tokenizer", "--data", data, "--out", out, "--steps", 3, *small)
+    assert status == 0, err
+    assert "PSNR" in printed
+    assert "of 64 codes used" in printed
+    assert "4 pictures of 16 x 24" in err
+    assert "validation PSNR" in err
+    status, printed, _ = run("info", out)
+    assert status == 0
+    for words in ("16 x 24 pixels, grey", "2 x 3 of 64 codes", "of the test data", "--steps 3", data):
+        assert words in printed
+    summary = json.loads(run("info", out, "--json")[1])
+    assert summary["digest"] == tokenizers.load(out).digest
+    status, _, err = run("train-tokenizer", "--data", data, "--out", out, "--steps", 4, *small)
+    assert (status, "steps=4" in err) == (2, True)
+    (out / STATE).unlink()
+    status, _, err = run("train-tokenizer", "--data", data, "--out", out, "--steps", 3, *small)
+    assert (status, "a finished checkpoint (tokenizer.json)" in err) == (2, True)
+
+
+def test_minutes_end_a_run(tmp_path: Path, data: str) -> None:
+    result = train_tokenizer(config(tmp_path, data, steps=None, minutes=0.02))
+    assert result.finished
+    assert result.history[-1].step == result.steps
+
+
+def test_strings_have_no_tokenizer_of_images(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="whose sequences are no pixels"):
+        train_tokenizer(config(tmp_path, "qm9"))
