@@ -37,6 +37,9 @@ __all__ = [
 _ROOM = 50_000_000
 """Upper estimate of the bytes that one command writes as pictures, tables and samples."""
 
+_PICTURES = 16
+"""Samples that are made pictures at once."""
+
 
 def check_file(option: str, path: Path, suffix: str, size: int) -> None:
     """Checks that a file of about `size` bytes can be written. Raises `InputError` if not."""
@@ -149,8 +152,10 @@ def write_images(
     from ..plots.images import ink
 
     folder.mkdir(parents=True, exist_ok=True)
-    for row, name in enumerate(file_names(condition, labels, first_index)):
-        write_png(folder / name, (255 * ink(codec, tokens[row].long())).round().astype(np.uint8))
+    names = iter(file_names(condition, labels, first_index))
+    for some in tokens.split(_PICTURES):
+        for picture in ink(codec, some.long()):
+            write_png(folder / next(names), (255 * picture).round().astype(np.uint8))
 
 
 def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:

@@ -49,7 +49,8 @@ class SampleFiles:
             check_file("--out", out.with_suffix(suffix), suffix, 0)
         if images is not None:
             need_images("--images", codec)
-            check_new("--images", images, count * (3 * codec.length + 4096))
+            height, width = codec.size or (1, 1)
+            check_new("--images", images, count * (3 * height * width + 4096))
         return cls(out, tuple(suffixes), images)
 
     @property

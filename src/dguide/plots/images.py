@@ -7,17 +7,22 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, from_numpy
 
-from ..data import Codec, Pixels
-from .style import blank, put, text_width, wrapped
+from ..data import Codec, Learnt, Pixels
+from .style import DPI, blank, put, text_width, wrapped
 
 __all__ = ["PAPER", "Picture", "contact_sheet", "ink", "mosaic", "show"]
 
 PAPER, _GAP = 1.0, 0.80
 _PITCH = 0.5
-"""Inches from column to column of a sheet."""
+"""Inches from column to column of a sheet of small pictures."""
+_LARGEST = 128
+"""The most pixels of a side of a tile; larger pictures are shown by the means of boxes."""
+_AT_ONCE = 16
+"""Pictures in full size that are in memory together."""
 _LEAST, _SLANTED, _SLANT = 8.0, 9.0, 40
 """Points below which headings are turned instead of made smaller, their points then, and by how many degrees."""
 
@@ -35,7 +40,7 @@ def mosaic(tiles: Picture, gap: int = 1) -> Picture:
 
 def ink(codec: Codec, tokens: Tensor) -> Picture:
     """Images [..., H, W, 3] of `tokens` [..., L]: colours as they are, and greys that mean ink dark on white."""
-    if isinstance(codec, Pixels) and not codec.is_grey:
+    if (isinstance(codec, Pixels) and not codec.is_grey) or (isinstance(codec, Learnt) and codec.channels == 3):
         colours: Picture = codec.colours(tokens.cpu()).double().numpy() / 255
         return colours
     brightness = codec.picture(tokens.cpu()).double().numpy()
@@ -58,19 +63,21 @@ def contact_sheet(
     """
     where = range(len(tokens)) if tiles is None else tiles
     rows = -(-(max(where) + 1) // columns)
-    sheet = np.full((rows * columns, *(codec.shape or ()), 3), PAPER)
-    sheet[list(where)] = ink(codec, tokens)
-    size, slant = _fitted(headings, _PITCH)
+    pictures = np.concatenate([_reduced(ink(codec, some)) for some in tokens.split(_AT_ONCE)])
+    sheet = np.full((rows * columns, *pictures.shape[1:]), PAPER)
+    sheet[list(where)] = pictures
+    pitch = max(_PITCH, sheet.shape[2] / DPI)  # so that each pixel is seen
+    size, slant = _fitted(headings, pitch)
     along, up = (turn(math.radians(slant)) * size for turn in (math.cos, math.sin))
     widths = [text_width(heading, 1) for heading in headings]
-    beyond = max((along * wide - _PITCH * (columns - k - 0.5) for k, wide in enumerate(widths)), default=0.0)
-    width = max(4.0, _PITCH * columns + 0.4 + max(beyond, 0.0) * bool(slant))
+    beyond = max((along * wide - pitch * (columns - k - 0.5) for k, wide in enumerate(widths)), default=0.0)
+    width = max(4.0, pitch * columns + 0.4 + max(beyond, 0.0) * bool(slant))
     title = wrapped(title, width - 0.1)
-    height = 0.53 * rows * min(1.0, sheet.shape[1] / sheet.shape[2])
+    height = 1.06 * pitch * rows * min(1.0, sheet.shape[1] / sheet.shape[2])
     height += 0.2 + up * max(widths, default=0.0)
     figure = blank((width, height + 0.4 + 0.2 * title.count("\n")))
     axes = figure.add_subplot(anchor="S")
-    show(axes, mosaic(sheet.reshape(rows, columns, *sheet.shape[1:])), columns, headings)
+    show(axes, mosaic(sheet.reshape(rows, columns, *sheet.shape[1:])), columns, headings, inches=pitch)
     put(figure.suptitle("", fontsize=11), title)
     return figure
 
@@ -79,7 +86,8 @@ def show(
     axes: Any, sheet: Picture, columns: int, headings: Sequence[str], gap: int = 1, *, inches: float = 0.5
 ) -> None:
     """Shows a mosaic with a heading above each column, which is about `inches` wide."""
-    axes.imshow(sheet.clip(0, 1), interpolation="nearest")
+    # Small pictures show their pixels as squares; of large ones no row may be lost where the scale is not whole.
+    axes.imshow(sheet.clip(0, 1), interpolation="nearest" if inches <= _PITCH else "antialiased")
     pitch = (sheet.shape[1] - gap) / columns
     axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0, pad=2)
     size, slant = _fitted(headings, inches)
@@ -90,6 +98,17 @@ def show(
         label.set(**turned)
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
+
+
+def _reduced(pictures: Picture) -> Picture:
+    """Pictures [N, H, W, 3] with at most `_LARGEST` pixels a side: those that have more become means of boxes."""
+    height, width = pictures.shape[1:3]
+    share = min(1.0, _LARGEST / max(height, width))
+    if share == 1:
+        return pictures
+    fewer = max(1, round(share * height)), max(1, round(share * width))
+    means: Picture = F.adaptive_avg_pool2d(from_numpy(pictures).permute(0, 3, 1, 2), fewer).permute(0, 2, 3, 1).numpy()
+    return means
 
 
 def _fitted(headings: Sequence[str], inches: float) -> tuple[float, int]:

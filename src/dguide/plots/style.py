@@ -12,9 +12,24 @@ from typing import Any, TypeVar
 from ..errors import require
 from ..files import replacing
 
-__all__ = ["COLOURS", "LINES", "MARKS", "NOTES", "blank", "fonts", "labels", "put", "save", "text_width", "wrapped"]
+__all__ = [
+    "COLOURS",
+    "DPI",
+    "LINES",
+    "MARKS",
+    "NOTES",
+    "blank",
+    "fonts",
+    "labels",
+    "put",
+    "save",
+    "text_width",
+    "wrapped",
+]
 
 T = TypeVar("T")
+DPI = 120
+"""Pixels of an inch."""
 
 
 class _ByMechanism(dict[str, T]):
@@ -52,7 +67,7 @@ def save(figure: Any, path: Path) -> None:
 
 def blank(size: tuple[float, float]) -> Any:
     """An empty figure of `size` in inches, without a window."""
-    figure = require("matplotlib.figure", "cli").Figure(figsize=size, dpi=120, layout="constrained")
+    figure = require("matplotlib.figure", "cli").Figure(figsize=size, dpi=DPI, layout="constrained")
     require("matplotlib.backends.backend_agg", "cli").FigureCanvasAgg(figure)
     return figure
 

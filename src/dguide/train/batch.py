@@ -16,12 +16,13 @@ from torch import Tensor
 
 from ..data import Dataset, number_of, random_offsets, shift
 from ..denoiser import take, to_device
+from ..errors import bad
 from ..process import Process
 from ..samplers import Condition
 from .config import TrainConfig
 from .objective import corrupted
 
-__all__ = ["Batch", "draw", "generator", "rows_of"]
+__all__ = ["Batch", "check_shift", "draw", "generator", "rows_of"]
 
 
 class Stream(IntEnum):
@@ -61,6 +62,15 @@ def generator(
     """The generator for one seed, stream, index and process (`rank`)."""
     word = np.random.SeedSequence((seed, stream, index, rank)).generate_state(1, np.uint64)[0]
     return torch.Generator(device).manual_seed(int(word))
+
+
+def check_shift(config: TrainConfig, dataset: Dataset) -> None:
+    """Raises `ValueError` if images are to be shifted whose tokens are no pixels, but codes of larger parts."""
+    grid, size = dataset.shape, dataset.codec.size
+    if config.shift and grid is not None and size is not None and grid != size:
+        got = f"{config.shift} for tokens that stand for {size[0] // grid[0]} x {size[1] // grid[1]} pixels each"
+        remedy = "Leave out --shift: the codes of a shifted picture are no shifted codes."
+        raise bad("shift", got, "0, or tokens that are pixels", remedy)
 
 
 def draw(

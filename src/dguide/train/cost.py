@@ -104,8 +104,8 @@ def halved(name: str, dataset: Dataset) -> tuple[str, int] | None:
         name: The data set, as a person typed it.
         dataset: Its content.
     """
-    if dataset.shape is None or min(dataset.shape) < 2 * _SMALLEST_SIDE:
-        return None
+    if dataset.shape is None or min(dataset.shape) < 2 * _SMALLEST_SIDE or dataset.shape != dataset.codec.size:
+        return None  # a tokenizer says the size of its pictures
     if "size" not in LOADERS.call(name, typed=True).options:
         return None
     rows, columns = (side // 2 for side in dataset.shape)

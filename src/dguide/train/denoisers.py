@@ -17,7 +17,7 @@ from ..evaluate.levels import LEAST_PASSES, passes_for
 from ..evaluate.likelihood import Likelihood, likelihood
 from ..nn import DiffusionTransformer
 from ..process import PROCESSES, Process
-from .batch import Batch, Stream, draw, generator
+from .batch import Batch, Stream, check_shift, draw, generator
 from .config import TrainConfig
 from .cost import told
 from .loop import Trained, run
@@ -60,6 +60,7 @@ def train(config: TrainConfig, on_step: Callable[[int], None] | None = None) -> 
 
 def build(config: TrainConfig, dataset: Dataset) -> tuple[Process, DiffusionTransformer]:
     """The process and the network with its initial weights, for a configuration."""
+    check_shift(config, dataset)
     process = PROCESSES.restore({"name": config.process, "vocab_size": dataset.vocab_size, "noise": config.noise})
     model = DiffusionTransformer(
         dataset.vocab_size,

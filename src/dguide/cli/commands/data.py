@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from ...data import LOADERS, Attribute, Dataset, Strings, Value, load
+from ...data import LOADERS, Attribute, Dataset, Learnt, Strings, Value, load
 from ...errors import bad, require
 from ...train.cost import halved
 from ..output import check_file, labels_of, padded
@@ -51,13 +51,16 @@ def data(
     if as_json:
         print(json.dumps(_summary(dataset), indent=2))
         return
+    learnt = _learnt(dataset)
+    pixels = "" if learnt else " pixels"
     alphabet = " ".join(dataset.codec.words) if isinstance(dataset.codec, Strings) else ""
     lines = {
         "data": dataset.name + (" (synthetic)" if dataset.synthetic else ""),
         "sequences": f"{len(dataset.train):,} for training, {len(dataset.validation):,} for validation, "
         f"{len(dataset.test):,} for the test",
         "tokens": f"{dataset.length} of {dataset.vocab_size}"
-        + (f", {dataset.shape[0]} rows of {dataset.shape[1]} pixels" if dataset.shape else ""),
+        + (f", {dataset.shape[0]} rows of {dataset.shape[1]}{pixels}" if dataset.shape else ""),
+        **learnt,
         **({"cost": cost} if (cost := _cost(name, dataset)) else {}),
         **({"alphabet": alphabet} if alphabet else {}),
         "left out": f"{len(dataset.skipped):,}",
@@ -69,6 +72,18 @@ def data(
         for value, parts in rows.items():
             print(f"  {padded(value, 30)} " + " ".join(f"{x:9,}" if isinstance(x, int) else f"{x:9.5g}" for x in parts))
     _list_skipped(dataset, everything)
+
+
+def _learnt(dataset: Dataset) -> dict[str, str]:
+    """The pictures that tokens of a tokenizer stand for, and the tokenizer; nothing for other tokens."""
+    codec = dataset.codec
+    if not isinstance(codec, Learnt):
+        return {}
+    colour = "grey" if codec.channels == 1 else "in colour"
+    return {
+        "pictures": f"{codec.height} rows of {codec.width} pixels, {colour}",
+        "tokenizer": f"{codec.folder}, SHA-256 {codec.digest[:12]}...",
+    }
 
 
 def _cost(name: str, dataset: Dataset) -> str:
@@ -103,6 +118,7 @@ def _summary(dataset: Dataset) -> dict[str, Any]:
         "length": dataset.length,
         "vocab_size": dataset.vocab_size,
         "shape": dataset.shape,
+        **({"size": codec.size, "tokenizer": codec.digest} if isinstance(codec := dataset.codec, Learnt) else {}),
         "conditions": _condition_counts(dataset),
         "skipped": [{"what": each.what, "why": each.why} for each in dataset.skipped],
     }

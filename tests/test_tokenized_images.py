@@ -1,0 +1,133 @@
+"""The command line and the library with codes of a tokenizer as tokens, from a folder of images to its figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from dguide import checkpoint, tokenizers
+from dguide.cli import main
+from dguide.data import Learnt, load
+from dguide.plots import images
+from tests.tokenizers.small_tokenizers import tiny
+
+Run = Callable[..., tuple[int, str, str]]
+HEIGHT, WIDTH = 16, 24
+NETWORK = ("--width", 8, "--layers", 1, "--heads", 2, "--batch-size", 16)
+
+
+def write_folder(folder: Path, channels: int, count: int = 80, seed: int = 0) -> Path:
+    """Images with large spots, those of the class b brighter."""
+    random = np.random.default_rng(seed)
+    for n in range(count):
+        spots = random.integers(160, size=(4, 6, channels)).repeat(4, 0).repeat(4, 1)
+        picture = spots + random.integers(32, size=spots.shape) + 60 * (n % 2)
+        (folder / "ab"[n % 2]).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture.astype(np.uint8).squeeze()).save(folder / "ab"[n % 2] / f"{n}.png")
+    return folder
+
+
+@dataclass(frozen=True)
+class Made:
+    """What each test begins with: images, a tokenizer, a model of its codes, and samples."""
+
+    channels: int
+    folder: Path
+    tokenizer: Path
+    model: Path
+    samples: Path
+
+    @property
+    def data(self) -> str:
+        return f"images:{self.folder},tokenizer={self.tokenizer}"
+
+
+@pytest.fixture(scope="module", params=[1, 3], ids=["grey", "rgb"])
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    root = tmp_path_factory.mktemp("made")
+    it = Made(request.param, write_folder(root / "images", request.param), root / "t", root / "m", root / "s.npz")
+    tokenizers.save(it.tokenizer, tiny(it.channels, 4, HEIGHT, WIDTH))
+    for command in (
+        ("train", "--data", it.data, "--out", it.model, "--steps", 2, *NETWORK),
+        ("sample", it.model, "--out", it.samples, "--count", 40, "--steps", 2, "--images", root / "full"),
+    ):
+        assert main([str(each) for each in command]) == 0
+    return it
+
+
+def test_data_shows_the_tokenizer_and_the_pictures(made: Made, run: Run, tmp_path: Path) -> None:
+    status, out, _ = run("data", made.data, "--png", tmp_path / "sheet.png")
+    assert status == 0
+    assert "tokens:     24 of 200, 4 rows of 6" in out
+    colour = "grey" if made.channels == 1 else "in colour"
+    assert f"pictures:   16 rows of 24 pixels, {colour}" in out
+    assert f"tokenizer:  {made.tokenizer}, SHA-256 {tokenizers.load(made.tokenizer).digest[:12]}" in out
+    assert "cost:" not in out  # the tokenizer says the size
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert min(sheet.size) > 100
+    _, out, _ = run("data", made.data, "--json")
+    told = json.loads(out)
+    assert (told["shape"], told["size"]) == ([4, 6], [HEIGHT, WIDTH])
+    assert told["tokenizer"] == tokenizers.load(made.tokenizer).digest
+
+
+def test_samples_are_pictures_of_full_size(made: Made) -> None:
+    codec = checkpoint.load(made.model).codec
+    tokens = torch.from_numpy(np.load(made.samples)["tokens"]).long()
+    expected = tokenizers.load(made.tokenizer).decode(tokens).expand(-1, -1, -1, 3).numpy()
+    files = sorted((made.samples.parent / "full").iterdir())
+    assert len(files) == len(tokens)
+    for picture, file in zip(expected, files, strict=True):
+        assert (np.asarray(Image.open(file).convert("RGB")) == picture).all()
+    assert (np.rint(255 * images.ink(codec, tokens)) == expected).all()
+    assert made.samples.with_suffix(".png").is_file()
+
+
+def test_a_sheet_of_large_pictures_is_as_sharp_as_it_is_shown() -> None:
+    """Its tiles have the mean colours of the pictures, in at most 128 pixels a side, and do not fill the memory."""
+    codec = Learnt.of(tiny(3, 4, 160, 320), Path("nowhere"))
+    tokens = torch.randint(200, (5, codec.length), generator=torch.Generator().manual_seed(0))
+    sheet = images.contact_sheet(codec, tokens, 3, ["a", "b", "c"], "title")
+    shown = np.asarray(sheet.axes[0].images[0].get_array())
+    wide, high = (side - 1 for side in (shown.shape[1] // 3, shown.shape[0] // 2))
+    assert 64 < wide <= 128
+    assert high / wide == pytest.approx(0.5, abs=0.02)
+    tile = shown[1 : 1 + high, 1 : 1 + wide]
+    assert tile.mean((0, 1)) == pytest.approx(images.ink(codec, tokens[:1])[0].mean((0, 1)), abs=0.01)
+    assert sheet.get_size_inches()[0] * sheet.dpi >= 3 * wide
+
+
+def test_shifts_of_tokens_are_refused(made: Made, run: Run, tmp_path: Path) -> None:
+    status, _, err = run("train", "--data", made.data, "--out", tmp_path / "m", "--steps", 1, *NETWORK, "--shift", 1)
+    assert status == 2
+    assert err.count("\n") == 1
+    assert "shift: got 1 " in err
+    assert "4 x 4 pixels" in err
+    assert not (tmp_path / "m" / "model.safetensors").exists()
+    data = load(made.data)
+    assert data.picture(data.test.tokens[:2]).shape == (2, HEIGHT, WIDTH)
+
+
+def test_files_are_read_and_regions_filled(made: Made, run: Run, tmp_path: Path) -> None:
+    file = made.folder / "a" / "0.png"
+    assert run("read", made.model, file, "--out", tmp_path / "files", "--passes", 1)[0] == 0
+    read = ("read", made.model, "--out", tmp_path / "data", "--passes", 1, "--classifiers", "none")
+    assert run(*read, "--repetitions", 0)[0] == 0
+    filled = ("fill", made.model, file, "--out", tmp_path / "filled", "--region", "4,4,10,6", "--class", "b")
+    status, out, _ = run(*filled, "--count", 2, "--steps", 2)
+    assert status == 0
+    assert "9 of 24 tokens" in out or "6 of 24 tokens" in out
+    old = np.asarray(Image.open(file))
+    for new in sorted((tmp_path / "filled").glob("*-b.png")):
+        changed = np.asarray(Image.open(new)) != old
+        outside = np.ones((HEIGHT, WIDTH), dtype=bool)
+        outside[4:10, 4:14] = False
+        assert changed.any()
+        assert not changed[outside].any()
