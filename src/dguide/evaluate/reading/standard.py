@@ -17,7 +17,7 @@ from ...progress import counted
 from ..images.network import LearntFeatures
 from .classes import Reading, class_counts
 
-__all__ = ["CLASSIFIERS", "Standard", "standard_classifiers"]
+__all__ = ["CLASSIFIERS", "MOST", "Standard", "forest", "standard_classifiers"]
 
 TREES = 200
 MOST = 20_000
@@ -46,12 +46,7 @@ class Standard:
 
 
 def random_forest(dataset: Dataset, seed: int) -> Predict:
-    """A random forest on pixels, or on weighted n-grams of characters (n = 1 to 4) for strings.
-
-    Each tree has one vote, and one more vote is divided between all classes: no probability is 0.
-
-    Source: Breiman, "Random forests", Machine Learning 45, 2001; scikit-learn, with its default options.
-    """
+    """A random forest on pixels, or on weighted n-grams of characters (n = 1 to 4) for strings."""
     split, size = dataset.train.some(MOST, seed), dataset.n_classes
     codec = dataset.codec
     points: Callable[[Tensor], object]
@@ -66,13 +61,25 @@ def random_forest(dataset: Dataset, seed: int) -> Predict:
         points = Tensor.numpy
     else:
         points = dataset.features
-    forest = require("sklearn.ensemble", "train").RandomForestClassifier(TREES, random_state=seed)
-    forest.fit(points(split.tokens), split.labels.numpy())
+    predict = forest(points(split.tokens), split.labels, size, seed)
+    return lambda tokens: predict(points(tokens))
 
-    def predict(tokens: Tensor) -> Tensor:
-        votes = np.zeros((len(tokens), size))
-        votes[:, forest.classes_] = TREES * forest.predict_proba(points(tokens))
-        return torch.from_numpy(np.log((votes + 1 / size) / (TREES + 1)))
+
+def forest(points: object, labels: Tensor, n_classes: int, seed: int) -> Callable[[object], Tensor]:
+    """Trains a random forest on points with classes [N]; gives a function for log-probabilities [n, C] of others.
+
+    Each tree has one vote, and one more vote is divided between all classes: no probability is 0.
+
+    Source: Breiman, "Random forests", Machine Learning 45, 2001; scikit-learn, with its default options.
+    """
+    trees = require("sklearn.ensemble", "train").RandomForestClassifier(TREES, random_state=seed)
+    trees.fit(points, labels.numpy())
+
+    def predict(others: object) -> Tensor:
+        probabilities = trees.predict_proba(others)
+        votes = np.zeros((len(probabilities), n_classes))
+        votes[:, trees.classes_] = TREES * probabilities
+        return torch.from_numpy(np.log((votes + 1 / n_classes) / (TREES + 1)))
 
     return predict
 
