@@ -184,3 +184,6 @@ def test_scores_of_other_sequences_are_not_compared() -> None:
         one.difference(other)
     assert one.difference(one).value == 0
     assert "no interval with fewer than 5 of a kind" in normals(8, 1.0).area().note
+    few = normals(8, 1.0)
+    assert math.isnan(few.difference(few).low)
+    assert math.isnan(few.difference(few).high)

@@ -81,11 +81,14 @@ def area_difference(first: Area, second: Area) -> tuple[float, float]:
 
     The ends of the two intervals are $l_i$ and $u_i$, and $\rho$ is the correlation of the two areas, from DeLong's
     covariance (0 if an area has no variance). With $a = \theta_1 - l_1$ and $b = u_2 - \theta_2$ the lower end is
-    $\theta_1 - \theta_2 - \sqrt{a^2 - 2 \rho a b + b^2}$, and the upper end is made in the same way.
+    $\theta_1 - \theta_2 - \sqrt{a^2 - 2 \rho a b + b^2}$, and the upper end is made in the same way. Both are nan if an
+    area has no interval.
 
     Sources: DeLong et al. and Sun and Xu, as in `area`; Zou and Donner, "Construction of confidence limits about effect
     measures", Statistics in Medicine 27, 2008. DeLong's own interval has no width if both scores separate all of them.
     """
+    if math.isnan(first.low) or math.isnan(second.low):
+        return math.nan, math.nan
     positive, negative = np.cov(first.above, second.above), np.cov(first.below, second.below)
     covariance = positive / len(first.above) + negative / len(first.below)
     scale = math.sqrt(covariance[0, 0] * covariance[1, 1])

@@ -1,0 +1,225 @@
+"""Checks a tokenizer of images on real test pictures: what it loses, and whether classifiers still see the classes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...data import Pictures, Source
+from ...errors import bad
+from ...progress import counted
+from ...tokenizers import Tokenizer
+from ..points.base import Points
+from ..points.distances import frechet_distance
+from ..reading.detection import Detection
+from ..statistics.estimate import Estimate, Rows, estimate
+from ..statistics.intervals import share
+from ..statistics.proportion import paired_shares
+from .advice import Seen
+from .features import described, local
+from .fidelity import WINDOW, Fidelity, decibels, fidelity, perplexity
+from .judges import SEEN, Judge, judges
+from .report import Judged, Report, Worst
+
+__all__ = ["check", "matched"]
+
+WORST = 8
+"""Number of pictures that are shown for each kind of error."""
+_AT_ONCE = 64
+_WORDS = {1: "grey", 3: "red, green and blue"}
+
+
+def matched(tokenizer: Tokenizer, source: Source) -> None:
+    """Checks that there are test pictures, of the size and the channels of the tokenizer.
+
+    Raises:
+        ValueError: If it is not so.
+    """
+    got, wanted = (f"{x.height} x {x.width} pixels, {_WORDS[x.channels]}" for x in (source, tokenizer))
+    if got != wanted:
+        remedy = f"Load them with size={tokenizer.height}." if source.channels == tokenizer.channels else ""
+        raise bad(f"pictures of {source.name}", got, f"{wanted}, of this tokenizer", remedy)
+    if not len(source.test):
+        raise bad(f"test pictures of {source.name}", 0, "at least one")
+
+
+def check(
+    tokenizer: Tokenizer,
+    source: Source,
+    *,
+    limit: int | None = None,
+    repetitions: int = 200,
+    seed: int = 0,
+    seen: int = SEEN,
+    device: str | torch.device = "cpu",
+) -> Report:
+    """Encodes and decodes the test pictures of a data set, and compares them with the originals.
+
+    With two classes or more, standard classifiers learn the real training pictures. Their answers for real and for
+    reconstructed test pictures tell whether the classes survive. For each class the classifier counts that tells it
+    best on real validation pictures.
+
+    Args:
+        tokenizer: The tokenizer.
+        source: The pictures.
+        limit: The most test pictures, chosen at random; None for all.
+        repetitions: Number of halves for intervals of means and of the distance.
+        seed: Seed of all random choices.
+        seen: Number of training pictures that the small network sees, with repetitions.
+        device: Device of the small network.
+
+    Raises:
+        ValueError: As in `matched`.
+    """
+    matched(tokenizer, source)
+    count = len(source.test)
+    rows = torch.randperm(count, generator=torch.Generator().manual_seed(seed))[:limit].sort().values
+    test, labels = source.test.take(rows), source.labels[2][rows]
+    tokens, drawn, found = _reconstructed(tokenizer, test)
+    options: dict[str, Any] = {"repetitions": repetitions, "seed": seed}
+    figures = list(_figures(found, options))
+    used = len(tokens.unique())
+    figures.append(_plain("codes used", used, len(test), f"of {tokenizer.codes:,}; {tokens.numel():,} tokens"))
+    figures.append(_plain("codes in effect", perplexity(tokens), len(test), "perplexity of the shares of the codes"))
+    figures += _distances(source.train, test, drawn, options)
+    judged: list[Judged] = []
+    classes: list[Seen] = []
+    if len(source.class_names) > 1 and len(source.train):
+        known = judges(source.train, source.labels[0], len(source.class_names), seen=seen, seed=seed, device=device)
+        told = {judge.name: (judge.predict(test), judge.predict(drawn)) for judge in known}
+        judged = [Judged(name, *_accuracies(*pair, labels)) for name, pair in told.items()]
+        classes = list(_classes(known, told, labels, source, found))
+    worst = tuple(
+        _worst(kind, errors, test, drawn, rows, labels, found)
+        for kind, errors in (("mean error", found.error), ("local error", found.local))
+    )
+    names = source.class_names if len(source.class_names) > 1 else ()
+    factor = tokenizer.height // tokenizer.grid[0]
+    return Report(tuple(figures), tuple(judged), tuple(classes), worst, names, factor, tokenizer.codes, tokens.numel())
+
+
+def _reconstructed(tokenizer: Tokenizer, pictures: Pictures) -> tuple[Tensor, Pictures, Fidelity]:
+    """The tokens [N, L] of pictures, what these stand for, and how near that is."""
+    tokens, drawn, found = [], [], []
+    starts = range(0, len(pictures), _AT_ONCE)
+    for start in counted(starts, len(starts), "reconstructions"):
+        real = pictures.batch(slice(start, start + _AT_ONCE))
+        tokens.append(tokenizer.encode(real))
+        drawn.append(tokenizer.decode(tokens[-1]))
+        found.append(fidelity(real, drawn[-1]))
+    return torch.cat(tokens), Pictures.of(torch.cat(drawn).numpy()), Fidelity.joined(found)
+
+
+def _figures(found: Fidelity, options: dict[str, Any]) -> Iterator[Estimate]:
+    def mean(name: str, values: NDArray[np.float64], better: str, note: str) -> Estimate:
+        bounds = (0.0, math.inf) if better == "lower" else (-math.inf, math.inf)
+        kept: dict[str, Any] = {"better": better, "note": note, "bounds": bounds}
+        return estimate(name, lambda rows: float(values[rows].mean()), len(values), **kept, **options)
+
+    def pooled(rows: Rows) -> float:
+        return float(decibels(float(found.square[rows].mean())))
+
+    yield estimate("PSNR", pooled, len(found.square), better="higher", note="dB, over all pixels", **options)
+    yield mean("PSNR of pictures", found.noise, "higher", "dB, mean over pictures")
+    yield mean("SSIM", found.similarity, "higher", "mean over pictures")
+    yield mean("mean error", found.error, "lower", "values from 0 to 1")
+    yield mean("local error", found.local, "lower", f"worst square of {WINDOW} x {WINDOW} pixels of each picture")
+
+
+def _plain(name: str, value: float, count: int, note: str) -> Estimate:
+    return Estimate(name, value, math.nan, math.nan, count, note=note)
+
+
+def _distances(train: Pictures, test: Pictures, drawn: Pictures, options: dict[str, Any]) -> Iterator[Estimate]:
+    """Fréchet distance of reconstructions to real test pictures, and that of equally many real training pictures.
+
+    The features are not learnt. Those of a network that learnt the training pictures fit these better than others, so
+    the distance of training pictures would be too large, and reconstructions would look too good beside it.
+    """
+    real, made = described(test, local), described(drawn, local)
+    some = np.random.default_rng(options["seed"]).permutation(len(train))[: len(test)]
+    others = described(train.take(torch.from_numpy(np.sort(some))), local) if len(some) else real[:0]
+    scale = (others if len(others) > 1 else real).std(0)
+    scale[scale < 1e-9] = 1.0
+    note = "means and contrasts in 4 x 4 boxes; each varies by 1 in training"
+    for name, points, words in (
+        ("Fréchet distance", made, note),
+        ("Fréchet distance of training pictures", others, "for comparison: real pictures that are not the test ones"),
+    ):
+        count = min(len(points), len(real))
+        if count > 1:
+            yield _distance(name, real[:count] / scale, points[:count] / scale, words, options)
+
+
+def _distance(name: str, real: Points, other: Points, note: str, options: dict[str, Any]) -> Estimate:
+    def distance(rows: Rows) -> float:
+        return frechet_distance(real[rows], other[rows]) if len(rows) > 1 else math.nan
+
+    return estimate(name, distance, len(real), better="lower", note=note, bounds=(0.0, math.inf), **options)
+
+
+def _accuracies(real: Tensor, drawn: Tensor, labels: Tensor) -> tuple[Estimate, Estimate, Estimate]:
+    one, two = ((each.argmax(1) == labels).numpy() for each in (real, drawn))
+    apart = float(two.mean() - one.mean())
+    return (
+        share("accuracy", one, better="higher"),
+        share("accuracy", two, better="higher"),
+        Estimate("difference in accuracy", apart, *paired_shares(two, one), len(labels)),
+    )
+
+
+def _classes(
+    known: Sequence[Judge],
+    told: dict[str, tuple[Tensor, Tensor]],
+    labels: Tensor,
+    source: Source,
+    found: Fidelity,
+) -> Iterator[Seen]:
+    """Each class that some test pictures have and others have not, as its best classifier sees it."""
+    validation = {judge.name: judge.predict(source.validation) for judge in known} if len(source.validation) else {}
+    for label, name in enumerate(source.class_names):
+        own, chosen = labels == label, source.labels[1] == label
+        if not _both(own):
+            continue
+        ranked = {
+            judge.name: _detection(validation[judge.name], chosen, label).area().value
+            if _both(chosen)
+            else _detection(told[judge.name][0], own, label).area().value
+            for judge in known
+        }
+        best = max(ranked, key=ranked.__getitem__)
+        real, drawn = (_detection(log_probs, own, label) for log_probs in told[best])
+        errors = (float(each[own.numpy()].mean()) for each in (found.error, found.local))
+        yield Seen(name, best, int(own.sum()), real.area(), drawn.area(), drawn.difference(real), *errors)
+
+
+def _both(own: Tensor) -> bool:
+    return 0 < int(own.sum()) < len(own)
+
+
+def _detection(log_probs: Tensor, own: Tensor, label: int) -> Detection:
+    """The log-odds of a class as scores."""
+    others = torch.arange(log_probs.shape[1]) != label
+    return Detection.of(log_probs[:, label] - log_probs[:, others].logsumexp(1), own)
+
+
+def _worst(
+    kind: str,
+    errors: NDArray[np.float64],
+    test: Pictures,
+    drawn: Pictures,
+    rows: Tensor,
+    labels: Tensor,
+    found: Fidelity,
+) -> Worst:
+    chosen = torch.from_numpy(np.argsort(-errors, kind="stable")[:WORST].copy())
+    some = chosen.numpy()
+    real, made = (each.batch(chosen) for each in (test, drawn))
+    told = tuple(errors[some].tolist()), tuple(labels[chosen].tolist())
+    return Worst(kind, tuple(rows[chosen].tolist()), *told, found.place[some], real, made)
