@@ -24,25 +24,28 @@ def test_what_loses_nothing_is_told_so() -> None:
     assert values["SSIM"] == pytest.approx(1)
     assert values["Fréchet distance"] == pytest.approx(0, abs=1e-6)
     assert values["Fréchet distance of training pictures"] > 1
-    assert [each.name for each in found.classes] == list(NAMES)
-    assert all(each.apart.value == 0 and each.real.value > 0.9 for each in found.classes)
+    assert [each.name for each in found.classes if each.counts] == list(NAMES)
+    assert all(each.apart.value == 0 for each in found.classes)
+    assert all(each.real.value > 0.9 for each in found.classes if each.counts)
     assert all(each.apart.value == 0 and each.apart.low < 0 < each.apart.high for each in found.judged)
     assert found.verdict[0].startswith("**What tells the classes survives**")
 
 
 def test_the_class_that_is_lost_is_named_by_how_much_and_what_to_change() -> None:
-    found = check(Boxes(8), source(), repetitions=20, seen=2000)
-    of = {each.name: each for each in found.classes}
+    found = check(Boxes(8), source((150, 60, 240)), repetitions=4, seen=1000)
+    of = {each.name: each for each in found.classes if each.counts}
+    assert "these classes survives: dark**" in found.verdict[1]  # boxes keep the mean, and contrasts do not matter
     assert of["crack"].real.value > 0.95
-    assert of["crack"].drawn.value < 0.75
+    assert of["crack"].drawn.value < 0.85  # 0.75 is chance against "good", with "dark" told apart
     assert of["crack"].apart.high < -0.1
     assert found.verdict[0].startswith("**The tokenizer loses what tells these classes**: ")
     assert f"crack, whose area under the ROC curve falls by {-of['crack'].apart.value:.2f} (" in found.verdict[0]
     assert "a smaller factor (now one token stands for 8 x 8 pixels)" in found.verdict[-1]
     page, told = found.as_markdown(), json.loads(found.as_json())
     assert page.startswith(found.verdict[0])
-    assert "| crack | 30 | " in page
-    assert told["classes"][1]["apart"]["value"] == of["crack"].apart.value
+    assert f"| crack | 80 | **{of['crack'].judge}** | " in page
+    counting = {each["name"]: each for each in told["classes"] if each["counts"]}
+    assert counting["crack"]["apart"]["value"] == of["crack"].apart.value
     assert {each["name"] for each in told["classifiers"]} == {
         "forest, box means",
         "forest, local contrast",
@@ -51,7 +54,7 @@ def test_the_class_that_is_lost_is_named_by_how_much_and_what_to_change() -> Non
     worst = found.worst[1]
     assert worst.kind == "local error"
     assert all(NAMES[label] == "crack" for label in worst.labels)
-    part = source().test.batch(torch.tensor(worst.rows))
+    part = source((150, 60, 240)).test.batch(torch.tensor(worst.rows))
     assert torch.equal(worst.real, part)
     assert list(worst.errors) == sorted(worst.errors, reverse=True)
 
@@ -75,7 +78,7 @@ def test_one_test_picture_and_no_validation_part_are_enough_for_figures() -> Non
     assert found["PSNR"].count == 1
     found.as_json()
     assert found.classes == ()
-    assert len(check(Boxes(8), source((30, 0, 12)), repetitions=4, seen=64).classes) == 3
+    assert len(check(Boxes(8), source((30, 0, 12)), repetitions=4, seen=64).classes) == 9
 
 
 @pytest.mark.parametrize(
@@ -95,7 +98,7 @@ def test_pictures_that_do_not_fit_are_refused(tokenizer: Boxes, said: str) -> No
 def seen(name: str, real: float, low: float, high: float) -> Seen:
     area = Estimate("area", real, real - 0.05, min(1.0, real + 0.05), 100)
     apart = Estimate("apart", (low + high) / 2, low, high, 100)
-    return Seen(name, "forest", 20, area, replace(area, value=real + apart.value), apart, 0.02, 0.1)
+    return Seen(name, "forest", True, 20, area, replace(area, value=real + apart.value), apart, 0.02, 0.1)
 
 
 SIZES = {"factor": 8, "codes": 512, "used": 500, "tokens": 10_000, "ratio": 3.0}

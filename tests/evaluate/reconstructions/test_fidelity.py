@@ -57,7 +57,7 @@ def test_a_lost_spot_is_seen_where_it_is_and_hardly_in_the_mean() -> None:
     found = fidelity(real, drawn)
     assert found.noise[0] == MOST_DB
     assert found.error[1] == pytest.approx(32 * 150 / 255 / (64 * 48))
-    assert found.local[1] == pytest.approx(0.5 * 150 / 255)
+    assert found.local[1] == pytest.approx(0.5**0.5 * 150 / 255)
     assert abs(found.place[1] - [28, 8]).max() <= 2
     assert found.place[1, 1] == 8
     assert float(decibels(found.square[1])) == pytest.approx(-10 * math.log10(32 * (150 / 255) ** 2 / (64 * 48)))

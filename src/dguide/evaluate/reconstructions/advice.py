@@ -19,11 +19,12 @@ _LOCAL = 5.0
 
 @dataclass(frozen=True)
 class Seen:
-    """What the best classifier of a class sees of it, against all other classes.
+    """What a classifier sees of a class, against all other classes.
 
     Args:
         name: Name of the class.
         judge: Name of the classifier.
+        counts: Whether this classifier is the one that counts for the class.
         count: Number of test pictures of the class.
         real: Area under the ROC curve on real test pictures.
         drawn: The same on their reconstructions.
@@ -34,6 +35,7 @@ class Seen:
 
     name: str
     judge: str
+    counts: bool
     count: int
     real: Estimate
     drawn: Estimate
@@ -46,7 +48,7 @@ def advice(seen: Sequence[Seen], *, factor: int, codes: int, used: int, tokens: 
     """Sentences: which classes are lost, for which it is open, and what to change if one is lost or open.
 
     Args:
-        seen: What classifiers see of each class; empty without classes.
+        seen: What the classifier that counts sees of each class; empty without classes.
         factor: Pixels for each token, along a side.
         codes: Number of codes.
         used: Number of codes that the test pictures use.
@@ -68,7 +70,7 @@ def advice(seen: Sequence[Seen], *, factor: int, codes: int, used: int, tokens: 
     if kept:
         names = ", ".join(each.name for each in kept)
         what = f"these classes survives: {names}" if lost or unsure or blind else "the classes survives"
-        yield f"**What tells {what}**; on reconstructions no area of theirs falls by {TOLERATED} or more."
+        yield f"**What tells {what}**. On reconstructions no area of theirs falls by {TOLERATED} or more."
     if blind:
         yield (
             f"No classifier tells {', '.join(each.name for each in blind)} from the others on real pictures, or there "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from ..reading.detection import Detection
 from ..statistics.estimate import Estimate, Rows, estimate
 from ..statistics.intervals import share
 from ..statistics.proportion import paired_shares
-from .advice import Seen
+from .advice import TOLERATED, Seen
 from .features import described, local
 from .fidelity import WINDOW, Fidelity, decibels, fidelity, perplexity
 from .judges import SEEN, Judge, judges
@@ -62,13 +63,14 @@ def check(
     """Encodes and decodes the test pictures of a data set, and compares them with the originals.
 
     With two classes or more, standard classifiers learn the real training pictures. Their answers for real and for
-    reconstructed test pictures tell whether the classes survive. For each class the classifier counts that tells it
-    best on real validation pictures.
+    reconstructed test pictures tell whether the classes survive. For each class one of them counts: of those that tell
+    it on real pictures nearly as well as the best, the one that tells it best on reconstructions. So a class is lost
+    only if no good classifier sees it any more. The validation part chooses; without one, the test part does.
 
     Args:
         tokenizer: The tokenizer.
         source: The pictures.
-        limit: The most test pictures, chosen at random; None for all.
+        limit: The most test pictures, chosen at random, and as many validation pictures; None for all.
         repetitions: Number of halves for intervals of means and of the distance.
         seed: Seed of all random choices.
         seen: Number of training pictures that the small network sees, with repetitions.
@@ -78,8 +80,7 @@ def check(
         ValueError: As in `matched`.
     """
     matched(tokenizer, source)
-    count = len(source.test)
-    rows = torch.randperm(count, generator=torch.Generator().manual_seed(seed))[:limit].sort().values
+    rows = _some(len(source.test), limit, seed)
     test, labels = source.test.take(rows), source.labels[2][rows]
     tokens, drawn, found = _reconstructed(tokenizer, test)
     options: dict[str, Any] = {"repetitions": repetitions, "seed": seed}
@@ -92,9 +93,14 @@ def check(
     classes: list[Seen] = []
     if len(source.class_names) > 1 and len(source.train):
         known = judges(source.train, source.labels[0], len(source.class_names), seen=seen, seed=seed, device=device)
-        told = {judge.name: (judge.predict(test), judge.predict(drawn)) for judge in known}
-        judged = [Judged(name, *_accuracies(*pair, labels)) for name, pair in told.items()]
-        classes = list(_classes(known, told, labels, source, found))
+        told = _Told.of(known, test, drawn, labels)
+        judged = [Judged(name, *_accuracies(*pair, labels)) for name, pair in told.answers.items()]
+        some = _some(len(source.validation), limit, seed)
+        choice = told
+        if len(some):
+            part = source.validation.take(some)
+            choice = _Told.of(known, part, _reconstructed(tokenizer, part)[1], source.labels[1][some])
+        classes = list(_classes(told, choice, source.class_names, found))
     worst = tuple(
         _worst(kind, errors, test, drawn, rows, labels, found)
         for kind, errors in (("mean error", found.error), ("local error", found.local))
@@ -129,7 +135,7 @@ def _figures(found: Fidelity, options: dict[str, Any]) -> Iterator[Estimate]:
     yield mean("PSNR of pictures", found.noise, "higher", "dB, mean over pictures")
     yield mean("SSIM", found.similarity, "higher", "mean over pictures")
     yield mean("mean error", found.error, "lower", "values from 0 to 1")
-    yield mean("local error", found.local, "lower", f"worst square of {WINDOW} x {WINDOW} pixels of each picture")
+    yield mean("local error", found.local, "lower", f"root mean square in the worst {WINDOW} x {WINDOW} pixels")
 
 
 def _plain(name: str, value: float, count: int, note: str) -> Estimate:
@@ -174,39 +180,54 @@ def _accuracies(real: Tensor, drawn: Tensor, labels: Tensor) -> tuple[Estimate, 
     )
 
 
-def _classes(
-    known: Sequence[Judge],
-    told: dict[str, tuple[Tensor, Tensor]],
-    labels: Tensor,
-    source: Source,
-    found: Fidelity,
-) -> Iterator[Seen]:
-    """Each class that some test pictures have and others have not, as its best classifier sees it."""
-    validation = {judge.name: judge.predict(source.validation) for judge in known} if len(source.validation) else {}
-    for label, name in enumerate(source.class_names):
-        own, chosen = labels == label, source.labels[1] == label
-        if not _both(own):
+@dataclass(frozen=True, eq=False)
+class _Told:
+    """What classifiers answer for pictures and for their reconstructions, [N, K] each by name, and the true classes."""
+
+    answers: dict[str, tuple[Tensor, Tensor]]
+    labels: Tensor
+
+    @classmethod
+    def of(cls, known: Sequence[Judge], real: Pictures, drawn: Pictures, labels: Tensor) -> _Told:
+        return cls({judge.name: (judge.predict(real), judge.predict(drawn)) for judge in known}, labels)
+
+    def has(self, label: int) -> bool:
+        """Whether some pictures are of the class, and others not."""
+        return 0 < int((self.labels == label).sum()) < len(self.labels)
+
+    def detections(self, label: int) -> dict[str, tuple[Detection, Detection]]:
+        """The log-odds of the class as scores, of real and of reconstructed pictures, by the name of the classifier."""
+        own = self.labels == label
+
+        def of(answers: Tensor) -> Detection:
+            others = torch.arange(answers.shape[1]) != label
+            return Detection.of(answers[:, label] - answers[:, others].logsumexp(1), own)
+
+        return {name: (of(real), of(drawn)) for name, (real, drawn) in self.answers.items()}
+
+    def best(self, label: int) -> str:
+        """The classifier that counts for the class."""
+        areas = {name: [each.area().value for each in pair] for name, pair in self.detections(label).items()}
+        least = max(real for real, _ in areas.values()) - TOLERATED
+        return max((name for name, (real, _) in areas.items() if real >= least), key=lambda name: areas[name][1])
+
+
+def _classes(told: _Told, choice: _Told, names: Sequence[str], found: Fidelity) -> Iterator[Seen]:
+    """What each classifier sees of each class that some test pictures have and others have not."""
+    for label, name in enumerate(names):
+        if not told.has(label):
             continue
-        ranked = {
-            judge.name: _detection(validation[judge.name], chosen, label).area().value
-            if _both(chosen)
-            else _detection(told[judge.name][0], own, label).area().value
-            for judge in known
-        }
-        best = max(ranked, key=ranked.__getitem__)
-        real, drawn = (_detection(log_probs, own, label) for log_probs in told[best])
-        errors = (float(each[own.numpy()].mean()) for each in (found.error, found.local))
-        yield Seen(name, best, int(own.sum()), real.area(), drawn.area(), drawn.difference(real), *errors)
+        best = (choice if choice.has(label) else told).best(label)
+        own = (told.labels == label).numpy()
+        errors = (float(found.error[own].mean()), float(found.local[own].mean()))
+        for judge, (real, drawn) in told.detections(label).items():
+            areas = real.area(), drawn.area(), drawn.difference(real)
+            yield Seen(name, judge, judge == best, int(own.sum()), *areas, *errors)
 
 
-def _both(own: Tensor) -> bool:
-    return 0 < int(own.sum()) < len(own)
-
-
-def _detection(log_probs: Tensor, own: Tensor, label: int) -> Detection:
-    """The log-odds of a class as scores."""
-    others = torch.arange(log_probs.shape[1]) != label
-    return Detection.of(log_probs[:, label] - log_probs[:, others].logsumexp(1), own)
+def _some(count: int, limit: int | None, seed: int) -> Tensor:
+    """The numbers of at most `limit` of `count` pictures, in their order."""
+    return torch.randperm(count, generator=torch.Generator().manual_seed(seed))[:limit].sort().values
 
 
 def _worst(

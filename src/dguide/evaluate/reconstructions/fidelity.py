@@ -31,8 +31,8 @@ class Fidelity:
         error: Mean absolute error, [N].
         square: Mean squared error, [N].
         similarity: Structural similarity (`similarity`), [N].
-        local: Largest mean absolute error of a square of `WINDOW` x `WINDOW` pixels, [N]. A small defect that is lost
-            hardly changes the mean of the picture, but this.
+        local: Largest root mean squared error of a square of `WINDOW` x `WINDOW` pixels, [N]. A small defect that is
+            lost hardly changes the mean of the picture, but this.
         place: Row and column of the first pixel of that square, [N, 2].
     """
 
@@ -66,8 +66,8 @@ def fidelity(real: Tensor, drawn: Tensor) -> Fidelity:
     one, two = (each.permute(0, 3, 1, 2).double() / 255 for each in (real, drawn))
     apart = (one - two).abs()
     side = min(WINDOW, *one.shape[2:])
-    means = F.avg_pool2d(apart.mean(1, keepdim=True), side, 1)
-    local, first = means.flatten(1).max(1)
+    means = F.avg_pool2d(apart.square().mean(1, keepdim=True), side, 1)
+    local, first = means.clamp_min(0).sqrt().flatten(1).max(1)
     place = torch.stack([first // means.shape[3], first % means.shape[3]], 1)
     figures = (apart.mean((1, 2, 3)), apart.square().mean((1, 2, 3)), similarity(one, two), local, place)
     return Fidelity(*(figure.numpy() for figure in figures))

@@ -69,7 +69,7 @@ class Report:
     Args:
         estimates: The figures of the test part.
         judged: The accuracy of each classifier; empty for data with a single class.
-        classes: What the best classifier of each class sees of it; likewise.
+        classes: What each classifier sees of each class; likewise.
         worst: The worst pictures, by mean error and by local error.
         names: The names of the classes; empty for a single one.
         factor: Pixels for each token, along a side.
@@ -94,7 +94,7 @@ class Report:
     def verdict(self) -> tuple[str, ...]:
         """What is lost, and what to change, in sentences of Markdown."""
         ratio = self["local error"].value / max(self["mean error"].value, 1e-9)
-        seen = [replace(each, name=cell(each.name)) for each in self.classes]
+        seen = [replace(each, name=cell(each.name)) for each in self.classes if each.counts]
         sizes = {"factor": self.factor, "codes": self.codes, "tokens": self.tokens}
         return tuple(advice(seen, **sizes, used=int(self["codes used"].value), ratio=ratio))
 
@@ -106,12 +106,20 @@ class Report:
             lines += _head("classifier", "accuracy, real", "accuracy, reconstructed", "difference")
             lines += [_line(each.name, *map(_shown, (each.real, each.drawn, each.apart))) for each in self.judged]
         if self.classes:
-            lines += ["", "Area under the ROC curve of each class against all others, by its best classifier:", ""]
-            lines += _head("class", "n", "real", "reconstructed", "difference", "mean error", "local error", "by")
+            lines += [
+                "",
+                "Area under the ROC curve of each class against all others. In bold the classifier that counts:",
+            ]
+            lines += [
+                "",
+                *_head("class", "n", "classifier", "real", "reconstructed", "difference", "mean error", "local error"),
+            ]
             for each in self.classes:
-                errors = f"{each.error:.4f}", f"{each.local:.4f}", each.judge
-                areas = map(_shown, (each.real, each.drawn, each.apart))
-                lines.append(_line(each.name, f"{each.count:,}", *areas, *errors))
+                shown = map(_shown, (each.real, each.drawn, each.apart))
+                judge = f"**{each.judge}**" if each.counts else each.judge
+                lines.append(
+                    _line(each.name, f"{each.count:,}", judge, *shown, f"{each.error:.4f}", f"{each.local:.4f}")
+                )
         for worst in self.worst:
             told = (f"{row} ({cell(words)})" for row, words in zip(worst.rows, worst.headings(self.names), strict=True))
             lines += ["", f"Largest {worst.kind}: test pictures {', '.join(told)}."]
@@ -130,7 +138,7 @@ class Report:
                     {"name": each.name} | {part: figure(getattr(each, part)) for part in parts} for each in self.judged
                 ],
                 "classes": [
-                    {"name": each.name, "classifier": each.judge, "n": each.count}
+                    {"name": each.name, "classifier": each.judge, "counts": each.counts, "n": each.count}
                     | {"mean error": each.error, "local error": each.local}
                     | {part: figure(getattr(each, part)) for part in parts}
                     for each in self.classes
