@@ -19,6 +19,7 @@ from ..errors import InputError, MissingExtra
 from ..files import expanded
 from ..spec import trust
 from ..train import Diverged
+from .commands.check_tokenizer import check_tokenizer
 from .commands.data import data
 from .commands.demo import demo
 from .commands.evaluate import evaluate
@@ -86,7 +87,7 @@ def _at_home(command: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-for _command in (data, train, train_tokenizer, sample, fill, evaluate, read, info, demo, theory):
+for _command in (data, train, train_tokenizer, check_tokenizer, sample, fill, evaluate, read, info, demo, theory):
     app.command()(_at_home(_command))
 
 
