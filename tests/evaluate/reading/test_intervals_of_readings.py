@@ -27,6 +27,18 @@ def test_intervals_cover_as_often_as_they_say(case: Case) -> None:
             assert found.narrowest > 0 or "range" in case.figure, (n, found)
 
 
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if "difference in log" in case.figure], ids=lambda case: case.setting
+)
+def test_a_difference_in_log_loss_covers_where_few_draws_have_an_interval(case: Case) -> None:
+    """Those that have one saw unusually many mistakes."""
+    for n in (20, 50, 200):
+        found = simulate(case, n, 600)
+        intervals = round(600 * (1 - found.none))
+        if intervals >= 20:
+            assert found.coverage >= 0.95 - 3.5 * math.sqrt(0.05 * 0.95 / intervals), (n, found)
+
+
 @pytest.mark.parametrize(("share", "most"), [(0.02, 2.0), (0.5, 2.0), (0.95, 2.0)])
 def test_losses_of_one_size_have_the_interval_of_their_number(share: float, most: float) -> None:
     source = np.random.default_rng(0)

@@ -127,12 +127,13 @@ def log_loss_difference(
     """Log loss of the second reading less that of the first, of the same sequences.
 
     With few misread sequences there is no interval: they decide, since a single one may gain or lose any number of
-    nats.
+    nats. Just enough of them may be unusually many, and the interval is longer for that (`mean_difference`).
     """
     before, after = (one.log_probs.gather(-1, labels[:, None]).squeeze(-1).numpy() for one in (first, second))
     differences, note = before - after, f"nats; {note}"
-    low, high = mean_difference(differences)
-    if min(int((one.predicted != labels).sum()) for one in (first, second)) < MISREAD:
+    wrong = min(int((one.predicted != labels).sum()) for one in (first, second))
+    low, high = mean_difference(differences, wrong, MISREAD)
+    if wrong < MISREAD:
         low, high, note = math.nan, math.nan, f"{note}; no interval with fewer than {MISREAD} misread"
     return Estimate(
         "difference in log loss", float(differences.mean()), low, high, len(labels), better="lower", note=note

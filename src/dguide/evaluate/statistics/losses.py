@@ -53,17 +53,24 @@ def mean_loss(losses: NDArray[np.float64], most: float | None = None) -> tuple[f
     return low / count, high / count if most is None else min(most, high / count)
 
 
-def mean_difference(differences: NDArray[np.float64]) -> tuple[float, float]:
+def mean_difference(differences: NDArray[np.float64], counted: int = 0, least: int = 0) -> tuple[float, float]:
     r"""95 % interval of the mean of differences of two losses of the same sequences.
 
     A difference is its positive part minus its negative part. `mean_loss` gives an interval for the mean of each part,
     and the distances of their ends from the means are added in squares (square-and-add, MOVER).
 
-    Source: Zou and Donner, "Construction of confidence limits about effect measures", Statistics in Medicine 27, 2008.
+    An interval that is reported only where at least `least` mistakes were counted is for sets that have unusually many.
+    So the lower ends of both parts are multiplied by the ratio of two lower ends of a Poisson mean: that for a count
+    which is known to be at least `least`, over the usual one. It is 0 at `least` itself, and tends to 1 above.
+
+    Sources: Zou and Donner, "Construction of confidence limits about effect measures", Statistics in Medicine 27, 2008;
+    Fithian et al., "Optimal inference after model selection", arXiv 1410.2597, for the law after the selection.
     The parts are taken to be independent, which neglects the product of their means, divided by n.
 
     Args:
         differences: The difference of each sequence, [n].
+        counted: Number of mistakes.
+        least: The number from which on an interval is reported; 0 if it always is.
 
     Returns:
         Lower and upper end, as in `mean_loss`.
@@ -71,4 +78,20 @@ def mean_difference(differences: NDArray[np.float64]) -> tuple[float, float]:
     up, down = differences.clip(min=0), (-differences).clip(min=0)
     (up_low, up_high), (down_low, down_high) = mean_loss(up), mean_loss(down)
     value, more, less = float(differences.mean()), float(up.mean()), float(down.mean())
+    if least:
+        kept = _selected(counted, least)
+        up_low, down_low = kept * up_low, kept * down_low
     return value - math.hypot(more - up_low, down_high - less), value + math.hypot(up_high - more, less - down_low)
+
+
+def _selected(count: int, least: int) -> float:
+    """Lower end of a Poisson mean from a count that is at least `least`, over that from any count."""
+    if count <= least:
+        return 0.0
+    scipy = require("scipy.stats", "exact")
+    usual, low, high = float(scipy.gamma.ppf(_TAIL, count)), 0.0, 1.0
+    for _ in range(40):
+        share = (low + high) / 2
+        above, known = (float(scipy.poisson.sf(k - 1, share * usual)) for k in (count, least))
+        low, high = (low, share) if above > _TAIL * known else (share, high)
+    return high
