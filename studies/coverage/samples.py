@@ -17,6 +17,7 @@ from dguide.evaluate import Estimate, Evaluation, estimate, paired_differences, 
 from dguide.evaluate.points.distances import Kernel, Normal
 from dguide.evaluate.points.neighbours import Balls
 from dguide.evaluate.statistics.intervals import dependent_share, distinct_share, quantile, share
+from dguide.evaluate.statistics.means import mean
 from dguide.evaluate.texts.ngrams import divergence
 
 from .case import Case
@@ -108,7 +109,7 @@ def _share(p: float) -> Case:
 def _mean(law: str, truth: float, values: Callable[[int, np.random.Generator], NDArray[np.float64]]) -> Case:
     def draw(n: int, generator: np.random.Generator) -> tuple[float, float]:
         drawn = values(n, generator)
-        found = estimate("mean", lambda rows: float(drawn[rows].mean()), n)
+        found = mean("mean", drawn)
         return found.low, found.high
 
     return Case("mean of a property", law, truth, draw, (3, 4, 20, 50, 200, 1000))
@@ -146,7 +147,7 @@ def _pairs(shift: float, n: int, generator: np.random.Generator) -> tuple[Evalua
     sets = (common + 0.3 * generator.normal(size=n) + part for part in (shift, 0.0))
 
     def evaluation(x: NDArray[np.float64]) -> Evaluation:
-        figures = (share("share", x > 0), estimate("mean", lambda rows: float(x[rows].mean()), n, repetitions=0))
+        figures = (share("share", x > 0), mean("mean", x))
         return Evaluation("toy", True, figures, n, 0.0)
 
     first, second = map(evaluation, sets)
@@ -180,6 +181,8 @@ CASES = (
     *(_share(p) for p in (0.5, 0.9, 0.99)),
     _mean("normal", 0.0, lambda n, generator: generator.normal(size=n)),
     _mean("exponential", 1.0, lambda n, generator: generator.exponential(size=n)),
+    _mean("lognormal", math.exp(0.5), lambda n, generator: generator.lognormal(size=n)),
+    _mean("Student's, 3 degrees of freedom", 0.0, lambda n, generator: generator.standard_t(3, size=n)),
     _mean("counts of rings, binomial 6, 0.3", 1.8, lambda n, generator: generator.binomial(6, 0.3, n).astype(float)),
     *(_quantile(percent) for percent in (10, 50, 90)),
     *(at(name, law, figure, n) for name, law, figure, sizes in _SIZED for n in sizes),

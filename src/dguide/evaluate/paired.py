@@ -9,6 +9,7 @@ from ..errors import bad
 from .evaluation import Evaluation
 from .statistics.estimate import Estimate, Rows, Statistic, estimate
 from .statistics.intervals import Hits
+from .statistics.means import Values, mean
 from .statistics.proportion import paired_shares
 
 __all__ = ["paired_differences"]
@@ -25,14 +26,15 @@ def paired_differences(
     r"""Each figure of the first set minus that of the second one, with an interval that uses the pairs.
 
     Sample i of both sets has the same random numbers and the same requested condition. So both figures share a part of
-    their chance, most of it if the guidance is nearly the same. The interval of a share is that of `paired_shares`.
-    Other figures are computed on the same halves of the pairs (`halves`).
+    their chance, most of it if the guidance is nearly the same. The interval of a share is that of `paired_shares`,
+    that of a mean `mean_interval` of the differences. Other figures are computed on the same halves of the pairs
+    (`halves`).
 
     Args:
         first: Figures from `evaluate_samples`.
         second: Figures of as many samples, by the same metrics, options and seed. `repetitions` of 0 are enough there.
         strata: The requested class of each pair, [N], if their numbers are fixed.
-        repetitions: Number of halves; 0 for intervals of shares only.
+        repetitions: Number of halves; 0 for intervals of shares and means only.
         seed: Seed of the halves.
 
     Raises:
@@ -50,23 +52,26 @@ def paired_differences(
         two = other.get(one.name)
         if two is None or one.statistic is None or two.statistic is None:
             continue
-        hits = one.statistic, two.statistic
-        if isinstance(hits[0], Hits) and isinstance(hits[1], Hits) and np.array_equal(hits[0].members, hits[1].members):
-            found.append(_shares(one, hits[0].hits, hits[1].hits))
-        else:
-            apart = _difference(one.statistic, two.statistic)
-            found.append(
-                estimate(
-                    one.name,
-                    apart,
-                    first.samples,
-                    better=one.better,
-                    note=one.note,
-                    strata=strata,
-                    repetitions=repetitions,
-                    seed=seed,
+        match one.statistic, two.statistic:
+            case Hits() as hits, Hits() as their_hits if np.array_equal(hits.members, their_hits.members):
+                found.append(_shares(one, hits.hits, their_hits.hits))
+            case Values() as values, Values() as their_values if np.array_equal(values.members, their_values.members):
+                groups = None if strata is None else strata[values.members]
+                apart = values.values - their_values.values
+                found.append(mean(one.name, apart, better=one.better, note=one.note, strata=groups))
+            case own, others:
+                found.append(
+                    estimate(
+                        one.name,
+                        _difference(own, others),
+                        first.samples,
+                        better=one.better,
+                        note=one.note,
+                        strata=strata,
+                        repetitions=repetitions,
+                        seed=seed,
+                    )
                 )
-            )
     return tuple(found)
 
 

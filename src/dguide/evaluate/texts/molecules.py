@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ...data import Above, Dataset, Strings, Value
@@ -18,6 +17,7 @@ from ..points.distances import frechet_distance
 from ..statistics.estimate import Estimate, Rows, Statistic, estimate
 from ..statistics.halves import of_members
 from ..statistics.intervals import distinct_share, jackknife, quantile, share
+from ..statistics.means import mean
 from .chemistry import DESCRIPTORS, Molecules, Training, similarities, training
 
 __all__ = ["molecule_estimates"]
@@ -161,7 +161,7 @@ def _properties(molecules: Molecules, novel: Rows, repetitions: int, seed: int) 
     figures, own = [], np.flatnonzero(molecules.valid)[novel]
     for name, values in molecules.properties.items():
         some, note = values[novel], "novel molecules"
-        figures.append(_figure(f"{name}, mean", _mean(some), own, 1, repetitions, seed, "", note))
+        figures.append(mean(f"{name}, mean", some, note=note, members=own))
         figures += [
             quantile(f"{name}, {percent} % quantile", some, percent, note=note, members=own) for percent in QUANTILES
         ]
@@ -196,14 +196,11 @@ def _as_requested(
         elif isinstance(attribute, Value):
             off = np.abs(measured - (wanted * attribute.scale + attribute.center))
             own = np.flatnonzero(np.isfinite(off))
+            note = "mean, of valid"
             figures.append(
-                _figure(f"{name}, error", _mean(off[own]), own, 1, repetitions, seed, "lower", "mean, of valid")
+                mean(f"{name}, error", off[own], better="lower", note=note, bounds=(0, math.inf), members=own)
             )
     return figures
-
-
-def _mean(values: NDArray[np.float64]) -> Statistic:
-    return lambda rows: float(values[rows].mean()) if len(rows) else math.nan
 
 
 def _figure(

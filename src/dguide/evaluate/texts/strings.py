@@ -17,6 +17,7 @@ from ...errors import bad, require
 from ..mixture import Mixture, requested_classes
 from ..statistics.estimate import Estimate, Rows, Statistic, estimate
 from ..statistics.intervals import dependent_share, distinct_share, share
+from ..statistics.means import mean
 from .ngrams import NGrams, Sequences, divergence
 
 __all__ = ["string_estimates"]
@@ -179,8 +180,8 @@ def _figures(
         figure(
             "perplexity", _perplexity(drawn.framed, training.grams), "", f"{ORDER}-gram model of the training split"
         ),
-        figure("entropy", lambda rows: float(entropies[rows].mean()), "", "bits, of the tokens of a sample"),
-        figure("length", lambda rows: float(lengths[rows].mean()), "", "tokens"),
+        mean("entropy", entropies, note="bits, of the tokens of a sample", bounds=(0, math.inf)),
+        mean("length", lengths.astype(np.float64), note="tokens", bounds=(0, math.inf)),
         *_distinct(equal.words, own, training.grams.vocab_size, repetitions, seed),
         *_accuracy(drawn, training),
         distinct_share("unique", equal.texts, better="higher", members=own, repetitions=repetitions, seed=seed),
