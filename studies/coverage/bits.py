@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from dguide.evaluate import likelihood, read
@@ -24,6 +25,7 @@ __all__ = ["CASES", "Independent", "bits", "odds"]
 CLASSES, LENGTH, VOCAB = 10, 16, 4
 PASSES_OF_BITS, PASSES_OF_ODDS = (1, 2, 4, 16), (2, 4, 8, 16, 32)
 Draw = Callable[[int, np.random.Generator], tuple[float, float]]
+Draws = Callable[[int, np.random.Generator], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,20 +69,19 @@ def bits(denoiser: Independent, passes: int) -> Draw:
     return draw
 
 
-def odds(denoiser: Independent, passes: int) -> Draw:
-    """Draws the interval of the log-odds of one of n sequences, less those of Bayes for the same two classes."""
+def odds(denoiser: Independent, passes: int) -> Draws:
+    """Draws the intervals of the log-odds of n sequences, less those of Bayes for the same two classes."""
 
-    def draw(count: int, source: np.random.Generator) -> tuple[float, float]:
+    def draw(count: int, source: np.random.Generator) -> NDArray[np.float64]:
         seed = int(source.integers(2**31))
         tokens, _ = denoiser.draw(count, torch.Generator().manual_seed(seed))
         told = [torch.full((count,), label) for label in range(CLASSES)]
         found = read(denoiser, denoiser.process, tokens, told, passes=passes, seed=seed)
-        places = torch.arange(LENGTH)
-        true = denoiser.laws[:, places, tokens[0]].log().sum(-1)
-        best, second = found.log_probs[0].topk(2).indices.tolist()
-        middle = float(found.log_probs[0, best] - found.log_probs[0, second] - true[best] + true[second])
-        reach = 1.96 * float(found.error[0])
-        return middle - reach, middle + reach
+        true = denoiser.laws[:, torch.arange(LENGTH), tokens].log().sum(-1).T
+        pair = found.log_probs.topk(2).indices
+        middle = ((found.log_probs - true).gather(-1, pair) * torch.tensor([1.0, -1.0])).sum(-1)
+        reach = 1.96 * found.error
+        return torch.stack([middle - reach, middle + reach], -1).numpy()
 
     return draw
 

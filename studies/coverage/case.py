@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dguide.evaluate import proportion
 
@@ -22,14 +23,15 @@ class Case:
         figure: Its name, as in the reports.
         setting: The law of the simulation in words, such as "two classes, AUC 0.98".
         truth: The value that the interval should contain.
-        draw: Gives the lower and upper end from n observations; nan, nan if no interval is reported.
+        draw: Gives the lower and upper end from n observations; nan, nan if no interval is reported. It may give
+            several intervals at once, [k, 2], from k independent things.
         sizes: The numbers n of observations.
     """
 
     figure: str
     setting: str
     truth: float
-    draw: Callable[[int, np.random.Generator], tuple[float, float]]
+    draw: Callable[[int, np.random.Generator], tuple[float, float] | NDArray[np.float64]]
     sizes: tuple[int, ...] = (20, 50, 200, 1000)
 
 
@@ -71,7 +73,9 @@ class Outcome:
 def simulate(case: Case, n: int, repetitions: int) -> Outcome:
     """Draws the interval of n observations `repetitions` times. The draws depend on the names and n alone."""
     generator = np.random.default_rng([zlib.crc32(f"{case.figure}, {case.setting}".encode()), n])
-    drawn = np.array([case.draw(n, generator) for _ in range(repetitions)])
+    drawn = np.empty((0, 2))
+    while len(drawn) < repetitions:
+        drawn = np.concatenate([drawn, np.atleast_2d(case.draw(n, generator))])
     low, high = drawn[~np.isnan(drawn).any(1)].T  # an end may be missing, and is infinite
     width, some = high - low, len(low) > 0
     # An end that misses a truth at the edge of the range by rounding contains it.
@@ -83,7 +87,7 @@ def simulate(case: Case, n: int, repetitions: int) -> Outcome:
         case.setting,
         case.truth,
         n,
-        repetitions,
+        len(drawn),
         coverage=coverage.value if coverage else math.nan,
         low=coverage.low if coverage else math.nan,
         high=coverage.high if coverage else math.nan,
@@ -91,5 +95,5 @@ def simulate(case: Case, n: int, repetitions: int) -> Outcome:
         above=float(above.mean()) if some else math.nan,
         width=float(np.median(width)) if some else math.nan,
         narrowest=float(width.min()) if some else math.nan,
-        none=1 - len(low) / repetitions,
+        none=1 - len(low) / len(drawn),
     )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from dguide.evaluate import Estimate, Evaluation, estimate, paired_differences, proportion
 from dguide.evaluate.points.distances import Kernel, Normal
 from dguide.evaluate.points.neighbours import Balls
-from dguide.evaluate.statistics.intervals import dependent_share, distinct_share, quantile, share
+from dguide.evaluate.statistics.intervals import dependent_share, distinct_share, jackknife, quantile, share
 from dguide.evaluate.statistics.means import mean
 from dguide.evaluate.texts.ngrams import divergence
 
@@ -70,16 +70,38 @@ def _unique(n: int, generator: np.random.Generator, halves: int) -> Estimate:
     return distinct_share("unique", generator.choice(3000, n, p=_zipf(3000)), repetitions=halves)
 
 
-def _distinct(n: int, generator: np.random.Generator, halves: int) -> Estimate:
-    drawn = generator.choice(3000, (n, 20), p=_zipf(3000))
+def _grams(order: int, kinds: int, n: int, generator: np.random.Generator) -> NDArray[np.int64]:
+    """The numbers of the n-grams of `order` tokens in n sequences of 20 tokens."""
+    drawn = generator.choice(kinds, (n, 20), p=_zipf(kinds))
+    return sum(drawn[:, i : 21 - order + i] * kinds**i for i in range(order))
+
+
+def _distinct(order: int, kinds: int, n: int, generator: np.random.Generator, halves: int) -> Estimate:
+    drawn = _grams(order, kinds, n, generator)
     figure = lambda rows: len(np.unique(drawn[rows])) / drawn[rows].size  # noqa: E731
-    return dependent_share("distinct-1", figure, drawn.size, n, repetitions=halves)
+    return dependent_share(f"distinct-{order}", figure, drawn.size, n, repetitions=halves)
 
 
-def _divergence(n: int, generator: np.random.Generator, halves: int) -> Estimate:
-    drawn, law = generator.choice(300, (n, 20), p=_zipf(300)), _zipf(300)
-    figure = lambda rows: divergence(np.bincount(drawn[rows].ravel(), minlength=300) / drawn[rows].size, law)  # noqa: E731
+def _divergence(order: int, kinds: int, n: int, generator: np.random.Generator, halves: int) -> Estimate:
+    drawn, law = _grams(order, kinds, n, generator), _zipf(kinds)
+    for _ in range(order - 1):
+        law = np.multiply.outer(_zipf(kinds), law).ravel()
+    figure = lambda rows: divergence(np.bincount(drawn[rows].ravel(), minlength=len(law)) / drawn[rows].size, law)  # noqa: E731
     return estimate("divergence", figure, n, bounds=(0, 1), repetitions=halves)
+
+
+def _diversity(n: int, generator: np.random.Generator, halves: int) -> Estimate:
+    """Mean Tanimoto distance of pairs of fingerprints: 64 bits, each set with a probability of the class, of three."""
+    chances = np.random.default_rng(7).beta(0.5, 1.5, (3, 64))
+    bits = (generator.random((n, 64)) < chances[generator.integers(3, size=n)]).astype(float)
+    common, sizes = bits @ bits.T, bits.sum(1)
+    union = sizes[:, None] + sizes - common
+    distances = 1 - np.divide(common, union, out=np.ones_like(common), where=union > 0)
+    np.fill_diagonal(distances, 0.0)
+    sums = distances.sum(1)
+    value, left_out = sums.sum() / (n * (n - 1)), (sums.sum() - 2 * sums) / ((n - 1) * (n - 2))
+    found = jackknife("internal diversity", float(value), left_out, bounds=(0, 1))
+    return found
 
 
 def at(name: str, law: str, figure: Figure, n: int) -> Case:
@@ -174,8 +196,17 @@ _SIZED: tuple[tuple[str, str, Figure, tuple[int, ...]], ...] = (
     ("coverage", "64 features, model = data", partial(_ball, "coverage"), (20, 50, 200, 500)),
     ("density", "64 features, model = data", _density, (20, 50, 200)),
     ("unique", "3,000 items, Zipf", _unique, (20, 50, 200, 1000)),
-    ("distinct-1", "20 of 3,000 tokens each, Zipf", _distinct, (20, 50, 200, 1000)),
-    ("1-gram divergence", "20 of 300 tokens each, Zipf", _divergence, (20, 50, 200, 1000)),
+    ("internal diversity", "fingerprints of three families", _diversity, (20, 50, 200, 1000)),
+    ("distinct-1", "20 of 3,000 tokens each, Zipf", partial(_distinct, 1, 3000), (20, 50, 200, 1000)),
+    *(
+        (f"distinct-{order}", "20 of 100 tokens each, Zipf", partial(_distinct, order, 100), (20, 50, 200, 1000))
+        for order in (2, 3)
+    ),
+    ("1-gram divergence", "20 of 300 tokens each, Zipf", partial(_divergence, 1, 300), (20, 50, 200, 1000)),
+    *(
+        (f"{order}-gram divergence", "20 of 12 tokens each, Zipf", partial(_divergence, order, 12), (20, 50, 200, 1000))
+        for order in (2, 3, 4)
+    ),
 )
 CASES = (
     *(_share(p) for p in (0.5, 0.9, 0.99)),
