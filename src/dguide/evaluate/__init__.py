@@ -18,7 +18,7 @@ from .reading.classes import Reading, class_counts, hypotheses, read
 from .reading.detection import Detection, Operating, defect_score, novelty_score
 from .reading.temperature import fit_temperature, temperature_estimate
 from .samples import METRICS, evaluate_samples
-from .statistics.estimate import Estimate, bootstrap, estimate
+from .statistics.estimate import Estimate, estimate
 from .statistics.proportion import Proportion, proportion
 from .texts.molecules import molecule_estimates
 from .texts.strings import string_estimates
@@ -43,7 +43,6 @@ __all__ = [
     "Proportion",
     "Reading",
     "bias",
-    "bootstrap",
     "calibration_error",
     "calibration_estimates",
     "class_counts",

@@ -6,9 +6,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from dguide.evaluate import bootstrap, estimate
+from dguide.evaluate import estimate
 from dguide.evaluate.points.distances import Normal
 from dguide.evaluate.points.neighbours import Balls
+from dguide.evaluate.statistics.halves import halves
 from dguide.evaluate.texts.ngrams import divergence
 
 
@@ -19,37 +20,6 @@ def test_interval_of_a_mean_covers_as_often_as_it_says() -> None:
         found = estimate("mean", lambda rows, x=points: float(x[rows].mean()), 60, repetitions=100, seed=seed)
         covered += found.low <= 1 <= found.high
     assert 0.88 <= covered / 200 <= 0.98
-
-
-def test_interval_does_not_inherit_the_bias_of_repeated_points() -> None:
-    """The smallest distance is zero as soon as a point stands in the sample twice: it always does."""
-    points = np.arange(30.0)
-    low, high = bootstrap(lambda rows: float(np.diff(np.sort(points[rows])).min()), 30, 1.0)
-    assert (low, high) == (1.0, 1.0)
-
-
-@pytest.mark.parametrize("size", [2, 3, 4, 5, 7])
-def test_spread_of_a_mean_is_right_for_small_groups(size: int) -> None:
-    """The interval of a mean of groups is the usual one: the variance within them, with n - 1, over their size."""
-    points = np.random.default_rng(size).normal(size=(4, size)) + 10 * np.arange(4)[:, None]
-    groups, flat = np.repeat(np.arange(4), size), points.ravel()
-    low, high = bootstrap(
-        lambda rows: float(flat[rows].mean()), len(flat), flat.mean(), strata=groups, repetitions=4000
-    )
-    error = math.sqrt(points.var(1, ddof=1).mean() / size / 4)
-    assert (high - low) / (2 * 1.96) == pytest.approx(error, rel=0.06)
-
-
-def test_one_sample_of_each_group_has_no_interval() -> None:
-    points = np.arange(3.0)
-    mean = lambda rows: float(points[rows].mean())  # noqa: E731
-    assert all(math.isnan(x) for x in bootstrap(mean, 1, 0.0))
-    assert all(math.isnan(x) for x in bootstrap(mean, 3, 1.0, strata=np.arange(3)))
-    low, high = bootstrap(mean, 3, 1.0, strata=np.array([0, 0, 1]))
-    assert low < 1 < high
-    points = np.array([1.0, 1.0, 0.0, 9.0])  # two groups of one do vary, if only as one group
-    low, high = bootstrap(mean, 4, 2.75, strata=np.array([0, 0, 1, 2]))
-    assert high - low > 3
 
 
 def normal(source: np.random.Generator) -> tuple[Callable[[np.ndarray], float], float]:
@@ -86,33 +56,29 @@ def test_intervals_of_figures_with_a_bias_cover_and_are_not_too_wide(
     assert 0.9 < np.mean(widths) / np.std(expected) < most
 
 
-def test_groups_keep_their_sizes() -> None:
+def test_halves_keep_the_sizes_of_groups() -> None:
     groups = np.array([0] * 10 + [7] * 30)
-    assert bootstrap(lambda rows: float((groups[rows] == 7).sum()), 40, 30.0, strata=groups) == (30.0, 30.0)
-    low, high = bootstrap(lambda rows: float((groups[rows] == 7).sum()), 40, 30.0)
-    assert low < 27
-    assert high > 33
-    seen = np.zeros(40)
-
-    def count(rows: np.ndarray) -> float:
-        np.add.at(seen, rows, 1)
-        return 0.0
-
-    bootstrap(count, 40, 0.0, strata=groups, repetitions=500)
-    assert 430 < seen.min() <= seen.max() < 570  # all of them equally often: 500 expected, deviation 22
+    share = lambda rows: float((groups[rows] == 7).mean())  # noqa: E731
+    assert "the same for all halves" in estimate("share", share, 40, strata=groups).note
+    assert estimate("share", share, 40).low < 0.7
 
 
 def test_depends_on_the_seed_alone() -> None:
     points = np.random.default_rng(0).normal(size=50)
-    one, same, other = (bootstrap(lambda rows: float(points[rows].mean()), 50, 0.0, seed=seed) for seed in (1, 1, 2))
-    assert one == same != other
+    one, same, other = (estimate("mean", lambda rows: float(points[rows].mean()), 50, seed=seed) for seed in (1, 1, 2))
+    assert (one.low, one.high) == (same.low, same.high) != (other.low, other.high)
 
 
 def test_what_has_no_interval() -> None:
-    assert all(math.isnan(x) for x in bootstrap(lambda rows: 1.0, 5, 1.0, repetitions=0))
-    assert all(math.isnan(x) for x in bootstrap(lambda rows: math.nan, 5, 1.0))
-    assert all(math.isnan(x) for x in bootstrap(lambda rows: 1.0, 5, math.nan))
+    for found in (
+        estimate("one", lambda rows: 1.0, 5),
+        estimate("none", lambda rows: math.nan, 5),
+        estimate("no halves", lambda rows: float(rows.mean()), 5, repetitions=0),
+        estimate("one sample", lambda rows: float(rows.mean()), 1),
+    ):
+        assert math.isnan(found.low)
+        assert math.isnan(found.high)
     with pytest.raises(ValueError, match="at least one"):
-        bootstrap(lambda rows: 1.0, 0, 1.0)
+        halves(lambda rows: 1.0, 0)
     with pytest.raises(ValueError, match="a group for each"):
-        bootstrap(lambda rows: 1.0, 5, 1.0, strata=np.zeros(4, dtype=np.int64))
+        estimate("groups", lambda rows: 1.0, 5, strata=np.zeros(4, dtype=np.int64))

@@ -7,24 +7,24 @@ import math
 import numpy as np
 import pytest
 
-from dguide.evaluate.statistics.halves import student
 from dguide.evaluate.statistics.intervals import distinct_share, jackknife, share
+from dguide.evaluate.statistics.variance import t_quantile
 
 
 def test_jackknife_of_a_mean_is_its_standard_error() -> None:
     values = np.random.default_rng(0).normal(size=50)
     left_out = (values.sum() - values) / 49
     found = jackknife("mean", values.mean(), left_out)
-    assert found.high - found.value == pytest.approx(student(49) * values.std(ddof=1) / math.sqrt(50))
+    assert found.high - found.value == pytest.approx(t_quantile(49) * values.std(ddof=1) / math.sqrt(50))
     assert found.value - found.low == pytest.approx(found.high - found.value)
     assert math.isnan(jackknife("mean", 1.0, np.array([math.nan])).low)
 
 
 def test_jackknife_keeps_to_what_a_figure_can_be_and_does_without_what_is_not_there() -> None:
     found = jackknife("share", 0.95, np.array([0.9, 1.0, 0.9, 1.0]), bounds=(0, 1))
-    assert (found.high, found.low) == (1, pytest.approx(max(0, 0.95 - student(3) * math.sqrt(3) * 0.05)))
+    assert (found.high, found.low) == (1, pytest.approx(max(0, 0.95 - t_quantile(3) * math.sqrt(3) * 0.05)))
     some = jackknife("share", 0.5, np.array([0.4, math.nan, 0.6, 0.5]))
-    assert some.high - 0.5 == pytest.approx(student(3) * math.sqrt(3 * np.var([0.4, 0.6, 0.5])))
+    assert some.high - 0.5 == pytest.approx(t_quantile(3) * math.sqrt(3 * np.var([0.4, 0.6, 0.5])))
     single = jackknife("share", 0.5, np.array([0.5, math.nan, 0.5]), bounds=(0, 1))  # one sample makes the figure
     assert math.isnan(single.low)
     assert math.isnan(single.high)

@@ -7,9 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from dguide.evaluate import Evaluation, bootstrap, estimate, paired_differences
-from dguide.evaluate.points.neighbours import Balls
-from dguide.evaluate.statistics.halves import student
+from dguide.evaluate import Evaluation, estimate, paired_differences
 from dguide.evaluate.statistics.intervals import dependent_share, distinct_share, quantile, share
 from dguide.evaluate.statistics.means import mean, mean_interval
 from studies.coverage.case import simulate
@@ -55,25 +53,6 @@ def test_groups_of_fixed_sizes_add_nothing_to_the_interval_of_a_mean() -> None:
     assert all(map(math.isnan, mean_interval(np.array([1.0]))))
 
 
-def test_resampling_with_fixed_balls_does_not_contain_the_truth() -> None:
-    """Draws that keep the radii, and normal quantiles, as they were: recall of fixed balls cannot tell its chance."""
-    source, real = np.random.default_rng(0), np.random.default_rng(1).normal(size=(50, 16))
-    balls = [Balls(real, source.normal(size=(50, 16)), 5) for _ in range(150)]
-    everything = np.arange(50)
-    truth = np.mean([each.recall(everything) for each in balls])
-
-    def fixed(each: Balls, rows: np.ndarray) -> float:
-        return float((each.nearer[:, np.unique(rows)] < 5).any(1).mean())
-
-    old = [
-        bootstrap(lambda rows, each=each: fixed(each, rows), 50, each.recall(everything), repetitions=50)
-        for each in balls
-    ]
-    new = [dependent_share("recall", each.recall, 50, 50, fixed=True) for each in balls]
-    assert np.mean([low <= truth <= high for low, high in old]) < 0.93
-    assert np.mean([each.low <= truth <= each.high for each in new]) > 0.93
-
-
 @pytest.mark.parametrize("n", [3, 4, 20])
 def test_equal_samples_have_an_interval_with_a_width_or_none(n: int) -> None:
     equal = np.full(n, 2.0)
@@ -88,13 +67,6 @@ def test_equal_samples_have_an_interval_with_a_width_or_none(n: int) -> None:
     ):
         assert "no interval" in found.note if np.isnan(found.low) else found.low < found.high
         assert not found.low < 0 or found.name == "mean"
-
-
-def test_student_is_that_of_scipy() -> None:
-    from scipy.stats import t
-
-    for freedom in (1, 2, 2.5, 3, 4, 10, 100):
-        assert student(freedom) == pytest.approx(t.ppf(0.975, freedom), rel=0.02)
 
 
 def test_pairs_are_narrower_than_independent_sets() -> None:

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ...devices import on_cpu
-from ...errors import require
 from ..statistics.estimate import Estimate
+from ..statistics.variance import t_quantile
 from .classes import Reading, check_labels
 
 __all__ = ["MISTAKES", "fit_temperature", "temperature_estimate"]
@@ -79,7 +79,7 @@ def temperature_estimate(reading: Reading, labels: Tensor) -> Estimate:
     slopes, variances = _slopes(reading, nats, labels, -math.log(value))
     bend = float(variances.sum() - slopes.sum()) + 1 / _WIDTH**2
     scatter = max(float((slopes - slopes.mean()).square().sum()), float(variances.sum()))
-    reach = require("scipy.stats", "exact").t.ppf(0.975, wrong - 1) * math.sqrt(scatter) / bend
+    reach = t_quantile(wrong - 1) * math.sqrt(scatter) / bend
     low, high = value * math.exp(-reach), value * math.exp(reach)
     return Estimate("temperature", value, low, high, len(labels))
 

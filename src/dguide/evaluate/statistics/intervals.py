@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .estimate import Estimate, Rows, Statistic
-from .halves import halves, of_members, student
-from .proportion import proportion, wilson
+from .halves import halves, of_members
+from .proportion import at_most, proportion, wilson
+from .variance import t_quantile
 
 __all__ = ["Hits", "dependent_share", "distinct_share", "jackknife", "quantile", "share"]
 
@@ -178,9 +179,7 @@ def quantile(
         note,
         statistic=of_members(statistic, members),
     )
-    q, k = percent / 100, np.arange(count + 1)
-    ways = np.array([math.lgamma(i + 1) + math.lgamma(count - i + 1) for i in k.tolist()])
-    below = np.exp(math.lgamma(count + 1) - ways + k * math.log(q) + (count - k) * math.log1p(-q)).cumsum()
+    below = at_most(np.arange(count + 1), count, percent / 100)
     low, high = int((below <= 0.025).sum()), int((below < 0.975).sum()) + 1
     if low < 1 or high > count:
         return found.noted("no interval: too few values")
@@ -224,7 +223,7 @@ def jackknife(
     spread = float(np.var(finite)) if len(finite) > 1 else math.nan
     if len(finite) < count and spread == 0:
         spread = math.nan
-    reach = student(count - 1) * math.sqrt((count - 1) * spread) if count > 1 else math.nan
+    reach = t_quantile(count - 1) * math.sqrt((count - 1) * spread) if count > 1 else math.nan
     low, high = np.clip((value - reach, value + reach), *bounds)
     found = Estimate(name, value, float(low), float(high), count, best, better, note, statistic=statistic)
     if not math.isfinite(value) or low < high:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .estimate import Estimate
-from .halves import Rows, members_of, student
+from .halves import Rows, members_of
+from .variance import t_quantile
 
 __all__ = ["Values", "mean", "mean_interval"]
 
@@ -95,7 +96,7 @@ def mean_interval(values: NDArray[np.float64], strata: NDArray[np.int64] | None 
         n, off = len(group), group - group.mean()
         variance += n * float(np.square(off).sum()) / (n - 1)
         third += n * float((off**3).sum()) * n / ((n - 1) * (n - 2)) if n > 2 else 0.0
-    error, quantile = math.sqrt(variance) / count, student(count - len(groups))
+    error, quantile = math.sqrt(variance) / count, t_quantile(count - len(groups))
     skewness = third / variance**1.5 if variance > 0 else 0.0
 
     def straight(y: float) -> float:

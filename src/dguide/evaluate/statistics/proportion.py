@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import bad
+from ...errors import bad, require
 
-__all__ = ["Proportion", "paired_shares", "proportion", "wilson"]
+__all__ = ["Proportion", "at_most", "paired_shares", "proportion", "wilson"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def proportion(successes: int, trials: int, confidence: float = 0.95) -> Proport
     cases for 50 trials. Near 0 and 1 every interval contains p nearly always, since most counts are 0 then.
 
     Source: Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in Medicine 17, 1998,
-    method 6. Own code, since SciPy has the exact and Wilson's interval only.
+    method 6. SciPy has the exact and Wilson's interval only.
 
     Args:
         successes: Number of successes.
@@ -64,14 +64,22 @@ def proportion(successes: int, trials: int, confidence: float = 0.95) -> Proport
 
 def _lower(successes: int, trials: int, tail: float) -> float:
     """The probability under which at least `successes`, half of these alone counted, have the probability `tail`."""
-    x = np.arange(successes, trials + 1)
-    ways = np.array([math.lgamma(k + 1) + math.lgamma(trials - k + 1) for k in x.tolist()])
+    misses = np.array([trials - successes, trials - successes - 1])
     low, high = 0.0, successes / trials
     for _ in range(50):
         p = (low + high) / 2
-        law = np.exp(math.lgamma(trials + 1) - ways + x * math.log(p) + (trials - x) * math.log1p(-p))
-        low, high = (p, high) if law.sum() - law[0] / 2 < tail else (low, p)
+        low, high = (p, high) if at_most(misses, trials, 1 - p).mean() < tail else (low, p)
     return (low + high) / 2
+
+
+def at_most(counts: NDArray[np.int64], trials: int, probability: float) -> NDArray[np.float64]:
+    """Probability of at most so many successes among `trials`, by the binomial law; 0 for a count of -1.
+
+    Raises `dguide.errors.MissingExtra` if SciPy is not installed.
+    """
+    law = require("scipy.special", "exact").bdtr(np.maximum(counts, 0), trials, probability)
+    found: NDArray[np.float64] = np.where(counts < 0, 0.0, law)
+    return found
 
 
 def wilson(share: float, trials: float, quantile: float = 1.96) -> tuple[float, float]:

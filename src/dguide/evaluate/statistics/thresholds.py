@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 
-from ...errors import bad, require
+import numpy as np
+
+from ...errors import bad
+from .proportion import at_most
 
 __all__ = ["CONFIDENCE", "allowed", "needed"]
 
@@ -34,9 +37,7 @@ def allowed(count: int, most: float, confidence: float | None = None) -> int:
         return min(math.floor(most * (count + 1) + _ROUNDING), count) - 1
     if most == 0:
         return -1
-    binomial = require("scipy.stats", "exact").binom
-    k = int(binomial.ppf(1 - confidence, count, most))  # the first whose probability is no smaller
-    return k if binomial.cdf(k, count, most) <= 1 - confidence else k - 1
+    return int((at_most(np.arange(count), count, most) <= 1 - confidence).sum()) - 1
 
 
 def needed(most: float, confidence: float | None = None) -> float:
