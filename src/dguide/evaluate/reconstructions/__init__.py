@@ -1,3 +1,3 @@
 """What a tokenizer of images keeps of real pictures."""
 
-__all__: list[str] = []
+__all__ = ()
