@@ -40,7 +40,7 @@ class TokenizerConfig(Settings):
     optimizer: Literal["adamw", "muon"] = Field(
         "muon", description="optimizer: adamw, or muon for the weights of the large convolutions"
     )
-    rate: float = Field(4e-3, gt=0, description="peak learning rate")
+    rate: float = Field(1.2e-2, gt=0, description="peak learning rate; for adamw about 0.002")
     warmup: int = Field(100, ge=0, description="steps until the rate reaches its peak")
     ema: float = Field(0.998, ge=0, lt=1, description="decay of the averaged weights: 0.998 averages over 500 steps")
 
