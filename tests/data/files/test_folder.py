@@ -180,9 +180,9 @@ def test_whatever_pillow_raises_for_one_file_is_listed(
 
 def test_damaged_files_of_all_formats_are_read_or_listed() -> None:
     """The same with more mutations: python -m benchmarks.fuzz_images 200000."""
-    counts = fuzz(700)
-    assert sum(counts.values()) == 700
-    assert 100 < counts["read"] < 600
+    counts = fuzz(350)
+    assert sum(counts.values()) == 350
+    assert 50 < counts["read"] < 300
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".pgm"])
@@ -433,22 +433,22 @@ def test_what_is_no_folder_or_has_several_sizes_is_refused(tmp_path: Path) -> No
             load(f"images:{root},size={size}")
 
 
-def test_twenty_thousand_files(tmp_path: Path) -> None:
+def test_four_thousand_files(tmp_path: Path) -> None:
     """All are there, each part in the order of their names. Each shows its number, and its class."""
     for label, name in enumerate("ab"):
         (tmp_path / name).mkdir()
-        for n in range(10_000):
+        for n in range(2_000):
             pixels = bytes([label, n // 256, n % 256, 0])
             (tmp_path / name / f"{n:05d}.pgm").write_bytes(b"P5 2 2 255\n" + pixels)
     data = load(f"images:{tmp_path},levels=256")
-    assert abs(len(data.test) - 4_000) < 3 * (20_000 * 0.2 * 0.8) ** 0.5
+    assert abs(len(data.test) - 800) < 3 * (4_000 * 0.2 * 0.8) ** 0.5
     numbers: list[int] = []
     for split in (data.train, data.validation, data.test):
         assert torch.equal(split.tokens[:, 0], split.labels)
-        shown = (split.tokens[:, :3] @ torch.tensor([10_000, 256, 1])).tolist()
+        shown = (split.tokens[:, :3] @ torch.tensor([2_000, 256, 1])).tolist()
         assert shown == sorted(shown)
         numbers += shown
-    assert sorted(numbers) == list(range(20_000))
+    assert sorted(numbers) == list(range(4_000))
 
 
 def test_a_network_learns_from_a_folder(tmp_path: Path) -> None:
