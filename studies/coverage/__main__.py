@@ -42,7 +42,8 @@ def row(found: dict[str, Any]) -> str:
     missed = f"{found['below']:.3f}, {found['above']:.3f}"
     without = f"{found['none']:.0%}" if found["none"] else ""
     cells = (found["figure"], found["setting"], f"{found['n']:,}", f"{found['coverage']:.3f}", interval, missed)
-    return "| " + " | ".join((*cells, f"{found['width']:.3g}", without)) + " |"
+    width = math.inf if found["width"] is None else found["width"]  # JSON has no infinity
+    return "| " + " | ".join((*cells, f"{width:.3g}", without)) + " |"
 
 
 def write(outcomes: Sequence[Outcome]) -> None:
