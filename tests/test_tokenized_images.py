@@ -14,7 +14,8 @@ from PIL import Image
 
 from dguide import checkpoint, tokenizers
 from dguide.cli import main
-from dguide.data import Learnt, load
+from dguide.data import Dataset, Label, Learnt, Pictures, Split, load
+from dguide.evaluate import Classifier, LearntFeatures, PixelFeatures, evaluate_samples, frechet_distance
 from dguide.plots import images
 from tests.tokenizers.small_tokenizers import tiny
 
@@ -60,6 +61,13 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     ):
         assert main([str(each) for each in command]) == 0
     return it
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A judge that has learnt little, in a moment."""
+    fit = LearntFeatures.fit.__func__  # type: ignore[attr-defined]
+    monkeypatch.setattr(LearntFeatures, "fit", classmethod(lambda cls, data, *, seed=0: fit(cls, data, seen=640)))
 
 
 def test_data_shows_the_tokenizer_and_the_pictures(made: Made, run: Run, tmp_path: Path) -> None:
@@ -131,3 +139,57 @@ def test_files_are_read_and_regions_filled(made: Made, run: Run, tmp_path: Path)
         outside[4:10, 4:14] = False
         assert changed.any()
         assert not changed[outside].any()
+
+
+@pytest.mark.usefixtures("quick")
+def test_samples_are_compared_with_the_original_pictures(made: Made) -> None:
+    """Real data in place of samples have the figures of what the tokenizer makes of held-out pictures, not of these."""
+    data = load(made.data)
+    real, codec = data.test, data.codec
+    assert isinstance(codec, Learnt)
+    judge = LearntFeatures.fit(data)
+    for name, features in (("pixels", PixelFeatures.of(data)), ("learnt", judge)):
+        train, held_out, rebuilt = (
+            features(images) for images in (data.train.images, real.images, codec.decoded(real.tokens))
+        )
+        assert np.allclose(features(real.tokens), rebuilt)
+        fits = frechet_distance(train, held_out), frechet_distance(train, rebuilt)
+        assert fits[1] > 2 * fits[0]  # the weights of the tokenizer are random
+        if name == "pixels":
+            label = {"label": real.labels}
+            found = evaluate_samples(data, real.tokens, label, features=name, repetitions=0)
+            figure = found["Fréchet distance"]
+            assert (figure.best, figure.rebuilt) == pytest.approx(fits, rel=0.2)  # of equal numbers of each class
+            assert all(each.value == pytest.approx(each.rebuilt) for each in found.estimates if each.count == len(real))
+            assert all(np.isfinite(each.rebuilt) for each in found.estimates if np.isfinite(each.best))
+    machine = Classifier.fit(data)
+    assert machine.held_out.value > 0.9
+    assert machine.held_out.value > machine.accuracy(real.tokens, real.labels).value
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_page_has_a_column_of_what_the_tokenizer_makes_of_pictures(made: Made, run: Run, tmp_path: Path) -> None:
+    status, out, _ = run("evaluate", made.samples, "--out", tmp_path, "--repetitions", 0)
+    assert status == 0
+    assert "| held-out data | the same, encoded and decoded |" in out
+    assert " after the tokenizer)" in out
+    assert all("rebuilt" in each for each in json.loads((tmp_path / "evaluation.json").read_text())["estimates"])
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(("size", "channels"), [((64, 64), 1), ((256, 128), 3), ((1, 130), 3)])
+def test_the_judge_learns_from_large_pictures(size: tuple[int, int], channels: int) -> None:
+    """Classes that a band tells apart; another channel than the first has nothing but noise."""
+    random = np.random.default_rng(0)
+    pictures = random.integers(100, size=(60, *size, channels), dtype=np.uint8)
+    labels = torch.arange(60) % 2
+    pictures[1::2, :, size[1] // 4 : size[1] // 2, 0] += 100
+    rows = torch.arange(60)
+    parts = [
+        Split(torch.zeros(20, 1, dtype=torch.int64), labels[own], images=Pictures(pictures, own))
+        for own in rows.split(20)
+    ]
+    data = Dataset("large", *parts, Learnt(*size, channels, 1, 1, 4, "none", Path()), (Label(("a", "b")),))
+    judge = LearntFeatures.fit(data)
+    assert judge.held_out.value > 0.9
+    assert judge(data.test.images).shape == (20, 64)

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..errors import bad
 from .codecs.base import Codec
 from .codecs.learnt import Learnt
 from .codecs.pixels import Pixels
@@ -42,6 +43,11 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.tokens)
+
+    @property
+    def originals(self) -> Tensor | Pictures:
+        """What samples are compared with: the pictures if they are not those of the tokens, else the tokens."""
+        return self.tokens if self.images is None else self.images
 
     def named(self) -> Iterator[tuple[str, Tensor]]:
         """Tokens, labels and the properties in the order of their names, with their names."""
@@ -184,6 +190,17 @@ class Dataset:
         """
         return self.codec.picture(tokens)
 
-    def features(self, tokens: Tensor) -> NDArray[np.float64]:
-        """The sequences [N, L] as an array [N, D] for classifiers and nearest-neighbour searches."""
-        return self.codec.features(tokens)
+    def features(self, images: Tensor | Pictures) -> NDArray[np.float64]:
+        """Images as an array [N, D] for classifiers and nearest-neighbour searches.
+
+        Args:
+            images: Sequences [N, L]; or the pictures of some, as of `Split.originals`, if a tokenizer made these.
+
+        Raises:
+            ValueError: If they are no images.
+        """
+        if isinstance(images, Tensor):
+            return self.codec.features(images)
+        if isinstance(self.codec, Learnt):
+            return self.codec.features(images)
+        raise bad("images", "pictures", f"tokens, as {type(self.codec).__name__} has no other pictures")

@@ -73,6 +73,8 @@ _NAMES = {
     "copies": ("copies of training images", "copies"),
 }
 """Figures of a verdict, by what they measure, for images and for strings; the first that says something counts."""
+REBUILT = "the same, encoded and decoded"
+"""Head of the column that tells what a tokenizer costs: no sample of its codes can be expected to be nearer."""
 _FULL = 0.4
 """A divergence of held-out data above which that of samples, at most 1, says little."""
 _NEAR, _FAR = 2.0, 10.0
@@ -96,6 +98,7 @@ def _verdict(estimates: Sequence[Estimate]) -> str:
 
     def told(fault: str, name: str, figure: Estimate) -> str:
         best = "" if math.isnan(figure.best) else f", held-out data {_shown(figure.best)}"
+        best += "" if math.isnan(figure.rebuilt) else f" ({_shown(figure.rebuilt)} after the tokenizer)"
         return f"{f'**{fault}.** ' if fault else ''}{name} {_shown(figure.value)}{best}."
 
     sentences = [told(f"Verdict: the samples are {words}", distance.name, distance)]
@@ -124,18 +127,20 @@ def _saturated(figure: Estimate) -> bool:
 
 def figure(estimate: Estimate) -> dict[str, Any]:
     """The fields of a figure for JSON, with the interval of its difference from held-out data."""
-    names = [each.name for each in fields(estimate) if each.name != "statistic"]
+    names = [each.name for each in fields(estimate) if each.name not in ("statistic", "rebuilt")]
+    names += [] if math.isnan(estimate.rebuilt) else ["rebuilt"]
     low, high = estimate.difference
     return {name: getattr(estimate, name) for name in names} | {"difference_low": low, "difference_high": high}
 
 
 def table(estimates: Sequence[Estimate]) -> list[str]:
     """Lines of a Markdown table of figures, without empty columns."""
-    heads = ("figure", "value", "95 % interval", "n", "held-out data", "samples - held-out", "better", "of")
+    heads = ("figure", "value", "95 % interval", "n", "held-out data", REBUILT, "samples - held-out", "better", "of")
     rows = []
     for estimate in estimates:
         interval, apart = (_between(*ends) for ends in ((estimate.low, estimate.high), estimate.difference))
-        cells = (estimate.name, _shown(estimate.value), interval, f"{estimate.count:,}", _shown(estimate.best), apart)
+        held_out = _shown(estimate.best), _shown(estimate.rebuilt)
+        cells = (estimate.name, _shown(estimate.value), interval, f"{estimate.count:,}", *held_out, apart)
         rows.append((*map(cell, cells), estimate.better, cell(estimate.note)))
     kept = [k for k, cells in enumerate(zip(*rows, strict=True)) if any(cells)]
     lines = [[row[k] for k in kept] for row in (heads, ["---"] * len(heads), *rows)]

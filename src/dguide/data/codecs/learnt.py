@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,10 @@ from torch import Tensor
 
 from ... import tokenizers
 from ...errors import bad, positive
+from ...progress import counted
 from ...tokenizers import Tokenizer
+from ..cache import nameless
+from ..pictures import Pictures
 from .base import Codec
 from .images import luma, pixels
 from .pixels import plain
@@ -24,8 +28,8 @@ __all__ = ["Learnt", "box_means", "brightness"]
 
 _MOST = 32
 """Rows and columns of the box means that are features."""
-_AT_ONCE = 256
-"""Pictures that are made floats at once."""
+_AT_ONCE = 2**22
+"""Bytes of the pictures that are made floats at once."""
 
 
 @dataclass(frozen=True)
@@ -125,10 +129,46 @@ class Learnt(Codec):
         pictures = self.decode_pictures(tokens)
         return pictures.expand(*pictures.shape[:-1], 3).float().to(tokens.device)
 
-    def features(self, tokens: Tensor) -> NDArray[np.float64]:
-        """Means of the pixels in boxes, on at most 32 x 32 places for each channel; from 0 to 1, [N, D]."""
-        chunks = [box_means(self.decode_pictures(chunk)) for chunk in tokens.split(_AT_ONCE)]
+    def decoded(self, tokens: Tensor) -> Pictures:
+        """The pictures of sequences [N, L], in a file without a name: all of them may not fit into the memory."""
+        self.check(tokens)
+        if not len(tokens):
+            return Pictures.of(np.zeros((0, *self.size, self.channels), dtype=np.uint8))
+        chunks = list(self._rows(len(tokens)))
+        with nameless() as file:
+            for rows in counted(chunks, len(chunks), "decoding pictures"):
+                file.write(self.decode_pictures(tokens[rows]).numpy().tobytes())
+            file.flush()
+            return Pictures.of(np.memmap(file, np.uint8, "r", 0, (len(tokens), *self.size, self.channels)))
+
+    def pictures_of(self, images: Tensor | Pictures) -> Tensor:
+        """Images in memory, [N, H, W, C] uint8 with the channels of the tokenizer.
+
+        Args:
+            images: Sequences [N, L], or pictures of this size.
+        """
+        if isinstance(images, Tensor):
+            return self.decode_pictures(images)
+        pictures = images.batch(slice(None))
+        return pictures.expand(*pictures.shape[:-1], self.channels)
+
+    def features(self, images: Tensor | Pictures) -> NDArray[np.float64]:
+        """Means of the pixels in boxes, on at most 32 x 32 places for each channel; from 0 to 1, [N, D].
+
+        Args:
+            images: As of `pictures_of`.
+        """
+        chunks = [box_means(self.pictures_of(_some(images, rows))) for rows in self._rows(len(images))]
         return np.concatenate(chunks) if chunks else np.zeros((0, 1))
+
+    def _rows(self, count: int) -> Iterator[slice]:
+        """The rows of some pictures at a time."""
+        step = max(1, _AT_ONCE // (self.height * self.width * self.channels))
+        yield from (slice(start, start + step) for start in range(0, count, step))
+
+
+def _some(images: Tensor | Pictures, rows: slice) -> Tensor | Pictures:
+    return images[rows] if isinstance(images, Tensor) else Pictures(images.array, images.rows[rows])
 
 
 def brightness(pictures: Tensor) -> Tensor:

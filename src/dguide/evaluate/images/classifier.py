@@ -36,9 +36,9 @@ class Classifier:
             dguide.errors.MissingExtra: If scikit-learn is not installed.
         """
         machine = require("sklearn.svm", "train").SVC(C=10.0, gamma="scale")
-        machine.fit(dataset.features(dataset.train.tokens), dataset.train.labels.numpy())
+        machine.fit(dataset.features(dataset.train.originals), dataset.train.labels.numpy())
         real = dataset.test
-        hits = int((machine.predict(dataset.features(real.tokens)) == real.labels.numpy()).sum())
+        hits = int((machine.predict(dataset.features(real.originals)) == real.labels.numpy()).sum())
         return cls(dataset, machine, proportion(hits, len(real)))
 
     def predict(self, tokens: Tensor) -> Tensor:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,7 +12,8 @@ from torch import Tensor
 
 from ...data import Dataset, Split
 from ...errors import bad
-from ..mixture import Counts, Mixture, requested_classes
+from ..mixture import Counts
+from ..points.base import Points
 from ..points.distances import Kernel, Normal
 from ..points.diversity import Diversity
 from ..points.feature_sets import Features, PixelFeatures, image_codec
@@ -19,16 +21,10 @@ from ..points.memory import Memory, copies
 from ..points.neighbours import Balls
 from ..statistics.estimate import Estimate, Rows, Statistic, estimate
 from ..statistics.intervals import dependent_share, quantile, share
+from .matched import MOST, NEIGHBOURS, Matched, decoded
 from .network import LearntFeatures
 
 __all__ = ["image_estimates"]
-
-NEIGHBOURS = 5
-"""The k of precision, recall, density and coverage, as in Naeem et al. (arXiv 2002.09797)."""
-_MOST = 5000
-"""Largest number of training images for distances, and of generated images for diversity."""
-SIZED = ("Fréchet distance", "kernel distance", "precision", "recall", "density", "coverage")
-"""Figures that depend on the number of images."""
 
 
 def image_estimates(
@@ -54,6 +50,9 @@ def image_estimates(
     number of images of each class, the training images and the judge are fixed. The judge learns from the training
     images, the limit of near images comes from the validation, and held-out images are those of the test.
 
+    If the tokens are codes of a tokenizer, the real images are the original ones, and `Estimate.rebuilt` is the figure
+    of the same held-out images after the tokenizer encoded and decoded them.
+
     Args:
         dataset: The real data.
         tokens: Generated images, [N, L] int64.
@@ -71,7 +70,7 @@ def image_estimates(
     if tokens.dim() != 2 or labels.shape != (len(tokens),):
         got = f"{list(labels.shape)} of tokens {list(tokens.shape)}"
         raise bad("labels", got, "[N], one for each of tokens [N, L]")
-    matched = _Matched.of(dataset, Split(tokens.cpu(), labels.cpu()), seed)
+    matched = Matched.of(dataset, decoded(dataset, Split(tokens.cpu(), labels.cpu())), seed)
     judge = judge or LearntFeatures.fit(dataset, seed=seed)
     figures = _ImageFigures(dataset, matched, judge, features or judge, repetitions, seed)
     sized = (*figures.distances(), *figures.neighbours()) if len(matched.equal) > NEIGHBOURS else matched.too_few()
@@ -80,75 +79,22 @@ def image_estimates(
 
 
 @dataclass(frozen=True, eq=False)
-class _Matched:
-    """The sets of images for the comparison, with the proportions of the requested classes.
+class _Set:
+    """Images with their points, their combinations and, of the samples, their rows among all of them."""
 
-    Args:
-        mixture: The requested classes and their numbers.
-        drawn: All generated images.
-        equal: A selection of the generated images, as many as `held_out`.
-        rows: Which of the generated images these are.
-        held_out: Held-out images of the test, at most as many of each class as generated ones.
-        every_held_out: As many images of the test as the proportions allow, or all if none fit.
-        validation: As many images of the validation as the proportions allow, or all if none fit.
-        near: Training images, as many as `held_out`.
-        train: As many training images as the proportions allow, up to a limit.
-        groups: The combination of each image of `equal`, `held_out` and `train`.
-    """
-
-    mixture: Mixture
-    drawn: Split
-    equal: Split
-    rows: Rows
-    held_out: Split
-    every_held_out: Split
-    validation: Split
-    near: Split
-    train: Split
-    groups: tuple[Counts, Counts, Counts]
-
-    @classmethod
-    def of(cls, dataset: Dataset, drawn: Split, seed: int) -> _Matched:
-        classes = requested_classes(dataset, {dataset.conditions[0].name: drawn.labels}, len(drawn))
-        if len(drawn) <= NEIGHBOURS:
-            expected = f"at least {NEIGHBOURS + 1}, one more than neighbours that are sought"
-            raise bad("samples", len(drawn), expected)
-        real, train = dataset.test, dataset.train
-        mixture = Mixture.of(dataset, classes, len(drawn)).kept(len(drawn), real, train)
-        counts = mixture.counts(len(drawn), real, train, drawn=True)
-        held_out, held_out_groups = mixture.take(real, counts, seed)
-        every, chosen = (
-            mixture.take(part, mixture.counts(len(part), part), seed)[0] for part in (real, dataset.validation)
-        )
-        rows = mixture.own(counts, seed)
-        reference, reference_groups = mixture.take(train, mixture.counts(_MOST, train), seed)
-        return cls(
-            mixture,
-            drawn,
-            drawn.take(torch.from_numpy(rows)),
-            rows,
-            held_out,
-            every if len(every) else real,
-            chosen if len(chosen) else dataset.validation,
-            mixture.take(train, counts, seed)[0],
-            reference,
-            (mixture.groups[rows], held_out_groups, reference_groups),
-        )
-
-    def too_few(self) -> tuple[Estimate, ...]:
-        """The figures in `SIZED` as nan, for too few images."""
-        note = f"more than {NEIGHBOURS} held-out and training images of the requested classes are needed"
-        nothing = (math.nan, math.nan, math.nan)
-        return tuple(Estimate(name, *nothing, len(self.equal), note=note) for name in SIZED)
+    split: Split
+    points: Points
+    groups: Counts
+    members: Rows | None = None
 
 
 class _ImageFigures:
-    """Computes the figures of a set of images."""
+    """Computes the figures of a set of images, of held-out images and, with a tokenizer, of what it makes of these."""
 
     def __init__(
         self,
         dataset: Dataset,
-        matched: _Matched,
+        matched: Matched,
         judge: LearntFeatures,
         features: Features,
         repetitions: int,
@@ -156,63 +102,66 @@ class _ImageFigures:
     ) -> None:
         self.dataset, self.matched, self.judge, self.features = dataset, matched, judge, features
         self.repetitions, self.seed = repetitions, seed
-        self.real, self.best, self.equal = (
-            features(split.tokens) if len(split) else np.empty((0, 1))
-            for split in (matched.train, matched.held_out, matched.equal)
-        )
+        own, theirs, self.groups = matched.groups
+        self.real = self._points(matched.train)
+        self.held = [
+            _Set(split, self._points(split), theirs) for split in _and_rebuilt(dataset, matched.held_out) if len(split)
+        ]
+        self.sets = [_Set(matched.equal, self._points(matched.equal), own, matched.rows), *self.held]
+
+    def _points(self, split: Split) -> Points:
+        return self.features(split.originals) if len(split) else np.empty((0, 1))
 
     def figure(
         self,
         name: str,
-        own: Statistic,
-        real: Statistic,
+        statistic: Callable[[_Set], Statistic],
         better: str = "",
         note: str = "",
         bounds: tuple[float, float] = (0.0, math.inf),
-        drawn: tuple[Split, Rows] | None = None,
+        drawn: _Set | None = None,
     ) -> Estimate:
         """A figure of `drawn`, by default `equal`, beside that of held-out images, both within its possible values.
 
         The labels are requested, not random. So the halves have equally many images of each class.
         """
-        split, members = drawn or (self.matched.equal, self.matched.rows)
         return _compared(
             *(
                 estimate(
                     name,
-                    statistic,
-                    len(each),
+                    statistic(each),
+                    len(each.split),
                     better=better,
                     note=note or self.features.name,
                     bounds=bounds,
-                    members=rows,
-                    strata=each.labels.numpy(),
+                    members=each.members,
+                    strata=each.split.labels.numpy(),
                     repetitions=self.repetitions,
                     seed=self.seed,
                 )
-                for statistic, each, rows in ((own, split, members), (real, self.matched.held_out, None))
-                if len(each)
+                for each in (drawn or self.sets[0], *self.held)
             )
         )
 
     def accuracy(self) -> tuple[Estimate, ...]:
-        drawn, real = self.matched.drawn, self.matched.held_out
+        drawn = self.matched.drawn
         given = drawn.labels < self.dataset.n_classes
         if not bool(given.any()):
             return ()
-        real = real.take(torch.from_numpy(~self.matched.mixture.not_given[self.matched.groups[1]].any(1)))
+        told = torch.from_numpy(~self.matched.mixture.not_given[self.matched.groups[1]].any(1))
         note = f"a network with {self.judge.held_out.value:.3f} of all held-out images, seed {self.judge.seed}"
+        held = ((each.split.take(told), None) for each in self.held)
         return (
             _compared(
                 *(
                     share(
                         "accuracy on the asked class",
-                        (self.judge.classes(some.tokens) == some.labels).numpy(),
+                        (self.judge.classes(some.originals) == some.labels).numpy(),
                         better="higher",
                         note=note,
                         members=members,
                     )
-                    for some, members in ((drawn.take(given), np.flatnonzero(given.numpy())), (real, None))
+                    for some, members in ((drawn.take(given), np.flatnonzero(given.numpy())), *held)
                     if len(some)
                 )
             ),
@@ -220,27 +169,22 @@ class _ImageFigures:
 
     def distances(self) -> tuple[Estimate, ...]:
         real = Normal.of(self.real)
-        own, best, theirs = self.matched.groups
+
+        def frechet(each: _Set) -> Statistic:
+            return lambda rows: real.distance(Normal.of(each.points[rows]))
+
+        def kernel(each: _Set) -> Statistic:
+            return Kernel(self.real, each.points, (self.groups, each.groups)).distance
+
         return (
-            self.figure(
-                "Fréchet distance",
-                lambda rows: real.distance(Normal.of(self.equal[rows])),
-                lambda rows: real.distance(Normal.of(self.best[rows])),
-                "lower",
-            ),
-            self.figure(
-                "kernel distance",
-                Kernel(self.real, self.equal, (theirs, own)).distance,
-                Kernel(self.real, self.best, (theirs, best)).distance,
-                "lower",
-                bounds=(-math.inf, math.inf),
-            ),
+            self.figure("Fréchet distance", frechet, "lower"),
+            self.figure("kernel distance", kernel, "lower", bounds=(-math.inf, math.inf)),
         )
 
     def neighbours(self) -> tuple[Estimate, ...]:
-        near, note = self.features(self.matched.near.tokens), f"{self.features.name}, k = {NEIGHBOURS}"
-        balls = [Balls(near, points, NEIGHBOURS) for points in (self.equal, self.best)]
-        splits, members = (self.matched.equal, self.matched.held_out), (self.matched.rows, None)
+        near, note = self.features(self.matched.near.originals), f"{self.features.name}, k = {NEIGHBOURS}"
+        balls = [Balls(near, each.points, NEIGHBOURS) for each in self.sets]
+        density = iter(balls)
 
         def dependent(name: str) -> Estimate:
             return _compared(
@@ -249,43 +193,46 @@ class _ImageFigures:
                         name,
                         getattr(each, name),
                         len(near),
-                        len(split),
+                        len(some.split),
                         fixed=True,
                         better="higher",
                         note=note,
-                        members=rows,
-                        strata=split.labels.numpy(),
+                        members=some.members,
+                        strata=some.split.labels.numpy(),
                         repetitions=self.repetitions,
                         seed=self.seed,
                     )
-                    for each, split, rows in zip(balls, splits, members, strict=True)
+                    for each, some in zip(balls, self.sets, strict=True)
                 )
             )
 
         return (
             _compared(
                 *(
-                    share("precision", each.times > 0, better="higher", note=note, members=rows)
-                    for each, rows in zip(balls, members, strict=True)
+                    share("precision", each.times > 0, better="higher", note=note, members=some.members)
+                    for each, some in zip(balls, self.sets, strict=True)
                 )
             ),
             dependent("recall"),
-            self.figure("density", balls[0].density, balls[1].density, note=note),
+            self.figure("density", lambda _: next(density).density, note=note),
             dependent("coverage"),
         )
 
     def diversity(self) -> Estimate:
-        rows = torch.randperm(len(self.matched.drawn), generator=torch.Generator().manual_seed(self.seed))[:_MOST]
+        rows = torch.randperm(len(self.matched.drawn), generator=torch.Generator().manual_seed(self.seed))[:MOST]
         drawn, labels = self.matched.drawn.take(rows), self.matched.train.labels.numpy()
-        own = Diversity(self.real, labels, self.features(drawn.tokens), drawn.labels.numpy())
-        best = Diversity(self.real, labels, self.best, self.matched.held_out.labels.numpy())
-        return self.figure("diversity within a class", own.ratio, best.ratio, drawn=(drawn, rows.numpy()))
+
+        def ratio(each: _Set) -> Statistic:
+            return Diversity(self.real, labels, each.points, each.split.labels.numpy()).ratio
+
+        some = _Set(drawn, self._points(drawn), self.matched.mixture.groups[rows.numpy()], rows.numpy())
+        return self.figure("diversity within a class", ratio, drawn=some)
 
     def memory(self) -> tuple[Estimate, ...]:
-        sets, train = (self.matched.drawn, self.matched.every_held_out), self.dataset.train
+        sets, train = (self.matched.drawn, *_and_rebuilt(self.dataset, self.matched.every_held_out)), self.dataset.train
         pixels = PixelFeatures.of(self.dataset)
-        points, chosen = pixels(train.tokens), pixels(self.matched.validation.tokens)
-        memories = [Memory.of(points, chosen, pixels(split.tokens)) for split in sets]
+        points, chosen = pixels(train.originals), pixels(self.matched.validation.originals)
+        memories = [Memory.of(points, chosen, pixels(split.originals)) for split in sets]
         copied = [copies(train.tokens, split.tokens) for split in sets]
         note = f"pixels; {100 * memories[0].expected:.1f} % of new images"
         return (
@@ -312,6 +259,12 @@ class _ImageFigures:
         )
 
 
-def _compared(own: Estimate, real: Estimate | None = None) -> Estimate:
-    """The figure of the samples beside that of held-out images, if there are any."""
-    return own if real is None else own.beside(real)
+def _and_rebuilt(dataset: Dataset, held_out: Split) -> list[Split]:
+    """Held-out images and, with a tokenizer, what it makes of them."""
+    return [held_out] if held_out.images is None else [held_out, decoded(dataset, held_out)]
+
+
+def _compared(own: Estimate, real: Estimate | None = None, rebuilt: Estimate | None = None) -> Estimate:
+    """The figure of the samples beside those of held-out images, if there are any."""
+    compared = own if real is None else own.beside(real)
+    return compared if rebuilt is None else replace(compared, rebuilt=rebuilt.value)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -10,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...data import Dataset, Pixels, random_offsets, shift
+from ...data import Dataset, Learnt, Pictures, Pixels, random_offsets, shift
 from ...errors import bad
-from ..points.base import Points
+from ..points.base import Points, Shown
 from ..points.feature_sets import Features, image_codec
 from ..statistics.proportion import Proportion, proportion
 
@@ -22,26 +24,37 @@ _WIDTH = 64
 _BATCH = 64
 _RATE = 2e-3
 _CHUNK = 512
+_PIXELS = 2**21
+"""Pixels of the images in one call. It limits the memory."""
+_SMALL = 32
+"""Sides of images, up to twice this number, that no convolution with stride halves first."""
+_CHANNELS = 24
 
 
 class ConvNet(nn.Module):
     """Two convolutions with pooling, a layer of 64 features, and a linear classifier.
 
+    Images of 64 pixels a side and more are halved first, by convolutions of stride 2, until they have fewer.
+
     Args:
-        codec: The codec of the images. The input is the brightness for greys, else one channel for each colour.
+        codec: The codec of the images. The input is the brightness for greys, else one channel for each colour of small
+            images, and red, green and blue of others and of pictures.
         n_classes: Number of classes K.
         generator: Generator of the initial weights.
     """
 
-    def __init__(self, codec: Pixels, n_classes: int, generator: torch.Generator) -> None:
+    def __init__(self, codec: Pixels | Learnt, n_classes: int, generator: torch.Generator) -> None:
         super().__init__()
         self.codec = codec
+        self.halvings = max(0, (max(codec.size) // _SMALL).bit_length() - 1)
+        widths = [self._channels, *(_CHANNELS * (n + 1) // self.halvings for n in range(self.halvings))]
         with torch.random.fork_rng(devices=[]):  # layers draw weights in their constructor; all are drawn again below
             self.body = nn.Sequential(
-                nn.Conv2d(1 if codec.is_grey else codec.vocab_size, 24, 3, padding=1),
+                *(layer for pair in pairwise(widths) for layer in (nn.Conv2d(*pair, 3, 2, padding=1), nn.GELU())),
+                nn.Conv2d(widths[-1], _CHANNELS, 3, padding=1),
                 nn.GELU(),
                 nn.MaxPool2d(2, ceil_mode=True),
-                nn.Conv2d(24, 48, 3, padding=1),
+                nn.Conv2d(_CHANNELS, 48, 3, padding=1),
                 nn.GELU(),
                 nn.AdaptiveMaxPool2d(4),
                 nn.Flatten(),
@@ -56,19 +69,50 @@ class ConvNet(nn.Module):
                 else:
                     parameter.normal_(0, (2 / parameter[0].numel()) ** 0.5, generator=generator)
 
-    def features(self, tokens: Tensor) -> Tensor:
-        """Output of the second to last layer for images [N, L], [N, 64]."""
-        if self.codec.is_grey:
-            images = self.codec.picture(tokens).unsqueeze(1) - 0.5
-        else:
-            grid = tokens.reshape(-1, *self.codec.shape)
-            images = F.one_hot(grid, self.codec.vocab_size).permute(0, 3, 1, 2).float()
-        features: Tensor = self.body(images)
+    @property
+    def _channels(self) -> int:
+        if isinstance(self.codec, Learnt):
+            return self.codec.channels
+        return 1 if self.codec.is_grey else 3 if self.halvings else self.codec.vocab_size
+
+    def inputs(self, images: Shown) -> Tensor:
+        """What the network sees of images, [N, C, H, W]."""
+        codec = self.codec
+        if isinstance(codec, Learnt):
+            return codec.pictures_of(images).permute(0, 3, 1, 2).float() / 255 - 0.5
+        assert isinstance(images, Tensor)  # a data set of pixels has no other pictures
+        if codec.is_grey:
+            return codec.picture(images).unsqueeze(1) - 0.5
+        if self.halvings:
+            return codec.colours(images).permute(0, 3, 1, 2) / 255 - 0.5
+        return F.one_hot(images.reshape(-1, *codec.shape), codec.vocab_size).permute(0, 3, 1, 2).float()
+
+    def moved(self, images: Shown, generator: torch.Generator) -> Tensor:
+        """`inputs` of images with random shifts of up to a pixel after the halvings."""
+        offsets = random_offsets(len(images), 2**self.halvings, 0.5, generator)
+        if isinstance(self.codec, Pixels) and isinstance(images, Tensor):
+            return self.inputs(shift(images, offsets, self.codec.shape))
+        inputs = self.inputs(images)
+        rows, columns = (  # beyond the edge its pixels are repeated
+            (torch.arange(side) - offset.unsqueeze(1)).clamp(0, side - 1)
+            for side, offset in zip(inputs.shape[2:], offsets.unbind(1), strict=True)
+        )
+        return inputs[torch.arange(len(inputs))[:, None, None], :, rows[:, :, None], columns[:, None]].movedim(-1, 1)
+
+    def batches(self, images: Shown) -> Iterator[Tensor]:
+        """`inputs` of some images at a time."""
+        height, width = self.codec.size
+        for rows in torch.arange(len(images)).split(min(_CHUNK, max(1, _PIXELS // (height * width)))):
+            yield self.inputs(_taken(images, rows))
+
+    def features(self, inputs: Tensor) -> Tensor:
+        """Output of the second to last layer, [N, 64]."""
+        features: Tensor = self.body(inputs)
         return features
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor) -> Tensor:
         """Logits of the classes, [N, K]."""
-        logits: Tensor = self.head(self.features(tokens))
+        logits: Tensor = self.head(self.features(inputs))
         return logits
 
 
@@ -116,7 +160,7 @@ class LearntFeatures(Features):
         Raises:
             ValueError: If the data set has no images, or fewer than two classes.
         """
-        codec, split = image_codec(dataset), dataset.train
+        codec, split, images = image_codec(dataset), dataset.train, dataset.train.originals
         if dataset.n_classes < 2:
             raise bad("classes", dataset.n_classes, "at least two", "Take a data set with labels.")
         generator = torch.Generator().manual_seed(seed)
@@ -126,35 +170,40 @@ class LearntFeatures(Features):
         falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
         for _ in range(steps):
             rows = torch.randint(len(split), (_BATCH,), generator=generator)
-            tokens = shift(split.tokens[rows], random_offsets(_BATCH, 1, 0.5, generator), codec.shape)
+            inputs = network.moved(_taken(images, rows), generator)
             optimiser.zero_grad()
-            F.cross_entropy(network(tokens), split.labels[rows]).backward()
+            F.cross_entropy(network(inputs), split.labels[rows]).backward()
             optimiser.step()
             falling.step()
         network.eval().requires_grad_(False)
-        raw = _raw(network, split.tokens)
-        hits = int((_classes(network, dataset.test.tokens) == dataset.test.labels).sum())
+        raw = _raw(network, images)
+        hits = int((_classes(network, dataset.test.originals) == dataset.test.labels).sum())
         share = proportion(hits, len(dataset.test))
         centre, scale = raw.mean(0), float(np.sqrt(raw.var(0).mean()))
         dead = scale <= 1e-6 * max(1.0, float(np.abs(centre).max()))  # constant features, up to rounding
         return cls(network, centre, 1.0 if dead else scale, share, seed)
 
-    def __call__(self, tokens: Tensor) -> Points:
-        return (_raw(self.network, tokens) - self.centre) / self.scale
+    def __call__(self, images: Shown) -> Points:
+        return (_raw(self.network, images) - self.centre) / self.scale
 
-    def classes(self, tokens: Tensor) -> Tensor:
-        """The predicted class of each image, [N] int64, from tokens [N, L]."""
-        return _classes(self.network, tokens)
+    def classes(self, images: Shown) -> Tensor:
+        """The predicted class of each image, [N] int64, from tokens [N, L] or pictures."""
+        return _classes(self.network, images)
 
-    def log_probs(self, tokens: Tensor) -> Tensor:
-        """Log-probability of each class for each image, [N, K], from tokens [N, L]."""
-        return torch.cat([self.network(chunk).log_softmax(1) for chunk in tokens.cpu().split(_CHUNK)])
+    def log_probs(self, images: Shown) -> Tensor:
+        """Log-probability of each class for each image, [N, K], from tokens [N, L] or pictures."""
+        return torch.cat([self.network(inputs).log_softmax(1) for inputs in self.network.batches(images)])
 
 
-def _raw(network: ConvNet, tokens: Tensor) -> Points:
-    chunks = [network.features(chunk).detach() for chunk in tokens.cpu().split(_CHUNK)]
+def _raw(network: ConvNet, images: Shown) -> Points:
+    chunks = [network.features(inputs).detach() for inputs in network.batches(images)]
     return torch.cat(chunks).double().numpy()
 
 
-def _classes(network: ConvNet, tokens: Tensor) -> Tensor:
-    return torch.cat([network(chunk).argmax(1) for chunk in tokens.cpu().split(_CHUNK)])
+def _classes(network: ConvNet, images: Shown) -> Tensor:
+    return torch.cat([network(inputs).argmax(1) for inputs in network.batches(images)])
+
+
+def _taken(images: Shown, rows: Tensor) -> Shown:
+    """The images at `rows`, on the CPU."""
+    return images.take(rows) if isinstance(images, Pictures) else images.cpu()[rows]

@@ -7,13 +7,18 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from ...data import Pictures
 from ...errors import bad
 
-__all__ = ["Points", "check_points", "distances", "nearest"]
+__all__ = ["Points", "Shown", "check_points", "distances", "nearest"]
 
 Points = NDArray[np.float64]
 """Points [N, D]: pixels, or features of any network."""
+
+Shown = Tensor | Pictures
+"""Images to judge: tokens [N, L]; or, where a tokenizer made these, the pictures themselves (`Split.originals`)."""
 
 _CHUNK = 1024
 

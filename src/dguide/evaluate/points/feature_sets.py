@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...data import Codec, Dataset, Pixels
+from ...data import Codec, Dataset, Learnt, Pictures, Pixels
 from ...errors import MissingExtra, bad, require
-from .base import Points
+from .base import Points, Shown
 
 __all__ = ["Features", "InceptionFeatures", "PixelFeatures", "image_codec"]
 
@@ -27,8 +27,8 @@ class Features(ABC):
     name: str
 
     @abstractmethod
-    def __call__(self, tokens: Tensor) -> Points:
-        """The points [N, D] for images [N, L]."""
+    def __call__(self, images: Shown) -> Points:
+        """The points [N, D] for images: tokens [N, L]; for data with a tokenizer also `dguide.data.Pictures`."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,11 @@ class PixelFeatures(Features):
         """The pixels for a data set. Raises `ValueError` if it has no images."""
         return cls(image_codec(dataset))
 
-    def __call__(self, tokens: Tensor) -> Points:
-        return self.codec.features(tokens)
+    def __call__(self, images: Shown) -> Points:
+        if isinstance(self.codec, Learnt):
+            return self.codec.features(images)
+        assert isinstance(images, Tensor)  # a data set of pixels has no other pictures
+        return self.codec.features(images)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +70,7 @@ class InceptionFeatures(Features):
         name: Name of the features.
     """
 
-    codec: Pixels
+    codec: Pixels | Learnt
     network: Any
     name: str = "Inception features"
 
@@ -103,16 +106,26 @@ class InceptionFeatures(Features):
         return cls(codec, network)
 
     @torch.no_grad()
-    def __call__(self, tokens: Tensor) -> Points:
+    def __call__(self, images: Shown) -> Points:
         chunks = []
-        for chunk in tokens.cpu().split(64):
-            images = self.codec.colours(chunk).to(torch.uint8).permute(0, 3, 1, 2).contiguous()
-            chunks.append(self.network(images)[0].double().numpy())
+        for rows in torch.arange(len(images)).split(64):
+            some = images.take(rows) if isinstance(images, Pictures) else images.cpu()[rows]
+            shown = _bytes(self.codec, some).permute(0, 3, 1, 2).contiguous()
+            chunks.append(self.network(shown)[0].double().numpy())
         return np.concatenate(chunks)
 
 
-def image_codec(dataset: Dataset) -> Pixels:
+def _bytes(codec: Pixels | Learnt, images: Shown) -> Tensor:
+    """Red, green and blue, [N, H, W, 3] uint8."""
+    if isinstance(codec, Learnt):
+        pictures = codec.pictures_of(images)
+        return pictures.expand(*pictures.shape[:-1], 3)
+    assert isinstance(images, Tensor)  # a data set of pixels has no other pictures
+    return codec.colours(images).to(torch.uint8)
+
+
+def image_codec(dataset: Dataset) -> Pixels | Learnt:
     """The codec of a data set of images. Raises `ValueError` for other data."""
-    if not isinstance(dataset.codec, Pixels):
+    if not isinstance(dataset.codec, Pixels | Learnt):
         raise bad("data set to compare images with", f"{dataset.name}, whose sequences are no images", "images")
     return dataset.codec

@@ -28,6 +28,7 @@ class Estimate:
         note: Other information, such as the features, or why there is no interval.
         best_low: Lower end of the interval of `best`; nan if there is none.
         best_high: Upper end of that interval.
+        rebuilt: The value for the held-out data after a tokenizer encoded and decoded them; nan if there is none.
         statistic: The figure of some of the samples, by their rows among all samples; None if it is not kept.
     """
 
@@ -41,6 +42,7 @@ class Estimate:
     note: str = ""
     best_low: float = math.nan
     best_high: float = math.nan
+    rebuilt: float = math.nan
     statistic: Statistic | None = field(default=None, repr=False, compare=False)
 
     @property
