@@ -32,7 +32,19 @@ from dguide.train import SIZES, TrainConfig, Trained, train
 from dguide.train.config import option
 from dguide.train.denoisers import build
 
-COMMANDS = ("data", "sample", "fill", "evaluate", "read", "train", "demo", "theory", "info")
+COMMANDS = (
+    "data",
+    "sample",
+    "fill",
+    "evaluate",
+    "read",
+    "train",
+    "train-tokenizer",
+    "check-tokenizer",
+    "demo",
+    "theory",
+    "info",
+)
 
 
 @pytest.fixture(scope="module")
