@@ -160,7 +160,7 @@ def test_training_does_not_take_an_accelerator_without_float64(tmp_path: Path, m
 def test_training_and_evaluation_do_not_depend_on_the_default_device(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dguide.train.loop.passes_for", lambda count: 1)  # of the last evaluations
+    monkeypatch.setattr("dguide.train.denoisers.passes_for", lambda count: 1)  # of the last evaluations
     fit = LearntFeatures.fit.__func__  # type: ignore[attr-defined]
     monkeypatch.setattr(
         LearntFeatures, "fit", classmethod(lambda cls, data, *, seed: fit(cls, data, seen=640, seed=seed))

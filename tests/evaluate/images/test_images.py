@@ -11,7 +11,7 @@ from torch import Tensor
 from dguide.data import Split
 from dguide.evaluate import Evaluation, PixelFeatures, frechet_distance, image_estimates
 from dguide.evaluate.images import estimates as images
-from dguide.evaluate.images.estimates import SIZED
+from dguide.evaluate.images.matched import SIZED
 from tests.evaluate.real import DIGITS, learnt
 
 REAL = DIGITS.test
@@ -196,7 +196,7 @@ def test_more_samples_than_held_out_images_are_compared_in_equal_numbers() -> No
 
 
 def test_diversity_is_of_no_more_images_than_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "_MOST", 150)
+    monkeypatch.setattr(images, "MOST", 150)
     found = judged(REAL.tokens, REAL.labels)["diversity within a class"]
     assert found.count == 150
     assert found.value == pytest.approx(best()["diversity within a class"].value, abs=0.1)
