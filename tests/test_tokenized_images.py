@@ -168,6 +168,28 @@ def test_samples_are_compared_with_the_original_pictures(made: Made) -> None:
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("channels", [1, 3])
+def test_standard_classifiers_see_the_original_pictures(run: Run, tmp_path: Path, channels: int) -> None:
+    """All pictures of this tokenizer are grey: nothing is left of the class in what it makes of codes."""
+    erasing = tiny(channels, 4, HEIGHT, WIDTH)
+    for parameter in erasing.network.decoder.parameters():
+        parameter.zero_()
+    tokenizers.save(tmp_path / "t", erasing)
+    data = f"images:{write_folder(tmp_path / 'images', channels)},tokenizer={tmp_path / 't'}"
+    assert load(data).picture(load(data).test.tokens).unique().numel() == 1
+    assert run("train", "--data", data, "--out", tmp_path / "m", "--steps", 2, *NETWORK)[0] == 0
+    status, _, err = run("read", tmp_path / "m", "--out", tmp_path, "--passes", 1, "--repetitions", 2)
+    assert status == 0, err
+    found = json.loads((tmp_path / "reading.json").read_text())
+    right = {
+        each["name"]: next(one for one in each["estimates"] if one["name"] == "accuracy")
+        for each in found["classifiers"]
+    }
+    assert list(right) == ["random forest", "small network"]
+    assert all(each["value"] > 0.8 for each in right.values())
+
+
+@pytest.mark.usefixtures("quick")
 def test_the_page_has_a_column_of_what_the_tokenizer_makes_of_pictures(made: Made, run: Run, tmp_path: Path) -> None:
     status, out, _ = run("evaluate", made.samples, "--out", tmp_path, "--repetitions", 0)
     assert status == 0
