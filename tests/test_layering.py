@@ -57,7 +57,7 @@ ALLOWED["__main__"] = {"cli"}
 MOST_MODULES = 16
 """The most modules of one folder."""
 
-HEAVY = ["scipy", "sklearn", "accelerate", "matplotlib", "typer", "safetensors", "pydantic", "triton"]
+HEAVY = ["scipy", "sklearn", "accelerate", "matplotlib", "typer", "safetensors", "pydantic", "triton", "diffusers"]
 NAMES_OF_PROCESSES = {"Masked", "Uniform"}
 MAY_NAME_PROCESSES = {"process", "checkpoint", "cli"}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -16,6 +17,13 @@ __all__ = ["BATCH", "Tokenizer"]
 
 BATCH = 16
 """Pictures in one call of a network. A last batch is filled up, so every call has the same shape."""
+
+
+@contextmanager
+def _repeatable() -> Iterator[None]:
+    """Convolutions on a GPU that give the same sums each time, in full float32; on a CPU they do anyway."""
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+        yield
 
 
 class Tokenizer(ABC):
@@ -47,6 +55,7 @@ class Tokenizer(ABC):
         return self.grid[0] * self.grid[1]
 
     @on_cpu
+    @_repeatable()
     @torch.no_grad()
     def encode(self, images: Tensor, title: str | None = None) -> Tensor:
         """The tokens of pictures.
@@ -77,6 +86,7 @@ class Tokenizer(ABC):
         return torch.cat(tokens) if tokens else torch.zeros(0, self.length, dtype=torch.int64)
 
     @on_cpu
+    @_repeatable()
     @torch.no_grad()
     def decode(self, tokens: Tensor, title: str | None = None) -> Tensor:
         """The pictures that tokens stand for.

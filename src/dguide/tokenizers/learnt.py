@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -93,23 +91,14 @@ class LearntTokenizer(Tokenizer):
         self.digest = content_digest(json.dumps(told, sort_keys=True), weights)
 
     def _encode(self, images: Tensor) -> Tensor:
-        with _repeatable():
-            return self.network.tokens(images.to(self._device))
+        return self.network.tokens(images.to(self._device))
 
     def _decode(self, tokens: Tensor) -> Tensor:
-        with _repeatable():
-            return self.network.draw(tokens.to(self._device))
+        return self.network.draw(tokens.to(self._device))
 
     @property
     def _device(self) -> torch.device:
         return next(self.network.parameters()).device
-
-
-@contextmanager
-def _repeatable() -> Iterator[None]:
-    """Convolutions on a GPU that give the same sums each time, in full float32; on a CPU they do anyway."""
-    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-        yield
 
 
 def save(path: str | Path, tokenizer: LearntTokenizer) -> None:
@@ -140,7 +129,8 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> LearntTokenize
     if missing:
         there = f"a directory without {missing[0]}" if directory.is_dir() else "no such directory"
         remedy = "Pass the directory that dguide train-tokenizer wrote."
-        raise bad(f"tokenizer {directory}", there, f"a directory with {CONFIG} and {WEIGHTS}", remedy)
+        expected = f"a directory with {CONFIG} and {WEIGHTS}, or the folder of a VQModel of diffusers"
+        raise bad(f"tokenizer {directory}", there, expected, remedy)
     stored = FOLDER.describe(directory, _Stored)
     file = FOLDER.file(directory, stored.sha256)
     shapes = FOLDER.shapes(file)

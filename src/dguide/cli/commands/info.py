@@ -9,8 +9,9 @@ from pathlib import Path
 import typer
 
 from ... import checkpoint as checkpoints
+from ... import tokenizers
 from ...data import Attribute
-from ...tokenizers import learnt
+from ...tokenizers import LearntTokenizer, VQTokenizer
 from ...train.tokenizers.figures import words
 from ..names import MODEL
 
@@ -25,8 +26,12 @@ def info(
 
     The weights are checked against the checksum in the configuration.
     """
-    if (checkpoint / learnt.CONFIG).is_file():
-        _tokenizer(checkpoint, as_json)
+    if tokenizers.is_one(checkpoint):
+        found = tokenizers.load(checkpoint)
+        if isinstance(found, LearntTokenizer):
+            _tokenizer(checkpoint, found, as_json)
+        else:
+            _foreign(checkpoint, found, as_json)
         return
     loaded = checkpoints.load(checkpoint)
     config = loaded.config
@@ -52,9 +57,27 @@ def info(
     _show(lines)
 
 
-def _tokenizer(folder: Path, as_json: bool) -> None:
+def _foreign(folder: Path, found: VQTokenizer, as_json: bool) -> None:
+    """Shows the contents of the folder of a tokenizer that others trained."""
+    parameters = sum(parameter.numel() for parameter in found.network.parameters())
+    if as_json:
+        sizes = {"height": found.height, "width": found.width, "network": found.hyperparameters}
+        print(json.dumps(sizes | {"digest": found.digest, "parameters": parameters}, indent=2))
+        return
+    rows, columns = found.grid
+    factor = found.height // rows
+    lines = {
+        "tokenizer": str(folder),
+        "pictures": f"{found.height} x {found.width} pixels, {'grey' if found.channels == 1 else 'in colour'}",
+        "tokens": f"{rows} x {columns} of {found.codes} codes, one for {factor} x {factor} pixels",
+        "network": f"{parameters:,} parameters, VQModel of diffusers",
+        "weights": f"SHA-256 of the tokenizer {found.digest[:12]}...",
+    }
+    _show(lines)
+
+
+def _tokenizer(folder: Path, found: LearntTokenizer, as_json: bool) -> None:
     """Shows the contents of the folder of a tokenizer."""
-    found = learnt.load(folder)
     about, network = found.about, found.network
     parameters = sum(parameter.numel() for parameter in network.parameters())
     sizes = {"height": found.height, "width": found.width, "network": network.hyperparameters}
