@@ -121,7 +121,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> VQTokenizer:
     try:
         with torch.device("meta"):  # costs no memory, whatever the description asks for
             planned = kind.from_config(config)
-    except (TypeError, ValueError, LookupError, ArithmeticError) as error:
+    except (TypeError, ValueError, LookupError, ArithmeticError, RuntimeError) as error:
         raise bad(f"network in {directory / CONFIG}", str(error), f"arguments of {_CLASS}", _AGAIN) from error
     # Names can differ, since diffusers reads those of its older versions too. How many numbers there are does not.
     numbers = sum(math.prod(shape) for shape in shapes.values())
