@@ -69,3 +69,15 @@ def test_kernels_compile_without_a_card_and_spill_nothing(tmp_path: Path) -> Non
         assert int(wide) >= 4, name
         # 128 threads a program: 80 registers are 6 programs, 96 KiB of logits in flight a processor.
         assert int(registers) <= (80 if name.startswith("summarise") else 168), name
+
+
+@needs_triton
+def test_kernels_name_no_constant_that_is_not_itself() -> None:
+    """Triton compares the constants of a kernel with those it was compiled for, and nan is never equal to itself."""
+    import triton
+
+    from dguide.categorical import kernels
+
+    named = {name: each.value for name, each in vars(kernels).items() if isinstance(each, triton.language.constexpr)}
+    assert named
+    assert [name for name, value in named.items() if value != value] == []

@@ -45,7 +45,6 @@ ENTROPY = tl.constexpr(6)
 MARGIN = tl.constexpr(7)
 
 INF = tl.constexpr(float("inf"))
-NAN = tl.constexpr(float("nan"))
 FAR = tl.constexpr(-1e37)  # rows that lie below it altogether are not for float32
 LOG2E = tl.constexpr(1.4426950408889634)
 
@@ -60,7 +59,7 @@ def _pull(weight):
     from_ref = weight < -0.5
     pull = tl.where(from_ref, 1 + weight, weight).to(tl.float32)
     nothing = tl.where(from_ref, -INF, 10 * FAR)
-    return from_ref, pull, tl.where(pull > 1e-30, nothing, NAN).to(tl.float32)
+    return from_ref, pull, tl.where(pull > 1e-30, nothing, float("nan")).to(tl.float32)
 
 
 @triton.jit
