@@ -146,7 +146,7 @@ def read(
         reported,
         chosen.class_names,
         normal=good,
-        standard=standard_classifiers(dataset, chosen, split.tokens, reading.log_prior, seed) if beside else (),
+        standard=standard_classifiers(dataset, chosen, split.originals, reading.log_prior, seed) if beside else (),
         seconds=seconds / len(split),
         repetitions=repetitions,
         seed=seed,
