@@ -15,7 +15,9 @@ from PIL import Image
 from dguide import checkpoint, tokenizers
 from dguide.cli import main
 from dguide.data import Dataset, Label, Learnt, Pictures, Split, load
+from dguide.demo import Judge
 from dguide.evaluate import Classifier, LearntFeatures, PixelFeatures, evaluate_samples, frechet_distance
+from dguide.evaluate.reading.standard import CLASSIFIERS, standard_classifiers
 from dguide.plots import images
 from tests.tokenizers.small_tokenizers import tiny
 
@@ -187,6 +189,26 @@ def test_standard_classifiers_see_the_original_pictures(run: Run, tmp_path: Path
     }
     assert list(right) == ["random forest", "small network"]
     assert all(each["value"] > 0.8 for each in right.values())
+
+
+@pytest.mark.usefixtures("quick")
+def test_every_judge_learns_and_is_tried_on_the_original_pictures(
+    made: Made, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Real data are never decoded for one: what the tokenizer loses is no part of what is real."""
+    data = load(made.data)
+    monkeypatch.setattr(Learnt, "decode_pictures", lambda *_: pytest.fail("what the tokenizer makes was judged"))
+    for judge in (Classifier.fit(data), LearntFeatures.fit(data)):
+        assert judge.held_out.value > 0.9
+    assert Judge.fit(data).ceiling(4).accuracy.value > 0.6
+    flat = torch.full((2,), 0.5, dtype=torch.float64).log()
+    found = standard_classifiers(data, data.conditions[0], data.test.originals, flat)
+    assert [each.name for each in found] == list(CLASSIFIERS)
+    for each in found:
+        assert (each.reading.predicted == data.test.labels).double().mean() > 0.8
+    options = ("--passes", 1, "--repetitions", 0)
+    status, _, err = run("read", made.model, "--out", tmp_path / "read", *options)
+    assert status == 0, err
 
 
 @pytest.mark.usefixtures("quick")

@@ -6,13 +6,14 @@ import json
 import math
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from PIL import Image
 from safetensors.torch import load_file
 from torch import nn
@@ -194,3 +195,54 @@ def test_minutes_end_a_run(tmp_path: Path, data: str) -> None:
 def test_strings_have_no_tokenizer_of_images(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="whose sequences are no pixels"):
         train_tokenizer(config(tmp_path, "qm9"))
+
+
+def test_the_rate_is_that_of_the_optimizer_unless_it_is_given(run: Run, tmp_path: Path, data: str) -> None:
+    for optimizer, rate in (("muon", 0.012), ("adamw", 0.002)):
+        usual = config(tmp_path, data, optimizer=optimizer)
+        assert usual.rate == rate
+        assert "--rate" not in usual.command()
+        given = config(tmp_path, data, optimizer=optimizer, rate=0.005)
+        assert given.rate == 0.005
+        assert "--rate 0.005" in given.command()
+    assert "--rate 0.012" in config(tmp_path, data, optimizer="adamw", rate=0.012).command()
+    assert config(tmp_path, data).rate == 0.012
+    status, _, err = run("train-tokenizer", "--out", tmp_path / "x", "--steps", 1, "--data", data, "--optimizer", "sgd")
+    assert (status, "--optimizer" in err, "--rate" in err) == (2, True, False)
+    told = " ".join(run("train-tokenizer", "--help")[1].split())
+    assert "0.012 for muon" in told.replace("│", "")
+
+
+@pytest.fixture
+def other_precision() -> Iterator[None]:
+    """A process keeps the precision of its first run."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+@pytest.mark.usefixtures("other_precision")
+def test_bfloat16_trains_and_encodes_in_float32_in_any_batch(
+    tmp_path: Path, data: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"steps": 40, "batch_size": 8, "evaluate_every": 10, "ema": 0.9, "flips": False, "weight_decay": 0.0}
+    dtypes: set[torch.dtype] = set()
+    wide = nn.Conv2d.forward
+
+    def forward(layer: nn.Conv2d, inputs: torch.Tensor) -> torch.Tensor:
+        drawn = wide(layer, inputs)
+        dtypes.add(drawn.dtype)
+        return drawn
+
+    monkeypatch.setattr(nn.Conv2d, "forward", forward)
+    history = train_tokenizer(config(tmp_path, data, precision="bf16", **settings)).history
+    assert torch.bfloat16 in dtypes
+    assert -history[-1].figure > -history[0].figure + 1
+    assert all(each.dtype == torch.float32 for each in load_file(tmp_path / WEIGHTS).values())
+    tokenizer, images = tokenizers.load(tmp_path), pictures(data).train.batch(slice(None))
+    dtypes.clear()
+    whole = tokenizer.encode(images)
+    assert len(whole.unique()) > 1
+    assert torch.equal(whole[5:6], tokenizer.encode(images[5:6]))
+    assert torch.equal(whole.flip(0), tokenizer.encode(images.flip(0)))
+    assert dtypes == {torch.float32}

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..data import Dataset
 from ..evaluate import Classifier, Proportion, frechet_distance, precision_recall
+from ..evaluate.points.base import Shown
 
 __all__ = ["Judge", "Quality"]
 
@@ -51,14 +52,14 @@ class Judge:
     @classmethod
     def fit(cls, dataset: Dataset) -> Judge:
         """Trains the classifier. Raises `dguide.errors.MissingExtra` if scikit-learn is not installed."""
-        return cls(dataset, Classifier.fit(dataset), dataset.features(dataset.train.tokens))
+        return cls(dataset, Classifier.fit(dataset), dataset.features(dataset.train.originals))
 
-    def __call__(self, tokens: Tensor, labels: Tensor) -> Quality:
-        """Judges `tokens` [N, L] with the requested `labels` [N]; N is at least 4."""
-        features = self.dataset.features(tokens)
+    def __call__(self, shown: Shown, labels: Tensor) -> Quality:
+        """Judges tokens [N, L], or pictures, with the requested `labels` [N]; N is at least 4."""
+        features = self.dataset.features(shown)
         neighbours = precision_recall(self.real, features)
         return Quality(
-            self.classifier.accuracy(tokens, labels),
+            self.classifier.accuracy(shown, labels),
             neighbours.precision,
             neighbours.recall,
             frechet_distance(self.real, features),
@@ -68,4 +69,5 @@ class Judge:
         """Judges real data of the test part: `per_class` random sequences of each class, or all if there are fewer."""
         split = self.dataset.test.some(len(self.dataset.test), seed)
         rows = torch.cat([(split.labels == k).nonzero().squeeze(-1)[:per_class] for k in split.labels.unique()])
-        return self(split.tokens[rows], split.labels[rows])
+        chosen = split.take(rows)
+        return self(chosen.originals, chosen.labels)

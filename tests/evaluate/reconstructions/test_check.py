@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from made import NAMES, Boxes, source
 
+from dguide.data import Dataset, Label, Learnt, Split
 from dguide.errors import InputError
+from dguide.evaluate import LearntFeatures
 from dguide.evaluate.reconstructions.advice import Seen, advice
 from dguide.evaluate.reconstructions.check import check, matched
 from dguide.evaluate.reconstructions.fidelity import MOST_DB
+from dguide.evaluate.reconstructions.judges import judges
 from dguide.evaluate.statistics.estimate import Estimate
 
 
@@ -135,3 +139,17 @@ def test_what_to_change_first_follows_the_figures(changed: dict[str, float], fir
     sizes: dict[str, object] = {**SIZES, **changed}
     assert f"the most likely first: {first}" in list(advice([seen("a", 0.9, -0.3, -0.1)], **sizes))[-1]  # type: ignore[arg-type]
     assert "fewer codes would do" in " ".join(advice([seen("a", 0.9, 0, 0)], **{**SIZES, "used": 10}))
+
+
+def test_the_small_network_is_that_of_evaluate() -> None:
+    made = source((40, 10, 10))
+    parts = (made.train, made.validation, made.test)
+    splits = [
+        Split(torch.zeros(len(part), 1, dtype=torch.int64), labels, images=part)
+        for part, labels in zip(parts, made.labels, strict=True)
+    ]
+    codec = Learnt(made.height, made.width, made.channels, 1, 1, 4, "none", Path())
+    features = LearntFeatures.fit(Dataset("made", *splits, codec, (Label(NAMES),)), seen=640, seed=3)
+    judge = judges(made.train, made.labels[0], len(NAMES), seen=640, seed=3)[-1]
+    assert judge.name == "small network"
+    assert torch.allclose(judge.predict(made.test), features.log_probs(made.test).double(), atol=1e-5)

@@ -6,6 +6,7 @@ from ...data import LOADERS
 from ...tokenizers import learnt
 from ...train import MEASURED_ANEW, TokenizerConfig
 from ...train import train_tokenizer as run_training
+from ...train.tokenizers.config import RATES
 from ...train.tokenizers.figures import words
 from ..options import options
 from ..output import check_directory
@@ -14,7 +15,7 @@ from ..settings import checked, declared
 __all__ = ["train_tokenizer"]
 
 
-@options(declared(TokenizerConfig))
+@options(declared(TokenizerConfig, {"rate": ", ".join(f"{rate} for {name}" for name, rate in RATES.items())}))
 def train_tokenizer(**settings: str | None) -> int | None:
     """Train a tokenizer of images, or resume a stopped run.
 

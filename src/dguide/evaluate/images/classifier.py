@@ -9,6 +9,7 @@ from torch import Tensor, as_tensor
 
 from ...data import Dataset
 from ...errors import bad, require
+from ..points.base import Shown
 from ..statistics.proportion import Proportion, proportion
 
 __all__ = ["Classifier"]
@@ -41,21 +42,21 @@ class Classifier:
         hits = int((machine.predict(dataset.features(real.originals)) == real.labels.numpy()).sum())
         return cls(dataset, machine, proportion(hits, len(real)))
 
-    def predict(self, tokens: Tensor) -> Tensor:
-        """The predicted class of each sequence, [N] int64, from tokens [N, L]."""
-        return as_tensor(self.machine.predict(self.dataset.features(tokens)))
+    def predict(self, shown: Shown) -> Tensor:
+        """The predicted class of each sequence, [N] int64, from tokens [N, L] or pictures."""
+        return as_tensor(self.machine.predict(self.dataset.features(shown)))
 
-    def accuracy(self, tokens: Tensor, labels: Tensor, confidence: float = 0.95) -> Proportion:
+    def accuracy(self, shown: Shown, labels: Tensor, confidence: float = 0.95) -> Proportion:
         """Share of sequences with the requested class as the prediction, with its mid-P interval.
 
         Args:
-            tokens: Generated sequences, [N, L] int64.
+            shown: Generated sequences, [N, L] int64; or pictures, as of `Split.originals`.
             labels: The requested classes, [N] int64.
             confidence: Confidence level of the interval.
 
         Raises:
             ValueError: If there is not one label for each sequence, or no sequence.
         """
-        if labels.shape != (len(tokens),) or len(tokens) == 0:
-            raise bad("labels", list(labels.shape), f"[{len(tokens)}], one for each of at least one sequence")
-        return proportion(int((self.predict(tokens) == labels.cpu()).sum()), len(tokens), confidence)
+        if labels.shape != (len(shown),) or len(shown) == 0:
+            raise bad("labels", list(labels.shape), f"[{len(shown)}], one for each of at least one sequence")
+        return proportion(int((self.predict(shown) == labels.cpu()).sum()), len(shown), confidence)

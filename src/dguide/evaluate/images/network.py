@@ -18,7 +18,7 @@ from ..points.base import Points, Shown
 from ..points.feature_sets import Features, image_codec
 from ..statistics.proportion import Proportion, proportion
 
-__all__ = ["ConvNet", "LearntFeatures"]
+__all__ = ["AsTheyAre", "ConvNet", "LearntFeatures", "trained"]
 
 _WIDTH = 64
 _BATCH = 64
@@ -31,19 +31,32 @@ _SMALL = 32
 _CHANNELS = 24
 
 
+@dataclass(frozen=True)
+class AsTheyAre:
+    """Pictures without tokens, of one size (H, W) and number of channels."""
+
+    size: tuple[int, int]
+    channels: int
+
+    def pictures_of(self, images: Shown) -> Tensor:
+        """Images in memory, [N, H, W, C] uint8."""
+        assert isinstance(images, Pictures)  # there are no tokens
+        return images.batch(slice(None))
+
+
 class ConvNet(nn.Module):
     """Two convolutions with pooling, a layer of 64 features, and a linear classifier.
 
     Images of 64 pixels a side and more are halved first, by convolutions of stride 2, until they have fewer.
 
     Args:
-        codec: The codec of the images. The input is the brightness for greys, else one channel for each colour of small
-            images, and red, green and blue of others and of pictures.
+        codec: The codec of the images, or what they are without tokens. The input is the brightness for
+            greys, else one channel for each colour of small images, and red, green and blue of others and of pictures.
         n_classes: Number of classes K.
         generator: Generator of the initial weights.
     """
 
-    def __init__(self, codec: Pixels | Learnt, n_classes: int, generator: torch.Generator) -> None:
+    def __init__(self, codec: Pixels | Learnt | AsTheyAre, n_classes: int, generator: torch.Generator) -> None:
         super().__init__()
         self.codec = codec
         self.halvings = max(0, (max(codec.size) // _SMALL).bit_length() - 1)
@@ -71,14 +84,14 @@ class ConvNet(nn.Module):
 
     @property
     def _channels(self) -> int:
-        if isinstance(self.codec, Learnt):
+        if not isinstance(self.codec, Pixels):
             return self.codec.channels
         return 1 if self.codec.is_grey else 3 if self.halvings else self.codec.vocab_size
 
     def inputs(self, images: Shown) -> Tensor:
         """What the network sees of images, [N, C, H, W]."""
         codec = self.codec
-        if isinstance(codec, Learnt):
+        if not isinstance(codec, Pixels):
             return codec.pictures_of(images).permute(0, 3, 1, 2).float() / 255 - 0.5
         assert isinstance(images, Tensor)  # a data set of pixels has no other pictures
         if codec.is_grey:
@@ -100,10 +113,14 @@ class ConvNet(nn.Module):
         return inputs[torch.arange(len(inputs))[:, None, None], :, rows[:, :, None], columns[:, None]].movedim(-1, 1)
 
     def batches(self, images: Shown) -> Iterator[Tensor]:
-        """`inputs` of some images at a time."""
+        """`inputs` of some images at a time, on the device of the network."""
         height, width = self.codec.size
         for rows in torch.arange(len(images)).split(min(_CHUNK, max(1, _PIXELS // (height * width)))):
-            yield self.inputs(_taken(images, rows))
+            yield self.inputs(_taken(images, rows)).to(self.head.weight.device)
+
+    def logits(self, images: Shown) -> Tensor:
+        """Logits of the classes of images, [N, K], on the CPU."""
+        return torch.cat([self(inputs).cpu() for inputs in self.batches(images)])
 
     def features(self, inputs: Tensor) -> Tensor:
         """Output of the second to last layer, [N, 64]."""
@@ -114,6 +131,44 @@ class ConvNet(nn.Module):
         """Logits of the classes, [N, K]."""
         logits: Tensor = self.head(self.features(inputs))
         return logits
+
+
+def trained(
+    codec: Pixels | Learnt | AsTheyAre,
+    images: Shown,
+    labels: Tensor,
+    n_classes: int,
+    *,
+    seen: int,
+    seed: int = 0,
+    device: str | torch.device = "cpu",
+) -> ConvNet:
+    """A network that learnt the classes [N] of images.
+
+    Uses Adam with decoupled weight decay and a cosine learning rate, on images with random shifts (`ConvNet.moved`).
+
+    Args:
+        codec: As of `ConvNet`.
+        images: The images to learn from, at least one.
+        labels: Their classes, [N].
+        n_classes: Number of classes K.
+        seen: Number of training images, with repetitions.
+        seed: Seed of the initial weights and the order of the images.
+        device: Device of the network.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    network = ConvNet(codec, n_classes, generator).to(device)
+    steps = max(1, seen // _BATCH)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=0.05)
+    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    for _ in range(steps):
+        rows = torch.randint(len(images), (_BATCH,), generator=generator)
+        inputs = network.moved(_taken(images, rows), generator).to(device)
+        optimiser.zero_grad()
+        F.cross_entropy(network(inputs), labels[rows].to(device)).backward()
+        optimiser.step()
+        falling.step()
+    return network.eval().requires_grad_(False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,9 +203,7 @@ class LearntFeatures(Features):
 
     @classmethod
     def fit(cls, dataset: Dataset, *, seen: int = 40_000, seed: int = 0) -> LearntFeatures:
-        """Trains on the training split, and tests on the held-out split.
-
-        Uses Adam with decoupled weight decay and a cosine learning rate, on images with random shifts of up to a pixel.
+        """Trains on the training split (`trained`), and tests on the held-out split.
 
         Args:
             dataset: Labelled images.
@@ -163,21 +216,9 @@ class LearntFeatures(Features):
         codec, split, images = image_codec(dataset), dataset.train, dataset.train.originals
         if dataset.n_classes < 2:
             raise bad("classes", dataset.n_classes, "at least two", "Take a data set with labels.")
-        generator = torch.Generator().manual_seed(seed)
-        network = ConvNet(codec, dataset.n_classes, generator)
-        steps = max(1, seen // _BATCH)
-        optimiser = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=0.05)
-        falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-        for _ in range(steps):
-            rows = torch.randint(len(split), (_BATCH,), generator=generator)
-            inputs = network.moved(_taken(images, rows), generator)
-            optimiser.zero_grad()
-            F.cross_entropy(network(inputs), split.labels[rows]).backward()
-            optimiser.step()
-            falling.step()
-        network.eval().requires_grad_(False)
+        network = trained(codec, images, split.labels, dataset.n_classes, seen=seen, seed=seed)
         raw = _raw(network, images)
-        hits = int((_classes(network, dataset.test.originals) == dataset.test.labels).sum())
+        hits = int((network.logits(dataset.test.originals).argmax(1) == dataset.test.labels).sum())
         share = proportion(hits, len(dataset.test))
         centre, scale = raw.mean(0), float(np.sqrt(raw.var(0).mean()))
         dead = scale <= 1e-6 * max(1.0, float(np.abs(centre).max()))  # constant features, up to rounding
@@ -188,20 +229,16 @@ class LearntFeatures(Features):
 
     def classes(self, images: Shown) -> Tensor:
         """The predicted class of each image, [N] int64, from tokens [N, L] or pictures."""
-        return _classes(self.network, images)
+        return self.network.logits(images).argmax(1)
 
     def log_probs(self, images: Shown) -> Tensor:
         """Log-probability of each class for each image, [N, K], from tokens [N, L] or pictures."""
-        return torch.cat([self.network(inputs).log_softmax(1) for inputs in self.network.batches(images)])
+        return self.network.logits(images).log_softmax(1)
 
 
 def _raw(network: ConvNet, images: Shown) -> Points:
     chunks = [network.features(inputs).detach() for inputs in network.batches(images)]
     return torch.cat(chunks).double().numpy()
-
-
-def _classes(network: ConvNet, images: Shown) -> Tensor:
-    return torch.cat([network(inputs).argmax(1) for inputs in network.batches(images)])
 
 
 def _taken(images: Shown, rows: Tensor) -> Shown:

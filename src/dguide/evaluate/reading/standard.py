@@ -6,17 +6,17 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from operator import methodcaller
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ...data import Attribute, Dataset, Pictures, Split, Written
+from ...data import Attribute, Dataset, Learnt, Pixels, Split, Written
 from ...errors import require
 from ...progress import counted
 from ..images.network import LearntFeatures
+from ..points.base import Shown
 from .classes import Reading, class_counts
 
 __all__ = ["CLASSIFIERS", "MOST", "Standard", "forest", "standard_classifiers"]
@@ -25,8 +25,8 @@ TREES = 200
 MOST = 20_000
 """Most sequences that the forest learns from: more cost minutes, and change little."""
 
-Predict = Callable[[Tensor | Pictures], Tensor]
-"""Gives the log-probability of each class, [N, C], for tokens [N, L], or for pictures (`Split.originals`)."""
+Predict = Callable[[Any], Tensor]
+"""Gives the log-probability of each class, [N, C], for sequences as of `Split.originals`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,11 +60,11 @@ def random_forest(dataset: Dataset, seed: int) -> Predict:
         def points(tokens: Any) -> object:
             return grams.transform(decode(tokens))
     elif dataset.shape is None:
-        points = methodcaller("numpy")
+        points = np.asarray
     else:
         points = dataset.features
     predict = forest(points(split.originals), split.labels, size, seed)
-    return lambda tokens: predict(points(tokens))
+    return lambda shown: predict(points(shown))
 
 
 def forest(points: object, labels: Tensor, n_classes: int, seed: int) -> Callable[[object], Tensor]:
@@ -88,7 +88,7 @@ def forest(points: object, labels: Tensor, n_classes: int, seed: int) -> Callabl
 
 def small_network(dataset: Dataset, seed: int) -> Predict | None:
     """The convolutional network of `LearntFeatures`; None for data that are no images."""
-    return None if dataset.shape is None else LearntFeatures.fit(dataset, seed=seed).log_probs
+    return LearntFeatures.fit(dataset, seed=seed).log_probs if isinstance(dataset.codec, Pixels | Learnt) else None
 
 
 CLASSIFIERS: Mapping[str, Callable[[Dataset, int], Predict | None]] = {
@@ -99,7 +99,7 @@ CLASSIFIERS: Mapping[str, Callable[[Dataset, int], Predict | None]] = {
 
 
 def standard_classifiers(
-    dataset: Dataset, condition: Attribute, tokens: Tensor | Pictures, log_prior: Tensor, seed: int = 0
+    dataset: Dataset, condition: Attribute, shown: Shown, log_prior: Tensor, seed: int = 0
 ) -> tuple[Standard, ...]:
     r"""Trains the `CLASSIFIERS` that suit the data on the training part, and lets them classify sequences.
 
@@ -109,7 +109,7 @@ def standard_classifiers(
     Args:
         dataset: The data set; its training part must not be empty.
         condition: The condition to classify.
-        tokens: Clean sequences, [N, L] int64; or their pictures (`Split.originals`), if a tokenizer made the tokens.
+        shown: Clean sequences [N, L], or the pictures that they stand for, as of `Split.originals`.
         log_prior: Logarithm of the prior of each class, [C] float64.
         seed: Seed of the training.
     """
@@ -122,11 +122,11 @@ def standard_classifiers(
         if predict is None:
             continue
         trained = time.perf_counter()
-        log_probs = predict(tokens.cpu() if isinstance(tokens, Tensor) else tokens).double()
+        log_probs = predict(shown.cpu() if isinstance(shown, Tensor) else shown).double()
         done = time.perf_counter()
-        nothing = torch.full((len(tokens),), math.nan, dtype=torch.float64)
+        nothing = torch.full((len(shown),), math.nan, dtype=torch.float64)
         reading = Reading(learnt - log_probs, log_prior.cpu(), nothing, 0)
-        found.append(Standard(name, reading, (done - trained) / len(tokens), trained - began))
+        found.append(Standard(name, reading, (done - trained) / len(shown), trained - began))
     return tuple(found)
 
 

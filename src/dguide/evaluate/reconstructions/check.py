@@ -26,6 +26,7 @@ from .advice import TOLERATED, Seen
 from .features import described, local
 from .fidelity import WINDOW, Fidelity, decibels, fidelity, perplexity
 from .judges import SEEN, Judge, judges
+from .origin import note
 from .report import Judged, Report, Worst
 
 __all__ = ["check", "matched"]
@@ -107,7 +108,8 @@ def check(
     )
     names = source.class_names if len(source.class_names) > 1 else ()
     factor = tokenizer.height // tokenizer.grid[0]
-    return Report(tuple(figures), tuple(judged), tuple(classes), worst, names, factor, tokenizer.codes, tokens.numel())
+    sizes = factor, tokenizer.codes, tokens.numel()
+    return Report(tuple(figures), tuple(judged), tuple(classes), worst, names, *sizes, note(tokenizer, source, test))
 
 
 def _reconstructed(tokenizer: Tokenizer, pictures: Pictures) -> tuple[Tensor, Pictures, Fidelity]:

@@ -75,6 +75,7 @@ class Report:
         factor: Pixels for each token, along a side.
         codes: Number of codes.
         tokens: Number of tokens of the test pictures.
+        note: Says if these are not of the data that the tokenizer learnt.
     """
 
     estimates: tuple[Estimate, ...]
@@ -85,6 +86,7 @@ class Report:
     factor: int
     codes: int
     tokens: int
+    note: str = ""
 
     def __getitem__(self, name: str) -> Estimate:
         """The figure `name`. Raises `KeyError` if it is missing."""
@@ -99,8 +101,9 @@ class Report:
         return tuple(advice(seen, **sizes, used=int(self["codes used"].value), ratio=ratio))
 
     def as_markdown(self) -> str:
-        """The verdict in words, a table of figures, and what classifiers see, in Markdown."""
-        lines = ["\n\n".join(self.verdict), "", *table(self.estimates)]
+        """The note and the verdict in words, a table of figures, and what classifiers see, in Markdown."""
+        said = [self.note] if self.note else []
+        lines = ["\n\n".join([*said, *self.verdict]), "", *table(self.estimates)]
         if self.judged:
             lines += ["", "Classifiers that learnt real training pictures:", ""]
             lines += _head("classifier", "accuracy, real", "accuracy, reconstructed", "difference")
@@ -130,6 +133,7 @@ class Report:
         parts = ("real", "drawn", "apart")
         return as_json(
             {
+                "note": self.note,
                 "verdict": list(self.verdict),
                 "factor": self.factor,
                 "codes": self.codes,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from ...errors import bad
 from ...tokenizers import FACTORS, LEVELS
 from ...tokenizers.fsq import levels_of
 from ..config import Settings
 
-__all__ = ["TokenizerConfig"]
+__all__ = ["RATES", "TokenizerConfig"]
+
+RATES = {"muon": 1.2e-2, "adamw": 2e-3}
+"""Peak learning rates by optimizer: that of Muon is too large for AdamW."""
 
 
 class TokenizerConfig(Settings):
@@ -40,9 +43,16 @@ class TokenizerConfig(Settings):
     optimizer: Literal["adamw", "muon"] = Field(
         "muon", description="optimizer: adamw, or muon for the weights of the large convolutions"
     )
-    rate: float = Field(1.2e-2, gt=0, description="peak learning rate; for adamw about 0.002")
+    rate: float = Field(RATES["muon"], gt=0, description="peak learning rate")
     warmup: int = Field(100, ge=0, description="steps until the rate reaches its peak")
     ema: float = Field(0.998, ge=0, lt=1, description="decay of the averaged weights: 0.998 averages over 500 steps")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rated(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Adds the rate of the optimizer, if it is not given."""
+        rate = RATES.get(str(given.get("optimizer")))
+        return given if rate is None else {"rate": rate} | given
 
     @field_validator("factor")
     @classmethod
@@ -56,3 +66,7 @@ class TokenizerConfig(Settings):
     def _known_codes(cls, value: int) -> int:
         levels_of(value)
         return value
+
+    def usual(self) -> dict[str, Any]:
+        """The defaults of the settings, where the optimizer decides one."""
+        return super().usual() | {"rate": RATES[self.optimizer]}
