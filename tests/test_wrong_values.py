@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,13 @@ from helpers import Network, oracle, table
 from torch import Tensor
 
 import dguide
-from dguide import Lengths, Masked, Normalized, exact
+from dguide import Lengths, Masked, Normalized, evaluate, exact, guidance, noise
 from dguide.cli.names import sampler_of
-from dguide.guidance import parse_guidance
+from dguide.data.sets.digits import digits
+from dguide.guidance import Schedule, parse_guidance
 from dguide.samplers import SAMPLERS, Remasking, prepare
+from dguide.theory import order_effects, schedules, strength
+from dguide.train import loss
 
 LABELS = torch.tensor([0, 1, 2])
 PROBLEM = exact.Problem(Masked(3), table(3, 2, 0), table(3, 2, 1))
@@ -26,8 +30,10 @@ HALF = "A parenthesis in it has no other half"
 WEIGHTS: dict[str, Any] = {"list": [1.0, 2.0, 3.0], "tuple": (1.0, 2.0, 3.0), "array": np.ones(3)}
 
 
-def meta(*shape: int, dtype: torch.dtype = torch.int64) -> Tensor:
-    return torch.zeros(*shape, dtype=dtype, device="meta")
+WITHOUT_DATA: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
+    "meta": (lambda x: x.to("meta"), "a tensor on the device meta"),
+    "sparse": (lambda x: x.to_sparse(), r"a tensor of layout torch\.sparse_coo"),
+}
 
 
 def draw(**changes: Any) -> Any:
@@ -47,30 +53,64 @@ def ready(**changes: Any) -> Any:
 
 
 MASKS = torch.full((3, 6), 4)
-NO_DATA: dict[str, Callable[[], Any]] = {
-    "condition": lambda: draw(condition=meta(3)),
-    "condition, device given": lambda: draw(condition=meta(3), device="cpu"),
-    "condition, in a dict": lambda: draw(condition={"label": meta(3)}, device="cpu"),
-    "reference": lambda: draw(reference=meta(3)),
-    "initial": lambda: draw(initial=meta(3, 6)),
-    "fixed": lambda: draw(initial=MASKS, fixed=meta(3, 6, dtype=torch.bool)),
-    "Lengths values": lambda: Lengths(meta(3), padding=0),
-    "Normalized weight": lambda: Normalized(meta(3, dtype=torch.float32)),
-    "per_sample": lambda: dguide.RampUp(1.0).per_sample(meta(3)),
-    "Ancestral grid": lambda: dguide.Ancestral(grid=meta(3)),
-    "Decoding forbidden": lambda: dguide.Decoding(forbidden=meta(3)),
-    "equal_work_grid levels": lambda: dguide.equal_work_grid(Masked(3), meta(3), torch.ones(3), 2),
-    "cond": lambda: exact.Problem(Masked(3), meta(3), ONE),
-    "renyi p": lambda: exact.renyi(meta(3), ONE, 2.0),
-    "exact.solve times": lambda: exact.solve(PROBLEM, Normalized(1.0), times=meta(3)),
-    "labels": lambda: PROBLEM.oracle()(torch.zeros(3, 2, dtype=torch.int64), torch.ones(3), meta(3)),
+TOKENS = torch.zeros(3, 6, dtype=torch.int64)
+FLAT = torch.full((3, 2), 0.5).log()
+Made = Callable[[Tensor], Tensor]
+NO_DATA: dict[str, Callable[[Made], Any]] = {
+    "condition": lambda made: draw(condition=made(LABELS)),
+    "condition, device given": lambda made: draw(condition=made(LABELS), device="cpu"),
+    "condition, in a dict": lambda made: draw(condition={"label": made(LABELS)}, device="cpu"),
+    "reference": lambda made: draw(reference=made(LABELS)),
+    "initial": lambda made: draw(initial=made(MASKS)),
+    "fixed": lambda made: draw(initial=MASKS, fixed=made(MASKS > 4)),
+    "Lengths values": lambda made: Lengths(made(LABELS), padding=0),
+    "Normalized weight": lambda made: Normalized(made(ONE)),
+    "per_sample": lambda made: dguide.RampUp(1.0).per_sample(made(ONE)),
+    "Ancestral grid": lambda made: dguide.Ancestral(grid=made(ONE)),
+    "Decoding forbidden": lambda made: dguide.Decoding(forbidden=made(LABELS)),
+    "equal_work_grid levels": lambda made: dguide.equal_work_grid(Masked(3), made(ONE), ONE, 2),
+    "equal_work_grid masked_fraction": lambda made: dguide.equal_work_grid(Masked(3), ONE, made(ONE), 2),
+    "cond": lambda made: exact.Problem(Masked(3), made(ONE), ONE),
+    "renyi p": lambda made: exact.renyi(made(ONE), ONE, 2.0),
+    "distributions": lambda made: exact.total_variation(made(ONE), ONE),
+    "distributions of kl": lambda made: exact.kl_divergence(ONE, made(ONE)),
+    "exact.solve times": lambda made: exact.solve(PROBLEM, Normalized(1.0), times=made(ONE)),
+    "tokens of the oracle": lambda made: PROBLEM.oracle()(made(TOKENS[:, :2]), torch.ones(3), LABELS),
+    "labels": lambda made: PROBLEM.oracle()(TOKENS[:, :2], torch.ones(3), made(LABELS)),
+    "logits": lambda made: dguide.sample(
+        lambda tokens, *_: made(torch.zeros(*tokens.shape, 4)),
+        process=Masked(4),
+        length=6,
+        count=3,
+        sampler=dguide.Ancestral(2),
+    ),
+    "tokens of a loss": lambda made: loss(Masked(4), Network(4), made(TOKENS), LABELS, torch.Generator()),
+    "condition of a loss": lambda made: loss(Masked(4), Network(4), TOKENS, made(LABELS), torch.Generator()),
+    "tokens of a likelihood": lambda made: evaluate.likelihood(Network(4), Masked(4), made(TOKENS), LABELS),
+    "tokens of a reading": lambda made: evaluate.read(Network(4), Masked(4), made(TOKENS), [LABELS, LABELS]),
+    "prior": lambda made: evaluate.read(Network(4), Masked(4), TOKENS, [LABELS, LABELS], prior=made(ONE[:2])),
+    "log-probabilities": lambda made: evaluate.calibration_error(made(FLAT), LABELS % 2),
+    "labels of a calibration": lambda made: evaluate.calibration_error(FLAT, made(LABELS % 2)),
+    "tokens of samples": lambda made: evaluate.evaluate_samples(digits(), made(digits().test.tokens), {}),
+    "RampUp level": lambda made: dguide.RampUp(1.0)(made(ONE)),
+    "Power.average high": lambda made: dguide.Power(1.0, 2.0).average(ONE, made(ONE)),
+    "Cosine.alpha time": lambda made: noise.Cosine().alpha(made(ONE)),
 }
 
 
-@pytest.mark.parametrize("name", NO_DATA)
-def test_a_tensor_without_data(name: str) -> None:
-    with pytest.raises(dguide.InputError, match=rf"{name.split(',')[0]}.*: got a tensor on the device meta, expected"):
-        NO_DATA[name]()
+OTHER_DEVICE = {"logits", "tokens of a loss", "condition of a loss"}
+"""What must be on the device of the network: for one on meta the error names that."""
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [(name, kind) for name in NO_DATA for kind in WITHOUT_DATA if kind == "sparse" or name not in OTHER_DEVICE],
+)
+def test_a_tensor_whose_numbers_are_not_there_one_by_one(name: str, kind: str) -> None:
+    """One without data, or a sparse one."""
+    made, got = WITHOUT_DATA[kind]
+    with pytest.raises(dguide.InputError, match=rf"{name.split(',')[0].split(' of ')[0]}.*: got {got}, expected"):
+        NO_DATA[name](made)
 
 
 NO_TENSOR: dict[str, Callable[[Any], Any]] = {
@@ -97,6 +137,78 @@ NO_TENSOR: dict[str, Callable[[Any], Any]] = {
 def test_numbers_that_are_in_no_tensor(name: str, kind: str) -> None:
     with pytest.raises(dguide.InputError, match=rf"{name.split(' of ')[0]}.*: got .*, expected [\s\S]*{TENSOR}"):
         NO_TENSOR[name](WEIGHTS[kind])
+
+
+LEVELS: dict[str, Any] = {"number": 0.5, "int": 1, "text": "0.5", "none": None, "true": torch.tensor([True])} | WEIGHTS
+SCHEDULES = [
+    dguide.Constant(1.0),
+    dguide.Interval(1.0, 0.2, 0.8),
+    dguide.RampUp(1.0),
+    dguide.Piecewise(((0.0, 1.0), (1.0, 0.0))),
+    *(cls(1.0) for cls in (dguide.Linear, dguide.InverseLinear, dguide.V, dguide.InverseV, dguide.Cosine, dguide.Sine)),
+    dguide.Power(1.0, 2.0),
+]
+NOISES = [cls() for cls in noise.NOISES.values()]
+
+
+@dataclass(frozen=True)
+class Own(Schedule):
+    """A schedule of a user."""
+
+    weight: float
+
+    def __call__(self, level: Tensor) -> Tensor:
+        return self.weight * (1 - level)
+
+    def average(self, low: Tensor, high: Tensor) -> Tensor:
+        return self.weight * (1 - (low + high) / 2)
+
+
+@dataclass(frozen=True)
+class OwnNoise(noise.Linear):
+    """A noise schedule of a user."""
+
+    def alpha(self, time: Tensor) -> Tensor:
+        return 1 - 1 * time
+
+
+def test_all_schedules_are_tried() -> None:
+    assert {type(each) for each in SCHEDULES} == set(guidance.SCHEDULES.values())
+
+
+@pytest.mark.parametrize("kind", LEVELS)
+@pytest.mark.parametrize(
+    "schedule", [*SCHEDULES, Own(1.0), *(cls() for cls in noise.NOISES.values()), OwnNoise()], ids=repr
+)
+def test_a_schedule_of_what_is_no_tensor_of_numbers(schedule: Any, kind: str) -> None:
+    value, some = LEVELS[kind], torch.tensor([0.5])
+    methods = ("alpha", "level", "slope", "time") if isinstance(schedule, noise.Noise) else ("__call__",)
+    calls = [lambda name=name: getattr(schedule, name)(value) for name in methods]
+    if isinstance(schedule, Schedule):
+        calls += [lambda: schedule.average(value, some), lambda: schedule.average(some, high=value)]
+    remedy = TENSOR if kind in ("number", "int", *WEIGHTS) else ""
+    for call in calls:
+        with pytest.raises(
+            dguide.InputError, match=rf"{type(schedule).__name__}.*: got .*, expected a tensor.*{remedy}"
+        ):
+            call()
+
+
+SWITCHES: dict[str, Callable[[Any], Any]] = {
+    "progress": lambda x: draw(progress=x),
+    "trajectory": lambda x: draw(trajectory=x),
+    "order_effects": lambda x: order_effects.compute(progress=x),
+    "schedules": lambda x: schedules.compute(progress=x),
+    "strength": lambda x: strength.compute(progress=x),
+}
+
+
+@pytest.mark.parametrize("value", [torch.ones(3), torch.tensor(1.0), "yes", 1, np.ones(2), {}], ids=repr)
+@pytest.mark.parametrize("name", SWITCHES)
+def test_progress_is_true_or_false_or_what_is_called(name: str, value: Any) -> None:
+    what = name if name == "trajectory" else "progress"
+    with pytest.raises(dguide.InputError, match=rf"{what}: got .*, expected "):
+        SWITCHES[name](value)
 
 
 OTHERS: dict[str, tuple[Callable[[], Any], str]] = {

@@ -12,7 +12,18 @@ from typing import TypeVar
 
 import numpy as np
 
-__all__ = ["InputError", "MissingExtra", "bad", "choose", "in_tensor", "number", "positive", "require", "with_data"]
+__all__ = [
+    "InputError",
+    "MissingExtra",
+    "bad",
+    "choose",
+    "in_tensor",
+    "number",
+    "positive",
+    "require",
+    "switch",
+    "with_data",
+]
 
 T = TypeVar("T")
 
@@ -56,10 +67,20 @@ def positive(what: str, value: object) -> int:
     return value
 
 
+def switch(what: str, value: object) -> bool:
+    """`value`, if it is true or false; else raise an `InputError`."""
+    if not isinstance(value, bool | np.bool_):
+        raise bad(what, repr(value), "True or False")
+    return bool(value)
+
+
 def with_data(what: str, value: T) -> T:
-    """`value`, unless it is a tensor without data; then raise an `InputError`."""
+    """`value`, unless it is a tensor without data, or one that keeps only some of its numbers; then raise an error."""
     if getattr(value, "is_meta", False):
         raise bad(what, "a tensor on the device meta", "one with data", "Make it on the CPU or on an accelerator.")
+    layout = str(getattr(value, "layout", "torch.strided"))  # this module does not import torch
+    if layout != "torch.strided":
+        raise bad(what, f"a tensor of layout {layout}", "a dense one", "Its method to_dense() makes one.")
     return value
 
 

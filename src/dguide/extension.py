@@ -13,9 +13,12 @@ from collections.abc import Callable
 from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from .errors import bad
+import torch
+from torch import Tensor
 
-__all__ = ["Extensible", "false_declaration", "final", "kebab", "listed", "once_by_value"]
+from .errors import bad, in_tensor, with_data
+
+__all__ = ["Extensible", "false_declaration", "final", "kebab", "listed", "once_by_value", "takes_tensors"]
 
 T = TypeVar("T")
 
@@ -52,6 +55,31 @@ class Extensible:
                         f"{cls.__name__} overrides {' and '.join(own)}, but not {' and '.join(rest)}: "
                         "they describe the same thing, so a class overrides all of them or none"
                     )
+
+
+def takes_tensors(cls: type, *names: str) -> None:
+    """Makes those methods `names` that a class defines refuse arguments that are no dense tensors of real numbers."""
+    for name in names:
+        if name in vars(cls):
+            setattr(cls, name, _of_tensors(vars(cls)[name]))
+
+
+def _of_tensors(method: Callable[..., T]) -> Callable[..., T]:
+    _, *names = inspect.signature(method).parameters
+    called = "" if method.__name__ == "__call__" else f".{method.__name__}"
+
+    @wraps(method)
+    def call(self: object, *arguments: Any, **named: Any) -> T:
+        for name, value in (*zip(names, arguments, strict=False), *named.items()):
+            what = f"{type(self).__name__}{called} {name}"
+            if not isinstance(value, Tensor):
+                raise bad(what, repr(value), "a tensor", in_tensor(value))
+            with_data(what, value)
+            if value.is_complex() or value.dtype == torch.bool:
+                raise bad(what, value.dtype, "a tensor of real numbers")
+        return method(self, *arguments, **named)
+
+    return call
 
 
 def listed(base: type, **having: object) -> str:

@@ -17,12 +17,13 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from .errors import bad, number
-from .extension import kebab
+from .extension import kebab, takes_tensors
 from .spec import Registry, text_of
 
 __all__ = ["NOISES", "Cosine", "Geometric", "Linear", "Noise", "Polynomial", "parse"]
@@ -33,6 +34,10 @@ class Noise(ABC):
 
     A new schedule supplies four formulas: `alpha`, `level`, `slope` and `time`.
     """
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        takes_tensors(cls, "alpha", "level", "slope", "time")
 
     @abstractmethod
     def alpha(self, time: Tensor) -> Tensor:

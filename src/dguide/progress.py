@@ -8,12 +8,14 @@ from __future__ import annotations
 import importlib
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, TypeVar
 
-__all__ = ["Course", "Progress", "counted", "duration"]
+from .errors import bad
+
+__all__ = ["Course", "Progress", "counted", "duration", "reporter"]
 
 T = TypeVar("T")
 _EVERY = 60.0
@@ -24,6 +26,16 @@ def duration(seconds: float) -> str:
     """A time in words, as in ``2 min 05 s``."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def reporter(progress: Callable[[int, int], object] | None) -> Callable[[int, int], object]:
+    """What is called with (done, all) after each piece of work; for None it does nothing.
+
+    Raises `ValueError` for what cannot be called.
+    """
+    if progress is not None and not callable(progress):
+        raise bad("progress", repr(progress), "a callable (done, all), or None")
+    return progress or (lambda done, count: None)
 
 
 def counted(items: Iterable[T], total: int, title: str) -> Iterable[T]:

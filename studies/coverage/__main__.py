@@ -17,6 +17,7 @@ import torch
 import studies.coverage
 from dguide.evaluate.evaluation import as_json
 from dguide.files import replacing
+from studies.common import commit
 
 from .case import Case, Outcome, simulate
 
@@ -24,7 +25,8 @@ ROOT = Path(__file__).parents[2]
 RESULTS, PAGE = ROOT / "studies/results/coverage.json", ROOT / "docs/intervals.md"
 REPETITIONS, QUICK = 1000, 100
 MARK = "<!-- python -m studies.coverage -->"
-HEAD = "| figure | law | n | coverage | its 95 % interval | below, above | median width | without |"
+HEAD = "| figure | law | n | coverage | its 95 % interval | below, above | median width | without | draws | code |"
+RULE = "|---|---|---:|---:|---|---|---:|---:|---:|---|"
 
 
 def cases() -> list[Case]:
@@ -35,29 +37,31 @@ def cases() -> list[Case]:
 
 
 def row(found: dict[str, Any]) -> str:
-    """A line of the table."""
+    """A line of the table; "code" is the commit of the source that was simulated."""
+    last = f"{found['repetitions']:,} | {found.get('commit', '')[:7]} |"
     if found["coverage"] is None or math.isnan(found["coverage"]):
-        return f"| {found['figure']} | {found['setting']} | {found['n']:,} | | | | | {found['none']:.0%} |"
+        return f"| {found['figure']} | {found['setting']} | {found['n']:,} | | | | | {found['none']:.0%} | {last}"
     interval = f"{found['low']:.3f} to {found['high']:.3f}"
     missed = f"{found['below']:.3f}, {found['above']:.3f}"
     without = f"{found['none']:.0%}" if found["none"] else ""
     cells = (found["figure"], found["setting"], f"{found['n']:,}", f"{found['coverage']:.3f}", interval, missed)
     width = math.inf if found["width"] is None else found["width"]  # JSON has no infinity
-    return "| " + " | ".join((*cells, f"{width:.3g}", without)) + " |"
+    return "| " + " | ".join((*cells, f"{width:.3g}", without, last))
 
 
 def write(outcomes: Sequence[Outcome]) -> None:
     """Puts the outcomes into the file of results, in place of those of the same case, and all of them on the page."""
     known: list[dict[str, Any]] = json.loads(RESULTS.read_text())["outcomes"] if RESULTS.exists() else []
     by_case = {(each["figure"], each["setting"], each["n"]): each for each in known}
-    by_case |= {(each.figure, each.setting, each.n): asdict(each) for each in outcomes}
+    made = {"commit": commit()}
+    by_case |= {(each.figure, each.setting, each.n): asdict(each) | made for each in outcomes}
     wanted = [(case.figure, case.setting, n) for case in cases() for n in case.sizes]
     kept = [by_case[name] for name in wanted if name in by_case]
     with replacing(RESULTS) as file:
         file.write_text(as_json({"outcomes": kept}), encoding="utf-8")
     if PAGE.exists():
         before = PAGE.read_text(encoding="utf-8").partition(MARK)[0].rstrip()
-        lines = [HEAD, "|---|---|---:|---:|---|---|---:|---:|", *map(row, kept)]
+        lines = [HEAD, RULE, *map(row, kept)]
         with replacing(PAGE) as file:
             file.write_text(f"{before}\n\n{MARK}\n\n" + "\n".join(lines) + "\n", encoding="utf-8")
 

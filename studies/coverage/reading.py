@@ -153,16 +153,17 @@ def _area(area: float, spread: float, share: float, lost: bool = False) -> Case:
     return Case("area under the ROC curve", name, area, draw, (20, 50, 200, 1000) if share > 0.2 else (50, 200, 1000))
 
 
-def _areas(first: float, second: float) -> Case:
+def _areas(first: float, second: float, correlation: float) -> Case:
     def draw(n: int, generator: np.random.Generator) -> Interval:
         defect, common = np.arange(n) < n // 4, generator.normal(size=n)
         scores = []
         for area in (first, second):
-            noise = (common + generator.normal(size=n)) / math.sqrt(2)
+            noise = math.sqrt(correlation) * common + math.sqrt(1 - correlation) * generator.normal(size=n)
             scores.append(Detection(noise + math.sqrt(2) * _UNIT.inv_cdf(area) * defect, defect))
         return _ends(scores[0].difference(scores[1]))
 
-    return Case("difference of areas", f"areas {first} and {second}, 25 % defects", first - second, draw)
+    name = f"areas {first} and {second}, 25 % defects, correlation of scores {correlation}"
+    return Case("difference of areas", name, first - second, draw)
 
 
 def _threshold(confidence: float, most: float) -> Case:
@@ -177,13 +178,14 @@ def _threshold(confidence: float, most: float) -> Case:
     return Case("threshold", name, most, draw, (59, 100, 200, 1000) if most == 0.05 else (299, 400, 1000))
 
 
+AREAS = ((0.99, 0.99), (0.99, 0.8), (0.95, 0.95), (0.95, 0.9), (0.8, 0.8))
 CASES = (
     *(case for law in LAWS for case in _losses(law)),
     *map(_chance, LAWS[:2]),
     *(_area(area, spread, 0.5) for area in (0.8, 0.96, 0.99) for spread in (1, 3)),
     *(_area(area, 3, 0.1) for area in (0.96, 0.99)),
     *(_area(area, 1, 0.5, lost=True) for area in (0.96, 0.99)),
-    *(_areas(first, second) for first, second in ((0.99, 0.99), (0.99, 0.8), (0.8, 0.8))),
+    *(_areas(*areas, correlation) for areas in AREAS for correlation in (0.3, 0.9)),
     _threshold(0.95, 0.05),
     _threshold(0.95, 0.01),
 )

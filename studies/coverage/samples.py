@@ -200,7 +200,7 @@ _SIZED: tuple[tuple[str, str, Figure, tuple[int, ...]], ...] = (
     ("distinct-1", "20 of 3,000 tokens each, Zipf", partial(_distinct, 1, 3000), (20, 50, 200, 1000)),
     *(
         (f"distinct-{order}", "20 of 100 tokens each, Zipf", partial(_distinct, order, 100), (20, 50, 200, 1000))
-        for order in (2, 3)
+        for order in (2, 3, 4)
     ),
     ("1-gram divergence", "20 of 300 tokens each, Zipf", partial(_divergence, 1, 300), (20, 50, 200, 1000)),
     *(

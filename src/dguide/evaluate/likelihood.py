@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..denoiser import batch_of, take, to_device
 from ..devices import on_cpu, users_default
-from ..errors import bad
+from ..errors import bad, with_data
 from ..process import Process
 from ..samplers import Condition, Denoiser
 from ..samplers.first_call import check_answer, check_logits, check_parts, check_repeatable, out_of_range
@@ -140,6 +140,7 @@ def bounds(
     """
     check_parts(denoiser, process)
     count = len(tokens)
+    with_data("tokens", tokens)
     given = {batch_of(condition) for condition in conditions}
     if tokens.dim() != 2 or count == 0 or not given <= {count, None} or not given:
         got = f"tokens {list(tokens.shape)} and {sorted(given, key=str)} conditions"

@@ -13,14 +13,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from numbers import Real
-from typing import ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import torch
 from torch import Tensor
 
 from ..devices import on_cpu
 from ..errors import bad, in_tensor, number
-from ..extension import Extensible, final
+from ..extension import Extensible, final, takes_tensors
 from ..spec import text_of
 from .weight import checked_weight, one_each
 
@@ -51,6 +51,10 @@ class Schedule(Extensible, ABC):
     """
 
     together = (("__call__", "average"),)
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        takes_tensors(cls, "__call__", "average")
 
     @abstractmethod
     def __call__(self, level: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..categorical import Decoding
 from ..denoiser import Condition, Denoiser
 from ..devices import on_cpu
-from ..errors import bad, choose, require
+from ..errors import bad, choose, require, switch
 from ..files import DAMAGED, Arrays, read_npz, write_npz
 from ..guidance import Guidance
 from ..process import Process
@@ -194,6 +194,7 @@ def sample(
     wrong = [each for each in callbacks if not callable(each) or isinstance(each, type)]
     if wrong:
         raise bad("callback", repr(wrong[0]), "a callable (run, state), or a list of them")
+    shown, trajectory = switch("progress", progress), switch("trajectory", trajectory)
     request = Request(
         denoiser=denoiser,
         process=process,
@@ -212,7 +213,7 @@ def sample(
         count=count,
         lengths=lengths,
     ).checked()
-    bar = require("tqdm", "train").tqdm if progress else None
+    bar = require("tqdm", "train").tqdm if shown else None
     observers = tuple(each for each in callbacks if isinstance(each, Observer))
     parts = (_batch(sampler, run, trajectory, callbacks, bar) for run in request.runs(observers))
     return _joined(parts, request.samples)

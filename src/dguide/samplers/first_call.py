@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..denoiser import Condition, tensors_of
-from ..errors import bad
+from ..errors import bad, with_data
 from ..extension import listed
 from ..process import Process
 
@@ -95,11 +95,12 @@ def check_answer(name: str, logits: object, tokens: Tensor, vocab: int) -> Tenso
 
 
 def check_type(name: str, logits: Tensor, device: torch.device) -> None:
-    """Raise `ValueError` for logits that are no floating-point numbers, or on another device."""
+    """Raise `ValueError` for logits that are no floating-point numbers, on another device, or sparse."""
     if not logits.dtype.is_floating_point:
         raise bad(name, logits.dtype, "a floating dtype")
     if logits.device != device:
         raise bad(name, f"device {logits.device}", f"{device}", "Pass device= or move the denoiser.")
+    with_data(name, logits)
 
 
 def check_repeatable(name: str, model: object, call: Callable[[], Tensor]) -> Tensor:

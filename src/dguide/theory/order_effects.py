@@ -26,6 +26,7 @@ from ..evaluate import Proportion, proportion
 from ..exact import Problem, total_variation
 from ..exact.random_problems import RANDOM_PROBLEMS
 from ..guidance import Normalized, Unlocking
+from ..progress import reporter
 from .jumps import Jumps
 from .perturbed import Perturbed
 from .summary import Correlation, Quartiles, quartiles, rank_correlation
@@ -172,13 +173,13 @@ def compute(
         seeds: seeds of the problems and of the errors.
         progress: called with (done, all) after each case.
     """
+    report = reporter(progress)
     work = [(n, p, e, s) for s in seeds for n, p in problems(s).items() for e in ERRORS]
     cases = []
     for done, (family, problem, errors, seed) in enumerate(work, 1):
         denoiser = Perturbed(problem, seed=seed, **ERRORS[errors]) if ERRORS[errors] else None
         cases.append(_case(family, errors, problem.target(weight), Jumps.of(problem, weight, denoiser), steps))
-        if progress:
-            progress(done, len(work))
+        report(done, len(work))
     return OrderEffects(weight, steps, tuple(cases))
 
 

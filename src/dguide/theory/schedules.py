@@ -15,6 +15,7 @@ from ..evaluate import Proportion, proportion
 from ..exact import Problem, kl_divergence, solve, total_variation
 from ..exact.random_problems import RANDOM_PROBLEMS
 from ..guidance import Constant, Interval, InverseLinear, Normalized, Power, RampUp, RateGuidance, Schedule, Unlocking
+from ..progress import reporter
 from .strength import SHAPES
 from .summary import Quartiles, quartiles
 
@@ -133,6 +134,7 @@ def compute(
         halves: names in `HALVES`.
         progress: called with (done, all) after each problem.
     """
+    report = reporter(progress)
     work = [(half, problem) for half in halves for problem in problems(half)]
     cases = []
     for done, (half, problem) in enumerate(work, 1):
@@ -154,6 +156,5 @@ def compute(
                         float(kl_divergence(law, target)),
                     )
                 )
-        if progress:
-            progress(done, len(work))
+        report(done, len(work))
     return Schedules(weight, tuple(cases))

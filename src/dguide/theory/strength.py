@@ -27,6 +27,7 @@ from ..guidance import (
     Schedule,
     Unlocking,
 )
+from ..progress import reporter
 from ..samplers import Ancestral
 from .limits import limit
 from .summary import Quartiles, quartiles
@@ -159,13 +160,13 @@ def compute(weight: float = 3.0, seed: int = 0, progress: Callable[[int, int], N
         seed: seed of all problems.
         progress: called with (done, all) after each problem.
     """
+    report = reporter(progress)
     limits, stepped = problems(seed)
     work = [(f, p, None) for f, p in limits] + [(f, p, t) for f, p in stepped for t in STEPS]
     cases: list[Case] = []
     for done, (family, problem, steps) in enumerate(work, 1):
         cases += [_case(family, problem, weight, schedule, steps) for schedule in SCHEDULES]
-        if progress:
-            progress(done, len(work))
+        report(done, len(work))
     return Strength(weight, tuple(cases))
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..denoiser import batch_of, tensors_of
 from ..devices import usable_device
-from ..errors import bad
+from ..errors import bad, with_data
 from ..process import Process
 from ..samplers import Condition, Denoiser
 from ..samplers.first_call import check_answer, check_logits, check_parts, out_of_range
@@ -57,11 +57,13 @@ def loss(
         raise bad("tokens", got, "an int64 tensor [B, L]")
     for tensor in (tokens, *tensors_of(condition)):
         usable_device(tensor.device)
+    with_data("tokens", tokens)
+    batch = batch_of(condition)
     low, high = (int(each) for each in tokens.aminmax())
     if low < 0 or high >= vocab:
         raise bad("tokens", f"values from {low} to {high}", f"values from 0 to {vocab - 1}")
-    if batch_of(condition) not in (None, len(tokens)):
-        raise bad("condition", f"{batch_of(condition)} of them", f"one for each of the {len(tokens)} sequences")
+    if batch not in (None, len(tokens)):
+        raise bad("condition", f"{batch} of them", f"one for each of the {len(tokens)} sequences")
     noisy, time = corrupted(process, tokens, generator)
     with out_of_range("logits", noisy, condition):
         answer = network(noisy, time.to(torch.get_default_dtype()), condition)

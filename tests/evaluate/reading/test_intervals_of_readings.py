@@ -39,6 +39,15 @@ def test_a_difference_in_log_loss_covers_where_few_draws_have_an_interval(case: 
             assert found.coverage >= 0.95 - 3.5 * math.sqrt(0.05 * 0.95 / intervals), (n, found)
 
 
+@pytest.mark.parametrize(("n", "most"), [(20, 0.65), (50, 0.27), (200, 0.067)])
+def test_a_difference_of_areas_counts_the_doubt_about_both_once(n: int, most: float) -> None:
+    """For two areas of 0.95 an interval from those of both has widths of 0.75, 0.33 and 0.07."""
+    (case,) = [each for each in CASES if each.setting.startswith("areas 0.95 and 0.95") and "0.9" in each.setting[-3:]]
+    found = simulate(case, n, 400)
+    assert found.coverage >= 0.93
+    assert 0 < found.narrowest < found.width < most
+
+
 @pytest.mark.parametrize(("share", "most"), [(0.02, 2.0), (0.5, 2.0), (0.95, 2.0)])
 def test_losses_of_one_size_have_the_interval_of_their_number(share: float, most: float) -> None:
     source = np.random.default_rng(0)

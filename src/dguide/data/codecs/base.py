@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...errors import bad
+from ...errors import bad, with_data
 
 __all__ = ["Codec", "Written"]
 
@@ -64,7 +64,7 @@ class Codec(ABC):
 
     def check(self, tokens: Tensor) -> None:
         """Raises `ValueError` for tokens outside the vocabulary, or sequences of another length."""
-        if tokens.shape[-1:] != (self.length,):
+        if with_data("tokens", tokens).shape[-1:] != (self.length,):
             raise bad("tokens", f"shape {tuple(tokens.shape)}", f"a last dimension of {self.length}")
         if tokens.numel() and not (int(tokens.min()) >= 0 and int(tokens.max()) < self.vocab_size):
             got = f"values from {int(tokens.min())} to {int(tokens.max())}"

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...errors import bad
+from ...errors import bad, with_data
 from ..statistics.estimate import Estimate
 from ..statistics.intervals import share
 from ..statistics.losses import mean_loss
@@ -162,7 +162,7 @@ def calibration_estimates(
 
 def _named(log_probs: Tensor, labels: Tensor, bins: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Probability of the most probable class, and whether it is correct."""
-    if log_probs.dim() != 2:
+    if with_data("log-probabilities", log_probs).dim() != 2:
         raise bad("log-probabilities", list(log_probs.shape), "[N, C]")
     check_labels(labels, *log_probs.shape)
     if bins < 1:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...data import Attribute, Split
 from ...devices import on_cpu
-from ...errors import bad, choose
+from ...errors import bad, choose, with_data
 from ...process import Process
 from ...progress import counted
 from ...samplers import Condition, Denoiser
@@ -137,7 +137,7 @@ def read(
     if len(conditions) < 2:
         raise bad("classes", len(conditions), "at least two, to read which it is")
     weights = torch.ones(len(conditions)) if prior is None else prior
-    weights = weights.double()
+    weights = with_data("prior", weights).double()
     valid = weights.shape == (len(conditions),) and bool((weights >= 0).all()) and bool(weights.sum().isfinite())
     if not valid or float(weights.sum()) == 0:
         raise bad("prior", weights.tolist(), f"{len(conditions)} numbers of 0 and more, not all 0")
@@ -178,6 +178,7 @@ def _error(terms: Tensor, pair: Tensor) -> Tensor:
 
 def check_labels(labels: Tensor, count: int, n_classes: int) -> None:
     """Raises `ValueError` unless there is a class for each of `count` sequences, and at least one sequence."""
+    with_data("labels", labels)
     if labels.shape != (count,) or count == 0 or not 0 <= int(labels.min()) <= int(labels.max()) < n_classes:
         got = f"{list(labels.shape)}" + (f" from {int(labels.min())} to {int(labels.max())}" if labels.numel() else "")
         raise bad("labels", got, f"[{count}] from 0 to {n_classes - 1}, one for each sequence, at least one")

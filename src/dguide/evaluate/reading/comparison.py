@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
@@ -93,7 +93,7 @@ def compare(
     read = reading.take(reported)
     less = f"reading, less {standard.name}"
     apart = _accuracies(read.tempered(1.0), test, truth, less)
-    found = [*(replace(each, note="; ".join(filter(None, (how, each.note)))) for each in (loss, error)), apart]
+    found = [*(each.noted(how) for each in (loss, error)), apart]
     found = [accuracy.noted(standard.name), *found, log_loss_difference(tempered, read, truth, less)]
     chooses, answers = (fitted, known) if len(known) else (test, truth)
     rank, raised = float((chooses.predicted == answers).double().mean()), None

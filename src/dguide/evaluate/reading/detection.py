@@ -159,8 +159,7 @@ class Detection:
 
     def _estimate(self, name: str, value: float, ends: tuple[float, float], better: str, note: str) -> Estimate:
         few = f"no interval with fewer than {LEAST} of a kind" if math.isnan(ends[0]) else ""
-        words = "; ".join(filter(None, (note, few)))
-        return Estimate(name, value, *ends, len(self.scores), better=better, note=words)
+        return Estimate(name, value, *ends, len(self.scores), better=better, note=note).noted(few)
 
     def for_false_alarms(self, most: float, confidence: float | None = None) -> float:
         """The lowest threshold with at most the share `most` of false alarms on other sequences of the same source.

