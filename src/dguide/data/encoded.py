@@ -18,7 +18,7 @@ from .cache import cached
 from .codecs.base import Codec
 from .codecs.learnt import Learnt
 from .holdout import first_copies, unusable
-from .pictures import Pictures
+from .pictures import Pictures, grey_alone
 from .sources import Numbered, Source, from_pixels
 
 __all__ = ["encoded", "refuse", "sized", "with_tokens"]
@@ -48,7 +48,7 @@ def encoded(data: Dataset, folder: Path | None) -> Dataset:
     data = data if isinstance(data.codec, Numbered) else from_pixels(data)
     assert isinstance(data.codec, Numbered)
     source = Source.of(data)
-    _check(source, tokenizer, folder)
+    _check(source, tokenizer, folder, data)
     numbers = torch.cat([split.tokens[:, 0] for split in (data.train, data.validation, data.test)])
     known, where = numbers.unique(return_inverse=True)
     pictures = Pictures(data.codec.pictures.array, known)
@@ -109,13 +109,27 @@ def refuse(what: str, **options: object) -> None:
         raise bad(f"options of {what}", ", ".join(given), expected, "Leave them out, or leave out tokenizer.")
 
 
-def _check(source: Source, tokenizer: Tokenizer, folder: Path) -> None:
+def _check(source: Source, tokenizer: Tokenizer, folder: Path, data: Dataset) -> None:
     """Raises `ValueError` for pictures that the tokenizer does not take. Grey ones are also coloured ones."""
     got = f"{source.height} x {source.width} pixels, {_kind(source.channels)}"
     expected = f"{tokenizer.height} x {tokenizer.width} pixels, {_kind(tokenizer.channels)}, of the tokenizer {folder}"
-    if (source.height, source.width) != (tokenizer.height, tokenizer.width) or source.channels > tokenizer.channels:
+    if (source.height, source.width) != (tokenizer.height, tokenizer.width):
         remedy = "Choose that size of the data, or train a tokenizer on them."
         raise bad(f"pictures of {source.name}", got, expected, remedy)
+    if source.channels > tokenizer.channels:
+        remedy = f"Make all of them grey (in colour is {_in_colour(source, data)}), or train a tokenizer on them."
+        raise bad(f"pictures of {source.name}", got, expected, remedy)
+
+
+def _in_colour(source: Source, data: Dataset) -> str:
+    """The place of the first picture that is not grey."""
+    for split, part, name in zip(
+        (data.train, data.validation, data.test), (source.train, source.validation, source.test), _PARTS, strict=True
+    ):
+        for row in range(len(part)):
+            if not grey_alone(part.batch(slice(row, row + 1)).numpy()):
+                return split.places[row] if split.places else f"number {row} of the {name} part"
+    return "the palette"
 
 
 def _kind(channels: int) -> str:
