@@ -27,6 +27,8 @@ __all__ = ["Filled", "fill", "rectangle", "region_of", "size_of"]
 Bytes = NDArray[np.uint8]
 _LUMA = torch.tensor([0.299, 0.587, 0.114])
 _PLAIN = Decoding()
+_AT_ONCE = 16
+"""Pictures that are floats in memory together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,9 +134,12 @@ def fill(
         decoding=decoding,
         progress=progress,
     )
-    new = codec.colours(made.tokens.cpu()).float()
-    new = new @ _LUMA if old.ndim == 2 else new
-    return Filled(old, _pasted(old, new, inside, border), made.tokens, drawn, made.calls)
+    images = np.empty((count, *old.shape), dtype=np.uint8)
+    for start in range(0, count, _AT_ONCE):
+        some = slice(start, start + _AT_ONCE)
+        new = codec.colours(made.tokens[some].cpu()).float()
+        images[some] = _pasted(old, new @ _LUMA if old.ndim == 2 else new, inside, border)
+    return Filled(old, images, made.tokens, drawn, made.calls)
 
 
 def rectangle(place: tuple[int, int, int, int], size: tuple[int, int]) -> NDArray[np.bool_]:
