@@ -13,6 +13,7 @@ from .. import tokenizers
 from ..errors import bad
 from ..progress import counted
 from ..tokenizers import Tokenizer
+from ..tokenizers.base import BATCH
 from .base import Dataset, Skipped, Split
 from .cache import cached
 from .codecs.base import Codec
@@ -23,8 +24,6 @@ from .sources import Numbered, Source, from_pixels
 
 __all__ = ["encoded", "refuse", "sized", "with_tokens"]
 
-_AT_ONCE = 512
-"""Pictures that are in memory together."""
 _PARTS = ("training", "validation", "test")
 
 
@@ -138,10 +137,10 @@ def _kind(channels: int) -> str:
 
 def _tokens(pictures: Pictures, tokenizer: Tokenizer) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
     """The tokens of all pictures, [N, L]; some of them at a time."""
-    starts = range(0, len(pictures), _AT_ONCE)
+    slices = pictures.slices(BATCH)
     chunks = [
-        tokenizer.encode(_channels(pictures.batch(slice(start, start + _AT_ONCE)), tokenizer.channels)).numpy()
-        for start in counted(starts, len(starts), "encoding pictures")
+        tokenizer.encode(_channels(pictures.batch(rows), tokenizer.channels)).numpy()
+        for rows in counted(slices, len(slices), "encoding pictures")
     ]
     return np.concatenate(chunks)
 
