@@ -1,4 +1,4 @@
-"""The memory and the time that a large folder of images takes, from its first load to a step of training.
+"""The memory and the processor time that a large folder of images takes, from its first load to a step of training.
 
 20,000 images of 256 x 256 pixels in colour are 4 GB as bytes and 16 GB as floats. Each stage runs in a process of its
 own; its peak is the most resident memory, and the pages of mapped files that the system keeps for it are part of it.
@@ -75,12 +75,12 @@ STAGES: dict[str, Callable[[Path], None]] = {
 
 
 def stage(name: str, folder: Path) -> dict[str, float]:
-    """One stage, in this process: bytes at its peak, bytes before it, and seconds."""
+    """One stage, in this process: bytes at its peak, bytes before it, and processor time."""
     torch.set_num_threads(1)
     memory.forget_peak()
-    before, start = memory.peak(), time.perf_counter()
+    before, start = memory.peak(), time.process_time()
     STAGES[name](folder)
-    return {"peak": memory.peak(), "before": before, "seconds": time.perf_counter() - start}
+    return {"peak": memory.peak(), "before": before, "seconds": time.process_time() - start}
 
 
 def measure(count: int) -> dict[str, Any]:
@@ -102,12 +102,12 @@ def sections(results: dict[str, Any]) -> dict[str, str]:
         [name, f"{each['peak'] / 1e6:,.0f}", f"{(each['peak'] - each['before']) / 1e6:,.0f}", f"{each['seconds']:,.0f}"]
         for name, each in results["stages"].items()
     ]
-    lines = table("stage | :peak, MB | :of it by the stage, MB | :seconds", rows)
-    images = f"{results['count']:,} images of {SIDE} x {SIDE} pixels in colour, on one core:"
+    lines = table("stage | :peak, MB | :of it by the stage, MB | :seconds of one core", rows)
+    images = f"{results['count']:,} images of {SIDE} x {SIDE} pixels in colour:"
     return {"large folders": f"{images}\n\n{lines}"}
 
 
-_STUDY = Study(
+STUDY = Study(
     "large_folders",
     "tokenizers.md",
     "ten minutes, and 5 GB of the folder for temporary files",
@@ -124,7 +124,7 @@ def main(words: list[str]) -> None:
         case ["--count", number]:
             print(sections(measure(int(number)))["large folders"])
         case _:
-            _STUDY.main(__doc__)
+            STUDY.main(__doc__)
 
 
 if __name__ == "__main__":
