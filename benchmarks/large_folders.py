@@ -110,7 +110,7 @@ def sections(results: dict[str, Any]) -> dict[str, str]:
 STUDY = Study(
     "large_folders",
     "tokenizers.md",
-    "ten minutes, and 5 GB of the folder for temporary files",
+    "three minutes, and 5 GB of the folder for temporary files",
     lambda: measure(COUNT),
     sections,
     folder="benchmarks",
