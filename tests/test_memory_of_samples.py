@@ -9,9 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny import save_strings
+from PIL import Image
+from tiny import save_learnt, save_strings
 
+from dguide import tokenizers
 from dguide.data import Strings
+from tests.tokenizers.small_tokenizers import tiny
 
 WITH_PEAK = """
 import sys
@@ -47,6 +50,15 @@ def work(count):
 print(grown(work))
 """
 
+FILL = """
+import contextlib, os
+from dguide.cli import main
+def work(count):
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        assert main([*sys.argv[3:], "--count", str(count), "--out", f"{sys.argv[2]}/{count}"]) == 0
+print(grown(work))
+"""
+
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/clear_refs").exists(), reason="the system does not tell the peak of memory"
 )
@@ -76,3 +88,13 @@ def test_the_command_holds_small_integers_alone(tmp_path: Path) -> None:
     peak = grown(COMMAND, count, "sample", model, "--out", tmp_path / "x.npz", *options)
     kept = count * (2 * width + 8 + 8 + 4)  # tokens, forced positions, and the two conditions
     assert peak < 2 * kept + 30e6
+
+
+def test_filled_pictures_are_held_a_few_at_a_time(tmp_path: Path) -> None:
+    """Floats of all of them would take 35 MB, several times. The picture of the first ones takes 25 MB."""
+    side, count = 64, 700
+    tokenizers.save(tmp_path / "tokenizer", tiny(3, 16, side, side))
+    model = save_learnt(tmp_path / "model", tmp_path / "tokenizer")
+    Image.fromarray(np.zeros((side, side, 3), dtype=np.uint8)).save(tmp_path / "part.png")
+    options = ("--region", "0,0,20,20", "--class", "a", "--steps", 1, "--weight", 0, "--batch-size", 8)
+    assert grown(FILL, count, tmp_path / "made", "fill", model, tmp_path / "part.png", *options) < 40e6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from PIL import Image
 
 from dguide import checkpoint, tokenizers
 from dguide.cli import main
+from dguide.cli.commands import check_tokenizer
 from dguide.data import Dataset, Label, Learnt, Pictures, Split, load
 from dguide.demo import Judge
 from dguide.evaluate import Classifier, LearntFeatures, PixelFeatures, evaluate_samples, frechet_distance
@@ -141,6 +143,38 @@ def test_files_are_read_and_regions_filled(made: Made, run: Run, tmp_path: Path)
         outside[4:10, 4:14] = False
         assert changed.any()
         assert not changed[outside].any()
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("kind", ["wafer", "images"])
+def test_the_whole_path_from_pictures_to_figures(
+    kind: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each command takes what the one before wrote: synthetic wafers as large as real ones, and a folder in colour."""
+    monkeypatch.setattr(check_tokenizer, "check", functools.partial(check_tokenizer.check, seen=64))
+    tokenizer, model, samples = tmp_path / "tokenizer", tmp_path / "model", tmp_path / "samples.npz"
+    data, size = (
+        ("wafer:size=52,count=135", (52, 52))
+        if kind == "wafer"
+        else (f"images:{write_folder(tmp_path / 'pictures', 3)}", (HEIGHT, WIDTH))
+    )
+    coded = f"{data}{',' if ':' in data else ':'}tokenizer={tokenizer}"
+    small = ("--device", "cpu", "--batch-size", 4)
+    few = ("--limit", 20, "--repetitions", 0)
+    for command in (
+        ("train-tokenizer", "--data", data, "--out", tokenizer, "--steps", 2, "--factor", 4, "--width", 8, *small),
+        ("train", "--data", coded, "--out", model, "--steps", 2, *NETWORK, "--evaluate-passes", 1),
+        ("sample", model, "--out", samples, "--count", 18, "--steps", 2, "--images", tmp_path / "full"),
+        ("evaluate", samples, "--out", tmp_path / "figures", "--repetitions", 0),
+        ("read", model, "--out", tmp_path / "read", "--passes", 1, "--classifiers", "none", *few),
+        ("check-tokenizer", tokenizer, "--data", data, "--out", tmp_path / "checked", *few),
+    ):
+        status, _, err = run(*command)
+        assert status == 0, f"{command[0]}: {err}"
+    assert {np.asarray(Image.open(file)).shape for file in (tmp_path / "full").iterdir()} == {(*size, 3)}
+    told = json.loads((tmp_path / "figures" / "evaluation.json").read_text())
+    assert {"Fréchet distance"} <= {each["name"] for each in told["estimates"]}
+    assert all(np.isfinite(each["rebuilt"]) for each in told["estimates"] if np.isfinite(each["best"]))
 
 
 @pytest.mark.usefixtures("quick")

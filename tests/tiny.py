@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from dguide import Masked, Uniform, checkpoint
-from dguide.data import CODECS, CONDITIONS, Attribute, Codec, Label, Strings, Value, load
+from dguide import Masked, Uniform, checkpoint, tokenizers
+from dguide.data import CODECS, CONDITIONS, Attribute, Codec, Label, Learnt, Strings, Value, load
 from dguide.nn import DiffusionTransformer
 from dguide.process import PROCESSES as REGISTRY
 from dguide.process import Process
@@ -31,6 +31,12 @@ def save_numbers(path: Path) -> Path:
     """The same of a network that is told a mass alone, a number."""
     codec = Strings(("<begin>", "<end>", "<pad>", "a", "b", "c"), 6)
     return _save(path, Masked(6), "strings", codec, (Value("mass", 2.0, 0.5),))
+
+
+def save_learnt(path: Path, tokenizer: Path) -> Path:
+    """A checkpoint of a network with random weights for the codes of a tokenizer in a folder, told a or b."""
+    codec = Learnt.of(tokenizers.load(tokenizer), tokenizer)
+    return _save(path, Masked(codec.vocab_size), "images", codec, (Label(("a", "b")),))
 
 
 def _save(path: Path, process: Process, data: str, codec: Codec, conditions: tuple[Attribute, ...]) -> Path:

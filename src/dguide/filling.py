@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from torch import Tensor
 from .categorical import Decoding
 from .checkpoint import Checkpoint
 from .data import Codec
-from .data.codecs.images import decoded, open_image, reason, silent
+from .data.codecs.images import decoded, more_bits, open_image, reason, silent
 from .errors import bad
 from .guidance import Guidance
 from .samplers import Calls, Condition, Sampler, sample
@@ -26,6 +27,8 @@ __all__ = ["Filled", "fill", "rectangle", "region_of", "size_of"]
 Bytes = NDArray[np.uint8]
 _LUMA = torch.tensor([0.299, 0.587, 0.114])
 _PLAIN = Decoding()
+_AT_ONCE = 16
+"""Pictures that are floats in memory together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,9 +134,12 @@ def fill(
         decoding=decoding,
         progress=progress,
     )
-    new = codec.colours(made.tokens.cpu()).float()
-    new = new @ _LUMA if old.ndim == 2 else new
-    return Filled(old, _pasted(old, new, inside, border), made.tokens, drawn, made.calls)
+    images = np.empty((count, *old.shape), dtype=np.uint8)
+    for start in range(0, count, _AT_ONCE):
+        some = slice(start, start + _AT_ONCE)
+        new = codec.colours(made.tokens[some].cpu()).float()
+        images[some] = _pasted(old, new @ _LUMA if old.ndim == 2 else new, inside, border)
+    return Filled(old, images, made.tokens, drawn, made.calls)
 
 
 def rectangle(place: tuple[int, int, int, int], size: tuple[int, int]) -> NDArray[np.bool_]:
@@ -192,11 +198,11 @@ def _bytes(image: Any, size: tuple[int, int], what: str) -> Bytes:
     """An image with 8 bits as an array, [H, W] or [H, W, 3]. Raises `ValueError` if it is none of that size."""
     expected = f"an image with 8 bits of {size[1]} x {size[0]} pixels (width x height)"
     remedy = "Pixels outside the region are kept bit for bit, so convert it first: to 8 bits, without transparency."
-    if isinstance(image, str | Path):
-        image = _opened(Path(image).expanduser(), what, expected)
-    if hasattr(image, "mode"):
-        if image.mode not in ("L", "RGB", "1"):
-            raise bad(what, f"mode {image.mode}", expected, remedy)
+    if isinstance(image, str | Path) or hasattr(image, "mode"):
+        image, deep = _upright(image, what, expected)
+        lost = "transparency" if "transparency" in image.info else "more than 8 bits in a channel" if deep else ""
+        if lost or image.mode not in ("L", "RGB", "1"):
+            raise bad(what, f"mode {image.mode}" + (f" with {lost}" if lost else ""), expected, remedy)
         image = np.asarray(image.convert("L") if image.mode == "1" else image)
     if isinstance(image, Tensor):
         image = image.cpu().numpy()
@@ -210,15 +216,18 @@ def _bytes(image: Any, size: tuple[int, int], what: str) -> Bytes:
     return image
 
 
-def _opened(path: Path, what: str, expected: str) -> Any:
-    """The image of a file, upright. Raises `ValueError` if it is none."""
+def _upright(image: Any, what: str, expected: str) -> tuple[Any, bool]:
+    """An image, or that of a file, decoded and upright, and whether it lost bits. Raises `ValueError` if it is none."""
+    source = Path(image).expanduser() if isinstance(image, str | Path) else None
     try:
-        with silent(), open_image(path) as opened:
-            return decoded(opened)
+        with silent(), ExitStack() as stack:
+            opened = image if source is None else stack.enter_context(open_image(source))
+            deep = more_bits(opened)  # decoding loses what tells it
+            return decoded(opened), deep
     except MemoryError:
         raise  # it may be that of the machine
     except Exception as error:  # Pillow raises any class for a damaged file, and only Pillow is called here
-        raise bad(what, reason(error, path), expected) from error
+        raise bad(what, reason(error, source), expected) from error
 
 
 def _checked(region: Any, size: tuple[int, int]) -> NDArray[np.bool_]:

@@ -13,18 +13,17 @@ from .. import tokenizers
 from ..errors import bad
 from ..progress import counted
 from ..tokenizers import Tokenizer
+from ..tokenizers.base import BATCH
 from .base import Dataset, Skipped, Split
 from .cache import cached
 from .codecs.base import Codec
 from .codecs.learnt import Learnt
 from .holdout import first_copies, unusable
-from .pictures import Pictures
+from .pictures import Pictures, grey_alone
 from .sources import Numbered, Source, from_pixels
 
 __all__ = ["encoded", "refuse", "sized", "with_tokens"]
 
-_AT_ONCE = 512
-"""Pictures that are in memory together."""
 _PARTS = ("training", "validation", "test")
 
 
@@ -48,7 +47,7 @@ def encoded(data: Dataset, folder: Path | None) -> Dataset:
     data = data if isinstance(data.codec, Numbered) else from_pixels(data)
     assert isinstance(data.codec, Numbered)
     source = Source.of(data)
-    _check(source, tokenizer, folder)
+    _check(source, tokenizer, folder, data)
     numbers = torch.cat([split.tokens[:, 0] for split in (data.train, data.validation, data.test)])
     known, where = numbers.unique(return_inverse=True)
     pictures = Pictures(data.codec.pictures.array, known)
@@ -109,13 +108,27 @@ def refuse(what: str, **options: object) -> None:
         raise bad(f"options of {what}", ", ".join(given), expected, "Leave them out, or leave out tokenizer.")
 
 
-def _check(source: Source, tokenizer: Tokenizer, folder: Path) -> None:
+def _check(source: Source, tokenizer: Tokenizer, folder: Path, data: Dataset) -> None:
     """Raises `ValueError` for pictures that the tokenizer does not take. Grey ones are also coloured ones."""
     got = f"{source.height} x {source.width} pixels, {_kind(source.channels)}"
     expected = f"{tokenizer.height} x {tokenizer.width} pixels, {_kind(tokenizer.channels)}, of the tokenizer {folder}"
-    if (source.height, source.width) != (tokenizer.height, tokenizer.width) or source.channels > tokenizer.channels:
+    if (source.height, source.width) != (tokenizer.height, tokenizer.width):
         remedy = "Choose that size of the data, or train a tokenizer on them."
         raise bad(f"pictures of {source.name}", got, expected, remedy)
+    if source.channels > tokenizer.channels:
+        remedy = f"Make all of them grey (in colour is {_in_colour(source, data)}), or train a tokenizer on them."
+        raise bad(f"pictures of {source.name}", got, expected, remedy)
+
+
+def _in_colour(source: Source, data: Dataset) -> str:
+    """The place of the first picture that is not grey."""
+    for split, part, name in zip(
+        (data.train, data.validation, data.test), (source.train, source.validation, source.test), _PARTS, strict=True
+    ):
+        for row in range(len(part)):
+            if not grey_alone(part.batch(slice(row, row + 1)).numpy()):
+                return split.places[row] if split.places else f"number {row} of the {name} part"
+    return "the palette"
 
 
 def _kind(channels: int) -> str:
@@ -124,10 +137,10 @@ def _kind(channels: int) -> str:
 
 def _tokens(pictures: Pictures, tokenizer: Tokenizer) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
     """The tokens of all pictures, [N, L]; some of them at a time."""
-    starts = range(0, len(pictures), _AT_ONCE)
+    slices = pictures.slices(BATCH)
     chunks = [
-        tokenizer.encode(_channels(pictures.batch(slice(start, start + _AT_ONCE)), tokenizer.channels)).numpy()
-        for start in counted(starts, len(starts), "encoding pictures")
+        tokenizer.encode(_channels(pictures.batch(rows), tokenizer.channels)).numpy()
+        for rows in counted(slices, len(slices), "encoding pictures")
     ]
     return np.concatenate(chunks)
 

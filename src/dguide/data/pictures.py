@@ -80,11 +80,20 @@ class Pictures:
         _release(self.array)
         return torch.from_numpy(copy)
 
+    def slices(self, multiple: int = 1) -> list[slice]:
+        """The rows of all of them in turn, a few megabytes at a time.
+
+        Args:
+            multiple: Pictures at a time are a multiple of this number, however large they are.
+        """
+        fitting = _AT_ONCE // max(1, self.height * self.width * self.channels)
+        step = max(1, fitting // multiple) * multiple
+        return [slice(start, start + step) for start in range(0, len(self), step)]
+
     def chunks(self) -> Iterator[Bytes]:
         """All of them in turn, as copies [n, H, W, C] of a few megabytes."""
-        step = max(1, _AT_ONCE // max(1, self.height * self.width * self.channels))
-        for start in range(0, len(self), step):
-            yield self.batch(slice(start, start + step)).numpy()
+        for rows in self.slices():
+            yield self.batch(rows).numpy()
 
     def digests(self) -> Bytes:
         """SHA-256 of each picture, [N, 32] uint8."""

@@ -30,6 +30,8 @@ __all__ = ["fill"]
 _SETTINGS = "settings.json"
 _SHOWN = 17
 """Most samples in overview.png."""
+_BATCHES = 16
+"""Batches that are drawn before their images are written."""
 
 
 def fill(
@@ -95,19 +97,30 @@ def fill(
     }
     chosen = guidance_of(guidance, weight)
     how = sampler_of(sampler, steps, None, loaded.codec.shape)
-    made = drawn_anew(
-        loaded,
-        image,
-        inside,
-        condition=told if isinstance(loaded.model.n_classes, dict) else next(iter(told.values())),
-        guidance=chosen,
-        sampler=how,
-        border=border,
-        seed=seed,
-        batch_size=batch_size,
-        denoiser=Inference(loaded.model),
-        progress=sys.stderr.isatty(),
-    )
+    network, calls = Inference(loaded.model), 0
+    shown: list[NDArray[np.uint8]] = []
+    files = file_names(loaded.conditions[0], next(iter(told.values())))
+    for start in range(0, count, shard := batch_size * _BATCHES):
+        some = {name: each[start : start + shard] for name, each in told.items()}
+        made = drawn_anew(
+            loaded,
+            image,
+            inside,
+            condition=some if isinstance(loaded.model.n_classes, dict) else next(iter(some.values())),
+            guidance=chosen,
+            sampler=how,
+            border=border,
+            seed=seed,
+            first_index=start,
+            batch_size=batch_size,
+            denoiser=network,
+            progress=sys.stderr.isatty(),
+        )
+        out.mkdir(parents=True, exist_ok=True)
+        for name, each in zip(files[start : start + shard], made.images, strict=True):
+            write_png(out / name, each)
+        shown += [*made.images[: _SHOWN - len(shown)].copy()]
+        calls = max(calls, made.calls.conditional)
     settings: dict[str, Any] = {
         "version": __version__,
         "checkpoint": str(checkpoint),
@@ -124,16 +137,12 @@ def fill(
         "seed": seed,
         "tokens drawn": int(made.drawn.sum()),
     }
-    out.mkdir(parents=True, exist_ok=True)
-    files = file_names(loaded.conditions[0], next(iter(told.values())))
-    for name, each in zip(files, made.images, strict=True):
-        write_png(out / name, each)
     write_png(out / "mask.png", np.where(inside, np.uint8(255), np.uint8(0)))
-    write_png(out / "overview.png", _overview(made.original, inside, made.images[:_SHOWN]))
+    write_png(out / "overview.png", _overview(made.original, inside, shown))
     with replacing(out / _SETTINGS) as temporary:
         temporary.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
     share = f"{int(made.drawn.sum())} of {len(made.drawn)} tokens drawn for {int(inside.sum())} pixels"
-    print(f"{count} image{'s' * (count > 1)}: {share}, {made.calls.conditional} conditional calls a batch")
+    print(f"{count} image{'s' * (count > 1)}: {share}, {calls} conditional calls a batch")
     print(in_both_conventions(chosen))
     print(out)
 
@@ -147,7 +156,9 @@ def _four(text: str) -> tuple[int, int, int, int]:
     return x, y, width, height
 
 
-def _overview(image: NDArray[np.uint8], inside: NDArray[np.bool_], images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _overview(
+    image: NDArray[np.uint8], inside: NDArray[np.bool_], images: list[NDArray[np.uint8]]
+) -> NDArray[np.uint8]:
     """The image with the edge of the region in red, and then the first samples, side by side."""
     from ...plots.images import mosaic
 

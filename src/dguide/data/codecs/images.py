@@ -26,6 +26,7 @@ __all__ = [
     "decoded",
     "eight_bits",
     "luma",
+    "more_bits",
     "numbers",
     "open_image",
     "pixels",
@@ -150,6 +151,17 @@ def bits_of(image: Any) -> int:
     """Bits of the largest whole number in a decoded image or an array; 0 if they are not of 0 to 65535."""
     low, high = np.asarray(image).min(), np.asarray(image).max()
     return int(high).bit_length() if low >= 0 and high <= 65535 else 0
+
+
+def more_bits(image: Any) -> bool:
+    """Whether a `PIL.Image.Image` that is not yet decoded has more than 8 bits in a channel.
+
+    Pillow decodes colours of 16 bits to the upper 8 of them, and then no longer tells.
+    """
+    return any(
+        ";16" in str(tile[3]) or (tile[0].startswith("ppm") and isinstance(tile[3], tuple) and tile[3][-1] > 255)
+        for tile in getattr(image, "tile", ())
+    )
 
 
 def eight_bits(values: NDArray[Any], transparent: int | None, bits: int) -> Bytes:

@@ -15,11 +15,9 @@ import torch
 
 from ...data.pictures import Pictures
 from ...tokenizers import Tokenizer
+from ...tokenizers.base import BATCH
 
 __all__ = ["figures", "psnr", "words"]
-
-_AT_ONCE = 128
-"""Pictures that are in memory together."""
 
 
 def figures(tokenizer: Tokenizer, pictures: Pictures) -> dict[str, float]:
@@ -28,8 +26,8 @@ def figures(tokenizer: Tokenizer, pictures: Pictures) -> dict[str, float]:
     A picture without any error counts as one in which a single value is wrong by 1: its PSNR would be infinite.
     """
     squares, sums, used = [], 0, torch.zeros(tokenizer.codes, dtype=torch.bool)
-    for start in range(0, len(pictures), _AT_ONCE):
-        images = pictures.batch(slice(start, start + _AT_ONCE))
+    for rows in pictures.slices(BATCH):
+        images = pictures.batch(rows)
         tokens = tokenizer.encode(images)
         error = (tokenizer.decode(tokens).int() - images.int()).flatten(1)
         squares.append(error.square().sum(1))
