@@ -24,7 +24,7 @@ try:
     import diffusers
 except ImportError:
     diffusers = None
-needs_diffusers = pytest.mark.skipif(diffusers is None, reason="the extra diffusers is large, and not installed here")
+needs_diffusers = pytest.mark.skipif(diffusers is None, reason="the extra diffusers is not installed")
 
 Run = Callable[..., tuple[int, str, str]]
 SIDES = (16, 24)
