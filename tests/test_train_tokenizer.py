@@ -6,14 +6,13 @@ import json
 import math
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from accelerate.state import AcceleratorState
 from PIL import Image
 from safetensors.torch import load_file
 from torch import nn
@@ -22,7 +21,7 @@ from dguide import tokenizers
 from dguide.data import pictures
 from dguide.errors import InputError
 from dguide.tokenizers.learnt import WEIGHTS
-from dguide.train import TokenizerConfig, train_tokenizer
+from dguide.train import TokenizerConfig, TrainConfig, train, train_tokenizer
 from dguide.train.state import STATE
 from dguide.train.tokenizers.figures import figures
 from dguide.train.tokenizers.objective import Loss
@@ -214,35 +213,46 @@ def test_the_rate_is_that_of_the_optimizer_unless_it_is_given(run: Run, tmp_path
 
 
 @pytest.fixture
-def other_precision() -> Iterator[None]:
-    """A process keeps the precision of its first run."""
-    AcceleratorState._reset_state(reset_partial_state=True)
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
+def computed(monkeypatch: pytest.MonkeyPatch) -> set[torch.dtype]:
+    """The precisions of what convolutions and matrices compute, as a set that grows."""
+    found: set[torch.dtype] = set()
+    for kind in (nn.Conv2d, nn.Linear):
+
+        def forward(layer: Any, inputs: torch.Tensor, plain: Callable[..., torch.Tensor] = kind.forward) -> Any:
+            result = plain(layer, inputs)
+            found.add(result.dtype)
+            return result
+
+        monkeypatch.setattr(kind, "forward", forward)
+    return found
 
 
-@pytest.mark.usefixtures("other_precision")
+def test_one_process_trains_in_one_precision_after_another(
+    tmp_path: Path, data: str, computed: set[torch.dtype], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dguide.train.denoisers.passes_for", lambda count: 2)
+    digits = {"steps": 1, "width": 16, "layers": 1, "heads": 2, "batch_size": 8, "evaluate_passes": 1, "device": "cpu"}
+    for number, precision in enumerate(("bf16", "no", "bf16")):
+        denoiser = TrainConfig(out=tmp_path / f"model-{number}", precision=precision, **digits)
+        tokenizer = config(tmp_path / f"tokenizer-{number}", data, precision=precision, steps=1)
+        for start in (lambda config=denoiser: train(config), lambda config=tokenizer: train_tokenizer(config)):
+            computed.clear()
+            assert start().finished
+            assert (torch.bfloat16 in computed) == (precision == "bf16")
+
+
 def test_bfloat16_trains_and_encodes_in_float32_in_any_batch(
-    tmp_path: Path, data: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, data: str, computed: set[torch.dtype]
 ) -> None:
     settings = {"steps": 40, "batch_size": 8, "evaluate_every": 10, "ema": 0.9, "flips": False, "weight_decay": 0.0}
-    dtypes: set[torch.dtype] = set()
-    wide = nn.Conv2d.forward
-
-    def forward(layer: nn.Conv2d, inputs: torch.Tensor) -> torch.Tensor:
-        drawn = wide(layer, inputs)
-        dtypes.add(drawn.dtype)
-        return drawn
-
-    monkeypatch.setattr(nn.Conv2d, "forward", forward)
     history = train_tokenizer(config(tmp_path, data, precision="bf16", **settings)).history
-    assert torch.bfloat16 in dtypes
+    assert torch.bfloat16 in computed
     assert -history[-1].figure > -history[0].figure + 1
     assert all(each.dtype == torch.float32 for each in load_file(tmp_path / WEIGHTS).values())
     tokenizer, images = tokenizers.load(tmp_path), pictures(data).train.batch(slice(None))
-    dtypes.clear()
+    computed.clear()
     whole = tokenizer.encode(images)
     assert len(whole.unique()) > 1
     assert torch.equal(whole[5:6], tokenizer.encode(images[5:6]))
     assert torch.equal(whole.flip(0), tokenizer.encode(images.flip(0)))
-    assert dtypes == {torch.float32}
+    assert computed == {torch.float32}

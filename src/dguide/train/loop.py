@@ -87,7 +87,7 @@ class _Run:
         if config.tensorboard:
             require("tensorboard", "tensorboard")
         self.accelerator = require("accelerate", "train").Accelerator(
-            mixed_precision=config.precision,
+            mixed_precision="no",  # it keeps that of its first run in a process, so `_learn` sets the precision
             cpu=config.device == "cpu" or best_device().type == "cpu",  # it would also take one without float64
             log_with="tensorboard" if config.tensorboard else None,
             project_dir=config.out,
@@ -215,7 +215,7 @@ class _Run:
         for part in self.parts:
             # Processes exchange gradients once per step, after the last part.
             with contextlib.nullcontext() if part is self.parts[-1] else self.accelerator.no_sync(self.network):
-                with self.accelerator.autocast():
+                with torch.autocast(self.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
                     loss = self.task.loss(self.network, batch.part(part).to(self.device)) / len(self.parts)
                 self.accelerator.backward(loss)
             mean += loss.detach()
