@@ -23,6 +23,7 @@ from dguide.errors import InputError
 from dguide.tokenizers.learnt import WEIGHTS
 from dguide.train import TokenizerConfig, TrainConfig, train, train_tokenizer
 from dguide.train.state import STATE
+from dguide.train.tokenizers.config import RATES
 from dguide.train.tokenizers.figures import figures
 from dguide.train.tokenizers.objective import Loss
 from dguide.train.tokenizers.task import Tokenizing, moments
@@ -147,6 +148,31 @@ def test_muon_takes_the_large_convolutions_but_the_first(tmp_path: Path, data: s
     assert len(names) == len(weights) - len(small) - 1
     held = sum(len(group["params"]) for each in (rest, muon) for group in each.param_groups)
     assert held == len(list(task.model.parameters()))
+
+
+def test_what_adamw_trains_beside_muon_moves_at_the_rate_of_adamw(tmp_path: Path, data: str) -> None:
+    """At the rate of Muon it collapsed: 8 of 512 codes were left on real photographs at width 96."""
+    settings = config(tmp_path, data, optimizer="muon", steps=1, warmup=0, decay="constant", weight_decay=0.0)
+    task = Tokenizing(settings)
+    rest, muon = task.optimizers()
+    before = {name: each.clone() for name, each in task.model.state_dict().items()}
+    train_tokenizer(settings)
+    after = load_file(tmp_path / STATE)
+    for optimizer, rate in ((rest, RATES["adamw"]), (muon, RATES["muon"])):
+        held = {id(each) for group in optimizer.param_groups for each in group["params"]}
+        names = [name for name, each in task.model.named_parameters() if id(each) in held]
+        moved = [float((after[f"model.{name}"] - before[name]).abs().max()) for name in names]
+        assert max(moved) == pytest.approx(rate, rel=0.01) if optimizer is rest else max(moved) > RATES["adamw"]
+
+
+@pytest.mark.parametrize(("rate", "told"), [(1.0, True), (0.002, False)])
+def test_few_codes_are_told_with_a_remedy(
+    tmp_path: Path, data: str, rate: float, told: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train_tokenizer(config(tmp_path, data, optimizer="adamw", rate=rate, steps=6))
+    lines = [line for line in capsys.readouterr().err.splitlines() if "few codes are used" in line]
+    assert bool(lines) == told
+    assert all(f"with a rate below {rate:g}" in line for line in lines)
 
 
 def test_wrong_settings_are_told_before_the_work(run: Run, tmp_path: Path, data: str) -> None:

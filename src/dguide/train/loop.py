@@ -209,7 +209,7 @@ class _Run:
         now = rate(config.rate, config.warmup, journal.step, fraction, config.decay)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = now
+                group["lr"] = now * group.get("share", 1.0)
             optimizer.zero_grad()
         mean = torch.zeros((), device=self.device)
         for part in self.parts:
@@ -226,7 +226,7 @@ class _Run:
         journal.running.append(float(self.accelerator.reduce(mean, "mean")))
         journal.step += 1
         if not math.isfinite(journal.running[-1]):
-            remedy = "Lower rate or clip; the last evaluation is what resumes."
+            remedy = f"Train anew in another directory, with a rate below {config.rate:g}."
             raise Diverged(f"training diverged: loss {journal.running[-1]} at step {journal.step}. {remedy}")
         self._log(loss=journal.running[-1], rate=now)
 
@@ -246,6 +246,8 @@ class _Run:
         self._save()
         mark = " (best)" if best else ""
         course.say(f"step {journal.step:6d}  {seconds:7.0f} s  loss {loss:.4f}  validation {found.words}{mark}")
+        for line in self.task.warnings(found, journal.step):
+            course.say(line)
         self._log(**{f"validation_{name}": value for name, value in found.values.items()})
 
     def _save(self) -> None:

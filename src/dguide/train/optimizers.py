@@ -21,14 +21,17 @@ def optimizers(model: DiffusionTransformer, config: Settings) -> list[Optimizer]
     return divided(model, config, _of_tokens(model.blocks))
 
 
-def divided(model: nn.Module, config: Settings, matrices: list[torch.Tensor]) -> list[Optimizer]:
-    """AdamW for all parameters; or Muon for `matrices`, and AdamW for the rest."""
+def divided(
+    model: nn.Module, config: Settings, matrices: list[torch.Tensor], beside_muon: float = 1.0
+) -> list[Optimizer]:
+    """AdamW for all parameters; or Muon for `matrices`, and AdamW for the rest, at `beside_muon` times its rate."""
     matrices = matrices if config.optimizer == "muon" else []
+    share = beside_muon if matrices else 1.0
     taken = set(map(id, matrices))
     rest = [p for p in model.parameters() if id(p) not in taken]
     groups = [
-        {"params": [p for p in rest if p.dim() > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in rest if p.dim() <= 1], "weight_decay": 0.0},
+        {"params": [p for p in rest if p.dim() > 1], "weight_decay": config.weight_decay, "share": share},
+        {"params": [p for p in rest if p.dim() <= 1], "weight_decay": 0.0, "share": share},
     ]
     result: list[Optimizer] = [AdamW(groups, lr=config.rate, betas=(0.9, 0.99))]
     if matrices:

@@ -14,7 +14,7 @@ from ..config import Settings
 __all__ = ["RATES", "TokenizerConfig"]
 
 RATES = {"muon": 1.2e-2, "adamw": 2e-3}
-"""Peak learning rates by optimizer: that of Muon is too large for AdamW."""
+"""Peak learning rates by optimizer: that of Muon is too large for AdamW, also for what AdamW trains beside Muon."""
 
 
 class TokenizerConfig(Settings):
