@@ -98,7 +98,7 @@ class Tokenizing(Task[Autoencoder, Images]):
         _, *others = (each.weight for each in self.model.modules() if isinstance(each, nn.Conv2d))
         large = [w for w in others if min(w.flatten(1).shape) >= _SMALLEST]
         # A larger rate of AdamW drives the latent into the flat ends of tanh, where few codes are left.
-        return divided(self.model, self.config, large, RATES["adamw"] / RATES["muon"])
+        return divided(self.model, self.config, large, "original", RATES["adamw"] / RATES["muon"])
 
     def draw(self, step: int) -> Images:
         config, size = self.config, self.config.batch_size
