@@ -34,7 +34,7 @@ __all__ = ["STUDY"]
 SIDE, STRIDE, SEED = 64, 16, 0
 DATA = "studies.tokenized:tiles"
 TRAINING: dict[str, Any] = {
-    "steps": 800,
+    "steps": 2000,
     "batch_size": 16,
     "width": 32,
     "flips": True,
@@ -147,7 +147,7 @@ def sections(results: dict[str, Any]) -> dict[str, str]:
     return {"tokenized": f"{said}\n\n{table(head, rows)}"}
 
 
-STUDY = Study("tokenized", "tokenizers.md", "about two minutes", compute, sections)
+STUDY = Study("tokenized", "tokenizers.md", "about nine minutes", compute, sections)
 
 if __name__ == "__main__":
     STUDY.main(__doc__)

@@ -28,7 +28,7 @@ def divided(
     scale: Scale = "match_rms_adamw",
     beside: float = 1.0,
 ) -> list[Optimizer]:
-    """AdamW for all parameters; or Muon of a scale for `matrices`, and AdamW for the rest, at `beside` times the rate."""
+    """AdamW for all parameters; or Muon for `matrices`, and AdamW for the rest, at `beside` times the rate."""
     matrices = matrices if config.optimizer == "muon" else []
     share = beside if matrices else 1.0
     taken = set(map(id, matrices))
