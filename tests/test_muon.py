@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 from dguide.data import load
 from dguide.train import TrainConfig
 from dguide.train.denoisers import build
-from dguide.train.muon import Muon, orthogonalise
+from dguide.train.muon import Muon, Scale, orthogonalise
 from dguide.train.optimizers import optimizers
 
 SHAPES = [(12, 4), (4, 12), (8, 8)]
@@ -39,12 +40,13 @@ def test_a_matrix_is_treated_as_it_would_be_alone() -> None:
     assert torch.equal(orthogonalise(torch.zeros(2, 3)), torch.zeros(2, 3))
 
 
+@pytest.mark.parametrize("scale", get_args(Scale))
 @pytest.mark.parametrize("shape", SHAPES)
-def test_steps_are_those_of_torch(shape: tuple[int, int]) -> None:
+def test_steps_are_those_of_torch(shape: tuple[int, int], scale: Scale) -> None:
     """In torch's own class the iteration is in bfloat16, with 8 bits of precision."""
     ours, theirs = (nn.Parameter(normal(shape)) for _ in range(2))
-    one = Muon([ours], lr=0.02, momentum=0.9, weight_decay=0.1)
-    other = torch.optim.Muon([theirs], lr=0.02, momentum=0.9, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
+    one = Muon([ours], lr=0.02, momentum=0.9, weight_decay=0.1, scale=scale)
+    other = torch.optim.Muon([theirs], lr=0.02, momentum=0.9, weight_decay=0.1, adjust_lr_fn=scale)
     for step in range(5):
         ours.grad = theirs.grad = normal(shape, step + 1)
         one.step()

@@ -44,7 +44,7 @@ def encoded(data: Dataset, folder: Path | None) -> Dataset:
     if folder is None:
         return data
     tokenizer = tokenizers.load(folder)
-    data = data if isinstance(data.codec, Numbered) else from_pixels(data)
+    data = from_pixels(data)
     assert isinstance(data.codec, Numbered)
     source = Source.of(data)
     _check(source, tokenizer, folder, data)

@@ -129,10 +129,14 @@ def numbered(name: str, codec: Numbered, classes: Sequence[str], **about: Any) -
 def from_pixels(data: Dataset) -> Dataset:
     """The same data set, whose tokens become the numbers of its pictures in the colours of the palette.
 
+    Tokens that are numbers of pictures stay.
+
     Raises:
         ValueError: If it is not one of pixels.
     """
     codec = data.codec
+    if isinstance(codec, Numbered):
+        return data
     if not isinstance(codec, Pixels):
         raise bad(f"pictures of {data.name}", f"{type(codec).__name__}, whose sequences are no pixels", "images")
     splits = (data.train, data.validation, data.test)

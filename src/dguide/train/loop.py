@@ -87,7 +87,7 @@ class _Run:
         if config.tensorboard:
             require("tensorboard", "tensorboard")
         self.accelerator = require("accelerate", "train").Accelerator(
-            mixed_precision=config.precision,
+            mixed_precision="no",  # it keeps that of its first run in a process, so `_learn` sets the precision
             cpu=config.device == "cpu" or best_device().type == "cpu",  # it would also take one without float64
             log_with="tensorboard" if config.tensorboard else None,
             project_dir=config.out,
@@ -209,13 +209,13 @@ class _Run:
         now = rate(config.rate, config.warmup, journal.step, fraction, config.decay)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = now
+                group["lr"] = now * group.get("share", 1.0)
             optimizer.zero_grad()
         mean = torch.zeros((), device=self.device)
         for part in self.parts:
             # Processes exchange gradients once per step, after the last part.
             with contextlib.nullcontext() if part is self.parts[-1] else self.accelerator.no_sync(self.network):
-                with self.accelerator.autocast():
+                with torch.autocast(self.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
                     loss = self.task.loss(self.network, batch.part(part).to(self.device)) / len(self.parts)
                 self.accelerator.backward(loss)
             mean += loss.detach()
@@ -226,7 +226,7 @@ class _Run:
         journal.running.append(float(self.accelerator.reduce(mean, "mean")))
         journal.step += 1
         if not math.isfinite(journal.running[-1]):
-            remedy = "Lower rate or clip; the last evaluation is what resumes."
+            remedy = f"Train anew in another directory, with a rate below {config.rate:g}."
             raise Diverged(f"training diverged: loss {journal.running[-1]} at step {journal.step}. {remedy}")
         self._log(loss=journal.running[-1], rate=now)
 
@@ -246,6 +246,8 @@ class _Run:
         self._save()
         mark = " (best)" if best else ""
         course.say(f"step {journal.step:6d}  {seconds:7.0f} s  loss {loss:.4f}  validation {found.words}{mark}")
+        for line in self.task.warnings(found, journal.step):
+            course.say(line)
         self._log(**{f"validation_{name}": value for name, value in found.values.items()})
 
     def _save(self) -> None:

@@ -11,41 +11,52 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-__all__ = ["Muon", "orthogonalise"]
+__all__ = ["Muon", "Scale", "orthogonalise"]
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """Coefficients a, b, c of the iteration. Five rounds bring singular values in (0, 1] to about 0.7 to 1.2."""
 ROUNDS = 5
-SCALE = 0.2
+RMS = 0.2
 """Root mean square of an update at rate 1, as is usual for AdamW (Liu et al., arXiv 2502.16982, section 2.2)."""
+Scale = Literal["match_rms_adamw", "original"]
+"""How large an update is, by the names of `torch.optim.Muon`."""
 
 
 class Muon(torch.optim.Optimizer):
     r"""For each matrix W [m, n] with gradient G, momentum $B \leftarrow \mu B + G$ and rate $\rho$:
 
-    $$W \leftarrow (1 - \rho \lambda) W - 0.2 \rho \sqrt{\max(m, n)} \; \mathrm{orthogonalise}(G + \mu B).$$
+    $$W \leftarrow (1 - \rho \lambda) W - \rho s \; \mathrm{orthogonalise}(G + \mu B).$$
 
-    It takes the same learning rates as AdamW.
+    With the scale `match_rms_adamw`, $s = 0.2 \sqrt{\max(m, n)}$: each entry moves as by AdamW, at the same learning
+    rates. With `original`, $s = \sqrt{\max(1, m / n)}$: what the matrix does to an input moves by $\rho$, however many
+    inputs are summed. So one rate is for all widths.
 
-    Sources: Jordan et al., "Muon: an optimizer for hidden layers in neural networks" (2024); the scale is that of Liu
-    et al. (arXiv 2502.16982, equation 4).
+    Sources: Jordan et al., "Muon: an optimizer for hidden layers in neural networks" (2024), with the original scale;
+    Liu et al. (arXiv 2502.16982, equation 4), with the other one.
 
     Args:
         matrices: The parameters, each [m, n] or [m, i, k, k].
         lr: Rate $\rho$.
         momentum: $\mu$.
         weight_decay: $\lambda$.
+        scale: `match_rms_adamw` or `original`.
     """
 
     def __init__(
-        self, matrices: Iterable[Tensor], lr: float, momentum: float = 0.95, weight_decay: float = 0.0
+        self,
+        matrices: Iterable[Tensor],
+        lr: float,
+        momentum: float = 0.95,
+        weight_decay: float = 0.0,
+        scale: Scale = "match_rms_adamw",
     ) -> None:
         super().__init__(matrices, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        self.scale = scale
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
@@ -65,7 +76,11 @@ class Muon(torch.optim.Optimizer):
                 update = orthogonalise(gradients + group["momentum"] * momenta)
                 steps = [each.view_as(matrix) for each, matrix in zip(update, matrices, strict=True)]
                 torch._foreach_mul_(matrices, 1 - group["lr"] * group["weight_decay"])
-                torch._foreach_add_(matrices, steps, alpha=-SCALE * math.sqrt(max(shape)) * group["lr"])
+                torch._foreach_add_(matrices, steps, alpha=-self._size(*shape) * group["lr"])
+
+    def _size(self, rows: int, columns: int) -> float:
+        """The factor s of a matrix."""
+        return math.sqrt(max(1, rows / columns)) if self.scale == "original" else RMS * math.sqrt(max(rows, columns))
 
 
 def orthogonalise(matrices: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from torch.optim import AdamW, Optimizer
 
 from ..nn import DiffusionTransformer
 from .config import Settings
-from .muon import Muon
+from .muon import Muon, Scale
 
 __all__ = ["MOMENTS", "divided", "optimizers"]
 
@@ -21,18 +21,25 @@ def optimizers(model: DiffusionTransformer, config: Settings) -> list[Optimizer]
     return divided(model, config, _of_tokens(model.blocks))
 
 
-def divided(model: nn.Module, config: Settings, matrices: list[torch.Tensor]) -> list[Optimizer]:
-    """AdamW for all parameters; or Muon for `matrices`, and AdamW for the rest."""
+def divided(
+    model: nn.Module,
+    config: Settings,
+    matrices: list[torch.Tensor],
+    scale: Scale = "match_rms_adamw",
+    beside: float = 1.0,
+) -> list[Optimizer]:
+    """AdamW for all parameters; or Muon for `matrices`, and AdamW for the rest, at `beside` times the rate."""
     matrices = matrices if config.optimizer == "muon" else []
+    share = beside if matrices else 1.0
     taken = set(map(id, matrices))
     rest = [p for p in model.parameters() if id(p) not in taken]
     groups = [
-        {"params": [p for p in rest if p.dim() > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in rest if p.dim() <= 1], "weight_decay": 0.0},
+        {"params": [p for p in rest if p.dim() > 1], "weight_decay": config.weight_decay, "share": share},
+        {"params": [p for p in rest if p.dim() <= 1], "weight_decay": 0.0, "share": share},
     ]
     result: list[Optimizer] = [AdamW(groups, lr=config.rate, betas=(0.9, 0.99))]
     if matrices:
-        result.append(Muon(matrices, lr=config.rate, weight_decay=config.weight_decay))
+        result.append(Muon(matrices, lr=config.rate, weight_decay=config.weight_decay, scale=scale))
     return result
 
 

@@ -103,6 +103,10 @@ class Task(ABC, Generic[M, B]):
     def words(self, figure: float) -> str:
         """The figure with its name and its unit."""
 
+    def warnings(self, measured: Measured, step: int) -> list[str]:
+        """Lines about what goes wrong, by the figures of the validation part after `step` steps."""
+        return []
+
     @property
     def last(self) -> str:
         """More about the last evaluation, for a line that announces it."""

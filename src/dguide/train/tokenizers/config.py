@@ -13,8 +13,8 @@ from ..config import Settings
 
 __all__ = ["RATES", "TokenizerConfig"]
 
-RATES = {"muon": 1.2e-2, "adamw": 2e-3}
-"""Peak learning rates by optimizer: that of Muon is too large for AdamW."""
+RATES = {"muon": 3e-2, "adamw": 2e-3}
+"""Peak learning rates by optimizer: that of Muon is too large for AdamW, also for what AdamW trains beside Muon."""
 
 
 class TokenizerConfig(Settings):

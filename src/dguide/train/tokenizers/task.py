@@ -24,7 +24,7 @@ from ..loop import Trained, run
 from ..optimizers import divided
 from ..record import version
 from ..task import Measured, Task
-from .config import TokenizerConfig
+from .config import RATES, TokenizerConfig
 from .figures import figures, words
 from .objective import Loss
 
@@ -35,6 +35,8 @@ FEW = 500
 PSNR of 18, 22 and 34 dB after 73, 116 and 668 steps of 16 pictures."""
 _SMALLEST = 16
 """The smallest side of the matrix of a convolution that Muon takes."""
+_FEW_CODES = 0.05
+"""A smaller share of used codes is told. Tokenizers that learnt use 0.2 and more of 512."""
 _TIMED = 64
 """Pictures that are evaluated to say how long evaluations will take."""
 
@@ -94,7 +96,9 @@ class Tokenizing(Task[Autoencoder, Images]):
 
     def optimizers(self) -> list[Optimizer]:
         _, *others = (each.weight for each in self.model.modules() if isinstance(each, nn.Conv2d))
-        return divided(self.model, self.config, [w for w in others if min(w.flatten(1).shape) >= _SMALLEST])
+        large = [w for w in others if min(w.flatten(1).shape) >= _SMALLEST]
+        # A larger rate of AdamW drives the latent into the flat ends of tanh, where few codes are left.
+        return divided(self.model, self.config, large, "original", RATES["adamw"] / RATES["muon"])
 
     def draw(self, step: int) -> Images:
         config, size = self.config, self.config.batch_size
@@ -155,6 +159,15 @@ class Tokenizing(Task[Autoencoder, Images]):
 
     def words(self, figure: float) -> str:
         return f"PSNR {-figure:.2f} dB"
+
+    def warnings(self, measured: Measured, step: int) -> list[str]:
+        """A line if few codes are used after the warm-up, of those that the tokens could be."""
+        config, used, judged = self.config, measured.values["codes_used"], self.source.validation
+        tokens = len(judged) * (judged.height // config.factor) * (judged.width // config.factor)
+        if step < config.warmup or used >= _FEW_CODES * min(config.codes, tokens):
+            return []
+        remedy = f"Train anew in another directory, with a rate below {config.rate:g} or a longer warmup."
+        return [f"few codes are used, {used:.0f} of {config.codes}: pictures lose their details. {remedy}"]
 
     def _tokenizer(self, model: Autoencoder, about: About | None = None) -> LearntTokenizer:
         return LearntTokenizer(model, self.source.height, self.source.width, about)
