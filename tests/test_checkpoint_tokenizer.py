@@ -14,6 +14,7 @@ from dguide.data import CODECS, CONDITIONS, Label, Learnt
 from dguide.errors import InputError
 from dguide.nn import DiffusionTransformer
 from dguide.process import PROCESSES, Masked
+from tests.tokenizers import test_vq
 from tests.tokenizers.small_tokenizers import pictures, tiny
 
 
@@ -68,6 +69,21 @@ def test_a_model_that_is_moved_has_its_tokenizer(tmp_path: Path, trained: tuple)
         "model.safetensors",
         "tokenizer",
     ]
+
+
+@pytest.mark.parametrize("kind", ["of dguide", pytest.param("of diffusers", marks=test_vq.needs_diffusers)])
+def test_only_what_a_tokenizer_reads_is_copied(tmp_path: Path, trained: tuple, kind: str) -> None:
+    """The folder of a tokenizer may hold weights in half precision, or the notes of a training run."""
+    folder, own = tmp_path / "codes", {"tokenizer.json", "tokenizer.safetensors"}
+    if kind == "of diffusers":
+        folder, own = tmp_path / "vqvae", {test_vq.CONFIG, test_vq.WEIGHTS}
+        test_vq.saved(folder)
+    for name in own:
+        shutil.copyfile(folder / name, folder / f"{Path(name).stem}.fp16{Path(name).suffix}")
+    codec = CODECS.describe(Learnt.of(tokenizers.load(folder), folder))
+    checkpoint.save(tmp_path / "it", trained[0], replace(trained[1], codec=codec))
+    assert {path.name for path in (tmp_path / "it" / "tokenizer").iterdir()} == own
+    assert tokenizers.load(tmp_path / "it" / "tokenizer").digest == tokenizers.load(folder).digest
 
 
 def test_a_tokenizer_of_another_model_is_refused(tmp_path: Path, trained: tuple) -> None:

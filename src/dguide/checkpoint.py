@@ -144,7 +144,7 @@ def _keep_tokenizer(directory: Path, described: Mapping[str, Any]) -> None:
     """Copies the tokenizer of a codec into the directory, unless it is there. A folder of another one is replaced."""
     target, codec = directory / TOKENIZER, CODECS.restore(described)
     assert isinstance(codec, Learnt)
-    codec.tokenizer  # noqa: B018 - raises now if it is another one
+    kept = codec.tokenizer.files  # raises now if it is another one
     try:
         replace(codec, folder=target).tokenizer  # noqa: B018
     except InputError:
@@ -154,10 +154,9 @@ def _keep_tokenizer(directory: Path, described: Mapping[str, Any]) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{TOKENIZER}.", dir=directory))
     try:
-        for file in codec.folder.iterdir():
-            if file.suffix in (".json", ".safetensors") and file.name != STATE:
-                with replacing(temporary / file.name) as new:
-                    shutil.copyfile(file, new)
+        for name in kept:
+            with replacing(temporary / name) as new:
+                shutil.copyfile(codec.folder / name, new)
         if target.exists():
             shutil.rmtree(target)
         temporary.chmod(directory.stat().st_mode)  # that of `mkdtemp` is for its owner only

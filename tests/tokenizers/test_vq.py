@@ -206,6 +206,10 @@ def test_weights_of_older_versions_and_in_half_precision_are_read(tmp_path: Path
         (lambda folder: rewrite(folder, latent_channels=-1), "network in .*expected arguments of VQModel"),
         (lambda folder: rewrite(folder, sample_size=17), "sample_size.*17, expected a multiple of the factor 2"),
         (lambda folder: rewrite(folder, sample_size="large"), "sample_size: got 'large'"),
+        (
+            lambda folder: saved(folder, norm_type="spatial", vq_embed_dim=3, block_out_channels=(32, 32)),
+            "vq_embed_dim of the VQModel: got 3, expected 4, its latent_channels",
+        ),
         (lambda folder: saved(folder, 2), "channels of the VQModel: got 2 into .*1 for grey pictures or 3"),
         (lambda folder: saved(folder, 3, out_channels=1), "channels of the VQModel: got 3 into the network, 1 out"),
     ],

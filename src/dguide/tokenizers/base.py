@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -40,6 +41,7 @@ class Tokenizer(ABC):
         grid: Rows and columns of tokens.
         codes: Number V of codes. Tokens are 0 to V - 1.
         digest: SHA-256 of what determines the tokens and pictures, in hexadecimal.
+        files: Names of the files that `dguide.tokenizers.load` reads in the folder of a tokenizer of this kind.
     """
 
     height: int
@@ -48,6 +50,7 @@ class Tokenizer(ABC):
     grid: tuple[int, int]
     codes: int
     digest: str
+    files: ClassVar[tuple[str, ...]] = ()
 
     @property
     def length(self) -> int:

@@ -76,6 +76,8 @@ class LearntTokenizer(Tokenizer):
         ValueError: If a size is no multiple of the factor, or above 4096.
     """
 
+    files = (CONFIG, WEIGHTS)
+
     def __init__(self, network: Autoencoder, height: int, width: int, about: About | None = None) -> None:
         factor = network.factor
         for name, side in (("height", height), ("width", width)):

@@ -36,8 +36,11 @@ class VQTokenizer(Tokenizer):
         digest: SHA-256 of its files, in hexadecimal.
 
     Raises:
-        ValueError: If its pictures are neither grey nor RGB, or of a size that is no multiple of its factor.
+        ValueError: If its pictures are neither grey nor RGB, or of a size that is no multiple of its factor, or its
+            decoder does not take its codes.
     """
+
+    files = (CONFIG, WEIGHTS)
 
     def __init__(self, network: Any, digest: str) -> None:
         config = network.config
@@ -52,6 +55,10 @@ class VQTokenizer(Tokenizer):
             if positive("sample_size", side) % factor:
                 remedy = f"Write another size into {CONFIG}, a number or [rows, columns]; the network takes any."
                 raise bad(f"sample_size of the {_CLASS}", size, f"a multiple of the factor {factor}", remedy)
+        depth = network.quantize.embedding.weight.shape[1]
+        if config.norm_type == "spatial" and depth != config.latent_channels:  # its decoder normalises by the codes
+            expected = f"{config.latent_channels}, its latent_channels, since its norm_type is spatial"
+            raise bad(f"vq_embed_dim of the {_CLASS}", depth, expected, "Train one whose decoder takes its codes.")
         self.network = network.eval().requires_grad_(False)
         self.height, self.width = sides
         self.channels, self.codes, self.digest = channels[0], positive("codes", config.num_vq_embeddings), digest

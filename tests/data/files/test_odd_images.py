@@ -196,3 +196,36 @@ def test_filling_keeps_the_pixels_outside_the_region_or_refuses_the_file(tmp_pat
         *(["cmyk.jpg"] if channels == 1 else []),
     }
     assert refused == dict.fromkeys({*ODD} - kept, True)
+
+
+@pytest.mark.parametrize("learnt", [False, True], ids=["tokens of pixels", "tokens of a tokenizer"])
+@pytest.mark.parametrize("kind", ["folder", "table", "table that converts"])
+def test_colours_of_16_bits_are_told_and_refused_where_they_would_be_black(
+    tmp_path: Path, kind: str, learnt: bool
+) -> None:
+    """Pillow reads the upper 8 of them: an image of a camera with 12 bits would have the values 0 to 15 of 255."""
+    for n in range(13):
+        place = tmp_path / "images" / "ab"[n % 2] / f"{n:02d}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        png_of_16_bits(place, noise(3, most=2 ** (12 if n == 0 else 16), seed=n))
+    places = sorted((tmp_path / "images").glob("*/*.png"))
+    name = f"images:{tmp_path / 'images'}"
+    if kind != "folder":
+        datasets = pytest.importorskip("datasets")
+        image = datasets.Image(mode=None if kind == "table" else "RGB")
+        features = datasets.Features({"image": image, "label": datasets.Value("string")})
+        stored = [{"bytes": place.read_bytes(), "path": None} for place in places]
+        values = {"image": stored, "label": [place.parent.name for place in places]}
+        datasets.Dataset.from_dict(values, features).save_to_disk(str(tmp_path / "table"))
+        name = f"huggingface:{tmp_path / 'table'},column=image"
+    tokenizers.save(tmp_path / "t", tiny(3, 4, HEIGHT, WIDTH))
+    data = load(name + (f",tokenizer={tmp_path / 't'}" if learnt else ",levels=256"))
+    told = [each.why for each in data.skipped if not each.why.startswith("its tokens are")]
+    assert told == [
+        "16 bits a channel, of which only the upper 8 are read, and these go up to 15 of 255: save it with 8 bits",
+        "12 images have 16 bits a channel, of which only the upper 8 are read; this one stands for all",
+    ]
+    assert len(data.codec.encode(places[1])) == data.length
+    for image in (places[0], Image.open(places[0])):
+        with pytest.raises(InputError, match=r"16 bits a channel, .* go up to 15 of 255"):
+            data.codec.encode(image)

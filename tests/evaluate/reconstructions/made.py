@@ -43,3 +43,21 @@ def source(counts: tuple[int, int, int] = (150, 60, 90), side: int = 32, channel
     own = tuple(labels[part] for part in parts)
     assert len(own) == 3
     return Source("made", *(Pictures(array, part) for part in parts), own, NAMES[:classes], "1" * 64)
+
+
+def two_classes(fine: bool, coarse: bool, side: int = 32) -> Source:
+    """Noise, and a class with a fine pattern somewhere, whose mean is 0, or that is darker at most times, or both."""
+    draw, counts = torch.Generator().manual_seed(1), (200, 80, 320)
+    labels = torch.arange(sum(counts)) % 2
+    pictures = 120 + 12 * torch.randn(len(labels), side, side, generator=draw)
+    turn = torch.tensor([1.0, -1.0]).repeat(3)
+    for row in (labels == 1).nonzero().flatten().tolist():
+        top, left = torch.randint(0, side - 6, (2,), generator=draw).tolist()
+        if fine:
+            pictures[row, top : top + 6, left : left + 6] += 90 * turn[:, None] * turn
+        if coarse:
+            pictures[row] -= 15
+    array = pictures.clamp(0, 255).byte().unsqueeze(-1).numpy()
+    first, second, third = torch.arange(len(labels)).split(counts)
+    parts = (Pictures(array, first), Pictures(array, second), Pictures(array, third))
+    return Source("two", *parts, (labels[first], labels[second], labels[third]), ("good", "bad"), "2" * 64)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from made import NAMES, Boxes, source
+from made import NAMES, Boxes, source, two_classes
 
 from dguide.data import Dataset, Label, Learnt, Split
 from dguide.errors import InputError
@@ -38,7 +38,10 @@ def test_what_loses_nothing_is_told_so() -> None:
 def test_the_class_that_is_lost_is_named_by_how_much_and_what_to_change() -> None:
     found = check(Boxes(8), source((150, 60, 240)), repetitions=4, seen=1000)
     of = {each.name: each for each in found.classes if each.counts}
-    assert "these classes survives: dark**" in found.verdict[1]  # boxes keep the mean, and contrasts do not matter
+    # boxes keep the mean, which tells "dark"; contrasts tell it too, since they tell "crack"
+    assert found.verdict[1].startswith("**A part of what tells these classes is lost**: dark: fine texture (forest, ")
+    assert "while coarse brightness (forest, box means: 1.00 and 1.00)" in found.verdict[1]
+    assert "survives**" not in found.as_markdown()
     assert of["crack"].real.value > 0.95
     assert of["crack"].drawn.value < 0.85  # 0.75 is chance against "good", with "dark" told apart
     assert of["crack"].apart.high < -0.1
@@ -61,6 +64,39 @@ def test_the_class_that_is_lost_is_named_by_how_much_and_what_to_change() -> Non
     part = source((150, 60, 240)).test.batch(torch.tensor(worst.rows))
     assert torch.equal(worst.real, part)
     assert list(worst.errors) == sorted(worst.errors, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("fine", "coarse", "first", "words"),
+    [
+        (
+            True,
+            False,
+            "**The tokenizer loses what tells these classes**: good, whose",
+            ["a smaller factor", "pictures of a larger size"],
+        ),
+        (False, True, "**What tells the classes survives**", []),
+        (
+            True,
+            True,
+            "**A part of what tells these classes is lost**: good: fine texture (forest, local contrast), whose area",
+            ["while coarse brightness (forest, box means: ", "a smaller factor", "pictures of a larger size"],
+        ),
+    ],
+)
+def test_what_any_classifier_loses_is_said(fine: bool, coarse: bool, first: str, words: list[str]) -> None:
+    found = check(Boxes(8), two_classes(fine, coarse), repetitions=2, seen=1000)
+    text = " ".join(found.verdict)
+    assert text.startswith(first), text
+    assert all(word in text for word in words), text
+    assert ("change" in text) == fine
+    assert ("What tells the classes survives" in text) != fine
+    told = json.loads(found.as_json())
+    falls = {each["classifier"] for each in told["classes"] if each["falls"]}
+    survives = {each["sees"] for each in told["classes"] if each["survives"]}
+    assert ("forest, local contrast" in falls) == fine
+    assert ("coarse brightness" in survives) == coarse
+    assert told["verdict"] == list(found.verdict)
 
 
 def test_a_limit_takes_test_pictures_at_random_and_the_same_seed_gives_the_same() -> None:
@@ -105,6 +141,10 @@ def seen(name: str, real: float, low: float, high: float) -> Seen:
     return Seen(name, "forest", True, 20, area, replace(area, value=real + apart.value), apart, 0.02, 0.1)
 
 
+def texture(name: str, real: float, low: float, high: float) -> Seen:
+    return replace(seen(name, real, low, high), judge="forest, local contrast", counts=False)
+
+
 SIZES = {"factor": 8, "codes": 512, "used": 500, "tokens": 10_000, "ratio": 3.0}
 
 
@@ -117,6 +157,14 @@ SIZES = {"factor": 8, "codes": 512, "used": 500, "tokens": 10_000, "ratio": 3.0}
         ([seen("a", 0.52, -0.01, 0.01)], ["No classifier tells a from the others"], "survives"),
         ([seen("a", 0.9, -0.3, -0.1), seen("b", 0.9, -0.01, 0.01)], ["loses", "these classes survives: b"], "No "),
         ([seen("a", math.nan, math.nan, math.nan)], ["too few of them"], "survives"),
+        (
+            [seen("a", 0.84, -0.04, 0.01), texture("a", 0.88, -0.19, -0.11)],
+            ["A part", "a: fine texture", "falls by 0.15 (0.11 to 0.19) from 0.88", "while forest", "a larger size"],
+            "survives**",
+        ),
+        ([seen("a", 0.84, -0.04, 0.01), texture("a", 0.57, -0.19, -0.11)], ["What tells the classes survives"], "part"),
+        ([seen("a", 0.84, -0.04, 0.01), texture("a", 0.88, -0.06, -0.01)], ["What tells the classes survives"], "part"),
+        ([seen("a", 0.84, -0.04, 0.01), texture("a", 0.88, -0.19, 0.01)], ["What tells the classes survives"], "part"),
     ],
 )
 def test_the_words_follow_the_intervals(classes: list[Seen], words: list[str], silent: str) -> None:

@@ -17,6 +17,7 @@ from ...errors import require
 __all__ = [
     "FORMATS",
     "MOST_PIXELS",
+    "UPPER",
     "Bytes",
     "Palette",
     "Shape",
@@ -43,6 +44,12 @@ FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 """The formats that are read, by their names in Pillow."""
 MOST_PIXELS = 2**26
 """Largest number of pixels in an image before it is resized."""
+UPPER = "16 bits a channel, of which only the upper 8 are read"
+"""What is said of colours with 16 bits: Pillow gives no access to the lower 8."""
+_LEAST = 32
+"""Least of the brightest value of colours with 16 bits, after the lower 8 are lost: an eighth of the range."""
+_DEEP = "dguide: more than 8 bits"
+"""The name in the information of an image that keeps what decoding it loses."""
 _WHITE = (255, 255, 255, 255)
 _AT_ONCE = 4096
 """Number of colours that are compared with a palette at once. It limits the memory."""
@@ -93,13 +100,19 @@ def open_image(source: Any) -> Any:
     if width * height > MOST_PIXELS:
         image.close()
         raise Unfit(f"{width * height / 1e6:,.0f} megapixels, more than {MOST_PIXELS / 1e6:,.0f}")
+    if more_bits(image):
+        image.info[_DEEP] = True
     return image
 
 
 def decoded(image: Any) -> Any:
     """The decoded first frame of a `PIL.Image.Image`, upright. Pillow raises any class for a damaged file."""
+    deep = more_bits(image)
     image.load()
-    return require("PIL.ImageOps", "data").exif_transpose(image)
+    upright = require("PIL.ImageOps", "data").exif_transpose(image)  # a copy, even if nothing is turned
+    if deep:
+        upright.info[_DEEP] = True
+    return upright
 
 
 def reason(error: BaseException, source: object) -> str:
@@ -118,11 +131,16 @@ def colours_of(image: Any, bits: int) -> Any:
         bits: Bits of the largest number in all images with more than 8 bits.
 
     Raises:
-        Unfit: If the numbers have another range, or more than 8 bits of which at most 8 are used.
+        Unfit: If the numbers have another range, or more than 8 bits of which at most 8 are used, or if colours with
+            16 bits are almost black without the lower 8.
     """
     module = require("PIL.Image", "data")
     if image.mode[0] in "IF":  # PIL would clip these values instead of scaling them
         image = module.fromarray(eight_bits(np.asarray(image), image.info.get("transparency"), bits))
+    elif more_bits(image):
+        brightest = max(high for _, high in image.convert("RGB").getextrema())
+        if brightest < _LEAST:
+            raise Unfit(f"{UPPER}, and these go up to {brightest} of 255: save it with 8 bits")
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = module.alpha_composite(module.new("RGBA", image.size, _WHITE), image)
@@ -154,11 +172,11 @@ def bits_of(image: Any) -> int:
 
 
 def more_bits(image: Any) -> bool:
-    """Whether a `PIL.Image.Image` that is not yet decoded has more than 8 bits in a channel.
+    """Whether a `PIL.Image.Image` had more than 8 bits in a channel before it was decoded.
 
-    Pillow decodes colours of 16 bits to the upper 8 of them, and then no longer tells.
+    Pillow decodes colours of 16 bits to the upper 8 of them, and then no longer tells: `open_image` and `decoded` do.
     """
-    return any(
+    return _DEEP in image.info or any(
         ";16" in str(tile[3]) or (tile[0].startswith("ppm") and isinstance(tile[3], tuple) and tile[3][-1] > 255)
         for tile in getattr(image, "tile", ())
     )

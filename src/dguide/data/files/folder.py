@@ -69,7 +69,7 @@ def images(
     listed = _listed(path, name)
     arrays = cached(
         "images",
-        {"format": 5, "levels": levels, "colours": colours} | _recipe(path, listed.files, shape),
+        {"format": 6, "levels": levels, "colours": colours} | _recipe(path, listed.files, shape),
         lambda: _prepare(listed.files, shape, levels, colours),
         ("tokens", "shape", "palette", "bits", "lasting", "unread", "noted", "notes"),
         lasting=lambda prepared: bool(prepared["lasting"]),
@@ -104,7 +104,7 @@ def photographs(path: Path, size: str | None = None) -> Dataset:
     listed = _listed(path, name)
     array, arrays = cached_pictures(
         "pictures",
-        {"format": 1} | _recipe(path, listed.files, shape),
+        {"format": 2} | _recipe(path, listed.files, shape),
         lambda file: _decode(listed.files, shape, file),
         ("sums", "bits", "lasting", "unread", "noted", "notes"),
         lasting=lambda prepared: bool(prepared["lasting"]),

@@ -14,7 +14,7 @@ import torch
 from ...errors import bad
 from ...progress import counted
 from ..cache import nameless
-from ..codecs.images import Bytes, Shape, Unfit, bits_of, colours_of, decoded, pixels, reason, silent
+from ..codecs.images import UPPER, Bytes, Shape, Unfit, bits_of, colours_of, decoded, more_bits, pixels, reason, silent
 from ..codecs.pixels import Pixels
 from ..pictures import Pictures, Writer
 from .pictures import as_tokens
@@ -60,6 +60,7 @@ class Reading(Generic[T]):
         self.sources, self.opened, self.what, self.shape = sources, opened, what, shape
         self.why: dict[int, str] = {}
         self._frames: dict[int, int] = {}
+        self._deep = set[int]()
         self._passing = False
         wide = self._each_decoded("measuring images", lambda image: image.mode[0] == "I")
         self._wide = {index: bits_of(image) for index, image in wide}
@@ -87,6 +88,9 @@ class Reading(Generic[T]):
             )
             stands = sorted(self._wide.keys() - self.why.keys())[:1]
             frames |= dict.fromkeys(stands, f"{of_all}; this one stands for all")
+        deep = sorted(self._deep - self.why.keys())
+        have = "images have" if len(deep) > 1 else "image has"
+        frames |= dict.fromkeys(deep[:1], f"{len(deep):,} {have} {UPPER}; this one stands for all")
         return dict(sorted((frames | self.why).items()))
 
     def into(self, file: BinaryIO, smooth: bool = True) -> Pictures:
@@ -107,6 +111,8 @@ class Reading(Generic[T]):
             except Unfit as error:
                 self.why[index] = str(error)
                 continue
+            if image.mode[0] != "I" and more_bits(image):
+                self._deep.add(index)
             picture = pixels(plain, self.shape, smooth)
             sizes[picture.shape[:2]] += 1
             if len(sizes) == 1:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..statistics.estimate import Estimate
+from .judges import SEES
 
 __all__ = ["TOLERATED", "Seen", "advice"]
 
@@ -43,12 +44,32 @@ class Seen:
     error: float
     local: float
 
+    @property
+    def sees(self) -> str:
+        """What this classifier sees, in words."""
+        return SEES.get(self.judge, self.judge)
+
+    @property
+    def falls(self) -> bool:
+        """Whether it tells the class on real pictures, and tells it less on reconstructions, by `TOLERATED` or more."""
+        return self._tells and bool(self.apart.value <= -TOLERATED and self.apart.high < 0)
+
+    @property
+    def survives(self) -> bool:
+        """Whether it tells the class on real pictures, and as well on reconstructions."""
+        return self._tells and bool(self.apart.low > -TOLERATED)
+
+    @property
+    def _tells(self) -> bool:
+        """Whether its area is above chance by more than what may be lost."""
+        return bool(self.real.low > 0.5 + TOLERATED)
+
 
 def advice(seen: Sequence[Seen], *, factor: int, codes: int, used: int, tokens: int, ratio: float) -> Iterator[str]:
-    """Sentences: which classes are lost, for which it is open, and what to change if one is lost or open.
+    """Sentences: which classes are lost, in whole or in part, for which it is open, and what to change if it is so.
 
     Args:
-        seen: What the classifier that counts sees of each class; empty without classes.
+        seen: What each classifier sees of each class; empty without classes.
         factor: Pixels for each token, along a side.
         codes: Number of codes.
         used: Number of codes that the test pictures use.
@@ -57,19 +78,27 @@ def advice(seen: Sequence[Seen], *, factor: int, codes: int, used: int, tokens: 
     """
     if not seen:
         yield "**No verdict on classes**: it takes labelled pictures of two classes or more."
-    blind = [each for each in seen if not each.real.low > 0.5]
-    known = [each for each in seen if each.real.low > 0.5]
-    kept = [each for each in known if each.apart.low > -TOLERATED]
-    lost = [each for each in known if each not in kept and each.apart.high < 0]
-    unsure = [each for each in known if each not in kept and each not in lost]
+    count = [each for each in seen if each.counts]
+    known = [each for each in count if each.real.low > 0.5]
+    lost = [each for each in known if not each.apart.low > -TOLERATED and each.apart.high < 0]
+    gone = {each.name for each in lost}
+    fallen = {each.name: [other for other in seen if other.name == each.name and other.falls] for each in count}
+    partly = [name for name, those in fallen.items() if those and name not in gone]
+    unsure = [each for each in known if not each.apart.low > -TOLERATED and each not in lost]
+    kept = [each for each in known if each.apart.low > -TOLERATED and each.name not in partly]
+    blind = [each for each in count if each not in known and each.name not in partly]
     if lost:
-        yield f"**The tokenizer loses what tells these classes**: {'; '.join(map(_fall, lost))}."
+        falls = (f"{_fall(each)}{_rest(each.name, seen)}" for each in lost)
+        yield f"**The tokenizer loses what tells these classes**: {'; '.join(falls)}."
+    if partly:
+        falls = (f"{name}: {', and '.join(map(_part, fallen[name]))}{_rest(name, seen)}" for name in partly)
+        yield f"**A part of what tells these classes is lost**: {'; '.join(falls)}."
     if unsure:
         names = ", ".join(f"{each.name} (by up to {-each.apart.low:.2f})" for each in unsure)
         yield f"**Not shown to survive**: the area of these classes may fall: {names}. More test pictures would tell."
     if kept:
         names = ", ".join(each.name for each in kept)
-        what = f"these classes survives: {names}" if lost or unsure or blind else "the classes survives"
+        what = f"these classes survives: {names}" if lost or partly or unsure or blind else "the classes survives"
         yield f"**What tells {what}**. On reconstructions no area of theirs falls by {TOLERATED} or more."
     if blind:
         yield (
@@ -77,19 +106,35 @@ def advice(seen: Sequence[Seen], *, factor: int, codes: int, used: int, tokens: 
             "are too few of them. So nothing is known of what is lost there: look at the worst pictures."
         )
     share = used / min(codes, tokens)
-    if lost or unsure:
-        yield from _changes(factor, codes, share, ratio)
+    if lost or partly or unsure:
+        texture = any(each.falls and each.sees == "fine texture" for each in seen)
+        yield from _changes(factor, codes, share, ratio, texture)
     elif share < _UNUSED:
         yield f"Only {used:,} of the {codes:,} codes are used: fewer codes would do."
 
 
 def _fall(each: Seen) -> str:
+    return f"{each.name}, {_down(each)}"
+
+
+def _part(each: Seen) -> str:
+    return f"{each.sees} ({each.judge}), {_down(each)}"
+
+
+def _down(each: Seen) -> str:
     down = f"falls by {-each.apart.value:.2f} ({-each.apart.high:.2f} to {-each.apart.low:.2f})"
-    return f"{each.name}, whose area under the ROC curve {down} from {each.real.value:.2f} on real pictures"
+    return f"whose area under the ROC curve {down} from {each.real.value:.2f} on real pictures"
 
 
-def _changes(factor: int, codes: int, share: float, ratio: float) -> Iterator[str]:
-    """What to try, the most likely first."""
+def _rest(name: str, seen: Sequence[Seen]) -> str:
+    """What survives of a class that loses something."""
+    rest = [each for each in seen if each.name == name and each.survives]
+    told = (f"{each.sees} ({each.judge}: {each.real.value:.2f} and {each.drawn.value:.2f})" for each in rest)
+    return f", while {' and '.join(told)} {'survive' if len(rest) > 1 else 'survives'}" if rest else ""
+
+
+def _changes(factor: int, codes: int, share: float, ratio: float, texture: bool) -> Iterator[str]:
+    """What to try, the most likely first; `texture` says whether fine texture is lost."""
     tries = []
     if ratio > _LOCAL:
         tries.append(f"a loss that weighs the worst pixels more (the worst square is off {ratio:.0f} times the mean)")
@@ -97,6 +142,8 @@ def _changes(factor: int, codes: int, share: float, ratio: float) -> Iterator[st
         tries.append(f"longer training, since only {share:.0%} of the codes are used that could be")
     if factor > 4:
         tries.append(f"a smaller factor (now one token stands for {factor} x {factor} pixels)")
-    if share > _FULL:
+    if share > _FULL or (texture and share >= _UNUSED):
         tries.append(f"more codes ({share:.0%} of the {codes:,} are used)")
+    if texture:
+        tries.append("pictures of a larger size, with the same factor")
     yield f"What to change, the most likely first: {', then '.join(tries) or 'longer training, or a wider network'}."

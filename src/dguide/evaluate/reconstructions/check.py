@@ -66,7 +66,8 @@ def check(
     With two classes or more, standard classifiers learn the real training pictures. Their answers for real and for
     reconstructed test pictures tell whether the classes survive. For each class one of them counts: of those that tell
     it on real pictures nearly as well as the best, the one that tells it best on reconstructions. So a class is lost
-    only if no good classifier sees it any more. The validation part chooses; without one, the test part does.
+    only if no good classifier sees it any more. The validation part chooses; without one, the test part does. The
+    verdict also says what the other classifiers no longer see: a class survives only if none of their areas falls.
 
     Args:
         tokenizer: The tokenizer.

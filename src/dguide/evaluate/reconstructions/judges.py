@@ -14,10 +14,16 @@ from ..images.network import AsTheyAre, trained
 from ..reading.standard import MOST, forest
 from .features import FEATURES, Describe, described
 
-__all__ = ["Judge", "judges"]
+__all__ = ["SEES", "Judge", "judges"]
 
 SEEN = 20_000
 """Training pictures that the network sees, with repetitions."""
+SEES = {
+    "forest, box means": "coarse brightness",
+    "forest, local contrast": "fine texture",
+    "small network": "shapes",
+}
+"""What each classifier sees, in words, by its name."""
 
 
 @dataclass(frozen=True, eq=False)

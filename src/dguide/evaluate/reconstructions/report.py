@@ -96,7 +96,7 @@ class Report:
     def verdict(self) -> tuple[str, ...]:
         """What is lost, and what to change, in sentences of Markdown."""
         ratio = self["local error"].value / max(self["mean error"].value, 1e-9)
-        seen = [replace(each, name=cell(each.name)) for each in self.classes if each.counts]
+        seen = [replace(each, name=cell(each.name)) for each in self.classes]
         sizes = {"factor": self.factor, "codes": self.codes, "tokens": self.tokens}
         return tuple(advice(seen, **sizes, used=int(self["codes used"].value), ratio=ratio))
 
@@ -143,6 +143,7 @@ class Report:
                 ],
                 "classes": [
                     {"name": each.name, "classifier": each.judge, "counts": each.counts, "n": each.count}
+                    | {"sees": each.sees, "falls": each.falls, "survives": each.survives}
                     | {"mean error": each.error, "local error": each.local}
                     | {part: figure(getattr(each, part)) for part in parts}
                     for each in self.classes
