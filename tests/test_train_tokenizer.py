@@ -246,6 +246,19 @@ def test_the_rate_is_that_of_the_optimizer_unless_it_is_given(run: Run, tmp_path
     assert "0.03 for muon" in told.replace("│", "")
 
 
+def test_the_width_is_that_of_the_size_unless_it_is_given(run: Run, tmp_path: Path, data: str) -> None:
+    def sized(**given: Any) -> TokenizerConfig:
+        return TokenizerConfig(out=tmp_path / "x", data=data, steps=1, **given)
+
+    assert sized().width == 48
+    for size, width in (("tiny", 16), ("small", 32), ("medium", 48), ("large", 96)):
+        assert sized(size=size).width == width
+        assert "--width" not in sized(size=size).command()
+        assert f"--width {width + 1}" in sized(size=size, width=width + 1).command()
+    status, _, err = run("train-tokenizer", "--out", tmp_path / "x", "--steps", 1, "--data", data, "--size", "giant")
+    assert (status, "tiny" in err) == (2, True)
+
+
 @pytest.fixture
 def computed(monkeypatch: pytest.MonkeyPatch) -> set[torch.dtype]:
     """The precisions of what convolutions and matrices compute, as a set that grows."""

@@ -15,7 +15,10 @@ from ..settings import checked, declared
 __all__ = ["train_tokenizer"]
 
 
-@options(declared(TokenizerConfig, {"rate": ", ".join(f"{rate} for {name}" for name, rate in RATES.items())}))
+_RATES = ", ".join(f"{rate} for {name}" for name, rate in RATES.items())
+
+
+@options(declared(TokenizerConfig, {"rate": _RATES, "width": "that of the size"}))
 def train_tokenizer(**settings: str | None) -> int | None:
     """Train a tokenizer of images, or resume a stopped run.
 

@@ -6,12 +6,15 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from ...errors import bad
+from ...errors import bad, choose
 from ...tokenizers import FACTORS, LEVELS
 from ...tokenizers.fsq import levels_of
 from ..config import Settings
 
-__all__ = ["RATES", "TokenizerConfig"]
+__all__ = ["RATES", "WIDTHS", "TokenizerConfig"]
+
+WIDTHS = {"tiny": 16, "small": 32, "medium": 48, "large": 96}
+"""Widths by size: 0.1, 0.5, 1.1 and 4.2 million weights at factor 8; about 0.2 of that at 4, and 1.7 times it at 16."""
 
 RATES = {"muon": 3e-2, "adamw": 2e-3}
 """Peak learning rates by optimizer: that of Muon is too large for AdamW, also for what AdamW trains beside Muon."""
@@ -33,7 +36,15 @@ class TokenizerConfig(Settings):
     )
     factor: int = Field(8, description="pixels of a side for each token: 4, 8 or 16")
     codes: int = Field(512, description=f"number of different tokens: {', '.join(map(str, LEVELS))}")
-    width: int = Field(48, ge=1, description="channels at the highest resolution; the others have twice as many")
+    size: str = Field(
+        "medium",
+        description="width, with millions of weights at factor 8: tiny (0.1), small (0.5), medium (1.1), large (4.2)",
+    )
+    width: int = Field(
+        WIDTHS["medium"],
+        ge=1,
+        description="channels at the highest resolution, instead of the value of size; the others have twice as many",
+    )
     loss: Literal["worst", "l1"] = Field(
         "worst", description="loss: l1, or worst for l1 and half of that of the worst pixels, which keeps rare details"
     )
@@ -49,10 +60,15 @@ class TokenizerConfig(Settings):
 
     @model_validator(mode="before")
     @classmethod
-    def _rated(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """Adds the rate of the optimizer, if it is not given."""
-        rate = RATES.get(str(given.get("optimizer")))
-        return given if rate is None else {"rate": rate} | given
+    def _decided(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Adds the rate of the optimizer and the width of the size, if they are not given."""
+        rate, width = RATES.get(str(given.get("optimizer"))), WIDTHS.get(str(given.get("size")))
+        return {name: value for name, value in (("rate", rate), ("width", width)) if value is not None} | given
+
+    @field_validator("size")
+    @classmethod
+    def _known_size(cls, value: str) -> str:
+        return choose("size", value, WIDTHS)
 
     @field_validator("factor")
     @classmethod
@@ -68,5 +84,5 @@ class TokenizerConfig(Settings):
         return value
 
     def usual(self) -> dict[str, Any]:
-        """The defaults of the settings, where the optimizer decides one."""
-        return super().usual() | {"rate": RATES[self.optimizer]}
+        """The defaults of the settings, where the optimizer and the size decide some."""
+        return super().usual() | {"rate": RATES[self.optimizer], "width": WIDTHS[self.size]}
