@@ -16,7 +16,8 @@ SIDE, FEW, COUNT = 256, 32, 200
 
 
 @pytest.mark.skipif(not memory._STATUS.exists(), reason="needs the memory of a process as Linux tells it")
-def test_a_folder_is_loaded_a_few_pictures_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("stage", ["first load with the tokenizer", "check of the tokenizer"])
+def test_a_folder_is_read_a_few_pictures_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
     """What 200 images take more than 32 is less than their bytes, 33 MB; their floats would be 132 MB."""
     for name in ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"):  # so that freed memory is given back
         monkeypatch.setenv(name, "131072")
@@ -26,7 +27,7 @@ def test_a_folder_is_loaded_a_few_pictures_at_a_time(tmp_path: Path, monkeypatch
         large_folders.make(folder, count, SIDE)
         monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
         command = [sys.executable, "-m", "benchmarks.large_folders", "--stage"]
-        first = [*command, "first load with the tokenizer", str(folder)]
+        first = [*command, stage, str(folder)]
         done = subprocess.run(first, capture_output=True, text=True, check=True, cwd=ROOT)
         told = json.loads(done.stdout)
         grown[count] = told["peak"] - told["before"]

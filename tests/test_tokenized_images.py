@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
+import re
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +102,21 @@ def test_samples_are_pictures_of_full_size(made: Made) -> None:
         assert (np.asarray(Image.open(file).convert("RGB")) == picture).all()
     assert (np.rint(255 * images.ink(codec, tokens)) == expected).all()
     assert made.samples.with_suffix(".png").is_file()
+
+
+def test_the_script_of_the_page_on_photographs_runs(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(made.model, tmp_path / "model")
+    shutil.copyfile(made.samples, tmp_path / "samples.npz")
+    page = (Path(__file__).parents[1] / "docs" / "photographs.md").read_text(encoding="utf-8")
+    (script,) = re.findall(r"^```py\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(script, "photographs.md", "exec"), {})
+    with Image.open("real-reconstructed-sampled.png") as sheet, Image.open("cell.png") as cell:
+        assert sheet.size == (8 * WIDTH, 3 * HEIGHT)
+        assert cell.size == (WIDTH, HEIGHT)
+        assert (np.asarray(sheet)[:HEIGHT, :WIDTH] == np.asarray(cell)).all()
 
 
 def test_a_sheet_of_large_pictures_is_as_sharp_as_it_is_shown() -> None:

@@ -231,7 +231,7 @@ def test_strings_have_no_tokenizer_of_images(tmp_path: Path) -> None:
 
 
 def test_the_rate_is_that_of_the_optimizer_unless_it_is_given(run: Run, tmp_path: Path, data: str) -> None:
-    for optimizer, rate in (("muon", 0.03), ("adamw", 0.002)):
+    for optimizer, rate in (("muon", 0.01), ("adamw", 0.002)):
         usual = config(tmp_path, data, optimizer=optimizer)
         assert usual.rate == rate
         assert "--rate" not in usual.command()
@@ -239,11 +239,11 @@ def test_the_rate_is_that_of_the_optimizer_unless_it_is_given(run: Run, tmp_path
         assert given.rate == 0.005
         assert "--rate 0.005" in given.command()
     assert "--rate 0.03" in config(tmp_path, data, optimizer="adamw", rate=0.03).command()
-    assert config(tmp_path, data).rate == 0.03
+    assert config(tmp_path, data).rate == 0.01
     status, _, err = run("train-tokenizer", "--out", tmp_path / "x", "--steps", 1, "--data", data, "--optimizer", "sgd")
     assert (status, "--optimizer" in err, "--rate" in err) == (2, True, False)
     told = " ".join(run("train-tokenizer", "--help")[1].split())
-    assert "0.03 for muon" in told.replace("│", "")
+    assert "0.01 for muon" in told.replace("│", "")
 
 
 def test_the_width_is_that_of_the_size_unless_it_is_given(run: Run, tmp_path: Path, data: str) -> None:

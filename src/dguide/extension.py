@@ -74,7 +74,8 @@ def _of_tensors(method: Callable[..., T]) -> Callable[..., T]:
             what = f"{type(self).__name__}{called} {name}"
             if not isinstance(value, Tensor):
                 raise bad(what, repr(value), "a tensor", in_tensor(value))
-            with_data(what, value)
+            if not value.is_meta:  # a network may run there to find shapes
+                with_data(what, value)
             if value.is_complex() or value.dtype == torch.bool:
                 raise bad(what, value.dtype, "a tensor of real numbers")
         return method(self, *arguments, **named)

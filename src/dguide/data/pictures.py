@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import mmap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..errors import bad
+from .cache import nameless
 from .codecs.images import Bytes
 
 __all__ = ["Pictures", "Writer", "grey_alone"]
@@ -47,6 +48,24 @@ class Pictures:
     def of(cls, array: Bytes) -> Pictures:
         """All pictures of an array."""
         return cls(array, torch.arange(len(array)))
+
+    @classmethod
+    def filed(cls, chunks: Iterable[Bytes], shape: tuple[int, int, int]) -> Pictures:
+        """Pictures in a file without a name: all of them may not fit into the memory.
+
+        Args:
+            chunks: Some pictures after the others, [n, H, W, C] uint8.
+            shape: H, W and C.
+        """
+        count = 0
+        with nameless() as file:
+            for chunk in chunks:
+                file.write(chunk.tobytes())
+                count += len(chunk)
+            file.flush()
+            if not count:  # there is no map of an empty file
+                return cls.of(np.zeros((0, *shape), dtype=np.uint8))
+            return cls.of(np.memmap(file, np.uint8, "r", 0, (count, *shape)))
 
     def __len__(self) -> int:
         return len(self.rows)

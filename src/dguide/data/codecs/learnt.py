@@ -18,7 +18,6 @@ from ... import tokenizers
 from ...errors import bad, positive
 from ...progress import counted
 from ...tokenizers import Tokenizer
-from ..cache import nameless
 from ..pictures import Pictures
 from .base import Codec
 from .images import luma, pixels
@@ -132,14 +131,10 @@ class Learnt(Codec):
     def decoded(self, tokens: Tensor) -> Pictures:
         """The pictures of sequences [N, L], in a file without a name: all of them may not fit into the memory."""
         self.check(tokens)
-        if not len(tokens):
-            return Pictures.of(np.zeros((0, *self.size, self.channels), dtype=np.uint8))
         chunks = list(self._rows(len(tokens)))
-        with nameless() as file:
-            for rows in counted(chunks, len(chunks), "decoding pictures"):
-                file.write(self.decode_pictures(tokens[rows]).numpy().tobytes())
-            file.flush()
-            return Pictures.of(np.memmap(file, np.uint8, "r", 0, (len(tokens), *self.size, self.channels)))
+        titled = counted(chunks, len(chunks), "decoding pictures")
+        made = (self.decode_pictures(tokens[rows]).numpy() for rows in titled)
+        return Pictures.filed(made, (*self.size, self.channels))
 
     def pictures_of(self, images: Tensor | Pictures) -> Tensor:
         """Images in memory, [N, H, W, C] uint8 with the channels of the tokenizer.

@@ -92,7 +92,7 @@ class ConvNet(nn.Module):
         """What the network sees of images, [N, C, H, W]."""
         codec = self.codec
         if not isinstance(codec, Pixels):
-            return codec.pictures_of(images).permute(0, 3, 1, 2).float() / 255 - 0.5
+            return _floats(codec.pictures_of(images))
         assert isinstance(images, Tensor)  # a data set of pixels has no other pictures
         if codec.is_grey:
             return codec.picture(images).unsqueeze(1) - 0.5
@@ -105,12 +105,8 @@ class ConvNet(nn.Module):
         offsets = random_offsets(len(images), 2**self.halvings, 0.5, generator)
         if isinstance(self.codec, Pixels) and isinstance(images, Tensor):
             return self.inputs(shift(images, offsets, self.codec.shape))
-        inputs = self.inputs(images)
-        rows, columns = (  # beyond the edge its pixels are repeated
-            (torch.arange(side) - offset.unsqueeze(1)).clamp(0, side - 1)
-            for side, offset in zip(inputs.shape[2:], offsets.unbind(1), strict=True)
-        )
-        return inputs[torch.arange(len(inputs))[:, None, None], :, rows[:, :, None], columns[:, None]].movedim(-1, 1)
+        assert not isinstance(self.codec, Pixels)
+        return _floats(_shifted(self.codec.pictures_of(images), offsets))
 
     def batches(self, images: Shown) -> Iterator[Tensor]:
         """`inputs` of some images at a time, on the device of the network."""
@@ -239,6 +235,21 @@ class LearntFeatures(Features):
 def _raw(network: ConvNet, images: Shown) -> Points:
     chunks = [network.features(inputs).detach() for inputs in network.batches(images)]
     return torch.cat(chunks).double().numpy()
+
+
+def _floats(pictures: Tensor) -> Tensor:
+    """Pictures [N, H, W, C] uint8 from -0.5 to 0.5, [N, C, H, W]."""
+    return pictures.permute(0, 3, 1, 2).float().div_(255).sub_(0.5)
+
+
+def _shifted(pictures: Tensor, offsets: Tensor) -> Tensor:
+    """Pictures [N, H, W, C] moved down and right by offsets [N, 2]; beyond the edge its pixels are repeated."""
+    (height, width), most = pictures.shape[1:3], int(offsets.abs().max())
+    around = (torch.arange(-most, side + most).clamp(0, side - 1) for side in (height, width))
+    wide = pictures[:, next(around)][:, :, next(around)]
+    corners = (most - offsets).tolist()  # slices, since a copy of rows is faster than that of pixels by their numbers
+    moved = [each[y : y + height, x : x + width] for each, (y, x) in zip(wide, corners, strict=True)]
+    return torch.stack(moved)
 
 
 def _taken(images: Shown, rows: Tensor) -> Shown:

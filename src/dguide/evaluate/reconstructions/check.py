@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...data import Pictures, Source
+from ...data.codecs.images import Bytes
 from ...errors import bad
 from ...progress import counted
 from ...tokenizers import Tokenizer
+from ...tokenizers.base import BATCH
 from ..points.base import Points
 from ..points.distances import frechet_distance
 from ..reading.detection import Detection
@@ -33,7 +35,8 @@ __all__ = ["check", "matched"]
 
 WORST = 8
 """Number of pictures that are shown for each kind of error."""
-_AT_ONCE = 64
+_VALUES = 2**20
+"""Values of the pictures whose figures are computed at once. It limits the memory, some hundred bytes for each."""
 _WORDS = {1: "grey", 3: "red, green and blue"}
 
 
@@ -114,15 +117,21 @@ def check(
 
 
 def _reconstructed(tokenizer: Tokenizer, pictures: Pictures) -> tuple[Tensor, Pictures, Fidelity]:
-    """The tokens [N, L] of pictures, what these stand for, and how near that is."""
-    tokens, drawn, found = [], [], []
-    starts = range(0, len(pictures), _AT_ONCE)
-    for start in counted(starts, len(starts), "reconstructions"):
-        real = pictures.batch(slice(start, start + _AT_ONCE))
-        tokens.append(tokenizer.encode(real))
-        drawn.append(tokenizer.decode(tokens[-1]))
-        found.append(fidelity(real, drawn[-1]))
-    return torch.cat(tokens), Pictures.of(torch.cat(drawn).numpy()), Fidelity.joined(found)
+    """The tokens [N, L] of pictures, what these stand for, in a file without a name, and how near that is."""
+    tokens, found = list[Tensor](), list[Fidelity]()
+    few = max(1, _VALUES // (pictures.height * pictures.width * pictures.channels))
+
+    def drawn() -> Iterator[Bytes]:
+        chunks = pictures.slices(BATCH)
+        for rows in counted(chunks, len(chunks), "reconstructions"):
+            real = pictures.batch(rows)
+            tokens.append(tokenizer.encode(real))
+            made = tokenizer.decode(tokens[-1])
+            found.extend(map(fidelity, real.split(few), made.split(few)))
+            yield made.numpy()
+
+    made = Pictures.filed(drawn(), (pictures.height, pictures.width, pictures.channels))
+    return torch.cat(tokens), made, Fidelity.joined(found)
 
 
 def _figures(found: Fidelity, options: dict[str, Any]) -> Iterator[Estimate]:

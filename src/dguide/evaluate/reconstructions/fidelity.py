@@ -63,7 +63,7 @@ def fidelity(real: Tensor, drawn: Tensor) -> Fidelity:
     if real.shape != drawn.shape or real.dtype != torch.uint8 or drawn.dtype != torch.uint8:
         got = f"{drawn.dtype} {list(drawn.shape)}"
         raise bad("reconstructions", got, f"torch.uint8 {list(real.shape)}, one for each picture")
-    one, two = (each.permute(0, 3, 1, 2).double() / 255 for each in (real, drawn))
+    one, two = (each.permute(0, 3, 1, 2).double().contiguous() / 255 for each in (real, drawn))
     apart = (one - two).abs()
     side = min(WINDOW, *one.shape[2:])
     means = F.avg_pool2d(apart.square().mean(1, keepdim=True), side, 1)
@@ -89,13 +89,18 @@ def similarity(one: Tensor, two: Tensor) -> Tensor:
     Source: Wang et al., "Image quality assessment: from error visibility to structural similarity", IEEE Transactions
     on Image Processing 13, 2004. Own code: scikit-image would bring imageio and networkx for this one formula.
     """
-    channels, least = one.shape[1], min(one.shape[2:])
+    least = min(one.shape[2:])
     side = min(_SIDE, least - 1 + least % 2)
     line = torch.exp(-((torch.arange(side, dtype=one.dtype) - side // 2) ** 2) / (2 * _SIGMA**2))
-    window = (line[:, None] * line / line.sum() ** 2).expand(channels, 1, side, side)
+    weights = (line / line.sum()).tolist()
 
-    def mean(values: Tensor) -> Tensor:
-        return F.conv2d(values, window, groups=channels)
+    def mean(values: Tensor) -> Tensor:  # along one axis, then along the other; a convolution in float64 is far slower
+        for axis in (3, 2):
+            size, wider = values.shape[axis] - side + 1, values
+            values = weights[0] * wider.narrow(axis, 0, size)
+            for place, weight in enumerate(weights[1:], 1):
+                values.add_(wider.narrow(axis, place, size), alpha=weight)
+        return values
 
     first, second = mean(one), mean(two)
     spread = mean(one * one) - first**2, mean(two * two) - second**2, mean(one * two) - first * second

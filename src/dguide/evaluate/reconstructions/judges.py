@@ -73,7 +73,7 @@ def _forest(
     pictures: Pictures, labels: Tensor, n_classes: int, describe: Describe, seed: int
 ) -> Callable[[Pictures], Tensor]:
     predict = forest(described(pictures, describe), labels, n_classes, seed)
-    return lambda others: predict(described(others, describe))
+    return lambda others: torch.cat([predict(describe(torch.from_numpy(chunk))) for chunk in others.chunks()])
 
 
 def _network(

@@ -16,7 +16,7 @@ __all__ = ["RATES", "WIDTHS", "TokenizerConfig"]
 WIDTHS = {"tiny": 16, "small": 32, "medium": 48, "large": 96}
 """Widths by size: 0.1, 0.5, 1.1 and 4.2 million weights at factor 8; about 0.2 of that at 4, and 1.7 times it at 16."""
 
-RATES = {"muon": 3e-2, "adamw": 2e-3}
+RATES = {"muon": 1e-2, "adamw": 2e-3}
 """Peak learning rates by optimizer: that of Muon is too large for AdamW, also for what AdamW trains beside Muon."""
 
 
