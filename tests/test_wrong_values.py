@@ -106,7 +106,12 @@ ANY_DEVICE = {"RampUp level", "Power.average high", "Cosine.alpha time"}
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [(name, kind) for name in NO_DATA for kind in WITHOUT_DATA if kind == "sparse" or name not in OTHER_DEVICE | ANY_DEVICE],
+    [
+        (name, kind)
+        for name in NO_DATA
+        for kind in WITHOUT_DATA
+        if kind == "sparse" or name not in OTHER_DEVICE | ANY_DEVICE
+    ],
 )
 def test_a_tensor_whose_numbers_are_not_there_one_by_one(name: str, kind: str) -> None:
     """One without data, or a sparse one."""
