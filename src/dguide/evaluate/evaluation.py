@@ -135,7 +135,8 @@ def figure(estimate: Estimate) -> dict[str, Any]:
 
 def table(estimates: Sequence[Estimate]) -> list[str]:
     """Lines of a Markdown table of figures, without empty columns."""
-    heads = ("figure", "value", "95 % interval", "n", "held-out data", REBUILT, "samples - held-out", "better", "of")
+    interval = " or ".join(sorted({f"{100 * each.level:.4g} %" for each in estimates})) + " interval"
+    heads = ("figure", "value", interval, "n", "held-out data", REBUILT, "samples - held-out", "better", "of")
     rows = []
     for estimate in estimates:
         interval, apart = (_between(*ends) for ends in ((estimate.low, estimate.high), estimate.difference))
