@@ -32,9 +32,10 @@ class Column:
 
 def columns(table: Table) -> list[Column]:
     """The columns of a table. One whose cells are numbers is sorted by number, with missing ones at the end."""
-    usual: list[Align] = ["left", *["right" for _ in table.heads[1:]]]
+    right: Align = "right"
+    aligns = table.align or ("left", *(right for _ in table.heads[1:]))
     cells = zip(*table.rows, strict=True)
-    return [Column(*each) for each in zip(table.heads, table.align or usual, map(_keys, cells), strict=True)]
+    return [Column(*each) for each in zip(table.heads, aligns, map(_keys, cells), strict=True)]
 
 
 def _keys(cells: tuple[str | Cell, ...]) -> tuple[str, ...]:
