@@ -6,12 +6,13 @@ import math
 from collections.abc import Sequence
 
 from ...errors import bad
+from ...evaluate.evaluation import shown
 from ..report import words
 from .detectable import POWER, detectable, samples_for
 from .rows import Row
 from .words import WORDS, figure_name
 
-__all__ = ["advice", "shown"]
+__all__ = ["advice"]
 
 
 def advice(rows: Sequence[Row], language: str = "en", detect: float | None = None) -> str:
@@ -34,15 +35,6 @@ def advice(rows: Sequence[Row], language: str = "en", detect: float | None = Non
     if not apart:
         raise bad("settings", len(judged), "at least two, so that there is something to compare")
     return _Advice(rows, judged, apart, language, detect).text()
-
-
-def shown(value: float) -> str:
-    """A number in three digits, without an exponent where that is short.
-
-    >>> [shown(x) for x in (0.12345, 12.345, 1234.5)]
-    ['0.123', '12.3', '1,234']
-    """
-    return f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"
 
 
 class _Advice:
