@@ -14,14 +14,14 @@ import typer
 
 from ... import checkpoint as checkpoints
 from ...checkpoint import Checkpoint
-from ...data import Attribute, Dataset
+from ...data import Dataset
+from ...data.align_conditions import aligned, real_data
 from ...errors import bad
 from ...evaluate import METRICS, Estimate, Evaluation, Metric, evaluate_samples, likelihood, paired_differences
 from ...evaluate.evaluation import as_json, figure, table
 from ...evaluate.samples import FEATURES, suited
 from ...files import replacing
 from ...samplers import SAMPLERS
-from ..align_conditions import align_conditions, real_data
 from ..archive import Archive
 from ..names import OWN, guidance_of
 from ..options import options
@@ -160,14 +160,14 @@ def _model(source: Path, drawing: dict[str, Any]) -> Checkpoint:
 def _data_of_samples(drawn: Archive, data: str | None) -> Dataset:
     """Real data to compare the samples of a file with."""
     dataset = real_data(drawn.text("data"), drawn.settings.get("data_digest"), data)
-    return _compared(dataset, drawn.learnt) if drawn.learnt else dataset
+    return aligned(dataset, drawn.learnt) if drawn.learnt else dataset
 
 
 def _data_of_model(loaded: Checkpoint, data: str | None) -> Dataset:
     """Real data to compare samples of the model with."""
     dataset = real_data(loaded.config.data, loaded.config.data_digest, data)
     loaded.codec.check_same(dataset.codec, dataset.name)
-    return _compared(dataset, loaded.conditions)
+    return aligned(dataset, loaded.conditions)
 
 
 def _write(out: Path, evaluation: Evaluation, against: Path | None, apart: Sequence[Estimate]) -> None:
@@ -201,13 +201,6 @@ def _differences(
     first = dataset.conditions[0]
     strata = condition[first.name].numpy() if first.n_classes else None
     return paired_differences(evaluation, second, strata=strata, repetitions=repetitions, seed=seed)
-
-
-def _compared(dataset: Dataset, learnt: Sequence[Attribute]) -> Dataset:
-    """The data with the conditions of the model (`align_conditions`). Both must have the same first condition."""
-    if dataset.conditions[0].name != learnt[0].name:
-        raise bad(f"first condition of {dataset.name}", dataset.conditions[0].name, learnt[0].name)
-    return align_conditions(dataset, learnt)
 
 
 def _bits(loaded: Checkpoint, dataset: Dataset) -> Estimate:

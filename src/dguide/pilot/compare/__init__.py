@@ -1,3 +1,29 @@
 """Compares settings of guidance: a table with intervals, advice, figures, and a search for the best."""
 
-__all__ = ()
+from .advice import advice
+from .api import compare
+from .charts import charts
+from .comparison import Compared
+from .detectable import detectable, samples_for
+from .judge import Judge, PerSample
+from .question import Question
+from .rows import Row, compared
+from .run import answer
+from .tables import markdown, write
+
+__all__ = [
+    "Compared",
+    "Judge",
+    "PerSample",
+    "Question",
+    "Row",
+    "advice",
+    "answer",
+    "charts",
+    "compare",
+    "compared",
+    "detectable",
+    "markdown",
+    "samples_for",
+    "write",
+]

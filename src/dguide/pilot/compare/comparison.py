@@ -72,9 +72,3 @@ class Compared:
             if (row.setting, row.figure.name) == (setting, figure):
                 return row
         raise KeyError((setting, figure))
-
-    def figures(self) -> dict[str, Any]:
-        """All figures of Matplotlib that there is something to draw in, by name of file."""
-        from .charts import charts
-
-        return charts(self)

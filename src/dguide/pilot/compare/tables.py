@@ -12,6 +12,7 @@ from ...errors import require
 from ...evaluate.evaluation import as_json, between, cell, shown
 from ...files import replacing
 from ...plots.style import save
+from .charts import charts
 from .comparison import Compared
 from .rows import Row
 
@@ -65,7 +66,7 @@ def write(found: Compared, folder: Path) -> list[Path]:
         temporary.write_text(as_json(content), encoding="utf-8")
     with replacing(page) as temporary:
         temporary.write_text(markdown(found), encoding="utf-8")
-    for name, figure in found.figures().items():
+    for name, figure in charts(found).items():
         paths.append(folder / name)
         save(figure, paths[-1])
     return paths
