@@ -9,7 +9,9 @@ from .judge import Judge, PerSample
 from .question import Question
 from .rows import Row, compared
 from .run import answer
+from .shapes import Shapes
 from .tables import markdown, write
+from .tune import Tuned, tune
 
 __all__ = [
     "Compared",
@@ -17,6 +19,8 @@ __all__ = [
     "PerSample",
     "Question",
     "Row",
+    "Shapes",
+    "Tuned",
     "advice",
     "answer",
     "charts",
@@ -25,5 +29,6 @@ __all__ = [
     "detectable",
     "markdown",
     "samples_for",
+    "tune",
     "write",
 ]

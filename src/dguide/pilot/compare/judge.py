@@ -106,17 +106,22 @@ class Judge:
         return tuple(each.prepared(self.dataset, self.seed) for each in self.metrics)
 
     @cached_property
-    def names(self) -> tuple[str, ...]:
-        """The names of all figures, from held-out data that are judged as if they were samples."""
-        names = [each.name for each in self.own]
+    def better(self) -> Mapping[str, str]:
+        """The names of all figures, and which direction of each is better; held-out data are judged to learn them."""
+        known = [(each.name, str(each.better)) for each in self.own]
         if self.dataset is not None and self.metrics:
             few = self.dataset.test.some(_FEW, self.seed)
             told = self._named(self.dataset.condition(few))
             found = evaluate_samples(self.dataset, few.tokens, told, metrics=self.ready, repetitions=0, seed=self.seed)
-            names += [each.name for each in found.estimates]
-        if len(set(names)) < len(names):
-            raise bad("figures", ", ".join(names), "different names")
-        return tuple(names)
+            known += [(each.name, each.better) for each in found.estimates]
+        if len(dict(known)) < len(known):
+            raise bad("figures", ", ".join(name for name, _ in known), "different names")
+        return dict(known)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all figures."""
+        return tuple(self.better)
 
     def strata(self, condition: Condition) -> NDArray[np.int64] | None:
         """The requested class of each sample, if samples are told classes."""
@@ -134,8 +139,9 @@ class Judge:
         calls: tuple[int, int],
         seconds: float,
         settings: Mapping[str, Any],
+        intervals: bool = True,
     ) -> Evaluation:
-        """The figures of all samples [N, L] of a setting, with their condition."""
+        """The figures of all samples [N, L] of a setting, with their condition, and with intervals or without."""
         began = time.perf_counter()
         strata = self.strata(condition)
         own = tuple(each.estimate(tokens, condition, strata) for each in self.own)
@@ -147,7 +153,7 @@ class Judge:
             tokens,
             self._named(condition),
             metrics=self.ready,
-            repetitions=self.repetitions,
+            repetitions=self.repetitions if intervals else 0,
             seed=self.seed,
             calls=calls,
             settings=settings,

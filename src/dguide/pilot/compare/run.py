@@ -118,8 +118,8 @@ class _Waiting:
         self.tell("\n".join(progress_lines(new, len(self.evaluations), len(question.settings))))
 
 
-def judged(question: Question, results: Results, setting: Setting) -> Evaluation:
-    """The figures of the samples of all seeds of a setting."""
+def judged(question: Question, results: Results, setting: Setting, intervals: bool = True) -> Evaluation:
+    """The figures of the samples of all seeds of a setting, with intervals or without."""
     tokens, condition, drawn = joined(question.study.condition, results, setting)
     return question.judge(
         tokens,
@@ -127,6 +127,7 @@ def judged(question: Question, results: Results, setting: Setting) -> Evaluation
         calls=(max(each.calls.conditional for each in drawn), max(each.calls.reference for each in drawn)),
         seconds=sum(each.seconds for each in drawn),
         settings=setting.written,
+        intervals=intervals,
     )
 
 

@@ -48,17 +48,19 @@ class Trial:
     complete: bool
 
 
-def rungs(count: int) -> tuple[int, ...]:
-    """The numbers of samples of the rounds, the last one `count`.
+def rungs(count: int, batch_size: int = 256) -> tuple[int, ...]:
+    """The numbers of samples of the rounds, each three times the one before; the last one is `count` or a little more.
+
+    The first one is a multiple of a batch of at most `batch_size`, so that a round draws none again.
 
     >>> rungs(500)
-    (56, 167, 500)
+    (56, 168, 504)
     """
     positive("count", count)
-    found = [count]
-    while found[0] / FACTOR >= _LEAST:
-        found.insert(0, math.ceil(found[0] / FACTOR))
-    return tuple(found)
+    rounds = max(0, int(math.log(max(count / _LEAST, 1), FACTOR) + 1e-9))
+    least = math.ceil(count / FACTOR**rounds)
+    batches = math.ceil(least / positive("batch_size", batch_size))
+    return tuple(math.ceil(least / batches) * batches * FACTOR**k for k in range(rounds + 1))
 
 
 def promoted(value: float, others: Sequence[float], better: Literal["higher", "lower"]) -> bool:

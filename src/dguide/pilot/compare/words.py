@@ -43,6 +43,9 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "these too.",
         "unknown": "The differences in {figure} have no interval here, so that they say nothing. Take more samples.",
         "undirected": "Neither direction of {figure} is better, so that it cannot decide. Choose another figure.",
+        "tuned": "The best of {count} settings is {setting}. In the search its {figure} was {searched}, which is too "
+        "good, since the best of many was lucky too. On fresh seeds it is {fresh} ({low} to {high}, 95 %).",
+        "kept": "None of {count} settings was better than {baseline} in the search.",
         "one": "{level}",
         "all": "{level} for all {count} comparisons together",
         "and": ", ",
@@ -61,6 +64,9 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "limited": "この指標で使うサンプルの数は評価用データの数までです。そのため、評価用データも同じ数だけ必要です。",
         "unknown": "{figure}の差には信頼区間がないため、判断できません。サンプルを増やしてください。",
         "undirected": "{figure}は大小どちらが良いか決まっていないため、判断に使えません。ほかの指標を選んでください。",
+        "tuned": "{count} 個の設定のうち最良のものは {setting} です。探索での{figure}は {searched} でしたが、"
+        "多数の中の最良値なので実力より良く見えます。新しいシードでは {fresh} です(95 % 信頼区間 {low}〜{high})。",
+        "kept": "探索した {count} 個の設定に、{baseline} より良いものはありませんでした。",
         "one": "信頼水準 {level}",
         "all": "比較 {count} 件全体の信頼水準 {level}",
         "and": "、",
