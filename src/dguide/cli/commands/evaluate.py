@@ -23,7 +23,7 @@ from ...evaluate.samples import FEATURES, suited
 from ...files import expanded, replacing
 from ...samplers import SAMPLERS
 from ..archive import Archive, is_folder_of_samples
-from ..names import OWN, guidance_of
+from ..names import OWN, guidance_of, metrics_of
 from ..options import options
 from ..output import check_directory
 from .sample import sample
@@ -99,7 +99,7 @@ def evaluate(
     check_directory("--out", out)
     source, against = _at_home(source), None if against is None else _at_home(against)
     other = None if against is None else Archive.read(against)
-    chosen, judged_by = _metrics(metric)
+    chosen, judged_by = metrics_of(metric)
     if source.endswith(".npz") or is_folder_of_samples(source):
         _refuse(source, [name for name in drawing if _is_given(context, name)] + (["bits"] if bits else []))
         drawn, extra, seconds = Archive.read(source), [], 0.0
@@ -135,15 +135,6 @@ def evaluate(
     )
     apart = () if other is None else _differences(evaluation, other, dataset, metrics, repetitions, judge_seed)
     _write(out, evaluation, against, apart)
-
-
-def _metrics(names: Sequence[str]) -> tuple[Sequence[Metric], list[str]]:
-    """The metrics that were asked for, and how they are written. Raises `InputError` if one occurs twice."""
-    metrics = [METRICS.read(name, typed=True) for name in names]
-    judged_by = [METRICS.write(each) for each in metrics]
-    if len(set(judged_by)) < len(judged_by):
-        raise bad("--metric", " and ".join(judged_by), "each metric once")
-    return metrics, judged_by
 
 
 def _at_home(source: str) -> str:

@@ -1,19 +1,20 @@
 """Compares settings of guidance: a table with intervals, advice, figures, and a search for the best."""
 
 from .advice import advice
-from .api import compare
+from .api import SAMPLES, compare
 from .charts import charts
 from .comparison import Compared
 from .detectable import detectable, samples_for
 from .judge import Judge, PerSample
-from .question import Question
+from .question import Question, figure_of
 from .rows import Row, compared
 from .run import answer
 from .shapes import Shapes
-from .tables import markdown, write
+from .tables import markdown, write, write_tuned
 from .tune import Tuned, tune
 
 __all__ = [
+    "SAMPLES",
     "Compared",
     "Judge",
     "PerSample",
@@ -27,8 +28,10 @@ __all__ = [
     "compare",
     "compared",
     "detectable",
+    "figure_of",
     "markdown",
     "samples_for",
     "tune",
     "write",
+    "write_tuned",
 ]

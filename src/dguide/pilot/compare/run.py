@@ -16,9 +16,9 @@ from ...evaluate import Evaluation
 from ...samplers import Diagnostics, DiagnosticsTable, sample
 from ...study import Drawn, Executor, Here, Results, Setting, Store, Study, execute
 from .comparison import Compared
+from .lines import progress_lines
 from .question import Question
 from .rows import Row, compared
-from .tables import progress_lines
 
 __all__ = ["answer", "joined", "judged"]
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import cast
 
+from ...categorical import Decoding
 from ...errors import Mistakes, bad
 from ...guidance import Normalized, Schedule, parse_guidance, parse_schedule
 from ...samplers import SAMPLERS
@@ -26,6 +27,7 @@ class Shapes:
         schedules: Schedules with any weight above 0, which is scaled to the mean weight of a trial.
         weights: Smallest and largest mean weight.
         samplers: Samplers with their steps.
+        decoding: How tokens are drawn from the law, the same for all.
 
     Raises:
         ValueError: For unknown names and options, all at once, and weights that are no range.
@@ -35,6 +37,7 @@ class Shapes:
     schedules: tuple[str, ...] = ("constant:1", "ramp-up:1", "interval:1,left=0,right=0.5")
     weights: tuple[float, float] = (0.0, 4.0)
     samplers: tuple[str, ...] = ("ancestral:steps=16", "ancestral:steps=32")
+    decoding: Decoding = field(default_factory=Decoding)
 
     def __post_init__(self) -> None:
         mistakes = Mistakes()
@@ -80,10 +83,10 @@ class Shapes:
         """The setting of a trial. Weights are rounded to a hundredth, which no figure can tell apart."""
         mean = round(float(parameters["mean weight"]), 2)
         if mean == 0:  # where all mechanisms and schedules are the same
-            return Setting(Normalized(0.0), SAMPLERS.read(str(parameters["sampler"]), typed=True))
+            return Setting(Normalized(0.0), SAMPLERS.read(str(parameters["sampler"]), typed=True), self.decoding)
         weight = _scalable(str(parameters["schedule"])).scaled_to(mean)
         guidance = parse_guidance(str(parameters["guidance"]), weight, typed=True)
-        return Setting(guidance, SAMPLERS.read(str(parameters["sampler"]), typed=True))
+        return Setting(guidance, SAMPLERS.read(str(parameters["sampler"]), typed=True), self.decoding)
 
 
 def _scalable(text: str) -> Schedule:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +14,14 @@ from ...files import replacing
 from ...plots.style import save
 from .charts import charts
 from .comparison import Compared
+from .lines import bracketed
 from .rows import Row
+from .tune import Tuned
 
-__all__ = ["FILES", "markdown", "progress_lines", "write"]
+__all__ = ["FILES", "markdown", "write", "write_tuned"]
 
 FILES = ("compare.parquet", "compare.csv", "compare.json", "compare.md")
 """Names of the files, without the figures."""
-
-
-def progress_lines(rows: Sequence[Row], done: int, count: int) -> Iterator[str]:
-    """What is known of a setting as soon as it is judged."""
-    yield f"[{done}/{count}] {rows[0].setting}"
-    width = max(len(row.figure.name) for row in rows)
-    for row in rows:
-        if math.isnan(row.figure.value):
-            continue
-        apart = row.difference
-        mark = f" {row.verdict}" if row.main and row.verdict else ""
-        versus = (
-            "" if apart is None else f"  less the baseline {shown(apart.value)}{_ends(apart.low, apart.high)}{mark}"
-        )
-        own = f"{shown(row.figure.value)}{_ends(row.figure.low, row.figure.high)}"
-        yield f"  {row.figure.name:{width}}  {own}{versus}"
 
 
 def markdown(found: Compared, language: str = "en") -> str:
@@ -52,15 +38,10 @@ def write(found: Compared, folder: Path) -> list[Path]:
     paths = [folder / name for name in FILES]
     parquet, columns, program, page = paths
     table = found.table
+    _write_columns(columns, table)
     with replacing(parquet) as temporary:
         arrow = require("pyarrow", "pilot")
         require("pyarrow.parquet", "pilot").write_table(arrow.Table.from_pylist(table), temporary)
-    with replacing(columns) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(table[0]))
-        writer.writeheader()
-        writer.writerows(
-            {name: "" if value is None or value != value else value for name, value in row.items()} for row in table
-        )
     with replacing(program) as temporary:
         content = {"advice": found.advice(), "about": dict(found.about), "rows": table}
         temporary.write_text(as_json(content), encoding="utf-8")
@@ -70,6 +51,39 @@ def write(found: Compared, folder: Path) -> list[Path]:
         paths.append(folder / name)
         save(figure, paths[-1])
     return paths
+
+
+def write_tuned(found: Tuned, folder: Path) -> list[Path]:
+    """Writes what a search tried, and what it found, into a folder; returns the paths."""
+    trials, page = folder / "tuning.csv", folder / "tuning.md"
+    counts = sorted({count for each in found.trials for count in each.values})
+    rows: list[dict[str, Any]] = [
+        {"trial": each.number, **each.parameters, "complete": each.complete}
+        | {f"{count} samples": each.values.get(count) for count in counts}
+        for each in found.trials
+    ]
+    _write_columns(trials, rows)
+    with replacing(page) as temporary:
+        temporary.write_text(
+            "\n".join([found.advice(), "", *_lines(list(rows[0]), map(_cells, rows))]) + "\n", encoding="utf-8"
+        )
+    return [trials, page]
+
+
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    return [
+        shown(each) if isinstance(each, float) else "" if each is None else cell(str(each)) for each in row.values()
+    ]
+
+
+def _write_columns(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Writes a table with commas; what is unknown is empty."""
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(
+            {name: "" if each is None or each != each else each for name, each in row.items()} for row in rows
+        )
 
 
 def _decisive(found: Compared) -> Iterator[str]:
@@ -100,16 +114,12 @@ def _every(found: Compared) -> Iterator[str]:
 def _figure(found: Compared, table: dict[tuple[str, str], Row], name: str) -> tuple[str, ...]:
     rows = [table.get((setting, name)) for setting in found.settings]
     values = [
-        "" if row is None else f"{shown(row.figure.value)}{_ends(row.figure.low, row.figure.high)}" for row in rows
+        "" if row is None else f"{shown(row.figure.value)}{bracketed(row.figure.low, row.figure.high)}" for row in rows
     ]
     best = next((row.figure.best for row in rows if row is not None), math.nan)
     return (cell(name), *values, shown(best))
 
 
-def _lines(heads: Sequence[str], rows: Any) -> Iterator[str]:
+def _lines(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     for line in (heads, ["---"] * len(heads), *rows):
         yield "| " + " | ".join(line) + " |"
-
-
-def _ends(low: float, high: float) -> str:
-    return f" ({between(low, high)})" if between(low, high) else ""

@@ -105,7 +105,7 @@ def tune(
     base = question.settings[question.reference]
     first = shapes.parameters(base)
     measure = _Measure(question, shapes, rounds[0], Store(folder / "search"), executor or Here())
-    depends = [question.study.source.digest, vars(shapes), first, question.main, rounds, question.judge.seed]
+    depends = [question.study.source.digest, shapes.space, base.written, question.main, rounds, question.judge.seed]
     folder.mkdir(parents=True, exist_ok=True)
     trials = search(
         shapes.space,
