@@ -76,7 +76,7 @@ def forest_plot(
         if len(at):
             axes.hlines(at, low[at], high[at], color=look["color"], linewidth=2, zorder=2)
             (marks,) = axes.plot(value[at], at, linestyle="", markersize=7, markeredgewidth=1.6, **look, label=word)
-            tell(marks, [f"{names[k]}: {_interval(*rows[:, k].tolist(), digits)}" for k in at.tolist()])
+            tell(marks, [f"{names[k]}: {_interval(rows[:, k].tolist(), digits)}" for k in at.tolist()])
     axes.set_yticks(range(len(names)), list(map(_beside, names)))
     for text in axes.get_yticklabels():
         put(text, text.get_text(), replaced=False)
@@ -87,7 +87,8 @@ def forest_plot(
     return figure
 
 
-def _interval(value: float, low: float, high: float, digits: int) -> str:
+def _interval(row: list[float], digits: int) -> str:
+    value, low, high = row
     return f"{value:.{digits}g} [{low:.{digits}g}, {high:.{digits}g}]"
 
 
