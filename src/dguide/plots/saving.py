@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import bad, number
-from .reader import equal_columns, framed, keyed
-from .style import blank, put
+from .reader import WIDTH, equal_columns, framed, keyed, named
+from .style import blank
 from .tips import tell
 
 __all__ = ["SavingWords", "saving_chart"]
@@ -77,7 +77,7 @@ def saving_chart(
     for name, value in (("here", here), ("break_even", break_even)):
         if value is not None and not cost[0] <= number(name, value) <= cost[-1]:
             raise bad(name, str(value), f"one of the costs drawn, {cost[0]:g} to {cost[-1]:g}")
-    figure = blank((6.6, 3.9))
+    figure = blank((WIDTH, 3.2))
     axes = figure.add_subplot()
     axes.axhline(0, color="black", linewidth=1)
     axes.fill_between(cost, low, high, color="#0072B2", alpha=0.2, linewidth=0, label=words.band)
@@ -92,10 +92,9 @@ def saving_chart(
         axes.set_xscale("log")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(lambda value, _: _amount(value, 10))
-    put(axes.set_xlabel("", fontsize=11), words.cost, replaced=False)
-    put(axes.set_ylabel("", fontsize=11), words.saving, replaced=False)
+    named(figure, words.cost, words.saving)
     framed(axes)
-    keyed(figure)
+    keyed(figure, 2)
     return figure
 
 

@@ -71,6 +71,7 @@ def pdf(html_path: Path, pdf_path: Path, browser: Path | None = None) -> None:
             "--disable-extensions",
             "--no-first-run",
             "--no-pdf-header-footer",
+            "--print-to-pdf-no-header",  # its name before version 112
             f"--user-data-dir={profile}",
             *(["--no-sandbox"] if _is_root() else []),
             f"--print-to-pdf={temporary.absolute()}",
