@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import pairwise
 from xml.etree.ElementTree import Element
 
 import pytest
@@ -75,7 +76,7 @@ def test_headings_have_an_order_without_gaps(language):
     levels = [int(element.tag[1]) for element in tree.iter() if re.fullmatch("h[1-6]", element.tag)]
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
 def test_the_answer_stands_before_the_numbers_the_money_the_steps_and_the_evidence():
@@ -135,7 +136,6 @@ def test_without_scripts_all_rows_and_values_are_there():
         (("10", "9", "-1.5"), ["10.0", "9.0", "-1.5"]),
         (("1,200 EUR", "\u2212300 EUR", "\u2013"), ["1200.0", "-300.0", "nan"]),
         ((Cell("many", 3.0), Cell("few", 1e-7), "2"), ["3.0", "1e-07", "2.0"]),
-        ((Cell("all", float("inf")), "2", "1"), ["Infinity", "2.0", "1.0"]),
         (("10", "ten", "9"), [None, None, None]),
         (("", "-", "\u2014"), [None, None, None]),
     ],

@@ -88,10 +88,10 @@ def test_json_holds_the_whole_report(word):
     json.loads(first.to_json(), parse_constant=pytest.fail)  # no NaN, which other readers of JSON refuse
 
 
-def test_json_holds_numbers_that_are_not_finite():
-    table = Table("c", ("a",), ((Cell("-", math.inf),), (Cell("-", -math.inf),)))
-    first = replace(report(), money=(table,))
-    assert Report.from_json(first.to_json()) == first
+@pytest.mark.parametrize("number", [math.inf, math.nan])
+def test_a_cell_is_sorted_by_a_finite_number(number):
+    found = mistakes(money=(Table("c", ("a",), ((Cell("-", number),), (Cell("-"),))),))
+    assert [line.partition(" as")[0] for line in found] == [f"- money[0]: row 0: got {number}"]
 
 
 def test_bad_json_is_refused_with_all_places():

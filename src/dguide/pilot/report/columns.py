@@ -42,7 +42,7 @@ def _keys(cells: tuple[str | Cell, ...]) -> tuple[str, ...]:
     numbers = [_number(cell) for cell in cells]
     if None in numbers or all(math.isnan(number) for number in numbers if number is not None):
         return ()
-    return tuple(repr(number).replace("inf", "Infinity") for number in numbers)  # as JavaScript reads them
+    return tuple(map(repr, numbers))
 
 
 def _number(cell: str | Cell) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias
@@ -30,7 +31,6 @@ class _Record:
         "extra": "forbid",
         "ser_json_bytes": "base64",
         "val_json_bytes": "base64",
-        "ser_json_inf_nan": "strings",
     }
 
 
@@ -40,7 +40,7 @@ class Cell(_Record):
 
     Args:
         text: What is shown.
-        sort: The number by which a column is sorted. Without it, `text` decides.
+        sort: The finite number by which a column is sorted. Without it, `text` decides.
         hint: An explanation, shown below `text` in small letters.
     """
 
@@ -88,6 +88,9 @@ class Table(_Record):
         yield from listed("heads", self.heads)
         columns = len(self.heads)
         for number, row in enumerate(self.rows):
+            for cell in row:
+                if isinstance(cell, Cell) and not math.isfinite(cell.sort or 0):
+                    yield f"row {number}: got {cell.sort} as sort, expected a finite number, or None for no value"
             if len(row) != columns:
                 yield f"row {number}: got {len(row)} cells, expected {columns}, one for each heading"
         if self.align and len(self.align) != columns:
