@@ -27,7 +27,7 @@ from dguide.evaluate.points.distances import Normal
 from dguide.evaluate.statistics.intervals import share
 from dguide.evaluate.statistics.means import mean
 from dguide.pilot.compare.rows import compared
-from dguide.pilot.compare.search import Value, rungs, search
+from dguide.pilot.compare.tuning.search import Value, rungs, search
 from studies.common import Study, table
 
 __all__ = ["STUDY"]

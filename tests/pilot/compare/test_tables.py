@@ -47,7 +47,6 @@ def test_the_page_begins_with_the_advice_and_has_each_setting(found) -> None:
     for name in found.settings:
         assert sum(line.startswith(f"| {name} |") for line in lines) == 1
     assert "| 97.5 % interval |" in "\n".join(lines)  # two comparisons
-    assert markdown(found, "ja").splitlines()[0] == found.advice("ja")
 
 
 def drawn(figure) -> list[str]:

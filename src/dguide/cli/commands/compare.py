@@ -11,11 +11,13 @@ import typer
 from ... import checkpoint as checkpoints
 from ...checkpoint import Checkpoint
 from ...data.align_conditions import aligned, real_data
-from ...errors import Mistakes, bad
+from ...errors import Mistakes, bad, choose
 from ...evaluate import METRICS
 from ...guidance import MECHANISMS
 from ...nn import DTYPES
 from ...pilot.compare import SAMPLES, Judge, Question, answer, figure_of, markdown, tune, write, write_tuned
+from ...pilot.report import Language
+from ...pilot.report.words import LANGUAGES
 from ...progress import duration
 from ...samplers import SAMPLERS
 from ...study import CheckpointSource, Store, Study
@@ -119,6 +121,7 @@ def compare(
     batch_size: int = typer.Option(256, metavar="NUMBER", min=1, help="Samples in one pass through the network."),
     device: str = typer.Option("auto", metavar="NAME", help="auto (an accelerator if there is one), cpu, cuda, ..."),
     dtype: str = typer.Option("float32", metavar="NAME", help=f"Precision of the network: {', '.join(DTYPES)}."),
+    language: str = typer.Option("en", metavar="en|ja", help="Language of the report, compare.html."),
     jobs: int | None = JOBS,
     ray: str | None = RAY,
     gpus_per_task: float = GPUS_PER_TASK,
@@ -127,13 +130,15 @@ def compare(
 
     All settings are drawn from the same random numbers and compared in pairs. One figure decides. Its differences from
     the baseline, the first setting, have intervals that hold together with 95 %. What is known so far is printed as
-    each setting is done. The folder gets compare.parquet, compare.csv, compare.json and compare.md, figures, and the
-    samples. After an interruption the same command goes on.
+    each setting is done. The folder gets a report (compare.html), the table (compare.md, .parquet, .csv, .json),
+    figures, and the samples. After an interruption the same command goes on.
 
     --tune searches mechanism, schedule, mean weight and steps with Optuna, in tuning.journal.
     """
     began, mistakes, searches = time.perf_counter(), Mistakes(), tuned is not None
     mistakes.of(lambda: _exclusive(tuned, budget, figure, temperature))
+    mistakes.of(lambda: choose("language", language, LANGUAGES))
+    spoken: Language = "ja" if language == "ja" else "en"
     executor = mistakes.of(lambda: executor_of(jobs, ray, gpus_per_task))
     mistakes.of(lambda: check_directory("--out", out))
     loaded = mistakes.of(lambda: checkpoints.load(checkpoint))
@@ -161,11 +166,11 @@ def compare(
         found = tune(
             question, shapes, budget=budget or _BUDGET, folder=out, executor=executor, codec=loaded.codec, tell=_say
         )
-        paths = [*write_tuned(found, out), *([] if found.fresh is None else write(found.fresh, out))]
-        words = found.advice()
+        paths = [*write_tuned(found, out), *([] if found.fresh is None else write(found.fresh, out, spoken))]
+        words = found.advice(spoken)
     else:
         compared = answer(question, Store(out / SAMPLES), executor, codec=loaded.codec, tell=_say)
-        paths, words = write(compared, out), markdown(compared)
+        paths, words = write(compared, out, spoken), markdown(compared)
     print(f"\n{words}\n{duration(time.perf_counter() - began)}")
     print("\n".join(map(str, paths)))
 

@@ -2,6 +2,7 @@
 
 from .advice import advice
 from .api import SAMPLES, compare
+from .as_report import as_report
 from .charts import charts
 from .comparison import Compared
 from .detectable import detectable, samples_for
@@ -9,9 +10,9 @@ from .judge import Judge, PerSample
 from .question import Question, figure_of
 from .rows import Row, compared
 from .run import answer
-from .shapes import Shapes
 from .tables import markdown, write, write_tuned
-from .tune import Tuned, tune
+from .tuning.shapes import Shapes
+from .tuning.tune import Tuned, tune
 
 __all__ = [
     "SAMPLES",
@@ -24,6 +25,7 @@ __all__ = [
     "Tuned",
     "advice",
     "answer",
+    "as_report",
     "charts",
     "compare",
     "compared",

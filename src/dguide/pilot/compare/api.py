@@ -10,10 +10,12 @@ from ... import checkpoint as checkpoints
 from ...data import Codec, Dataset, load
 from ...data.align_conditions import aligned, real_data
 from ...denoiser import Condition, Denoiser
-from ...errors import bad
+from ...errors import bad, choose
 from ...evaluate import Metric
 from ...process import Process
 from ...study import CheckpointSource, DenoiserSource, Executor, Setting, Source, Store, Study
+from ..report import Language
+from ..report.words import LANGUAGES
 from .comparison import Compared
 from .judge import Judge, PerSample
 from .question import Question
@@ -46,6 +48,7 @@ def compare(
     batch_size: int = 256,
     repetitions: int = 200,
     judge_seed: int = 0,
+    language: Language = "en",
     progress: Callable[[int, int], object] | None = None,
     tell: Callable[[str], object] | None = None,
 ) -> Compared:
@@ -77,6 +80,7 @@ def compare(
         batch_size: Samples in one pass through the network.
         repetitions: Number of halves for an interval; 0 for intervals of shares and means only.
         judge_seed: Seed of the judge and of the intervals.
+        language: Of the report in `out`: "en" or "ja".
         progress: Called with the number of ranges of samples that are there, and of all.
         tell: Called with what is known of a setting as soon as it is judged.
 
@@ -103,6 +107,7 @@ def compare(
     constant:2.0 beats constant:0.0 by 0.138 to 0.227 in equal tokens (95 %), with 4 network calls a batch instead \
 of the 2 of constant:0.0.
     """
+    choose("language", language, LANGUAGES)
     # Where nothing is kept, no name or digest has to tell this denoiser from another one later.
     kept = name if name is not None or out is not None or isinstance(model, str | Path) else type(model).__name__
     source, learnt, codec = _source(model, process, length, kept)
@@ -120,7 +125,7 @@ of the 2 of constant:0.0.
         codec = dataset.codec if codec is None and dataset is not None else codec
         found = answer(question, store, executor, codec=codec, progress=progress, tell=tell)
     if out is not None:
-        write(found, Path(out))
+        write(found, Path(out), language)
     return found
 
 

@@ -1,4 +1,4 @@
-"""The files of a comparison: its table as Parquet, CSV, JSON and a page in Markdown, and its figures."""
+"""The files of a comparison: a report, its table as Parquet, CSV, JSON and Markdown, and its figures."""
 
 from __future__ import annotations
 
@@ -12,31 +12,36 @@ from ...errors import require
 from ...evaluate.evaluation import as_json, between, cell, shown
 from ...files import replacing
 from ...plots.style import save
+from ..report import Language, page
+from .as_report import as_report
 from .charts import charts
 from .comparison import Compared
 from .lines import bracketed
 from .rows import Row
-from .tune import Tuned
+from .tuning.tune import Tuned
 
 __all__ = ["FILES", "markdown", "write", "write_tuned"]
 
-FILES = ("compare.parquet", "compare.csv", "compare.json", "compare.md")
+FILES = ("compare.html", "compare.md", "compare.parquet", "compare.csv", "compare.json")
 """Names of the files, without the figures."""
 
 
-def markdown(found: Compared, language: str = "en") -> str:
+def markdown(found: Compared) -> str:
     """The page: the advice, the figure that decides for each setting, all figures, and how they were made."""
-    parts = [found.advice(language), "", f"## {found.main}", "", *_decisive(found), "", "## All figures", ""]
+    parts = [found.advice(), "", f"## {found.main}", "", *_decisive(found), "", "## All figures", ""]
     parts += [*_every(found), "", "## How it was made", ""]
     parts += [f"- {name}: {cell(text)}" for name, text in found.about.items()]
     return "\n".join(parts) + "\n"
 
 
-def write(found: Compared, folder: Path) -> list[Path]:
-    """Writes the table, the page and the figures into a folder, each file whole or not at all; returns their paths."""
+def write(found: Compared, folder: Path, language: Language = "en") -> list[Path]:
+    """Writes a report, the table and the figures into a folder, each file whole or not at all; returns their paths.
+
+    The report `compare.html` is in the language; all else is English.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / name for name in FILES]
-    parquet, columns, program, page = paths
+    report, words, parquet, columns, program = paths
     table = found.table
     _write_columns(columns, table)
     with replacing(parquet) as temporary:
@@ -45,8 +50,10 @@ def write(found: Compared, folder: Path) -> list[Path]:
     with replacing(program) as temporary:
         content = {"advice": found.advice(), "about": dict(found.about), "rows": table}
         temporary.write_text(as_json(content), encoding="utf-8")
-    with replacing(page) as temporary:
+    with replacing(words) as temporary:
         temporary.write_text(markdown(found), encoding="utf-8")
+    with replacing(report) as temporary:
+        temporary.write_text(page(as_report(found, language)), encoding="utf-8")
     for name, figure in charts(found).items():
         paths.append(folder / name)
         save(figure, paths[-1])
@@ -55,7 +62,7 @@ def write(found: Compared, folder: Path) -> list[Path]:
 
 def write_tuned(found: Tuned, folder: Path) -> list[Path]:
     """Writes what a search tried, and what it found, into a folder; returns the paths."""
-    trials, page = folder / "tuning.csv", folder / "tuning.md"
+    trials, words = folder / "tuning.csv", folder / "tuning.md"
     counts = sorted({count for each in found.trials for count in each.values})
     rows: list[dict[str, Any]] = [
         {"trial": each.number, **each.parameters, "complete": each.complete}
@@ -63,11 +70,11 @@ def write_tuned(found: Tuned, folder: Path) -> list[Path]:
         for each in found.trials
     ]
     _write_columns(trials, rows)
-    with replacing(page) as temporary:
+    with replacing(words) as temporary:
         temporary.write_text(
             "\n".join([found.advice(), "", *_lines(list(rows[0]), map(_cells, rows))]) + "\n", encoding="utf-8"
         )
-    return [trials, page]
+    return [trials, words]
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:

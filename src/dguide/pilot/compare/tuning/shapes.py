@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import cast
 
-from ...categorical import Decoding
-from ...errors import Mistakes, bad
-from ...guidance import Normalized, Schedule, parse_guidance, parse_schedule
-from ...samplers import SAMPLERS
-from ...study import Setting
+from ....categorical import Decoding
+from ....errors import Mistakes, bad
+from ....guidance import Normalized, Schedule, parse_guidance, parse_schedule
+from ....samplers import SAMPLERS
+from ....study import Setting
 from .search import Space, Value
 
 __all__ = ["Shapes"]

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ...errors import bad, positive, require
+from ....errors import bad, positive, require
 
 __all__ = ["FACTOR", "Space", "Trial", "promoted", "rungs", "search"]
 

@@ -12,18 +12,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from ...data import Codec
-from ...errors import InputError, Mistakes, bad, positive
-from ...evaluate import Estimate, Evaluation
-from ...evaluate.evaluation import shown
-from ...study import Executor, Here, Results, Setting, Store, digest_of, execute
-from ..report import words
-from .comparison import Compared
-from .question import Question
-from .run import answer, judged
+from ....data import Codec
+from ....errors import InputError, Mistakes, bad, positive
+from ....evaluate import Estimate, Evaluation
+from ....evaluate.evaluation import shown
+from ....study import Executor, Here, Results, Setting, Store, digest_of, execute
+from ...report import words
+from ..comparison import Compared
+from ..question import Question
+from ..run import answer, judged
+from ..words import WORDS, figure_name
 from .search import Trial, Value, rungs, search
 from .shapes import Shapes
-from .words import WORDS, figure_name
 
 __all__ = ["JOURNAL", "Tuned", "tune"]
 

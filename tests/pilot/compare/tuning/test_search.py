@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from dguide.pilot.compare.search import promoted, rungs, search
+from dguide.pilot.compare.tuning.search import promoted, rungs, search
 
 pytest.importorskip("optuna")
 SPACE = {"weight": (0.0, 4.0), "shape": ["flat", "ramp"]}
