@@ -78,6 +78,19 @@ def test_a_figure_that_held_out_data_limit_needs_more_of_them() -> None:
     assert "held-out" not in advice(found)
 
 
+def test_the_number_of_samples_is_that_of_the_figure() -> None:
+    judged = evaluations({"a": 0.0, "b": 0.0}, 60, np.random.default_rng(0), 2)
+    fewer = {
+        name: dataclasses.replace(
+            each, estimates=tuple(dataclasses.replace(figure, count=20) for figure in each.estimates)
+        )
+        for name, each in judged.items()
+    }
+    said = advice(compared(fewer, baseline="a", main="figure 0"))
+    assert "With 20 samples" in said
+    assert "you need 80 samples" in said
+
+
 def test_what_cannot_decide_says_so() -> None:
     assert "cannot decide" in advice(rows({"a": 0.0, "b": 9.0}, better=""))
     assert "no interval" in advice(rows({"a": 0.0, "b": 9.0}, n=1))
