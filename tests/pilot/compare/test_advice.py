@@ -9,6 +9,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
+from dguide.evaluate import Evaluation, estimate
 from dguide.evaluate.statistics.means import mean
 from dguide.pilot.compare.advice import advice
 from dguide.pilot.compare.detectable import detectable, samples_for
@@ -79,14 +80,15 @@ def test_a_figure_that_held_out_data_limit_needs_more_of_them() -> None:
 
 
 def test_the_number_of_samples_is_that_of_the_figure() -> None:
-    judged = evaluations({"a": 0.0, "b": 0.0}, 60, np.random.default_rng(0), 2)
-    fewer = {
-        name: dataclasses.replace(
-            each, estimates=tuple(dataclasses.replace(figure, count=20) for figure in each.estimates)
+    """A figure of some of the samples, as a Fréchet distance of as many as held-out data."""
+    source, some, judged = np.random.default_rng(0), np.arange(20), {}
+    for name in "ab":
+        values = source.normal(size=20)
+        only = estimate(
+            "figure 0", lambda rows, values=values: float(values[rows].mean()), 20, better="lower", members=some
         )
-        for name, each in judged.items()
-    }
-    said = advice(compared(fewer, baseline="a", main="figure 0"))
+        judged[name] = Evaluation("toy", True, (only, mean("figure 1", source.normal(size=60))), 60, 0.0)
+    said = advice(compared(judged, baseline="a", main="figure 0"))
     assert "With 20 samples" in said
     assert "you need 80 samples" in said
 

@@ -131,10 +131,7 @@ def compared(
         apart: dict[str, Estimate] = {}
         for decides, level in levels.items() if label != baseline else ():
             mine, theirs = (_part(each, main, decides) for each in (evaluation, judged[baseline]))
-            # A figure may take fewer samples than there are: as many as held-out data, for one.
-            used = {each.name: each.count for each in mine.estimates}
-            found = paired_differences(mine, theirs, level=level, **options)
-            apart |= {each.name: replace(each, count=min(each.count, used[each.name])) for each in found}
+            apart |= {each.name: each for each in paired_differences(mine, theirs, level=level, **options)}
         rows += [
             Row(
                 label,
