@@ -48,9 +48,9 @@ ALLOWED: dict[str, set[str]] = {
     "plugins": {*LEAVES, *CORE, "nn"},
 }
 STUDIES = {*LEAVES, *CORE, *NETWORKS, "checkpoint", "evaluate", "train", "plots"}
+ALLOWED["study"] = {*LEAVES, *CORE, *NETWORKS, "checkpoint"}
 ALLOWED["demo"] = STUDIES
 ALLOWED["theory"] = {*STUDIES, "demo"}
-ALLOWED["study"] = STUDIES
 ALLOWED["pilot"] = {*STUDIES, "study", "filling"}
 ALLOWED["cli"] = {*ALLOWED, "web"}
 ALLOWED["web"] = {*ALLOWED} - {"cli"}
