@@ -47,8 +47,8 @@ def image_estimates(
     number of images. So they use as many generated images as there are held-out images in these proportions, if that
     is fewer; `Estimate.count` is this number. These figures are nan for no more than `NEIGHBOURS` images. Fréchet and
     kernel distance use at most 5,000 training images, the neighbours as many training images as generated ones, and
-    diversity at most 5,000 images. More generated images than that also get a Fréchet distance of all of them, as papers
-    give it for 50,000.
+    diversity at most 5,000 images. More generated images than that also get a Fréchet distance of all of them, as
+    papers give it for 50,000.
 
     Intervals account for the random choice of the generated images, and those of held-out images for their choice. The
     number of images of each class, the training images and the judge are fixed. The judge learns from the training
