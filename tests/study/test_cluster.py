@@ -34,7 +34,7 @@ def test_a_node_is_killed(tmp_path):
             assert (store.read(task.key).arrays["square"] == task.number**2).all()
         assert store.keys() == Store(tmp_path / "here").keys()
         with pytest.raises(TaskFailed, match="ZeroDivisionError: a bug"):
-            execute([Wrong(1)], store, Ray(cluster.address))
+            execute([Wrong(77)], store, Ray(cluster.address))
         with pytest.raises(InputError, match="--gpus-per-task: got 4, expected at most 0"):
             execute([Square(99)], store, Ray(cluster.address, gpus_per_task=4))
     finally:
