@@ -23,6 +23,7 @@ __all__ = [
     "labels",
     "put",
     "save",
+    "series",
     "shortened",
     "text_width",
     "wrapped",
@@ -54,10 +55,19 @@ MARKS = _ByMechanism({"Normalized": "o", "Unlocking": "s", "Simple": "^"}, "D", 
 NOTES = _ByMechanism({"Normalized": (6, 5), "Unlocking": (-13, 5), "Simple": (6, -13)}, (-13, -13))
 """Offset of a text from its mark, in points, so that texts do not overlap."""
 
+_SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+_SERIES_MARKS = ("o", "s", "^", "D", "v", "P", "X")
+
 _LONGEST = 28
 """Most characters of the name of a class in a picture."""
 _METADATA = {".png": {"Software": None}, ".svg": {"Date": None, "Creator": None}}
 """Removes dates and versions, so that equal pictures give equal files."""
+
+
+def series(number: int) -> dict[str, Any]:
+    """Colour and mark of one of many series, as arguments of a Matplotlib line; 49 are different."""
+    colours, marks = len(_SERIES), len(_SERIES_MARKS)
+    return {"color": _SERIES[number % colours], "marker": _SERIES_MARKS[(number + number // colours) % marks]}
 
 
 def save(figure: Any, path: Path) -> None:
