@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -59,7 +61,9 @@ def test_intervals_are_drawn_from_end_to_end():
 def test_names_leave_room_for_the_intervals(name):
     figure = forest_plot([name], [0], [-1], [1], label=name, legend=WORDS)
     chart(figure, "title", "description")
-    figure.draw_without_rendering()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        figure.draw_without_rendering()
     box = figure.axes[0].get_position()
     assert box.width * WIDTH > 1.2
     width = figure.bbox.width

@@ -31,8 +31,6 @@ from .sample import sample
 __all__ = ["evaluate"]
 
 _COUNT = 1000
-_SHARED = {"jobs": None, "ray": None, "gpus_per_task": 0.0}
-"""The options of `dguide sample` for work that is shared, which is not so here."""
 
 
 def _drawing() -> Iterator[inspect.Parameter]:
@@ -41,7 +39,7 @@ def _drawing() -> Iterator[inspect.Parameter]:
         option = copy.copy(parameter.default)
         if name == "count":
             option.default = _COUNT
-        if name not in ("checkpoint", "out", *_SHARED):
+        if name not in ("checkpoint", "out"):
             yield parameter.replace(default=option)
 
 
@@ -113,8 +111,10 @@ def evaluate(
         extra = [_bits(loaded, dataset)] if bits else []
         seconds = time.perf_counter() - began
         out.mkdir(parents=True, exist_ok=True)
-        sample(checkpoint=Path(source), out=str(out / "samples.npz"), **drawing, **_SHARED)
-        drawn = Archive.read(out / "samples.npz")
+        shared = drawing["jobs"] is not None or drawing["ray"] is not None
+        samples = str(out / ("samples" if shared else "samples.npz"))
+        sample(checkpoint=Path(source), out=samples, **drawing)
+        drawn = Archive.read(samples)
     if other is not None:
         drawn.check_paired(other)
     judged: dict[str, Any] = {"features": features, "repetitions": repetitions, "judge_seed": judge_seed}
