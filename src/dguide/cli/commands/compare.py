@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import typer
 
 from ... import checkpoint as checkpoints
 from ...checkpoint import Checkpoint
 from ...data.align_conditions import aligned, real_data
+from ...denoiser import Condition
 from ...errors import Mistakes, bad, choose
 from ...evaluate import METRICS
 from ...guidance import MECHANISMS
@@ -20,7 +22,7 @@ from ...pilot.report import Language
 from ...pilot.report.words import LANGUAGES
 from ...progress import duration
 from ...samplers import SAMPLERS
-from ...study import CheckpointSource, Store, Study
+from ...study import CheckpointSource, Setting, Store, Study
 from ..conditions_arg import read_conditions
 from ..grids import SCHEDULES_TO_SEARCH, WEIGHTS, decodings_of, samplers_of, settings_of, shapes_of
 from ..names import MODEL, OWN, device_of, metrics_of
@@ -153,26 +155,40 @@ def compare(
     judge = None if loaded is None else mistakes.of(lambda: _judge(loaded, data, metric, repetitions, judge_seed))
     if judge is not None and (figure or tuned):
         mistakes.of(lambda: figure_of(figure or tuned or "", judge.names))
-    study = None
-    if source is not None and settings and numbers:
-        study = mistakes.of(lambda: Study(source, settings, numbers, count, told, batch_size=batch_size))
-        mistakes.of(lambda: None if study is None else study.check())
+    study = None if source is None else _study(source, settings, numbers, count, told, batch_size, mistakes)
     mistakes.settle()
     assert study is not None
     assert judge is not None
     assert loaded is not None
     question = Question(study, judge, figure or tuned, baseline, detect)
+    work: dict[str, Any] = {"executor": executor, "codec": loaded.codec, "tell": _say}
     if shapes is not None:
-        found = tune(
-            question, shapes, budget=budget or _BUDGET, folder=out, executor=executor, codec=loaded.codec, tell=_say
-        )
+        found = tune(question, shapes, budget=budget or _BUDGET, folder=out, **work)
         paths = [*write_tuned(found, out), *([] if found.fresh is None else write(found.fresh, out, spoken))]
         words = found.advice(spoken)
     else:
-        compared = answer(question, Store(out / SAMPLES), executor, codec=loaded.codec, tell=_say)
+        compared = answer(question, Store(out / SAMPLES), **work)
         paths, words = write(compared, out, spoken), markdown(compared)
     print(f"\n{words}\n{duration(time.perf_counter() - began)}")
     print("\n".join(map(str, paths)))
+
+
+def _study(
+    source: CheckpointSource,
+    settings: tuple[Setting, ...],
+    seeds: tuple[int, ...] | None,
+    count: int,
+    condition: Condition,
+    batch_size: int,
+    mistakes: Mistakes,
+) -> Study | None:
+    """What is to be drawn; None if there are mistakes, which are kept."""
+    if not settings or not seeds:
+        return None
+    study = mistakes.of(lambda: Study(source, settings, seeds, count, condition, batch_size=batch_size))
+    if study is not None:
+        mistakes.of(study.check)
+    return study
 
 
 def _exclusive(tuned: str | None, budget: int | None, figure: str | None, temperatures: Sequence[float]) -> None:

@@ -69,8 +69,21 @@ def test_a_weight_of_zero_is_one_setting_and_means_are_those_of_the_trial() -> N
     trial = {"guidance": "unlocking", "schedule": "ramp-up:1", "mean weight": 0.001, "sampler": "ancestral:steps=16"}
     assert shapes.setting(trial) == grid(weights=(0,), samplers=("ancestral:steps=16",))[0]
     assert shapes.setting(trial | {"mean weight": 1.234}).guidance.weight.mean() == pytest.approx(1.23)
-    with pytest.raises(ValueError, match="baseline of the search"):
-        shapes.parameters(grid(weights=(9,), samplers=("ancestral:steps=16",))[0])
+    assert shapes.parameters(shapes.setting(trial | {"mean weight": 2.0}))["mean weight"] == 2
+    assert shapes.parameters(grid(weights=(9,), samplers=("ancestral:steps=16",))[0]) is None
+
+
+def test_a_baseline_outside_of_the_search_is_compared_with_all_the_same(tmp_path) -> None:
+    shapes = dataclasses.replace(SHAPES, weights=(1.0, 3.0))
+    tuned = tune(asked(), shapes, budget=2, folder=tmp_path)
+    assert all(each.parameters["mean weight"] >= 1 for each in tuned.trials)
+    assert tuned.fresh.baseline == "constant:0.0"
+
+
+def test_another_seed_is_another_search(found) -> None:
+    tuned, _, folder = found
+    other = tune(question(BASE, count=450, seeds=(8,)), SHAPES, budget=2, folder=folder)
+    assert other.trials != tuned.trials[:2]
 
 
 def test_mistakes_are_told_before_any_sample(tmp_path) -> None:

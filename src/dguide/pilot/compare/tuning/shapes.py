@@ -65,8 +65,8 @@ class Shapes:
             "sampler": list(self.samplers),
         }
 
-    def parameters(self, setting: Setting) -> dict[str, Value]:
-        """The parameters of a baseline. Raises `ValueError` if the search has no such setting."""
+    def parameters(self, setting: Setting) -> dict[str, Value] | None:
+        """The parameters of a setting; None if the search cannot choose it."""
         for guidance, schedule, sampler in product(self.guidances, self.schedules, self.samplers):
             mean = float(cast("Schedule", setting.guidance.weight).mean())
             found: dict[str, Value] = {
@@ -77,7 +77,7 @@ class Shapes:
             }
             if self.weights[0] <= mean <= self.weights[1] and self.setting(found) == setting:
                 return found
-        raise bad("baseline of the search", setting.label, "a setting that the search may choose")
+        return None
 
     def setting(self, parameters: Mapping[str, Value]) -> Setting:
         """The setting of a trial. Weights are rounded to a hundredth, which no figure can tell apart."""

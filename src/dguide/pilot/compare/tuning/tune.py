@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from ....data import Codec
-from ....errors import InputError, Mistakes, bad, positive
+from ....errors import Mistakes, bad, positive
 from ....evaluate import Estimate, Evaluation
 from ....evaluate.evaluation import shown
 from ....study import Executor, Here, Results, Setting, Store, digest_of, execute
@@ -88,9 +88,10 @@ def tune(
     """Searches the best setting, and judges it again. The same call goes on in the same folder.
 
     Args:
-        question: The figure to search for, the model, seeds and number of samples; its baseline is tried first.
+        question: The figure to search for, the model, seeds and number of samples; its baseline is tried first, if the
+            search may choose it.
         shapes: What to choose from.
-        budget: Number of settings to try, the baseline among them.
+        budget: Number of settings to try.
         folder: For the samples, in `search` and `fresh`, and the journal of Optuna.
         executor: Who draws the samples; by default this process.
         codec: What the tokens stand for.
@@ -104,8 +105,10 @@ def tune(
     rounds = rungs(question.study.count, question.study.batch_size)
     base = question.settings[question.reference]
     first = shapes.parameters(base)
+    judge = question.judge
     measure = _Measure(question, shapes, rounds[0], Store(folder / "search"), executor or Here())
-    depends = [question.study.source.digest, shapes.space, base.written, question.main, rounds, question.judge.seed]
+    judged_by = [judge.data, repr(judge.metrics), judge.names, question.main, judge.seed]
+    depends = [question.study.digest, shapes.space, base.written, rounds, judged_by]
     folder.mkdir(parents=True, exist_ok=True)
     trials = search(
         shapes.space,
@@ -116,7 +119,7 @@ def tune(
         storage=folder / JOURNAL,
         name=f"dguide-{digest_of(depends)[:16]}",
         seed=question.study.seeds[0],
-        first=(first,),
+        first=() if first is None else (first,),
         tell=None if tell is None else lambda trial: tell(_line(trial, shapes, question.main, budget)),
     )
     complete = [each for each in trials if each.complete]
@@ -129,7 +132,9 @@ def tune(
         return Tuned(winner, searched, None, trials, base.label)
     seeds = tuple(max(question.study.seeds) + 1 + number for number in range(len(question.study.seeds)))
     again = replace(question.study, settings=(base, winner), seeds=seeds)
-    fresh = answer(replace(question, study=again), Store(folder / "fresh"), executor, codec=codec, tell=tell)
+    # A larger budget may find another winner, whose samples do not belong with those of this one.
+    store = Store(folder / "fresh" / again.digest[:16])
+    fresh = answer(replace(question, study=again), store, executor, codec=codec, tell=tell)
     return Tuned(winner, searched, fresh, trials, base.label)
 
 
@@ -139,16 +144,17 @@ def _checked(question: Question, budget: int) -> Literal["higher", "lower"]:
     mistakes.of(lambda: positive("budget", budget))
     mistakes.of(question.study.check)
     mistakes.of(lambda: question.settings)
-    better = mistakes.of(lambda: question.judge.better[question.main])
-    if better == "":
-        what = f"figure {question.main}"
-        mistakes.of(lambda: _raise(bad(what, "one of which neither direction is better", "one to search the best of")))
+    better = mistakes.of(lambda: _direction(question))
     mistakes.settle()
     return "higher" if better == "higher" else "lower"
 
 
-def _raise(error: InputError) -> None:
-    raise error
+def _direction(question: Question) -> str:
+    better = question.judge.better[question.main]
+    if not better:
+        what = f"figure {question.main}"
+        raise bad(what, "one of which neither direction is better", "one to search the best of")
+    return better
 
 
 @dataclass(frozen=True, eq=False)
