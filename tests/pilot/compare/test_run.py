@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 
@@ -98,11 +100,20 @@ def test_names_leave_out_what_all_settings_have() -> None:
 def test_dguide_compare_writes_what_it_returns(tmp_path) -> None:
     options = {"process": PROBLEM.process, "length": 2, "condition": torch.zeros(1, dtype=torch.int64), "count": 100}
     found = dguide.compare(PROBLEM.oracle(), SETTINGS[:2], [EQUAL, ONES], name="toy", out=tmp_path, **options)
-    frame = found.to_pandas()
-    assert list(frame["setting"]) == ["constant:0.0"] * 2 + ["constant:2.0"] * 2
+    assert [row["setting"] for row in found.table] == ["constant:0.0"] * 2 + ["constant:2.0"] * 2
     assert (tmp_path / "compare.md").read_text().startswith(found.advice())
     for wrong in ({"process": None}, {"length": None}):
         with pytest.raises(dguide.InputError, match="both, for a denoiser"):
             dguide.compare(PROBLEM.oracle(), SETTINGS, [EQUAL], **(options | wrong))
     with pytest.raises(dguide.InputError, match="none, since it has its own"):
         dguide.compare("digits-masked", SETTINGS, length=3)
+
+
+def test_a_data_frame_has_the_rows_where_pandas_is(found, monkeypatch) -> None:
+    result, _ = found
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "pandas", None)
+        with pytest.raises(dguide.errors.MissingExtra, match="pip install pandas"):
+            result.to_pandas()
+    pytest.importorskip("pandas")
+    assert list(result.to_pandas()["setting"]) == [row["setting"] for row in result.table]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib import import_module
 from typing import Any
 
 from torch import Tensor
 
 from ...data import Codec
-from ...errors import require
+from ...errors import MissingExtra
 from ...evaluate import Evaluation
 from ...samplers import DiagnosticsTable
 from ...study import Setting
@@ -59,8 +60,11 @@ class Compared:
         return [row.record() | {name: parts[row.setting][name] for name in shown} for row in self.rows]
 
     def to_pandas(self) -> Any:
-        """The table as a data frame. Raises `dguide.errors.MissingExtra` if pandas is not installed."""
-        return require("pandas", "pilot").DataFrame(self.table)
+        """The table as a data frame of pandas. Raises `dguide.errors.MissingExtra` if that is not installed."""
+        try:
+            return import_module("pandas").DataFrame(self.table)
+        except ImportError as error:  # no part of dguide needs it, so that no extra brings it
+            raise MissingExtra("pandas is not installed: pip install pandas") from error
 
     def advice(self, language: str = "en") -> str:
         """What to do, in one sentence or two. `language` is "en" or "ja"."""
