@@ -101,7 +101,7 @@ def _by_loopback() -> Iterator[None]:
 
     On Linux it replaces this address, even one that is given, by that of the network. There is no public option.
     """
-    constants = require("ray._private.ray_constants", "ray")
+    constants: Any = require("ray._private.ray_constants", "ray")
     before = constants.ENABLE_RAY_CLUSTER
     constants.ENABLE_RAY_CLUSTER = False
     try:
