@@ -20,6 +20,7 @@ from ..files import expanded
 from ..spec import trust
 from ..train import Diverged
 from .commands.check_tokenizer import check_tokenizer
+from .commands.compare import compare
 from .commands.data import data
 from .commands.demo import demo
 from .commands.evaluate import evaluate
@@ -88,7 +89,20 @@ def _at_home(command: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-for _command in (data, train, train_tokenizer, check_tokenizer, sample, fill, evaluate, read, info, demo, theory):
+for _command in (
+    data,
+    train,
+    train_tokenizer,
+    check_tokenizer,
+    sample,
+    fill,
+    evaluate,
+    compare,
+    read,
+    info,
+    demo,
+    theory,
+):
     app.command()(_at_home(_command))
 
 
