@@ -33,6 +33,7 @@ from dguide.study import (
     execute,
     key_of,
 )
+from dguide.study.attempt import one_thread
 
 TOKENS = np.zeros((256, 64), np.int16)
 
@@ -49,6 +50,14 @@ class Nothing(Task):
 
     def run(self) -> Saved:
         return Saved({"tokens": TOKENS})
+
+
+def seconds(task: Task) -> float:
+    """Seconds of one task, called directly."""
+    began = time.perf_counter()
+    with one_thread():
+        task.run()
+    return time.perf_counter() - began
 
 
 def pace(executor: Executor, tasks: tuple[Task, ...], warm: int) -> float:
@@ -79,10 +88,7 @@ def main() -> None:
         print(f"{executor}: {median(costs):.1f} ms a range ({min(costs):.1f} to {max(costs):.1f})", flush=True)
     tasks, ratios, shares = ranges(options.ranges), [], []
     for _ in range(options.repetitions):
-        began = time.perf_counter()
-        for task in tasks[:4]:
-            task.run()
-        direct = (time.perf_counter() - began) / 4
+        direct = median(seconds(task) for task in tasks)
         here, one, two = (pace(each, tasks, 4) for each in (Here(), Processes(1), Processes(2)))
         ratios.append(one / two)
         shares.append(here / direct)
