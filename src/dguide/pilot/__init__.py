@@ -1,3 +1,3 @@
-"""Pilots: a small trial on one's own data that ends in a decision, in quality and in money."""
+"""Trials that end in a decision: what guidance is worth on the data of a user, in quality and in money."""
 
-__all__: list[str] = []
+__all__ = ()

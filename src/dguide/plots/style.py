@@ -23,6 +23,7 @@ __all__ = [
     "labels",
     "put",
     "save",
+    "shortened",
     "text_width",
     "wrapped",
 ]
@@ -72,12 +73,16 @@ def blank(size: tuple[float, float]) -> Any:
     return figure
 
 
-def put(artist: Any, text: str) -> None:
-    """Makes `text`, from data or from a user, the words of a Matplotlib text: no formulas, and `?` without a font."""
-    text = _drawable(text)
+def put(artist: Any, text: str, *, replaced: bool = True) -> None:
+    """Makes `text`, from data or from a user, the words of a Matplotlib text, without formulas.
+
+    A character that no installed font has becomes `?`, unless the fonts of a reader draw the text (not `replaced`).
+    """
+    if replaced:
+        text = _drawable(text)
     artist.set_text(text)
     artist.set_parse_math(False)
-    artist.set_fontfamily(fonts(text))
+    artist.set_fontfamily(fonts(text) or fonts(""))
 
 
 def _drawable(text: str) -> str:
@@ -117,12 +122,12 @@ def _parts(line: str, width: float, size: float) -> Iterator[str]:
 def labels(names: Sequence[str]) -> list[str]:
     """Names of classes as labels of a picture, each in one short line; a number for a name that no font has."""
     lines = (" ".join(name.split()) for name in names)
-    return [_shortened(line) if fonts(line) else str(number) for number, line in enumerate(lines)]
+    return [shortened(line) if fonts(line) else str(number) for number, line in enumerate(lines)]
 
 
-def _shortened(line: str) -> str:
-    """Both ends of a long name, since names often differ in one of them only."""
-    return line if len(line) <= _LONGEST else f"{line[: _LONGEST // 2].rstrip()}…{line[1 - _LONGEST // 2 :].lstrip()}"
+def shortened(line: str, longest: int = _LONGEST) -> str:
+    """Both ends of a name of more than `longest` characters, since names often differ in one of them only."""
+    return line if len(line) <= longest else f"{line[: longest // 2].rstrip()}…{line[1 - longest // 2 :].lstrip()}"
 
 
 @cache

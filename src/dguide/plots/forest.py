@@ -1,0 +1,96 @@
+"""Differences with their intervals, one below the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+from unicodedata import east_asian_width
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..errors import bad, choose
+from .reader import equal_columns, framed, keyed
+from .style import blank, put, shortened
+from .tips import tell
+
+__all__ = ["forest_plot"]
+
+_LOOKS = (
+    {"color": "#0072B2", "marker": "o"},
+    {"color": "#D55E00", "marker": "s"},
+    {"color": "#606060", "marker": "D", "markerfacecolor": "#FFFFFF"},
+)
+"""Looks of a difference that is better, worse, or not decided, different also without colours."""
+_LONGEST = 36
+"""Most characters of a name beside its row; a Chinese or Japanese one counts as two."""
+
+
+def forest_plot(
+    names: Sequence[str],
+    values: ArrayLike,
+    lows: ArrayLike,
+    highs: ArrayLike,
+    *,
+    label: str,
+    legend: tuple[str, str, str],
+    better: Literal["higher", "lower"] = "higher",
+    digits: int = 3,
+) -> Any:
+    """Draws one row for each difference: a mark at its value, a line for its interval, and a line at no difference.
+
+    An interval above or below 0 has a filled mark. One that contains 0 has an open mark.
+
+    Args:
+        names: What is compared, one text for each row, from top to bottom.
+        values: Differences [n].
+        lows: Lower ends of the intervals [n].
+        highs: Upper ends of the intervals [n].
+        label: The axis: what differs, with its unit and the level of the intervals.
+        legend: Words for better, worse, and not decided.
+        better: Whether "higher" or "lower" values are better.
+        digits: Significant digits of the values under the pointer.
+
+    Returns:
+        A figure of Matplotlib.
+
+    Raises:
+        InputError: If there is no row, if the lengths differ, or if a value is not finite or outside its interval.
+
+    Example:
+        >>> words = ("better", "worse", "not decided")
+        >>> figure = forest_plot(["ramp-up 2"], [-0.3], [-0.5], [-0.1], label="difference of Fréchet distance",
+        ...                      legend=words, better="lower")
+    """
+    choose("better", better, ("higher", "lower"))
+    rows = equal_columns({"values": values, "lows": lows, "highs": highs}, len(names))
+    value, low, high = rows
+    if (low > value).any() or (value > high).any():
+        raise bad("differences", "values outside their intervals", "low <= value <= high in each row")
+    figure = blank((6.6, 1.1 + 0.3 * len(names)))
+    axes = figure.add_subplot()
+    axes.axvline(0, color="black", linewidth=1, zorder=1)
+    sides = (np.sign(low) + np.sign(high)) / 2 * (1 if better == "higher" else -1)
+    for side, look, word in zip((1, -1, 0), _LOOKS, legend, strict=True):
+        at = np.flatnonzero(sides == side if side else np.abs(sides) < 1)
+        if len(at):
+            axes.hlines(at, low[at], high[at], color=look["color"], linewidth=2, zorder=2)
+            (marks,) = axes.plot(value[at], at, linestyle="", markersize=7, markeredgewidth=1.6, **look, label=word)
+            tell(
+                marks,
+                [f"{names[k]}: {value[k]:.{digits}g} [{low[k]:.{digits}g}, {high[k]:.{digits}g}]" for k in at.tolist()],
+            )
+    axes.set_yticks(range(len(names)), list(map(_beside, names)))
+    for text in axes.get_yticklabels():
+        put(text, text.get_text(), replaced=False)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    put(axes.set_xlabel("", fontsize=11), label, replaced=False)
+    framed(axes)
+    keyed(figure)
+    return figure
+
+
+def _beside(name: str) -> str:
+    """A name with room for the axes beside it."""
+    width = sum(2 if east_asian_width(letter) in "WF" else 1 for letter in name)
+    return shortened(name, _LONGEST * len(name) // max(width, 1))
