@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
 
 from ...data import LOADERS, Dataset, class_of, few, load
 from ...errors import InputError, bad, choose, require
@@ -21,7 +21,7 @@ from .arms import Way, mixes
 from .classifiers import CLASSIFIERS, Classifier
 from .ordinary import Ordinary
 
-__all__ = ["LEAST_RUNS", "AugmentStudy", "read_study"]
+__all__ = ["LEAST_RUNS", "AugmentStudy", "checked", "read_study"]
 
 LEAST_RUNS = 3
 """Runs without which an interval that counts them says too little."""
@@ -79,6 +79,7 @@ class AugmentStudy(BaseModel):
     prices: Prices | None = Field(
         None, description="miss, false_alarm, volume, share, and pilot, running, years, currency"
     )
+    example_prices: bool = Field(False, description="whether the prices are an example: true or false")
     language: Literal["en", "ja"] = Field("en", description="language of the report: en or ja")
 
     @field_validator("data")
@@ -194,8 +195,6 @@ class AugmentStudy(BaseModel):
     @property
     def augmentation(self) -> Ordinary:
         """Ordinary augmentation, without means of pixels where the pixels are colours of a palette."""
-        from dataclasses import replace
-
         return self.ordinary if mixes(self.whole) else replace(self.ordinary, mixed=False)
 
     @property
@@ -261,16 +260,14 @@ def _made(what: str, kind: type[Any], value: Any) -> Any:
         return value
     if not isinstance(value, Mapping):
         raise bad(what, repr(value), "values by name")
-    known = list(kind.__dataclass_fields__)
+    known = [field.name for field in fields(kind)]
     unknown = [str(each) for each in value if each not in known]
-    missing = [
-        name for name, field in kind.__dataclass_fields__.items()
-        if name not in value and str(field.default).startswith("<dataclasses._MISSING")
-    ]
+    missing = [field.name for field in fields(kind) if field.default is MISSING and field.name not in value]
     lines = [str(bad(f"{what} {name}", "an unknown name", f"one of {', '.join(known)}")) for name in unknown]
     lines += [str(bad(f"{what} {name}", "nothing", "a number")) for name in missing]
     try:
-        found = kind(**{name: value.get(name, 1) for name in missing}, **{k: v for k, v in value.items() if k in known})
+        # a number that any field accepts, so that the mistakes of the others are found too
+        found = kind(**dict.fromkeys(missing, 0.5), **{name: each for name, each in value.items() if name in known})
     except InputError as error:
         lines.append(str(error))
     if lines:
