@@ -25,6 +25,7 @@ from .commands.demo import demo
 from .commands.evaluate import evaluate
 from .commands.fill import fill
 from .commands.info import info
+from .commands.pilot import pilot
 from .commands.read import read
 from .commands.sample import sample
 from .commands.theory import theory
@@ -87,7 +88,20 @@ def _at_home(command: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-for _command in (data, train, train_tokenizer, check_tokenizer, sample, fill, evaluate, read, info, demo, theory):
+for _command in (
+    data,
+    train,
+    train_tokenizer,
+    check_tokenizer,
+    sample,
+    fill,
+    evaluate,
+    read,
+    info,
+    demo,
+    theory,
+    pilot,
+):
     app.command()(_at_home(_command))
 
 

@@ -103,12 +103,12 @@ def crossed(parts: Sequence[Part], by_run: Floats | None = None) -> Crossed:
     Every run r is tested on the same examples i. With $y_{ri}$ what it says of them, the variances over runs and over
     examples both hold what is of neither, so that it is taken off once,
 
-    $$V = \frac{s^2(\theta_r)}{R} + \sum_k c_k^2 \left(\frac{s^2(\bar y_{\cdot i})}{n_k} - \frac{s_{ri}^2}{R\,n_k}\right),$$
+    $$V = \frac{s^2(\theta_r)}{R}
+    + \sum_k c_k^2 \left(\frac{s^2(\bar y_{\cdot i})}{n_k} - \frac{s_{ri}^2}{R\,n_k}\right),$$
 
     but V is at least each of the two. The interval is $\theta \pm t \sqrt{V}$, with Welch's and Satterthwaite's degrees
-    of freedom. A few examples can agree by chance, and their variance is then too small: `Part.reach` widens it, as Bonett
-    and Price add a trial in each direction to a difference of shares. In simulations the interval of a difference of
-    decisions contained it in 93 % at least with three runs or more, and with two in 87 % (`studies/pilots.py`).
+    of freedom. A few examples can agree by chance, and their variance is then too small: `Part.reach` widens it, as
+    Bonett and Price add a trial in each direction to a difference of shares (`python -m studies.pilots` simulates it).
 
     Sources: Gallas, Bandos, Samuelson and Wagner, "A framework for random-effects ROC analysis", Communications in
     Statistics 38, 2009 (readers and cases); Bonett and Price as in `paired_shares`. SciPy and statsmodels have no

@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ...data import Codec, Dataset, Learnt, Pictures, Pixels, Source
@@ -18,7 +19,7 @@ from ...data.sources import from_pixels
 from ...errors import bad
 from .ordinary import Ordinary
 
-__all__ = ["BASELINES", "Arm", "Training", "Way", "arms", "as_pictures", "balance", "compose", "parts"]
+__all__ = ["BASELINES", "Arm", "Training", "Way", "arms", "as_pictures", "balance", "compose", "mixes", "parts"]
 
 Way: TypeAlias = Literal["whole", "filled"]
 _AT_ONCE = 256
@@ -120,7 +121,7 @@ def parts(data: Dataset) -> tuple[Pictures, Pictures, Pictures]:
     return source.train, source.validation, source.test
 
 
-def as_pictures(codec: Codec, tokens: Tensor, channels: int) -> Iterator[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
+def as_pictures(codec: Codec, tokens: Tensor, channels: int) -> Iterator[NDArray[np.uint8]]:
     """The pictures of samples [N, L], some at a time, [n, H, W, C] uint8 with C = 1 (brightness) or 3."""
     for some in tokens.split(_AT_ONCE):
         colours = codec.colours(some.long().cpu()).round().to(torch.uint8)

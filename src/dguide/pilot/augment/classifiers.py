@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -37,6 +37,7 @@ _LEAST = 1e-6
 class Classifier(ABC):
     """A kind of classifier. It learns the same number of images in every arm."""
 
+    @abstractmethod
     def check(self, n_classes: int) -> None:
         """Raises `ValueError` or `dguide.errors.MissingExtra` if it cannot be trained, before any work."""
 
@@ -63,6 +64,9 @@ class SmallNetwork(Classifier):
 
     def __post_init__(self) -> None:
         positive("seen of the small network", self.seen)
+
+    def check(self, n_classes: int) -> None:
+        """As `Classifier` says: PyTorch is all that it needs."""
 
     def fit(self, training: Training, n_classes: int, seed: int) -> Predict:
         images, generator = training.images, torch.Generator().manual_seed(seed)
@@ -250,5 +254,3 @@ def _fill(network: nn.Module, path: Path) -> None:
     if 2 * len(fitting) < len(own):
         raise bad("weights of timm", f"{len(fitting)} tensors that fit", f"at least half of the {len(own)}")
     network.load_state_dict({**own, **fitting})
-
-

@@ -40,7 +40,11 @@ class Scores:
 
     @classmethod
     def of(
-        cls, validation: Sequence[NDArray[np.float32]], test: Sequence[NDArray[np.float32]], rare: int, good: Sequence[int]
+        cls,
+        validation: Sequence[NDArray[np.float32]],
+        test: Sequence[NDArray[np.float32]],
+        rare: int,
+        good: Sequence[int],
     ) -> Scores:
         """From log-probabilities [N, K] of each run."""
         odds = [[_log_odds(each, rare, good) for each in part] for part in (validation, test)]

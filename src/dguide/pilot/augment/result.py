@@ -16,7 +16,18 @@ from .run import Found
 
 __all__ = ["COLUMNS", "Result"]
 
-COLUMNS = ("arm", "figure", "value", "low", "high", "difference", "difference_low", "difference_high", "runs", "examples")
+COLUMNS = (
+    "arm",
+    "figure",
+    "value",
+    "low",
+    "high",
+    "difference",
+    "difference_low",
+    "difference_high",
+    "runs",
+    "examples",
+)
 """Columns of the table of a pilot."""
 _FIGURES = ("recall", "false_alarms", "accuracy", "area")
 
@@ -93,5 +104,7 @@ class Result:
             cells = (f"{each.value:.3f} ({each.low:.3f} to {each.high:.3f})" for each in figures)
             lines.append(f"{name:{width}}  {'  '.join(cells)}")
         recall = self.difference.recall
-        lines.append(f"{self.new} less {self.old}: recall {recall.value:+.3f} ({recall.low:+.3f} to {recall.high:+.3f})")
+        lines.append(
+            f"{self.new} less {self.old}: recall {recall.value:+.3f} ({recall.low:+.3f} to {recall.high:+.3f})"
+        )
         return "\n".join(lines)

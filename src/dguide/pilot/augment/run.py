@@ -80,8 +80,9 @@ class _Run:
     def go(self) -> Found:
         """Does the work and reads the scores."""
         study = self.study
-        about = study.model_dump(mode="json", exclude={"title", "language", "prices", "false_alarms", "by"})
-        self.store.claim(digest_of(about), {"words": f"{study.data}, {study.rare} with {study.real} real examples"})
+        # Keys of results say what these depend on. So other settings, or more runs, go on in the same folder.
+        about = f"{study.data}, {study.rare} with {study.real} real examples"
+        self.store.claim(digest_of(about), {"words": about})
         models = [TrainModel(self.folder, data.name, study.train, seed) for seed, data in enumerate(self.data)]
         self._do("models", models)
         drawn = self._draw(models)

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from ...data import LOADERS, Dataset, class_of, few, load
@@ -120,9 +121,8 @@ class AugmentStudy(BaseModel):
         found = tuple(data.class_names[class_of(data, each)] for each in value)
         if info.data["rare"] in found or len(set(found)) < len(found):
             raise bad("good classes", ", ".join(found), "each once, and not the rare one")
-        labels = data.validation.labels
-        good = [class_of(data, each) for each in found] or [k for k in range(data.n_classes) if k != class_of(data, info.data["rare"])]
-        if not any(bool((labels == each).any()) for each in good):
+        good = [data.class_names.index(each) for each in found or data.class_names if each != info.data["rare"]]
+        if not torch.isin(data.validation.labels, torch.tensor(good)).any():
             raise bad("good classes", "none with an example in the validation part", "at least one")
         return found
 
@@ -251,7 +251,7 @@ def checked(given: Mapping[str, Any], named: str = "{}") -> AugmentStudy:
     try:
         return AugmentStudy(**given)
     except ValidationError as error:
-        raise mistakes_of(error, lambda place: named.format(place.replace("_", "-") if "--" in named else place)) from error
+        raise mistakes_of(error, named.format) from error
 
 
 def _made(what: str, kind: type[Any], value: Any) -> Any:

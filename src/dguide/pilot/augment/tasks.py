@@ -142,7 +142,7 @@ class Fill(Task):
         made = []
         for number in range(self.first, self.first + self.count):
             random = np.random.default_rng([self.seed, number])
-            old = pictures.take(rows[random.integers(len(rows)) : ][:1]).batch(slice(None))[0].numpy()
+            old = pictures.take(rows[random.integers(len(rows)) :][:1]).batch(slice(None))[0].numpy()
             given = {name: values[number : number + 1] for name, values in told.items()}
             filled = fill(
                 model,
@@ -206,7 +206,9 @@ class Judge(Task):
         """Trains it: log-probabilities `validation` and `test`, [N, K] float32 each, and the classes of the parts."""
         began, data = time.perf_counter(), _loaded(self.data)
         if data.digest != self.digest:
-            raise bad(f"data {self.data}", "others than at the start", "the same until the end", "Begin in a new folder.")
+            raise bad(
+                f"data {self.data}", "others than at the start", "the same until the end", "Begin in a new folder."
+            )
         _, validation, test = parts(data)
         training = compose(self.arm, data, self.rare, self.added, self.ordinary, self._pictures(data))
         predict = CLASSIFIERS.read(self.classifier, typed=True).fit(training, data.n_classes, self.seed)

@@ -29,7 +29,7 @@ WORDS = {
         "against": "against ordinary augmentation, running costs paid",
         "interval": "95 %: {low} to {high}",
         "to": "{low} to {high}",
-        "step_go_1": "Train the classifier with the arm \"{new}\" on all real examples, and run it beside the present one.",
+        "step_go_1": 'Train the classifier with the arm "{new}" on all real examples, and run it beside the present one.',
         "step_go_2": "Choose its threshold on fresh parts, and compare recall and false alarms with this report.",
         "step_no": "Keep ordinary augmentation ({old}). It costs nothing to run.",
         "step_no_cost": "Look again if a missed defect costs more than {cost}.",
@@ -54,7 +54,7 @@ WORDS = {
         "section_better": "{new} finds more of the rare class than ordinary augmentation",
         "section_worse": "{new} finds fewer of the rare class than ordinary augmentation",
         "section_equal": "No difference in recall between {new} and ordinary augmentation was found",
-        "forest": "Recall of each arm less that of \"{old}\"",
+        "forest": 'Recall of each arm less that of "{old}"',
         "forest_told": "One row for each arm: the difference of recall with its 95 % interval.",
         "axis_difference": "difference of recall, 95 % interval",
         "legend_better": "better",
@@ -72,7 +72,7 @@ WORDS = {
         "how_text": "Each of {runs} runs chose {real} real examples of {rare} at random, trained a model on them and all "
         "other classes, and drew {added} examples with each setting. Then every arm trained the same classifier "
         "({classifier}) in the same way. Every arm adds {added} examples, so that the rare class is as frequent in each. "
-        "Arms with \"+ ordinary\" add half generated examples and half real ones again, and augment all.",
+        'Arms with "+ ordinary" add half generated examples and half real ones again, and augment all.',
         "how_chosen": "The validation part chose the thresholds, the better ordinary augmentation, and the best arm "
         "with generated examples. All figures are of the test part, which chose nothing.",
         "how_bits": "The models have {bits} bits per token of the test part.",
