@@ -48,6 +48,7 @@ ALLOWED: dict[str, set[str]] = {
     "plugins": {*LEAVES, *CORE, "nn"},
 }
 STUDIES = {*LEAVES, *CORE, *NETWORKS, "checkpoint", "evaluate", "train", "plots"}
+ALLOWED["study"] = {*LEAVES, *CORE, *NETWORKS, "checkpoint"}
 ALLOWED["demo"] = STUDIES
 ALLOWED["theory"] = {*STUDIES, "demo"}
 ALLOWED["study"] = STUDIES

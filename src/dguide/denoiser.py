@@ -16,6 +16,7 @@ __all__ = [
     "batch_of",
     "check_same_structure",
     "copied",
+    "in_turn",
     "stack",
     "take",
     "tensors_of",
@@ -71,6 +72,11 @@ def take(condition: Condition, rows: Tensor | slice) -> Condition:
     """The `rows` of every tensor in `condition`."""
     pick = (lambda x: x[rows]) if isinstance(rows, slice) else (lambda x: x.index_select(0, rows))
     return pick(condition) if isinstance(condition, Tensor) else _map(pick, condition)
+
+
+def in_turn(condition: Condition, first: int, count: int) -> Condition:
+    """The rows for the samples from number `first`; sample i gets row i mod K of each tensor with K rows."""
+    return _map(lambda x: x[(first % len(x) + torch.arange(count)) % len(x)], condition)
 
 
 def copied(condition: Condition) -> Condition:

@@ -14,7 +14,7 @@ from ..data import Attribute
 from ..errors import bad, choose
 from ..files import DAMAGED, read_npz
 
-__all__ = ["in_turn", "read_conditions", "read_initial", "read_reference"]
+__all__ = ["read_conditions", "read_initial", "read_reference"]
 
 
 def read_conditions(
@@ -93,8 +93,3 @@ def read_initial(path: Path, length: int) -> tuple[Tensor, Tensor | None]:
     if fixed is not None and (fixed.dtype.kind != "b" or fixed.shape != tokens.shape):
         raise bad(what, f"fixed of {fixed.dtype} {list(fixed.shape)}", f"bool {list(tokens.shape)}, as tokens")
     return torch.as_tensor(tokens.astype("int64")), None if fixed is None else torch.as_tensor(fixed)
-
-
-def in_turn(values: Tensor, first: int, count: int) -> Tensor:
-    """The values for the samples from `first` to `first + count - 1`."""
-    return values[(first % len(values) + torch.arange(count)) % len(values)]

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from ..checkpoint import Checkpoint
+from ..denoiser import in_turn
 from ..guidance import Guidance
 from ..nn import Inference
 from ..samplers import Calls, Condition, Sampler
 from ..samplers import sample as draw
-from .conditions_arg import in_turn
 
 __all__ = ["Drawn", "Job"]
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ... import __version__
 from ... import checkpoint as checkpoints
+from ...denoiser import in_turn
 from ...errors import bad
 from ...files import replacing
 from ...filling import fill as drawn_anew
@@ -21,7 +22,7 @@ from ...filling import rectangle, region_of, size_of
 from ...guidance import MECHANISMS, SCHEDULES
 from ...nn import Inference
 from ...samplers import SAMPLERS
-from ..conditions_arg import in_turn, read_conditions
+from ..conditions_arg import read_conditions
 from ..names import MODEL, OWN, WEIGHT, device_of, guidance_of, in_both_conventions, sampler_of
 from ..output import check_new, file_names, write_png
 

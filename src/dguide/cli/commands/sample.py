@@ -15,10 +15,11 @@ from ... import checkpoint as checkpoints
 from ...categorical import Decoding
 from ...checkpoint import Checkpoint
 from ...data import CONDITIONS
+from ...denoiser import in_turn
 from ...guidance import MECHANISMS, SCHEDULES, Schedule
 from ...nn import DTYPES, Compiled, DiffusionTransformer, Inference
 from ...samplers import SAMPLERS
-from ..conditions_arg import in_turn, read_conditions, read_initial, read_reference
+from ..conditions_arg import read_conditions, read_initial, read_reference
 from ..job import Drawn, Job
 from ..names import MODEL, OWN, WEIGHT, device_of, guidance_of, in_both_conventions, sampler_of
 from ..sample_files import PICTURE, SampleFiles

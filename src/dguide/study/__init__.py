@@ -1,0 +1,33 @@
+"""Studies: settings and seeds over a model, drawn range by range, by anyone, and kept in files."""
+
+from .draw import Draw
+from .execute import execute
+from .executors import Executor, Here, Processes
+from .setting import Setting, grid
+from .source import CheckpointSource, DenoiserSource, Source
+from .store import Saved, Store
+from .study import Drawn, Results, Study, run
+from .task import Task, TaskFailed, digest_of, key_of
+
+__all__ = [
+    "CheckpointSource",
+    "DenoiserSource",
+    "Draw",
+    "Drawn",
+    "Executor",
+    "Here",
+    "Processes",
+    "Results",
+    "Saved",
+    "Setting",
+    "Source",
+    "Store",
+    "Study",
+    "Task",
+    "TaskFailed",
+    "digest_of",
+    "execute",
+    "grid",
+    "key_of",
+    "run",
+]
