@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Literal
-from unicodedata import east_asian_width
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import bad, choose
-from .reader import equal_columns, framed, keyed
+from .reader import WIDTH, equal_columns, framed, keyed, named, width
 from .style import blank, put, shortened
 from .tips import tell
 
@@ -22,7 +21,7 @@ _LOOKS = (
     {"color": "#606060", "marker": "D", "markerfacecolor": "#FFFFFF"},
 )
 """Looks of a difference that is better, worse, or not decided, different also without colours."""
-_LONGEST = 36
+_LONGEST = 30
 """Most characters of a name beside its row; a Chinese or Japanese one counts as two."""
 
 
@@ -67,7 +66,7 @@ def forest_plot(
     value, low, high = rows
     if (low > value).any() or (value > high).any():
         raise bad("differences", "values outside their intervals", "low <= value <= high in each row")
-    figure = blank((6.6, 1.1 + 0.3 * len(names)))
+    figure = blank((WIDTH, 0.85 + 0.26 * len(names)))
     axes = figure.add_subplot()
     axes.axvline(0, color="black", linewidth=1, zorder=1)
     sides = (np.sign(low) + np.sign(high)) / 2 * (1 if better == "higher" else -1)
@@ -76,21 +75,22 @@ def forest_plot(
         if len(at):
             axes.hlines(at, low[at], high[at], color=look["color"], linewidth=2, zorder=2)
             (marks,) = axes.plot(value[at], at, linestyle="", markersize=7, markeredgewidth=1.6, **look, label=word)
-            tell(
-                marks,
-                [f"{names[k]}: {value[k]:.{digits}g} [{low[k]:.{digits}g}, {high[k]:.{digits}g}]" for k in at.tolist()],
-            )
+            tell(marks, [f"{names[k]}: {_interval(rows[:, k].tolist(), digits)}" for k in at.tolist()])
     axes.set_yticks(range(len(names)), list(map(_beside, names)))
     for text in axes.get_yticklabels():
         put(text, text.get_text(), replaced=False)
     axes.set_ylim(len(names) - 0.5, -0.5)
-    put(axes.set_xlabel("", fontsize=11), label, replaced=False)
+    named(figure, label)
     framed(axes)
-    keyed(figure)
+    keyed(figure, 3)
     return figure
+
+
+def _interval(row: list[float], digits: int) -> str:
+    value, low, high = row
+    return f"{value:.{digits}g} [{low:.{digits}g}, {high:.{digits}g}]"
 
 
 def _beside(name: str) -> str:
     """A name with room for the axes beside it."""
-    width = sum(2 if east_asian_width(letter) in "WF" else 1 for letter in name)
-    return shortened(name, _LONGEST * len(name) // max(width, 1))
+    return shortened(name, _LONGEST * len(name) // max(width(name), 1))

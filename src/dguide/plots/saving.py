@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from ..errors import bad, number
-from .reader import equal_columns, framed, keyed
-from .style import blank, put
+from .reader import WIDTH, equal_columns, framed, keyed, named
+from .style import blank
 from .tips import tell
 
 __all__ = ["SavingWords", "saving_chart"]
@@ -70,29 +71,37 @@ def saving_chart(
         >>> figure = saving_chart([10, 20], [-5, 5], [-9, 1], [-1, 9], words=words, here=18, break_even=15)
     """
     columns = {"costs": costs, "savings": savings, "lows": lows, "highs": highs}
-    cost, saving, low, high = equal_columns(columns, len(costs))  # type: ignore[arg-type]
+    cost, saving, low, high = rows = equal_columns(columns, len(costs))  # type: ignore[arg-type]
     if len(cost) < 2 or (cost[1:] <= cost[:-1]).any():
         raise bad("costs", str(cost.tolist()), "at least two, increasing")
     for name, value in (("here", here), ("break_even", break_even)):
         if value is not None and not cost[0] <= number(name, value) <= cost[-1]:
             raise bad(name, str(value), f"one of the costs drawn, {cost[0]:g} to {cost[-1]:g}")
-    figure = blank((6.6, 3.9))
+    figure = blank((WIDTH, 3.2))
     axes = figure.add_subplot()
     axes.axhline(0, color="black", linewidth=1)
     axes.fill_between(cost, low, high, color="#0072B2", alpha=0.2, linewidth=0, label=words.band)
     (line,) = axes.plot(cost, saving, "o-", color="#0072B2", linewidth=2, markersize=4)
-    tell(line, [f"{c:,.4g}: {s:,.4g} [{a:,.4g}, {b:,.4g}]" for c, s, a, b in zip(cost, saving, low, high, strict=True)])
+    tell(line, [f"{c}: {s} [{a}, {b}]" for c, s, a, b in zip(*map(_amounts, rows), strict=True)])
     if here is not None:
-        axes.axvline(here, color="#D55E00", linestyle="--", linewidth=1.8, label=f"{words.here}: {here:,.4g}")
+        axes.axvline(here, color="#D55E00", linestyle="--", linewidth=1.8, label=f"{words.here}: {_amount(here)}")
     if break_even is not None:
-        look = {"marker": "D", "markersize": 9, "markerfacecolor": "#FFFFFF", "markeredgewidth": 2, "linestyle": ""}
-        axes.plot([break_even], [0], color="black", **look, label=f"{words.break_even}: {break_even:,.4g}", zorder=4)
+        look = {"color": "black", "markersize": 9, "markerfacecolor": "#FFFFFF", "markeredgewidth": 2, "zorder": 4}
+        axes.plot([break_even], [0], "D", **look, label=f"{words.break_even}: {_amount(break_even)}")
     if cost[0] > 0 and cost[-1] / cost[0] >= _LOGARITHMIC:
         axes.set_xscale("log")
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(lambda value, _: f"{value:,.10g}".replace("-", "\u2212"))
-    put(axes.set_xlabel("", fontsize=11), words.cost, replaced=False)
-    put(axes.set_ylabel("", fontsize=11), words.saving, replaced=False)
+        axis.set_major_formatter(lambda value, _: _amount(value, 10))
+    named(figure, words.cost, words.saving)
     framed(axes)
-    keyed(figure)
+    keyed(figure, 2)
     return figure
+
+
+def _amount(value: float, digits: int = 4) -> str:
+    """An amount of money with some significant digits, without a power of ten."""
+    return f"{float(f'{value:.{digits}g}'):,.15g}".replace("-", "\u2212")
+
+
+def _amounts(values: NDArray[np.float64]) -> list[str]:
+    return [_amount(float(value)) for value in values]

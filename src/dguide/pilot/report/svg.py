@@ -72,6 +72,7 @@ def inlined(svg: str, prefix: str, title: str, description: str) -> str:
                 element.set("href", element.attrib.pop(key))
         for key, value in element.attrib.items():
             element.set(key, _renamed(key, value, prefix))
+    root.set("style", f"{root.get('style', '')}; --width: {root.attrib['viewBox'].split()[2]}")
     root.attrib |= {"role": "img", "aria-labelledby": f"{prefix}-title", "aria-describedby": f"{prefix}-description"}
     for place, (tag, ending, text) in enumerate((("title", "title", title), ("desc", "description", description))):
         told = ElementTree.Element(tag, {"id": f"{prefix}-{ending}"})

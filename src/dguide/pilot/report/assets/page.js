@@ -39,6 +39,12 @@
     if (rows > SHORT + 2) foldable(table);
   }
 
+  // A box takes the focus only where there is something to scroll.
+  const boxes = new ResizeObserver((entries) => {
+    for (const { target } of entries) target.tabIndex = target.scrollWidth > target.clientWidth ? 0 : -1;
+  });
+  for (const box of document.querySelectorAll(".table, .drawing")) boxes.observe(box);
+
   // Light and dark: as the system says, until the reader chooses.
   const dark = document.getElementById("dark");
   const system = matchMedia("(prefers-color-scheme: dark)");
