@@ -51,6 +51,7 @@ __all__ = [
     "Value",
     "Written",
     "class_of",
+    "few",
     "load",
     "number_of",
     "pictures",

@@ -18,7 +18,7 @@ def few(data: Dataset, rare: str, real: int, seed: int = 0) -> Dataset:
     The examples are drawn at random by the seed, and nested: those for a smaller number are among those for a larger.
 
     Args:
-        data: The data set. Its name stands in parentheses, as in ``few:(wafer:count=500),rare=Donut,real=20``.
+        data: The data set. Its name stands in parentheses, as in ``few:(wafer:count=900),rare=Donut,real=20``.
         rare: The class, by name or number.
         real: Number of its examples that stay in the training part.
         seed: Seed of their choice.

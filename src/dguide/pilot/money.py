@@ -133,8 +133,8 @@ class Decision:
         verdict: "go" if the whole interval of `net` is above 0, "no-go" if it is below, else "not-yet".
         yearly: The saving in a year.
         net: What is left after `years`, the price of the pilot paid, in the currency.
-        break_even: Cost of a miss at which `net` is 0; inf if no cost is high enough, 0 if any is.
-        sure: The smallest cost of a miss at which the whole interval of `net` is above 0; inf if there is none.
+        break_even: Cost of a miss from which on `net` is at least 0; inf if there is none, 0 if any will do.
+        sure: Cost of a miss from which on the whole interval of `net` is at least 0; likewise.
         more: Further labelled parts with the defect that would tell, if `net` stays as measured, for "not-yet"; inf
             if no number would. Else 0.
     """
@@ -171,7 +171,7 @@ def _net(yearly: Crossed, prices: Prices) -> Crossed:
 
 
 def break_even(new: Decisions, old: Decisions, prices: Prices, *, sure: bool = False) -> float:
-    """The smallest cost of a miss at which nothing is lost after `Prices.years`: 0 if any will do, inf if none does.
+    """The cost of a miss from which on nothing is lost after `Prices.years`: 0 if any will do, inf if there is none.
 
     Args:
         new: As of `saving`.
@@ -182,16 +182,14 @@ def break_even(new: Decisions, old: Decisions, prices: Prices, *, sure: bool = F
 
     def left(miss: float) -> float:
         net = _net(saving(new, old, replace(prices, miss=miss)), prices)
-        return net.low if sure else net.value
+        return float(net.low if sure else net.value)
 
     most = _MOST_COST * max(prices.miss, prices.false_alarm, 1.0)
-    costs = [0.0, *np.geomspace(most * 1e-9, most, 100).tolist()]
-    first = next((place for place, cost in enumerate(costs) if left(cost) >= 0), None)
-    if first is None:
-        return math.inf
-    if first == 0:
-        return 0.0
-    low, high = costs[first - 1], costs[first]
+    costs: list[float] = [0.0, *np.geomspace(most * 1e-9, most, 100).tolist()]
+    last = max((place for place, cost in enumerate(costs) if left(cost) < 0), default=-1)
+    if last in (-1, len(costs) - 1):
+        return 0.0 if last == -1 else math.inf
+    low, high = costs[last], costs[last + 1]
     for _ in range(_STEPS):
         middle = (low + high) / 2
         low, high = (low, middle) if left(middle) >= 0 else (middle, high)

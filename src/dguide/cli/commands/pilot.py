@@ -10,7 +10,6 @@ from typing import Any
 
 import typer
 
-from ... import __version__
 from ...data import LOADERS
 from ...errors import bad, require
 from ...files import replacing
@@ -186,7 +185,7 @@ def _run(study: Any, out: Path, jobs: int, format_: str) -> None:
 
     found = run(study, out, Here() if jobs == 1 else Processes(jobs), _told)
     result = Result(found)
-    made = report(result, {"command": shlex.join(["dguide", *sys.argv[1:]]), "versions": f"dguide {__version__}"})
+    made = report(result, {"command": shlex.join(["dguide", *sys.argv[1:]])})
     html = out / "report.html"
     with replacing(html) as temporary:
         temporary.write_text(page(made), encoding="utf-8")

@@ -136,11 +136,11 @@ class Judged:
         """The figures, with intervals over runs and test examples."""
         made = self.decisions
         right = self.scores.predicted == self.test
-        shares = (crossed([Part(each.astype(float))]).as_share() for each in (made.defects, made.good, right))
+        shares = [crossed([Part(each.astype(float))]).as_share() for each in (made.defects, made.good, right)]
         by_run = np.array([each.value for each in self.areas])
         placed = (np.stack([getattr(each, side) for each in self.areas]) for side in ("above", "below"))
         found = crossed([Part(each, reach=0.5) for each in placed], by_run).as_share()
-        return Figures(*shares, found)
+        return Figures(shares[0], shares[1], shares[2], found)
 
     def recall_of(self, rows: NDArray[np.bool_]) -> Crossed | None:
         """Recall of the examples of the rare class among some of the test part, [N]; None if there are none."""
@@ -152,14 +152,14 @@ class Judged:
         first, second = self.decisions, other.decisions
         right = [(each.scores.predicted == self.test) for each in (self, other)]
         pairs = ((first.defects, second.defects), (first.good, second.good), (right[0], right[1]))
-        shares = (crossed([Part(a.astype(float) - b, reach=1.0)]).within(-1, 1) for a, b in pairs)
+        shares = [crossed([Part(a.astype(float) - b, reach=1.0)]).within(-1, 1) for a, b in pairs]
         pairs_of_areas = list(zip(self.areas, other.areas, strict=True))
         by_run = np.array([a.value - b.value for a, b in pairs_of_areas])
         apart = (
             np.stack([getattr(a, side) - getattr(b, side) for a, b in pairs_of_areas]) for side in ("above", "below")
         )
         found = crossed([Part(each, reach=0.5) for each in apart], by_run).within(-1, 1)
-        return Figures(*shares, found)
+        return Figures(shares[0], shares[1], shares[2], found)
 
     def _asked(self, labels: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """The examples that count for alarms, and which of these are of the rare class."""

@@ -14,15 +14,15 @@ _PRICES = {
 READY: dict[str, dict[str, Any]] = {
     "digits-quick": {
         "data": "digits", "rare": "8", "real": 20, "runs": 3, "weight": ["ramp-up:1"], "sampler": "ancestral:steps=16",
-        "train": {"minutes": 1.5, "size": "small", "evaluate_passes": 2}, "classifier": "small-network:10000",
+        "train": {"minutes": 2.0, "size": "small", "batch_size": 32, "shift": 1, "evaluate_passes": 2}, "classifier": "small-network:10000",
         "false_alarms": 0.02, "prices": _PRICES, "example_prices": True,
     },
     "digits": {
         "data": "digits", "rare": "8", "real": 20, "runs": 5, "weight": ["1", "ramp-up:1", "ramp-up:3"],
-        "train": {"minutes": 6.0, "size": "small"}, "false_alarms": 0.02, "prices": _PRICES, "example_prices": True,
+        "train": {"minutes": 6.0, "size": "small", "batch_size": 32, "shift": 1}, "false_alarms": 0.02, "prices": _PRICES, "example_prices": True,
     },
     "wafers": {
-        "data": "wafer:count=300", "rare": "Donut", "real": 10, "runs": 5, "weight": ["1", "ramp-up:1", "ramp-up:3"],
+        "data": "wafer:count=2700", "rare": "Donut", "real": 20, "runs": 5, "weight": ["1", "ramp-up:1", "ramp-up:3"],
         "train": {"minutes": 10.0, "size": "small"}, "false_alarms": 0.02,
         "ordinary": {"shift": 0.05, "rotation": 180.0, "flips": "both"}, "prices": _PRICES, "example_prices": True,
     },

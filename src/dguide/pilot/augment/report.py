@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from ... import __version__
 from ...errors import require
 from ...evaluate.statistics.crossed import Crossed
 from ...plots.forest import forest_plot
@@ -45,7 +46,7 @@ def report(result: Result, made: Mapping[str, str]) -> Report:
         steps=tuple(_steps(result, say)),
         money=_money(result, decision, prices, say) if decision is not None and prices is not None else (),
         evidence=(_differences(result, say), _table(result, say), *_groups(result, say), _how(result, say)),
-        settings={say(key): value for key, value in (made | _settings(result)).items()},
+        settings={say(key): value for key, value in (_settings(result) | dict(made)).items()},
         notes=tuple(_notes(result, say)),
     )
 
@@ -181,7 +182,7 @@ def _differences(result: Result, say: Say) -> Section:
 
 
 def _table(result: Result, say: Say) -> Section:
-    rows = []
+    rows = list[tuple[str | Cell, ...]]()
     hints = {result.new: say("chosen"), result.old: say("baseline")}
     for name, judged in result.arms.items():
         found = judged.figures
@@ -248,13 +249,13 @@ def _settings(result: Result) -> dict[str, str]:
     torch, numpy = (require(name, "train").__version__ for name in ("torch", "numpy"))
     return {
         "data": study.whole.name,
-        "guidance": "; ".join(each.label for each in study.settings),
+        "guidance": "; ".join(f"{study.titles[each.label]} = {each.label}" for each in study.settings),
         "training": ", ".join(f"{name}={value}" for name, value in study.train.items()),
         "classifier": study.classifier,
         "ordinary": repr(study.augmentation),
         "seeds": ", ".join(map(str, range(study.runs))),
         "time": ", ".join(f"{what} {duration(spent)}" for what, spent in result.found.seconds.items()),
-        "versions": f"torch {torch}, numpy {numpy}",
+        "versions": f"dguide {__version__}, torch {torch}, numpy {numpy}",
     }
 
 

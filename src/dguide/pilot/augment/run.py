@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...data import Dataset, class_of, few
-from ...study import CheckpointSource, Executor, Store, Task, digest_of, execute
+from ...devices import best_device
+from ...study import CheckpointSource, Executor, Saved, Store, Task, digest_of, execute
 from .arms import Arm, arms, balance
 from .figures import Scores
 from .settings import AugmentStudy
@@ -86,7 +87,7 @@ class _Run:
         models = [TrainModel(self.folder, data.name, study.train, seed) for seed, data in enumerate(self.data)]
         self._do("models", models)
         drawn = self._draw(models)
-        chosen = arms([each.label for each in study.settings], study.ways)
+        chosen = arms([study.titles[each.label] for each in study.settings], study.ways)
         judges = {arm.name: [self._judge(arm, seed, drawn) for seed in range(study.runs)] for arm in chosen}
         self._do("classifiers", [each for several in judges.values() for each in several])
         scores = {name: self._scores(several) for name, several in judges.items()}
@@ -100,9 +101,9 @@ class _Run:
 
     def _draw(self, models: list[TrainModel]) -> dict[tuple[str, str, int], tuple[str, ...]]:
         """Draws the examples of each setting, way and run, and gives the keys of their results."""
-        found, tasks = {}, list[Task]()
+        found, tasks = dict[tuple[str, str, int], tuple[str, ...]](), list[Task]()
         for seed, model in enumerate(models):
-            source = CheckpointSource.of(model.path)
+            source = CheckpointSource.of(model.path, best_device())
             for setting in self.study.settings:
                 for way in self.study.ways:
                     several: list[Task] = (
@@ -114,7 +115,7 @@ class _Run:
                             for first in range(0, self.added, _FILLED)
                         ]
                     )  # fmt: skip
-                    found[setting.label, way, seed] = tuple(each.key for each in several)
+                    found[self.study.titles[setting.label], way, seed] = tuple(each.key for each in several)
                     tasks += several
         self._do("examples", tasks)
         return found
@@ -133,7 +134,7 @@ class _Run:
         execute(tasks, self.store, self.executor, progress)
         self.seconds[what] = sum(float(self._saved(each).about.get("seconds", 0)) for each in tasks)
 
-    def _saved(self, task: Task):  # type: ignore[no-untyped-def]
+    def _saved(self, task: Task) -> Saved:
         saved = self.store.read(task.key)
         assert saved is not None  # it has just been done
         return saved

@@ -19,7 +19,7 @@ from ...train import TrainConfig
 from ...train.config import mistakes_of
 from ..money import Prices
 from .arms import Way, mixes
-from .classifiers import CLASSIFIERS, Classifier
+from .classifiers import CLASSIFIERS
 from .ordinary import Ordinary
 
 __all__ = ["LEAST_RUNS", "AugmentStudy", "checked", "read_study"]
@@ -188,9 +188,15 @@ class AugmentStudy(BaseModel):
         return grid(self.guidance, ("0", *self.weight), (self.sampler,))
 
     @property
-    def judge(self) -> Classifier:
-        """The classifier, not yet trained."""
-        return CLASSIFIERS.read(self.classifier, typed=True)
+    def titles(self) -> dict[str, str]:
+        """A short name for each setting, by its label: what differs from setting to setting."""
+        words = {each.label: each.label.split() for each in self.settings}
+        alike = set.intersection(*map(set, words.values())) | ({"normalized"} if len(self.guidance) == 1 else set())
+        plain = self.settings[0].label
+        return {
+            label: "unguided" if label == plain else " ".join(["guided", *(each for each in own if each not in alike)])
+            for label, own in words.items()
+        }
 
     @property
     def augmentation(self) -> Ordinary:
