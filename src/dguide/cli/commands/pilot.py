@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ from ...errors import bad, require
 from ...files import replacing
 from ...guidance import MECHANISMS
 from ...samplers import SAMPLERS
-from ..names import OWN
+from ..names import OWN, device_of
 from ..output import check_directory
 
 __all__ = ["pilot"]
@@ -99,7 +100,12 @@ def pilot(
     ),
     title: str | None = typer.Option(None, metavar="TEXT", help="Title of the report."),
     language: str | None = typer.Option(None, metavar="en|ja", help="Language of the report. [default: en]"),
-    jobs: int = typer.Option(1, metavar="NUMBER", min=1, help="Processes that work at the same time."),
+    jobs: int | None = typer.Option(
+        None,
+        metavar="NUMBER",
+        min=1,
+        help="Processes that work at the same time. [default: one for each core, or one with an accelerator]",
+    ),
     format_: str = typer.Option("html", "--format", metavar="html|pdf", help="pdf writes a PDF too, through Chromium."),
 ) -> None:
     """Do generated examples of a rare class make a classifier better, and does it pay?
@@ -175,7 +181,7 @@ def _named(option: str, text: str | None) -> dict[str, Any] | None:
     return found
 
 
-def _run(study: Any, out: Path, jobs: int, format_: str) -> None:
+def _run(study: Any, out: Path, jobs: int | None, format_: str) -> None:
     """Does the work, writes the files, and prints the answer."""
     from ...pilot.augment.report import report
     from ...pilot.augment.result import Result
@@ -183,6 +189,7 @@ def _run(study: Any, out: Path, jobs: int, format_: str) -> None:
     from ...pilot.report import page
     from ...study import Here, Processes
 
+    jobs = _usual_jobs() if jobs is None else jobs
     found = run(study, out, Here() if jobs == 1 else Processes(jobs), _told)
     result = Result(found)
     made = report(result, {"command": shlex.join(["dguide", *sys.argv[1:]])})
@@ -197,6 +204,12 @@ def _run(study: Any, out: Path, jobs: int, format_: str) -> None:
 
         pdf(html, out / "report.pdf")
     print(f"{result.as_text()}\n\n{made.answer.headline}\n{made.answer.because}\n{html}")
+
+
+def _usual_jobs() -> int:
+    if device_of("auto").type != "cpu":
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _write_parquet(result: Any, path: Path) -> None:

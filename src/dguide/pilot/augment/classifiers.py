@@ -121,7 +121,8 @@ class ScikitLearn(Classifier):
             made = getattr(importlib.import_module(f"sklearn.{module}"), name)()
         except (ImportError, AttributeError, TypeError, ValueError) as error:
             raise bad("classifier of scikit-learn", f"{self.path!r} ({error})", expected) from error
-        if not require("sklearn.base", "train").is_classifier(made):
+        base = require("sklearn.base", "train")
+        if not (isinstance(made, base.BaseEstimator) and base.is_classifier(made)):
             raise bad("classifier of scikit-learn", f"{self.path!r}, which is none", expected)
         if not (hasattr(made, "predict_proba") or hasattr(made, "decision_function")):
             raise bad("classifier of scikit-learn", f"{self.path!r}, which gives no scores", expected)

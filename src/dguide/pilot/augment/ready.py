@@ -14,12 +14,14 @@ _PRICES = {
 READY: dict[str, dict[str, Any]] = {
     "digits-quick": {
         "data": "digits", "rare": "8", "real": 20, "runs": 3, "weight": ["ramp-up:1"], "sampler": "ancestral:steps=16",
-        "train": {"minutes": 2.0, "size": "small", "batch_size": 32, "shift": 1, "evaluate_passes": 2}, "classifier": "small-network:10000",
+        "train": {"minutes": 2.0, "size": "small", "batch_size": 32, "shift": 1, "evaluate_passes": 2},
+        "classifier": "small-network:10000",
         "false_alarms": 0.02, "prices": _PRICES, "example_prices": True,
     },
     "digits": {
         "data": "digits", "rare": "8", "real": 20, "runs": 5, "weight": ["1", "ramp-up:1", "ramp-up:3"],
-        "train": {"minutes": 6.0, "size": "small", "batch_size": 32, "shift": 1}, "false_alarms": 0.02, "prices": _PRICES, "example_prices": True,
+        "train": {"minutes": 4.0, "size": "small", "batch_size": 32, "shift": 1}, "false_alarms": 0.02,
+        "prices": _PRICES, "example_prices": True,
     },
     "wafers": {
         "data": "wafer:count=2700", "rare": "Donut", "real": 20, "runs": 5, "weight": ["1", "ramp-up:1", "ramp-up:3"],

@@ -191,7 +191,7 @@ def _table(result: Result, say: Say) -> Section:
             for each in (found.recall, found.false_alarms, found.accuracy)
         ]
         area = Cell(_three(found.area.value), found.area.value, _interval(found.area, _three, say))
-        rows.append((Cell(name, hint=hints.get(name, "")), *cells, area))
+        rows.append((Cell(name, hint=hints.get(name, "")), cells[0], cells[1], cells[2], area))
     heads = (say("arm"), say("recall_short"), say("alarms"), say("accuracy"), say("area"))
     marked = tuple(sorted(list(result.arms).index(name) for name in hints))
     table = Table(say("table", runs=result.found.study.runs), heads, tuple(rows), highlight=marked)
