@@ -191,7 +191,8 @@ def _table(result: Result, say: Say) -> Section:
             for each in (found.recall, found.false_alarms, found.accuracy)
         ]
         area = Cell(_three(found.area.value), found.area.value, _interval(found.area, _three, say))
-        rows.append((Cell(name, hint=hints.get(name, "")), cells[0], cells[1], cells[2], area))
+        row: list[str | Cell] = [Cell(name, hint=hints.get(name, "")), *cells, area]
+        rows.append(tuple(row))
     heads = (say("arm"), say("recall_short"), say("alarms"), say("accuracy"), say("area"))
     marked = tuple(sorted(list(result.arms).index(name) for name in hints))
     table = Table(say("table", runs=result.found.study.runs), heads, tuple(rows), highlight=marked)
@@ -207,7 +208,7 @@ def _groups(result: Result, say: Say) -> list[Section]:
     shown = [value for value in range(len(names)) if ((groups == value) & (result.found.test == rare)).any()]
     counts = [int(((groups == value) & (result.found.test == rare)).sum()) for value in shown]
     heads = [say("group", name=names[value], count=count) for value, count in zip(shown, counts, strict=True)]
-    rows = []
+    rows = list[tuple[str | Cell, ...]]()
     for name, judged in result.arms.items():
         recalls = [judged.recall_of(groups == value) for value in shown]
         cells = [Cell(_percent(r.value), r.value, _interval(r, _percent, say)) for r in recalls if r is not None]
