@@ -31,6 +31,7 @@ from .commands.sample import sample
 from .commands.theory import theory
 from .commands.train import train
 from .commands.train_tokenizer import train_tokenizer
+from .workers import with_values
 
 __all__ = ["app", "run"]
 
@@ -124,7 +125,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str] | None) -> int:
     """`run`, without what is still to be written to standard output."""
     try:
-        status = app(args=arguments, prog_name="dguide", standalone_mode=False)
+        given = with_values(sys.argv[1:] if arguments is None else arguments)
+        status = app(args=given, prog_name="dguide", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         status = 130
     except _ClickException as error:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from ..errors import bad
 from .evaluation import Evaluation
 from .statistics.estimate import Estimate, Rows, Statistic, estimate
+from .statistics.halves import OfMembers
 from .statistics.intervals import Hits
 from .statistics.means import Values, mean
 from .statistics.proportion import paired_shares
@@ -60,14 +61,15 @@ def paired_differences(
                 apart = values.values - their_values.values
                 found.append(mean(one.name, apart, better=one.better, note=one.note, strata=groups))
             case own, others:
+                statistic, members = _difference(own, others, first.samples)
                 found.append(
                     estimate(
                         one.name,
-                        _difference(own, others),
-                        first.samples,
+                        statistic,
+                        len(members),
                         better=one.better,
                         note=one.note,
-                        strata=strata,
+                        strata=None if strata is None else strata[members],
                         repetitions=repetitions,
                         seed=seed,
                     )
@@ -75,11 +77,17 @@ def paired_differences(
     return tuple(found)
 
 
-def _difference(first: Statistic, second: Statistic) -> Statistic:
+def _difference(first: Statistic, second: Statistic, samples: int) -> tuple[Statistic, Rows]:
+    """The difference of two figures, by rows of the samples that both are about, and which these are."""
+    members = np.arange(samples)
+    match first, second:
+        case OfMembers() as one, OfMembers() as two if np.array_equal(one.members, two.members):
+            first, second, members = one.statistic, two.statistic, one.members
+
     def difference(rows: Rows) -> float:
         return first(rows) - second(rows)
 
-    return difference
+    return difference, members
 
 
 def _shares(figure: Estimate, first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Estimate:

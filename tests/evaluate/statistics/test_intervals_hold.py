@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dguide.evaluate import Evaluation, estimate, paired_differences
+from dguide.evaluate.statistics.halves import halves
 from dguide.evaluate.statistics.intervals import dependent_share, distinct_share, quantile, share
 from dguide.evaluate.statistics.means import mean, mean_interval
 from studies.coverage.case import simulate
@@ -80,3 +81,35 @@ def test_pairs_are_narrower_than_independent_sets() -> None:
     assert high - low > 5 * (found.high - found.low)
     with pytest.raises(ValueError, match="Draw both sets"):
         paired_differences(first, Evaluation("toy", True, (), 100, 0.0))
+
+
+def test_pairs_of_some_samples_are_halved_among_these_alone() -> None:
+    """The same seed selects the samples of a figure: halves by that very order had all of them, or none."""
+    samples, seed = 400, 3
+    members = np.sort(np.random.default_rng(seed).permutation(samples)[:60])
+    sizes: list[int] = []
+
+    def median(values: np.ndarray):
+        def of(rows: np.ndarray) -> float:
+            sizes.append(len(rows))
+            return float(np.median(values[rows]))
+
+        return estimate("median", of, 60, members=members, repetitions=0)
+
+    first, second = (
+        Evaluation("toy", True, (median(values),), samples, 0.0)
+        for values in np.random.default_rng(0).normal(size=(2, 60))
+    )
+    sizes.clear()
+    (found,) = paired_differences(first, second, strata=np.arange(samples) % 4, seed=seed)
+    assert found.count == 60
+    assert all(26 <= size <= 30 or size == 60 for size in sizes), sizes
+    assert found.low < found.value < found.high
+    chosen = [np.isin(members, rows).sum() for rows in halved(samples, seed)]
+    assert all(15 < number < 45 for number in chosen), chosen
+
+
+def halved(samples: int, seed: int) -> list[np.ndarray]:
+    found: list[np.ndarray] = []
+    halves(lambda rows: found.append(rows) or 0.0, samples, repetitions=10, seed=seed)
+    return found

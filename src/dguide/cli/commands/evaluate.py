@@ -19,10 +19,10 @@ from ...errors import bad
 from ...evaluate import METRICS, Estimate, Evaluation, Metric, evaluate_samples, likelihood, paired_differences
 from ...evaluate.evaluation import as_json, figure, table
 from ...evaluate.samples import FEATURES, suited
-from ...files import replacing
+from ...files import expanded, replacing
 from ...samplers import SAMPLERS
 from ..align_conditions import align_conditions, real_data
-from ..archive import Archive
+from ..archive import Archive, is_folder_of_samples
 from ..names import OWN, guidance_of
 from ..options import options
 from ..output import check_directory
@@ -31,6 +31,8 @@ from .sample import sample
 __all__ = ["evaluate"]
 
 _COUNT = 1000
+_SHARED = {"jobs": None, "ray": None, "gpus_per_task": 0.0}
+"""The options of `dguide sample` for work that is shared, which is not so here."""
 
 
 def _drawing() -> Iterator[inspect.Parameter]:
@@ -39,15 +41,17 @@ def _drawing() -> Iterator[inspect.Parameter]:
         option = copy.copy(parameter.default)
         if name == "count":
             option.default = _COUNT
-        if name not in ("checkpoint", "out"):
+        if name not in ("checkpoint", "out", *_SHARED):
             yield parameter.replace(default=option)
 
 
 @options(_drawing())
 def evaluate(
     context: typer.Context,
-    source: Path = typer.Argument(
-        ..., metavar="SAMPLES.npz|CHECKPOINT", help="File from `dguide sample`, or a checkpoint to sample from."
+    source: str = typer.Argument(
+        ...,
+        metavar="SAMPLES.npz|FOLDER|CHECKPOINT",
+        help="File, folder or address of samples from `dguide sample`, or a checkpoint to sample from.",
     ),
     out: Path = typer.Option(
         Path("evaluation"),
@@ -75,9 +79,9 @@ def evaluate(
     judge_seed: int = typer.Option(
         0, metavar="NUMBER", min=0, help="Seed of the classifier, the choice of real data and the intervals."
     ),
-    against: Path | None = typer.Option(
+    against: str | None = typer.Option(
         None,
-        metavar="OTHER.npz",
+        metavar="OTHER.npz|FOLDER",
         help="Other samples of the same seed and conditions: adds the differences of the figures, pair by pair, and "
         "differences.json.",
     ),
@@ -93,22 +97,23 @@ def evaluate(
     `dguide sample` are for new samples from a CHECKPOINT only.
     """
     check_directory("--out", out)
+    source, against = _at_home(source), None if against is None else _at_home(against)
     other = None if against is None else Archive.read(against)
     chosen, judged_by = _metrics(metric)
-    if source.suffix == ".npz":
+    if source.endswith(".npz") or is_folder_of_samples(source):
         _refuse(source, [name for name in drawing if _is_given(context, name)] + (["bits"] if bits else []))
         drawn, extra, seconds = Archive.read(source), [], 0.0
         dataset = _data_of_samples(drawn, data)
         metrics = suited(dataset, chosen, features, inception_weights)
     else:
-        loaded = _model(source, drawing)
+        loaded = _model(Path(source), drawing)
         dataset = _data_of_model(loaded, data)
         metrics = suited(dataset, chosen, features, inception_weights)
         began = time.perf_counter()
         extra = [_bits(loaded, dataset)] if bits else []
         seconds = time.perf_counter() - began
         out.mkdir(parents=True, exist_ok=True)
-        sample(checkpoint=source, out=out / "samples.npz", **drawing)
+        sample(checkpoint=Path(source), out=str(out / "samples.npz"), **drawing, **_SHARED)
         drawn = Archive.read(out / "samples.npz")
     if other is not None:
         drawn.check_paired(other)
@@ -141,7 +146,12 @@ def _metrics(names: Sequence[str]) -> tuple[Sequence[Metric], list[str]]:
     return metrics, judged_by
 
 
-def _refuse(source: Path, given: Sequence[str]) -> None:
+def _at_home(source: str) -> str:
+    """The path with `~` expanded; an address as it is."""
+    return source if "://" in source else str(expanded(Path(source)))
+
+
+def _refuse(source: str, given: Sequence[str]) -> None:
     """Refuses the options that are for new samples, if any were given for a file."""
     if given:
         names = " and ".join("--" + name.replace("_", "-") for name in given)
@@ -170,7 +180,7 @@ def _data_of_model(loaded: Checkpoint, data: str | None) -> Dataset:
     return _compared(dataset, loaded.conditions)
 
 
-def _write(out: Path, evaluation: Evaluation, against: Path | None, apart: Sequence[Estimate]) -> None:
+def _write(out: Path, evaluation: Evaluation, against: str | None, apart: Sequence[Estimate]) -> None:
     """Writes the figures and, if there are others to compare with, their differences; prints the page."""
     out.mkdir(parents=True, exist_ok=True)
     page, program, words = out / "evaluation.md", out / "evaluation.json", evaluation.as_markdown()

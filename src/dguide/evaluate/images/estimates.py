@@ -171,7 +171,7 @@ class _ImageFigures:
         real = Normal.of(self.real)
 
         def frechet(each: _Set) -> Statistic:
-            return lambda rows: real.distance(Normal.of(each.points[rows]))
+            return lambda rows: real.distance(Normal.of(each.points[rows])) if len(rows) > 1 else math.nan
 
         def kernel(each: _Set) -> Statistic:
             return Kernel(self.real, each.points, (self.groups, each.groups)).distance

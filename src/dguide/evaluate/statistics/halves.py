@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from ...errors import bad
 from .variance import t_quantile
 
-__all__ = ["Halves", "Rows", "Statistic", "halves", "members_of", "of_members"]
+__all__ = ["Halves", "OfMembers", "Rows", "Statistic", "halves", "members_of", "of_members"]
+
+_STREAM = 1
+"""Of the seed: the samples themselves may be selected by its plain generator, and halves must not repeat that."""
 
 Rows = NDArray[np.int64]
 """Indices of samples."""
@@ -87,7 +90,7 @@ def halves(
     alone = [group for group in members if len(group) == 1]
     members = [group for group in members if len(group) > 1]
     members += [np.concatenate(alone)] if len(alone) > 1 else []
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng([_STREAM, seed])
     pairs = []
     for _ in range(repetitions // 2 if members else 0):
         orders = [generator.permutation(group) for group in members]
@@ -115,6 +118,23 @@ def members_of(count: int, strata: NDArray[np.int64] | None) -> list[Rows]:
     return [np.flatnonzero(groups == group) for group in np.unique(groups)]
 
 
+@dataclass(frozen=True, eq=False)
+class OfMembers:
+    """A figure of some of the samples, by rows of all samples.
+
+    Args:
+        statistic: The figure, by rows of the members.
+        members: The row of each member among all samples, [n].
+    """
+
+    statistic: Statistic
+    members: Rows
+
+    def __call__(self, rows: Rows) -> float:
+        """The figure of those members that are at `rows`."""
+        return self.statistic(np.flatnonzero(np.isin(self.members, rows)))
+
+
 def of_members(statistic: Statistic, members: Rows | None) -> Statistic:
-    """A statistic of things as one of samples, by their rows; `members` is the sample of each thing."""
-    return statistic if members is None else lambda rows: statistic(np.flatnonzero(np.isin(members, rows)))
+    """A statistic of things as one of samples, by their rows; `members` is the sample of each thing, or all if None."""
+    return statistic if members is None else OfMembers(statistic, members)
