@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 import typer
 
 from ...data import LOADERS
@@ -16,8 +17,10 @@ from ...errors import bad, require
 from ...files import replacing
 from ...guidance import MECHANISMS
 from ...samplers import SAMPLERS
+from ...study import Executor
 from ..names import OWN, device_of
 from ..output import check_directory
+from ..workers import GPUS_PER_TASK, RAY, executor_of
 
 __all__ = ["pilot"]
 
@@ -106,6 +109,8 @@ def pilot(
         min=1,
         help="Processes that work at the same time. [default: one for each core, or one with an accelerator]",
     ),
+    ray: str | None = RAY,
+    gpus_per_task: float = GPUS_PER_TASK,
     format_: str = typer.Option("html", "--format", metavar="html|pdf", help="pdf writes a PDF too, through Chromium."),
 ) -> None:
     """Do generated examples of a rare class make a classifier better, and does it pay?
@@ -134,7 +139,9 @@ def pilot(
         from ...pilot.report import find_browser
 
         find_browser()
-    _run(chosen, out, jobs, format_)
+    device = device_of("auto") if ray is None else torch.device("cuda" if gpus_per_task else "cpu")
+    usual = _usual_jobs(device) if ray is None else None
+    _run(chosen, out, executor_of(usual if jobs is None else jobs, ray, gpus_per_task), device, format_)
 
 
 def _settings(study: str, data: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -181,16 +188,14 @@ def _named(option: str, text: str | None) -> dict[str, Any] | None:
     return found
 
 
-def _run(study: Any, out: Path, jobs: int | None, format_: str) -> None:
+def _run(study: Any, out: Path, executor: Executor, device: torch.device, format_: str) -> None:
     """Does the work, writes the files, and prints the answer."""
     from ...pilot.augment.report import report
     from ...pilot.augment.result import Result
     from ...pilot.augment.run import run
     from ...pilot.report import page
-    from ...study import Here, Processes
 
-    jobs = _usual_jobs() if jobs is None else jobs
-    found = run(study, out, Here() if jobs == 1 else Processes(jobs), _told)
+    found = run(study, out, executor, _told, device)
     result = Result(found)
     made = report(result, {"command": shlex.join(["dguide", *sys.argv[1:]])})
     html = out / "report.html"
@@ -206,9 +211,10 @@ def _run(study: Any, out: Path, jobs: int | None, format_: str) -> None:
     print(f"{result.as_text()}\n\n{made.answer.headline}\n{made.answer.because}\n{html}")
 
 
-def _usual_jobs() -> int:
-    if device_of("auto").type != "cpu":
-        return 1
+def _usual_jobs(device: torch.device) -> int | None:
+    """One process for each core, as each computes with one thread; this process alone with an accelerator."""
+    if device.type != "cpu":
+        return None
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ...data import Dataset, class_of, few
@@ -52,7 +53,13 @@ class Found:
     seconds: dict[str, float]
 
 
-def run(study: AugmentStudy, folder: Path, executor: Executor | None = None, say: Say | None = None) -> Found:
+def run(
+    study: AugmentStudy,
+    folder: Path,
+    executor: Executor | None = None,
+    say: Say | None = None,
+    device: torch.device | None = None,
+) -> Found:
     """Runs what is missing of a pilot, and reads its results. After any death the same call goes on.
 
     Args:
@@ -60,17 +67,21 @@ def run(study: AugmentStudy, folder: Path, executor: Executor | None = None, say
         folder: Where models and results go; with workers on other machines, one that they all see.
         executor: Who does the work; by default this process.
         say: Tells how far each kind of work has come.
+        device: Where examples are drawn; by default an accelerator if there is one.
 
     Raises:
         ValueError: If the folder holds another pilot, or something is wrong that only the work shows.
         dguide.study.TaskFailed: If a task fails.
     """
-    return _Run(study, folder, executor, say).go()
+    return _Run(study, folder, executor, say, device or best_device()).go()
 
 
 class _Run:
-    def __init__(self, study: AugmentStudy, folder: Path, executor: Executor | None, say: Say | None) -> None:
+    def __init__(
+        self, study: AugmentStudy, folder: Path, executor: Executor | None, say: Say | None, device: torch.device
+    ) -> None:
         self.study, self.folder, self.executor, self.say = study, folder.absolute(), executor, say
+        self.device = device
         self.store = Store(self.folder / "results")
         whole = study.whole
         self.rare = class_of(whole, study.rare)
@@ -103,7 +114,7 @@ class _Run:
         """Draws the examples of each setting, way and run, and gives the keys of their results."""
         found, tasks = dict[tuple[str, str, int], tuple[str, ...]](), list[Task]()
         for seed, model in enumerate(models):
-            source = CheckpointSource.of(model.path, best_device())
+            source = CheckpointSource.of(model.path, self.device)
             for setting in self.study.settings:
                 for way in self.study.ways:
                     several: list[Task] = (
