@@ -1,21 +1,19 @@
-"""How often the interval of a difference between two arms of a pilot contains the truth, and puts a table into a page.
-
-Run as `python -m studies.pilots`.
-"""
+"""How often the interval of a difference between two arms of a pilot contains the truth, for decisions of several runs."""
 
 from __future__ import annotations
 
 import math
 from itertools import product
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.stats import norm
 
 from dguide.evaluate.statistics.crossed import Part, crossed
-from dguide.files import replacing
+from studies.common import Study, table
 
-PAGE, MARK = Path(__file__).parents[1] / "docs/pilot.md", "<!-- python -m studies.pilots -->"
+__all__ = ["STUDY", "coverage"]
+
 TRIALS = 1000
 EXAMPLES, RUNS = (10, 20, 36, 100, 400), (2, 3, 5)
 LAWS = ((0.64, 0.64), (0.64, 0.80), (0.90, 0.96))
@@ -38,23 +36,24 @@ def coverage(count: int, runs: int, law: tuple[float, float], trials: int = TRIA
     return inside / trials
 
 
-def table() -> str:
-    """The coverage of each case as Markdown."""
-    heads = [f"{old:.0%} and {new:.0%}, {runs} runs" for old, new in LAWS for runs in RUNS]
-    lines = [f"| test examples | {' | '.join(heads)} |", "|---:" * (1 + len(heads)) + "|"]
-    for count in EXAMPLES:
-        cells = [f"{coverage(count, runs, law):.3f}" for law, runs in product(LAWS, RUNS)]
-        lines.append(f"| {count} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+def compute() -> dict[str, Any]:
+    cells = [
+        {"law": list(law), "runs": runs, "examples": count, "covered": coverage(count, runs, law)}
+        for law, runs, count in product(LAWS, RUNS, EXAMPLES)
+    ]
+    return {"trials": TRIALS, "cells": cells}
 
 
-def main() -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    before, _, rest = text.partition(MARK)
-    after = rest.partition("\n\n## ")[2]
-    with replacing(PAGE) as file:
-        file.write_text(f"{before}{MARK}\n\n{table()}\n\n## {after}", encoding="utf-8")
+def sections(results: dict[str, Any]) -> dict[str, str]:
+    found = {(*each["law"], each["runs"], each["examples"]): each["covered"] for each in results["cells"]}
+    heads = [f":{old:.0%} and {new:.0%}, {runs} runs" for old, new in LAWS for runs in RUNS]
+    rows = [
+        [str(count), *(f"{found[(*law, runs, count)]:.3f}" for law, runs in product(LAWS, RUNS))] for count in EXAMPLES
+    ]
+    return {"pilots": table(f":test examples | {' | '.join(heads)}", rows)}
 
+
+STUDY = Study("pilots", "pilot.md", "half a minute of one core", compute, sections)
 
 if __name__ == "__main__":
-    main()
+    STUDY.main(__doc__)
