@@ -1,4 +1,4 @@
-"""How often the interval of a difference between two arms of a pilot contains the truth, for decisions of several runs."""
+"""How often the interval of a difference between two arms of a pilot contains the truth, for alarms of several runs."""
 
 from __future__ import annotations
 
