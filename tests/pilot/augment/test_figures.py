@@ -54,6 +54,12 @@ def test_false_alarms_are_about_as_many_as_asked():
     assert figures.recall.low < figures.recall.value < figures.recall.high
 
 
+def test_a_nearly_perfect_area_has_an_interval_of_its_test_examples():
+    area = judged(8.0, noise=0.3).figures.area
+    assert area.value > 0.99
+    assert 0.9 < area.low < area.value
+
+
 def test_a_better_classifier_is_told_and_an_equal_one_is_not():
     old, new, same = judged(1.0), judged(3.0, seed=1), judged(1.0, seed=2)
     better = new.less(old)

@@ -139,7 +139,7 @@ class Judged:
         shares = [crossed([Part(each.astype(float))]).as_share() for each in (made.defects, made.good, right)]
         by_run = np.array([each.value for each in self.areas])
         placed = (np.stack([getattr(each, side) for each in self.areas]) for side in ("above", "below"))
-        found = crossed([Part(each, reach=0.5) for each in placed], by_run).as_share()
+        found = crossed([Part(each) for each in placed], by_run).as_share()  # Wilson's interval needs no reach
         return Figures(shares[0], shares[1], shares[2], found)
 
     def recall_of(self, rows: NDArray[np.bool_]) -> Crossed | None:

@@ -269,7 +269,7 @@ def _percent(share: float) -> str:
 
 
 def _points(share: float) -> str:
-    return f"{100 * share:+.1f} %"
+    return f"{round(100 * share, 1) + 0.0:+.1f} %"  # adding 0 makes -0 positive
 
 
 def _three(value: float) -> str:
@@ -277,7 +277,7 @@ def _three(value: float) -> str:
 
 
 def _three_signed(value: float) -> str:
-    return f"{value:+.3f}"
+    return f"{round(value, 3) + 0.0:+.3f}"
 
 
 def _money_of(prices: Prices) -> Callable[[float], str]:
