@@ -138,6 +138,6 @@ def crossed(parts: Sequence[Part], by_run: Floats | None = None) -> Crossed:
     lost = between**2 / (runs - 1)
     for size, each in zip(sizes, parts, strict=True):
         lost += size**2 / max(1, each.values.shape[1] + 2 * (each.reach > 0) - 1)
-    quantile = t_quantile(total**2 / lost if total > 0 else runs - 1)
+    quantile = t_quantile(total**2 / lost if total > 0 else max(1, fewest - 1))
     value, reach = float(np.mean(theta)), quantile * math.sqrt(total)
     return Crossed(value, value - reach, value + reach, total, quantile, between, examples, runs, fewest)
