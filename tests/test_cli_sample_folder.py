@@ -159,3 +159,27 @@ def test_ray_without_a_value():
     assert with_values(["sample", "m", "--ray"]) == ["sample", "m", "--ray", "local"]
     assert with_values(["--ray", "--count", "3"]) == ["--ray", "local", "--count", "3"]
     assert with_values(["--ray", "auto", "-h"]) == ["--ray", "auto", "-h"]
+
+
+def test_a_folder_is_judged_as_a_file(run, model, tmp_path, monkeypatch):
+    monkeypatch.setattr("dguide.evaluate.images.estimates.MOST", 600)
+    found = []
+    for source in ("folder", "x.npz"):
+        assert run(*options(model, 700, "--no-png", "--out", tmp_path / source))[0] == 0
+        out = tmp_path / f"judged {source}"
+        judging = ("--out", out, "--features", "pixels", "--repetitions", 4)
+        status, _, err = run("evaluate", tmp_path / source, *judging)
+        assert status == 0, err
+        found.append(json.loads((out / "evaluation.json").read_text()))
+    names = [each["name"] for each in found[0]["estimates"]]
+    assert names == [each["name"] for each in found[1]["estimates"]]
+    assert "Fréchet distance of all samples" in names
+    for one, two in zip(*(each["estimates"] for each in found), strict=True):
+        for name in ("value", "low", "high", "best", "count"):
+            assert one[name] == (None if two[name] is None else pytest.approx(two[name], rel=1e-10, abs=1e-12))
+    assert found[0]["calls"] == found[1]["calls"]
+    shards(tmp_path / "folder")[1].unlink()
+    status, _, err = run("evaluate", tmp_path / "folder", *judging)
+    assert (status, "1 of 3 shards missing" in err, "same dguide sample command" in err) == (2, True, True)
+    status, _, err = run("evaluate", tmp_path / "folder", *judging, "--steps", 3)
+    assert (status, "--steps" in err) == (2, True)

@@ -51,7 +51,6 @@ STUDIES = {*LEAVES, *CORE, *NETWORKS, "checkpoint", "evaluate", "train", "plots"
 ALLOWED["study"] = {*LEAVES, *CORE, *NETWORKS, "checkpoint"}
 ALLOWED["demo"] = STUDIES
 ALLOWED["theory"] = {*STUDIES, "demo"}
-ALLOWED["study"] = STUDIES
 ALLOWED["pilot"] = {*STUDIES, "study", "filling"}
 ALLOWED["cli"] = {*ALLOWED, "web"}
 ALLOWED["web"] = {*ALLOWED} - {"cli"}

@@ -20,6 +20,7 @@ from ..files import expanded
 from ..spec import trust
 from ..train import Diverged
 from .commands.check_tokenizer import check_tokenizer
+from .commands.compare import compare
 from .commands.data import data
 from .commands.demo import demo
 from .commands.evaluate import evaluate
@@ -97,6 +98,7 @@ for _command in (
     sample,
     fill,
     evaluate,
+    compare,
     read,
     info,
     demo,

@@ -18,7 +18,7 @@ from ..study import Shards, Store
 
 __all__ = ["Archive", "is_folder_of_samples"]
 
-_FILE = "a file or a folder that `dguide sample` wrote, or a checkpoint"
+_FILE = "a file that `dguide sample` wrote, or its folder, or a checkpoint"
 
 
 def is_folder_of_samples(source: Path | str) -> bool:

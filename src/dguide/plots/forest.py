@@ -8,8 +8,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..errors import bad, choose
-from .reader import WIDTH, equal_columns, framed, keyed, named, width
+from ..errors import choose
+from .reader import WIDTH, check_intervals, equal_columns, framed, keyed, named, room
 from .style import blank, put, shortened
 from .tips import tell
 
@@ -21,8 +21,8 @@ _LOOKS = (
     {"color": "#606060", "marker": "D", "markerfacecolor": "#FFFFFF"},
 )
 """Looks of a difference that is better, worse, or not decided, different also without colours."""
-_LONGEST = 30
-"""Most characters of a name beside its row; a Chinese or Japanese one counts as two."""
+_BESIDE = 2.2
+"""Inches of a name beside its row."""
 
 
 def forest_plot(
@@ -64,8 +64,7 @@ def forest_plot(
     choose("better", better, ("higher", "lower"))
     rows = equal_columns({"values": values, "lows": lows, "highs": highs}, len(names))
     value, low, high = rows
-    if (low > value).any() or (value > high).any():
-        raise bad("differences", "values outside their intervals", "low <= value <= high in each row")
+    check_intervals(value, low, high)
     figure = blank((WIDTH, 0.85 + 0.26 * len(names)))
     axes = figure.add_subplot()
     axes.axvline(0, color="black", linewidth=1, zorder=1)
@@ -93,4 +92,4 @@ def _interval(row: list[float], digits: int) -> str:
 
 def _beside(name: str) -> str:
     """A name with room for the axes beside it."""
-    return shortened(name, _LONGEST * len(name) // max(width(name), 1))
+    return name if room(name) <= _BESIDE else shortened(name, int(_BESIDE / room(name) * len(name)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 from unicodedata import east_asian_width
@@ -11,18 +10,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError, bad
-from .style import put
+from .style import put, text_width, wrapped
 
-__all__ = ["WIDTH", "equal_columns", "framed", "keyed", "named", "width"]
+__all__ = ["WIDTH", "check_intervals", "equal_columns", "framed", "keyed", "named", "room"]
 
 WIDTH = 4.9
 """Inches of a figure that a phone shows whole, with its text still readable."""
 _SIZE = 9
 """Points of all text."""
-_LINE = 60
-"""Letters of this size that fit beside each other, in any font."""
-_WORD = re.compile(r"[\u2e80-\uffef][\u3001\u3002\uff09]*|[^\s\u2e80-\uffef]+\s*|\s+")
-"""A word, or one Chinese or Japanese letter with the signs that do not begin a line."""
+_PITCH = 0.17
+"""Inches from line to line of this text."""
 
 
 def equal_columns(columns: Mapping[str, ArrayLike], count: int) -> NDArray[np.float64]:
@@ -43,6 +40,12 @@ def equal_columns(columns: Mapping[str, ArrayLike], count: int) -> NDArray[np.fl
     return np.stack(list(found.values()))
 
 
+def check_intervals(values: NDArray[np.float64], lows: NDArray[np.float64], highs: NDArray[np.float64]) -> None:
+    """Raises `InputError` for values outside their intervals."""
+    if (lows > values).any() or (values > highs).any():
+        raise bad("values", "some outside their intervals", "low <= value <= high in each row")
+
+
 def framed(axes: Any) -> None:
     """Leaves the axes two sides of their frame, and a light grid behind the data."""
     axes.spines[["top", "right"]].set_visible(False)
@@ -52,25 +55,17 @@ def framed(axes: Any) -> None:
 
 
 def named(figure: Any, horizontal: str, vertical: str = "") -> None:
-    """Names the axes of a figure below it and on its left. A long name is broken into lines."""
+    """Names the axes of a figure, below it and on its left. Names are broken into lines, for which it grows."""
     for text, draw in ((horizontal, figure.supxlabel), (vertical, figure.supylabel)):
-        if text:
-            put(draw("", fontsize=_SIZE), _lines(text), replaced=False)
+        lines = wrapped(text, WIDTH - 0.3, _SIZE, room)
+        put(draw("", fontsize=_SIZE), lines, replaced=False)
+        figure.set_figheight(figure.get_figheight() + _PITCH * lines.count("\n"))
 
 
-def width(text: str) -> int:
-    """The room that a text takes, in letters: a Chinese or Japanese one takes that of two."""
-    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
-
-
-def _lines(text: str) -> str:
-    """A text in lines of at most `_LINE` letters, broken between words, or between Chinese or Japanese letters."""
-    lines = [""]
-    for word in _WORD.findall(text):
-        if lines[-1] and width(lines[-1] + word.rstrip()) > _LINE:
-            lines.append("")
-        lines[-1] += word
-    return "\n".join(line.rstrip() for line in lines)
+def room(text: str, size: float = _SIZE) -> float:
+    """The width in inches of `text` in any font: a Chinese or Japanese letter is as wide as it is high."""
+    wide = sum(east_asian_width(letter) in "WF" for letter in text)
+    return wide * size / 72 + text_width("".join(each for each in text if east_asian_width(each) not in "WF"), size)
 
 
 def keyed(figure: Any, columns: int) -> None:

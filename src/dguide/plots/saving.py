@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import bad, number
-from .reader import WIDTH, equal_columns, framed, keyed, named
+from .reader import WIDTH, check_intervals, equal_columns, framed, keyed, named
 from .style import blank
 from .tips import tell
 
@@ -63,8 +63,8 @@ def saving_chart(
         A figure of Matplotlib.
 
     Raises:
-        InputError: If costs do not increase, if the lengths differ, if a value is not finite, or if `here` or
-            `break_even` is outside the costs.
+        InputError: If costs do not increase, if the lengths differ, if a value is not finite or outside its interval,
+            or if `here` or `break_even` is outside the costs.
 
     Example:
         >>> words = SavingWords("cost of a miss (EUR)", "saving a year (EUR)", "95 % interval", "yours", "break-even")
@@ -72,6 +72,7 @@ def saving_chart(
     """
     columns = {"costs": costs, "savings": savings, "lows": lows, "highs": highs}
     cost, saving, low, high = rows = equal_columns(columns, len(costs))  # type: ignore[arg-type]
+    check_intervals(saving, low, high)
     if len(cost) < 2 or (cost[1:] <= cost[:-1]).any():
         raise bad("costs", str(cost.tolist()), "at least two, increasing")
     for name, value in (("here", here), ("break_even", break_even)):

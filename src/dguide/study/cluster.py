@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InputError, bad, number, require
-from .attempt import Outcome, attempt, outcome_of, packed, trusted
+from .attempt import Imports, Outcome, attempt, outcome_of, packed
 from .task import Task, TaskFailed
 
 __all__ = ["Ray"]
@@ -43,16 +42,16 @@ class Ray:
     def outcomes(self, tasks: Iterator[Task]) -> Generator[tuple[Task, Outcome], None, None]:
         """As `Executor` says. Raises `ValueError` if there is no cluster there, or it has too few GPUs."""
         ray = require("ray", "ray")
-        started = self._connect(ray)
+        joined = self._connect(ray)
         remote = ray.remote(attempt).options(
             num_cpus=1, num_gpus=self.gpus_per_task, max_retries=_RETRIES, scheduling_strategy="SPREAD"
         )
-        names, running = trusted(), {}
+        imports, running = Imports.here(), dict[Any, Task]()
         try:
             while True:
                 while len(running) < self._room(ray) and (task := next(tasks, None)) is not None:
                     try:
-                        running[remote.remote(packed(task), names)] = task
+                        running[remote.remote(packed(task), imports)] = task
                     except InputError as error:  # it cannot leave this process
                         yield task, error
                 if not running:
@@ -65,7 +64,7 @@ class Ray:
             for reference in running:
                 with contextlib.suppress(Exception):  # the cluster may be gone
                     ray.cancel(reference, force=True)
-            if started:
+            if joined:
                 ray.shutdown()
 
     def _connect(self, ray: Any) -> bool:
@@ -74,10 +73,11 @@ class Ray:
             return False
         options: dict[str, Any] = {"address": self.address, "log_to_driver": False, "logging_level": "WARNING"}
         if self.address is None:
-            options |= {"address": "local", "include_dashboard": False, "_node_ip_address": _LOOPBACK}
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # tasks without GPUs keep the devices they see
+            options |= {"address": "local", "include_dashboard": False}
+        here = self.address is None or self.address.partition(":")[0] in (_LOOPBACK, "localhost")
         try:
-            ray.init(**options)
+            with _by_loopback() if here else contextlib.nullcontext():
+                ray.init(**options)
         except (ConnectionError, ValueError, RuntimeError) as error:
             remedy = "Start one there: ray start --head"
             raise bad("--ray", f"{self.address}: {error}", "the address of a running cluster", remedy) from error
@@ -93,6 +93,21 @@ class Ray:
                 raise bad("--gpus-per-task", f"{self.gpus_per_task:g}", f"at most {gpus:g}, as the cluster has them")
             room = min(room, int(gpus / self.gpus_per_task))
         return max(room, 1)
+
+
+@contextlib.contextmanager
+def _by_loopback() -> Iterator[None]:
+    """Ray uses 127.0.0.1 for what is started or joined here, as on a Mac, and does not listen to the network.
+
+    On Linux it replaces this address, even one that is given, by that of the network. There is no public option.
+    """
+    constants: Any = require("ray._private.ray_constants", "ray")
+    before = constants.ENABLE_RAY_CLUSTER
+    constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        constants.ENABLE_RAY_CLUSTER = before
 
 
 def _outcome(ray: Any, task: Task, reference: Any) -> Outcome:

@@ -14,16 +14,16 @@ import typer
 
 from ... import checkpoint as checkpoints
 from ...checkpoint import Checkpoint
-from ...data import Attribute, Dataset
+from ...data import Dataset
+from ...data.align_conditions import aligned, real_data
 from ...errors import bad
 from ...evaluate import METRICS, Estimate, Evaluation, Metric, evaluate_samples, likelihood, paired_differences
 from ...evaluate.evaluation import as_json, figure, table
 from ...evaluate.samples import FEATURES, suited
 from ...files import expanded, replacing
 from ...samplers import SAMPLERS
-from ..align_conditions import align_conditions, real_data
 from ..archive import Archive, is_folder_of_samples
-from ..names import OWN, guidance_of
+from ..names import OWN, guidance_of, metrics_of
 from ..options import options
 from ..output import check_directory
 from .sample import sample
@@ -31,8 +31,6 @@ from .sample import sample
 __all__ = ["evaluate"]
 
 _COUNT = 1000
-_SHARED = {"jobs": None, "ray": None, "gpus_per_task": 0.0}
-"""The options of `dguide sample` for work that is shared, which is not so here."""
 
 
 def _drawing() -> Iterator[inspect.Parameter]:
@@ -41,7 +39,7 @@ def _drawing() -> Iterator[inspect.Parameter]:
         option = copy.copy(parameter.default)
         if name == "count":
             option.default = _COUNT
-        if name not in ("checkpoint", "out", *_SHARED):
+        if name not in ("checkpoint", "out"):
             yield parameter.replace(default=option)
 
 
@@ -99,7 +97,7 @@ def evaluate(
     check_directory("--out", out)
     source, against = _at_home(source), None if against is None else _at_home(against)
     other = None if against is None else Archive.read(against)
-    chosen, judged_by = _metrics(metric)
+    chosen, judged_by = metrics_of(metric)
     if source.endswith(".npz") or is_folder_of_samples(source):
         _refuse(source, [name for name in drawing if _is_given(context, name)] + (["bits"] if bits else []))
         drawn, extra, seconds = Archive.read(source), [], 0.0
@@ -113,8 +111,10 @@ def evaluate(
         extra = [_bits(loaded, dataset)] if bits else []
         seconds = time.perf_counter() - began
         out.mkdir(parents=True, exist_ok=True)
-        sample(checkpoint=Path(source), out=str(out / "samples.npz"), **drawing, **_SHARED)
-        drawn = Archive.read(out / "samples.npz")
+        shared = drawing["jobs"] is not None or drawing["ray"] is not None
+        samples = str(out / ("samples" if shared else "samples.npz"))
+        sample(checkpoint=Path(source), out=samples, **drawing)
+        drawn = Archive.read(samples)
     if other is not None:
         drawn.check_paired(other)
     judged: dict[str, Any] = {"features": features, "repetitions": repetitions, "judge_seed": judge_seed}
@@ -135,15 +135,6 @@ def evaluate(
     )
     apart = () if other is None else _differences(evaluation, other, dataset, metrics, repetitions, judge_seed)
     _write(out, evaluation, against, apart)
-
-
-def _metrics(names: Sequence[str]) -> tuple[Sequence[Metric], list[str]]:
-    """The metrics that were asked for, and how they are written. Raises `InputError` if one occurs twice."""
-    metrics = [METRICS.read(name, typed=True) for name in names]
-    judged_by = [METRICS.write(each) for each in metrics]
-    if len(set(judged_by)) < len(judged_by):
-        raise bad("--metric", " and ".join(judged_by), "each metric once")
-    return metrics, judged_by
 
 
 def _at_home(source: str) -> str:
@@ -170,14 +161,14 @@ def _model(source: Path, drawing: dict[str, Any]) -> Checkpoint:
 def _data_of_samples(drawn: Archive, data: str | None) -> Dataset:
     """Real data to compare the samples of a file with."""
     dataset = real_data(drawn.text("data"), drawn.settings.get("data_digest"), data)
-    return _compared(dataset, drawn.learnt) if drawn.learnt else dataset
+    return aligned(dataset, drawn.learnt) if drawn.learnt else dataset
 
 
 def _data_of_model(loaded: Checkpoint, data: str | None) -> Dataset:
     """Real data to compare samples of the model with."""
     dataset = real_data(loaded.config.data, loaded.config.data_digest, data)
     loaded.codec.check_same(dataset.codec, dataset.name)
-    return _compared(dataset, loaded.conditions)
+    return aligned(dataset, loaded.conditions)
 
 
 def _write(out: Path, evaluation: Evaluation, against: str | None, apart: Sequence[Estimate]) -> None:
@@ -211,13 +202,6 @@ def _differences(
     first = dataset.conditions[0]
     strata = condition[first.name].numpy() if first.n_classes else None
     return paired_differences(evaluation, second, strata=strata, repetitions=repetitions, seed=seed)
-
-
-def _compared(dataset: Dataset, learnt: Sequence[Attribute]) -> Dataset:
-    """The data with the conditions of the model (`align_conditions`). Both must have the same first condition."""
-    if dataset.conditions[0].name != learnt[0].name:
-        raise bad(f"first condition of {dataset.name}", dataset.conditions[0].name, learnt[0].name)
-    return align_conditions(dataset, learnt)
 
 
 def _bits(loaded: Checkpoint, dataset: Dataset) -> Estimate:

@@ -46,6 +46,13 @@ def chart(figure: Any, title: str, description: str) -> Chart:
 
     Raises:
         InputError: If an artist was given more or fewer texts than it has marks in the drawing.
+
+    Example:
+        >>> from dguide.plots.style import blank
+        >>> figure = blank((4.9, 3))
+        >>> line = figure.add_subplot().plot([1, 2], [0.9, 0.8], "o-", color="#0072B2")
+        >>> chart(figure, "Quality falls with the weight", "Quality at weight 1 and 2.").title
+        'Quality falls with the weight'
     """
     told = {}
     for number, (artist, texts) in enumerate(tips(figure)):
@@ -69,7 +76,7 @@ def _drawn(figure: Any) -> str:
         warnings.catch_warnings(),
     ):
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # the reader's fonts draw it
-        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        figure.savefig(out, format="svg", transparent=True)
     return out.getvalue()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias
@@ -23,13 +24,23 @@ MOST_FACTS = 6
 """Most facts of a report. A reader keeps three or four in mind."""
 
 
+class _Record:
+    """What all records have in common: how they are written as JSON."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {
+        "extra": "forbid",
+        "ser_json_bytes": "base64",
+        "val_json_bytes": "base64",
+    }
+
+
 @dataclass(frozen=True)
-class Cell:
+class Cell(_Record):
     """One cell of a table.
 
     Args:
         text: What is shown.
-        sort: The number by which a column is sorted. Without it, `text` decides.
+        sort: The finite number by which a column is sorted. Without it, `text` decides.
         hint: An explanation, shown below `text` in small letters.
     """
 
@@ -39,7 +50,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Text:
+class Text(_Record):
     """Paragraphs, with an empty line between them.
 
     Args:
@@ -54,7 +65,7 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(_Record):
     """A table of texts, which a reader may sort by any column.
 
     Args:
@@ -77,6 +88,9 @@ class Table:
         yield from listed("heads", self.heads)
         columns = len(self.heads)
         for number, row in enumerate(self.rows):
+            for cell in row:
+                if isinstance(cell, Cell) and not math.isfinite(cell.sort or 0):
+                    yield f"row {number}: got {cell.sort} as sort, expected a finite number, or None for no value"
             if len(row) != columns:
                 yield f"row {number}: got {len(row)} cells, expected {columns}, one for each heading"
         if self.align and len(self.align) != columns:
@@ -89,7 +103,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Chart:
+class Chart(_Record):
     """A drawing. `chart` makes one from a figure of Matplotlib.
 
     Args:
@@ -109,7 +123,7 @@ class Chart:
 
 
 @dataclass(frozen=True)
-class Pictures:
+class Pictures(_Record):
     """A picture of samples.
 
     Args:
@@ -132,7 +146,7 @@ Block: TypeAlias = Text | Table | Chart | Pictures
 
 
 @dataclass(frozen=True)
-class Answer:
+class Answer(_Record):
     """The answer to the question of a report.
 
     Args:
@@ -151,7 +165,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Fact:
+class Fact(_Record):
     """One number that a manager sees first.
 
     Args:
@@ -171,7 +185,7 @@ class Fact:
 
 
 @dataclass(frozen=True)
-class Section:
+class Section(_Record):
     """A part of the evidence.
 
     Args:
@@ -188,7 +202,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Report:
+class Report(_Record):
     """All that the page of a report shows, in the language of the reader.
 
     All texts are plain text. The page escapes them.
@@ -220,13 +234,6 @@ class Report:
         >>> Report.from_json(report.to_json()) == report
         True
     """
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {
-        "extra": "forbid",
-        "ser_json_bytes": "base64",
-        "val_json_bytes": "base64",
-        "ser_json_inf_nan": "strings",
-    }
 
     title: str
     language: Language

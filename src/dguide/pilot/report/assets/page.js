@@ -2,14 +2,16 @@
 (function () {
   const SHORT = 10; // rows of a long table that are shown at first
 
-  // Columns of numbers: by the number that the page was made from, missing ones last.
-  Tablesort.extend("value", () => false, (a, b) => {
-    const [x, y] = [Number(a), Number(b)].map((each) => (Number.isNaN(each) ? Infinity : each));
-    return x === y ? 0 : y - x;
-  });
+  // Columns of numbers: by the number that the page was made from.
+  Tablesort.extend("value", () => false, (a, b) => (Number(b) - Number(a)) || 0);
 
   function sortable(table) {
     new Tablesort(table);
+    table.addEventListener("afterSort", () => {
+      const column = table.querySelector("[aria-sort]").cellIndex, body = table.tBodies[0];
+      // Without a value, a row is last in both directions.
+      body.append(...[...body.rows].filter((row) => row.cells[column].dataset.sort === "nan"));
+    });
     for (const head of table.tHead.rows[0].cells) {
       const button = document.createElement("button");
       button.type = "button";

@@ -1,5 +1,6 @@
-/*! tablesort 5.7.1 sorts the tables of this page.
-
+/*!
+ * tablesort 5.7.1 sorts the tables of this page.
+ *
  * Copyright (c) Tristen Brown
  *
  * Permission is hereby granted, free of charge, to any person obtaining
