@@ -83,10 +83,3 @@ def test_pictures_of_samples_are_those_of_the_data(data):
     real = parts(data)[0].batch(slice(None))
     made = np.concatenate(list(as_pictures(data.codec, data.train.tokens, 1)))
     assert np.array_equal(made, real.numpy())
-
-
-def test_the_digest_tells_what_is_learnt(data):
-    first = composed(OVERSAMPLED, data)
-    assert first.digest == composed(OVERSAMPLED, data).digest
-    others = [composed(BASELINES[0], data), composed(NOTHING, data), replace(first, ordinary=Ordinary(0.2))]
-    assert len({first.digest, *(each.digest for each in others)}) == 4

@@ -16,6 +16,7 @@ from ...data import LOADERS
 from ...errors import bad, require
 from ...files import replacing
 from ...guidance import MECHANISMS
+from ...pilot.augment.ready import READY
 from ...samplers import SAMPLERS
 from ...study import Executor
 from ..names import OWN, device_of
@@ -24,7 +25,6 @@ from ..workers import GPUS_PER_TASK, RAY, executor_of
 
 __all__ = ["pilot"]
 
-_READY = ("digits-quick", "digits", "wafers", "elpv")
 _FORMATS = ("html", "pdf")
 _KINDS = "small-network, random-forest, scikit-learn:PATH such as svm.SVC, timm:MODEL"
 
@@ -33,7 +33,7 @@ def pilot(
     study: str = typer.Argument(
         ...,
         metavar="STUDY",
-        help=f"A ready study ({', '.join(_READY)}); a file STUDY.yaml; or augment, followed by DATA.",
+        help=f"A ready study ({', '.join(READY)}); a file STUDY.yaml; or augment, followed by DATA.",
     ),
     data: str | None = typer.Argument(
         None, metavar="[DATA]", help="Labelled images, as in `dguide train --data`; raw or through a tokenizer."
@@ -146,7 +146,6 @@ def pilot(
 
 def _settings(study: str, data: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a study, with those that options give in their place."""
-    from ...pilot.augment.ready import READY
     from ...pilot.augment.settings import read_study
 
     path, base = Path(study), dict[str, Any]()

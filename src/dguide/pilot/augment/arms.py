@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -90,14 +89,6 @@ class Training:
     labels: Tensor
     moved: Tensor
     ordinary: Ordinary
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of all that a classifier learns from."""
-        found = hashlib.sha256(f"{self.ordinary} {self.images.array.shape[1:]}".encode())
-        for chunk in (self.images.digests(), self.labels.numpy(), self.moved.numpy()):
-            found.update(np.ascontiguousarray(chunk).data)
-        return found.hexdigest()
 
 
 def balance(data: Dataset, rare: int) -> int:
