@@ -26,6 +26,7 @@ from .commands.demo import demo
 from .commands.evaluate import evaluate
 from .commands.fill import fill
 from .commands.info import info
+from .commands.pilot import pilot
 from .commands.read import read
 from .commands.sample import sample
 from .commands.theory import theory
@@ -102,6 +103,7 @@ for _command in (
     info,
     demo,
     theory,
+    pilot,
 ):
     app.command()(_at_home(_command))
 
