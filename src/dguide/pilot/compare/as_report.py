@@ -96,7 +96,8 @@ class _Writer:
         return Fact(name, shown(figure.value) or "?", interval, best)
 
     def evidence(self) -> Iterator[Section]:
-        yield Section(self.headline(), (self.decisive(), *self.drawn("weight.png", "calls.png")))
+        title = self.say("decisive", figure=self.main, baseline=self.found.baseline)
+        yield Section(title, (self.decisive(), *self.drawn("weight.png", "calls.png")))
         more = self.drawn("diversity.png", "samples.png")
         yield Section(self.say("price"), (*more, self.every()))
         strength = self.drawn("strength.png")

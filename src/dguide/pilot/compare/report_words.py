@@ -37,6 +37,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "name": "figure",
         "held-out data": "held-out data",
         "all figures": "All figures, with 95 % intervals of their own",
+        "decisive": "{figure} of each setting, and its difference from {baseline}",
         "price": "What the settings change elsewhere",
         "strength": "How strongly guidance acts, by noise level",
         "strength text": "Z_w is by how much guidance changes the law of a token: log Z_w is 0 where it changes "
@@ -91,6 +92,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "name": "指標",
         "held-out data": "評価用データ",
         "all figures": "すべての指標(個別の 95 % 信頼区間)",
+        "decisive": "各設定の{figure}と、{baseline}との差",
         "price": "ほかの指標への影響",
         "strength": "ノイズレベルごとのガイダンスの強さ",
         "strength text": "Z_w は、ガイダンスがトークンの分布をどれだけ変えるかを表します。"
