@@ -11,8 +11,9 @@ from dguide.pilot.augment.ready import READY
 from dguide.pilot.augment.report import report
 from dguide.pilot.augment.result import Result
 from dguide.pilot.augment.run import run
-from dguide.pilot.augment.settings import checked
+from dguide.pilot.augment.settings import AugmentStudy
 from dguide.pilot.report import page
+from dguide.pilot.studies import checked
 
 TRAIN = {"steps": 2, "size": "tiny", "batch_size": 8, "evaluate_every": 2, "evaluate_passes": 1, "device": "cpu"}
 PRICES = {"miss": 200, "false_alarm": 2, "volume": 500_000, "share": 0.01, "pilot": 20_000, "years": 3}
@@ -36,7 +37,7 @@ def study(images, **settings):
     given = {"data": images, "rare": "row", "real": 6, "runs": 3, "train": TRAIN, "weight": ["2"], "added": 10,
              "sampler": "ancestral:steps=2", "classifier": "scikit-learn:naive_bayes.GaussianNB", "false_alarms": 0.2,
              "ways": ["whole", "filled"], "prices": PRICES}  # fmt: skip
-    return checked(given | settings)
+    return checked(AugmentStudy, given | settings)
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +111,6 @@ def test_what_does_not_fit_the_data_is_refused(images, name, value):
 
 @pytest.mark.parametrize("name", [name for name in READY if name != "elpv"])
 def test_ready_studies_are_complete(name):
-    ready = checked(READY[name])
+    ready = checked(AugmentStudy, READY[name])
     assert ready.example_prices
     assert len(set(ready.titles.values())) == len(ready.settings)

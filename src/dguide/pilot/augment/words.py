@@ -72,6 +72,10 @@ WORDS = {
         "other classes, and drew {added} examples with each setting. Then every arm trained the same classifier "
         "({classifier}) in the same way. Every arm adds {added} examples, so that the rare class is as frequent in each. "
         'Arms with "+ ordinary" add half generated examples and half real ones again, and augment all.',
+        "how_text_model": "One model that existed already drew {added} examples for each of {runs} runs with each setting. "
+        "{real} real examples of {rare} stayed in the training part. Then every arm trained the same classifier "
+        "({classifier}) in the same way. Every arm adds {added} examples, so that the rare class is as frequent in each. "
+        'Arms with "+ ordinary" add half generated examples and half real ones again, and augment all.',
         "how_chosen": "The validation part chose the thresholds, the better ordinary augmentation, and the best arm "
         "with generated examples. All figures are of the test part, which chose nothing.",
         "how_bits": "The models have {bits} bits per token of the test part.",
@@ -82,11 +86,18 @@ WORDS = {
         "example_prices": "The prices are an example. Give your own with --prices.",
         "interval_note": "An interval is about other runs, with other real examples, models and classifiers, and about "
         "other test examples. Thresholds are taken as they are.",
+        "interval_note_model": "An interval is about other runs, with other generated examples and classifiers, and about "
+        "other test examples. Another model may give other figures. Thresholds are taken as they are.",
+        "seen_all": "The model has learnt all examples of {rare}, also those that the pilot leaves out. So the figures of "
+        "generated examples are optimistic: a team with so few real examples could not have this model.",
+        "one_choice": "All runs have the same {real} real examples of {rare}: those that the model has learnt. Another "
+        "choice of them may give other figures, which the intervals leave out.",
         "many_note": "The differences of the other arms are shown with 95 % each. Of many arms, one may differ by chance.",
         "licence": "The data are under a licence: {licence}",
         "filled_from": "Places of the defects that were filled in are random. Real defects may prefer some places.",
         "command": "command",
         "data": "data",
+        "model": "model",
         "versions": "versions",
         "seeds": "seeds",
         "guidance": "settings of the generated examples",
@@ -162,6 +173,10 @@ WORDS = {
         "{added} 件の例を生成しました。次に、どの方法でも同じ分類器（{classifier}）を同じ条件で学習しました。どの方法も "
         "{added} 件を加えるため、まれなクラスの割合は等しくなります。「+ ordinary」の方法では、半分が生成した例、半分が実例の"
         "繰り返しで、全体に画像拡張を行います。",
+        "how_text_model": "既存の 1 つのモデルを使い、{runs} 回の各試行で、設定ごとに {added} 件の例を生成しました。学習用データには "
+        "{rare} の実例 {real} 件を残しました。次に、どの方法でも同じ分類器（{classifier}）を同じ条件で学習しました。どの方法も "
+        "{added} 件を加えるため、まれなクラスの割合は等しくなります。「+ ordinary」の方法では、半分が生成した例、半分が実例の"
+        "繰り返しで、全体に画像拡張を行います。",
         "how_chosen": "しきい値、通常の画像拡張の種類、生成した例を使う最良の方法は、検証用データで選びました。数値はすべて、"
         "選択に使っていない評価用データのものです。",
         "how_bits": "モデルの評価用データでの値は、1 トークンあたり {bits} ビットです。",
@@ -171,11 +186,18 @@ WORDS = {
         "synthetic": "データはプログラムで合成したものです。",
         "example_prices": "費用は例です。--prices で実際の費用を指定してください。",
         "interval_note": "区間は、実例、モデル、分類器を変えた別の試行と、別の評価例についてのものです。しきい値は選んだ値のままです。",
+        "interval_note_model": "区間は、生成した例と分類器を変えた別の試行と、別の評価例についてのものです。"
+        "別のモデルでは値が変わることがあります。しきい値は選んだ値のままです。",
+        "seen_all": "モデルは、この試験で除いたものを含む {rare} の全例を学習しています。そのため、生成した例の値は楽観的です。"
+        "実例がこの件数しかない場合、このモデルは得られません。",
+        "one_choice": "{rare} の実例 {real} 件は全試行で同じで、モデルが学習したものです。実例を変えると値が変わることがあり、"
+        "区間はその影響を含みません。",
         "many_note": "その他の方法の差は、それぞれ 95 % 区間で示しています。方法が多いと、偶然に差が出ることがあります。",
         "licence": "データには利用条件があります：{licence}",
         "filled_from": "欠陥を描き込む位置は無作為です。実際の欠陥は特定の位置に多いことがあります。",
         "command": "コマンド",
         "data": "データ",
+        "model": "モデル",
         "versions": "バージョン",
         "seeds": "シード",
         "guidance": "生成の設定",

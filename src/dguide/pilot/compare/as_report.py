@@ -37,8 +37,7 @@ class _Writer:
         self.main = figure_name(found.main, language)
         self.rows = [row for row in found.rows if row.main]
         self.figures = charts(found)
-        better = [row for row in self.rows if row.verdict == "better"]
-        self.winner = max(better, key=lambda row: row.gain[0], default=None)
+        self.winner = found.winner
 
     def report(self) -> Report:
         found, say = self.found, self.say
