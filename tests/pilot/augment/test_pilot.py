@@ -7,12 +7,14 @@ import shutil
 import numpy as np
 import pytest
 
+from dguide.pilot.augment.arms import parts
+from dguide.pilot.augment.pictures import MOST_BYTES
 from dguide.pilot.augment.ready import READY
 from dguide.pilot.augment.report import report
 from dguide.pilot.augment.result import Result
 from dguide.pilot.augment.run import run
 from dguide.pilot.augment.settings import AugmentStudy
-from dguide.pilot.report import page
+from dguide.pilot.report import Pictures, page
 from dguide.pilot.studies import checked
 
 TRAIN = {"steps": 2, "size": "tiny", "batch_size": 8, "evaluate_every": 2, "evaluate_passes": 1, "device": "cpu"}
@@ -91,6 +93,23 @@ def test_the_report_says_whether_generation_beats_ordinary_augmentation(images, 
     text = page(made)
     assert "<script src" not in text
     assert result.new in text
+
+
+def test_the_report_shows_real_and_generated_examples_and_the_filled_region(images, done):
+    _, result = done
+    found, data = result.found.pictures, result.found.study.whole
+    assert set(found.generated) == {name for name in result.arms if name.startswith(("guided", "unguided"))
+                                    and not name.endswith("+ ordinary")}  # fmt: skip
+    rare = parts(data)[0].take(data.train.labels == 1).batch(slice(None)).numpy()
+    assert len(found.real) == 6
+    assert all((picture == rare).reshape(len(rare), -1).all(1).any() for picture in found.real)
+    for name in (name for name in found.generated if name.endswith("filled in")):
+        made, regions = found.generated[name], found.regions
+        assert (made == found.good)[~regions].all()  # outside the region a good part is as it was
+        assert regions.reshape(len(made), -1).sum(1).tolist() == [4] * len(made)
+    shown = [block for part in report(result, {}).evidence for block in part.blocks if isinstance(block, Pictures)]
+    assert sum(len(block.png) for block in shown) <= MOST_BYTES
+    assert [all(name in block.alt for name in found.generated) for block in shown] == [True]
 
 
 def test_all_mistakes_are_said_at_once(images):

@@ -88,7 +88,7 @@ def test_another_training_or_other_data_are_refused(images, done, tmp_path):
 
 def test_a_setting_that_does_not_fit_the_model_is_refused_before_it_is_trained(images, tmp_path):
     uniform = study(images, train=TRAIN | {"process": "uniform"}, sampler="first-hitting")
-    with pytest.raises(ValueError, match="(?i)masked"):
+    with pytest.raises(ValueError, match=r"(?i)masked"):
         run(uniform, tmp_path / "new")
     assert not (tmp_path / "new").exists()
 

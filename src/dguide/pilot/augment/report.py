@@ -17,6 +17,7 @@ from ...progress import duration
 from ..money import Decision, Prices, curve
 from ..report import Answer, Block, Cell, Chart, Fact, Report, Section, Table, Text, chart, words
 from .figures import FEW, more_examples
+from .pictures import section
 from .result import Result
 from .settings import AugmentStudy
 from .words import WORDS
@@ -47,7 +48,13 @@ def report(result: Result, made: Mapping[str, str]) -> Report:
         facts=_facts(result, say),
         steps=tuple(_steps(result, say)),
         money=_money(result, decision, prices, say) if decision is not None and prices is not None else (),
-        evidence=(_differences(result, say), _table(result, say), *_groups(result, say), _how(result, say)),
+        evidence=(
+            _differences(result, say),
+            _table(result, say),
+            *_groups(result, say),
+            _pictures(result, say),
+            _how(result, say),
+        ),
         settings={say(key): value for key, value in (_settings(result) | dict(made)).items()},
         notes=tuple(_notes(result, say)),
     )
@@ -217,6 +224,12 @@ def _groups(result: Result, say: Say) -> list[Section]:
         rows.append((name, *cells))
     table = Table(say("table_by"), (say("arm"), *heads), tuple(rows))
     return [Section(say("section_by", rare=study.rare, by=study.by), (table,))]
+
+
+def _pictures(result: Result, say: Say) -> Section:
+    study, found = result.found.study, result.found
+    filled = [arm.name for arm in found.arms if arm.name in found.pictures.generated and arm.way == "filled"]
+    return section(found.pictures, study.whole.codec, filled, study.rare, say)
 
 
 def _how(result: Result, say: Say) -> Section:

@@ -17,6 +17,7 @@ from ...study import CheckpointSource, Executor, Saved, Store, Task, digest_of, 
 from ..studies import RESULTS
 from .arms import Arm, arms, balance
 from .figures import Scores
+from .pictures import Shown, collected
 from .settings import AugmentStudy
 from .tasks import Fill, Judge, TrainModel, draws
 
@@ -42,6 +43,7 @@ class Found:
         bits: Bits per token of the test part of each model, one for all runs if it was given.
         added: Number of examples that each arm adds.
         seconds: Seconds of all work, by kind.
+        pictures: Real and generated examples of the first run.
     """
 
     study: AugmentStudy
@@ -53,6 +55,7 @@ class Found:
     bits: tuple[float, ...]
     added: int
     seconds: dict[str, float]
+    pictures: Shown
 
 
 def run(
@@ -110,7 +113,9 @@ class _Run:
             groups = condition.of(whole.test.labels, whole.test.properties).numpy()
         bits = tuple(checkpoints.load(each.path).config.bits for each in dict.fromkeys(sources))
         labels = (whole.validation.labels.numpy(), whole.test.labels.numpy())
-        return Found(study, chosen, scores, *labels, groups, bits, self.added, self.seconds)
+        keys = {arm.name: drawn[arm.drawn, arm.way, 0] for arm in chosen if arm.drawn and not arm.repeated}
+        pictures = collected(study, self.data[0], self.rare, self.store, keys, self.added)
+        return Found(study, chosen, scores, *labels, groups, bits, self.added, self.seconds, pictures)
 
     def _sources(self) -> list[CheckpointSource]:
         """The model of each run: the one that was given, or those that are trained now."""

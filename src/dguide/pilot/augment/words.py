@@ -67,6 +67,12 @@ WORDS = {
         "section_by": "Recall of {rare} by {by}",
         "table_by": "Recall in each group of the test part, with 95 % intervals",
         "group": "{name}, {count} examples",
+        "pictures": "What real and generated examples of {rare} look like",
+        "pictures_caption": "The first run. Generated examples in one column have the same random numbers. ",
+        "pictures_regions": "A frame marks the region of a good part that was drawn anew.",
+        "pictures_alt": "Rows of pictures: {rows}.",
+        "pictures_real": "real {rare}",
+        "pictures_good": "good parts",
         "how": "How it was done",
         "how_text": "Each of {runs} runs chose {real} real examples of {rare} at random, trained a model on them and all "
         "other classes, and drew {added} examples with each setting. Then every arm trained the same classifier "
@@ -168,6 +174,12 @@ WORDS = {
         "section_by": "{by} 別に見た {rare} の検出率",
         "table_by": "評価用データの各群の検出率と 95 % 区間",
         "group": "{name}（{count} 件）",
+        "pictures": "{rare} の実例と生成した例",
+        "pictures_caption": "最初の試行の例です。同じ列の生成した例は同じ乱数を使っています。",
+        "pictures_regions": "枠は、良品のうち新しく描いた領域を示します。",
+        "pictures_alt": "画像の行：{rows}",
+        "pictures_real": "{rare} の実例",
+        "pictures_good": "良品",
         "how": "実施方法",
         "how_text": "{runs} 回の各試行で、{rare} の実例 {real} 件を無作為に選び、他のクラスとともにモデルを学習し、設定ごとに "
         "{added} 件の例を生成しました。次に、どの方法でも同じ分類器（{classifier}）を同じ条件で学習しました。どの方法も "
