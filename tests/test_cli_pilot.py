@@ -91,7 +91,7 @@ def test_data_alone_trains_compares_and_reports(maps, tmp_path, capsys, monkeypa
     line = ["pilot", f"npz:{maps},names=plain;line", "--out", str(out), "--jobs", "1", "--weight", "2", "--count", "9"]
     assert main([*line, "--sampler", "ancestral:steps=2", "--language", "ja"]) == 0, capsys.readouterr().err
     assert 'lang="ja"' in (out / "report.html").read_text(encoding="utf-8")
-    assert main(["pilot", "augment", *line[1:5], "--rare", "line", "--real", "5"]) == 2
+    assert main(["pilot", "augment", *line[1:4], "--rare", "line", "--real", "5"]) == 2
     assert "Choose another folder" in capsys.readouterr().err
 
 

@@ -100,7 +100,7 @@ def test_the_report_shows_real_and_generated_examples_and_the_filled_region(imag
     found, data = result.found.pictures, result.found.study.whole
     assert set(found.generated) == {name for name in result.arms if name.startswith(("guided", "unguided"))
                                     and not name.endswith("+ ordinary")}  # fmt: skip
-    rare = parts(data)[0].take(data.train.labels == 1).batch(slice(None)).numpy()
+    rare = parts(data)[0].take(data.train.labels == data.class_names.index("row")).batch(slice(None)).numpy()
     assert len(found.real) == 6
     assert all((picture == rare).reshape(len(rare), -1).all(1).any() for picture in found.real)
     for name in (name for name in found.generated if name.endswith("filled in")):
