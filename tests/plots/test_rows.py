@@ -31,6 +31,18 @@ def test_what_cannot_be_so_small_is_refused():
         picture_rows(rows(1, 8, 1), 100)
 
 
+def test_each_row_has_its_name_beside_it_and_rows_may_be_of_different_lengths():
+    grey = np.full((4, 20, 20, 3), 0.5)
+    png = pixels(picture_rows([PictureRow("one", grey), PictureRow("a longer name", grey[:2])], 300_000))
+    inside = np.argwhere((abs(png - 128) < 2).all(-1))
+    names = (png[:, : inside.min(0)[1] - 6] < 100).all(-1)
+    half = (inside.min(0)[0] + inside.max(0)[0]) // 2
+    widths = [np.ptp(np.flatnonzero(part.any(0))) for part in (names[:half], names[half:])]
+    assert 0 < 2 * widths[0] < widths[1]
+    right = png[half:, (inside.min(0)[1] + inside.max(0)[1]) // 2 + 8 : inside.max(0)[1]]
+    assert not (abs(right - 128) < 2).any()
+
+
 def test_a_frame_is_drawn_around_the_region_and_nowhere_else():
     grey = [PictureRow("grey", np.full((1, 20, 20, 3), 0.5))]
     region = np.zeros((1, 20, 20), dtype=bool)

@@ -79,7 +79,9 @@ def _drawn(rows: Sequence[PictureRow], columns: int, side: int) -> Any:
     axes.tick_params(left=False)
     axes.spines[:].set_visible(False)
     pitch = high + _GAP
-    axes.set_yticks([pitch * (number + 0.5) for number in range(len(rows))], [""] * len(rows), fontsize=_POINTS)
+    axes.set_yticks(
+        [pitch * (number + 0.5) for number in range(len(rows))], [row.name for row in rows], fontsize=_POINTS
+    )
     for label, row in zip(axes.get_yticklabels(), rows, strict=True):
         put(label, row.name)
     for number, row in enumerate(rows):
