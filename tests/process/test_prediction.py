@@ -112,13 +112,14 @@ def test_other_predictions_are_refused(wrong) -> None:
         Uniform(4, prediction=wrong)
 
 
-def test_a_landing_that_needs_no_rate_is_the_prediction_itself() -> None:
+@pytest.mark.parametrize("base", [Masked, Uniform])
+def test_a_conversion_that_samplers_would_not_call_is_refused(base: type[Process]) -> None:
     @dataclass(frozen=True)
-    class Converted(Masked):
+    class Converted(base):
         def as_posterior(self, log_q, tokens, time):
             return log_q.flip(-1)
 
-    with pytest.raises(ValueError, match="prediction_free_rate"):
+    with pytest.raises(ValueError, match=r"Converted\.as_posterior: got another law"):
         Converted(4).verify()
-    process: Process = Masked(4)
-    process.verify()
+    for process in (base(4), LOO):
+        process.verify()

@@ -143,8 +143,8 @@ class Process(Extensible, ABC):
     def as_posterior(self, log_q: Tensor, tokens: Tensor, time: Tensor) -> Tensor:
         r"""What a network predicts at `tokens` [...] and `time`, as $\log p(x_0 \mid x_t)$, [..., V].
 
-        A process whose `prediction` can be another law overrides this. Samplers do not call it where there is a
-        `prediction_free_rate`.
+        A process whose `prediction` can be another law overrides this. It is the prediction itself where that is
+        "posterior", or where there is a `prediction_free_rate`: samplers do not call it there.
 
         Args:
             log_q: normalised log-probabilities of the prediction, [..., V].
@@ -225,9 +225,12 @@ def _verify(process: Process) -> None:
         raise false_declaration(cls, "absorbing", "a clean token that can move")
     if process.time_agnostic and not torch.allclose(process.propagated(noise, late, early, log_p), log_p):
         raise false_declaration(cls, "time_agnostic", "a prediction that changes with time")
+    if (process.prediction_free_rate or process.prediction == "posterior") and not torch.allclose(
+        process.as_posterior(log_p, noise, late), log_p
+    ):
+        expected = "the prediction itself, for a process that reads the posterior, or has a prediction_free_rate"
+        raise bad(f"{cls.__name__}.as_posterior", "another law", expected, "Declare what it is in prediction.")
     if process.prediction_free_rate:
-        if not torch.allclose(process.as_posterior(log_p, noise, late), log_p):
-            raise false_declaration(cls, "prediction_free_rate", "a prediction that is not the posterior")
         for jump in (process.rates(noise, late, log_p), process.posterior(noise, late, early, log_p)):
             if not torch.allclose(jump.log_intensity[0], jump.log_intensity[1]):
                 raise false_declaration(cls, "prediction_free_rate", "an exit rate that depends on the prediction")

@@ -76,7 +76,7 @@ def check_declared(what: str, denoiser: object, process: Process) -> None:
     if told not in PREDICTIONS:
         raise bad(f"prediction of the {what}", repr(told), " or ".join(map(repr, PREDICTIONS)))
     expected = f"{process.prediction!r}, which the process reads"
-    remedy = f"Use {type(process).__name__}(..., prediction={told!r})."
+    remedy = f"Use {type(process).__name__}(..., prediction={told!r}), which reads all networks of a run so."
     raise bad(f"prediction of the {what}", repr(told), expected, remedy)
 
 
