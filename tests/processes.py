@@ -17,6 +17,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Mapping
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -44,15 +45,29 @@ def python(
     words = [str(each) for each in arguments]
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder, "out"), Path(folder, "err")
-        place = str(cwd or Path.cwd())
-        child = _CONTEXT.Process(target=_run, args=(words, dict(env or os.environ), place, limit, strict, out, err))
-        child.start()
+        child = start(*words, out=out, err=err, env=env, cwd=cwd, limit=limit, strict=strict)
         child.join(timeout)
         if child.exitcode is None:
             child.kill()
             child.join()
             raise subprocess.TimeoutExpired(words, timeout)
         return subprocess.CompletedProcess(words, child.exitcode, out.read_bytes(), err.read_bytes())
+
+
+def start(
+    *arguments: object,
+    out: Path,
+    err: Path,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    limit: int | None = None,
+    strict: bool = False,
+) -> ForkServerProcess:
+    """The same process while it runs; its streams go to files."""
+    words, place = [str(each) for each in arguments], str(cwd or Path.cwd())
+    child = _CONTEXT.Process(target=_run, args=(words, dict(env or os.environ), place, limit, strict, out, err))
+    child.start()
+    return child
 
 
 def _run(

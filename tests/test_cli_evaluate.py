@@ -10,9 +10,9 @@ import torch
 from tiny import DIGITS, save_numbers, save_strings, save_tiny
 
 from dguide import checkpoint
-from dguide.cli.align_conditions import align_conditions
 from dguide.cli.commands import evaluate as command
 from dguide.data import Above, Dataset, Label, Split, Value
+from dguide.data.align_conditions import align_conditions
 from dguide.evaluate import LearntFeatures, image_estimates, likelihood
 
 

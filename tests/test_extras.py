@@ -21,6 +21,7 @@ DISTRIBUTIONS = {
     "PIL": "pillow",
     "sklearn": "scikit-learn",
     "torch_fidelity": "torch-fidelity",
+    "yaml": "pyyaml",
 }
 """Distributions whose name is not that of their module."""
 BROUGHT = {"joblib": "scikit-learn"}

@@ -51,6 +51,7 @@ STUDIES = {*LEAVES, *CORE, *NETWORKS, "checkpoint", "evaluate", "train", "plots"
 ALLOWED["study"] = {*LEAVES, *CORE, *NETWORKS, "checkpoint"}
 ALLOWED["demo"] = STUDIES
 ALLOWED["theory"] = {*STUDIES, "demo"}
+ALLOWED["pilot"] = {*STUDIES, "study", "filling"}
 ALLOWED["cli"] = {*ALLOWED, "web"}
 ALLOWED["web"] = {*ALLOWED} - {"cli"}
 ALLOWED["__init__"] = {*LEAVES, *CORE}
@@ -58,7 +59,18 @@ ALLOWED["__main__"] = {"cli"}
 MOST_MODULES = 16
 """The most modules of one folder."""
 
-HEAVY = ["scipy", "sklearn", "accelerate", "matplotlib", "typer", "safetensors", "pydantic", "triton", "diffusers"]
+HEAVY = [
+    "scipy",
+    "sklearn",
+    "accelerate",
+    "matplotlib",
+    "typer",
+    "safetensors",
+    "pydantic",
+    "triton",
+    "diffusers",
+    "jinja2",
+]
 NAMES_OF_PROCESSES = {"Masked", "Uniform"}
 MAY_NAME_PROCESSES = {"process", "checkpoint", "cli"}
 

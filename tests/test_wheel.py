@@ -37,7 +37,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if int(version.split(".")[0]) < BACKEND:
         pytest.skip(f"building a wheel needs setuptools {BACKEND} or newer here; this is {version}")
     source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist")
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE", "NOTICE"):
         shutil.copy(ROOT / name, source)
     left_out = shutil.ignore_patterns("__pycache__", "*.egg-info")
     for name in ("src", "checkpoints", "tests", "studies"):

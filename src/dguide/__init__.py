@@ -64,6 +64,8 @@ if not TYPE_CHECKING:
             return import_module(f".{name}", __name__)
         if name == "fill":
             return import_module(".filling", __name__).fill
+        if name in ("PerSample", "compare"):
+            return getattr(import_module(".pilot.compare", __name__), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from numbers import Real
 from types import ModuleType
 from typing import TypeVar
@@ -15,6 +15,7 @@ import numpy as np
 __all__ = [
     "InputError",
     "MissingExtra",
+    "Mistakes",
     "bad",
     "choose",
     "in_tensor",
@@ -34,6 +35,35 @@ class InputError(ValueError):
 
 class MissingExtra(ImportError):
     """An optional dependency is not installed; the message names the command that installs it."""
+
+
+class Mistakes:
+    """Collects the mistakes of an input, so that all of them are reported at once.
+
+    >>> mistakes = Mistakes()
+    >>> mistakes.of(lambda: positive("count", 0))
+    >>> mistakes.of(lambda: positive("steps", 8))
+    8
+    >>> mistakes.settle()
+    Traceback (most recent call last):
+    dguide.errors.InputError: count: got 0, expected an int of at least 1
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[str, None] = {}
+
+    def of(self, check: Callable[[], T]) -> T | None:
+        """What `check` returns, or None if it raises an `InputError`, which is kept."""
+        try:
+            return check()
+        except InputError as error:
+            self._found[str(error)] = None
+            return None
+
+    def settle(self) -> None:
+        """Raises one `InputError` with a line for each mistake, if there are any."""
+        if self._found:
+            raise InputError("\n       ".join(self._found))
 
 
 def require(module: str, extra: str) -> ModuleType:

@@ -51,6 +51,7 @@ def test_json_holds_everything_and_is_json() -> None:
         "better": "higher",
         "note": "",
         "best_low": None,
+        "level": 0.95,
         "best_high": None,
         "difference_low": None,
         "difference_high": None,

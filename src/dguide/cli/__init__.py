@@ -1,4 +1,4 @@
-"""The command line: `dguide data`, `train`, `sample`, `evaluate`, `read`, `info`, `demo` and `theory`."""
+"""The command line: `dguide data`, `train`, `sample`, `evaluate`, `compare`, `read`, `info`, `demo` and `theory`."""
 
 from __future__ import annotations
 

@@ -20,16 +20,19 @@ from ..files import expanded
 from ..spec import trust
 from ..train import Diverged
 from .commands.check_tokenizer import check_tokenizer
+from .commands.compare import compare
 from .commands.data import data
 from .commands.demo import demo
 from .commands.evaluate import evaluate
 from .commands.fill import fill
 from .commands.info import info
+from .commands.pilot import pilot
 from .commands.read import read
 from .commands.sample import sample
 from .commands.theory import theory
 from .commands.train import train
 from .commands.train_tokenizer import train_tokenizer
+from .workers import with_values
 
 __all__ = ["app", "run"]
 
@@ -87,7 +90,21 @@ def _at_home(command: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-for _command in (data, train, train_tokenizer, check_tokenizer, sample, fill, evaluate, read, info, demo, theory):
+for _command in (
+    data,
+    train,
+    train_tokenizer,
+    check_tokenizer,
+    sample,
+    fill,
+    evaluate,
+    compare,
+    read,
+    info,
+    demo,
+    theory,
+    pilot,
+):
     app.command()(_at_home(_command))
 
 
@@ -110,7 +127,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str] | None) -> int:
     """`run`, without what is still to be written to standard output."""
     try:
-        status = app(args=arguments, prog_name="dguide", standalone_mode=False)
+        given = with_values(sys.argv[1:] if arguments is None else arguments)
+        status = app(args=given, prog_name="dguide", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         status = 130
     except _ClickException as error:

@@ -1,4 +1,4 @@
-"""Reads the file of samples that `dguide sample` wrote."""
+"""Reads the file, or the folder, of samples that `dguide sample` wrote."""
 
 from __future__ import annotations
 
@@ -14,23 +14,34 @@ from torch import Tensor
 from ..data import CONDITIONS, Attribute, Dataset
 from ..errors import bad
 from ..files import DAMAGED, read_npz
+from ..study import Shards, Store
 
-__all__ = ["Archive"]
+__all__ = ["Archive", "is_folder_of_samples"]
 
-_FILE = "a file that `dguide sample` wrote, or a checkpoint"
+_FILE = "a file that `dguide sample` wrote, or its folder, or a checkpoint"
+
+
+def is_folder_of_samples(source: Path | str) -> bool:
+    """Whether it is an address, or a folder that `dguide sample` has begun to fill."""
+    return "://" in str(source) or (Path(source).is_dir() and Store(source).study() is not None)
 
 
 @dataclass(frozen=True, eq=False)
 class Archive:
-    """The contents of a file from `dguide sample`."""
+    """The contents of a file or a folder from `dguide sample`."""
 
-    path: Path
+    path: Path | str
     arrays: dict[str, Any]
     settings: dict[str, Any]
 
     @classmethod
-    def read(cls, path: Path) -> Archive:
-        """Reads a file. Raises `ValueError` if it is of another kind, or damaged."""
+    def read(cls, source: Path | str) -> Archive:
+        """Reads a file, or a folder or address with shards. Raises `ValueError` if it is another thing, or damaged."""
+        if is_folder_of_samples(source):
+            shards = Shards.open(source)
+            arrays = shards.joined()
+            return cls._checked(source, arrays, shards.settings | {"seconds": float(arrays.pop("seconds"))})
+        path = Path(source)
         if not path.is_file():
             raise bad(f"samples {path}", "no such file", _FILE)
         try:
@@ -43,6 +54,11 @@ class Archive:
             settings = json.loads(str(arrays["settings"]))
         except json.JSONDecodeError as error:
             raise bad(f"samples {path}", f"settings that are no JSON ({error})", _FILE) from error
+        return cls._checked(path, arrays, settings)
+
+    @classmethod
+    def _checked(cls, path: Path | str, arrays: dict[str, Any], settings: Any) -> Archive:
+        """The contents, if they are samples. Raises `ValueError` if not."""
         kinds = {"tokens": "i", "calls": "i", "labels": "if"}  # labels are floats if they are numbers
         whole = all(name in arrays and arrays[name].dtype.kind in kind for name, kind in kinds.items())
         if not whole or not isinstance(settings, dict) or arrays["calls"].shape != (2,):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -9,11 +10,12 @@ import torch
 from ..checkpoint import names
 from ..devices import best_device, usable_device
 from ..errors import bad
+from ..evaluate import METRICS, Metric
 from ..guidance import Constant, Guidance, Schedule, parse_guidance, parse_schedule
 from ..samplers import SAMPLERS, Sampler
 from ..spec import Call
 
-__all__ = ["MODEL", "OWN", "WEIGHT", "device_of", "guidance_of", "in_both_conventions", "sampler_of"]
+__all__ = ["MODEL", "OWN", "WEIGHT", "device_of", "guidance_of", "in_both_conventions", "metrics_of", "sampler_of"]
 
 
 OWN = "your own as my_module:MyClass"
@@ -118,6 +120,15 @@ def _check_steps(call: Call[Sampler]) -> None:
         raise bad(call.what, f"{steps} steps and a grid of {len(grid)} times", f"{len(grid) - 1} steps, or no number")
     for inside in call.inside().values():
         _check_steps(inside)
+
+
+def metrics_of(names: Sequence[str]) -> tuple[Sequence[Metric], list[str]]:
+    """The metrics that were asked for, and how they are written. Raises `InputError` if one occurs twice."""
+    metrics = [METRICS.read(name, typed=True) for name in names]
+    judged_by = [METRICS.write(each) for each in metrics]
+    if len(set(judged_by)) < len(judged_by):
+        raise bad("--metric", " and ".join(judged_by), "each metric once")
+    return metrics, judged_by
 
 
 def device_of(name: str) -> torch.device:

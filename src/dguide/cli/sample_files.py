@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from .output import (
     write_images,
 )
 
-__all__ = ["PICTURE", "SampleFiles"]
+__all__ = ["PICTURE", "SampleFiles", "write_beside"]
 
 PICTURE = 400
 """Largest number of samples in a picture."""
@@ -62,14 +63,19 @@ class SampleFiles:
     def write(self, job: Job, drawn: Drawn, settings: dict[str, object]) -> None:
         """Writes the samples and the settings they were drawn with."""
         write_npz(self.out, _arrays(job, drawn, settings))
-        codec = job.checkpoint.codec
-        if isinstance(codec, Written):
-            _write_lines(self.out.with_suffix(".txt"), codec, drawn)
-        if ".png" in self.beside:
-            _write_picture(self.out.with_suffix(".png"), job, drawn, _title(settings))
+        write_beside(self.out.with_suffix(""), self.beside, job, drawn, settings)
         if self.images is not None:
-            first = job.checkpoint.conditions[0]
+            codec, first = job.checkpoint.codec, job.checkpoint.conditions[0]
             write_images(self.images, codec, first, job.labels, drawn.tokens, job.first_index)
+
+
+def write_beside(stem: Path, suffixes: Sequence[str], job: Job, drawn: Drawn, settings: dict[str, object]) -> None:
+    """Writes the samples as lines of text or as a picture: those of `.txt` and `.png` that are among the suffixes."""
+    codec = job.checkpoint.codec
+    if ".txt" in suffixes and isinstance(codec, Written):
+        _write_lines(stem.with_name(f"{stem.name}.txt"), codec, drawn)
+    if ".png" in suffixes:
+        _write_picture(stem.with_name(f"{stem.name}.png"), job, drawn, _title(settings))
 
 
 def _arrays(job: Job, drawn: Drawn, settings: dict[str, object]) -> dict[str, np.ndarray]:

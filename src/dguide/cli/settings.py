@@ -9,8 +9,7 @@ from typing import Any, TypeVar
 import typer
 from pydantic import ValidationError
 
-from ..errors import InputError
-from ..train.config import Settings, option
+from ..train.config import Settings, mistakes_of, option
 
 __all__ = ["checked", "declared"]
 
@@ -50,16 +49,4 @@ def checked(settings: type[S], given: Mapping[str, Any]) -> S:
     try:
         return settings(**given)
     except ValidationError as error:
-        raise InputError("\n       ".join(_line(mistake) for mistake in error.errors())) from error
-
-
-def _line(mistake: Any) -> str:
-    """One mistake in the settings, by the name of its option. Raises the error again if it is a bug in a check."""
-    raised = mistake.get("ctx", {}).get("error")
-    if isinstance(raised, Exception) and not isinstance(raised, InputError):
-        raise raised
-    message = str(mistake["msg"]).removeprefix("Value error, ")
-    if not mistake["loc"]:
-        return message
-    got = "" if mistake["type"] in ("missing", "value_error") else f", got {mistake['input']!r}"
-    return f"{option(str(mistake['loc'][0]))}: {message}{got}"
+        raise mistakes_of(error, option) from error

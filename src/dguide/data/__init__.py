@@ -17,6 +17,7 @@ from .codecs.registry import CODECS
 from .codecs.strings import Strings
 from .codecs.tokenised import Tokenised
 from .condition import CONDITIONS, Above, Attribute, Category, Label, Value
+from .few import class_of, few
 from .files.archive import archive
 from .files.folder import images, photographs
 from .files.hub import hub, hub_pictures
@@ -49,6 +50,8 @@ __all__ = [
     "Tokenised",
     "Value",
     "Written",
+    "class_of",
+    "few",
     "load",
     "number_of",
     "pictures",
@@ -84,6 +87,7 @@ LOADERS: Registry[Dataset] = Loaders(
         "csv": table,
         "digits": digits,
         "elpv": elpv,
+        "few": few,
         "huggingface": hub,
         "images": images,
         "mnist": mnist,

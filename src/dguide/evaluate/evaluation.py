@@ -11,7 +11,7 @@ from typing import Any
 
 from .statistics.estimate import Estimate
 
-__all__ = ["Evaluation", "as_json", "cell", "figure", "table"]
+__all__ = ["DISTANCES", "Evaluation", "as_json", "between", "cell", "figure", "shown", "table"]
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class Evaluation:
         """A verdict in words, a description of the samples and their settings, and a table of the figures."""
         made = " (synthetic)" if self.synthetic else ""
         calls = f", {self.calls[0]} conditional and {self.calls[1]} reference calls a batch" if self.calls else ""
-        shown = {k: v for k, v in self.settings.items() if isinstance(v, str | int | float) and not isinstance(v, bool)}
-        settings = ", ".join(f"{name} {value}" for name, value in shown.items())
+        known = {k: v for k, v in self.settings.items() if isinstance(v, str | int | float) and not isinstance(v, bool)}
+        settings = ", ".join(f"{name} {value}" for name, value in known.items())
         drawn = "" if self.sampling_seconds is None else f"{self.sampling_seconds:.1f} s of sampling, "
         lines = [
             *([verdict, ""] if (verdict := _verdict(self.estimates)) else []),
@@ -67,8 +67,10 @@ class Evaluation:
         return as_json(asdict(replace(self, estimates=())) | {"estimates": figures, "settings": dict(self.settings)})
 
 
+DISTANCES = ("Fréchet distance", *(f"{n}-gram divergence" for n in (4, 3, 2, 1)))
+"""Figures of the distance to the data; the first one that there is says most."""
 _NAMES = {
-    "distance": ("Fréchet distance", *(f"{n}-gram divergence" for n in (4, 3, 2, 1))),
+    "distance": DISTANCES,
     "accuracy": ("accuracy on the asked class", "accuracy"),
     "copies": ("copies of training images", "copies"),
 }
@@ -97,14 +99,14 @@ def _verdict(estimates: Sequence[Estimate]) -> str:
     words = "not like the real data" if far else "further away than real data" if further else near
 
     def told(fault: str, name: str, figure: Estimate) -> str:
-        best = "" if math.isnan(figure.best) else f", held-out data {_shown(figure.best)}"
-        best += "" if math.isnan(figure.rebuilt) else f" ({_shown(figure.rebuilt)} after the tokenizer)"
-        return f"{f'**{fault}.** ' if fault else ''}{name} {_shown(figure.value)}{best}."
+        best = "" if math.isnan(figure.best) else f", held-out data {shown(figure.best)}"
+        best += "" if math.isnan(figure.rebuilt) else f" ({shown(figure.rebuilt)} after the tokenizer)"
+        return f"{f'**{fault}.** ' if fault else ''}{name} {shown(figure.value)}{best}."
 
     sentences = [told(f"Verdict: the samples are {words}", distance.name, distance)]
     if accuracy is not None and far and not astray:
         little = "says little then, since a classifier names a class for anything."
-        sentences.append(f"Accuracy {_shown(accuracy.value)} {little}")
+        sentences.append(f"Accuracy {shown(accuracy.value)} {little}")
     elif accuracy is not None:
         sentences.append(
             told("Fewer show the asked class than of held-out data" if astray else "", "Accuracy", accuracy)
@@ -135,12 +137,13 @@ def figure(estimate: Estimate) -> dict[str, Any]:
 
 def table(estimates: Sequence[Estimate]) -> list[str]:
     """Lines of a Markdown table of figures, without empty columns."""
-    heads = ("figure", "value", "95 % interval", "n", "held-out data", REBUILT, "samples - held-out", "better", "of")
+    interval = " or ".join(sorted({f"{100 * each.level:.4g} %" for each in estimates})) + " interval"
+    heads = ("figure", "value", interval, "n", "held-out data", REBUILT, "samples - held-out", "better", "of")
     rows = []
     for estimate in estimates:
-        interval, apart = (_between(*ends) for ends in ((estimate.low, estimate.high), estimate.difference))
-        held_out = _shown(estimate.best), _shown(estimate.rebuilt)
-        cells = (estimate.name, _shown(estimate.value), interval, f"{estimate.count:,}", *held_out, apart)
+        interval, apart = (between(*ends) for ends in ((estimate.low, estimate.high), estimate.difference))
+        held_out = shown(estimate.best), shown(estimate.rebuilt)
+        cells = (estimate.name, shown(estimate.value), interval, f"{estimate.count:,}", *held_out, apart)
         rows.append((*map(cell, cells), estimate.better, cell(estimate.note)))
     kept = [k for k, cells in enumerate(zip(*rows, strict=True)) if any(cells)]
     lines = [[row[k] for k in kept] for row in (heads, ["---"] * len(heads), *rows)]
@@ -157,13 +160,15 @@ def as_json(content: Mapping[str, Any]) -> str:
     return json.dumps(_plain(dict(content)), indent=2, allow_nan=False) + "\n"
 
 
-def _shown(value: float) -> str:
+def shown(value: float) -> str:
+    """A number in three digits; nothing for nan."""
     value += 0.0  # no minus before a zero
     return "" if math.isnan(value) else f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"
 
 
-def _between(low: float, high: float) -> str:
-    return "" if math.isnan(low) or math.isnan(high) else f"{_shown(low)} to {_shown(high)}"
+def between(low: float, high: float) -> str:
+    """The ends of an interval in words; nothing if there is none."""
+    return "" if math.isnan(low) or math.isnan(high) else f"{shown(low)} to {shown(high)}"
 
 
 def _plain(value: Any) -> Any:

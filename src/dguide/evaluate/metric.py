@@ -68,6 +68,15 @@ class Metric(ABC):
         """Whether the metric applies to this data set."""
         return True
 
+    def prepared(self, dataset: Dataset, seed: int) -> Metric:
+        """The same metric for many sets of samples of one data set: what it learns from the data, it learns now.
+
+        Args:
+            dataset: The real data of all `Comparison`s.
+            seed: Their seed.
+        """
+        return self
+
     @abstractmethod
     def __call__(self, comparison: Comparison) -> Sequence[Estimate]:
         """The figures. A value of nan means that the figure does not exist."""

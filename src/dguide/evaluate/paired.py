@@ -23,6 +23,7 @@ def paired_differences(
     strata: NDArray[np.int64] | None = None,
     repetitions: int = 200,
     seed: int = 0,
+    level: float = 0.95,
 ) -> tuple[Estimate, ...]:
     r"""Each figure of the first set minus that of the second one, with an interval that uses the pairs.
 
@@ -37,6 +38,8 @@ def paired_differences(
         strata: The requested class of each pair, [N], if their numbers are fixed.
         repetitions: Number of halves; 0 for intervals of shares and means only.
         seed: Seed of the halves.
+        level: Confidence level of the intervals. For m differences that shall all hold together with 95 %, take
+            1 - 0.05 / m (Bonferroni).
 
     Raises:
         ValueError: If the sets have different numbers of samples, or are compared with different data.
@@ -55,11 +58,11 @@ def paired_differences(
             continue
         match one.statistic, two.statistic:
             case Hits() as hits, Hits() as their_hits if np.array_equal(hits.members, their_hits.members):
-                found.append(_shares(one, hits.hits, their_hits.hits))
+                found.append(_shares(one, hits.hits, their_hits.hits, level))
             case Values() as values, Values() as their_values if np.array_equal(values.members, their_values.members):
                 groups = None if strata is None else strata[values.members]
                 apart = values.values - their_values.values
-                found.append(mean(one.name, apart, better=one.better, note=one.note, strata=groups))
+                found.append(mean(one.name, apart, better=one.better, note=one.note, strata=groups, level=level))
             case own, others:
                 statistic, members = _difference(own, others, first.samples)
                 found.append(
@@ -72,6 +75,7 @@ def paired_differences(
                         strata=None if strata is None else strata[members],
                         repetitions=repetitions,
                         seed=seed,
+                        level=level,
                     )
                 )
     return tuple(found)
@@ -90,7 +94,7 @@ def _difference(first: Statistic, second: Statistic, samples: int) -> tuple[Stat
     return difference, members
 
 
-def _shares(figure: Estimate, first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Estimate:
-    low, high = paired_shares(first, second)
+def _shares(figure: Estimate, first: NDArray[np.bool_], second: NDArray[np.bool_], level: float) -> Estimate:
+    low, high = paired_shares(first, second, level=level)
     value = float(first.mean() - second.mean())
-    return Estimate(figure.name, value, low, high, len(first), better=figure.better, note=figure.note)
+    return Estimate(figure.name, value, low, high, len(first), better=figure.better, note=figure.note, level=level)

@@ -17,6 +17,7 @@ from ..errors import bad, choose
 from ..spec import Registry
 from .evaluation import Evaluation
 from .images.estimates import image_estimates
+from .images.network import LearntFeatures
 from .metric import Comparison, Metric
 from .points.feature_sets import Features, InceptionFeatures, PixelFeatures
 from .statistics.estimate import Estimate
@@ -54,11 +55,33 @@ class Images(Metric):
         dataset, space = comparison.dataset, self._space(comparison.dataset)
         return image_estimates(dataset, comparison.tokens, comparison.labels, features=space, **comparison.options)
 
+    def prepared(self, dataset: Dataset, seed: int) -> Metric:
+        judge = LearntFeatures.fit(dataset, seed=seed)
+        return _Judged(self.features, self.weights, judge, self._space(dataset) or judge)
+
     def _space(self, dataset: Dataset) -> Features | None:
         """The features; None for those of the learnt classifier."""
         if self.weights is not None:
             return InceptionFeatures.of(dataset, self.weights)
         return PixelFeatures.of(dataset) if self.features == "pixels" else None
+
+
+@dataclass(frozen=True, eq=False)
+class _Judged(Images):
+    """`Images` with a judge that has learnt."""
+
+    judge: LearntFeatures | None = None
+    space: Features | None = None
+
+    def __call__(self, comparison: Comparison) -> Sequence[Estimate]:
+        return image_estimates(
+            comparison.dataset,
+            comparison.tokens,
+            comparison.labels,
+            judge=self.judge,
+            features=self.space,
+            **comparison.options,
+        )
 
 
 @dataclass(frozen=True)

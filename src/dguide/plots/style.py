@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import cycle
 from pathlib import Path
@@ -23,6 +23,8 @@ __all__ = [
     "labels",
     "put",
     "save",
+    "series",
+    "shortened",
     "text_width",
     "wrapped",
 ]
@@ -53,10 +55,19 @@ MARKS = _ByMechanism({"Normalized": "o", "Unlocking": "s", "Simple": "^"}, "D", 
 NOTES = _ByMechanism({"Normalized": (6, 5), "Unlocking": (-13, 5), "Simple": (6, -13)}, (-13, -13))
 """Offset of a text from its mark, in points, so that texts do not overlap."""
 
+_SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+_SERIES_MARKS = ("o", "s", "^", "D", "v", "P", "X")
+
 _LONGEST = 28
 """Most characters of the name of a class in a picture."""
 _METADATA = {".png": {"Software": None}, ".svg": {"Date": None, "Creator": None}}
 """Removes dates and versions, so that equal pictures give equal files."""
+
+
+def series(number: int) -> dict[str, Any]:
+    """Colour and mark of one of many series, as arguments of a Matplotlib line; 49 are different."""
+    colours, marks = len(_SERIES), len(_SERIES_MARKS)
+    return {"color": _SERIES[number % colours], "marker": _SERIES_MARKS[(number + number // colours) % marks]}
 
 
 def save(figure: Any, path: Path) -> None:
@@ -72,12 +83,16 @@ def blank(size: tuple[float, float]) -> Any:
     return figure
 
 
-def put(artist: Any, text: str) -> None:
-    """Makes `text`, from data or from a user, the words of a Matplotlib text: no formulas, and `?` without a font."""
-    text = _drawable(text)
+def put(artist: Any, text: str, *, replaced: bool = True) -> None:
+    """Makes `text`, from data or from a user, the words of a Matplotlib text, without formulas.
+
+    A character that no installed font has becomes `?`, unless the fonts of a reader draw the text (not `replaced`).
+    """
+    if replaced:
+        text = _drawable(text)
     artist.set_text(text)
     artist.set_parse_math(False)
-    artist.set_fontfamily(fonts(text))
+    artist.set_fontfamily(fonts(text) or fonts(""))
 
 
 def _drawable(text: str) -> str:
@@ -92,7 +107,7 @@ def text_width(text: str, size: float) -> float:
     return float(paths.get_text_width_height_descent(text, look, ismath=False)[0]) / 72
 
 
-def wrapped(text: str, width: float, size: float = 11) -> str:
+def wrapped(text: str, width: float, size: float = 11, measure: Callable[[str, float], float] = text_width) -> str:
     """A title in lines that fit into `width` inches at `size` points.
 
     A word that is too long for a line, as that of a path, is broken after a sign if it has one.
@@ -100,29 +115,29 @@ def wrapped(text: str, width: float, size: float = 11) -> str:
     lines = []
     for line in text.split("\n"):
         lines.append("")
-        for part in _parts(line, width, size):
-            if lines[-1] and text_width((lines[-1] + part).rstrip(), size) > width:
+        for part in _parts(line, lambda part: measure(part.rstrip(), size) <= width):
+            if lines[-1] and measure((lines[-1] + part).rstrip(), size) > width:
                 lines.append("")
             lines[-1] += part
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _parts(line: str, width: float, size: float) -> Iterator[str]:
+def _parts(line: str, fits: Callable[[str], bool]) -> Iterator[str]:
     """Words; of a word that does not fit, what ends with a sign; of that, if need be, characters."""
     for word in re.findall(r"\S+\s*", line):
-        for part in [word] if text_width(word.rstrip(), size) <= width else re.findall(r"[\w.]+\W*|\W+", word):
-            yield from [part] if text_width(part.rstrip(), size) <= width else part
+        for part in [word] if fits(word) else re.findall(r"[\w.]+\W*|\W+", word):
+            yield from [part] if fits(part) else part
 
 
 def labels(names: Sequence[str]) -> list[str]:
     """Names of classes as labels of a picture, each in one short line; a number for a name that no font has."""
     lines = (" ".join(name.split()) for name in names)
-    return [_shortened(line) if fonts(line) else str(number) for number, line in enumerate(lines)]
+    return [shortened(line) if fonts(line) else str(number) for number, line in enumerate(lines)]
 
 
-def _shortened(line: str) -> str:
-    """Both ends of a long name, since names often differ in one of them only."""
-    return line if len(line) <= _LONGEST else f"{line[: _LONGEST // 2].rstrip()}…{line[1 - _LONGEST // 2 :].lstrip()}"
+def shortened(line: str, longest: int = _LONGEST) -> str:
+    """Both ends of a name of more than `longest` characters, since names often differ in one of them only."""
+    return line if len(line) <= longest else f"{line[: longest // 2].rstrip()}…{line[1 - longest // 2 :].lstrip()}"
 
 
 @cache

@@ -199,6 +199,11 @@ class Diagnostics(Observer):
         seen = f"{int(self._count.sum()):,} positions measured, {int(self._unmeasured.sum()):,} with one network only"
         return f"<Diagnostics: w = {weight}, {self.bins} bins, {seen}>"
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was seen yet, or every call asked one network only."""
+        return not bool(self._count.any())
+
     def plot(self) -> Any:
         """A figure of what was seen so far: `DiagnosticsTable.plot` of `table`."""
         return self.table().plot()
@@ -234,7 +239,7 @@ class Diagnostics(Observer):
         """What was seen so far. Warns if no call asked both networks, so that nothing could be measured."""
         if self._process is None:
             raise bad("Diagnostics", "nothing yet", "a run", "Pass it to dguide.sample as callback.")
-        if not bool(self._count.any()):
+        if self.empty:
             warnings.warn(
                 "Diagnostics: nothing could be measured, since every call asked one network only; guidance asks both "
                 "where its weight is neither 0 nor -1",

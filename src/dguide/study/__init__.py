@@ -1,9 +1,11 @@
 """Studies: settings and seeds over a model, drawn range by range, by anyone, and kept in files."""
 
+from .cluster import Ray
 from .draw import Draw
 from .execute import execute
 from .executors import Executor, Here, Processes
 from .setting import Setting, grid
+from .shards import Shards
 from .source import CheckpointSource, DenoiserSource, Source
 from .store import Saved, Store
 from .study import Drawn, Results, Study, run
@@ -17,9 +19,11 @@ __all__ = [
     "Executor",
     "Here",
     "Processes",
+    "Ray",
     "Results",
     "Saved",
     "Setting",
+    "Shards",
     "Source",
     "Store",
     "Study",

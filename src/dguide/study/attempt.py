@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import torch
@@ -15,7 +18,7 @@ from ..spec.imports import ALLOWED, trust
 from .store import Saved
 from .task import Task
 
-__all__ = ["Outcome", "attempt", "one_thread", "outcome_of", "packed", "trusted"]
+__all__ = ["Imports", "Outcome", "attempt", "one_thread", "outcome_of", "packed"]
 
 Outcome: TypeAlias = Saved | Exception
 
@@ -35,9 +38,29 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def trusted() -> list[str]:
-    """The import paths that files may name here, and so may where the task goes."""
-    return list(ALLOWED)
+@dataclass(frozen=True)
+class Imports:
+    """What another process needs to know before it can read a task.
+
+    Attributes:
+        path: Where Python looks for modules here.
+        names: Import paths that files may name here.
+    """
+
+    path: tuple[str, ...]
+    names: tuple[str, ...]
+
+    @classmethod
+    def here(cls) -> Imports:
+        """Those of this process; the working directory comes last."""
+        return cls((*sys.path, os.getcwd()), tuple(ALLOWED))
+
+    def apply(self) -> None:
+        """Adds them to those of this process."""
+        sys.path += [each for each in self.path if each not in sys.path]
+        for name in self.names:
+            if name not in ALLOWED:
+                trust(name)
 
 
 def packed(task: Task) -> bytes:
@@ -50,17 +73,10 @@ def packed(task: Task) -> bytes:
         raise bad("what it holds", f"an object that cannot be pickled: {error}", "one that can", remedy) from error
 
 
-def attempt(content: bytes, names: Sequence[str] = ()) -> bytes:
-    """Does a task from `packed`; the outcome for `outcome_of`.
-
-    Args:
-        content: The task.
-        names: Import paths that files may name (`trusted`).
-    """
+def attempt(content: bytes, imports: Imports) -> bytes:
+    """Does a task from `packed`; the outcome for `outcome_of`."""
     try:
-        for name in names:
-            if name not in ALLOWED:
-                trust(name)
+        imports.apply()
         task = pickle.loads(content)
         with one_thread():
             return pickle.dumps(task.run())

@@ -32,7 +32,7 @@ def execute(
         progress: Called with the number of results that are there, and of all tasks.
 
     Raises:
-        TaskFailed: If a task fails. No further one is started, but results of those that run are kept.
+        TaskFailed: If a task fails. Those that run are ended with their results kept, and no further ones are started.
         ValueError: If the input of a task is wrong, or there is no space for a result.
     """
     report, every = reporter(progress), {task.key: task for task in tasks}

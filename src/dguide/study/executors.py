@@ -66,6 +66,7 @@ class Processes:
     def outcomes(self, tasks: Iterator[Task]) -> Generator[tuple[Task, Outcome], None, None]:
         """As `Executor` says."""
         pool = _Pool()
+        ended: tuple[Task, Outcome] | None = None
         try:
             while True:
                 while len(pool.busy) < self.jobs and (task := pool.again() or next(tasks, None)) is not None:
@@ -73,9 +74,11 @@ class Processes:
                         pool.start(task)
                     except InputError as error:  # it cannot leave this process
                         yield task, error
-                if not pool.busy:
+                if ended is not None:
+                    yield ended  # after the next task has started: keeping a result takes time
+                elif not pool.busy:
                     return
-                yield from pool.ended()
+                ended = pool.ended() if ended is None else None
         finally:
             pool.kill()
 
@@ -101,25 +104,24 @@ class _Pool:
         self.busy[worker] = task
         worker.give(content)
 
-    def ended(self) -> Iterator[tuple[Task, Outcome]]:
+    def ended(self) -> tuple[Task, Outcome] | None:
         """Waits for news of a worker. Gives the task that ended, unless it is to be done again."""
         worker, outcome = self._said.get()
         if worker in self._idle:  # it died while it had nothing to do
             self._idle.remove(worker)
             worker.kill()
-            return
+            return None
         task = self.busy.pop(worker)
         if outcome is not None:
             self._idle.append(worker)
-            yield task, outcome
-            return
+            return task, outcome
         worker.kill()
         self._deaths[task.key] += 1
         if self._deaths[task.key] < MOST_DEATHS:
             self._lost.append(task)
-        else:
-            text = f"task {task.key} ended {MOST_DEATHS} workers, the last one with {worker.ended}"
-            yield task, TaskFailed(f"{text}. Is there enough memory? Fewer jobs, or a smaller batch, need less.")
+            return None
+        text = f"task {task.key} ended {MOST_DEATHS} workers, the last one with {worker.ended}"
+        return task, TaskFailed(f"{text}. Is there enough memory? Fewer jobs, or a smaller batch, need less.")
 
     def kill(self) -> None:
         """Ends all workers now."""

@@ -19,7 +19,7 @@ from .execute import execute
 from .executors import Executor
 from .setting import Setting
 from .source import Source
-from .store import Store
+from .store import JSON, Store
 from .task import digest_of
 
 __all__ = ["Drawn", "Results", "Study", "run"]
@@ -195,6 +195,7 @@ def run(
     store: Store,
     executor: Executor | None = None,
     progress: Callable[[int, int], object] | None = None,
+    about: Mapping[str, JSON] | None = None,
 ) -> Results:
     """Draws what the store lacks of a study. After any death the same call goes on.
 
@@ -203,6 +204,7 @@ def run(
         store: Where the samples go; one study each.
         executor: Who does the work; by default this process.
         progress: Called with the number of ranges that are there, and of all.
+        about: What else `study.json` in the store is to say.
 
     Raises:
         ValueError: If the study is wrong, before any sample is drawn; if the store is of another study or full.
@@ -220,9 +222,8 @@ def run(
     {'normalized constant:0.0 first-hitting': (300, 2), 'normalized constant:2.0 first-hitting': (300, 2)}
     """
     study.check()
-    store.claim(study.digest, {"words": study.words})
-    tasks = study.tasks()
-    execute(tasks, store, executor, progress)
+    store.claim(study.digest, {"words": study.words, **(about or {})})
+    execute(study.tasks(), store, executor, progress)
     return Results(study, store)
 
 

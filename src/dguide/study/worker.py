@@ -11,11 +11,13 @@ import sys
 import threading
 from typing import IO
 
-from .attempt import Outcome, attempt, outcome_of, trusted
+from .attempt import Imports, Outcome, attempt, outcome_of
 
 __all__ = ["Worker", "serve"]
 
-_START = "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from dguide.study.worker import serve; serve()"
+_START = (
+    "import sys, json; sys.path[:] = json.loads(sys.argv[1])['path']; from dguide.study.worker import serve; serve()"
+)
 _LENGTH = 8
 """Bytes of the length that stands before each message."""
 
@@ -28,8 +30,7 @@ class Worker:
     """
 
     def __init__(self, said: queue.SimpleQueue[tuple[Worker, Outcome | None]]) -> None:
-        path = json.dumps([*sys.path, os.getcwd()])
-        command = [sys.executable, "-c", _START, path, json.dumps(trusted())]
+        command = [sys.executable, "-c", _START, json.dumps(vars(Imports.here()))]
         # A session of its own, so that Ctrl-C in a terminal reaches the starter only, which then ends the workers.
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=os.name == "posix"
@@ -67,12 +68,12 @@ class Worker:
 
 def serve() -> None:
     """The worker's side: does the tasks that come through standard input, and answers through standard output."""
-    names, answers = json.loads(sys.argv[2]), os.fdopen(os.dup(1), "wb")
+    imports, answers = Imports(**json.loads(sys.argv[1])), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a task prints is no answer
     contents: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_take, args=(sys.stdin.buffer, contents), daemon=True).start()
     while True:
-        _send(answers, attempt(contents.get(), names))
+        _send(answers, attempt(contents.get(), imports))
 
 
 def _take(stream: IO[bytes], contents: queue.SimpleQueue[bytes]) -> None:

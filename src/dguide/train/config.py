@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from typing_extensions import Self  # comes with pydantic
 
 from ..data import LOADERS
-from ..errors import bad, choose
+from ..errors import InputError, bad, choose
 from ..files import expanded
 from ..noise import NOISES
 from ..process import PROCESSES, Prediction
 
-__all__ = ["SIZES", "Settings", "TrainConfig", "option"]
+__all__ = ["SIZES", "Settings", "TrainConfig", "mistakes_of", "option"]
 
 SIZES: dict[str, dict[str, int]] = {
     "tiny": {"width": 64, "layers": 2, "heads": 4},
@@ -33,6 +34,27 @@ _MILLIONS = "tiny (0.16), small (0.5), medium (1.5), large (9.6), huge (129)"
 def option(name: str) -> str:
     """The option of the command line for a setting."""
     return "--" + name.rstrip("_").replace("_", "-")
+
+
+def mistakes_of(error: ValidationError, called: Callable[[str], str]) -> InputError:
+    """The `InputError` with a line for each mistake in some settings. Raises a bug in one of their checks again.
+
+    Args:
+        error: The mistakes.
+        called: What a setting is called, from its name.
+    """
+
+    def line(mistake: Any) -> str:
+        raised = mistake.get("ctx", {}).get("error")
+        if isinstance(raised, Exception) and not isinstance(raised, InputError):
+            raise raised
+        message = str(mistake["msg"]).removeprefix("Value error, ")
+        if not mistake["loc"]:
+            return message
+        got = "" if mistake["type"] in ("missing", "value_error") else f", got {mistake['input']!r}"
+        return f"{called(str(mistake['loc'][0]))}: {message}{got}"
+
+    return InputError("\n       ".join(line(mistake) for mistake in error.errors()))
 
 
 class Settings(BaseModel):

@@ -14,16 +14,16 @@ import typer
 
 from ... import checkpoint as checkpoints
 from ...checkpoint import Checkpoint
-from ...data import Attribute, Dataset
+from ...data import Dataset
+from ...data.align_conditions import aligned, real_data
 from ...errors import bad
 from ...evaluate import METRICS, Estimate, Evaluation, Metric, evaluate_samples, likelihood, paired_differences
 from ...evaluate.evaluation import as_json, figure, table
 from ...evaluate.samples import FEATURES, suited
-from ...files import replacing
+from ...files import expanded, replacing
 from ...samplers import SAMPLERS
-from ..align_conditions import align_conditions, real_data
-from ..archive import Archive
-from ..names import OWN, guidance_of
+from ..archive import Archive, is_folder_of_samples
+from ..names import OWN, guidance_of, metrics_of
 from ..options import options
 from ..output import check_directory
 from .sample import sample
@@ -46,8 +46,10 @@ def _drawing() -> Iterator[inspect.Parameter]:
 @options(_drawing())
 def evaluate(
     context: typer.Context,
-    source: Path = typer.Argument(
-        ..., metavar="SAMPLES.npz|CHECKPOINT", help="File from `dguide sample`, or a checkpoint to sample from."
+    source: str = typer.Argument(
+        ...,
+        metavar="SAMPLES.npz|FOLDER|CHECKPOINT",
+        help="File, folder or address of samples from `dguide sample`, or a checkpoint to sample from.",
     ),
     out: Path = typer.Option(
         Path("evaluation"),
@@ -75,9 +77,9 @@ def evaluate(
     judge_seed: int = typer.Option(
         0, metavar="NUMBER", min=0, help="Seed of the classifier, the choice of real data and the intervals."
     ),
-    against: Path | None = typer.Option(
+    against: str | None = typer.Option(
         None,
-        metavar="OTHER.npz",
+        metavar="OTHER.npz|FOLDER",
         help="Other samples of the same seed and conditions: adds the differences of the figures, pair by pair, and "
         "differences.json.",
     ),
@@ -93,23 +95,26 @@ def evaluate(
     `dguide sample` are for new samples from a CHECKPOINT only.
     """
     check_directory("--out", out)
+    source, against = _at_home(source), None if against is None else _at_home(against)
     other = None if against is None else Archive.read(against)
-    chosen, judged_by = _metrics(metric)
-    if source.suffix == ".npz":
+    chosen, judged_by = metrics_of(metric)
+    if source.endswith(".npz") or is_folder_of_samples(source):
         _refuse(source, [name for name in drawing if _is_given(context, name)] + (["bits"] if bits else []))
         drawn, extra, seconds = Archive.read(source), [], 0.0
         dataset = _data_of_samples(drawn, data)
         metrics = suited(dataset, chosen, features, inception_weights)
     else:
-        loaded = _model(source, drawing)
+        loaded = _model(Path(source), drawing)
         dataset = _data_of_model(loaded, data)
         metrics = suited(dataset, chosen, features, inception_weights)
         began = time.perf_counter()
         extra = [_bits(loaded, dataset)] if bits else []
         seconds = time.perf_counter() - began
         out.mkdir(parents=True, exist_ok=True)
-        sample(checkpoint=source, out=out / "samples.npz", **drawing)
-        drawn = Archive.read(out / "samples.npz")
+        shared = drawing["jobs"] is not None or drawing["ray"] is not None
+        samples = str(out / ("samples" if shared else "samples.npz"))
+        sample(checkpoint=Path(source), out=samples, **drawing)
+        drawn = Archive.read(samples)
     if other is not None:
         drawn.check_paired(other)
     judged: dict[str, Any] = {"features": features, "repetitions": repetitions, "judge_seed": judge_seed}
@@ -132,16 +137,12 @@ def evaluate(
     _write(out, evaluation, against, apart)
 
 
-def _metrics(names: Sequence[str]) -> tuple[Sequence[Metric], list[str]]:
-    """The metrics that were asked for, and how they are written. Raises `InputError` if one occurs twice."""
-    metrics = [METRICS.read(name, typed=True) for name in names]
-    judged_by = [METRICS.write(each) for each in metrics]
-    if len(set(judged_by)) < len(judged_by):
-        raise bad("--metric", " and ".join(judged_by), "each metric once")
-    return metrics, judged_by
+def _at_home(source: str) -> str:
+    """The path with `~` expanded; an address as it is."""
+    return source if "://" in source else str(expanded(Path(source)))
 
 
-def _refuse(source: Path, given: Sequence[str]) -> None:
+def _refuse(source: str, given: Sequence[str]) -> None:
     """Refuses the options that are for new samples, if any were given for a file."""
     if given:
         names = " and ".join("--" + name.replace("_", "-") for name in given)
@@ -160,17 +161,17 @@ def _model(source: Path, drawing: dict[str, Any]) -> Checkpoint:
 def _data_of_samples(drawn: Archive, data: str | None) -> Dataset:
     """Real data to compare the samples of a file with."""
     dataset = real_data(drawn.text("data"), drawn.settings.get("data_digest"), data)
-    return _compared(dataset, drawn.learnt) if drawn.learnt else dataset
+    return aligned(dataset, drawn.learnt) if drawn.learnt else dataset
 
 
 def _data_of_model(loaded: Checkpoint, data: str | None) -> Dataset:
     """Real data to compare samples of the model with."""
     dataset = real_data(loaded.config.data, loaded.config.data_digest, data)
     loaded.codec.check_same(dataset.codec, dataset.name)
-    return _compared(dataset, loaded.conditions)
+    return aligned(dataset, loaded.conditions)
 
 
-def _write(out: Path, evaluation: Evaluation, against: Path | None, apart: Sequence[Estimate]) -> None:
+def _write(out: Path, evaluation: Evaluation, against: str | None, apart: Sequence[Estimate]) -> None:
     """Writes the figures and, if there are others to compare with, their differences; prints the page."""
     out.mkdir(parents=True, exist_ok=True)
     page, program, words = out / "evaluation.md", out / "evaluation.json", evaluation.as_markdown()
@@ -201,13 +202,6 @@ def _differences(
     first = dataset.conditions[0]
     strata = condition[first.name].numpy() if first.n_classes else None
     return paired_differences(evaluation, second, strata=strata, repetitions=repetitions, seed=seed)
-
-
-def _compared(dataset: Dataset, learnt: Sequence[Attribute]) -> Dataset:
-    """The data with the conditions of the model (`align_conditions`). Both must have the same first condition."""
-    if dataset.conditions[0].name != learnt[0].name:
-        raise bad(f"first condition of {dataset.name}", dataset.conditions[0].name, learnt[0].name)
-    return align_conditions(dataset, learnt)
 
 
 def _bits(loaded: Checkpoint, dataset: Dataset) -> Estimate:

@@ -12,6 +12,7 @@ from torch import Tensor
 from ... import checkpoint as checkpoints
 from ...checkpoint import Checkpoint
 from ...data import Attribute, Dataset, Split
+from ...data.align_conditions import align_conditions, real_data
 from ...data.files.unlabelled import unlabelled
 from ...errors import InputError, bad, choose, require
 from ...evaluate import class_counts, hypotheses
@@ -22,7 +23,6 @@ from ...evaluate.reading.verdict import Verdict, check_parts, verdict
 from ...files import replacing
 from ...plots.reading import calibration_figure, confusion_figure, detection_figure
 from ...plots.style import save
-from ..align_conditions import align_conditions, real_data
 from ..names import MODEL, device_of
 from ..output import check_directory, labels_of
 

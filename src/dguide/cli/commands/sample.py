@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -16,20 +19,30 @@ from ...categorical import Decoding
 from ...checkpoint import Checkpoint
 from ...data import CONDITIONS
 from ...denoiser import in_turn
+from ...errors import bad
+from ...files import expanded
 from ...guidance import MECHANISMS, SCHEDULES, Schedule
 from ...nn import DTYPES, Compiled, DiffusionTransformer, Inference
 from ...samplers import SAMPLERS
+from ...study import CheckpointSource, Executor, Here, Ray, Setting, Study
 from ..conditions_arg import read_conditions, read_initial, read_reference
 from ..job import Drawn, Job
 from ..names import MODEL, OWN, WEIGHT, device_of, guidance_of, in_both_conventions, sampler_of
 from ..sample_files import PICTURE, SampleFiles
+from ..sample_folder import SampleFolder, is_folder
+from ..workers import GPUS_PER_TASK, JOBS, RAY, executor_of
 
 __all__ = ["sample"]
 
 
 def sample(
     checkpoint: Path = typer.Argument(..., metavar="CHECKPOINT", help=MODEL),
-    out: Path = typer.Option(..., metavar="FILE.npz", help="File for the samples; an existing file is replaced."),
+    out: str = typer.Option(
+        ...,
+        metavar="FILE.npz|FOLDER",
+        help="File for the samples; an existing file is replaced. Or a folder for many samples, in shards: the same "
+        "command goes on with it after any interruption. Also an address such as s3://bucket/folder.",
+    ),
     labels: str | None = typer.Option(
         None,
         metavar="0,1,...|all",
@@ -122,6 +135,9 @@ def sample(
         metavar="DIRECTORY",
         help="Also write each sample at full size, as INDEX-CLASS.png in this new or empty folder; images only.",
     ),
+    jobs: int | None = JOBS,
+    ray: str | None = RAY,
+    gpus_per_task: float = GPUS_PER_TASK,
 ) -> None:
     """Draw guided samples from a checkpoint.
 
@@ -131,15 +147,22 @@ def sample(
     one per line; if they can contain line breaks, these are \\n and \\r there, and a backslash is doubled. A file
     beside FILE.npz is only replaced if FILE.npz exists too.
 
+    A FOLDER gets shards of these arrays but for calls and settings, each written whole or not at all, and study.json
+    with the settings. --jobs and --ray share the work. `dguide evaluate FOLDER` reads the shards.
+
     Sample number i depends on the seed, i, its label and the settings, not on batch size or shard.
     """
-    loaded = checkpoints.load(checkpoint, device_of(device))
-    files = SampleFiles.checked(out, loaded.codec, count, png, images)
+    folder, executor = is_folder(out), executor_of(jobs, ray, gpus_per_task)
+    _check_sharing(folder, out, executor)
+    loaded = checkpoints.load(checkpoint, "cpu" if folder else device_of(device))
+    files: SampleFolder | SampleFiles = (
+        SampleFolder.checked(out, loaded.codec, count, png, images)
+        if folder
+        else SampleFiles.checked(expanded(Path(out)), loaded.codec, count, png, images)
+    )
     decoding = Decoding(temperature, top_k, top_p)
-    network = _network(loaded.model, dtype, compiled)
     wanted = read_conditions(loaded.conditions, labels, condition)
     away = read_reference(loaded, reference)
-    weaker = _network(away.model, dtype, compiled) if isinstance(away, Checkpoint) else None
     tokens, fixed = (None, None) if initial is None else read_initial(initial, loaded.codec.length)
     job = Job(
         loaded,
@@ -147,7 +170,7 @@ def sample(
         sampler_of(sampler, steps, grid, loaded.codec.shape),
         _of_samples(wanted, first_index, count),
         len(wanted[loaded.conditions[0].name]),
-        _of_samples(away, first_index, count) if isinstance(away, dict) else weaker,
+        _of_samples(away, first_index, count) if isinstance(away, dict) else None,
         tokens,
         fixed,
         first_index,
@@ -168,15 +191,48 @@ def sample(
         "seed": seed,
         "first_index": first_index,
         "batch_size": batch_size,
-        "device": str(next(network.parameters()).device),
+        "device": _worker_device(device, ray, gpus_per_task) if folder else str(next(loaded.model.parameters()).device),
         "dtype": dtype,
         "compile": compiled,
     }
-    began = time.perf_counter()
-    drawn = job.draw(network, decoding=decoding, seed=seed, batch_size=batch_size, progress=sys.stderr.isatty())
-    seconds = time.perf_counter() - began
-    files.write(job, drawn, settings | {"seconds": round(seconds, 3)})
-    _report(job, drawn, seconds, files)
+    if isinstance(files, SampleFolder):
+        network = partial(CheckpointSource.of, device=str(settings["device"]), dtype=dtype, compiled=compiled)
+        study = Study(
+            network(checkpoint),
+            (Setting(job.guidance, job.sampler, decoding),),
+            (seed,),
+            count,
+            wanted,
+            network(reference[0]) if isinstance(away, Checkpoint) else away,
+            tokens,
+            fixed,
+            first_index,
+            batch_size,
+        )
+        drawn, seconds = files.draw(study, executor, settings)
+        files.write(job, drawn, settings)
+    else:
+        if isinstance(away, Checkpoint):
+            job = replace(job, reference=_network(away.model, dtype, compiled))
+        model, began = _network(loaded.model, dtype, compiled), time.perf_counter()
+        drawn = job.draw(model, decoding=decoding, seed=seed, batch_size=batch_size, progress=sys.stderr.isatty())
+        seconds = time.perf_counter() - began
+        files.write(job, drawn, settings | {"seconds": round(seconds, 3)})
+    _report(job, drawn, seconds, files.paths)
+
+
+def _check_sharing(folder: bool, out: str, executor: Executor) -> None:
+    """Raises `InputError` if the work is to be shared, but goes to a file."""
+    if not folder and not isinstance(executor, Here):
+        option = "--ray" if isinstance(executor, Ray) else "--jobs"
+        raise bad(option, f"with the file {out}", "a folder for the samples", "Leave out the suffix .npz.")
+
+
+def _worker_device(device: str, ray: str | None, gpus_per_task: float) -> str:
+    """The device of those who draw; machines of a cluster may have another one than this machine."""
+    if ray is None:
+        return str(device_of(device))
+    return ("cuda" if gpus_per_task else "cpu") if device == "auto" else device
 
 
 def _network(model: DiffusionTransformer, dtype: str, compiled: bool) -> Inference:
@@ -208,13 +264,13 @@ def _mechanism(job: Job) -> dict[str, object]:
     }
 
 
-def _report(job: Job, drawn: Drawn, seconds: float, files: SampleFiles) -> None:
+def _report(job: Job, drawn: Drawn, seconds: float, paths: Sequence[str | Path]) -> None:
     """Prints what the samples cost and where they are."""
     calls = f"{drawn.calls.conditional} conditional and {drawn.calls.reference} reference calls a batch"
     forced = f"{int(drawn.forced.sum())} of {drawn.tokens.numel()} positions forced"
     print(f"{len(job.labels)} samples in {seconds:.1f} s: {calls}, {forced}")
     print(in_both_conventions(job.guidance))
-    print("\n".join(map(str, files.paths)))
+    print("\n".join(map(str, paths)))
 
 
 def _listed(values: dict[str, Tensor]) -> dict[str, list[float]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 import torch
@@ -13,8 +14,8 @@ from torch import Tensor
 from ...data import Dataset, Split
 from ...errors import bad
 from ..mixture import Counts
-from ..points.base import Points
-from ..points.distances import Kernel, Normal
+from ..points.base import Points, pieces
+from ..points.distances import Kernel, Moments, Normal
 from ..points.diversity import Diversity
 from ..points.feature_sets import Features, PixelFeatures, image_codec
 from ..points.memory import Memory, copies
@@ -25,6 +26,8 @@ from .matched import MOST, NEIGHBOURS, Matched, decoded
 from .network import LearntFeatures
 
 __all__ = ["image_estimates"]
+
+ALL = "Fréchet distance of all samples"
 
 
 def image_estimates(
@@ -44,7 +47,8 @@ def image_estimates(
     number of images. So they use as many generated images as there are held-out images in these proportions, if that
     is fewer; `Estimate.count` is this number. These figures are nan for no more than `NEIGHBOURS` images. Fréchet and
     kernel distance use at most 5,000 training images, the neighbours as many training images as generated ones, and
-    diversity at most 5,000 images.
+    diversity at most 5,000 images. More generated images than that also get a Fréchet distance of all of them, as
+    papers give it for 50,000.
 
     Intervals account for the random choice of the generated images, and those of held-out images for their choice. The
     number of images of each class, the training images and the judge are fixed. The judge learns from the training
@@ -178,8 +182,19 @@ class _ImageFigures:
 
         return (
             self.figure("Fréchet distance", frechet, "lower"),
+            *self._of_all(real),
             self.figure("kernel distance", kernel, "lower", bounds=(-math.inf, math.inf)),
         )
+
+    def _of_all(self, real: Normal) -> tuple[Estimate, ...]:
+        """The Fréchet distance of all samples, as papers give it for 50,000, if there are more than `MOST`."""
+        drawn = self.matched.drawn
+        if len(drawn) <= MOST:
+            return ()
+        moments = reduce(Moments.merged, (Moments.of(self.features(some)) for some in pieces(drawn.originals)))
+        note = f"{self.features.name}, to training images; it has no interval, and none of held-out data"
+        value = real.distance(moments.normal())
+        return (Estimate(ALL, value, math.nan, math.nan, len(drawn), better="lower", note=note),)
 
     def neighbours(self) -> tuple[Estimate, ...]:
         near, note = self.features(self.matched.near.originals), f"{self.features.name}, k = {NEIGHBOURS}"
@@ -232,7 +247,7 @@ class _ImageFigures:
         sets, train = (self.matched.drawn, *_and_rebuilt(self.dataset, self.matched.every_held_out)), self.dataset.train
         pixels = PixelFeatures.of(self.dataset)
         points, chosen = pixels(train.originals), pixels(self.matched.validation.originals)
-        memories = [Memory.of(points, chosen, pixels(split.originals)) for split in sets]
+        memories = [Memory.of(points, chosen, map(pixels, pieces(split.originals))) for split in sets]
         copied = [copies(train.tokens, split.tokens) for split in sets]
         note = f"pixels; {100 * memories[0].expected:.1f} % of new images"
         return (

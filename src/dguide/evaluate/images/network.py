@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
@@ -18,7 +18,7 @@ from ..points.base import Points, Shown
 from ..points.feature_sets import Features, image_codec
 from ..statistics.proportion import Proportion, proportion
 
-__all__ = ["AsTheyAre", "ConvNet", "LearntFeatures", "trained"]
+__all__ = ["AsTheyAre", "ConvNet", "LearntFeatures", "learn", "trained"]
 
 _WIDTH = 64
 _BATCH = 64
@@ -154,17 +154,44 @@ def trained(
     """
     generator = torch.Generator().manual_seed(seed)
     network = ConvNet(codec, n_classes, generator).to(device)
+
+    def batch(rows: Tensor) -> Tensor:
+        return network.moved(_taken(images, rows), generator)
+
+    learn(network, batch, labels, seen=seen, generator=generator)
+    return network.eval().requires_grad_(False)
+
+
+def learn(
+    network: nn.Module,
+    batch: Callable[[Tensor], Tensor],
+    labels: Tensor,
+    *,
+    seen: int,
+    generator: torch.Generator,
+    rate: float = _RATE,
+) -> None:
+    """Trains a classifier of images, with Adam with decoupled weight decay and a cosine learning rate.
+
+    Args:
+        network: Gives logits [B, K]. It is left in training mode.
+        batch: Gives what the network is called with for the images at some rows [B].
+        labels: The class of each image, [N].
+        seen: Number of training images, with repetitions.
+        generator: Draws the images of each step, independently.
+        rate: Learning rate at the beginning.
+    """
+    device = next(network.parameters()).device
     steps = max(1, seen // _BATCH)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=0.05)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.05)
     falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for _ in range(steps):
-        rows = torch.randint(len(images), (_BATCH,), generator=generator)
-        inputs = network.moved(_taken(images, rows), generator).to(device)
+        rows = torch.randint(len(labels), (_BATCH,), generator=generator)
+        inputs = batch(rows).to(device)
         optimiser.zero_grad()
         F.cross_entropy(network(inputs), labels[rows].to(device)).backward()
         optimiser.step()
         falling.step()
-    return network.eval().requires_grad_(False)
 
 
 @dataclass(frozen=True, eq=False)

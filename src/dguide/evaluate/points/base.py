@@ -12,7 +12,7 @@ from torch import Tensor
 from ...data import Pictures
 from ...errors import bad
 
-__all__ = ["Points", "Shown", "check_points", "distances", "nearest"]
+__all__ = ["Points", "Shown", "check_points", "distances", "nearest", "pieces"]
 
 Points = NDArray[np.float64]
 """Points [N, D]: pixels, or features of any network."""
@@ -21,6 +21,8 @@ Shown = Tensor | Pictures
 """Images to judge: tokens [N, L]; or, where a tokenizer made these, the pictures themselves (`Split.originals`)."""
 
 _CHUNK = 1024
+_PIECE = 4 * _CHUNK
+"""Images whose points are in memory together."""
 
 
 def check_points(real: Points, generated: Points, least: int) -> None:
@@ -41,6 +43,12 @@ def distances(points: Points, others: Points) -> Iterator[tuple[slice, Points]]:
         rows = slice(first, min(first + _CHUNK, len(points)))
         apart = torch.cdist(torch.from_numpy(points[rows]), targets, compute_mode="donot_use_mm_for_euclid_dist")
         yield rows, apart.numpy()
+
+
+def pieces(images: Shown) -> Iterator[Shown]:
+    """The images, some thousands at a time, so that the points of all are not in memory together."""
+    for rows in torch.arange(len(images)).split(_PIECE):
+        yield images.take(rows) if isinstance(images, Pictures) else images[rows]
 
 
 def nearest(points: Points, others: Points) -> NDArray[np.float64]:

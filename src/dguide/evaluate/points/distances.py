@@ -11,7 +11,7 @@ from ...errors import bad
 from ..statistics.estimate import Rows
 from .base import Points, check_points
 
-__all__ = ["Kernel", "Normal", "frechet_distance", "kernel_distance"]
+__all__ = ["Kernel", "Moments", "Normal", "frechet_distance", "kernel_distance"]
 
 _CHUNK = 256
 
@@ -45,6 +45,43 @@ class Normal:
         overlap = np.sqrt(np.linalg.eigvalsh(self.root @ other.covariance @ self.root).clip(0)).sum()
         shift = np.square(self.mean - other.mean).sum()
         return float(max(0.0, shift + np.trace(self.covariance) + np.trace(other.covariance) - 2 * overlap))
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    r"""Number, mean and scatter of points, which merge: of parts A and B with means $\mu_A, \mu_B$,
+
+    $$S = S_A + S_B + \frac{n_A n_B}{n_A + n_B} (\mu_B - \mu_A) (\mu_B - \mu_A)^\top.$$
+
+    So a Fréchet distance needs no more than one part of the points in memory.
+
+    Source: Chan, Golub and LeVeque, "Algorithms for computing the sample variance", The American Statistician 37, 1983.
+
+    Args:
+        count: Number of points N.
+        mean: Their mean, [D].
+        scatter: Sum of the products of deviations from the mean, [D, D].
+    """
+
+    count: int
+    mean: Points
+    scatter: Points
+
+    @classmethod
+    def of(cls, points: Points) -> Moments:
+        """The moments of points [N, D], N at least 1."""
+        mean = points.mean(0)
+        return cls(len(points), mean, (points - mean).T @ (points - mean))
+
+    def merged(self, other: Moments) -> Moments:
+        """The moments of both sets together."""
+        count, apart = self.count + other.count, other.mean - self.mean
+        scatter = self.scatter + other.scatter + self.count * other.count / count * np.outer(apart, apart)
+        return Moments(count, self.mean + other.count / count * apart, scatter)
+
+    def normal(self) -> Normal:
+        """The normal distribution with these moments, for at least two points."""
+        return Normal(self.mean, self.scatter / (self.count - 1))
 
 
 def frechet_distance(real: Points, generated: Points) -> float:

@@ -3,6 +3,7 @@ r"""Detects samples that are copies of the training data."""
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,9 +43,14 @@ class Memory:
     validation: NDArray[np.float64]
 
     @classmethod
-    def of(cls, training: Points, validation: Points, samples: Points) -> Memory:
-        """Computes the distances from points [n, D], for example pixels. Raises `ValueError` if dimensions differ."""
-        return cls(nearest(samples, training), nearest(validation, training))
+    def of(cls, training: Points, validation: Points, samples: Points | Iterable[Points]) -> Memory:
+        """Computes the distances from points [n, D], for example pixels; those of the samples may come in pieces.
+
+        Raises:
+            ValueError: If dimensions differ.
+        """
+        several = [samples] if isinstance(samples, np.ndarray) else samples
+        return cls(np.concatenate([nearest(some, training) for some in several]), nearest(validation, training))
 
     @property
     def rank(self) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .halves import Rows, Statistic, halves, of_members
+from .variance import t_quantile
 
 __all__ = ["Estimate", "Rows", "Statistic", "estimate"]
 
@@ -29,6 +30,7 @@ class Estimate:
         best_low: Lower end of the interval of `best`; nan if there is none.
         best_high: Upper end of that interval.
         rebuilt: The value for the held-out data after a tokenizer encoded and decoded them; nan if there is none.
+        level: Confidence level of the intervals.
         statistic: The figure of some of the samples, by their rows among all samples; None if it is not kept.
     """
 
@@ -43,11 +45,12 @@ class Estimate:
     best_low: float = math.nan
     best_high: float = math.nan
     rebuilt: float = math.nan
+    level: float = 0.95
     statistic: Statistic | None = field(default=None, repr=False, compare=False)
 
     @property
     def difference(self) -> tuple[float, float]:
-        r"""95 % interval of `value` - `best`, both random: of the sampling, and of the choice of held-out data.
+        r"""Interval of `value` - `best`, both random: of the sampling, and of the choice of held-out data.
 
         It is the square root of the sum of the squared distances to the ends that count, which needs no symmetry:
 
@@ -84,21 +87,22 @@ def estimate(
     strata: NDArray[np.int64] | None = None,
     repetitions: int = 200,
     seed: int = 0,
+    level: float = 0.95,
 ) -> Estimate:
-    """The statistic of all `count` samples with its 95 % interval from `halves`, cut at `bounds`, the possible values.
+    """The statistic of all `count` samples with its interval from `halves`, cut at `bounds`, the possible values.
 
     There is no interval, and the note says why, if the figure is the same for all halves, or most of them lack it.
     `members` are the rows of these samples among all samples, by default all. The other arguments are as in `Estimate`
     and `halves`. Raises `dguide.errors.MissingExtra` if SciPy is not installed.
     """
     value, kept = statistic(np.arange(count)), of_members(statistic, members)
-    found = Estimate(name, value, math.nan, math.nan, count, best, better, note, statistic=kept)
+    found = Estimate(name, value, math.nan, math.nan, count, best, better, note, level=level, statistic=kept)
     if repetitions < 2 or not math.isfinite(value):
         return found
     spread = halves(statistic, count, strata=strata, repetitions=repetitions, seed=seed)
     if math.isnan(spread.variance):
         return found.noted("no interval: too few samples for halves")
-    reach = spread.quantile * spread.deviation
+    reach = t_quantile(spread.freedom, level) * spread.deviation
     if reach <= 1e-9 * abs(value):
         return found.noted("no interval: the same for all halves")
     low, high = (float(end) for end in np.clip((value - reach, value + reach), *bounds))

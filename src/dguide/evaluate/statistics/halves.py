@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import bad
-from .variance import t_quantile
 
 __all__ = ["Halves", "OfMembers", "Rows", "Statistic", "halves", "members_of", "of_members"]
 
@@ -45,11 +44,6 @@ class Halves:
     def deviation(self) -> float:
         """Standard deviation of the figure of all samples, if the variance falls as one over their number."""
         return math.sqrt(self.variance * self.size / self.count)
-
-    @property
-    def quantile(self) -> float:
-        """Half the width of the 95 % interval in standard deviations, by Student's distribution."""
-        return t_quantile(self.freedom)
 
 
 def halves(

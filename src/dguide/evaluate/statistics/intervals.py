@@ -109,7 +109,7 @@ def dependent_share(
         return found.noted("no interval: too few samples for halves")
     plain = spread.mean * (1 - spread.mean) / (things if fixed else things * spread.size / count)
     effect = max(spread.variance / plain, _LEAST_EFFECT) if plain > 1e-12 else 1.0
-    low, high = wilson(value, things / effect, spread.quantile)
+    low, high = wilson(value, things / effect, t_quantile(spread.freedom))
     return replace(found, low=low, high=high)
 
 

@@ -42,18 +42,19 @@ def mean(
     bounds: tuple[float, float] = (-math.inf, math.inf),
     members: Rows | None = None,
     strata: NDArray[np.int64] | None = None,
+    level: float = 0.95,
 ) -> Estimate:
     """Mean of `values` [N] with `mean_interval`, cut at `bounds`, the possible values; nan if there are none.
 
     There is no interval, and the note says why, for fewer than two values, or if all are equal. `members` are the rows
-    of these values among all samples; by default they are all. `strata` is as in `mean_interval`.
+    of these values among all samples; by default they are all. `strata` and `level` are as in `mean_interval`.
     """
     count, kept = len(values), Values(values, np.arange(len(values)) if members is None else members)
     value = float(values.mean()) if count else math.nan
-    found = Estimate(name, value, math.nan, math.nan, count, math.nan, better, note, statistic=kept)
+    found = Estimate(name, value, math.nan, math.nan, count, math.nan, better, note, level=level, statistic=kept)
     if not math.isfinite(value):
         return found
-    low, high = mean_interval(values, strata)
+    low, high = mean_interval(values, strata, level)
     if math.isnan(low):
         return found.noted("no interval: too few values")
     if high - low <= 2e-9 * abs(value):
@@ -62,8 +63,10 @@ def mean(
     return replace(found, low=low, high=high)
 
 
-def mean_interval(values: NDArray[np.float64], strata: NDArray[np.int64] | None = None) -> tuple[float, float]:
-    r"""95 % interval of the mean of independent values, skewed ones too; nan for fewer than two.
+def mean_interval(
+    values: NDArray[np.float64], strata: NDArray[np.int64] | None = None, level: float = 0.95
+) -> tuple[float, float]:
+    r"""Interval of the mean of independent values, skewed ones too; nan for fewer than two.
 
     Let $\bar x$ be the mean, s its standard error, and a the third cumulant of $\bar x$ over $s^3$ (for N values
     without groups their skewness over $\sqrt N$). Student's interval is $\bar x \pm t s$. Hall's takes out the skewness
@@ -84,6 +87,7 @@ def mean_interval(values: NDArray[np.float64], strata: NDArray[np.int64] | None 
         values: The values, [N].
         strata: Group of each value, [N], if the sizes of the groups are fixed. The variance is then that within the
             groups; groups of one value are joined to one.
+        level: Confidence level of the interval.
     """
     groups = [values[rows] for rows in members_of(len(values), strata)]
     alone = [group for group in groups if len(group) == 1]
@@ -96,7 +100,7 @@ def mean_interval(values: NDArray[np.float64], strata: NDArray[np.int64] | None 
         n, off = len(group), group - group.mean()
         variance += n * float(np.square(off).sum()) / (n - 1)
         third += n * float((off**3).sum()) * n / ((n - 1) * (n - 2)) if n > 2 else 0.0
-    error, quantile = math.sqrt(variance) / count, t_quantile(count - len(groups))
+    error, quantile = math.sqrt(variance) / count, t_quantile(count - len(groups), level)
     skewness = third / variance**1.5 if variance > 0 else 0.0
 
     def straight(y: float) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import bad, require
+from .variance import z_quantile
 
 __all__ = ["Proportion", "at_most", "paired_shares", "proportion", "wilson"]
 
@@ -98,13 +99,14 @@ def wilson(share: float, trials: float, quantile: float = 1.96) -> tuple[float, 
     return (0.0 if share == 0 else max(0.0, centre - half)), (1.0 if share == 1 else min(1.0, centre + half))
 
 
-def paired_shares(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> tuple[float, float]:
-    r"""95 % interval of the share of hits in `first` less that in `second`, [N] each, of the same N trials,
+def paired_shares(first: NDArray[np.bool_], second: NDArray[np.bool_], *, level: float = 0.95) -> tuple[float, float]:
+    r"""Interval of the share of hits in `first` less that in `second`, [N] each, of the same N trials,
 
-    $$\tilde d \pm 1.96 \sqrt{\frac{\tilde p_{10} + \tilde p_{01} - \tilde d^2}{N + 2}}, \qquad
+    $$\tilde d \pm z \sqrt{\frac{\tilde p_{10} + \tilde p_{01} - \tilde d^2}{N + 2}}, \qquad
     \tilde p_{10} = \frac{n_{10} + 1}{N + 2}, \quad \tilde d = \tilde p_{10} - \tilde p_{01},$$
 
-    where $n_{10}$ trials are a hit in the first only, and $n_{01}$ in the second only.
+    where $n_{10}$ trials are a hit in the first only, and $n_{01}$ in the second only. z is the
+    quantile of the normal distribution for the confidence level, 1.96 for the 95 % of `level` by default.
 
     Source: Bonett and Price, "Adjusted Wald confidence interval for a difference of binomial proportions based on
     paired data", Journal of Educational and Behavioral Statistics 37, 2012. Own code: it is four lines.
@@ -112,5 +114,5 @@ def paired_shares(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> tuple[
     count = len(first)
     only = [(int(some.sum()) + 1) / (count + 2) for some in (first & ~second, second & ~first)]
     middle = only[0] - only[1]
-    reach = 1.96 * math.sqrt((sum(only) - middle**2) / (count + 2))
+    reach = z_quantile(level) * math.sqrt((sum(only) - middle**2) / (count + 2))
     return max(-1.0, middle - reach), min(1.0, middle + reach)

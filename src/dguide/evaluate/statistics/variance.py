@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import torch
 from torch import Tensor
 
-from ...errors import require
+from ...errors import bad, require
 
-__all__ = ["moderated", "successive", "t_quantile"]
+__all__ = ["moderated", "successive", "t_quantile", "z_quantile"]
 
 _LEAST = 1e-5
 """Smallest variance in logarithms, as a share of the median (the floor of `limma`)."""
@@ -55,12 +56,30 @@ def moderated(variances: Tensor, freedom: float) -> tuple[Tensor, float]:
     return (prior * pooled + freedom * variances) / (prior + freedom), prior + freedom
 
 
-def t_quantile(freedom: float) -> float:
-    """The number of standard errors to either side of a mean in a 95 % interval, from Student's distribution.
+def t_quantile(freedom: float, level: float = 0.95) -> float:
+    """The number of standard errors to either side of a mean in an interval, from Student's distribution.
 
-    Raises `dguide.errors.MissingExtra` if SciPy is not installed.
+    Args:
+        freedom: Degrees of freedom.
+        level: Confidence level of the interval.
+
+    Raises:
+        ValueError: If `level` is not between 0 and 1.
+        dguide.errors.MissingExtra: If SciPy is not installed.
     """
-    return float(require("scipy.special", "exact").stdtrit(freedom, 0.975))
+    return -float(require("scipy.special", "exact").stdtrit(freedom, _tail(level)))
+
+
+def z_quantile(level: float = 0.95) -> float:
+    """The same for the normal distribution: 1.96 for 95 %. Raises `ValueError` if `level` is not between 0 and 1."""
+    return -NormalDist().inv_cdf(_tail(level))
+
+
+def _tail(level: float) -> float:
+    """The probability beyond each end of an interval."""
+    if not 0 < level < 1:
+        raise bad("level", level, "a number between 0 and 1")
+    return (1 - level) / 2
 
 
 def _trigamma(x: float) -> float:

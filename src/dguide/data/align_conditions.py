@@ -6,10 +6,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..data import LOADERS, Attribute, Dataset, Label, Split, load
 from ..errors import bad
+from . import LOADERS, Attribute, Dataset, Label, Split, load
 
-__all__ = ["align_conditions", "real_data"]
+__all__ = ["align_conditions", "aligned", "real_data"]
 
 
 def real_data(learnt: str, digest: str | None, given: str | None) -> Dataset:
@@ -35,6 +35,17 @@ def real_data(learnt: str, digest: str | None, given: str | None) -> Dataset:
         change = "they have changed since, so that test sequences may have been learnt"
         print(f"warning: {learnt} are not the data that the model learnt: {change}", file=sys.stderr)
     return dataset
+
+
+def aligned(dataset: Dataset, learnt: Sequence[Attribute]) -> Dataset:
+    """The data with the conditions of a model (`align_conditions`), of which the first is also the first of the data.
+
+    Raises:
+        ValueError: If it is another one, or as `align_conditions` does.
+    """
+    if dataset.conditions[0].name != learnt[0].name:
+        raise bad(f"first condition of {dataset.name}", dataset.conditions[0].name, learnt[0].name)
+    return align_conditions(dataset, learnt)
 
 
 def align_conditions(dataset: Dataset, learnt: Sequence[Attribute]) -> Dataset:

@@ -1,0 +1,51 @@
+"""Options that say who does the work: this process, several, or a Ray cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+from ..errors import bad
+from ..study import Executor, Here, Processes, Ray
+
+__all__ = ["GPUS_PER_TASK", "JOBS", "LOCAL", "RAY", "executor_of", "with_values"]
+
+LOCAL = "local"
+"""The value of --ray without a value."""
+
+JOBS: Any = typer.Option(
+    None,
+    metavar="NUMBER",
+    min=1,
+    help="Processes that share the work, each with one thread. [default: this process alone]",
+)
+RAY: Any = typer.Option(
+    None,
+    metavar="[ADDRESS]",
+    help="Share the work among the nodes of a Ray cluster: auto for the one that runs on this machine, or HOST:PORT. "
+    "Without a value Ray is started here.",
+)
+GPUS_PER_TASK: Any = typer.Option(
+    0.0, metavar="NUMBER", min=0, help="GPUs for each range of samples, with --ray only; 0.5 puts two on one GPU."
+)
+
+
+def with_values(arguments: Sequence[str]) -> list[str]:
+    """A command line with a value for each --ray that has none: at its end, or before another option."""
+    found: list[str] = []
+    for word, after in zip(arguments, [*arguments[1:], "-"], strict=False):
+        found += [word, LOCAL] if word == "--ray" and after.startswith("-") else [word]
+    return found
+
+
+def executor_of(jobs: int | None, ray: str | None, gpus_per_task: float) -> Executor:
+    """Who does the work. Raises `ValueError` for options that exclude each other."""
+    if jobs is not None and ray is not None:
+        raise bad("--jobs", f"{jobs} and --ray {ray}", "one of the two")
+    if gpus_per_task and ray is None:
+        raise bad("--gpus-per-task", f"{gpus_per_task:g} without --ray", "both", "Ray shares out the GPUs.")
+    if ray is not None:
+        return Ray(None if ray == LOCAL else ray, gpus_per_task)
+    return Here() if jobs is None else Processes(jobs)

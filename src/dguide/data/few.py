@@ -1,0 +1,63 @@
+"""A data set with few examples of one class to learn from, as if more of them were not there yet."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from ..errors import InputError, bad
+from .base import Dataset
+
+__all__ = ["class_of", "few"]
+
+
+def few(data: Dataset, rare: str, real: int, seed: int = 0) -> Dataset:
+    """The data set with `real` examples of the class `rare` in the training part; all else is as it was.
+
+    The examples are drawn at random by the seed, and nested: those for a smaller number are among those for a larger.
+
+    Args:
+        data: The data set. Its name stands in parentheses, as in ``few:(wafer:count=900),rare=Donut,real=20``.
+        rare: The class, by name or number.
+        real: Number of its examples that stay in the training part.
+        seed: Seed of their choice.
+
+    Raises:
+        ValueError: If there is no such class, it has fewer examples to learn from, or none in the validation or the
+            test part.
+
+    >>> from dguide.data import load
+    >>> small = load("few:digits,rare=8,real=20")
+    >>> int((small.train.labels == 8).sum()), len(small.test) == len(load("digits").test)
+    (20, True)
+    """
+    label = class_of(data, rare)
+    rows = (data.train.labels == label).nonzero().squeeze(-1)
+    mistakes = [
+        bad(f"{part} part of {data.name}", f"no example of {rare}", "at least one, to judge by")
+        for part, split in (("validation", data.validation), ("test", data.test))
+        if not (split.labels == label).any()
+    ]
+    if isinstance(real, bool) or not 1 <= real <= len(rows):
+        expected = f"a number from 1 to {len(rows)}, which the training part has"
+        mistakes.append(bad(f"real examples of {rare}", real, expected))
+    if mistakes:
+        raise InputError("\n       ".join(map(str, mistakes)))
+    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
+    kept = data.train.labels != label
+    kept[rows[order[:real]]] = True
+    name = f"few:({data.name}),rare={data.class_names[label]},real={real},seed={seed}"
+    return replace(data, name=name, train=data.train.take(kept.nonzero().squeeze(-1)))
+
+
+def class_of(data: Dataset, text: str) -> int:
+    """The number of one class of the first condition, by its name or number.
+
+    Raises:
+        ValueError: If it is no class, or several.
+    """
+    found = data.conditions[0].read(text)
+    if len(found) != 1 or not data.n_classes:
+        raise bad(f"class of {data.name}", repr(text), f"one of {', '.join(data.class_names[:20]) or 'no classes'}")
+    return int(found[0])

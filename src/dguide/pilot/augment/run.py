@@ -1,0 +1,158 @@
+"""Runs a pilot on a rare class: trains models, draws examples, trains classifiers, and reads their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ...data import Dataset, class_of, few
+from ...devices import best_device
+from ...study import CheckpointSource, Executor, Saved, Store, Task, digest_of, execute
+from .arms import Arm, arms, balance
+from .figures import Scores
+from .settings import AugmentStudy
+from .tasks import Fill, Judge, TrainModel, draws
+
+__all__ = ["Found", "run"]
+
+_FILLED = 32
+"""Examples that one task fills in."""
+Say = Callable[[str], Callable[[int, int], object]]
+"""Gives what is called with (done, all) of a kind of work, from its name."""
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What the classifiers of a pilot say of held-out data.
+
+    Args:
+        study: The settings.
+        arms: The arms, in order.
+        scores: The scores of each arm, by its name.
+        validation: Classes of the validation part, [N] int64.
+        test: Classes of the test part, [N] int64.
+        groups: For each example of the test part the value of `AugmentStudy.by`, [N] int64; None if it is not given.
+        bits: Bits per token of the test part of each model.
+        added: Number of examples that each arm adds.
+        seconds: Seconds of all work, by kind.
+    """
+
+    study: AugmentStudy
+    arms: tuple[Arm, ...]
+    scores: dict[str, Scores]
+    validation: NDArray[np.int64]
+    test: NDArray[np.int64]
+    groups: NDArray[np.int64] | None
+    bits: tuple[float, ...]
+    added: int
+    seconds: dict[str, float]
+
+
+def run(
+    study: AugmentStudy,
+    folder: Path,
+    executor: Executor | None = None,
+    say: Say | None = None,
+    device: torch.device | None = None,
+) -> Found:
+    """Runs what is missing of a pilot, and reads its results. After any death the same call goes on.
+
+    Args:
+        study: The settings.
+        folder: Where models and results go; with workers on other machines, one that they all see.
+        executor: Who does the work; by default this process.
+        say: Tells how far each kind of work has come.
+        device: Where examples are drawn; by default an accelerator if there is one.
+
+    Raises:
+        ValueError: If the folder holds another pilot, or something is wrong that only the work shows.
+        dguide.study.TaskFailed: If a task fails.
+    """
+    return _Run(study, folder, executor, say, device or best_device()).go()
+
+
+class _Run:
+    def __init__(
+        self, study: AugmentStudy, folder: Path, executor: Executor | None, say: Say | None, device: torch.device
+    ) -> None:
+        self.study, self.folder, self.executor, self.say = study, folder.absolute(), executor, say
+        self.device = device
+        self.store = Store(self.folder / "results")
+        whole = study.whole
+        self.rare = class_of(whole, study.rare)
+        self.data = [few(whole, study.rare, study.real, seed) for seed in range(study.runs)]
+        self.added = study.added or balance(self.data[0], self.rare)
+        self.seconds: dict[str, float] = {}
+
+    def go(self) -> Found:
+        """Does the work and reads the scores."""
+        study = self.study
+        # Keys of results say what these depend on. So other settings, or more runs, go on in the same folder.
+        about = f"{study.data}, {study.rare} with {study.real} real examples"
+        self.store.claim(digest_of(about), {"words": about})
+        models = [TrainModel(self.folder, data.name, study.train, seed) for seed, data in enumerate(self.data)]
+        self._do("models", models)
+        drawn = self._draw(models)
+        chosen = arms([study.titles[each.label] for each in study.settings], study.ways)
+        judges = {arm.name: [self._judge(arm, seed, drawn) for seed in range(study.runs)] for arm in chosen}
+        self._do("classifiers", [each for several in judges.values() for each in several])
+        scores = {name: self._scores(several) for name, several in judges.items()}
+        whole, groups = study.whole, None
+        if study.by is not None:
+            condition = next(each for each in whole.conditions if each.name == study.by)
+            groups = condition.of(whole.test.labels, whole.test.properties).numpy()
+        bits = tuple(float(self._saved(each).about["bits"]) for each in models)
+        labels = (whole.validation.labels.numpy(), whole.test.labels.numpy())
+        return Found(study, chosen, scores, *labels, groups, bits, self.added, self.seconds)
+
+    def _draw(self, models: list[TrainModel]) -> dict[tuple[str, str, int], tuple[str, ...]]:
+        """Draws the examples of each setting, way and run, and gives the keys of their results."""
+        found, tasks = dict[tuple[str, str, int], tuple[str, ...]](), list[Task]()
+        for seed, model in enumerate(models):
+            source = CheckpointSource.of(model.path, self.device)
+            for setting in self.study.settings:
+                for way in self.study.ways:
+                    several: list[Task] = (
+                        list(draws(source, setting, self.data[seed], self.rare, self.added, seed))
+                        if way == "whole"
+                        else [
+                            Fill(source, setting, self.data[seed].name, self.rare, self.study.good_classes,
+                                 self.study.region, seed, first, min(_FILLED, self.added - first))
+                            for first in range(0, self.added, _FILLED)
+                        ]
+                    )  # fmt: skip
+                    found[self.study.titles[setting.label], way, seed] = tuple(each.key for each in several)
+                    tasks += several
+        self._do("examples", tasks)
+        return found
+
+    def _judge(self, arm: Arm, seed: int, drawn: dict[tuple[str, str, int], tuple[str, ...]]) -> Judge:
+        data: Dataset = self.data[seed]
+        keys = drawn[arm.drawn, arm.way, seed] if arm.drawn else ()
+        study = self.study
+        return Judge(
+            self.store.url, data.name, data.digest, self.rare, arm, self.added, keys, study.classifier,
+            study.augmentation, seed,
+        )  # fmt: skip
+
+    def _do(self, what: str, tasks: list[Task] | list[TrainModel] | list[Judge]) -> None:
+        progress = None if self.say is None else self.say(what)
+        execute(tasks, self.store, self.executor, progress)
+        self.seconds[what] = sum(float(self._saved(each).about.get("seconds", 0)) for each in tasks)
+
+    def _saved(self, task: Task) -> Saved:
+        saved = self.store.read(task.key)
+        assert saved is not None  # it has just been done
+        return saved
+
+    def _scores(self, tasks: list[Judge]) -> Scores:
+        """The log-odds of the rare class against the good ones, of each run."""
+        saved = [self._saved(each).arrays for each in tasks]
+        return Scores.of(
+            [each["validation"] for each in saved], [each["test"] for each in saved], self.rare, self.study.good_classes
+        )

@@ -1,0 +1,3 @@
+"""The search for the best setting."""
+
+__all__ = ()

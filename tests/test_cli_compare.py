@@ -1,0 +1,88 @@
+"""`dguide compare` tells all mistakes before any work, and writes what it prints."""
+
+from __future__ import annotations
+
+import functools
+import json
+
+import pytest
+
+from dguide.cli import main
+from dguide.evaluate import LearntFeatures
+
+FEW = ["--count", "20", "--steps", "2", "--metric", "images:features=pixels", "--repetitions", "20"]
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    """A judge that learns for a fortieth of the time."""
+    whole = LearntFeatures.fit.__func__
+    monkeypatch.setattr(LearntFeatures, "fit", classmethod(functools.partial(whole, seen=1000)))
+
+
+def test_a_comparison_prints_each_setting_and_then_the_page(tmp_path, capsys):
+    pytest.importorskip("pyarrow")
+    command = ["compare", "digits-masked", *FEW, "--weight", "0", "--weight", "ramp-up:2", "--language", "ja"]
+    assert main([*command, "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert said.index("[1/2] constant:0.0") < said.index("[2/2] ramp-up:2.0") < said.index("## How it was made")
+    assert (tmp_path / "compare.md").read_text(encoding="utf-8") in said
+    content = json.loads((tmp_path / "compare.json").read_text(encoding="utf-8"))
+    assert content["advice"] in said
+    assert {row["samples"] for row in content["rows"]} == {20}
+    assert (tmp_path / "samples.png").is_file()
+    assert "ガイダンス" in (tmp_path / "compare.html").read_text(encoding="utf-8")
+
+
+def test_a_search_prints_what_it_tries_and_both_figures(tmp_path, capsys):
+    pytest.importorskip("optuna")
+    command = ["compare", "digits-masked", *FEW, "--tune", "frechet", "--budget", "3", "--out", str(tmp_path)]
+    assert main([*command, "--weight", "0..3", "--weight", "ramp-up:1"]) == 0
+    said = capsys.readouterr().out
+    assert "[3/3]" in said
+    assert (tmp_path / "tuning.md").read_text(encoding="utf-8").splitlines()[0] in said
+    assert len((tmp_path / "tuning.csv").read_text(encoding="utf-8").splitlines()) == 4
+
+
+def test_all_mistakes_are_told_at_once_and_before_any_work(tmp_path, capsys):
+    wrong = {
+        "--guidance": ("nrmalized", "Did you mean 'normalized'?"),
+        "--weight": ("ramp-up:1,foo=3", "unknown option of guidance schedule ramp-up"),
+        "--sampler": ("q", "unknown sampler"),
+        "--temperature": ("-1", "temperature: got -1"),
+        "--seeds": ("a", "--seeds: got 'a'"),
+        "--figure": ("frob", "unknown figure: got 'frob'"),
+        "--budget": ("3", "--budget: got 3 without --tune"),
+        "--labels": ("12", "label"),
+        "--device": ("nowhere", "device"),
+    }
+    given = [word for name, (value, _) in wrong.items() for word in (name, value)]
+    file = tmp_path / "file"
+    file.touch()
+    assert main(["compare", "digits-masked", *given, "--out", str(file / "x")]) == 2
+    told = capsys.readouterr().err
+    for _, words in wrong.values():
+        assert words in told
+    assert "is no folder" in told
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--metric", "texts"], "one for digits: images"),
+        (["--data", "mnist"], "mnist"),
+        (["--weight", "1"], "at least two"),
+        (["--baseline", "x"], "unknown baseline"),
+        (["--detect", "-1"], "difference to detect"),
+        (["--tune", "recall", "--figure", "recall"], "--tune names the figure"),
+        (["--tune", "recall", "--temperature", "1", "--temperature", "2"], "one for all settings"),
+        (["--tune", "recall", "--weight", "1..x"], "LOW..HIGH"),
+        (["--tune", "recall", "--weight", "1..2", "--weight", "2..3"], "one range"),
+        (["--tune", "density"], "neither direction"),
+    ],
+)
+def test_what_does_not_fit_is_refused(options, told, tmp_path, capsys):
+    assert main(["compare", "digits-masked", *FEW[:4], *options, "--out", str(tmp_path / "new")]) == 2
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()

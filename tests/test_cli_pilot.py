@@ -1,0 +1,73 @@
+"""`dguide pilot` from the command line."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dguide.cli import main
+
+
+@pytest.fixture
+def maps(tmp_path):
+    rng = np.random.default_rng(0)
+    maps, labels = rng.integers(0, 2, (120, 5, 5)), np.arange(120) % 2
+    maps[labels == 1, 2] = 1
+    np.savez(tmp_path / "maps.npz", maps=maps, labels=labels)
+    return tmp_path / "maps.npz"
+
+
+STUDY = """
+data: npz:{path},names=plain;line
+rare: line
+real: 5
+runs: 3
+added: 6
+train: {{steps: 2, size: tiny, batch_size: 8, evaluate_every: 2, evaluate_passes: 1}}
+weight: 1
+sampler: ancestral:steps=2
+classifier: scikit-learn:naive_bayes.GaussianNB
+false_alarms: 0.2
+"""
+
+
+def test_a_study_file_gives_a_report_and_tables(maps, tmp_path, capsys):
+    file, out = tmp_path / "study.yaml", tmp_path / "out"
+    file.write_text(STUDY.format(path=maps))
+    line = ["pilot", str(file), "--out", str(out), "--jobs", "1", "--language", "ja"]
+    assert main(line) == 0, capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "models: 3 of 3" in said.err
+    assert "recall" in said.out
+    names = {"report.html", "arms.csv", "arms.parquet"}
+    assert names <= {path.name for path in out.iterdir()}
+    assert 'lang="ja"' in (out / "report.html").read_text(encoding="utf-8")
+    table = pytest.importorskip("pyarrow.parquet").read_table(out / "arms.parquet")
+    assert table.num_rows == len((out / "arms.csv").read_text().splitlines()) - 1
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["digitz"], "one of digits-quick, digits, wafers, elpv, augment, a file STUDY.yaml"),
+        (["augment"], "DATA: got nothing"),
+        (["digits-quick", "wafer"], "Did you mean dguide pilot augment wafer?"),
+        (["augment", "digits"], "rare: Field required"),
+        (["augment", "digits", "--rare", "8", "--prices", "miss"], "--prices: got 'miss', expected name=value"),
+        (["augment", "digits", "--rare", "8", "--prices", "miss=a"], "price miss: got 'a'"),
+        (["digits-quick", "--format", "doc"], "html or pdf"),
+        (["missing.yaml"], "study missing.yaml"),
+    ],
+)
+def test_mistakes_end_before_any_work(words, expected, tmp_path, capsys):
+    assert main(["pilot", *words, "--out", str(tmp_path / "out")]) == 2
+    assert expected in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_that_is_no_study_is_refused(tmp_path, capsys):
+    file = tmp_path / "study.yaml"
+    for text in ("- a\n- b\n", "a: [", "unknown: 1\nrare: 2\n"):
+        file.write_text(text)
+        assert main(["pilot", str(file)]) == 2
+        assert "study" in capsys.readouterr().err or text.startswith("unknown")
