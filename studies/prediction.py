@@ -126,7 +126,7 @@ def sections(results: dict[str, Any]) -> dict[str, str]:
     }
 
 
-STUDY = Study("prediction", "training.md", "5 minutes of one core", compute, sections)
+STUDY = Study("prediction", "training.md", "7 minutes of one core", compute, sections)
 
 if __name__ == "__main__":
     STUDY.main(__doc__)
