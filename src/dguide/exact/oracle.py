@@ -37,12 +37,12 @@ class Oracle:
     def __init__(self, process: Process, cond: Sequence[Tensor], uncond: Tensor) -> None:
         if isinstance(cond, Tensor) or not isinstance(cond, Sequence) or not len(cond):
             raise bad("cond", type(cond).__name__, "a list of at least one joint table, one for each class")
-        self.process, self.prediction = process, process.prediction
+        self.process = process
         self.tables = [check_law(process, table, f"cond[{k}]") for k, table in enumerate(cond)]
         self.tables.append(check_law(process, uncond, "uncond"))
         if len({table.ndim for table in self.tables}) > 1:
             raise bad("tables", [table.ndim for table in self.tables], "the same number of positions in all")
-        self.time_dependent = not process.time_agnostic
+        self.time_dependent, self.prediction = not process.time_agnostic, process.prediction
         self._sums = lru_cache(maxsize=2 * len(self.tables))(self._all_sums)
 
     def null(self, condition: Tensor) -> Tensor:
