@@ -1,7 +1,5 @@
 """What the engine of studies costs for each range of samples, and what two workers bring.
 
-    python -m benchmarks.engine [--repetitions 5]
-
 The cost is the time of tasks that do nothing, through `execute` and a folder, for each task. What two workers bring is
 the time of ranges of the checkpoint `digits-masked` with one worker over that with two. Workers have started before
 the clock does. All are medians, since other programs disturb them.
@@ -9,12 +7,12 @@ the clock does. All are medians, since other programs disturb them.
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,14 +26,15 @@ from dguide.study import (
     Saved,
     Setting,
     Store,
-    Study,
     Task,
     execute,
     key_of,
 )
+from dguide.study import Study as Grid
 from dguide.study.attempt import one_thread
+from studies.common import Study, table
 
-TOKENS = np.zeros((256, 64), np.int16)
+TOKENS, REPETITIONS = np.zeros((256, 64), np.int16), 5
 
 
 @dataclass(frozen=True)
@@ -73,30 +72,39 @@ def ranges(count: int) -> tuple[Task, ...]:
     setting = Setting(Normalized(2.0), Ancestral(steps=4))
     source = CheckpointSource.of("digits-masked")
     condition = {"label": torch.arange(10)}
-    study = Study(source, (setting,), (0,), 16 * count, condition, batch_size=16, range_size=16)
+    study = Grid(source, (setting,), (0,), 16 * count, condition, batch_size=16, range_size=16)
     return study.tasks()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repetitions", type=int, default=5)
-    parser.add_argument("--ranges", type=int, default=12)
-    options = parser.parse_args()
-    nothing = tuple(Nothing(number) for number in range(100))
-    for executor in (Here(), Processes(1), Processes(2)):
-        costs = [1000 * pace(executor, nothing, 20) for _ in range(options.repetitions)]
-        print(f"{executor}: {median(costs):.1f} ms a range ({min(costs):.1f} to {max(costs):.1f})", flush=True)
-    tasks, ratios, shares = ranges(options.ranges), [], []
-    for _ in range(options.repetitions):
+def measure() -> dict[str, Any]:
+    """Milliseconds of a range that does nothing, by executor; and seconds of a range that draws."""
+    nothing, tasks = tuple(Nothing(number) for number in range(100)), ranges(12)
+    executors: dict[str, Executor] = {"this process": Here(), "1 worker": Processes(1), "2 workers": Processes(2)}
+    found: dict[str, dict[str, list[float]]] = {"overhead": {}, "drawing": {}}
+    for _ in range(REPETITIONS):
         direct = median(seconds(task) for task in tasks)
-        here, one, two = (pace(each, tasks, 4) for each in (Here(), Processes(1), Processes(2)))
-        ratios.append(one / two)
-        shares.append(here / direct)
-        print(f"a range: {direct:.2f} s drawn directly, {here:.2f} s here, {one:.2f} s and {two:.2f} s", flush=True)
-    print(
-        f"the engine takes {median(shares):.2f} times the direct call; two workers are {median(ratios):.2f} times one"
-    )
+        found["drawing"].setdefault("without the engine", []).append(direct)
+        for name, executor in executors.items():
+            found["overhead"].setdefault(name, []).append(1000 * pace(executor, nothing, 20))
+            found["drawing"].setdefault(name, []).append(pace(executor, tasks, 4))
+    return found
 
+
+def sections(found: dict[str, Any]) -> dict[str, str]:
+    overhead, drawing = found["overhead"], found["drawing"]
+    pairs = list(zip(drawing["1 worker"], drawing["2 workers"], strict=True))
+    rows = []
+    for name, times in overhead.items():
+        shares = [own / direct for own, direct in zip(drawing[name], drawing["without the engine"], strict=True)]
+        rows.append([name, f"{median(times):.1f}", f"{min(times):.1f} to {max(times):.1f}", f"{median(shares):.2f}"])
+    text = table(
+        "who works | :ms a range that does nothing | :least and most | :time of a range, engine / direct", rows
+    )
+    twice = f"Two workers are {median(one / two for one, two in pairs):.2f} times as fast as one"
+    return {"engine": f"{text}\n\n{twice} where the network takes the time."}
+
+
+STUDY = Study("engine", "several-machines.md", "two minutes", measure, sections, folder="benchmarks")
 
 if __name__ == "__main__":
-    main()
+    STUDY.main(__doc__)

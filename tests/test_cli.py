@@ -38,6 +38,8 @@ COMMANDS = (
     "fill",
     "evaluate",
     "read",
+    "compare",
+    "pilot",
     "train",
     "train-tokenizer",
     "check-tokenizer",

@@ -10,7 +10,7 @@ import pytest
 from dguide.cli import main
 from dguide.evaluate import LearntFeatures
 
-FEW = ["--count", "20", "--steps", "2", "--metric", "images:features=pixels", "--repetitions", "20"]
+FEW = ["--jobs", "1", "--count", "20", "--steps", "2", "--metric", "images:features=pixels", "--repetitions", "20"]
 
 
 @pytest.fixture(autouse=True)
@@ -83,6 +83,6 @@ def test_all_mistakes_are_told_at_once_and_before_any_work(tmp_path, capsys):
     ],
 )
 def test_what_does_not_fit_is_refused(options, told, tmp_path, capsys):
-    assert main(["compare", "digits-masked", *FEW[:4], *options, "--out", str(tmp_path / "new")]) == 2
+    assert main(["compare", "digits-masked", *FEW[:6], *options, "--out", str(tmp_path / "new")]) == 2
     assert told in capsys.readouterr().err
     assert not (tmp_path / "new").exists()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 import typer
 
 from ..errors import bad
 from ..study import Executor, Here, Processes, Ray
 
-__all__ = ["GPUS_PER_TASK", "JOBS", "LOCAL", "RAY", "executor_of", "with_values"]
+__all__ = ["EVERY_CORE", "GPUS_PER_TASK", "JOBS", "LOCAL", "RAY", "executor_of", "usual_jobs", "with_values"]
 
 LOCAL = "local"
 """The value of --ray without a value."""
@@ -21,6 +23,14 @@ JOBS: Any = typer.Option(
     min=1,
     help="Processes that share the work, each with one thread. [default: this process alone]",
 )
+EVERY_CORE: Any = typer.Option(
+    None,
+    metavar="NUMBER",
+    min=1,
+    help="Processes that share the work, each with one thread. [default: one for each core; with an accelerator this "
+    "process alone]",
+)
+"""As `JOBS`, for commands whose work is always a study; see `usual_jobs`."""
 RAY: Any = typer.Option(
     None,
     metavar="[ADDRESS]",
@@ -48,4 +58,11 @@ def executor_of(jobs: int | None, ray: str | None, gpus_per_task: float) -> Exec
         raise bad("--gpus-per-task", f"{gpus_per_task:g} without --ray", "both", "Ray shares out the GPUs.")
     if ray is not None:
         return Ray(None if ray == LOCAL else ray, gpus_per_task)
-    return Here() if jobs is None else Processes(jobs)
+    return Here() if jobs in (None, 1) else Processes(jobs)
+
+
+def usual_jobs(device: torch.device) -> int | None:
+    """The default of `EVERY_CORE`."""
+    if device.type != "cpu":
+        return None
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -27,7 +27,7 @@ from ..conditions_arg import read_conditions
 from ..grids import SCHEDULES_TO_SEARCH, WEIGHTS, decodings_of, samplers_of, settings_of, shapes_of
 from ..names import MODEL, OWN, device_of, metrics_of
 from ..output import check_directory
-from ..workers import GPUS_PER_TASK, JOBS, RAY, executor_of
+from ..workers import EVERY_CORE, GPUS_PER_TASK, RAY, executor_of, usual_jobs
 
 __all__ = ["compare"]
 
@@ -124,7 +124,7 @@ def compare(
     device: str = typer.Option("auto", metavar="NAME", help="auto (an accelerator if there is one), cpu, cuda, ..."),
     dtype: str = typer.Option("float32", metavar="NAME", help=f"Precision of the network: {', '.join(DTYPES)}."),
     language: str = typer.Option("en", metavar="en|ja", help="Language of the report, compare.html."),
-    jobs: int | None = JOBS,
+    jobs: int | None = EVERY_CORE,
     ray: str | None = RAY,
     gpus_per_task: float = GPUS_PER_TASK,
 ) -> None:
@@ -141,7 +141,8 @@ def compare(
     mistakes.of(lambda: _exclusive(tuned, budget, figure, temperature))
     mistakes.of(lambda: choose("language", language, LANGUAGES))
     spoken: Language = "ja" if language == "ja" else "en"
-    executor = mistakes.of(lambda: executor_of(jobs, ray, gpus_per_task))
+    usual = mistakes.of(lambda: usual_jobs(device_of(device))) if ray is None else None
+    executor = mistakes.of(lambda: executor_of(usual if jobs is None else jobs, ray, gpus_per_task))
     mistakes.of(lambda: check_directory("--out", out))
     loaded = mistakes.of(lambda: checkpoints.load(checkpoint))
     shape = None if loaded is None else loaded.codec.shape

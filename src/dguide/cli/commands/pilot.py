@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping
@@ -21,7 +20,7 @@ from ...samplers import SAMPLERS
 from ...study import Executor
 from ..names import OWN, device_of
 from ..output import check_directory
-from ..workers import GPUS_PER_TASK, RAY, executor_of
+from ..workers import EVERY_CORE, GPUS_PER_TASK, RAY, executor_of, usual_jobs
 
 __all__ = ["pilot"]
 
@@ -103,12 +102,7 @@ def pilot(
     ),
     title: str | None = typer.Option(None, metavar="TEXT", help="Title of the report."),
     language: str | None = typer.Option(None, metavar="en|ja", help="Language of the report. [default: en]"),
-    jobs: int | None = typer.Option(
-        None,
-        metavar="NUMBER",
-        min=1,
-        help="Processes that work at the same time. [default: one for each core, or one with an accelerator]",
-    ),
+    jobs: int | None = EVERY_CORE,
     ray: str | None = RAY,
     gpus_per_task: float = GPUS_PER_TASK,
     format_: str = typer.Option("html", "--format", metavar="html|pdf", help="pdf writes a PDF too, through Chromium."),
@@ -140,7 +134,7 @@ def pilot(
 
         find_browser()
     device = device_of("auto") if ray is None else torch.device("cuda" if gpus_per_task else "cpu")
-    usual = _usual_jobs(device) if ray is None else None
+    usual = usual_jobs(device) if ray is None else None
     _run(chosen, out, executor_of(usual if jobs is None else jobs, ray, gpus_per_task), device, format_)
 
 
@@ -208,13 +202,6 @@ def _run(study: Any, out: Path, executor: Executor, device: torch.device, format
 
         pdf(html, out / "report.pdf")
     print(f"{result.as_text()}\n\n{made.answer.headline}\n{made.answer.because}\n{html}")
-
-
-def _usual_jobs(device: torch.device) -> int | None:
-    """One process for each core, as each computes with one thread; this process alone with an accelerator."""
-    if device.type != "cpu":
-        return None
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _write_parquet(result: Any, path: Path) -> None:
