@@ -13,7 +13,7 @@ from ...data import Codec, Dataset
 from ...plots.images import shown
 from ...plots.rows import PictureRow, picture_rows
 from ...study import Store
-from ..report import Pictures, Section
+from ..report import Pictures, Section, Text
 from .arms import parts
 from .settings import AugmentStudy
 from .tasks import drawn, good_rows, place
@@ -90,9 +90,12 @@ def section(pictures: Shown, codec: Codec, filled: Sequence[str], rare: str, say
         say: The sentences of the report.
     """
     rows = tuple(_rows(pictures, codec, filled, rare, say))
-    caption = say("pictures_caption") + (say("pictures_regions") if filled else "")
-    alt = say("pictures_alt", rows=", ".join(row.name for row in rows))
-    return Section(say("pictures", rare=rare), (Pictures(picture_rows(rows, MOST_BYTES), caption, alt),))
+    text = Text(say("pictures_text") + (say("pictures_regions") if filled else ""))
+    blocks = [
+        Pictures(png, row.name, say("pictures_alt", name=row.name, count=len(row.pictures)))
+        for row, png in zip(rows, picture_rows(rows, MOST_BYTES), strict=True)
+    ]
+    return Section(say("pictures", rare=rare), (text, *blocks))
 
 
 def _rows(

@@ -22,7 +22,7 @@ class CompareStudy(PilotStudy):
         pydantic.ValidationError: A `ValueError` that lists every wrong setting, and the valid names.
 
     >>> CompareStudy(data="digits", weight=("1",)).settings[0].label
-    'normalized constant:0.0 ancestral:steps=32'
+    'normalized constant:0.0 ancestral'
     """
 
     weight: tuple[str, ...] = Field(
