@@ -69,6 +69,7 @@ def _drawn(row: PictureRow, columns: int, side: int) -> Any:
     high, wide = pictures.shape[1:3]
     scale = _TILE / max(high, wide)
     figure = blank((image.shape[1] * scale, image.shape[0] * scale))
+    figure.set_layout_engine("none")  # the picture fills the file
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     axes.imshow(image, interpolation="nearest", aspect="auto")
