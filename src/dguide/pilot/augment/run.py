@@ -97,10 +97,10 @@ class _Run:
     def go(self) -> Found:
         """Does the work and reads the scores."""
         study = self.study
+        study.check_sampling(study.model)
         # Keys of results say what these depend on. So other settings, or more runs, go on in the same folder.
         about = f"{study.data}, {study.rare} with {study.real} real examples"
         self.store.claim(digest_of(about), {"words": about})
-        study.check_sampling(study.model)
         sources = self._sources()
         drawn = self._draw(sources)
         chosen = arms([study.titles[each.label] for each in study.settings], study.ways)
