@@ -95,7 +95,9 @@ class _Run:
         # Keys of results say what these depend on. So other settings, or more runs, go on in the same folder.
         about = f"{study.data}, {study.rare} with {study.real} real examples"
         self.store.claim(digest_of(about), {"words": about})
-        models = [TrainModel(self.folder, data.name, study.train, seed) for seed, data in enumerate(self.data)]
+        models = [
+            TrainModel(self.folder, data.name, data.digest, study.train, seed) for seed, data in enumerate(self.data)
+        ]
         self._do("models", models)
         drawn = self._draw(models)
         chosen = arms([study.titles[each.label] for each in study.settings], study.ways)
@@ -121,8 +123,9 @@ class _Run:
                         list(draws(source, setting, self.data[seed], self.rare, self.added, seed))
                         if way == "whole"
                         else [
-                            Fill(source, setting, self.data[seed].name, self.rare, self.study.good_classes,
-                                 self.study.region, seed, first, min(_FILLED, self.added - first))
+                            Fill(source, setting, self.data[seed].name, self.data[seed].digest, self.rare,
+                                 self.study.good_classes, self.study.region, seed, first,
+                                 min(_FILLED, self.added - first))
                             for first in range(0, self.added, _FILLED)
                         ]
                     )  # fmt: skip
