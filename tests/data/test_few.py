@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from dguide.data import few, load
+from dguide.data import LOADERS, few, load
 from dguide.train import TrainConfig
 
 
@@ -32,6 +34,17 @@ def test_the_choice_is_nested_and_by_seed(digits):
     assert chosen[5, 0] < chosen[20, 0]
     assert chosen[5, 1] < chosen[20, 1]
     assert chosen[20, 0] != chosen[20, 1]
+
+
+@pytest.mark.parametrize("name", ["crack, deep", "a=1", "(open", "<script>", "8"])
+def test_a_class_of_any_name_loads_again(monkeypatch, name):
+    """A comma or a parenthesis in the name of a class divides no options, and a name that is a number is a name."""
+    whole = load("wafer:count=200,size=8")
+    names = (name, *whole.class_names[1:])
+    named = replace(whole, conditions=(replace(whole.conditions[0], names=names), *whole.conditions[1:]))
+    monkeypatch.setitem(LOADERS, "renamed", lambda: named)
+    small = few(replace(named, name="renamed"), name, 2)
+    assert load(small.name).digest == small.digest
 
 
 def test_its_name_loads_it_again(digits, tmp_path):

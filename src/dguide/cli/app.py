@@ -18,6 +18,7 @@ from .. import __version__
 from ..errors import InputError, MissingExtra
 from ..files import expanded
 from ..spec import trust
+from ..study import TaskFailed
 from ..train import Diverged
 from .commands.check_tokenizer import check_tokenizer
 from .commands.compare import compare
@@ -151,6 +152,9 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 def _ordinary(error: Exception) -> str | None:
     """One line for an error of the machine or an expected error; None for a bug."""
+    if isinstance(error, TaskFailed):  # of a task that raised nothing, the worker died
+        cause = error.__cause__
+        return str(error) if not isinstance(cause, Exception) or _ordinary(cause) else None
     if isinstance(error, (MissingExtra, Diverged)) or (isinstance(error, OSError) and error.errno in _PLACE):
         return str(error)
     torch_failed = isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)

@@ -47,8 +47,18 @@ def few(data: Dataset, rare: str, real: int, seed: int = 0) -> Dataset:
     order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
     kept = data.train.labels != label
     kept[rows[order[:real]]] = True
-    name = f"few:({data.name}),rare={data.class_names[label]},real={real},seed={seed}"
+    name = f"few:({data.name}),rare={_written(data, label)},real={real},seed={seed}"
     return replace(data, name=name, train=data.train.take(kept.nonzero().squeeze(-1)))
+
+
+def _written(data: Dataset, label: int) -> str:
+    """A class as it stands in the name of a data set: its name, or its number if that would be read otherwise."""
+    name = data.class_names[label]
+    texts = (str(label),) if set(name) & set(",()=") else (name, str(label))
+    found = next((each for each in texts if data.conditions[0].read(each).tolist() == [label]), None)
+    if found is None:
+        raise bad(f"class of {data.name}", repr(name), "a name without commas, parentheses and =", "Rename it.")
+    return found
 
 
 def class_of(data: Dataset, text: str) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-from types import FunctionType
+from collections.abc import Iterator
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from torch import Tensor
@@ -18,7 +19,8 @@ __all__ = ["digest_of_object"]
 def digest_of_object(what: str, value: object) -> str:
     """SHA-256 of an object and all that it holds, in hexadecimal.
 
-    Functions and classes count by their names, not by their code.
+    Classes count by their names, not by their code. So do functions of modules. A function of a script, a notebook or
+    another function counts by its code too, by its defaults, and by all objects outside of it that it uses.
 
     Args:
         what: What an error calls it.
@@ -51,11 +53,39 @@ class _Sum:
 
 
 class _Hasher(pickle.Pickler):
-    """A pickler of which nothing is read back: tensors are their digests, functions and classes their names."""
+    """A pickler of which nothing is read back: tensors are their digests, classes their names."""
+
+    def persistent_id(self, value: Any) -> list[str] | None:
+        """A set has another order in each process."""
+        return sorted(digest_of_object("set", each) for each in value) if type(value) in (set, frozenset) else None
 
     def reducer_override(self, value: Any) -> Any:
         if isinstance(value, Tensor):
             return str, (content_digest("", {"": value.detach().cpu().contiguous()}),)
-        if isinstance(value, type | FunctionType) and value.__module__ not in ("builtins", "copyreg"):
+        if isinstance(value, CodeType):
+            return str, ("",), (value.co_code, value.co_consts, value.co_names)
+        if isinstance(value, ModuleType):
+            return str, (value.__name__,)
+        if isinstance(value, FunctionType):
+            return str, (f"{value.__module__}:{value.__qualname__}",), _held(value)
+        if isinstance(value, type) and value.__module__ not in ("builtins", "copyreg"):
             return str, (f"{value.__module__}:{value.__qualname__}",)
         return NotImplemented
+
+
+def _held(function: FunctionType) -> list[object]:
+    """What a function holds beside its name; it is told last, since the function may be among it."""
+    cells = [each.cell_contents for each in function.__closure__ or ()]
+    held: list[object] = [function.__defaults__, function.__kwdefaults__, cells]
+    if function.__module__ != "__main__" and "<" not in function.__qualname__:
+        return held
+    outside = function.__globals__
+    return [*held, function.__code__, {name: outside[name] for name in _names(function.__code__) if name in outside}]
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    """The names that code looks up outside of itself, and those of attributes."""
+    yield from code.co_names
+    for each in code.co_consts:
+        if isinstance(each, CodeType):
+            yield from _names(each)

@@ -80,8 +80,11 @@ def test_another_pilot_in_the_folder_is_refused(images, done):
         run(study(images, real=5), done[0])
 
 
-@pytest.mark.parametrize("language", ["en", "ja"])
-@pytest.mark.parametrize("prices", [None, PRICES, PRICES | {"miss": 0.0}, PRICES | {"pilot": 10**9}], ids=range(4))
+@pytest.mark.parametrize(
+    ("language", "prices"),
+    [("en", None), ("ja", PRICES), ("en", PRICES | {"miss": 0.0}), ("ja", PRICES | {"pilot": 10**9})],
+    ids=range(4),
+)
 def test_the_report_says_whether_generation_beats_ordinary_augmentation(images, done, language, prices):
     result = Result(run(study(images, language=language, prices=prices, example_prices=prices is not None), done[0]))
     made = report(result, {"command": "dguide pilot"})

@@ -162,6 +162,7 @@ def compare(
     assert judge is not None
     assert loaded is not None
     question = Question(study, judge, figure or tuned, baseline, detect)
+    _say(f"Judging by {judge.data}. The judge learns first, then samples are drawn.")
     work: dict[str, Any] = {"executor": executor, "codec": loaded.codec, "tell": _say}
     if shapes is not None:
         found = tune(question, shapes, budget=budget or _BUDGET, folder=out, **work)

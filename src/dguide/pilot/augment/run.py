@@ -121,7 +121,10 @@ class _Run:
         """The model of each run: the one that was given, or those that are trained now."""
         if self.study.model is not None:
             return [CheckpointSource.of(self.study.model, self.device)] * self.study.runs
-        models = [TrainModel(self.folder, data.name, self.study.train, seed) for seed, data in enumerate(self.data)]
+        models = [
+            TrainModel(self.folder, data.name, data.digest, self.study.train, seed)
+            for seed, data in enumerate(self.data)
+        ]
         self._do("models", models)
         return [CheckpointSource.of(each.path, self.device) for each in models]
 
@@ -135,8 +138,9 @@ class _Run:
                         list(draws(source, setting, self.data[seed], self.rare, self.added, seed))
                         if way == "whole"
                         else [
-                            Fill(source, setting, self.data[seed].name, self.rare, self.study.good_classes,
-                                 self.study.region, seed, first, min(_FILLED, self.added - first))
+                            Fill(source, setting, self.data[seed].name, self.data[seed].digest, self.rare,
+                                 self.study.good_classes, self.study.region, seed, first,
+                                 min(_FILLED, self.added - first))
                             for first in range(0, self.added, _FILLED)
                         ]
                     )  # fmt: skip

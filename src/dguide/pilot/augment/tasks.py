@@ -39,19 +39,21 @@ class TrainModel(Task):
     Args:
         folder: Where the checkpoint goes; every worker must see it.
         data: The data set.
+        digest: SHA-256 of its content.
         settings: Further settings of `TrainConfig`.
         seed: Seed of the training.
     """
 
     folder: Path
     data: str
+    digest: str
     settings: Mapping[str, Any]
     seed: int
 
     @property
     def key(self) -> str:
         """The path of the result."""
-        depends = [self.data, dict(self.settings), self.seed, __version__]
+        depends = [self.data, self.digest, dict(self.settings), self.seed, __version__]
         return key_of("model", f"seed {self.seed}", depends)
 
     @property
@@ -62,6 +64,7 @@ class TrainModel(Task):
     def run(self) -> Saved:
         """Trains it; `about` has the bits per token of the test part."""
         began = time.perf_counter()
+        _loaded(self.data, self.digest)
         config = TrainConfig(out=self.path, data=self.data, seed=self.seed, **self.settings)
         if not train(config).finished:
             raise KeyboardInterrupt
@@ -101,6 +104,7 @@ class Fill(Task):
         source: The model.
         setting: Guidance, sampler and decoding.
         data: The data set with few examples of the rare class.
+        digest: SHA-256 of its content.
         rare: That class.
         good: The classes of the pictures that are filled.
         region: Sides of the region that is drawn, as a share of those of the picture. Its place is random.
@@ -112,6 +116,7 @@ class Fill(Task):
     source: CheckpointSource
     setting: Setting
     data: str
+    digest: str
     rare: int
     good: tuple[int, ...]
     region: float
@@ -125,7 +130,7 @@ class Fill(Task):
         depends = {
             "source": self.source.digest,
             **self.setting.written,
-            "data": self.data,
+            "data": [self.data, self.digest],
             "numbers": [self.rare, list(self.good), self.region, self.seed, self.first, self.count],
             "version": __version__,
         }
@@ -134,7 +139,7 @@ class Fill(Task):
     def run(self) -> Saved:
         """Fills them: pictures [N, H, W, C] uint8."""
         began = time.perf_counter()
-        model, data = checkpoints.load(self.source.path), _loaded(self.data)
+        model, data = checkpoints.load(self.source.path), _loaded(self.data, self.digest)
         network = self.source.open().denoiser
         pictures = parts(data)[0]
         rows = good_rows(data, self.good)
@@ -214,11 +219,7 @@ class Judge(Task):
 
     def run(self) -> Saved:
         """Trains it: log-probabilities `validation` and `test`, [N, K] float32 each, and the classes of the parts."""
-        began, data = time.perf_counter(), _loaded(self.data)
-        if data.digest != self.digest:
-            raise bad(
-                f"data {self.data}", "others than at the start", "the same until the end", "Begin in a new folder."
-            )
+        began, data = time.perf_counter(), _loaded(self.data, self.digest)
         _, validation, test = parts(data)
         training = compose(self.arm, data, self.rare, self.added, self.ordinary, self._pictures(data))
         predict = CLASSIFIERS.read(self.classifier, typed=True).fit(training, data.n_classes, self.seed)
@@ -247,6 +248,9 @@ def drawn(store: Store, key: str, codec: Codec, channels: int) -> Iterator[NDArr
 
 
 @lru_cache(maxsize=2)
-def _loaded(name: str) -> Dataset:
-    """The data set; a worker keeps it for the next task."""
-    return load(name, typed=True)
+def _loaded(name: str, digest: str) -> Dataset:
+    """The data set, if its content is still the same; a worker keeps it for the next task."""
+    data = load(name, typed=True)
+    if data.digest != digest:
+        raise bad(f"data {name}", "others than at the start", "the same until the end", "Begin in a new folder.")
+    return data

@@ -48,8 +48,10 @@ class PerSample:
     def estimate(self, tokens: Tensor, condition: Condition, strata: NDArray[np.int64] | None = None) -> Estimate:
         """The figure of samples. Raises `ValueError` if there is not one finite number for each."""
         found: Any = torch.as_tensor(self.values(tokens, condition))
-        if found.shape != (len(tokens),) or found.is_complex() or not bool(torch.isfinite(found).all()):
-            raise bad(f"values of {self.name}", f"{found.dtype} {list(found.shape)}", f"[{len(tokens)}] finite numbers")
+        fits = found.shape == (len(tokens),) and not found.is_complex()
+        if not fits or not bool(torch.isfinite(found).all()):
+            got = f"{found.dtype} {list(found.shape)}" + (", not all of them finite" if fits else "")
+            raise bad(f"values of {self.name}", got, f"[{len(tokens)}] finite numbers")
         if found.dtype == torch.bool:
             return share(self.name, found.cpu().numpy(), better=self.better)
         return mean(self.name, found.cpu().double().numpy(), better=self.better, strata=strata)

@@ -40,13 +40,15 @@ class Question:
     detect: float | None = None
 
     def check(self) -> None:
-        """Raises one `ValueError` for all that is wrong. The judge learns from the data here, which takes seconds."""
+        """Raises one `ValueError` for all that is wrong. The judge learns from the data last, which takes seconds."""
         mistakes = Mistakes()
         mistakes.of(self.study.check)
         mistakes.of(lambda: self._several())
         mistakes.of(lambda: self.settings)
-        mistakes.of(lambda: self.main)
         mistakes.of(lambda: self._positive())
+        if self.figure is None:  # then nothing can be wrong with it
+            mistakes.settle()
+        mistakes.of(lambda: self.main)
         mistakes.settle()
 
     @cached_property
