@@ -45,7 +45,7 @@ _PLACE = {
     errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM,
     errno.EISDIR, errno.ENAMETOOLONG,
 }  # fmt: skip
-"""Errors of the disk or the machine: no permission, no space, too many open files, no memory, a folder in place of a file."""
+"""Errors of the disk or the machine: no permission, no space, a folder in place of a file, no memory."""
 
 app = typer.Typer(
     help="Classifier-free guidance for discrete diffusion models.",
