@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import resource
 import runpy
+import signal
 import subprocess
 import sys
 import tempfile
@@ -74,6 +75,7 @@ def _run(
     words: list[str], env: dict[str, str], cwd: str, limit: int | None, strict: bool, out: Path, err: Path
 ) -> None:
     """The process itself."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a job in the background ignores
     os.environ.clear()
     os.environ.update(env)
     os.chdir(cwd)

@@ -119,15 +119,18 @@ OTHER = {
     "weight_decay": "0.1", "clip": "2.0", "ema": "0.9", "dropout": "0.1", "label_dropout": "0.2", "shift": "1",
     "shift_share": "0.25", "evaluate_every": "100", "evaluate_passes": "4", "precision": "bf16", "device": "cpu",
     "tensorboard": "True", "steps": "7", "patience": "5", "from_": "earlier",
+    "prediction": "leave-one-out",
 }  # fmt: skip
 """Another value than the default of each setting of a training run."""
+BESIDE = {"prediction": {"process": "uniform"}}
+"""What a setting is for, where it is not for all runs."""
 
 
 @pytest.mark.parametrize("name", TrainConfig.model_fields)
 def test_each_option_of_training_alone_changes_what_is_recorded(run, tmp_path, monkeypatch, name):
     seen = []
     monkeypatch.setattr(train_command, "run_training", lambda config: seen.append(config) or STOPPED)
-    plain = {"out": tmp_path / "run", "steps": 5}
+    plain = {"out": tmp_path / "run", "steps": 5} | BESIDE.get(name, {})
     changed = ({} if name == "minutes" else plain) | {"out": tmp_path / "run", name: OTHER[name]}
     for given in (plain, changed):
         options = [(option(key), value) for key, value in given.items()]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 
 from dguide.cli import main
+from dguide.evaluate import LearntFeatures
 
 
 @pytest.fixture
 def maps(tmp_path):
     rng = np.random.default_rng(0)
-    maps, labels = rng.integers(0, 2, (120, 5, 5)), np.arange(120) % 2
+    maps, labels = rng.integers(0, 2, (180, 5, 5)), np.arange(180) % 2
     maps[labels == 1, 2] = 1
     np.savez(tmp_path / "maps.npz", maps=maps, labels=labels)
     return tmp_path / "maps.npz"
@@ -49,7 +52,14 @@ def test_a_study_file_gives_a_report_and_tables(maps, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["digitz"], "one of digits-quick, digits, wafers, elpv, augment, a file STUDY.yaml"),
+        (["digits-quik"], "a file STUDY.yaml, or data. Did you mean digits-quick?"),
+        (["compare"], "DATA: got nothing"),
+        (["compare", "digits", "--rare", "8", "--prices", "miss=1"], "--rare, --prices: got a value, expected none"),
+        (["compare", "digits", "--rare", "8", "--count", "0"], "count: Input should be greater"),
+        (["compare", "digits", "--model", "digits-masked"], "`dguide compare CHECKPOINT` compares"),
+        (["digits-quick", "--count", "5"], "--count: got a value"),
+        (["augment", "digits", "--rare", "8", "--model", "digits-masked", "--train", "steps=1"], "beside train"),
+        (["csv:missing.csv", "--format", "doc"], "html or pdf"),
         (["augment"], "DATA: got nothing"),
         (["digits-quick", "wafer"], "Did you mean dguide pilot augment wafer?"),
         (["augment", "digits"], "rare: Field required"),
@@ -65,10 +75,31 @@ def test_mistakes_end_before_any_work(words, expected, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+def test_data_alone_trains_compares_and_reports(maps, tmp_path, capsys, monkeypatch):
+    whole = LearntFeatures.fit.__func__
+    monkeypatch.setattr(LearntFeatures, "fit", classmethod(functools.partial(whole, seen=300)))
+    file, out = tmp_path / "study.yaml", tmp_path / "out"
+    file.write_text(
+        f"kind: compare\ndata: npz:{maps},names=plain;line\ncount: 9\nweight: 2\nsampler: ancestral:steps=2\n"
+        "train: {steps: 2, size: tiny, batch_size: 8, evaluate_every: 2, evaluate_passes: 1}\n"
+    )
+    assert main(["pilot", str(file), "--out", str(out), "--jobs", "1"]) == 0, capsys.readouterr().err
+    said = capsys.readouterr().out
+    assert said.index("[2/2] constant:2.0") < said.index(str(out / "report.html"))
+    names = {"model", "results", "report.html", "compare.parquet", "compare.csv", "weight.png"}
+    assert names <= {path.name for path in out.iterdir()}
+    line = ["pilot", f"npz:{maps},names=plain;line", "--out", str(out), "--jobs", "1", "--weight", "2", "--count", "9"]
+    assert main([*line, "--sampler", "ancestral:steps=2", "--language", "ja"]) == 0, capsys.readouterr().err
+    assert 'lang="ja"' in (out / "report.html").read_text(encoding="utf-8")
+    assert main(["pilot", "augment", *line[1:4], "--rare", "line", "--real", "5"]) == 2
+    assert "Choose another folder" in capsys.readouterr().err
+
+
 def test_a_file_that_is_no_study_is_refused(tmp_path, capsys):
     file = tmp_path / "study.yaml"
     twice, aliases = "data: digits\nrare: 8\nrare: 3\nruns: 1\n", "a: &a [x, x]\nb: [*a, *a]\n"
-    for text in ("- a\n- b\n", "a: [", "unknown: 1\nrare: 2\n", twice, aliases, "data: " + "[" * 3000):
+    others = ("- a\n- b\n", "a: [", "unknown: 1\nrare: 2\n", "kind: other\n", "data: " + "[" * 3000)
+    for text in (*others, twice, aliases):
         file.write_text(text)
         assert main(["pilot", str(file)]) == 2
         told = capsys.readouterr().err

@@ -31,8 +31,10 @@ class Denoiser(Protocol):
     r"""Any callable that predicts the clean tokens.
 
     ``denoiser(tokens [B, L] int64, time [B] float32, condition) -> logits [B, L, V]`` of
-    $p(x_0^i = \cdot \mid x_t, c)$. Two optional attributes: ``null(condition)`` returns the same structure for "no
-    condition" (needed for guidance without `reference`); ``time_dependent`` says whether `time` is read at all.
+    $p(x_0^i = \cdot \mid x_t, c)$. Three optional attributes: ``null(condition)`` returns the same structure for "no
+    condition" (needed for guidance without `reference`); ``time_dependent`` says whether `time` is read at all;
+    ``prediction``, "posterior" or "leave-one-out", says which law it predicts (`dguide.Uniform`), and is compared with
+    that of the process.
 
     >>> class Fair:
     ...     time_dependent = False

@@ -13,10 +13,8 @@ from ..samplers import SAMPLERS, Sampler
 from ..study import Setting, grid
 from .names import sampler_of
 
-__all__ = ["SCHEDULES_TO_SEARCH", "WEIGHTS", "decodings_of", "samplers_of", "settings_of", "shapes_of"]
+__all__ = ["SCHEDULES_TO_SEARCH", "decodings_of", "samplers_of", "settings_of", "shapes_of"]
 
-WEIGHTS = ("0", "1", "ramp-up:2", "2", "ramp-up:4")
-"""Weights of a comparison by default: none, and a constant and a ramp of equal mean, twice."""
 SCHEDULES_TO_SEARCH = Shapes().schedules
 """Schedules of a search by default."""
 

@@ -163,6 +163,6 @@ def bounds(
                 with out_of_range(_NAME, noisy, values), users_default():
                     logits = check_repeatable(_NAME, denoiser, ask) if index == first == column == 0 else ask()
                 check_logits(_NAME, check_answer(_NAME, logits, noisy, process.vocab_size)[0])
-                log_p = process.log_probs(logits)
+                log_p = process.log_posterior(logits, noisy, times)
                 nats[rows, column] = process.elbo(log_p, clean, noisy, times).double().sum(-1).cpu()
         yield level, weight.unsqueeze(1) * nats

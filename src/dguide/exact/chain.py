@@ -47,7 +47,7 @@ def chain(problem: Problem, guidance: Guidance, sampler: OnGrid, denoiser: Denoi
     """
     check_problem("exact.chain", problem)
     check_guidance("exact.chain", guidance)
-    check_denoiser("exact.chain", denoiser)
+    check_denoiser("exact.chain", denoiser, problem.process)
     if not isinstance(sampler, OnGrid):
         raise bad(
             "exact.chain sampler",

@@ -8,6 +8,7 @@ from torch import Tensor
 from ..errors import bad, in_tensor, with_data
 from ..guidance import Guidance
 from ..process import Process
+from ..samplers.first_call import check_declared
 from .space import check_table
 
 __all__ = ["check_denoiser", "check_guidance", "check_law", "check_times"]
@@ -35,8 +36,8 @@ def check_guidance(what: str, guidance: Guidance) -> None:
     guidance.verify()
 
 
-def check_denoiser(what: str, denoiser: object) -> None:
-    """Raises `ValueError` unless `denoiser` is None or can be called with and without the condition."""
+def check_denoiser(what: str, denoiser: object, process: Process) -> None:
+    """Raises `ValueError` unless `denoiser` is None, or one for the process, with and without the condition."""
     if denoiser is not None and not (callable(denoiser) and callable(getattr(denoiser, "null", None))):
         raise bad(
             f"{what} denoiser",
@@ -44,6 +45,7 @@ def check_denoiser(what: str, denoiser: object) -> None:
             "a callable (tokens, time, labels) -> logits with a method null(labels)",
             "Leave it out for the exact one.",
         )
+    check_declared("denoiser", denoiser, process)
 
 
 def check_times(what: str, times: Tensor, dims: int | None = None) -> Tensor:

@@ -3,6 +3,8 @@ r"""The exact denoiser of a small problem, computed from its joint tables.
 q is the forward process. The probability that position i of the clean sequence $x_0$ is the token y is
 
 $$p(x_0^i = y \mid x_t) \propto q(x_t^i \mid y) \sum_{x_0:\, x_0^i = y} p(x_0) \prod_{j \ne i} q(x_t^j \mid x_0^j)$$
+
+Without the factor $q(x_t^i \mid y)$ it is the leave-one-out law, $p(x_0^i = y \mid x_t \text{ without position } i)$.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ class Oracle:
     """The exact conditional denoiser of a small problem, for `Masked` and `Uniform`.
 
     Args:
-        process: `Masked` or `Uniform`.
+        process: `Masked` or `Uniform`; its `prediction` says which of the two laws the oracle gives.
         cond: p(x | c), one joint table [V] * d for each class c.
         uncond: p(x), the distribution for "no condition"; its label is the number of classes.
 
@@ -40,7 +42,7 @@ class Oracle:
         self.tables.append(check_law(process, uncond, "uncond"))
         if len({table.ndim for table in self.tables}) > 1:
             raise bad("tables", [table.ndim for table in self.tables], "the same number of positions in all")
-        self.time_dependent = not process.time_agnostic
+        self.time_dependent, self.prediction = not process.time_agnostic, process.prediction
         self._sums = lru_cache(maxsize=2 * len(self.tables))(self._all_sums)
 
     def null(self, condition: Tensor) -> Tensor:
@@ -65,7 +67,7 @@ class Oracle:
         return logits.to(tokens.device)
 
     def log_probs(self, tokens: Tensor, time: float, label: int) -> Tensor:
-        """log p(x_0^i = . | x_t = `tokens`) under one table, [B, d, V]."""
+        """log p(x_0^i = . | x_t = `tokens`) under one table, or of the leave-one-out law, [B, d, V]."""
         size, d = self.process.input_size, tokens.shape[1]
         kernel, sums = self._sums(time if self.time_dependent else 0.5, label)
         out = []
@@ -73,7 +75,9 @@ class Oracle:
             others = [j for j in range(d) if j != i]
             strides = size ** torch.arange(d - 2, -1, -1)
             row = (tokens[:, others] * strides).sum(-1)
-            weights = sums[i][row] * kernel[:, tokens[:, i]].T
+            weights = sums[i][row]
+            if self.prediction == "posterior":
+                weights = weights * kernel[:, tokens[:, i]].T
             total = weights.sum(-1, keepdim=True)
             weights = torch.where(total > 0, weights, 1.0)
             out.append((weights / weights.sum(-1, keepdim=True)).log())

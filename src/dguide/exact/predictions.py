@@ -26,7 +26,8 @@ class Predictions:
 
     def __init__(self, space: Space, denoiser: Denoiser) -> None:
         self.space, self.denoiser = space, denoiser
-        self.time_dependent = getattr(denoiser, "time_dependent", not space.process.time_agnostic)
+        converted = space.process.prediction != "posterior"  # by the noise level
+        self.time_dependent = converted or getattr(denoiser, "time_dependent", not space.process.time_agnostic)
         self._at = lru_cache(maxsize=1)(self._predict)
 
     def __call__(self, time: float) -> tuple[Tensor, Tensor]:
@@ -48,10 +49,11 @@ class Predictions:
             if not isinstance(logits, Tensor) or logits.shape != shape:
                 got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
                 raise bad("logits of the denoiser", got, f"a tensor [B, d, V] = {shape}")
-            wanted = logits[self.space.process.movable(tokens)].double()
+            movable = self.space.process.movable(tokens)
+            wanted = logits[movable].double()
             if not bool(self.space.process.data_logits(wanted).amax(-1).isfinite().all()):
                 raise bad(
                     "logits of the denoiser", "NaN, +inf or a row of -inf", "finite logits (-inf where forbidden)"
                 )
-            parts.append(self.space.process.log_probs(wanted))
+            parts.append(self.space.process.log_posterior(wanted, tokens[movable], at[:1]))
         return torch.cat(parts)

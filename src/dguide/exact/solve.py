@@ -67,7 +67,7 @@ def solve(
     """
     check_problem("exact.solve", problem)
     check_guidance("exact.solve", guidance)
-    check_denoiser("exact.solve", denoiser)
+    check_denoiser("exact.solve", denoiser, problem.process)
     if not isinstance(guidance, RateGuidance):
         raise bad(
             "exact.solve guidance",

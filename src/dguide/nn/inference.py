@@ -52,7 +52,8 @@ class Inference(nn.Module):
         model: The network, on the device for sampling. It is copied; later changes of the network have no effect.
         speedups: `Compiled()`, `CudaGraphs()`, both, or none.
         dtype: Precision of weights, activations and logits: a dtype or a name in `DTYPES`; by default that of the
-            model. Time-dependent networks add the evidence of a token in float32 and return float32.
+            model. Time-dependent networks that predict the posterior add the evidence of a token in float32 and return
+            float32.
 
     Raises:
         ValueError: If the model is not a `DiffusionTransformer`, the dtype is unknown, or a speedup is not supported.
@@ -63,7 +64,7 @@ class Inference(nn.Module):
         if not isinstance(model, DiffusionTransformer):
             raise bad("model", type(model).__name__, "a DiffusionTransformer")
         self.network = _copy(model, _dtype(dtype))
-        self.time_dependent = model.time_dependent
+        self.time_dependent, self.prediction = model.time_dependent, model.prediction
         device = next(self.network.parameters()).device
         parts = Parts(self.network.trunk, self.network.readout)
         for speedup in speedups:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..errors import bad, number
 from ..noise import Noise, parse
+from ..process import PREDICTIONS, Prediction
 from .blocks import Block, Dropout, Grid, LevelEmbedding, Sequence
 from .condition import Condition, Conditions, Sizes, check_classes, check_condition, check_range, check_sizes, null_of
 
@@ -51,7 +52,10 @@ class DiffusionTransformer(nn.Module):
     So the network has to learn only the evidence of the other tokens. (Masks have no evidence.) A new network predicts
     the uniform distribution times this evidence.
 
-    Source: Peebles and Xie, arXiv 2212.09748.
+    With `prediction` "leave-one-out" it adds no evidence: the process does (`dguide.Uniform`). The weights of both are
+    the same.
+
+    Source: Peebles and Xie, arXiv 2212.09748; for the leave-one-out law arXiv 2605.22765.
 
     Args:
         vocab_size: Number V of predicted token values.
@@ -62,6 +66,7 @@ class DiffusionTransformer(nn.Module):
         input_size: Number of input token values, `process.input_size`: V, or V + 1 if V is the mask token.
         shape: Height and width (H, W) of images in row-major order, H W = L; None for sequences.
         noise: The noise schedule, or its name, for a process whose posterior depends on time; None for masked.
+        prediction: The law that it gives, "posterior" or "leave-one-out". Without `noise` the two are the same.
         width: Channels of a token, a multiple of `2 heads`.
         layers: Number of blocks.
         heads: Number of attention heads.
@@ -85,6 +90,7 @@ class DiffusionTransformer(nn.Module):
         input_size: int,
         shape: tuple[int, int] | None = None,
         noise: Noise | str | None = None,
+        prediction: Prediction = "posterior",
         width: int = 96,
         layers: int = 3,
         heads: int = 4,
@@ -109,6 +115,10 @@ class DiffusionTransformer(nn.Module):
             raise bad("dropout", dropout, "a number from 0 to below 1")
         if not isinstance(noise, (Noise, str, type(None))):
             raise bad("noise", repr(noise), "a noise schedule, its name, or None")
+        if prediction not in (PREDICTIONS if noise is not None else PREDICTIONS[:1]):
+            expected = " or ".join(map(repr, PREDICTIONS)) + "; without noise 'posterior', since both are the same"
+            raise bad("prediction", repr(prediction), expected)
+        self.prediction = prediction
         self.noise = parse(noise) if isinstance(noise, str) else noise
         self.hyperparameters: dict[str, Any] = {
             **sizes,
@@ -116,6 +126,7 @@ class DiffusionTransformer(nn.Module):
             "input_size": input_size,
             "shape": None if shape is None else list(shape),
             "noise": None if self.noise is None else str(self.noise),
+            "prediction": prediction,
             "dropout": dropout,
         }
         self.vocab_size = vocab_size
@@ -233,9 +244,10 @@ class DiffusionTransformer(nn.Module):
     def add_evidence(self, logits: Tensor, tokens: Tensor, time: Tensor) -> Tensor:
         """Adds to logits [..., V] the evidence of each token [...] at its time, `log(1 + alpha V / m)`.
 
-        The result is float32. Without a noise schedule there is no evidence, and the logits do not change.
+        The result is float32. Without a noise schedule there is no evidence, in a leave-one-out law it is left out, and
+        the logits do not change.
         """
-        if self.noise is None:
+        if self.noise is None or self.prediction == "leave-one-out":
             return logits
         # At m = 0 the evidence is infinite. The smallest level limits it to about 30, which has the same effect.
         odds = self.noise.alpha(time.double()) * self.vocab_size / self.noise.level(time.double()).clamp_min(1e-12)

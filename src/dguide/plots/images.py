@@ -14,7 +14,7 @@ from torch import Tensor, from_numpy
 from ..data import Codec, Learnt, Pixels
 from .style import DPI, blank, put, text_width, wrapped
 
-__all__ = ["PAPER", "Picture", "contact_sheet", "ink", "mosaic", "show"]
+__all__ = ["PAPER", "Picture", "contact_sheet", "ink", "mosaic", "reduced", "show", "shown"]
 
 PAPER, _GAP = 1.0, 0.80
 _PITCH = 0.5
@@ -43,9 +43,14 @@ def ink(codec: Codec, tokens: Tensor) -> Picture:
     if (isinstance(codec, Pixels) and not codec.is_grey) or (isinstance(codec, Learnt) and codec.channels == 3):
         colours: Picture = codec.colours(tokens.cpu()).double().numpy() / 255
         return colours
-    brightness = codec.picture(tokens.cpu()).double().numpy()
-    dark = isinstance(codec, Pixels) and codec.ink
-    return np.repeat((PAPER - brightness if dark else brightness)[..., None], 3, -1)
+    brightness: Picture = codec.picture(tokens.cpu()).double().numpy()[..., None]
+    return shown(codec, brightness)
+
+
+def shown(codec: Codec, pictures: Picture) -> Picture:
+    """Pictures [..., H, W, C] of a codec from 0 to 1, C = 1 or 3, as they are shown: ink is dark on white."""
+    dark = isinstance(codec, Pixels) and codec.is_grey and codec.ink
+    return np.repeat(PAPER - pictures if dark else pictures, 3 // pictures.shape[-1], -1)
 
 
 def contact_sheet(
@@ -63,7 +68,7 @@ def contact_sheet(
     """
     where = range(len(tokens)) if tiles is None else tiles
     rows = -(-(max(where) + 1) // columns)
-    pictures = np.concatenate([_reduced(ink(codec, some)) for some in tokens.split(_AT_ONCE)])
+    pictures = np.concatenate([reduced(ink(codec, some)) for some in tokens.split(_AT_ONCE)])
     sheet = np.full((rows * columns, *pictures.shape[1:]), PAPER)
     sheet[list(where)] = pictures
     pitch = max(_PITCH, sheet.shape[2] / DPI)  # so that each pixel is seen
@@ -100,10 +105,10 @@ def show(
     axes.spines[:].set_visible(False)
 
 
-def _reduced(pictures: Picture) -> Picture:
-    """Pictures [N, H, W, 3] with at most `_LARGEST` pixels a side: those that have more become means of boxes."""
+def reduced(pictures: Picture, largest: int = _LARGEST) -> Picture:
+    """Pictures [N, H, W, 3] with at most `largest` pixels a side: those that have more become means of boxes."""
     height, width = pictures.shape[1:3]
-    share = min(1.0, _LARGEST / max(height, width))
+    share = min(1.0, largest / max(height, width))
     if share == 1:
         return pictures
     fewer = max(1, round(share * height)), max(1, round(share * width))

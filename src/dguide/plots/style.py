@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
@@ -18,6 +19,7 @@ __all__ = [
     "LINES",
     "MARKS",
     "NOTES",
+    "as_png",
     "blank",
     "fonts",
     "labels",
@@ -74,6 +76,13 @@ def save(figure: Any, path: Path) -> None:
     """Writes a figure as PNG or SVG, by the suffix of `path`, with reproducible bytes and only when complete."""
     with replacing(path) as temporary, require("matplotlib", "cli").rc_context({"svg.hashsalt": "dguide"}):
         figure.savefig(temporary, format=path.suffix[1:], metadata=_METADATA[path.suffix])
+
+
+def as_png(figure: Any) -> bytes:
+    """The bytes of a figure as PNG, reproducible as those of `save`."""
+    out = io.BytesIO()
+    figure.savefig(out, format="png", metadata=_METADATA[".png"])
+    return out.getvalue()
 
 
 def blank(size: tuple[float, float]) -> Any:

@@ -1,11 +1,11 @@
 """Corruption processes: what noise is, and how it is undone."""
 
 from ..spec import Registry
-from .base import Jump, Process
+from .base import PREDICTIONS, Jump, Prediction, Process
 from .masked import Masked
 from .uniform import Uniform
 
 PROCESSES: Registry[Process] = Registry("process", Process, {cls.name: cls for cls in (Masked, Uniform)}, key="name")
 """All processes, by name."""
 
-__all__ = ["PROCESSES", "Jump", "Masked", "Process", "Uniform"]
+__all__ = ["PREDICTIONS", "PROCESSES", "Jump", "Masked", "Prediction", "Process", "Uniform"]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal, TypeAlias, get_args
 
 import torch
 from torch import Tensor
@@ -21,7 +21,11 @@ from ..errors import bad, positive
 from ..extension import Extensible, false_declaration, final, once_by_value
 from ..noise import Noise
 
-__all__ = ["Jump", "Process", "excluded_logsumexp", "over_positions"]
+__all__ = ["PREDICTIONS", "Jump", "Prediction", "Process", "excluded_logsumexp", "over_positions"]
+
+Prediction: TypeAlias = Literal["posterior", "leave-one-out"]
+r"""Which law a network has learnt: $p(x_0^i \mid x_t)$, or $p(x_0^i \mid x_t \text{ without position } i)$."""
+PREDICTIONS: tuple[str, ...] = get_args(Prediction)
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,8 @@ class Process(Extensible, ABC):
 
     vocab_size: int
     noise: Noise
+    prediction: Prediction = "posterior"
+    """Which law the network predicts; `as_posterior` makes the posterior of it."""
     name: ClassVar[str]
     prediction_free_rate: ClassVar[bool]
     """Whether a noisy token leaves at a rate that does not depend on the prediction, and lands on the prediction
@@ -134,6 +140,24 @@ class Process(Extensible, ABC):
         half = logits.dtype in (torch.float16, torch.bfloat16)
         return torch.log_softmax(self.data_logits(logits.float() if half else logits), -1)
 
+    def as_posterior(self, log_q: Tensor, tokens: Tensor, time: Tensor) -> Tensor:
+        r"""What a network predicts at `tokens` [...] and `time`, as $\log p(x_0 \mid x_t)$, [..., V].
+
+        A process whose `prediction` can be another law overrides this. It is the prediction itself where that is
+        "posterior", or where there is a `prediction_free_rate`: samplers do not call it there.
+
+        Args:
+            log_q: normalised log-probabilities of the prediction, [..., V].
+            tokens: $x_t$, [...].
+            time: t, broadcastable to [...]; or one for each sequence, [B] for tokens [B, L].
+        """
+        return log_q
+
+    @final
+    def log_posterior(self, logits: Tensor, tokens: Tensor, time: Tensor) -> Tensor:
+        r"""Logits [..., V] of a network as $\log p(x_0 \mid x_t)$: `log_probs`, then `as_posterior`."""
+        return self.as_posterior(self.log_probs(logits), tokens, time)
+
     @abstractmethod
     def movable(self, tokens: Tensor) -> Tensor:
         """Where the reverse process can still change `tokens` (same shape, bool)."""
@@ -201,6 +225,11 @@ def _verify(process: Process) -> None:
         raise false_declaration(cls, "absorbing", "a clean token that can move")
     if process.time_agnostic and not torch.allclose(process.propagated(noise, late, early, log_p), log_p):
         raise false_declaration(cls, "time_agnostic", "a prediction that changes with time")
+    if (process.prediction_free_rate or process.prediction == "posterior") and not torch.allclose(
+        process.as_posterior(log_p, noise, late), log_p
+    ):
+        expected = "the prediction itself, for a process that reads the posterior, or has a prediction_free_rate"
+        raise bad(f"{cls.__name__}.as_posterior", "another law", expected, "Declare what it is in prediction.")
     if process.prediction_free_rate:
         for jump in (process.rates(noise, late, log_p), process.posterior(noise, late, early, log_p)):
             if not torch.allclose(jump.log_intensity[0], jump.log_intensity[1]):

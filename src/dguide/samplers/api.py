@@ -144,7 +144,7 @@ def sample(
 
     Args:
         denoiser: ``(tokens [B, L] int64, time [B] float32, condition) -> logits [B, L, V]``; see `Denoiser`.
-        process: `Masked` or `Uniform`, as the denoiser was trained for.
+        process: `Masked` or `Uniform`, as the denoiser was trained for; `Uniform` also says which law it predicts.
         length: L, tokens a sample. Images are row-major.
         condition: a tensor or nested structure with leading dimension B; None (with `initial` giving B) for a model
             without conditions, with `count` or `initial`.

@@ -19,7 +19,7 @@ from ..extension import listed
 from ..guidance import Guidance, Normalized, PerSample
 from ..process import Process
 from ..random import check_seed
-from .first_call import check_parts
+from .first_call import check_declared, check_parts
 from .lengths import Lengths
 from .run import Observer, Run
 from .sampler import Sampler
@@ -95,6 +95,7 @@ class Request:
         if isinstance(self.reference, type):
             got = f"the class {self.reference.__name__}"
             raise bad("reference", got, "a callable (tokens, time, condition) -> logits", "Pass an object.")
+        check_declared("reference", self.reference, process)
         for what, value, base in (("guidance", guidance, Guidance), ("sampler", sampler, Sampler)):
             if not isinstance(value, base):
                 raise bad(what, repr(value), f"an instance of {listed(base)}")

@@ -27,10 +27,11 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from ..denoiser import Condition, tensors_of
 from ..errors import bad, with_data
 from ..extension import listed
-from ..process import Process
+from ..process import PREDICTIONS, Process
 
 __all__ = [
     "check_answer",
+    "check_declared",
     "check_logits",
     "check_parts",
     "check_repeatable",
@@ -61,6 +62,22 @@ def check_parts(denoiser: object, process: object) -> None:
         raise bad("denoiser", got, "a callable (tokens, time, condition) -> logits", "Pass an object.")
     if not isinstance(process, Process):
         raise bad("process", repr(process), f"an instance of {listed(Process)}")
+    check_declared("denoiser", denoiser, process)
+
+
+def check_declared(what: str, denoiser: object, process: Process) -> None:
+    """Raise `ValueError` for a network that says in `prediction` that it predicts another law than the process reads.
+
+    Where noise is one token the two laws are the same. An attribute of that name that is no text means something else.
+    """
+    told = getattr(denoiser, "prediction", None)
+    if process.point_mass or not isinstance(told, str) or told == process.prediction:
+        return
+    if told not in PREDICTIONS:
+        raise bad(f"prediction of the {what}", repr(told), " or ".join(map(repr, PREDICTIONS)))
+    expected = f"{process.prediction!r}, which the process reads"
+    remedy = f"Use {type(process).__name__}(..., prediction={told!r}), which reads all networks of a run so."
+    raise bad(f"prediction of the {what}", repr(told), expected, remedy)
 
 
 @contextlib.contextmanager

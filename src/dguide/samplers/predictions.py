@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..categorical import BadRow, Decoding, Draws, LogitRows, chunks, guided_draw, log_law
 from ..errors import bad
+from ..process import Process
 
 __all__ = ["Positions", "Predictions", "Query"]
 
@@ -61,7 +62,9 @@ class Predictions:
         ref: rows of the reference prediction, None if it was not needed.
         decoding: temperature, truncation and forbidden tokens.
         forbidden: columns of the logits that are never drawn, [K] int64.
-        vocab_size: V, number of logit columns.
+        process: the process, which says which law the predictions are.
+        tokens: [B, L], what the networks read.
+        time: [B] float64, at which time.
         numbers: [B], the number of each sample of the batch, for error messages.
     """
 
@@ -70,7 +73,9 @@ class Predictions:
     ref: LogitRows | None
     decoding: Decoding
     forbidden: Tensor
-    vocab_size: int
+    process: Process
+    tokens: Tensor
+    time: Tensor
     numbers: Tensor
 
     def __getitem__(self, part: slice | Tensor) -> Predictions:
@@ -116,7 +121,7 @@ class Predictions:
         return draws
 
     def laws(self, part: slice | Tensor = slice(None)) -> tuple[Tensor | None, Tensor | None]:
-        """Log-probabilities [n, V] in float64 of the positions `part`, of the conditional and of the reference.
+        r"""$\log p(x_0 \mid x_t)$ [n, V] in float64 of the positions `part`, of the conditional and of the reference.
 
         Raises:
             ValueError: for a row that is no row of logits, naming sample and position.
@@ -124,7 +129,7 @@ class Predictions:
         laws: list[Tensor | None] = []
         for is_ref, rows in enumerate((self.cond, self.ref)):
             try:
-                laws.append(None if rows is None else log_law(rows[part], self.forbidden))
+                laws.append(None if rows is None else self._posterior(log_law(rows[part], self.forbidden), part))
             except BadRow as error:
                 row = int(torch.arange(len(self.query), device=self.query.sample.device)[part][error.row])
                 raise self._named(bool(is_ref), row, error) from None
@@ -132,7 +137,14 @@ class Predictions:
 
     def parts(self) -> list[slice]:
         """Slices of the N positions, each small enough for its laws to stay in the cache."""
-        return chunks(len(self.query), self.vocab_size)
+        return chunks(len(self.query), self.process.vocab_size)
+
+    def _posterior(self, law: Tensor, part: slice | Tensor) -> Tensor:
+        """The posterior from the predicted law [n, V] of the positions `part`."""
+        if self.process.prediction == "posterior":  # so that nothing is looked up in vain
+            return law
+        sample, position = self.query.sample[part], self.query.position[part]
+        return self.process.as_posterior(law, self.tokens[sample, position], self.time[sample])
 
     def _named(self, is_ref: bool, row: int, error: BadRow) -> ValueError:
         who = "reference" if is_ref else "conditional"

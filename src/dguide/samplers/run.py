@@ -197,7 +197,7 @@ class Run:
         if query.ref and not query.reference_offset:
             model = self.reference if callable(self.reference) else self.denoiser
             (ref,) = self._call(model, x, t, told, (query.row,), "reference")
-        answers = Predictions(query, cond, ref, self.decoding, self.forbidden, self.process.vocab_size, self.rows)
+        answers = Predictions(query, cond, ref, self.decoding, self.forbidden, self.process, tokens, time, self.rows)
         for observer in self.observers:
             observer.looked(self, tokens, time, answers)
         return answers

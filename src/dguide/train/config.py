@@ -14,7 +14,7 @@ from ..data import LOADERS
 from ..errors import InputError, bad, choose
 from ..files import expanded
 from ..noise import NOISES
-from ..process import PROCESSES
+from ..process import PROCESSES, Prediction
 
 __all__ = ["SIZES", "Settings", "TrainConfig", "mistakes_of", "option"]
 
@@ -171,6 +171,10 @@ class TrainConfig(Settings):
         description="noise schedule, with the share of noise at half the time: linear (50 %), cosine (71 %), "
         "polynomial:2 (25 %), geometric (1 %), or your own as my_module:MyClass",
     )
+    prediction: Prediction = Field(
+        "posterior",
+        description="law that a network of the uniform process predicts: posterior, or leave-one-out as UDLM and Duo",
+    )
     from_: Path | None = Field(
         None, description="checkpoint whose weights the run begins with; its network must have the same sizes"
     )
@@ -211,7 +215,15 @@ class TrainConfig(Settings):
     def _fitting(self) -> Self:
         if self.width % (2 * self.heads):
             raise bad("width", self.width, f"a multiple of {2 * self.heads} (twice the heads)")
+        if self.prediction != "posterior" and "prediction" not in PROCESSES.call(self.process).options:
+            remedy = "Leave it out: with masks both laws are the same."
+            raise bad("prediction", f"{self.prediction} with {self.process}", "a process with the option", remedy)
         return self
+
+    def recipe(self) -> dict[str, Any]:
+        """As of any run; without the usual prediction, which older runs do not have among their settings."""
+        kept = super().recipe()
+        return {name: kept[name] for name in kept if (name, kept[name]) != ("prediction", "posterior")}
 
     def usual(self) -> dict[str, Any]:
         """The defaults of the settings, where the size decides some."""

@@ -61,7 +61,10 @@ def train(config: TrainConfig, on_step: Callable[[int], None] | None = None) -> 
 def build(config: TrainConfig, dataset: Dataset) -> tuple[Process, DiffusionTransformer]:
     """The process and the network with its initial weights, for a configuration."""
     check_shift(config, dataset)
-    process = PROCESSES.restore({"name": config.process, "vocab_size": dataset.vocab_size, "noise": config.noise})
+    of_process = {"name": config.process, "vocab_size": dataset.vocab_size, "noise": config.noise}
+    if config.prediction != "posterior":
+        of_process["prediction"] = config.prediction
+    process = PROCESSES.restore(of_process)
     model = DiffusionTransformer(
         dataset.vocab_size,
         dataset.sizes,
@@ -71,6 +74,7 @@ def build(config: TrainConfig, dataset: Dataset) -> tuple[Process, DiffusionTran
         # The token behind a mask does not depend on the time of masking. But in the uniform process the probability
         # that a token was replaced depends on the noise level.
         noise=None if process.prediction_free_rate else process.noise,
+        prediction=process.prediction,
         width=config.width,
         layers=config.layers,
         heads=config.heads,

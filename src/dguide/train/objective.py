@@ -74,7 +74,7 @@ def loss(
 
 def bits(process: Process, logits: Tensor, clean: Tensor, noisy: Tensor, time: Tensor) -> Tensor:
     """The mean bits per token of logits [B, L, V] for noisy tokens [B, L] at times [B]."""
-    return process.elbo(process.log_probs(logits), clean, noisy, time).mean() / math.log(2)
+    return process.elbo(process.log_posterior(logits, noisy, time), clean, noisy, time).mean() / math.log(2)
 
 
 def corrupted(process: Process, clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

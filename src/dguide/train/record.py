@@ -19,14 +19,16 @@ __all__ = ["begin_with", "described", "record", "spare", "version"]
 
 _OF_DATA = {"vocab_size", "length", "n_classes", "shape"}
 _OF_PROCESS = {"input_size", "noise"}
-"""Arguments of a network that follow from the data, and from the process. The others are settings."""
+_FREE = {"dropout", "prediction"}
+"""Arguments of a network that follow from the data, and from the process. The others are settings. Weights
+suit networks that differ in `_FREE` only: they are those of both predictions."""
 
 
 def begin_with(path: Path, model: DiffusionTransformer) -> None:
     """Gives a new network the weights of a checkpoint. Raises `InputError` if the networks have other sizes."""
     found = checkpoint.load(path).model
     own, other = model.hyperparameters, found.hyperparameters
-    differ = [name for name in own if name != "dropout" and own[name] != other[name]]
+    differ = [name for name in own if name not in _FREE and own[name] != other[name]]
     if differ:
         got, expected = (", ".join(f"{name}={sizes[name]}" for name in differ) for sizes in (other, own))
         if _OF_DATA & {*differ}:

@@ -7,12 +7,15 @@ import shutil
 import numpy as np
 import pytest
 
+from dguide.pilot.augment.arms import parts
+from dguide.pilot.augment.pictures import MOST_BYTES
 from dguide.pilot.augment.ready import READY
 from dguide.pilot.augment.report import report
 from dguide.pilot.augment.result import Result
 from dguide.pilot.augment.run import run
-from dguide.pilot.augment.settings import checked
-from dguide.pilot.report import page
+from dguide.pilot.augment.settings import AugmentStudy
+from dguide.pilot.report import Pictures, page
+from dguide.pilot.studies import checked
 
 TRAIN = {"steps": 2, "size": "tiny", "batch_size": 8, "evaluate_every": 2, "evaluate_passes": 1, "device": "cpu"}
 PRICES = {"miss": 200, "false_alarm": 2, "volume": 500_000, "share": 0.01, "pilot": 20_000, "years": 3}
@@ -36,7 +39,7 @@ def study(images, **settings):
     given = {"data": images, "rare": "row", "real": 6, "runs": 3, "train": TRAIN, "weight": ["2"], "added": 10,
              "sampler": "ancestral:steps=2", "classifier": "scikit-learn:naive_bayes.GaussianNB", "false_alarms": 0.2,
              "ways": ["whole", "filled"], "prices": PRICES}  # fmt: skip
-    return checked(given | settings)
+    return checked(AugmentStudy, given | settings)
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +98,24 @@ def test_the_report_says_whether_generation_beats_ordinary_augmentation(images, 
     assert result.new in text
 
 
+def test_the_report_shows_real_and_generated_examples_and_the_filled_region(images, done):
+    _, result = done
+    found, data = result.found.pictures, result.found.study.whole
+    assert set(found.generated) == {name for name in result.arms if name.startswith(("guided", "unguided"))
+                                    and not name.endswith("+ ordinary")}  # fmt: skip
+    rare = parts(data)[0].take(data.train.labels == data.class_names.index("row")).batch(slice(None)).numpy()
+    assert len(found.real) == 6
+    assert all((picture == rare).reshape(len(rare), -1).all(1).any() for picture in found.real)
+    for name in (name for name in found.generated if name.endswith("filled in")):
+        made, regions = found.generated[name], found.regions
+        assert (made == found.good)[~regions].all()  # outside the region a good part is as it was
+        assert regions.reshape(len(made), -1).sum(1).tolist() == [4] * len(made)
+    shown = [block for part in report(result, {}).evidence for block in part.blocks if isinstance(block, Pictures)]
+    assert sum(len(block.png) for block in shown) <= MOST_BYTES
+    names = {block.caption for block in shown}
+    assert names == {*found.generated, "real row", "good parts"}
+
+
 def test_all_mistakes_are_said_at_once(images):
     wrong = {"rare": "nothing", "real": -1, "runs": 1, "classifier": "no-such", "weight": ["no-such"], "by": "nothing",
              "prices": {"miss": "x"}, "train": {"siz": 1}, "ordinary": {"shift": 2}, "unknown": 1}  # fmt: skip
@@ -113,6 +134,6 @@ def test_what_does_not_fit_the_data_is_refused(images, name, value):
 
 @pytest.mark.parametrize("name", [name for name in READY if name != "elpv"])
 def test_ready_studies_are_complete(name):
-    ready = checked(READY[name])
+    ready = checked(AugmentStudy, READY[name])
     assert ready.example_prices
     assert len(set(ready.titles.values())) == len(ready.settings)

@@ -17,14 +17,14 @@ from ...errors import Mistakes, bad, choose
 from ...evaluate import METRICS
 from ...guidance import MECHANISMS
 from ...nn import DTYPES
-from ...pilot.compare import SAMPLES, Judge, Question, answer, figure_of, markdown, tune, write, write_tuned
+from ...pilot.compare import SAMPLES, WEIGHTS, Judge, Question, answer, figure_of, markdown, tune, write, write_tuned
 from ...pilot.report import Language
 from ...pilot.report.words import LANGUAGES
 from ...progress import duration
 from ...samplers import SAMPLERS
 from ...study import CheckpointSource, Setting, Store, Study
 from ..conditions_arg import read_conditions
-from ..grids import SCHEDULES_TO_SEARCH, WEIGHTS, decodings_of, samplers_of, settings_of, shapes_of
+from ..grids import SCHEDULES_TO_SEARCH, decodings_of, samplers_of, settings_of, shapes_of
 from ..names import MODEL, OWN, device_of, metrics_of
 from ..output import check_directory
 from ..workers import EVERY_CORE, GPUS_PER_TASK, RAY, executor_of, usual_jobs

@@ -11,6 +11,7 @@ import typer
 from ... import checkpoint as checkpoints
 from ... import tokenizers
 from ...data import Attribute
+from ...process import PROCESSES
 from ...tokenizers import LearntTokenizer, VQTokenizer
 from ...train.tokenizers.figures import words
 from ..names import MODEL
@@ -39,7 +40,7 @@ def info(
     if as_json:
         print(json.dumps(asdict(config) | {"parameters": parameters}, indent=2))
         return
-    process = dict(config.process)
+    process = PROCESSES.describe(loaded.process)
     network = loaded.model.hyperparameters
     lines = {
         "checkpoint": str(checkpoint),

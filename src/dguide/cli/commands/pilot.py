@@ -1,25 +1,21 @@
-"""`dguide pilot`: whether generated examples of a rare class pay, on one's own data, from images to a decision."""
+"""`dguide pilot`: whether guidance helps on one's own data, and whether generated examples of a rare class pay."""
 
 from __future__ import annotations
 
-import shlex
-import sys
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 import typer
 
-from ...data import LOADERS
-from ...errors import bad, require
-from ...files import replacing
+from ...errors import Mistakes, bad, require
 from ...guidance import MECHANISMS
 from ...pilot.augment.ready import READY
+from ...pilot.compare import WEIGHTS
 from ...samplers import SAMPLERS
-from ...study import Executor
 from ..names import OWN, device_of
 from ..output import check_directory
+from ..pilots import Work, study_of
 from ..workers import EVERY_CORE, GPUS_PER_TASK, RAY, executor_of, usual_jobs
 
 __all__ = ["pilot"]
@@ -32,13 +28,17 @@ def pilot(
     study: str = typer.Argument(
         ...,
         metavar="STUDY",
-        help=f"A ready study ({', '.join(READY)}); a file STUDY.yaml; or augment, followed by DATA.",
+        help=f"Labelled DATA; augment, followed by DATA; a ready study ({', '.join(READY)}); or a file STUDY.yaml. "
+        "`compare DATA` is the same as DATA alone.",
     ),
     data: str | None = typer.Argument(
-        None, metavar="[DATA]", help="Labelled images, as in `dguide train --data`; raw or through a tokenizer."
+        None, metavar="[DATA]", help="The data after augment or compare, as in `dguide train --data`."
     ),
     out: Path = typer.Option(
         Path("pilot"), metavar="DIRECTORY", help="Folder for models, results and the report. The same command goes on."
+    ),
+    count: int | None = typer.Option(
+        None, metavar="NUMBER", help="Without augment: samples of each setting. [default: 500]"
     ),
     rare: str | None = typer.Option(None, metavar="CLASS", help="The rare class, by name or number."),
     real: int | None = typer.Option(
@@ -61,13 +61,19 @@ def pilot(
     train: str | None = typer.Option(
         None, metavar="NAME=VALUE,...", help="Settings of `dguide train` for the models. [default: minutes=3]"
     ),
+    model: Path | None = typer.Option(
+        None,
+        metavar="CHECKPOINT",
+        help="With augment: a model of these data that draws all examples, instead of one trained for each run.",
+    ),
     guidance: list[str] = typer.Option(
         [], metavar="NAME", help=f"Mechanism, repeatable: {', '.join(MECHANISMS.names())}, or {OWN}."
     ),
     weight: list[str] = typer.Option(
         [],
         metavar="NUMBER|SCHEDULE",
-        help="Guidance weight w, repeatable; w = 0 is always drawn. [default: ramp-up:1, ramp-up:3]",
+        help="Guidance weight w, repeatable; w = 0 is always drawn. [default: "
+        f"{', '.join(WEIGHTS[1:])}; with augment ramp-up:1, ramp-up:3]",
     ),
     sampler: str | None = typer.Option(
         None,
@@ -107,60 +113,49 @@ def pilot(
     gpus_per_task: float = GPUS_PER_TASK,
     format_: str = typer.Option("html", "--format", metavar="html|pdf", help="pdf writes a PDF too, through Chromium."),
 ) -> None:
-    """Do generated examples of a rare class make a classifier better, and does it pay?
+    """Does guidance help on your data? With augment: do generated examples make a classifier better, and does it pay?
 
-    Trains a model on data with few examples of the rare class, draws more of them under each guidance setting, trains
-    the same classifier with and without them, and judges all on held-out data, against ordinary image augmentation.
-    Options change the settings of a ready study or of a file. Writes report.html, arms.csv and arms.parquet. Stopped
-    at any moment, the same command goes on. No image leaves this machine.
+    DATA alone: trains a model, unless there is one in the folder, and compares settings of guidance on it. Writes
+    report.html, and the table and the figures of `dguide compare`. Only --train, --guidance, --weight, --sampler,
+    --count, --title and --language change it.
+
+    augment DATA: trains a model on data with few examples of the rare class, draws more of them under each guidance
+    setting, trains the same classifier with and without them, and judges all on held-out data, against ordinary image
+    augmentation. Writes report.html, arms.csv and arms.parquet.
+
+    Options change the settings of a ready study or of a file. Stopped at any moment, the same command goes on. Nothing
+    leaves this machine.
     """
-    given = {
+    given: dict[str, Any] = {
         "rare": rare, "real": real, "good": good, "by": by, "runs": runs, "added": added,
-        "train": _named("--train", train), "guidance": guidance, "weight": weight, "sampler": sampler, "ways": way,
+        "train": _named("--train", train), "model": None if model is None else str(model),
+        "guidance": guidance, "weight": weight, "sampler": sampler, "count": count, "ways": way,
         "region": region,
         "classifier": classifier, "ordinary": _named("--ordinary", ordinary), "false_alarms": false_alarms,
         "prices": _named("--prices", prices), "title": title, "language": language,
     }  # fmt: skip
-    if format_ not in _FORMATS:
-        raise bad("--format", repr(format_), "html or pdf")
     for package in ("pydantic", "yaml", "jinja2", "pyarrow", "matplotlib"):
         require(package, "pilot")
-    from ...pilot.augment.settings import checked  # needs the extra
+    mistakes = Mistakes()
+    settings = {name: each for name, each in given.items() if each not in (None, [])}
+    chosen = mistakes.of(lambda: study_of(study, data, settings))
+    mistakes.of(lambda: check_directory("--out", out))
+    mistakes.of(lambda: _check_format(format_))
+    device = device_of("auto") if ray is None else torch.device("cuda" if gpus_per_task else "cpu")
+    usual = usual_jobs(device) if ray is None else None
+    executor = mistakes.of(lambda: executor_of(usual if jobs is None else jobs, ray, gpus_per_task))
+    mistakes.settle()
+    assert executor is not None
+    Work(out, executor, device, format_ == "pdf").run(chosen)
 
-    chosen = checked(_settings(study, data, {name: each for name, each in given.items() if each not in (None, [])}))
-    check_directory("--out", out)
+
+def _check_format(format_: str) -> None:
+    if format_ not in _FORMATS:
+        raise bad("--format", repr(format_), "html or pdf")
     if format_ == "pdf":
         from ...pilot.report import find_browser
 
         find_browser()
-    device = device_of("auto") if ray is None else torch.device("cuda" if gpus_per_task else "cpu")
-    usual = usual_jobs(device) if ray is None else None
-    _run(chosen, out, executor_of(usual if jobs is None else jobs, ray, gpus_per_task), device, format_)
-
-
-def _settings(study: str, data: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a study, with those that options give in their place."""
-    from ...pilot.augment.settings import read_study
-
-    path, base = Path(study), dict[str, Any]()
-    if study == "augment":
-        if data is None:
-            raise bad("DATA", "nothing", "labelled images, as in `dguide pilot augment images:FOLDER --rare CLASS`")
-        LOADERS.allow(data)
-        base = {"data": data}
-    elif data is not None:
-        raise bad("DATA", repr(data), "nothing, since the study says it", f"Did you mean dguide pilot augment {data}?")
-    elif study in READY:
-        base = dict(READY[study])
-    elif path.suffix.lower() in (".yaml", ".yml"):
-        base = read_study(path)
-    else:
-        known = ", ".join([*READY, "augment", "a file STUDY.yaml"])
-        remedy = "" if path.exists() else f"Did you mean dguide pilot augment {study}?"
-        raise bad("STUDY", repr(study), f"one of {known}", remedy)
-    if "prices" in given:
-        base["example_prices"] = False
-    return base | dict(given)
 
 
 def _named(option: str, text: str | None) -> dict[str, Any] | None:
@@ -179,44 +174,3 @@ def _named(option: str, text: str | None) -> dict[str, Any] | None:
         except ValueError:
             found[name.strip()] = value.strip()
     return found
-
-
-def _run(study: Any, out: Path, executor: Executor, device: torch.device, format_: str) -> None:
-    """Does the work, writes the files, and prints the answer."""
-    from ...pilot.augment.report import report
-    from ...pilot.augment.result import Result
-    from ...pilot.augment.run import run
-    from ...pilot.report import page
-
-    found = run(study, out, executor, _told, device)
-    result = Result(found)
-    made = report(result, {"command": shlex.join(["dguide", *sys.argv[1:]])})
-    html = out / "report.html"
-    with replacing(html) as temporary:
-        temporary.write_text(page(made), encoding="utf-8")
-    with replacing(out / "arms.csv") as temporary:
-        temporary.write_text(result.as_csv(), encoding="utf-8")
-    _write_parquet(result, out / "arms.parquet")
-    if format_ == "pdf":
-        from ...pilot.report import pdf
-
-        pdf(html, out / "report.pdf")
-    print(f"{result.as_text()}\n\n{made.answer.headline}\n{made.answer.because}\n{html}")
-
-
-def _write_parquet(result: Any, path: Path) -> None:
-    from ...pilot.augment.result import COLUMNS
-
-    columns = dict(zip(COLUMNS, zip(*result.rows(), strict=True), strict=True))
-    table = require("pyarrow", "pilot").table({name: list(values) for name, values in columns.items()})
-    with replacing(path) as temporary:
-        require("pyarrow.parquet", "pilot").write_table(table, temporary)
-
-
-def _told(what: str) -> Callable[[int, int], object]:
-    """Prints how many results of a kind are there, each time that there are more."""
-
-    def tell(done: int, count: int) -> None:
-        print(f"{what}: {done} of {count}", file=sys.stderr, flush=True)
-
-    return tell

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from ... import __version__
+from ... import checkpoint as checkpoints
 from ...errors import require
 from ...evaluate.statistics.crossed import Crossed
 from ...plots.forest import forest_plot
@@ -16,7 +17,9 @@ from ...progress import duration
 from ..money import Decision, Prices, curve
 from ..report import Answer, Block, Cell, Chart, Fact, Report, Section, Table, Text, chart, words
 from .figures import FEW, more_examples
+from .pictures import section
 from .result import Result
+from .settings import AugmentStudy
 from .words import WORDS
 
 __all__ = ["report"]
@@ -45,7 +48,13 @@ def report(result: Result, made: Mapping[str, str]) -> Report:
         facts=_facts(result, say),
         steps=tuple(_steps(result, say)),
         money=_money(result, decision, prices, say) if decision is not None and prices is not None else (),
-        evidence=(_differences(result, say), _table(result, say), *_groups(result, say), _how(result, say)),
+        evidence=(
+            _differences(result, say),
+            _table(result, say),
+            *_groups(result, say),
+            _pictures(result, say),
+            _how(result, say),
+        ),
         settings={say(key): value for key, value in (_settings(result) | dict(made)).items()},
         notes=tuple(_notes(result, say)),
     )
@@ -217,10 +226,21 @@ def _groups(result: Result, say: Say) -> list[Section]:
     return [Section(say("section_by", rare=study.rare, by=study.by), (table,))]
 
 
+def _pictures(result: Result, say: Say) -> Section:
+    study, found = result.found.study, result.found
+    filled = [arm.name for arm in found.arms if arm.name in found.pictures.generated and arm.way == "filled"]
+    return section(found.pictures, study.whole.codec, filled, study.rare, say)
+
+
 def _how(result: Result, say: Say) -> Section:
     study, found = result.found.study, result.found
     text = say(
-        "how_text", runs=study.runs, real=study.real, rare=study.rare, added=found.added, classifier=study.classifier
+        "how_text" if study.model is None else "how_text_model",
+        runs=study.runs,
+        real=study.real,
+        rare=study.rare,
+        added=found.added,
+        classifier=study.classifier,
     )
     bits = ", ".join(f"{each:.3f}" for each in found.bits)
     return Section(say("how"), (Text("\n\n".join((text, say("how_chosen"), say("how_bits", bits=bits)))),))
@@ -237,7 +257,11 @@ def _notes(result: Result, say: Say) -> list[str]:
         notes.append(say("synthetic"))
     if study.example_prices:
         notes.append(say("example_prices"))
-    notes += [say("interval_note"), say("many_note")]
+    if study.has_seen_all:
+        notes.append(say("seen_all", rare=study.rare))
+    elif study.model is not None:
+        notes.append(say("one_choice", real=study.real, rare=study.rare))
+    notes += [say("interval_note" if study.model is None else "interval_note_model"), say("many_note")]
     if "filled" in study.ways:
         notes.append(say("filled_from"))
     if study.whole.licence:
@@ -251,13 +275,20 @@ def _settings(result: Result) -> dict[str, str]:
     return {
         "data": study.whole.name,
         "guidance": "; ".join(f"{study.titles[each.label]} = {each.label}" for each in study.settings),
-        "training": ", ".join(f"{name}={value}" for name, value in study.train.items()),
+        **_model(study),
         "classifier": study.classifier,
         "ordinary": repr(study.augmentation),
         "seeds": ", ".join(map(str, range(study.runs))),
         "time": ", ".join(f"{what} {duration(spent)}" for what, spent in result.found.seconds.items()),
         "versions": f"dguide {__version__}, torch {torch}, numpy {numpy}",
     }
+
+
+def _model(study: AugmentStudy) -> dict[str, str]:
+    """How the models came about."""
+    if study.model is not None:
+        return {"model": study.model, "training": checkpoints.load(study.model).config.command}
+    return {"training": ", ".join(f"{name}={value}" for name, value in study.train.items())}
 
 
 def _interval(figure: Crossed, show: Callable[[float], str], say: Say) -> str:

@@ -10,11 +10,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ... import checkpoint as checkpoints
 from ...data import Dataset, class_of, few
 from ...devices import best_device
 from ...study import CheckpointSource, Executor, Saved, Store, Task, digest_of, execute
+from ..studies import RESULTS
 from .arms import Arm, arms, balance
 from .figures import Scores
+from .pictures import Shown, collected
 from .settings import AugmentStudy
 from .tasks import Fill, Judge, TrainModel, draws
 
@@ -37,9 +40,10 @@ class Found:
         validation: Classes of the validation part, [N] int64.
         test: Classes of the test part, [N] int64.
         groups: For each example of the test part the value of `AugmentStudy.by`, [N] int64; None if it is not given.
-        bits: Bits per token of the test part of each model.
+        bits: Bits per token of the test part of each model, one for all runs if it was given.
         added: Number of examples that each arm adds.
         seconds: Seconds of all work, by kind.
+        pictures: Real and generated examples of the first run.
     """
 
     study: AugmentStudy
@@ -51,6 +55,7 @@ class Found:
     bits: tuple[float, ...]
     added: int
     seconds: dict[str, float]
+    pictures: Shown
 
 
 def run(
@@ -82,24 +87,22 @@ class _Run:
     ) -> None:
         self.study, self.folder, self.executor, self.say = study, folder.absolute(), executor, say
         self.device = device
-        self.store = Store(self.folder / "results")
+        self.store = Store(self.folder / RESULTS)
         whole = study.whole
         self.rare = class_of(whole, study.rare)
-        self.data = [few(whole, study.rare, study.real, seed) for seed in range(study.runs)]
+        self.data = [few(whole, study.rare, study.real, seed) for seed in study.choices]
         self.added = study.added or balance(self.data[0], self.rare)
         self.seconds: dict[str, float] = {}
 
     def go(self) -> Found:
         """Does the work and reads the scores."""
         study = self.study
+        study.check_sampling(study.model)
         # Keys of results say what these depend on. So other settings, or more runs, go on in the same folder.
         about = f"{study.data}, {study.rare} with {study.real} real examples"
         self.store.claim(digest_of(about), {"words": about})
-        models = [
-            TrainModel(self.folder, data.name, data.digest, study.train, seed) for seed, data in enumerate(self.data)
-        ]
-        self._do("models", models)
-        drawn = self._draw(models)
+        sources = self._sources()
+        drawn = self._draw(sources)
         chosen = arms([study.titles[each.label] for each in study.settings], study.ways)
         judges = {arm.name: [self._judge(arm, seed, drawn) for seed in range(study.runs)] for arm in chosen}
         self._do("classifiers", [each for several in judges.values() for each in several])
@@ -108,15 +111,27 @@ class _Run:
         if study.by is not None:
             condition = next(each for each in whole.conditions if each.name == study.by)
             groups = condition.of(whole.test.labels, whole.test.properties).numpy()
-        bits = tuple(float(self._saved(each).about["bits"]) for each in models)
+        bits = tuple(checkpoints.load(each.path).config.bits for each in dict.fromkeys(sources))
         labels = (whole.validation.labels.numpy(), whole.test.labels.numpy())
-        return Found(study, chosen, scores, *labels, groups, bits, self.added, self.seconds)
+        keys = {arm.name: drawn[arm.drawn, arm.way, 0] for arm in chosen if arm.drawn and not arm.repeated}
+        pictures = collected(study, self.data[0], self.rare, self.store, keys, self.added)
+        return Found(study, chosen, scores, *labels, groups, bits, self.added, self.seconds, pictures)
 
-    def _draw(self, models: list[TrainModel]) -> dict[tuple[str, str, int], tuple[str, ...]]:
+    def _sources(self) -> list[CheckpointSource]:
+        """The model of each run: the one that was given, or those that are trained now."""
+        if self.study.model is not None:
+            return [CheckpointSource.of(self.study.model, self.device)] * self.study.runs
+        models = [
+            TrainModel(self.folder, data.name, data.digest, self.study.train, seed)
+            for seed, data in enumerate(self.data)
+        ]
+        self._do("models", models)
+        return [CheckpointSource.of(each.path, self.device) for each in models]
+
+    def _draw(self, sources: list[CheckpointSource]) -> dict[tuple[str, str, int], tuple[str, ...]]:
         """Draws the examples of each setting, way and run, and gives the keys of their results."""
         found, tasks = dict[tuple[str, str, int], tuple[str, ...]](), list[Task]()
-        for seed, model in enumerate(models):
-            source = CheckpointSource.of(model.path, self.device)
+        for seed, source in enumerate(sources):
             for setting in self.study.settings:
                 for way in self.study.ways:
                     several: list[Task] = (

@@ -2,50 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import MISSING, fields, replace
-from functools import lru_cache
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+from typing_extensions import Self  # comes with pydantic
 
-from ...data import LOADERS, Dataset, class_of, few, load
-from ...errors import InputError, bad, choose, require
-from ...files import expanded
-from ...study import Setting, grid
-from ...train import TrainConfig
-from ...train.config import mistakes_of
+from ...data import Dataset, class_of, few
+from ...errors import InputError, bad, choose
 from ..money import Prices
+from ..studies import PilotStudy
 from .arms import Way, mixes
 from .classifiers import CLASSIFIERS
+from .model import choice_of
 from .ordinary import Ordinary
 
-__all__ = ["LEAST_RUNS", "AugmentStudy", "checked", "read_study"]
+__all__ = ["LEAST_RUNS", "AugmentStudy"]
 
 LEAST_RUNS = 3
 """Runs without which an interval that counts them says too little."""
 _FEWEST_PIXELS = 4
 
 
-class AugmentStudy(BaseModel):
+class AugmentStudy(PilotStudy):
     """A pilot: do generated examples of a rare class make a classifier better? The constructor reports all mistakes.
 
     Raises:
         pydantic.ValidationError: A `ValueError` that lists every wrong setting, and the valid names.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True)
-
-    data: str = Field(description="labelled images: the name of a data set, with its path and options")
     rare: str = Field(description="the rare class, by name or number")
     real: int = Field(20, description="real examples of the rare class that stay in the training part")
+    model: str | None = Field(
+        None, description="checkpoint that draws the examples of all runs, instead of a model for each run"
+    )
     good: tuple[str, ...] = Field(
         (), description="classes that must raise no alarm; by default all but the rare one. Others are left out"
     )
     by: str | None = Field(None, description="another condition of the data, by whose values recall is told apart")
-    title: str = Field("", description="title of the report; by default the data and the rare class")
 
     runs: int = Field(
         5,
@@ -55,14 +51,6 @@ class AugmentStudy(BaseModel):
     added: int | None = Field(
         None, ge=1, description="examples that each arm adds; by default as many as the other classes have on average"
     )
-    train: dict[str, Any] = Field(
-        {"minutes": 3.0}, description="settings of `dguide train` for the model, as in minutes=3,size=small"
-    )
-    guidance: tuple[str, ...] = Field(("normalized",), min_length=1, description="guidance mechanisms")
-    weight: tuple[str, ...] = Field(
-        ("ramp-up:1", "ramp-up:3"), min_length=1, description="guidance weights w, beside 0, which is always drawn"
-    )
-    sampler: str = Field("ancestral:steps=32", description="sampler with its options")
     ways: tuple[Way, ...] = Field(
         ("whole",), min_length=1, description="whole: samples; filled: defects filled into good parts; or both"
     )
@@ -81,18 +69,13 @@ class AugmentStudy(BaseModel):
         None, description="miss, false_alarm, volume, share, and pilot, running, years, currency"
     )
     example_prices: bool = Field(False, description="whether the prices are an example: true or false")
-    language: Literal["en", "ja"] = Field("en", description="language of the report: en or ja")
 
-    @field_validator("data")
     @classmethod
-    def _known_data(cls, value: str) -> str:
-        call = LOADERS.call(value, typed=True)
-        call.check()
-        name = call.absolute() if call.paths else value  # the same in every working directory
-        codec = _loaded(name).codec
-        if codec.size is None or min(codec.size) < _FEWEST_PIXELS:
-            raise bad("data", f"{name}, which are no images", "labelled images")
-        return name
+    def check_data(cls, data: Dataset) -> None:
+        """Raises `ValueError` unless they are images."""
+        size = data.codec.size
+        if size is None or min(size) < _FEWEST_PIXELS:
+            raise bad("data", f"{data.name}, which are no images", "labelled images")
 
     @field_validator("rare")
     @classmethod
@@ -111,6 +94,19 @@ class AugmentStudy(BaseModel):
         if data is not None and "rare" in info.data:
             few(data, info.data["rare"], value)
         return value
+
+    @field_validator("model")
+    @classmethod
+    def _of_these_data(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and {"data", "rare", "real"} <= info.data.keys():
+            choice_of(value, info.data["data"], info.data["rare"], info.data["real"])
+        return value
+
+    @model_validator(mode="after")
+    def _one_model(self) -> Self:
+        if self.model is not None and "train" in self.model_fields_set:
+            raise bad("model", f"{self.model} beside train", "one of the two", "A model that exists is not trained.")
+        return self
 
     @field_validator("good")
     @classmethod
@@ -134,27 +130,6 @@ class AugmentStudy(BaseModel):
             return value
         return choose("condition to tell apart", value, [each.name for each in data.conditions[1:] if each.n_classes])
 
-    @field_validator("train")
-    @classmethod
-    def _trainable(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        taken = sorted({"out", "data", "seed"} & value.keys())
-        if taken:
-            raise bad("train", ", ".join(taken), "other settings, since the pilot gives these")
-        if "data" in info.data:
-            try:
-                TrainConfig(out=Path("model"), data=info.data["data"], **value)
-            except ValidationError as error:
-                raise mistakes_of(error, lambda place: f"train {place}") from error
-        return value
-
-    @field_validator("guidance", "weight", "sampler")
-    @classmethod
-    def _known_settings(cls, value: Any, info: ValidationInfo) -> Any:
-        usual = {"guidance": ("normalized",), "weight": ("1",), "sampler": "ancestral"}
-        given = {**usual, str(info.field_name): value}
-        grid(given["guidance"], given["weight"], (given["sampler"],))
-        return value
-
     @field_validator("classifier")
     @classmethod
     def _known_classifier(cls, value: str, info: ValidationInfo) -> str:
@@ -172,20 +147,16 @@ class AugmentStudy(BaseModel):
     def _as_prices(cls, value: Any) -> Any:
         return _made("prices", Prices, value) if value is not None else None
 
-    @staticmethod
-    def _data(info: ValidationInfo) -> Dataset | None:
-        """The data set, if its name is right."""
-        return _loaded(info.data["data"]) if "data" in info.data else None
+    @property
+    def choices(self) -> tuple[int, ...]:
+        """For each run the seed of the choice of its real examples: its own, or the one of the data of the model."""
+        given = None if self.model is None else choice_of(self.model, self.data, self.rare, self.real)
+        return tuple(range(self.runs)) if given is None else (given,) * self.runs
 
     @property
-    def whole(self) -> Dataset:
-        """The data set with all examples."""
-        return _loaded(self.data)
-
-    @property
-    def settings(self) -> tuple[Setting, ...]:
-        """How examples are drawn: without guidance first."""
-        return grid(self.guidance, ("0", *self.weight), (self.sampler,))
+    def has_seen_all(self) -> bool:
+        """Whether the model has learnt the rare examples that the pilot leaves out."""
+        return self.model is not None and choice_of(self.model, self.data, self.rare, self.real) is None
 
     @property
     def titles(self) -> dict[str, str]:
@@ -212,67 +183,6 @@ class AugmentStudy(BaseModel):
         return tuple(named or (each for each in range(data.n_classes) if each != rare))
 
 
-def read_study(path: Path) -> dict[str, Any]:
-    """The settings in a file in YAML, not yet checked.
-
-    Raises:
-        ValueError: If the file is missing, no YAML, or holds something else than settings by name.
-    """
-    yaml, source = require("yaml", "pilot"), expanded(path)
-    expected = "settings by name, as in `data: digits`"
-    try:
-        text = source.read_text(encoding="utf-8")
-        wrong = _once(yaml, text)
-        given = None if wrong else yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError) as error:
-        raise bad(f"study {path}", " ".join(str(error).split()), f"a file in YAML with {expected}") from error
-    if wrong:
-        raise bad(f"study {path}", wrong, "each setting once, and its value written out")
-    if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
-        raise bad(f"study {path}", type(given).__name__, f"a file in YAML with {expected}")
-    return _in_words(given)
-
-
-def _once(yaml: Any, text: str) -> str:
-    """What is wrong with settings in YAML: a name twice, or an alias, a few of which can stand for gigabytes."""
-    if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
-        return "an alias (*NAME)"
-    node = yaml.compose(text, yaml.SafeLoader)
-    names = [name.value for name, _ in node.value] if isinstance(node, yaml.MappingNode) else []
-    return next((f"{name} twice" for name in names if names.count(name) > 1), "")
-
-
-def _in_words(given: Mapping[str, Any]) -> dict[str, Any]:
-    """YAML reads `rare: 8` as a number, which is the name of a class."""
-    texts = ("rare", "weight", "good", "by")
-    found = dict(given)
-    for name in texts:
-        value = found.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            value = found[name] = str(value)
-        if name in ("weight", "good") and isinstance(value, str):
-            found[name] = [value]
-        elif isinstance(value, Sequence) and not isinstance(value, str):
-            found[name] = [str(each) if isinstance(each, int | float) else each for each in value]
-    return found
-
-
-def checked(given: Mapping[str, Any], named: str = "{}") -> AugmentStudy:
-    """The study with these settings.
-
-    Args:
-        given: Settings by name.
-        named: How an error calls a setting, as in "--{}".
-
-    Raises:
-        ValueError: With a line for each mistake.
-    """
-    try:
-        return AugmentStudy(**given)
-    except ValidationError as error:
-        raise mistakes_of(error, named.format) from error
-
-
 def _made(what: str, kind: type[Any], value: Any) -> Any:
     """A record from its fields by name. Raises `InputError` with all that is wrong with them."""
     if isinstance(value, kind):
@@ -292,8 +202,3 @@ def _made(what: str, kind: type[Any], value: Any) -> Any:
     if lines:
         raise InputError("\n       ".join(lines))
     return found
-
-
-@lru_cache(maxsize=2)
-def _loaded(name: str) -> Dataset:
-    return load(name, typed=True)

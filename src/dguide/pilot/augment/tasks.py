@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -25,7 +25,7 @@ from .arms import Arm, as_pictures, compose, parts
 from .classifiers import CLASSIFIERS
 from .ordinary import Ordinary
 
-__all__ = ["Fill", "Judge", "TrainModel", "conditions_of", "draws"]
+__all__ = ["Fill", "Judge", "TrainModel", "conditions_of", "drawn", "draws", "good_rows", "place"]
 
 _BATCH = 64
 _RANGE = 256
@@ -142,17 +142,17 @@ class Fill(Task):
         model, data = checkpoints.load(self.source.path), _loaded(self.data, self.digest)
         network = self.source.open().denoiser
         pictures = parts(data)[0]
-        rows = torch.isin(data.train.labels, torch.tensor(self.good)).nonzero().squeeze(-1)
+        rows = good_rows(data, self.good)
         told = conditions_of(data, self.rare, self.first + self.count)
         made = []
         for number in range(self.first, self.first + self.count):
-            random = np.random.default_rng([self.seed, number])
-            old = pictures.take(rows[random.integers(len(rows)) :][:1]).batch(slice(None))[0].numpy()
+            row, region = place(self.seed, number, len(rows), (pictures.height, pictures.width), self.region)
+            old = pictures.take(rows[row : row + 1]).batch(slice(None))[0].numpy()
             given = {name: values[number : number + 1] for name, values in told.items()}
             filled = fill(
                 model,
                 old[..., 0] if old.shape[-1] == 1 else old,
-                _region((old.shape[0], old.shape[1]), self.region, random),
+                region,
                 condition=given if isinstance(model.model.n_classes, dict) else next(iter(given.values())),
                 guidance=self.setting.guidance,
                 sampler=self.setting.sampler,
@@ -165,11 +165,21 @@ class Fill(Task):
         return Saved({"pictures": np.stack(made)}, {"seconds": round(time.perf_counter() - began, 3)})
 
 
-def _region(size: tuple[int, int], share: float, random: np.random.Generator) -> NDArray[np.bool_]:
-    """A rectangle of the same sides at a random place."""
+def good_rows(data: Dataset, good: Sequence[int]) -> Tensor:
+    """The rows of the training part that defects are filled into."""
+    return torch.isin(data.train.labels, torch.tensor(good)).nonzero().squeeze(-1)
+
+
+def place(seed: int, number: int, count: int, size: tuple[int, int], share: float) -> tuple[int, NDArray[np.bool_]]:
+    """Where example `number` is filled in: into which of `count` pictures, and the region of it, [H, W].
+
+    The region is a rectangle at a random place, always of the same sides.
+    """
+    random = np.random.default_rng([seed, number])
+    row = int(random.integers(count))
     height, width = (max(1, min(round(share * side), side - 1)) for side in size)
     x, y = (int(random.integers(whole - side + 1)) for whole, side in zip(size[::-1], (width, height), strict=True))
-    return rectangle((x, y, width, height), size)
+    return row, rectangle((x, y, width, height), size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,11 +232,12 @@ class Judge(Task):
         if not self.drawn:
             return None
         real, store = parts(data)[0], Store(self.store)
-        chunks = (chunk for key in self.drawn for chunk in _drawn(store, key, data.codec, real.channels))
+        chunks = (chunk for key in self.drawn for chunk in drawn(store, key, data.codec, real.channels))
         return Pictures.filed(chunks, (real.height, real.width, real.channels))
 
 
-def _drawn(store: Store, key: str, codec: Codec, channels: int) -> Iterator[NDArray[np.uint8]]:
+def drawn(store: Store, key: str, codec: Codec, channels: int) -> Iterator[NDArray[np.uint8]]:
+    """The generated pictures in one result, some at a time, [n, H, W, C]."""
     saved = store.read(key)
     if saved is None:
         raise InputError(f"result {key} of {store.url} is gone. Run the same command again.")

@@ -67,9 +67,19 @@ WORDS = {
         "section_by": "Recall of {rare} by {by}",
         "table_by": "Recall in each group of the test part, with 95 % intervals",
         "group": "{name}, {count} examples",
+        "pictures": "What real and generated examples of {rare} look like",
+        "pictures_text": "The first run. Generated examples in one column have the same random numbers. ",
+        "pictures_regions": "A frame marks the region of a good part that was drawn anew.",
+        "pictures_alt": "A row of up to {count} pictures: {name}.",
+        "pictures_real": "real {rare}",
+        "pictures_good": "good parts",
         "how": "How it was done",
         "how_text": "Each of {runs} runs chose {real} real examples of {rare} at random, trained a model on them and all "
         "other classes, and drew {added} examples with each setting. Then every arm trained the same classifier "
+        "({classifier}) in the same way. Every arm adds {added} examples, so that the rare class is as frequent in each. "
+        'Arms with "+ ordinary" add half generated examples and half real ones again, and augment all.',
+        "how_text_model": "One model that existed already drew {added} examples for each of {runs} runs with each setting. "
+        "{real} real examples of {rare} stayed in the training part. Then every arm trained the same classifier "
         "({classifier}) in the same way. Every arm adds {added} examples, so that the rare class is as frequent in each. "
         'Arms with "+ ordinary" add half generated examples and half real ones again, and augment all.',
         "how_chosen": "The validation part chose the thresholds, the better ordinary augmentation, and the best arm "
@@ -82,11 +92,18 @@ WORDS = {
         "example_prices": "The prices are an example. Give your own with --prices.",
         "interval_note": "An interval is about other runs, with other real examples, models and classifiers, and about "
         "other test examples. Thresholds are taken as they are.",
+        "interval_note_model": "An interval is about other runs, with other generated examples and classifiers, and about "
+        "other test examples. Another model may give other figures. Thresholds are taken as they are.",
+        "seen_all": "The model has learnt all examples of {rare}, also those that the pilot leaves out. So the figures of "
+        "generated examples are optimistic: a team with so few real examples could not have this model.",
+        "one_choice": "All runs have the same {real} real examples of {rare}: those that the model has learnt. Another "
+        "choice of them may give other figures, which the intervals leave out.",
         "many_note": "The differences of the other arms are shown with 95 % each. Of many arms, one may differ by chance.",
         "licence": "The data are under a licence: {licence}",
         "filled_from": "Places of the defects that were filled in are random. Real defects may prefer some places.",
         "command": "command",
         "data": "data",
+        "model": "model",
         "versions": "versions",
         "seeds": "seeds",
         "guidance": "settings of the generated examples",
@@ -157,9 +174,19 @@ WORDS = {
         "section_by": "{by} 別に見た {rare} の検出率",
         "table_by": "評価用データの各群の検出率と 95 % 区間",
         "group": "{name}（{count} 件）",
+        "pictures": "{rare} の実例と生成した例",
+        "pictures_text": "最初の試行の例です。同じ列の生成した例は同じ乱数を使っています。",
+        "pictures_regions": "枠は、良品のうち新しく描いた領域を示します。",
+        "pictures_alt": "最大 {count} 枚の画像の行：{name}",
+        "pictures_real": "{rare} の実例",
+        "pictures_good": "良品",
         "how": "実施方法",
         "how_text": "{runs} 回の各試行で、{rare} の実例 {real} 件を無作為に選び、他のクラスとともにモデルを学習し、設定ごとに "
         "{added} 件の例を生成しました。次に、どの方法でも同じ分類器（{classifier}）を同じ条件で学習しました。どの方法も "
+        "{added} 件を加えるため、まれなクラスの割合は等しくなります。「+ ordinary」の方法では、半分が生成した例、半分が実例の"
+        "繰り返しで、全体に画像拡張を行います。",
+        "how_text_model": "既存の 1 つのモデルを使い、{runs} 回の各試行で、設定ごとに {added} 件の例を生成しました。学習用データには "
+        "{rare} の実例 {real} 件を残しました。次に、どの方法でも同じ分類器（{classifier}）を同じ条件で学習しました。どの方法も "
         "{added} 件を加えるため、まれなクラスの割合は等しくなります。「+ ordinary」の方法では、半分が生成した例、半分が実例の"
         "繰り返しで、全体に画像拡張を行います。",
         "how_chosen": "しきい値、通常の画像拡張の種類、生成した例を使う最良の方法は、検証用データで選びました。数値はすべて、"
@@ -171,11 +198,18 @@ WORDS = {
         "synthetic": "データはプログラムで合成したものです。",
         "example_prices": "費用は例です。--prices で実際の費用を指定してください。",
         "interval_note": "区間は、実例、モデル、分類器を変えた別の試行と、別の評価例についてのものです。しきい値は選んだ値のままです。",
+        "interval_note_model": "区間は、生成した例と分類器を変えた別の試行と、別の評価例についてのものです。"
+        "別のモデルでは値が変わることがあります。しきい値は選んだ値のままです。",
+        "seen_all": "モデルは、この試験で除いたものを含む {rare} の全例を学習しています。そのため、生成した例の値は楽観的です。"
+        "実例がこの件数しかない場合、このモデルは得られません。",
+        "one_choice": "{rare} の実例 {real} 件は全試行で同じで、モデルが学習したものです。実例を変えると値が変わることがあり、"
+        "区間はその影響を含みません。",
         "many_note": "その他の方法の差は、それぞれ 95 % 区間で示しています。方法が多いと、偶然に差が出ることがあります。",
         "licence": "データには利用条件があります：{licence}",
         "filled_from": "欠陥を描き込む位置は無作為です。実際の欠陥は特定の位置に多いことがあります。",
         "command": "コマンド",
         "data": "データ",
+        "model": "モデル",
         "versions": "バージョン",
         "seeds": "シード",
         "guidance": "生成の設定",

@@ -7,15 +7,16 @@ from .charts import charts
 from .comparison import Compared
 from .detectable import detectable, samples_for
 from .judge import Judge, PerSample
-from .question import Question, figure_of
+from .question import WEIGHTS, Question, figure_of
 from .rows import Row, compared
 from .run import answer
-from .tables import markdown, write, write_tuned
+from .tables import markdown, write, write_files, write_tuned
 from .tuning.shapes import Shapes
 from .tuning.tune import Tuned, tune
 
 __all__ = [
     "SAMPLES",
+    "WEIGHTS",
     "Compared",
     "Judge",
     "PerSample",
@@ -35,5 +36,6 @@ __all__ = [
     "samples_for",
     "tune",
     "write",
+    "write_files",
     "write_tuned",
 ]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from typing import Literal
 
 from ...evaluate.evaluation import between, shown
+from ...plots.style import as_png
 from ..report import Answer, Block, Cell, Fact, Language, Pictures, Report, Section, Table, Text, chart, words
 from .charts import charts
 from .comparison import Compared
@@ -37,8 +37,7 @@ class _Writer:
         self.main = figure_name(found.main, language)
         self.rows = [row for row in found.rows if row.main]
         self.figures = charts(found)
-        better = [row for row in self.rows if row.verdict == "better"]
-        self.winner = max(better, key=lambda row: row.gain[0], default=None)
+        self.winner = found.winner
 
     def report(self) -> Report:
         found, say = self.found, self.say
@@ -111,7 +110,9 @@ class _Writer:
             kind = name.removesuffix(".png")
             if name in names:
                 title, text = (self.say(f"{kind} {part}", figure=self.main) for part in ("title", "text"))
-                blocks.append(Pictures(_png(figure), title, text) if kind == "samples" else chart(figure, title, text))
+                blocks.append(
+                    Pictures(as_png(figure), title, text) if kind == "samples" else chart(figure, title, text)
+                )
         return tuple(blocks)
 
     def decisive(self) -> Table:
@@ -141,9 +142,3 @@ class _Writer:
 
 def _number(value: float, hint: str = "") -> str | Cell:
     return Cell(shown(value), value, hint) if math.isfinite(value) else ""
-
-
-def _png(figure: Any) -> bytes:
-    out = io.BytesIO()
-    figure.savefig(out, format="png", metadata={"Software": None})
-    return out.getvalue()

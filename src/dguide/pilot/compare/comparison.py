@@ -52,6 +52,12 @@ class Compared:
         """Name of the baseline."""
         return next(iter(self.settings))
 
+    @property
+    def winner(self) -> Row | None:
+        """The figure that decides of the best of the settings that are shown to be better; None if none is."""
+        better = [row for row in self.rows if row.main and row.verdict == "better"]
+        return max(better, key=lambda row: row.gain[0], default=None)
+
     @cached_property
     def table(self) -> list[dict[str, Any]]:
         """The rows as plain values, with the parts of the settings."""

@@ -12,8 +12,10 @@ from ...evaluate.evaluation import DISTANCES
 from ...study import Setting, Study
 from .judge import Judge
 
-__all__ = ["Question", "figure_of", "named", "usual_figure"]
+__all__ = ["WEIGHTS", "Question", "figure_of", "named", "usual_figure"]
 
+WEIGHTS = ("0", "1", "ramp-up:2", "2", "ramp-up:4")
+"""Weights of a comparison by default: none, and a constant and a ramp of equal mean, twice."""
 _USUAL = (*DISTANCES, "validity")
 """Figures that decide by default; the first one that there is."""
 

@@ -36,6 +36,7 @@ def answer(
     codec: Codec | None = None,
     progress: Callable[[int, int], object] | None = None,
     tell: Callable[[str], object] | None = None,
+    claimed: bool = False,
 ) -> Compared:
     """Answers a question. After any death the same call goes on with the samples that are there.
 
@@ -49,6 +50,7 @@ def answer(
         codec: What the tokens stand for.
         progress: Called with the number of ranges of samples that are there, and of all.
         tell: Called with what is known of a setting as soon as it is judged.
+        claimed: Whether the store is claimed already, by more than this one question.
 
     Raises:
         ValueError: For all that is wrong with the question, before any sample is drawn.
@@ -56,7 +58,8 @@ def answer(
     """
     question.check()
     study = question.study
-    store.claim(study.digest, {"words": study.words})
+    if not claimed:
+        store.claim(study.digest, {"words": study.words})
     results = Results(study, store)
     waiting = _Waiting(question, results, tell or (lambda text: None))
     tasks = [task for each in question.settings.values() for seed in study.seeds for task in study.ranges(each, seed)]

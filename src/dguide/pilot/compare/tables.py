@@ -20,10 +20,11 @@ from .lines import bracketed
 from .rows import Row
 from .tuning.tune import Tuned
 
-__all__ = ["FILES", "markdown", "write", "write_tuned"]
+__all__ = ["FILES", "markdown", "write", "write_files", "write_tuned"]
 
-FILES = ("compare.html", "compare.md", "compare.parquet", "compare.csv", "compare.json")
-"""Names of the files, without the figures."""
+_REPORT = "compare.html"
+FILES = ("compare.md", "compare.parquet", "compare.csv", "compare.json")
+"""Names of the files, without the report and the figures."""
 
 
 def markdown(found: Compared) -> str:
@@ -40,8 +41,17 @@ def write(found: Compared, folder: Path, language: Language = "en") -> list[Path
     The report `compare.html` is in the language; all else is English.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    report = folder / _REPORT
+    with replacing(report) as temporary:
+        temporary.write_text(page(as_report(found, language)), encoding="utf-8")
+    return [report, *write_files(found, folder)]
+
+
+def write_files(found: Compared, folder: Path) -> list[Path]:
+    """Writes the table and the figures into a folder, as `write` does, but no report."""
+    folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / name for name in FILES]
-    report, words, parquet, columns, program = paths
+    words, parquet, columns, program = paths
     table = found.table
     _write_columns(columns, table)
     with replacing(parquet) as temporary:
@@ -52,8 +62,6 @@ def write(found: Compared, folder: Path, language: Language = "en") -> list[Path
         temporary.write_text(as_json(content), encoding="utf-8")
     with replacing(words) as temporary:
         temporary.write_text(markdown(found), encoding="utf-8")
-    with replacing(report) as temporary:
-        temporary.write_text(page(as_report(found, language)), encoding="utf-8")
     for name, figure in charts(found).items():
         paths.append(folder / name)
         save(figure, paths[-1])
