@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ import dguide
 from dguide import checkpoint
 from dguide.cli import main
 from dguide.errors import bad, choose, number, positive
+from dguide.study import TaskFailed
 
 BUGS = [
     ValueError("planted"),
@@ -183,6 +185,11 @@ def test_bad_input_is_one_line(run: Run, command: str, wrong: list[str], words: 
         (torch.cuda.OutOfMemoryError("CUDA out of memory"), "out of memory: lower --batch-size"),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "out of memory"),
         (dguide.errors.MissingExtra("rdkit is not installed"), "rdkit is not installed"),
+        (TaskFailed("task draw/1 ended 3 workers"), "ended 3 workers"),
+        (
+            TaskFailed.of(SimpleNamespace(key="draw/1"), OSError(errno.ENOSPC, "No space left on device")),
+            "task draw/1: OSError",
+        ),
     ],
     ids=repr,
 )

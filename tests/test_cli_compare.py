@@ -44,6 +44,13 @@ def test_a_search_prints_what_it_tries_and_both_figures(tmp_path, capsys):
     assert len((tmp_path / "tuning.csv").read_text(encoding="utf-8").splitlines()) == 4
 
 
+def test_an_address_is_no_folder(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["compare", "digits-masked", "--out", "memory://x"]) == 2
+    assert "--out: got memory://x, expected a folder on this machine" in capsys.readouterr().err
+    assert not any(tmp_path.iterdir())
+
+
 def test_all_mistakes_are_told_at_once_and_before_any_work(tmp_path, capsys):
     wrong = {
         "--guidance": ("nrmalized", "Did you mean 'normalized'?"),

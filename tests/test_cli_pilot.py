@@ -97,7 +97,11 @@ def test_data_alone_trains_compares_and_reports(maps, tmp_path, capsys, monkeypa
 
 def test_a_file_that_is_no_study_is_refused(tmp_path, capsys):
     file = tmp_path / "study.yaml"
-    for text in ("- a\n- b\n", "a: [", "unknown: 1\nrare: 2\n", "kind: other\n"):
+    twice, aliases = "data: digits\nrare: 8\nrare: 3\nruns: 1\n", "a: &a [x, x]\nb: [*a, *a]\n"
+    others = ("- a\n- b\n", "a: [", "unknown: 1\nrare: 2\n", "kind: other\n", "data: " + "[" * 3000)
+    for text in (*others, twice, aliases):
         file.write_text(text)
         assert main(["pilot", str(file)]) == 2
-        assert "study" in capsys.readouterr().err or text.startswith("unknown")
+        told = capsys.readouterr().err
+        assert "study" in told or text.startswith("unknown")
+        assert ("got rare twice" in told, "got an alias" in told) == (text == twice, text == aliases)

@@ -133,7 +133,7 @@ def test_a_store_is_of_one_study(store):
     assert store.study()["digest"] == "1234"
 
 
-@pytest.mark.parametrize("text", ["{", json.dumps({"mine": 1}), "[]", "\xff"])
+@pytest.mark.parametrize("text", ["{", json.dumps({"mine": 1}), "[]", "\xff", "[" * 100_000], ids=range(5))
 def test_a_study_file_of_somebody_else_is_refused(tmp_path, text):
     (tmp_path / "study.json").write_text(text, encoding="latin-1")
     with pytest.raises(InputError, match=r"study\.json in"):

@@ -43,8 +43,9 @@ _ClickException: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ 
 _PLACE = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG,
     errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM,
+    errno.EISDIR, errno.ENAMETOOLONG,
 }  # fmt: skip
-"""Errors of the disk or the machine: no permission, no space, too many open files, no memory."""
+"""Errors of the disk or the machine: no permission, no space, a folder in place of a file, no memory."""
 
 app = typer.Typer(
     help="Classifier-free guidance for discrete diffusion models.",

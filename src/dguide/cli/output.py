@@ -34,6 +34,7 @@ __all__ = [
     "write_png",
 ]
 
+_ADDRESS = re.compile(r"[A-Za-z][\w+.-]+:/")
 _ROOM = 50_000_000
 """Upper estimate of the bytes that one command writes as pictures, tables and samples."""
 
@@ -56,6 +57,8 @@ def check_file(option: str, path: Path, suffix: str, size: int) -> None:
 
 def check_directory(option: str, path: Path, size: int = _ROOM) -> None:
     """Checks that a directory can be created and has room for `size` bytes. Raises `InputError` if not."""
+    if _ADDRESS.match(str(path)) and not path.exists():  # a `Path` has made one slash of two
+        raise bad(option, str(path).replace(":/", "://", 1), "a folder on this machine", "Copy it there afterwards.")
     nearest = path.absolute()
     while not nearest.exists():
         nearest = nearest.parent

@@ -122,12 +122,25 @@ def read_study(path: Path) -> dict[str, Any]:
     yaml, source = require("yaml", "pilot"), expanded(path)
     expected = "settings by name, as in `data: digits`"
     try:
-        given = yaml.safe_load(source.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        text = source.read_text(encoding="utf-8")
+        wrong = _once(yaml, text)
+        given = None if wrong else yaml.safe_load(text)
+    except (OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError) as error:
         raise bad(f"study {path}", " ".join(str(error).split()), f"a file in YAML with {expected}") from error
+    if wrong:
+        raise bad(f"study {path}", wrong, "each setting once, and its value written out")
     if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
         raise bad(f"study {path}", type(given).__name__, f"a file in YAML with {expected}")
     return _in_words(given)
+
+
+def _once(yaml: Any, text: str) -> str:
+    """What is wrong with settings in YAML: a name twice, or an alias, a few of which can stand for gigabytes."""
+    if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
+        return "an alias (*NAME)"
+    node = yaml.compose(text, yaml.SafeLoader)
+    names = [name.value for name, _ in node.value] if isinstance(node, yaml.MappingNode) else []
+    return next((f"{name} twice" for name in names if names.count(name) > 1), "")
 
 
 def _in_words(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -120,7 +120,7 @@ class Store:
             return None
         try:
             about = json.loads(content)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise bad(f"{_STUDY} in {self.url}", str(error), "JSON", "Remove the file if it is not yours.") from error
         if not isinstance(about, dict) or not isinstance(about.get("digest"), str):
             remedy = "Choose another folder."

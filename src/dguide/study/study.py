@@ -160,7 +160,7 @@ class Results(Mapping[tuple[Setting, int], Drawn]):
     def ready(self, cell: tuple[Setting, int]) -> Drawn | None:
         """The samples of a cell that are there so far, from the first on without a gap; None if there are none."""
         tasks = self.study.ranges(*cell)
-        there = next((number for number, task in enumerate(tasks) if not self.store.holds(task.key)), len(tasks))
+        there = next((number for number, task in enumerate(tasks) if self.store.read(task.key) is None), len(tasks))
         return self._joined(tasks[:there], cell) if there else None
 
     def _joined(self, tasks: tuple[Draw, ...], cell: tuple[Setting, int]) -> Drawn:

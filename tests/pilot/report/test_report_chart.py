@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from math import nan
 from xml.etree import ElementTree
 
 import pytest
@@ -57,6 +58,15 @@ def test_bars_have_values_too():
     lines = made.add_subplot().hlines([0, 1], [0, 0], [1, 2])
     tell(lines, ["first", "second"])
     assert hints(chart(made, "title", "description").svg) == ["first", "second"]
+
+
+@pytest.mark.parametrize("unknown", [[1], [0, 1, 2]])
+def test_an_unknown_figure_has_no_mark(unknown):
+    made = blank((3, 2))
+    (line,) = made.add_subplot().plot([0, 1, 2], [nan if k in unknown else k for k in range(3)], "o")
+    tell(line, ["zero", "one", "two"])
+    kept = [text for k, text in enumerate(("zero", "one", "two")) if k not in unknown]
+    assert hints(chart(made, "title", "description").svg) == kept
 
 
 @pytest.mark.parametrize("texts", [2, 4])

@@ -100,7 +100,9 @@ class _Waiting:
 
     def complete(self, setting: Setting) -> bool:
         study, store = self.results.study, self.results.store
-        return all(store.holds(task.key) for seed in study.seeds for task in study.ranges(setting, seed))
+        keys = [task.key for seed in study.seeds for task in study.ranges(setting, seed)]
+        # Files are read only when all are there: one may be damaged, and is drawn anew.
+        return all(map(store.holds, keys)) and all(store.read(key) is not None for key in keys)
 
     def add(self, label: str, setting: Setting) -> None:
         question, first = self.question, self.question.reference

@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from dguide.errors import InputError
 from dguide.pilot.compare.tuning.search import promoted, rungs, search
 
 pytest.importorskip("optuna")
@@ -30,6 +31,16 @@ class Bowl:
 def found(path, measure, budget=15, **options):
     given = {"better": "lower", "rounds": ROUNDS, "storage": path / "tuning.journal", "name": "bowl", "seed": 3}
     return search(SPACE, measure, budget=budget, **(given | options))
+
+
+def test_a_second_search_in_the_journal_is_refused_while_the_first_goes_on(tmp_path) -> None:
+    def measure(parameters, samples: int) -> float:
+        with pytest.raises(InputError, match="another process that searches in it"):
+            found(tmp_path, Bowl(), 1)
+        return 1.0
+
+    assert len(found(tmp_path, measure, 1)) == 1
+    assert len(found(tmp_path, Bowl(), 2)) == 2
 
 
 def test_the_best_is_near_the_bottom_and_few_trials_draw_all_samples(tmp_path) -> None:

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -98,27 +99,44 @@ def search(
         tell: Called with each trial as soon as it ends.
 
     Raises:
-        ValueError: If the budget is no number above 0.
+        ValueError: If the budget is no number above 0, or another process searches in the journal.
         dguide.errors.MissingExtra: If Optuna is not installed.
     """
     positive("budget", budget)
     optuna = require("optuna", "pilot")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     journal = require("optuna.storages.journal", "pilot")
-    study = optuna.create_study(
-        storage=optuna.storages.JournalStorage(journal.JournalFileBackend(str(storage))),
-        study_name=name,
-        direction="maximize" if better == "higher" else "minimize",
-        load_if_exists=True,
-    )
     distributions = {key: _distribution(optuna, values) for key, values in space.items()}
-    while len(_ended(study)) < budget:
-        study.sampler = optuna.samplers.TPESampler(seed=(seed + len(_ended(study))) % 2**32)
-        trial = _next(optuna, study, distributions, first)
-        ended = _tried(optuna, study, trial, measure, rounds, better)
-        if tell is not None:
-            tell(ended)
-    return tuple(_trial(number, each) for number, each in enumerate(_ended(study)[:budget]))
+    with _alone(storage):
+        study = optuna.create_study(
+            storage=optuna.storages.JournalStorage(journal.JournalFileBackend(str(storage))),
+            study_name=name,
+            direction="maximize" if better == "higher" else "minimize",
+            load_if_exists=True,
+        )
+        while len(_ended(study)) < budget:
+            study.sampler = optuna.samplers.TPESampler(seed=(seed + len(_ended(study))) % 2**32)
+            trial = _next(optuna, study, distributions, first)
+            ended = _tried(optuna, study, trial, measure, rounds, better)
+            if tell is not None:
+                tell(ended)
+        return tuple(_trial(number, each) for number, each in enumerate(_ended(study)[:budget]))
+
+
+@contextmanager
+def _alone(storage: Path) -> Iterator[None]:
+    """Refuses a second process that searches in the same journal: each would go on with the trial of the other."""
+    library = require("filelock", "pilot")
+    lock = library.FileLock(storage.with_name(f".{storage.name}.busy"))  # the system frees it when its process dies
+    try:
+        lock.acquire(timeout=0)
+    except library.Timeout as error:
+        remedy = "Wait until it ends, or choose another folder."
+        raise bad(f"search in {storage}", "another process that searches in it", "one at a time", remedy) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _distribution(optuna: Any, values: tuple[float, float] | Sequence[Value]) -> Any:
