@@ -405,7 +405,7 @@ def test_training_learns_and_leaves_the_global_generator_alone(tmp_path: Path) -
 
 
 def test_minutes_end_the_run_with_the_rate_at_zero(tmp_path: Path) -> None:
-    result = train(config(tmp_path, steps=None, minutes=0.01))
+    result = train(config(tmp_path, steps=None, minutes=0.02))
     assert result.finished
     assert result.history[-1].step == result.steps
     assert 0.3 <= result.history[-1].seconds < 6
