@@ -17,8 +17,9 @@ from processes import start
 from tiny import save_numbers, save_strings, save_tiny
 
 from dguide.cli.sample_folder import is_folder
-from dguide.cli.workers import with_values
+from dguide.cli.workers import device_of_workers, with_values
 from dguide.evaluate import LearntFeatures
+from dguide.errors import InputError
 from dguide.study import Shards
 
 
@@ -206,3 +207,11 @@ def test_a_folder_is_judged_as_a_file(run, model, tmp_path, monkeypatch):
     assert (status, "1 of 3 shards missing" in err, "same dguide sample command" in err) == (2, True, True)
     status, _, err = run("evaluate", tmp_path / "folder", *judging, "--steps", 3)
     assert (status, "--steps" in err) == (2, True)
+
+
+def test_workers_of_a_cluster_have_a_device_of_their_own():
+    assert device_of_workers("cpu", None, 0) == device_of_workers("auto", "auto", 0) == "cpu"
+    assert device_of_workers("auto", "auto", 0.5) == "cuda"
+    assert device_of_workers("cuda:1", "auto", 1) == "cuda:1"
+    with pytest.raises(InputError, match="device: got 'nothing', expected auto, cpu, cuda"):
+        device_of_workers("nothing", "auto", 1)

@@ -11,8 +11,19 @@ import typer
 
 from ..errors import bad
 from ..study import Executor, Here, Processes, Ray
+from .names import device_of
 
-__all__ = ["EVERY_CORE", "GPUS_PER_TASK", "JOBS", "LOCAL", "RAY", "executor_of", "usual_jobs", "with_values"]
+__all__ = [
+    "EVERY_CORE",
+    "GPUS_PER_TASK",
+    "JOBS",
+    "LOCAL",
+    "RAY",
+    "device_of_workers",
+    "executor_of",
+    "usual_jobs",
+    "with_values",
+]
 
 LOCAL = "local"
 """The value of --ray without a value."""
@@ -50,19 +61,35 @@ def with_values(arguments: Sequence[str]) -> list[str]:
     return found
 
 
-def executor_of(jobs: int | None, ray: str | None, gpus_per_task: float) -> Executor:
-    """Who does the work. Raises `ValueError` for options that exclude each other."""
+def executor_of(jobs: int | None, ray: str | None, gpus_per_task: float, usual: int | None = None) -> Executor:
+    """Who does the work; without an option `usual` jobs. Raises `ValueError` for options that exclude each other."""
     if jobs is not None and ray is not None:
         raise bad("--jobs", f"{jobs} and --ray {ray}", "one of the two")
     if gpus_per_task and ray is None:
         raise bad("--gpus-per-task", f"{gpus_per_task:g} without --ray", "both", "Ray shares out the GPUs.")
     if ray is not None:
         return Ray(None if ray == LOCAL else ray, gpus_per_task)
+    jobs = usual if jobs is None else jobs
     return Here() if jobs in (None, 1) else Processes(jobs)
 
 
-def usual_jobs(device: torch.device) -> int | None:
+def device_of_workers(name: str, ray: str | None, gpus_per_task: float) -> str:
+    """The device of those who draw; machines of a cluster may have another one than this machine.
+
+    Raises `ValueError` if there is no device of that name, or it is to be on this machine and is not usable.
+    """
+    if ray is None:
+        return str(device_of(name))
+    if name == "auto":
+        return "cuda" if gpus_per_task else "cpu"
+    try:
+        return str(torch.device(name))
+    except RuntimeError as error:
+        raise bad("device", repr(name), "auto, cpu, cuda, ...") from error
+
+
+def usual_jobs(device: str) -> int | None:
     """The default of `EVERY_CORE`."""
-    if device.type != "cpu":
+    if torch.device(device).type != "cpu":
         return None
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

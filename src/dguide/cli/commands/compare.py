@@ -25,9 +25,9 @@ from ...samplers import SAMPLERS
 from ...study import CheckpointSource, Setting, Store, Study
 from ..conditions_arg import read_conditions
 from ..grids import SCHEDULES_TO_SEARCH, decodings_of, samplers_of, settings_of, shapes_of
-from ..names import MODEL, OWN, device_of, metrics_of
+from ..names import MODEL, OWN, metrics_of
 from ..output import check_directory
-from ..workers import EVERY_CORE, GPUS_PER_TASK, RAY, executor_of, usual_jobs
+from ..workers import EVERY_CORE, GPUS_PER_TASK, RAY, device_of_workers, executor_of, usual_jobs
 
 __all__ = ["compare"]
 
@@ -141,8 +141,9 @@ def compare(
     mistakes.of(lambda: _exclusive(tuned, budget, figure, temperature))
     mistakes.of(lambda: choose("language", language, LANGUAGES))
     spoken: Language = "ja" if language == "ja" else "en"
-    usual = mistakes.of(lambda: usual_jobs(device_of(device))) if ray is None else None
-    executor = mistakes.of(lambda: executor_of(usual if jobs is None else jobs, ray, gpus_per_task))
+    where = mistakes.of(lambda: device_of_workers(device, ray, gpus_per_task))
+    usual = None if where is None else usual_jobs(where)
+    executor = mistakes.of(lambda: executor_of(jobs, ray, gpus_per_task, usual))
     mistakes.of(lambda: check_directory("--out", out))
     loaded = mistakes.of(lambda: checkpoints.load(checkpoint))
     shape = None if loaded is None else loaded.codec.shape
@@ -151,7 +152,7 @@ def compare(
     shapes = shapes_of(guidance, weight, chosen, decodings, mistakes) if searches else None
     settings = settings_of(guidance, ["0"] if searches else weight or WEIGHTS, chosen, decodings, mistakes)
     numbers = mistakes.of(lambda: _numbers(seeds))
-    source = mistakes.of(lambda: CheckpointSource.of(checkpoint, device_of(device), dtype))
+    source = mistakes.of(lambda: CheckpointSource.of(checkpoint, where or "cpu", dtype))
     told = None if loaded is None else mistakes.of(lambda: read_conditions(loaded.conditions, labels, condition))
     judge = None if loaded is None else mistakes.of(lambda: _judge(loaded, data, metric, repetitions, judge_seed))
     if judge is not None and (figure or tuned):

@@ -13,10 +13,10 @@ from ...guidance import MECHANISMS
 from ...pilot.augment.ready import READY
 from ...pilot.compare import WEIGHTS
 from ...samplers import SAMPLERS
-from ..names import OWN, device_of
+from ..names import OWN
 from ..output import check_directory
 from ..pilots import Work, study_of
-from ..workers import EVERY_CORE, GPUS_PER_TASK, RAY, executor_of, usual_jobs
+from ..workers import EVERY_CORE, GPUS_PER_TASK, RAY, device_of_workers, executor_of, usual_jobs
 
 __all__ = ["pilot"]
 
@@ -141,12 +141,11 @@ def pilot(
     chosen = mistakes.of(lambda: study_of(study, data, settings))
     mistakes.of(lambda: check_directory("--out", out))
     mistakes.of(lambda: _check_format(format_))
-    device = device_of("auto") if ray is None else torch.device("cuda" if gpus_per_task else "cpu")
-    usual = usual_jobs(device) if ray is None else None
-    executor = mistakes.of(lambda: executor_of(usual if jobs is None else jobs, ray, gpus_per_task))
+    device = device_of_workers("auto", ray, gpus_per_task)
+    executor = mistakes.of(lambda: executor_of(jobs, ray, gpus_per_task, usual_jobs(device)))
     mistakes.settle()
     assert executor is not None
-    Work(out, executor, device, format_ == "pdf").run(chosen)
+    Work(out, executor, torch.device(device), format_ == "pdf").run(chosen)
 
 
 def _check_format(format_: str) -> None:

@@ -30,7 +30,7 @@ from ..job import Drawn, Job
 from ..names import MODEL, OWN, WEIGHT, device_of, guidance_of, in_both_conventions, sampler_of
 from ..sample_files import PICTURE, SampleFiles
 from ..sample_folder import SampleFolder, is_folder
-from ..workers import GPUS_PER_TASK, JOBS, RAY, executor_of
+from ..workers import GPUS_PER_TASK, JOBS, RAY, device_of_workers, executor_of
 
 __all__ = ["sample"]
 
@@ -191,7 +191,9 @@ def sample(
         "seed": seed,
         "first_index": first_index,
         "batch_size": batch_size,
-        "device": _worker_device(device, ray, gpus_per_task) if folder else str(next(loaded.model.parameters()).device),
+        "device": device_of_workers(device, ray, gpus_per_task)
+        if folder
+        else str(next(loaded.model.parameters()).device),
         "dtype": dtype,
         "compile": compiled,
     }
@@ -226,13 +228,6 @@ def _check_sharing(folder: bool, out: str, executor: Executor) -> None:
     if not folder and not isinstance(executor, Here):
         option = "--ray" if isinstance(executor, Ray) else "--jobs"
         raise bad(option, f"with the file {out}", "a folder for the samples", "Leave out the suffix .npz.")
-
-
-def _worker_device(device: str, ray: str | None, gpus_per_task: float) -> str:
-    """The device of those who draw; machines of a cluster may have another one than this machine."""
-    if ray is None:
-        return str(device_of(device))
-    return ("cuda" if gpus_per_task else "cpu") if device == "auto" else device
 
 
 def _network(model: DiffusionTransformer, dtype: str, compiled: bool) -> Inference:
