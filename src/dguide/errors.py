@@ -57,8 +57,12 @@ class Mistakes:
         try:
             return check()
         except InputError as error:
-            self._found[str(error)] = None
+            self.add(error)
             return None
+
+    def add(self, error: InputError) -> None:
+        """Keeps a mistake; an equal one is told once."""
+        self._found[str(error)] = None
 
     def settle(self) -> None:
         """Raises one `InputError` with a line for each mistake, if there are any."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from ..errors import InputError, bad
+from ..errors import Mistakes, bad
 from .base import Dataset
 
 __all__ = ["class_of", "few"]
@@ -34,16 +34,14 @@ def few(data: Dataset, rare: str, real: int, seed: int = 0) -> Dataset:
     """
     label = class_of(data, rare)
     rows = (data.train.labels == label).nonzero().squeeze(-1)
-    mistakes = [
-        bad(f"{part} part of {data.name}", f"no example of {rare}", "at least one, to judge by")
-        for part, split in (("validation", data.validation), ("test", data.test))
-        if not (split.labels == label).any()
-    ]
+    mistakes = Mistakes()
+    for part, split in (("validation", data.validation), ("test", data.test)):
+        if not (split.labels == label).any():
+            mistakes.add(bad(f"{part} part of {data.name}", f"no example of {rare}", "at least one, to judge by"))
     if isinstance(real, bool) or not 1 <= real <= len(rows):
         expected = f"a number from 1 to {len(rows)}, which the training part has"
-        mistakes.append(bad(f"real examples of {rare}", real, expected))
-    if mistakes:
-        raise InputError("\n       ".join(map(str, mistakes)))
+        mistakes.add(bad(f"real examples of {rare}", real, expected))
+    mistakes.settle()
     order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
     kept = data.train.labels != label
     kept[rows[order[:real]]] = True

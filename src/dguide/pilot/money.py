@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError, bad, number
+from ..errors import Mistakes, bad, number
 from ..evaluate.statistics.crossed import Crossed, Part, crossed
 
 __all__ = ["Decision", "Decisions", "Prices", "Verdict", "break_even", "curve", "decide", "saving"]
@@ -50,27 +51,27 @@ class Prices:
     currency: str = "EUR"
 
     def __post_init__(self) -> None:
-        wrong = [mistake for field in fields(self) if (mistake := _mistake(field.name, getattr(self, field.name)))]
-        if wrong:
-            raise InputError("\n       ".join(wrong))
+        mistakes = Mistakes()
+        for field in fields(self):
+            mistakes.of(partial(_check, field.name, getattr(self, field.name)))
+        mistakes.settle()
 
 
-def _mistake(name: str, value: object) -> str:
-    """What is wrong with one of the prices; empty if nothing is."""
+def _check(name: str, value: object) -> None:
+    """Raises `ValueError` if one of the prices is wrong."""
     if name == "currency":
-        named = isinstance(value, str) and value.strip() and value.isprintable()
-        return "" if named else str(bad("price currency", repr(value), "a sign or a name such as EUR"))
-    try:
-        given = number(f"price {name}", value)
-    except InputError as error:
-        return str(error)
+        if not (isinstance(value, str) and value.strip() and value.isprintable()):
+            raise bad("price currency", repr(value), "a sign or a name such as EUR")
+        return
+    given = number(f"price {name}", value)
     if name == "share":
         fits, expected = 0 < given < 1, "a number above 0 and below 1, such as 0.01 for one part of a hundred"
     elif name in ("volume", "years"):
         fits, expected = 0 < given < math.inf, "a number above 0"
     else:
         fits, expected = 0 <= given < math.inf, "a number of 0 or more"
-    return "" if fits else str(bad(f"price {name}", f"{given:g}", expected))
+    if not fits:
+        raise bad(f"price {name}", f"{given:g}", expected)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
 
 from .. import __version__
 from ..denoiser import Condition, in_turn
-from ..errors import InputError, bad, positive
+from ..errors import Mistakes, bad, positive
 from ..samplers import Calls, prepare
 from .content import digest_of_object
 from .draw import Draw
@@ -62,7 +62,13 @@ class Study:
     range_size: int | None = None
 
     def __post_init__(self) -> None:
-        _all_at_once(_checks(self))
+        mistakes = Mistakes()
+        mistakes.of(lambda: positive("count", self.count))
+        mistakes.of(lambda: positive("batch_size", self.batch_size))
+        mistakes.of(lambda: _different("settings", [each.label for each in self.settings]))
+        mistakes.of(lambda: _different("seeds", self.seeds))
+        mistakes.of(lambda: _whole_batches(self))
+        mistakes.settle()
 
     @property
     def size(self) -> int:
@@ -118,7 +124,10 @@ class Study:
         Raises:
             ValueError: For all that is wrong, at once.
         """
-        _all_at_once(lambda each=each: self._try(each) for each in self.settings)  # type: ignore[misc]
+        mistakes = Mistakes()
+        for setting in self.settings:
+            mistakes.of(partial(self._try, setting))
+        mistakes.settle()
 
     def _try(self, setting: Setting) -> None:
         source, first = self.source.here(), replace(self, count=1)
@@ -227,15 +236,6 @@ def run(
     return Results(study, store)
 
 
-def _checks(study: Study) -> Iterator[Callable[[], object]]:
-    """Checks of the numbers of a study."""
-    yield lambda: positive("count", study.count)
-    yield lambda: positive("batch_size", study.batch_size)
-    yield lambda: _different("settings", [each.label for each in study.settings])
-    yield lambda: _different("seeds", study.seeds)
-    yield lambda: _whole_batches(study)
-
-
 def _different(what: str, values: object) -> None:
     listed = list(values)  # type: ignore[call-overload]
     if not listed or len(set(listed)) < len(listed):
@@ -246,15 +246,3 @@ def _whole_batches(study: Study) -> None:
     size = study.range_size
     if size is not None and (positive("range_size", size) % max(study.batch_size, 1) or size < 1):
         raise bad("range_size", size, f"a multiple of batch_size, {study.batch_size}")
-
-
-def _all_at_once(checks: Iterator[Callable[[], object]]) -> None:
-    """Raises one `InputError` with a line for each mistake."""
-    mistakes = []
-    for check in checks:
-        try:
-            check()
-        except InputError as error:
-            mistakes.append(str(error))
-    if mistakes:
-        raise InputError("\n       ".join(dict.fromkeys(mistakes)))

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from typing_extensions import Self  # comes with pydantic
 
 from ...data import Dataset, class_of, few
-from ...errors import InputError, bad, choose
+from ...errors import Mistakes, bad, choose
 from ..money import Prices
 from ..studies import PilotStudy
 from .arms import Way, mixes
@@ -192,13 +192,13 @@ def _made(what: str, kind: type[Any], value: Any) -> Any:
     known = [field.name for field in fields(kind)]
     unknown = [str(each) for each in value if each not in known]
     missing = [field.name for field in fields(kind) if field.default is MISSING and field.name not in value]
-    lines = [str(bad(f"{what} {name}", "an unknown name", f"one of {', '.join(known)}")) for name in unknown]
-    lines += [str(bad(f"{what} {name}", "nothing", "a number")) for name in missing]
-    try:
-        # a number that any field accepts, so that the mistakes of the others are found too
-        found = kind(**dict.fromkeys(missing, 0.5), **{name: each for name, each in value.items() if name in known})
-    except InputError as error:
-        lines.append(str(error))
-    if lines:
-        raise InputError("\n       ".join(lines))
+    mistakes = Mistakes()
+    for name in unknown:
+        mistakes.add(bad(f"{what} {name}", "an unknown name", f"one of {', '.join(known)}"))
+    for name in missing:
+        mistakes.add(bad(f"{what} {name}", "nothing", "a number"))
+    # A number that any field accepts, so that the mistakes of the others are found too.
+    given = dict.fromkeys(missing, 0.5) | {name: each for name, each in value.items() if name in known}
+    found = mistakes.of(lambda: kind(**given))
+    mistakes.settle()
     return found
