@@ -89,18 +89,22 @@ class _Waiting:
 
     def __init__(self, question: Question, results: Results, tell: Callable[[str], object]) -> None:
         self.question, self.results, self.tell = question, results, tell
-        self.left = list(question.settings.items())
+        study = results.study
+        self.left = [
+            (label, setting, [task.key for seed in study.seeds for task in study.ranges(setting, seed)])
+            for label, setting in question.settings.items()
+        ]
         self.evaluations: dict[str, Evaluation] = {}
         self.rows: list[Row] = []
 
     def look(self) -> None:
         """Judges what has become complete."""
-        while self.left and self.complete(self.left[0][1]):
-            self.add(*self.left.pop(0))
+        while self.left and self.complete(self.left[0][2]):
+            label, setting, _ = self.left.pop(0)
+            self.add(label, setting)
 
-    def complete(self, setting: Setting) -> bool:
-        study, store = self.results.study, self.results.store
-        keys = [task.key for seed in study.seeds for task in study.ranges(setting, seed)]
+    def complete(self, keys: list[str]) -> bool:
+        store = self.results.store
         # Files are read only when all are there: one may be damaged, and is drawn anew.
         return all(map(store.holds, keys)) and all(store.read(key) is not None for key in keys)
 
