@@ -13,9 +13,10 @@ from typing import Any
 import torch
 
 from ..data import LOADERS
-from ..errors import Mistakes, bad, choose, require
+from ..errors import Mistakes, bad, choose
 from ..files import replacing
 from ..pilot.augment.ready import READY
+from ..pilot.parquet import write_parquet
 from ..study import Executor
 
 __all__ = ["KINDS", "Work", "study_of"]
@@ -134,7 +135,7 @@ class Work:
 
     def _augment(self, study: Any) -> None:
         from ..pilot.augment.report import report
-        from ..pilot.augment.result import Result
+        from ..pilot.augment.result import COLUMNS, Result
         from ..pilot.augment.run import run
 
         if study.has_seen_all:
@@ -143,7 +144,7 @@ class Work:
         result = Result(run(study, self.out, self.executor, _told, self.device))
         with replacing(self.out / "arms.csv") as temporary:
             temporary.write_text(result.as_csv(), encoding="utf-8")
-        _write_parquet(result, self.out / "arms.parquet")
+        write_parquet(self.out / "arms.parquet", [dict(zip(COLUMNS, row, strict=True)) for row in result.rows()])
         print(result.as_text())
         self._write(report(result, _made()))
 
@@ -161,15 +162,6 @@ class Work:
 
 def _made() -> dict[str, str]:
     return {"command": shlex.join(["dguide", *sys.argv[1:]])}
-
-
-def _write_parquet(result: Any, path: Path) -> None:
-    from ..pilot.augment.result import COLUMNS
-
-    columns = dict(zip(COLUMNS, zip(*result.rows(), strict=True), strict=True))
-    table = require("pyarrow", "pilot").table({name: list(values) for name, values in columns.items()})
-    with replacing(path) as temporary:
-        require("pyarrow.parquet", "pilot").write_table(table, temporary)
 
 
 def _told(what: str) -> Callable[[int, int], object]:

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...errors import require
 from ...evaluate.evaluation import as_json, between, cell, shown
 from ...files import replacing
 from ...plots.style import save
+from ..parquet import write_parquet
 from ..report import Language, page
 from .as_report import as_report
 from .charts import charts
@@ -54,9 +54,7 @@ def write_files(found: Compared, folder: Path) -> list[Path]:
     words, parquet, columns, program = paths
     table = found.table
     _write_columns(columns, table)
-    with replacing(parquet) as temporary:
-        arrow = require("pyarrow", "pilot")
-        require("pyarrow.parquet", "pilot").write_table(arrow.Table.from_pylist(table), temporary)
+    write_parquet(parquet, table)
     with replacing(program) as temporary:
         content = {"advice": found.advice(), "about": dict(found.about), "rows": table}
         temporary.write_text(as_json(content), encoding="utf-8")
