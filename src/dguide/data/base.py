@@ -177,9 +177,13 @@ class Dataset:
             return self.n_classes
         return {condition.name: condition.n_classes for condition in self.conditions}
 
+    def values(self, split: Split) -> dict[str, Tensor]:
+        """The conditions of the sequences in `split`: one tensor [N] by name, also if there is one condition only."""
+        return {condition.name: condition.of(split.labels, split.properties) for condition in self.conditions}
+
     def condition(self, split: Split) -> Tensor | dict[str, Tensor]:
         """The conditions of the sequences in `split`: classes [N], or one tensor [N] by name of condition."""
-        values = {condition.name: condition.of(split.labels, split.properties) for condition in self.conditions}
+        values = self.values(split)
         return values[self.conditions[0].name] if isinstance(self.sizes, int) else values
 
     def picture(self, tokens: Tensor) -> Tensor:

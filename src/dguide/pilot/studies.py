@@ -102,15 +102,13 @@ class PilotStudy(BaseModel):
             model: Its checkpoint; by default a network that has learnt nothing, as training would begin with.
         """
         data = self.whole
+        one = data.test.some(1)
         if model is None:
             process, network = build(TrainConfig(out=Path("model"), data=self.data, **self.train), data)
             source = DenoiserSource(network.eval(), process, data.length, "the model to train")
-            told = data.condition(data.test.some(1))
-            Study(source, self.settings, (0,), 1, told).check()
+            Study(source, self.settings, (0,), 1, data.condition(one)).check()
         else:
-            split = data.test.some(1)
-            values = {each.name: each.of(split.labels, split.properties) for each in data.conditions}
-            Study(CheckpointSource.of(model), self.settings, (0,), 1, values).check()
+            Study(CheckpointSource.of(model), self.settings, (0,), 1, data.values(one)).check()
 
 
 def read_study(path: Path) -> dict[str, Any]:

@@ -82,8 +82,7 @@ def conditions_of(data: Dataset, rare: int, count: int) -> dict[str, Tensor]:
         count: Number of examples.
     """
     few = (data.train.labels == rare).nonzero().squeeze(-1)
-    split = data.train.take(few[torch.arange(count) % len(few)])
-    return {each.name: each.of(split.labels, split.properties) for each in data.conditions}
+    return data.values(data.train.take(few[torch.arange(count) % len(few)]))
 
 
 def draws(source: CheckpointSource, setting: Setting, data: Dataset, rare: int, count: int, seed: int) -> list[Draw]:

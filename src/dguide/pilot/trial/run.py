@@ -78,8 +78,7 @@ def run(
     store.claim(digest_of(words), {"words": words})  # keys of samples say what these depend on
     if not there and not train(TrainConfig(out=model.absolute(), data=study.data, seed=0, **study.train)).finished:
         raise KeyboardInterrupt
-    split = data.test.some(len(data.test))
-    told = {each.name: each.of(split.labels, split.properties) for each in data.conditions}
+    told = data.values(data.test.some(len(data.test)))
     source = CheckpointSource.of(model, device or best_device())
     question = Question(Study(source, study.settings, (0,), study.count, told), judge)
     loaded = checkpoints.load(model)

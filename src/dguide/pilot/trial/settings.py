@@ -40,8 +40,7 @@ class CompareStudy(PilotStudy):
 
 
 def _check_conditions(data: Dataset) -> None:
-    split = data.train
-    values = [each.of(split.labels, split.properties) for each in data.conditions]
+    values = data.values(data.train).values()
     if not any(len(each[~each.isnan()].unique()) > 1 for each in values):
         got = f"{', '.join(each.name for each in data.conditions)} with one value in all training examples"
         remedy = "Guidance tells conditions apart: give labels, or a property."
