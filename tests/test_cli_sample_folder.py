@@ -18,8 +18,8 @@ from tiny import save_numbers, save_strings, save_tiny
 
 from dguide.cli.sample_folder import is_folder
 from dguide.cli.workers import device_of_workers, with_values
-from dguide.evaluate import LearntFeatures
 from dguide.errors import InputError
+from dguide.evaluate import LearntFeatures
 from dguide.study import Shards
 
 
