@@ -83,8 +83,8 @@ class Pictures:
         """1 for greys, 3 for red, green and blue."""
         return int(self.array.shape[3])
 
-    def take(self, rows: Tensor) -> Pictures:
-        """The pictures at `rows`, numbers or a mask. Nothing is copied."""
+    def take(self, rows: Tensor | slice) -> Pictures:
+        """The pictures at `rows`: numbers, a mask or a slice. Nothing is copied."""
         return Pictures(self.array, self.rows[rows])
 
     def joined(self, other: Pictures) -> Pictures:

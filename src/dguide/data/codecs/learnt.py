@@ -163,7 +163,7 @@ class Learnt(Codec):
 
 
 def _some(images: Tensor | Pictures, rows: slice) -> Tensor | Pictures:
-    return images[rows] if isinstance(images, Tensor) else Pictures(images.array, images.rows[rows])
+    return images[rows] if isinstance(images, Tensor) else images.take(rows)
 
 
 def brightness(pictures: Tensor) -> Tensor:

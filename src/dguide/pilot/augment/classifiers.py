@@ -206,14 +206,10 @@ def _learnt(
     device = next(network.parameters()).device
 
     def predict(images: Pictures) -> Tensor:
-        pieces = [network(inputs(_some(images, rows)).to(device)).log_softmax(-1).cpu() for rows in images.slices()]
+        pieces = [network(inputs(images.take(rows)).to(device)).log_softmax(-1).cpu() for rows in images.slices()]
         return torch.cat(pieces).float()
 
     return predict
-
-
-def _some(images: Pictures, rows: slice) -> Pictures:
-    return Pictures(images.array, images.rows[rows])
 
 
 def _points(training: Training, seed: int) -> tuple[NDArray[np.float64], Tensor]:
