@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 import threading
 
 import numpy as np
@@ -21,7 +23,12 @@ def log_of(path):
     return [int(line.split()[0]) for line in path.read_text().splitlines()]
 
 
-def test_only_what_is_missing_is_done(tmp_path):
+@pytest.fixture
+def in_order(monkeypatch):
+    monkeypatch.setattr(sys.modules["dguide.study.execute"], "_NEAR", 1)
+
+
+def test_only_what_is_missing_is_done(tmp_path, in_order):
     store, log, seen = Store(tmp_path / "out"), tmp_path / "log", []
     tasks = [Square(number, log) for number in range(5)]
     execute(tasks[1:3], store)
@@ -41,7 +48,7 @@ def test_only_what_is_missing_is_done(tmp_path):
         ("input", InputError, "task square/2-.*another"),
     ],
 )
-def test_an_error_names_its_task_and_the_results_before_are_kept(tmp_path, kind, error, text):
+def test_an_error_names_its_task_and_the_results_before_are_kept(tmp_path, in_order, kind, error, text):
     store, tasks = Store(tmp_path), [Square(0), Square(1), Wrong(2, kind=kind), Square(3)]
     with pytest.raises(error, match=text) as caught:
         execute(tasks, store)
@@ -66,10 +73,18 @@ def test_tasks_compute_with_one_thread(tmp_path):
     assert list(squares(Store(tmp_path)).values()) == [[1]]
 
 
-def test_two_starters_share_the_work(tmp_path):
-    """Both end with all results, and few tasks are done twice, though both begin at the same moment."""
-    store, log, count = Store(tmp_path / "out"), tmp_path / "log", 40
-    tasks = [Square(number, log, sleep=0.01) for number in range(count)]
+def test_two_starters_share_the_work(tmp_path, monkeypatch):
+    """Both end with all results, and few tasks are done twice, though both begin and write at the same moments."""
+    store, log, count, write = Store(tmp_path / "out"), tmp_path / "log", 40, Store.write
+    tasks = [Square(number, log) for number in range(count)]
+    pace = threading.Barrier(2)
+
+    def write_together(self, key, saved):
+        with contextlib.suppress(threading.BrokenBarrierError):
+            pace.wait(timeout=1)
+        write(self, key, saved)
+
+    monkeypatch.setattr(Store, "write", write_together)
     threads = [threading.Thread(target=execute, args=(tasks, store)) for _ in range(2)]
     for thread in threads:
         thread.start()
@@ -81,7 +96,7 @@ def test_two_starters_share_the_work(tmp_path):
     assert set(done) == set(range(count))
 
 
-def test_workers_die_and_the_work_goes_on(tmp_path):
+def test_workers_die_and_the_work_goes_on(tmp_path, in_order):
     """One task ends its worker once, and the last one raises an error, which says where it arose."""
     store, path = Store(tmp_path / "out"), tmp_path / "log"
     tasks = [Deadly(7, tmp_path / "once", times=1), *(Square(number, path) for number in range(6)), Wrong(10)]

@@ -22,8 +22,9 @@ def execute(
 ) -> None:
     """Does the tasks whose results the store lacks. After any death the same call goes on.
 
-    Several callers may share a store, without locks: each looks before it starts a task. One that sees results of
-    another goes on at another place, so that few tasks are done twice. Their results are the same.
+    Tasks are started nearly in their order. Several callers may share a store, without locks: each looks before it
+    starts a task. One that sees results of another goes on at another place, so that few tasks are done twice. Their
+    results are the same.
 
     Args:
         tasks: The tasks. Two of one key are one.
@@ -58,8 +59,13 @@ def execute(
         report(count, count)
 
 
+_NEAR = 4
+"""One of so many next tasks is taken, at random. Two callers that keep the same pace would do every task twice if both
+took the first: the disk ends the writing of both at one moment, so neither sees the result of the other in time."""
+
+
 class _Waiting:
-    """The tasks that nobody has done yet, in order; at another place once somebody else turns out to work too."""
+    """The tasks that nobody has done yet, nearly in order; elsewhere once somebody else turns out to work too."""
 
     def __init__(self, tasks: list[Task], store: Store) -> None:
         self._tasks, self._store, self._place = tasks, store, 0
@@ -71,7 +77,8 @@ class _Waiting:
 
     def __iter__(self) -> Iterator[Task]:
         while self._tasks:
-            task = self._tasks.pop(self._place % len(self._tasks))
+            near = min(_NEAR, len(self._tasks))
+            task = self._tasks.pop((self._place + secrets.randbelow(near)) % len(self._tasks))
             if self.is_done(task):
                 self.found += 1
                 self.ends_with_found = True
