@@ -54,19 +54,22 @@ def test_a_study_file_gives_a_report_and_tables(maps, tmp_path, capsys):
     [
         (["digits-quik"], "a file STUDY.yaml, or data. Did you mean digits-quick?"),
         (["compare"], "DATA: got nothing"),
-        (["compare", "digits", "--rare", "8", "--prices", "miss=1"], "--rare, --prices: got a value, expected none"),
+        (["compare", "digits", "--rare", "8", "--prices", "miss=1"], "`dguide pilot augment DATA` uses them"),
+        (["digits", "--rare", "8"], "--rare: got a value, expected none, since `dguide pilot DATA` does not use it"),
         (["compare", "digits", "--rare", "8", "--count", "0"], "count: Input should be greater"),
+        (["augment", "digits", "--rare", "eigth"], "unknown class of digits"),
+        (["augment", "digits", "--rare", "8", "--false-alarms", "0.002"], "expected a share of at least 0.01"),
         (["compare", "digits", "--model", "digits-masked"], "`dguide compare CHECKPOINT` compares"),
         (["digits-quick", "--count", "5"], "--count: got a value"),
         (["augment", "digits", "--rare", "8", "--model", "digits-masked", "--train", "steps=1"], "beside train"),
         (["csv:missing.csv", "--format", "doc"], "html or pdf"),
         (["augment"], "DATA: got nothing"),
         (["digits-quick", "wafer"], "Did you mean dguide pilot augment wafer?"),
-        (["augment", "digits"], "rare: Field required"),
+        (["augment", "digits"], "rare: got nothing, expected the rare class, by name or number"),
         (["augment", "digits", "--rare", "8", "--prices", "miss"], "--prices: got 'miss', expected name=value"),
         (["augment", "digits", "--rare", "8", "--prices", "miss=a"], "price miss: got 'a'"),
         (["digits-quick", "--format", "doc"], "html or pdf"),
-        (["missing.yaml"], "study missing.yaml"),
+        (["missing.yaml"], "study missing.yaml: got no such file"),
     ],
 )
 def test_mistakes_end_before_any_work(words, expected, tmp_path, capsys):
@@ -91,7 +94,7 @@ def test_data_alone_trains_compares_and_reports(maps, tmp_path, capsys, monkeypa
     line = ["pilot", f"npz:{maps},names=plain;line", "--out", str(out), "--jobs", "1", "--weight", "2", "--count", "9"]
     assert main([*line, "--sampler", "ancestral:steps=2", "--language", "ja"]) == 0, capsys.readouterr().err
     assert 'lang="ja"' in (out / "report.html").read_text(encoding="utf-8")
-    assert main(["pilot", "augment", *line[1:4], "--rare", "line", "--real", "5"]) == 2
+    assert main(["pilot", "augment", *line[1:4], "--rare", "line", "--real", "5", "--false-alarms", "0.2"]) == 2
     assert "Choose another folder" in capsys.readouterr().err
 
 

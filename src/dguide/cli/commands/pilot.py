@@ -168,8 +168,14 @@ def _named(option: str, text: str | None) -> dict[str, Any] | None:
             raise bad(option, repr(part), "name=value, with a comma between two of them")
         if name.strip() in found:
             raise bad(option, f"{name.strip()} twice", "each name once")
-        try:
-            found[name.strip()] = float(value)
-        except ValueError:
-            found[name.strip()] = value.strip()
+        found[name.strip()] = _value(value.strip())
     return found
+
+
+def _value(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
