@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from dguide.pilot.augment.arms import parts
-from dguide.pilot.augment.pictures import MOST_BYTES
 from dguide.pilot.augment.ready import READY
 from dguide.pilot.augment.report import report
 from dguide.pilot.augment.result import Result
@@ -16,6 +15,7 @@ from dguide.pilot.augment.run import run
 from dguide.pilot.augment.settings import AugmentStudy
 from dguide.pilot.report import Pictures, page
 from dguide.pilot.studies import checked
+from dguide.plots.rows import MOST_BYTES
 
 TRAIN = {"steps": 2, "size": "tiny", "batch_size": 8, "evaluate_every": 2, "evaluate_passes": 1, "device": "cpu"}
 PRICES = {"miss": 200, "false_alarm": 2, "volume": 500_000, "share": 0.01, "pilot": 20_000, "years": 3}

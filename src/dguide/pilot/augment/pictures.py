@@ -11,17 +11,15 @@ from numpy.typing import NDArray
 
 from ...data import Codec, Dataset
 from ...plots.images import shown
-from ...plots.rows import PictureRow, picture_rows
+from ...plots.rows import MOST_BYTES, PictureRow, picture_rows
 from ...study import Store
 from ..report import Pictures, Section, Text
 from .arms import parts
 from .settings import AugmentStudy
 from .tasks import drawn, good_rows, place
 
-__all__ = ["MOST_BYTES", "Shown", "collected", "section"]
+__all__ = ["Shown", "collected", "section"]
 
-MOST_BYTES = 300_000
-"""The most bytes of all pictures of a report."""
 _SHOWN = 10
 """Pictures in a row."""
 Bytes = NDArray[np.uint8]

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
+from ...train.cost import FEW as FEW_STEPS
 from ..compare import as_report
 from ..compare.words import figure_name
 from ..report import Report, Section, Text, words
@@ -28,13 +29,13 @@ def report(found: Found, made: Mapping[str, str]) -> Report:
     """
     study, compared = found.study, found.compared
     say, base = words(WORDS, study.language), as_report(compared, study.language)
-    data, figure, winner = study.whole, figure_name(compared.main, study.language), compared.winner
+    figure, winner = figure_name(compared.main, study.language), compared.winner
     headline = say(base.answer.verdict, setting="" if winner is None else winner.setting, figure=figure)
     about = {"folder": str(found.model), "training": found.config.command} | dict(made)
     return replace(
         base,
-        title=study.title or say("title", data=data.name),
-        question=say("question", data=data.name, figure=figure),
+        title=study.title or say("title", data=study.called),
+        question=say("question", data=study.called, figure=figure),
         answer=replace(base.answer, headline=headline),
         steps=tuple(_steps(found, base.answer.verdict, say)),
         evidence=(*base.evidence, _how(found, say)),
@@ -44,14 +45,20 @@ def report(found: Found, made: Mapping[str, str]) -> Report:
 
 
 def _steps(found: Found, verdict: str, say: Say) -> Iterator[str]:
+    short = found.config.steps < FEW_STEPS
+    if short:
+        yield say("step_short", steps=f"{found.config.steps:,}", least=FEW_STEPS)
     if verdict == "go":
         yield say("step_use", command=_command(found))
         yield say("step_look")
     else:
         yield say("step_keep", command=_command(found))
-        yield say("step_more" if verdict == "not-yet" else "step_longer")
+        if verdict == "not-yet":
+            yield say("step_more")
+        elif not short:
+            yield say("step_longer")
     if found.study.whole.codec.size is not None:
-        yield say("step_rare")
+        yield say("step_rare", data=shlex.quote(found.study.data))
 
 
 def _command(found: Found) -> str:
@@ -60,7 +67,7 @@ def _command(found: Found) -> str:
     name = compared.baseline if compared.winner is None else compared.winner.setting
     written = compared.settings[name].written
     options = (word for part in ("guidance", "weight", "sampler") for word in (f"--{part}", str(written[part])))
-    return shlex.join(["dguide", "sample", str(found.model), *options])
+    return shlex.join(["dguide", "sample", str(found.model), *options, "--out", "samples.npz"])
 
 
 def _how(found: Found, say: Say) -> Section:
