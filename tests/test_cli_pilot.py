@@ -55,7 +55,7 @@ def test_a_study_file_gives_a_report_and_tables(maps, tmp_path, capsys):
         (["digits-quik"], "a file STUDY.yaml, or data. Did you mean digits-quick?"),
         (["compare"], "DATA: got nothing"),
         (["compare", "digits", "--rare", "8", "--prices", "miss=1"], "`dguide pilot augment DATA` uses them"),
-        (["digits", "--rare", "8"], "--rare: got a value, expected none, since `dguide pilot DATA` does not use it"),
+        (["csv:missing.csv", "--rare", "8"], "since `dguide pilot DATA` does not use it"),
         (["compare", "digits", "--rare", "8", "--count", "0"], "count: Input should be greater"),
         (["augment", "digits", "--rare", "eigth"], "unknown class of digits"),
         (["augment", "digits", "--rare", "8", "--false-alarms", "0.002"], "expected a share of at least 0.01"),

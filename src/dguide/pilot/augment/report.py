@@ -11,7 +11,7 @@ from ...errors import require
 from ...plots.forest import forest_plot
 from ...progress import duration
 from ...train.cost import FEW as FEW_STEPS
-from ..report import Answer, Cell, Fact, Report, Section, Table, Text, chart, words
+from ..report import Answer, Block, Cell, Fact, Report, Section, Table, Text, chart, words
 from .amounts import ends, interval, money_of, percent, points, points_interval, span, three, three_signed
 from .figures import FEW, more_examples
 from .names import arm_name, setting_name
@@ -44,7 +44,7 @@ class _Writer:
 
     def report(self, made: Mapping[str, str]) -> Report:
         say, study, result = self.say, self.study, self.result
-        money = ()
+        money: tuple[Block, ...] = ()
         if result.decision is not None and study.prices is not None:
             new, old = (result.arms[name].decisions for name in (result.new, result.old))
             money = money_blocks(result.decision, new, old, study.prices, say)

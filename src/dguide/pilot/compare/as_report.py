@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Literal
 
-from ...evaluate.evaluation import between, shown
+from ...evaluate.evaluation import shown
 from ...guidance import Constant
 from ...plots.images import ink
 from ...plots.rows import MOST_BYTES, PictureRow, picture_rows
@@ -35,16 +35,27 @@ class _Writer:
 
     def __init__(self, found: Compared, language: Language) -> None:
         self.found, self.language = found, language
-        self.say: Callable[..., str] = words(WORDS, language)
+        self._words = words(WORDS, language)
         self.main = figure_name(found.main, language)
         self.rows = [row for row in found.rows if row.main]
         self.figures = charts(found, language, replaced=False)
         self.winner = found.winner
 
+    def say(self, key: str, **values: object) -> str:
+        """A sentence. No blank follows a wide bracket, in which the name of a setting may end."""
+        return self._words(key, **values).replace("\uff09 ", "\uff09")
+
+    def between(self, low: float, high: float, level: str = "") -> str:
+        """The ends of an interval, with its level if it stands nowhere else; nothing if there is none."""
+        if math.isnan(low) or math.isnan(high):
+            return ""
+        ends = self.say("to", low=shown(low), high=shown(high))
+        return self.say("at", level=level, ends=ends) if level else ends
+
     def report(self) -> Report:
         found, say = self.found, self.say
         model, data = found.about["model"], found.about["data"] or say("no data")
-        better = self.rows[0].figure.better
+        about, better = {**found.about, "deciding figure": self.main}, self.rows[0].figure.better
         main = f"{self.main}{say(better) if better else ''}"
         return Report(
             title=say("title", model=model),
@@ -55,7 +66,7 @@ class _Writer:
             steps=(self.steps(),),
             money=(),
             evidence=tuple(self.evidence()),
-            settings={say(name) if name in WORDS[self.language] else name: text for name, text in found.about.items()},
+            settings={say(name) if name in WORDS[self.language] else name: text for name, text in about.items()},
             notes=(say("together"), say("judge")),
         )
 
@@ -88,8 +99,8 @@ class _Writer:
         for row in (base, best):
             yield self._fact(self.say("figure of", figure=self.main, setting=self.called(row.setting)), row)
         if best.difference is not None:
-            apart, level = best.difference, f"{100 * best.difference.level:.4g} %"
-            interval = f"{level}: {between(apart.low, apart.high)}" if math.isfinite(apart.low) else ""
+            apart = best.difference
+            interval = self.between(apart.low, apart.high, f"{100 * apart.level:.4g} %")
             name = self.say("difference of", baseline=base.setting)
             yield Fact(name, shown(apart.value), interval, self.say("together"))
         calls = self.say("calls", calls=sum(best.calls), usual=sum(base.calls), baseline=base.setting)
@@ -102,13 +113,16 @@ class _Writer:
 
     def _fact(self, name: str, row: Row) -> Fact:
         figure = row.figure
-        interval = f"95 %: {between(figure.low, figure.high)}" if math.isfinite(figure.low) else ""
+        interval = self.between(figure.low, figure.high, "95 %")
         best = self.say("held-out", value=shown(figure.best)) if math.isfinite(figure.best) else ""
         return Fact(name, shown(figure.value) or "?", interval, best)
 
     def evidence(self) -> Iterator[Section]:
         say = self.say
-        yield Section(self.headline(), (self.decisive(), Text(say("names")), *self.drawn("weight", "calls")))
+        verdicts = [row.verdict for row in self.rows if row.difference is not None]
+        counts = {"better": verdicts.count("better"), "worse": verdicts.count("worse"), "count": len(verdicts)}
+        title = say("verdicts", **counts, figure=self.main, baseline=self.called(self.found.baseline))
+        yield Section(title, (self.decisive(), Text(say("names")), *self.drawn("weight", "calls")))
         yield Section(say("price"), (*self.drawn("diversity"), *self.pictures(), self.every()))
         strength = self.drawn("strength")
         if strength:
@@ -159,10 +173,10 @@ class _Writer:
 
     def _line(self, row: Row) -> tuple[str | Cell, ...]:
         figure, apart = row.figure, row.difference
-        versus = ("", "") if apart is None else (_number(apart.value), between(apart.low, apart.high))
+        versus = ("", "") if apart is None else (_number(apart.value), self.between(apart.low, apart.high))
         verdict = self.say(row.verdict) if row.verdict else ""
         seconds = "" if row.seconds is None else Cell(f"{row.seconds:.1f}", row.seconds)
-        own = (_number(figure.value), between(figure.low, figure.high), Cell(f"{figure.count:,}", figure.count))
+        own = (_number(figure.value), self.between(figure.low, figure.high), Cell(f"{figure.count:,}", figure.count))
         return (row.setting, *own, *versus, verdict, Cell(f"{sum(row.calls):,}", sum(row.calls)), seconds)
 
     def every(self) -> Table:
@@ -172,7 +186,7 @@ class _Writer:
 
     def _figure(self, name: str) -> tuple[str | Cell, ...]:
         rows = [self.found.row(setting, name) for setting in self.found.settings]
-        cells = [_number(row.figure.value, between(row.figure.low, row.figure.high)) for row in rows]
+        cells = [_number(row.figure.value, self.between(row.figure.low, row.figure.high)) for row in rows]
         return (figure_name(name, self.language), *cells, _number(rows[0].figure.best))
 
 

@@ -49,6 +49,12 @@ class _Pen:
         """The name of a figure of a comparison."""
         return figure_name(figure, self.language)
 
+    def tip(self, row: Row) -> str:
+        """What the reader sees who points at a setting."""
+        figure = row.figure
+        ends = self.say("to", low=f"{figure.low:.3g}", high=f"{figure.high:.3g}")
+        return f"{row.setting}: {figure.value:.3g} ({ends})"
+
     def finished(self, figure: Any, axes: Any, across: str, up: str) -> Any:
         self.write(axes.set_xlabel("", fontsize=_TEXT), across)
         self.write(axes.set_ylabel("", fontsize=_TEXT), up)
@@ -95,7 +101,7 @@ def _weight_chart(found: Compared, pen: _Pen) -> Any:
         _errors(axes, xs, rows)
         values = [row.figure.value for row in rows]
         (line,) = axes.plot(xs, values, LINES[mechanism], label=name, **series(number), **_LOOK)
-        tell(line, [_tip(row) for row in rows])
+        tell(line, [pen.tip(row) for row in rows])
     _held_out(axes, found.row(found.baseline, found.main), pen)
     return pen.finished(figure, axes, pen.say("axis weight"), pen.name(found.main))
 
@@ -190,7 +196,7 @@ def _front(
         row, look = up[label], series(number)
         _errors(axes, [x], [row], look["color"], beside)
         (point,) = axes.plot([x], [row.figure.value], label=label, linestyle="none", **look, **_LOOK)
-        tell(point, [_tip(row)])
+        tell(point, [pen.tip(row)])
     better = up[found.baseline].figure.better
     if better:
         kept = _unbeaten({label: (x, up[label].figure.value) for label, (x, _) in across.items()}, x_better, better)
@@ -246,11 +252,6 @@ def _errors(axes: Any, xs: list[float], rows: list[Row], colour: str = "#707070"
 def _held_out(axes: Any, row: Row, pen: _Pen) -> None:
     if math.isfinite(row.figure.best):
         axes.axhline(row.figure.best, color="#707070", linewidth=1, linestyle=":", label=pen.say("held-out data"))
-
-
-def _tip(row: Row) -> str:
-    figure = row.figure
-    return f"{row.setting}: {figure.value:.3g} ({figure.low:.3g} to {figure.high:.3g})"
 
 
 def _axes() -> tuple[Any, Any]:

@@ -15,6 +15,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "go": "Use {setting}: it is better than {baseline} in {figure}.",
         "no-go": "Keep {baseline}: all other settings are worse in {figure}.",
         "not-yet": "No setting is shown to be better than {baseline} in {figure}.",
+        "to": "{low} to {high}",
+        "at": "{level}: {ends}",
         "no guidance": "no guidance ({setting})",
         "lower": " (lower is better)",
         "higher": " (higher is better)",
@@ -46,24 +48,24 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "held-out data": "held-out data",
         "all figures": "All figures of all settings, with 95 % intervals of their own",
         "decisive": "{figure} of each setting, and its difference from {baseline}",
+        "verdicts": "Of {count} settings {better} are better than {baseline} in {figure}, and {worse} are worse",
         "price": "The other figures of the settings",
         "strength": "How strongly guidance acts, by noise level",
         "strength text": "log Z_w says how strongly guidance changes the distribution of a token; it is 0 where it "
         "changes "
         "nothing. The noise level m is 1 for pure noise and 0 for data.",
-        "best title": "{setting} has the best {figure}, {value}",
-        "best by chance title": "{setting} has the best {figure}, {value}; its difference from {baseline} may be "
+        "best title": "{figure} is best with {setting}: {value}",
+        "best by chance title": "{figure} is best with {setting}: {value}; the difference from {baseline} may be "
         "chance",
         "undirected title": "{figure} of each setting",
         "weight text": "A line for each mechanism and schedule. Vertical lines are 95 % intervals.",
-        "calls title": "The best {figure}, that of {setting}, takes {calls} network calls a batch; the fewest are "
-        "{usual}",
+        "calls title": "{figure} is best with {setting}, at {calls} network calls a batch; the fewest are {usual}",
         "calls text": "A mark for each setting. A line joins the settings that no other beats in both.",
         "diversity title": "Of {count} settings no other beats these both in quality and in diversity: {kept}",
         "diversity text": "A mark for each setting with its 95 % intervals. A line joins those that no other beats.",
         "samples text": "The first samples of each setting. The samples in one column have the same random numbers.",
         "samples alt": "A row of samples: {setting}.",
-        "strength title": "{setting} acts most strongly",
+        "strength title": "Guidance acts most strongly with {setting}",
         "axis weight": "mean guidance weight w",
         "axis calls": "network calls a batch",
         "axis noise": "noise level m (1 = noise, 0 = data)",
@@ -90,7 +92,9 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "go": "{setting} の使用をお勧めします。{figure}が {baseline} より優れています。",
         "no-go": "{baseline} の使用をお勧めします。ほかの設定はすべて{figure}が劣ります。",
         "not-yet": "{figure}が {baseline} より優れていると確認できた設定はありません。",
-        "no guidance": "ガイダンスなし（{setting}）",
+        "to": "{low} ～ {high}",
+        "at": "{level} 信頼区間：{ends}",
+        "no guidance": "{setting}（ガイダンスなし）",
         "lower": "（小さいほど良い）",
         "higher": "（大きいほど良い）",
         "and": "、",
@@ -123,6 +127,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "held-out data": "評価用データ",
         "all figures": "各設定のすべての指標（個別の 95 % 信頼区間）",
         "decisive": "各設定の{figure}と、{baseline} との差",
+        "verdicts": "{count} 個の設定のうち、{figure}が {baseline} より優れるものは {better} 個、劣るものは {worse} "
+        "個です",
         "price": "各設定のほかの指標",
         "strength": "ノイズレベルごとのガイダンスの強さ",
         "strength text": "log Z_w は、ガイダンスがトークンの分布をどれだけ強く変えるかを表し、変化がなければ 0 です。"
