@@ -108,7 +108,7 @@ def pilot(
     ordinary: str | None = typer.Option(
         None,
         metavar="NAME=VALUE,...",
-        help="With augment: ordinary augmentation: shift (share of the side), rotation (degrees), flips (none, ""
+        help="With augment: ordinary augmentation: shift (share of the side), rotation (degrees), flips (none, "
         "horizontal, both). "
         "[default: shift=0.1,rotation=10,flips=none]",
     ),
