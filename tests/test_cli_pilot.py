@@ -7,7 +7,7 @@ import functools
 import numpy as np
 import pytest
 
-from dguide.cli import main
+from dguide.cli import main, pilots
 from dguide.evaluate import LearntFeatures
 
 
@@ -108,3 +108,16 @@ def test_a_file_that_is_no_study_is_refused(tmp_path, capsys):
         told = capsys.readouterr().err
         assert "study" in told or text.startswith("unknown")
         assert ("got rare twice" in told, "got an alias" in told) == (text == twice, text == aliases)
+
+
+def test_the_rest_is_told_from_what_this_sitting_did(capsys, monkeypatch):
+    times = iter((0.0, 90.0, 180.0))
+    monkeypatch.setattr(pilots.time, "monotonic", lambda: next(times))
+    tell = pilots._told("models")
+    for done in (2, 3, 4):  # two were there already
+        tell(done, 4)
+    assert capsys.readouterr().err.splitlines() == [
+        "models: 2 of 4",
+        "models: 3 of 4, about 1 min 30 s left",
+        "models: 4 of 4",
+    ]
