@@ -109,7 +109,8 @@ class _Writer:
     def longer(self) -> Iterator[str]:
         """The advice to train for longer, if a model has learnt so little that its examples say nothing."""
         if min(self.found.steps) < FEW_STEPS:
-            yield self.say("step_longer", steps=f"{min(self.found.steps):,}", least=FEW_STEPS)
+            key = "step_longer" if self.study.model is None else "step_longer_model"
+            yield self.say(key, steps=f"{min(self.found.steps):,}", least=FEW_STEPS)
 
     def steps(self) -> Iterator[str]:
         say, decision, study = self.say, self.result.decision, self.study

@@ -41,8 +41,10 @@ WORDS = {
         "step_no": 'Keep ordinary augmentation ("{old}"). It costs nothing to run.',
         "step_no_cost": "Look again if a missed defect costs more than {cost}.",
         "step_no_never": "More real examples of {rare} help every arm. Collect them first.",
-        "step_longer": "Train for longer before you judge generated examples: a model has learnt only {steps} steps, and "
-        "fewer than {least} teach it little. Run again with more minutes in --train.",
+        "step_longer": "Train for longer before you judge generated examples: fewer than {least} training steps teach a "
+        "model little, and one here has {steps}. Run again with more minutes in --train.",
+        "step_longer_model": "Train the model of --model for longer before you judge generated examples: fewer than {least} "
+        "training steps teach a model little, and it has {steps}.",
         "step_more": "Label about {more} more parts with {rare} for the test part, then run the same command again.",
         "step_more_never": "No number of labelled parts would tell: the measured difference is 0. Keep ordinary "
         "augmentation.",
@@ -65,7 +67,7 @@ WORDS = {
         "section_better": '"{new}" finds more of the rare class than ordinary augmentation',
         "section_worse": '"{new}" finds fewer of the rare class than ordinary augmentation',
         "section_equal": 'No difference in recall between "{new}" and ordinary augmentation was found',
-        "forest": 'Of {count} arms {better} find more than "{old}", and {worse} find fewer',
+        "forest": 'Arms that find more than "{old}": {better} of {count}; arms that find fewer: {worse}',
         "forest_none": 'No arm is shown to find more or fewer than "{old}"',
         "forest_told": 'One row for each arm: its recall less that of "{old}", with the 95 % interval.',
         "axis_difference": "difference of recall in percentage points, 95 % interval",
@@ -179,8 +181,10 @@ WORDS = {
         "step_no": "通常のデータ拡張（{old}）を続けてください。運用費はかかりません。",
         "step_no_cost": "見逃し 1 件の費用が {cost} を超える場合は、改めて検討してください。",
         "step_no_never": "{rare} の実画像が増えれば、どの方法でも性能が上がります。まず実画像を集めてください。",
-        "step_longer": "生成画像を評価する前に、モデルをより長く学習してください。学習が {steps} ステップのモデルがあり、{least} "
-        "ステップ未満ではほとんど学習できません。--train の minutes を大きくして、もう一度実行してください。",
+        "step_longer": "生成画像を評価する前に、生成モデルをより長く学習してください。{least} ステップ未満ではほとんど学習できませんが、"
+        "学習が {steps} ステップのモデルがあります。--train の minutes を大きくして、もう一度実行してください。",
+        "step_longer_model": "生成画像を評価する前に、--model の生成モデルをより長く学習してください。{least} ステップ未満ではほとんど"
+        "学習できませんが、このモデルの学習は {steps} ステップです。",
         "step_more": "{rare} の部品をさらに約 {more} 個ラベル付けして評価用データに加え、同じコマンドをもう一度実行してください。",
         "step_more_never": "測定された差は 0 のため、部品を増やしても判断できません。通常のデータ拡張を続けてください。",
         "step_more_many": "この数は、1 年に発生する {yearly} 個を上回ります。見逃しの費用が増えるまでは、通常のデータ拡張を続けて"
@@ -201,7 +205,7 @@ WORDS = {
         "section_better": "「{new}」の検出率は、通常のデータ拡張を上回りました",
         "section_worse": "「{new}」の検出率は、通常のデータ拡張を下回りました",
         "section_equal": "「{new}」と通常のデータ拡張の検出率に、差は確認できませんでした",
-        "forest": "{count} 個の方法のうち、検出率が「{old}」を上回るものは {better} 個、下回るものは {worse} 個でした",
+        "forest": "検出率が「{old}」を上回った方法は {count} 個中 {better} 個、下回った方法は {worse} 個でした",
         "forest_none": "検出率が「{old}」を上回る、または下回ると確認できた方法はありませんでした",
         "forest_told": "方法ごとに 1 行で、「{old}」との検出率の差と 95 % 信頼区間を示します。",
         "axis_difference": "検出率の差（ポイント、95 % 信頼区間）",

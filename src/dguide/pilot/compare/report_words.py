@@ -48,7 +48,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "held-out data": "held-out data",
         "all figures": "All figures of all settings, with 95 % intervals of their own",
         "decisive": "{figure} of each setting, and its difference from {baseline}",
-        "verdicts": "Of {count} settings {better} are better than {baseline} in {figure}, and {worse} are worse",
+        "verdicts": "Better than {baseline} in {figure}: {better} of {count} settings; worse: {worse}",
         "price": "The other figures of the settings",
         "strength": "How strongly guidance acts, by noise level",
         "strength text": "log Z_w says how strongly guidance changes the distribution of a token; it is 0 where it "
@@ -127,8 +127,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "held-out data": "評価用データ",
         "all figures": "各設定のすべての指標（個別の 95 % 信頼区間）",
         "decisive": "各設定の{figure}と、{baseline} との差",
-        "verdicts": "{count} 個の設定のうち、{figure}が {baseline} より優れるものは {better} 個、劣るものは {worse} "
-        "個です",
+        "verdicts": "{figure}が {baseline} より優れる設定は {count} 個中 {better} 個、劣る設定は {worse} 個です",
         "price": "各設定のほかの指標",
         "strength": "ノイズレベルごとのガイダンスの強さ",
         "strength text": "log Z_w は、ガイダンスがトークンの分布をどれだけ強く変えるかを表し、変化がなければ 0 です。"

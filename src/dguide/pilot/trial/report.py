@@ -30,14 +30,17 @@ def report(found: Found, made: Mapping[str, str]) -> Report:
     study, compared = found.study, found.compared
     say, base = words(WORDS, study.language), as_report(compared, study.language)
     figure, winner = figure_name(compared.main, study.language), compared.winner
-    headline = say(base.answer.verdict, setting="" if winner is None else winner.setting, figure=figure)
+    verdict = "not-yet" if _short(found) else base.answer.verdict
+    headline = say(verdict, setting="" if winner is None else winner.setting, figure=figure)
+    if _short(found):
+        headline = say("short", steps=f"{found.config.steps:,}")
     about = {"folder": str(found.model), "training": found.config.command} | dict(made)
     return replace(
         base,
         title=study.title or say("title", data=study.called),
         question=say("question", data=study.called, figure=figure),
-        answer=replace(base.answer, headline=headline),
-        steps=tuple(_steps(found, base.answer.verdict, say)),
+        answer=replace(base.answer, verdict=verdict, headline=headline),
+        steps=tuple(_steps(found, verdict, say)),
         evidence=(*base.evidence, _how(found, say)),
         settings={say(key): value for key, value in about.items()} | dict(base.settings),
         notes=(*base.notes, *_notes(found, say)),
@@ -45,20 +48,21 @@ def report(found: Found, made: Mapping[str, str]) -> Report:
 
 
 def _steps(found: Found, verdict: str, say: Say) -> Iterator[str]:
-    short = found.config.steps < FEW_STEPS
-    if short:
-        yield say("step_short", steps=f"{found.config.steps:,}", least=FEW_STEPS)
-    if verdict == "go":
+    if _short(found):
+        yield say("step_short", least=FEW_STEPS)
+    elif verdict == "go":
         yield say("step_use", command=_command(found))
         yield say("step_look")
     else:
         yield say("step_keep", command=_command(found))
-        if verdict == "not-yet":
-            yield say("step_more")
-        elif not short:
-            yield say("step_longer")
+        yield say("step_more" if verdict == "not-yet" else "step_longer")
     if found.study.whole.codec.size is not None:
         yield say("step_rare", data=shlex.quote(found.study.data))
+
+
+def _short(found: Found) -> bool:
+    """Whether the model has learnt so little that its samples say nothing about guidance."""
+    return found.config.steps < FEW_STEPS
 
 
 def _command(found: Found) -> str:

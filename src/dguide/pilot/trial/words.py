@@ -17,8 +17,9 @@ WORDS = {
         "step_keep": "Sample without guidance: {command}",
         "step_longer": "A model that has learnt for longer may answer otherwise: try a new folder and a longer --train.",
         "step_more": "Draw more samples with --count in the same folder: the answer says how many would tell.",
-        "step_short": "Train for longer before you judge: the model has learnt only {steps} steps, and fewer than {least} "
-        "teach it little. Run again with a new folder and more minutes in --train.",
+        "short": "Not decided: the model has learnt only {steps} steps, too few to judge guidance by its samples.",
+        "step_short": "Train for longer: fewer than {least} steps teach a model little. Run again with a new folder and more "
+        "minutes in --train.",
         "step_rare": "To learn whether generated examples make a classifier better: "
         "dguide pilot augment {data} --rare CLASS",
         "how": "How the model was trained",
@@ -46,8 +47,9 @@ WORDS = {
         "step_longer": "より長く学習したモデルでは結果が変わることがあります。"
         "新しいフォルダーを選び、--train の minutes を大きくしてください。",
         "step_more": "同じフォルダーで --count を増やしてください。必要な数は結論に示しています。",
-        "step_short": "判断する前に、モデルをより長く学習してください。学習は {steps} ステップだけで、{least} ステップ未満では"
-        "ほとんど学習できません。新しいフォルダーを選び、--train の minutes を大きくして、もう一度実行してください。",
+        "short": "まだ判断できません。モデルの学習が {steps} ステップと少なく、サンプルからガイダンスの効果を評価できません。",
+        "step_short": "モデルをより長く学習してください。{least} ステップ未満では、ほとんど学習できません。新しいフォルダーを選び、"
+        "--train の minutes を大きくして、もう一度実行してください。",
         "step_rare": "生成画像で分類器の性能が向上するかを調べるには：dguide pilot augment {data} --rare CLASS",
         "how": "モデルの学習方法",
         "how_text": "モデルは、学習用データ {train} 件で {steps} ステップ学習しました。重みは検証用データ {validation} 件で選びました。"
