@@ -9,8 +9,9 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 # Threads that wait without spinning: a busy neighbour then slows the work in proportion, not fivefold.
 DEMO_ENV := OMP_WAIT_POLICY=PASSIVE
-# One thread of torch for each of the two test processes.
-TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+# One thread of torch for each of the two test processes. Modules are compiled once, not in every process that a test
+# starts, where the environment forbids that.
+TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
 # Neighbouring tests go to one process, which makes what they share once; one that has run out takes from the other.
 PYTEST := $(TEST_ENV) $(VENV)/bin/python -m pytest -n 2 --dist worksteal
 

@@ -32,7 +32,7 @@ def draw() -> Iterator[Interpreter]:
 
 @pytest.fixture
 def many() -> int:
-    return 60
+    return 110
 
 
 @needs_triton
