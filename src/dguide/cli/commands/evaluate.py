@@ -105,7 +105,7 @@ def evaluate(
         metrics = suited(dataset, chosen, features, inception_weights)
     else:
         loaded = _model(Path(source), drawing)
-        dataset = _data_of_model(loaded, data)
+        dataset = loaded.real_data(data)
         metrics = suited(dataset, chosen, features, inception_weights)
         began = time.perf_counter()
         extra = [_bits(loaded, dataset)] if bits else []
@@ -162,13 +162,6 @@ def _data_of_samples(drawn: Archive, data: str | None) -> Dataset:
     """Real data to compare the samples of a file with."""
     dataset = real_data(drawn.text("data"), drawn.settings.get("data_digest"), data)
     return aligned(dataset, drawn.learnt) if drawn.learnt else dataset
-
-
-def _data_of_model(loaded: Checkpoint, data: str | None) -> Dataset:
-    """Real data to compare samples of the model with."""
-    dataset = real_data(loaded.config.data, loaded.config.data_digest, data)
-    loaded.codec.check_same(dataset.codec, dataset.name)
-    return aligned(dataset, loaded.conditions)
 
 
 def _write(out: Path, evaluation: Evaluation, against: str | None, apart: Sequence[Estimate]) -> None:
