@@ -2,8 +2,9 @@
 
 Each command runs once undisturbed. Then it runs in another folder, and SIGKILL ends its process group at a random
 moment, ten times: once in each tenth of the processor time that it took undisturbed, so that other work on the machine
-does not matter. Its workers are sessions of their own, which the signal does not reach; they must end by themselves.
-Each time the same command goes on in that folder. What it has written in the end is compared with the undisturbed run.
+does not matter. In a third folder it is killed as each of its phases begins. Each time the same command goes on in that
+folder. What it has written in the end is compared with the undisturbed run. Its workers are sessions of their own,
+which the signal does not reach; they must end by themselves.
 
 Two callers start the same command in one new folder at one moment. And each command is run on a disk that is too small
 for it, which then grows. This part mounts a tmpfs, for which it must be root.
@@ -160,7 +161,7 @@ class Trial:
             shutil.move(folder / _OUT, self.kept)
             return used.ru_utime + used.ru_stime
 
-    def killed(self, moments: Sequence[float]) -> list[dict[str, Any]]:
+    def killed(self, moments: Sequence[float | str]) -> list[dict[str, Any]]:
         """Kills it at each of the moments, one after the other in one folder, and lets it end at last.
 
         If it ends before its moment, what it wrote is compared, and the next moments are those of a new folder.
@@ -174,22 +175,31 @@ class Trial:
                 found[-1]["differ"] = differing(folder / _OUT, self.kept)
         return found
 
-    def kill(self, folder: Path, moment: float, found: list[dict[str, Any]]) -> bool:
+    def kill(self, folder: Path, moment: float | str, found: list[dict[str, Any]]) -> bool:
         """Kills it once and waits for its workers; adds what happened to `found`. Whether it was killed."""
         mark = secrets.token_hex(8)
-        child, reached = self.command.start(folder, mark), 0.0
-        while child.poll() is None and reached < moment:
-            time.sleep(0.05)
-            reached = sum(map(_seconds, _alive(mark)))
+        child = self.command.start(folder, mark)
+        while child.poll() is None and not self.reached(folder, moment, mark):
+            time.sleep(0.02)
         workers = len(_alive(mark)) - 1
         if child.poll() is None:
             os.killpg(child.pid, signal.SIGKILL)
         killed = child.wait() == -signal.SIGKILL
         behind, seconds = _left(mark)
         about = {"phase": self.command.phase(folder) if killed else "after the end", "workers": max(workers, 0)}
-        numbers = {"moment": round(moment, 2), "left behind": behind, "workers ended after": round(seconds, 2)}
+        numbers = {
+            "moment": moment if isinstance(moment, str) else round(moment, 2),
+            "left behind": behind,
+            "workers ended after": round(seconds, 2),
+        }
         found.append(_told(self.command, about | numbers | {"half written": self.damaged(folder)}))
         return killed
+
+    def reached(self, folder: Path, moment: float | str, mark: str) -> bool:
+        """Whether a phase has begun, or so many seconds of processors have been used."""
+        if isinstance(moment, str):
+            return self.command.phase(folder) == moment
+        return sum(map(_seconds, _alive(mark))) >= moment
 
     def damaged(self, folder: Path) -> list[str]:
         """The files that are there and differ from those in the end; checkpoints of a training that goes on do."""
@@ -292,7 +302,7 @@ def one(model: Path, number: int) -> dict[str, Any]:
     trial = Trial(command, model, base)
     source, seconds = random.Random(number), trial.undisturbed()
     moments = [(tenth + source.random()) / KILLS * seconds for tenth in range(KILLS)]
-    kills = trial.killed(moments)
+    kills = trial.killed(moments) + trial.killed([name for name, _ in command.phases])
     both = _told(command, trial.twice())
     disk = _told(command, trial.full())
     return {

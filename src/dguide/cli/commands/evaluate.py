@@ -19,7 +19,7 @@ from ...data.align_conditions import aligned, real_data
 from ...errors import bad
 from ...evaluate import METRICS, Estimate, Evaluation, Metric, evaluate_samples, likelihood, paired_differences
 from ...evaluate.evaluation import as_json, figure, table
-from ...evaluate.samples import FEATURES, suited
+from ...evaluate.samples import FEATURES, check_count, suited
 from ...files import expanded, replacing
 from ...samplers import SAMPLERS
 from ..archive import Archive, is_folder_of_samples
@@ -107,6 +107,7 @@ def evaluate(
         loaded = _model(Path(source), drawing)
         dataset = loaded.real_data(data)
         metrics = suited(dataset, chosen, features, inception_weights)
+        check_count(metrics, drawing["count"])
         began = time.perf_counter()
         extra = [_bits(loaded, dataset)] if bits else []
         seconds = time.perf_counter() - began
