@@ -31,16 +31,15 @@ from pathlib import Path
 from typing import Any
 
 from studies.common import ROOT, Study, table, write
+from studies.machine import MARK, ROOM, alive, disk, left_behind, seconds_of
 from studies.same_files import LEFT_OUT, differing, files
 
-__all__ = ["STUDY"]
+__all__ = ["KILLS"]
 
 KILLS = 10
 SPACE = 0.5
 """Share of the space that a command needs, on the disk that is too small."""
-_OUT, _MARK = "out", "DGUIDE_STUDY_OF_KILLS"
-_PATIENCE = 30
-"""Seconds after which a worker counts as left behind."""
+_OUT = "out"
 _TEXTS = "csv:{},text=text,label=label"
 _WAFERS = "wafer:count=450,size=8"
 _TRAIN = {"steps": 30, "size": "tiny", "batch_size": 16, "evaluate_every": 5, "evaluate_passes": 1, "device": "cpu"}
@@ -70,7 +69,7 @@ class Command:
         words = [sys.executable, "-m", "dguide", *self.words.split()]
         words += ["--jobs", str(self.jobs)] if self.jobs else []
         paths = os.pathsep.join((str(ROOT / "src"), os.environ.get("PYTHONPATH", "")))
-        env = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", _MARK: mark}
+        env = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", MARK: mark}
         with (folder / "said").open("ab") as said:
             return subprocess.Popen(words, cwd=folder, env=env, stdout=said, stderr=said, start_new_session=True)
 
@@ -181,11 +180,11 @@ class Trial:
         child = self.command.start(folder, mark)
         while child.poll() is None and not self.reached(folder, moment, mark):
             time.sleep(0.02)
-        workers = len(_alive(mark)) - 1
+        workers = len(alive(mark)) - 1
         if child.poll() is None:
             os.killpg(child.pid, signal.SIGKILL)
         killed = child.wait() == -signal.SIGKILL
-        behind, seconds = _left(mark)
+        behind, seconds = left_behind(mark)
         about = {"phase": self.command.phase(folder) if killed else "after the end", "workers": max(workers, 0)}
         numbers = {
             "moment": moment if isinstance(moment, str) else round(moment, 2),
@@ -199,7 +198,7 @@ class Trial:
         """Whether a phase has begun, or so many seconds of processors have been used."""
         if isinstance(moment, str):
             return self.command.phase(folder) == moment
-        return sum(map(_seconds, _alive(mark))) >= moment
+        return sum(map(seconds_of, alive(mark))) >= moment
 
     def damaged(self, folder: Path) -> list[str]:
         """The files that are there and differ from those in the end; checkpoints of a training that goes on do."""
@@ -215,58 +214,26 @@ class Trial:
             return {"ends": ends, "said": said, "differ": differing(folder / _OUT, self.kept)}
 
     def full(self) -> dict[str, Any]:
-        """Runs it on a disk with a share of the space that it needs, and again when the disk has grown."""
+        """Runs it on a disk that leaves it a share of the space that it needs, and again when the disk has grown."""
         needed = sum(path.stat().st_size for path in self.kept.rglob("*") if path.is_file())
-        with self.folder() as folder:
-            out = folder / _OUT
-            out.mkdir()
-            size = f"size={int(SPACE * needed)}"
-            subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", out], check=True)
-            try:
-                end = self.command.start(folder).wait()
-                found = {
-                    "end": end,
-                    "said": _last_line(folder),
-                    "phase": self.command.phase(folder),
-                    "half written": self.damaged(folder),
-                    "temporary files left": [path.name for path in out.rglob("*.tmp")],
-                }
-                subprocess.run(["mount", "-o", f"remount,size={4 * needed + 10_000_000}", out], check=True)
-                self.command.finish(folder)
-                return found | {"differ": differing(out, self.kept)}
-            finally:
-                subprocess.run(["umount", out], check=True)
-
-
-def _left(mark: str) -> tuple[int, float]:
-    """How many processes with the mark do not end by themselves, and the seconds after which the others have."""
-    began = time.monotonic()
-    while (left := _alive(mark)) and time.monotonic() < began + _PATIENCE:
-        time.sleep(0.01)
-    for each in left:
-        os.kill(each, signal.SIGKILL)
-    return len(left), time.monotonic() - began
-
-
-def _seconds(process: int) -> float:
-    """The seconds of processors that a process has used; 0 if it has ended."""
-    try:
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _alive(mark: str) -> list[int]:
-    """The processes that have the mark in their environment; one that has ended has none any more."""
-    found = []
-    for each in Path("/proc").glob("[0-9]*"):
-        try:
-            if f"{_MARK}={mark}".encode() in (each / "environ").read_bytes():
-                found.append(int(each.name))
-        except OSError:  # it ended, or is that of another user
-            continue
-    return found
+        with self.folder() as folder, disk(folder / _OUT) as resize:
+            child, out = self.command.start(folder), folder / _OUT
+            while child.poll() is None and not any(
+                out.iterdir()
+            ):  # before it begins it asks for more room than it needs
+                time.sleep(0.02)
+            resize(int(SPACE * needed))
+            end = child.wait()
+            found = {
+                "end": end,
+                "said": _last_line(folder),
+                "phase": self.command.phase(folder),
+                "half written": self.damaged(folder),
+                "temporary files left": [path.name for path in out.rglob("*.tmp")],
+            }
+            resize(ROOM)
+            self.command.finish(folder)
+            return _told(self.command, found | {"differ": differing(out, self.kept)})
 
 
 def _last_line(folder: Path) -> str:
@@ -304,7 +271,7 @@ def one(model: Path, number: int) -> dict[str, Any]:
     moments = [(tenth + source.random()) / KILLS * seconds for tenth in range(KILLS)]
     kills = trial.killed(moments) + trial.killed([name for name, _ in command.phases])
     both = _told(command, trial.twice())
-    disk = _told(command, trial.full())
+    disk = trial.full()
     return {
         "words": command.words,
         "jobs": command.jobs,
@@ -332,11 +299,15 @@ def sections(results: dict[str, Any]) -> dict[str, str]:
                 str(each["jobs"]),
                 ", ".join(f"{phase} {count}" for phase, count in phases.items()),
                 str(sum(kill["left behind"] for kill in kills)),
+                "both end" if each["two callers"]["ends"] == [0, 0] else "one is refused",
+                "an error" if each["full disk"]["end"] else "it fits",
                 str(each["files"]),
                 _apart([*kills, each["two callers"], each["full disk"]]),
             ]
         )
-    heads = "command | :jobs | killed during | :workers left behind | :files | :files that differ or are half written"
+    heads = (
+        "command | :jobs | killed during | :workers left | two callers | full disk | :files | :differ or half written"
+    )
     return {"killed": table(heads, rows)}
 
 
@@ -344,7 +315,7 @@ def _apart(tries: Sequence[dict[str, Any]]) -> str:
     return str(sum(len(each.get("differ", [])) + len(each.get("half written", [])) for each in tries))
 
 
-STUDY = Study("killed", "several-machines.md", "an hour of two cores; root, since it mounts a disk", compute, sections)
+_STUDY = Study("killed", "several-machines.md", "an hour of two cores; root, since it mounts a disk", compute, sections)
 
 if __name__ == "__main__":
-    STUDY.main(__doc__)
+    _STUDY.main(__doc__)
