@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import torch
 
 from .data import CODECS, CONDITIONS, Attribute, Codec, Learnt
-from .devices import in_float32, on_cpu
+from .devices import Undrawn, in_float32, on_cpu
 from .errors import InputError, bad, require
 from .files import replacing
 from .nn import DiffusionTransformer
@@ -197,10 +197,11 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
     conditions = tuple(CONDITIONS.restore(each) for each in config.conditions)
     shapes = _FOLDER.shapes(file)
     _check_network(directory / CONFIG, config.network, shapes)
-    with torch.device("meta"):  # costs no memory, whatever the configuration asks for
+    with torch.device("meta"), Undrawn():  # costs no memory, whatever the configuration asks for
         planned = DiffusionTransformer(**config.network)
     tensors = _FOLDER.fill(file, planned, shapes)
-    model = DiffusionTransformer(**config.network)
+    with Undrawn():
+        model = DiffusionTransformer(**config.network)
     model.load_state_dict(tensors)
     return Checkpoint(model.to(device).eval(), process, codec, conditions, config)
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..devices import in_float32, on_cpu
+from ..devices import Undrawn, in_float32, on_cpu
 from ..errors import bad, positive, require
 from ..stored import Folder, digest
 from .base import Tokenizer
@@ -126,7 +126,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> VQTokenizer:
     shapes = _FOLDER.shapes(weights)
     kind = require("diffusers", "diffusers").VQModel
     try:
-        with torch.device("meta"):  # costs no memory, whatever the description asks for
+        with torch.device("meta"), Undrawn():  # costs no memory, whatever the description asks for
             planned = kind.from_config(config)
     except (TypeError, ValueError, LookupError, ArithmeticError, RuntimeError) as error:
         raise bad(f"network in {directory / CONFIG}", str(error), f"arguments of {_CLASS}", _AGAIN) from error
