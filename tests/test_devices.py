@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -208,20 +206,3 @@ def test_the_network_of_a_likelihood_sees_the_default_device_of_its_user() -> No
     likelihood(network, dguide.Masked(4), tokens, labels, passes=1)
     read(network, dguide.Masked(4), tokens, [labels, labels], passes=1)
     assert set(seen) == {"meta"}
-
-
-def test_networks_from_files_are_planned_without_the_compiler_of_pytorch_and_without_a_drawing() -> None:
-    """On the device meta PyTorch imports its compiler to draw nothing: a third of a short `dguide sample`."""
-    code = "import sys, dguide.checkpoint as c; c.load('digits-masked'); assert 'torch._dynamo' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_undrawn_weights_are_left_to_the_file() -> None:
-    with torch.device("meta"), devices.Undrawn():
-        assert torch.nn.Embedding(3, 2).weight.is_meta
-    weight = torch.ones(4)
-    with devices.Undrawn():
-        assert weight.normal_() is weight
-        torch.nn.init.normal_(weight)
-        torch.nn.init.kaiming_uniform_(weight.view(2, 2))
-    assert weight.tolist() == [1.0] * 4

@@ -19,13 +19,13 @@ from typing import Any, ClassVar
 import torch
 
 from .data import CODECS, CONDITIONS, Attribute, Codec, Learnt
-from .devices import Undrawn, in_float32, on_cpu
+from .devices import in_float32, on_cpu
 from .errors import InputError, bad, require
 from .files import replacing
 from .nn import DiffusionTransformer
 from .places import AT_HUB, CONFIG, PATTERNS, TOKENIZER, WEIGHTS, locate, names, shipped
 from .process import PROCESSES, Process
-from .stored import Folder, digest
+from .stored import Folder, digest, planning
 
 __all__ = [
     "CONFIG",
@@ -197,11 +197,10 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
     conditions = tuple(CONDITIONS.restore(each) for each in config.conditions)
     shapes = _FOLDER.shapes(file)
     _check_network(directory / CONFIG, config.network, shapes)
-    with torch.device("meta"), Undrawn():  # costs no memory, whatever the configuration asks for
+    with planning():
         planned = DiffusionTransformer(**config.network)
     tensors = _FOLDER.fill(file, planned, shapes)
-    with Undrawn():
-        model = DiffusionTransformer(**config.network)
+    model = DiffusionTransformer(**config.network)
     model.load_state_dict(tensors)
     return Checkpoint(model.to(device).eval(), process, codec, conditions, config)
 

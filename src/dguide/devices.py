@@ -11,15 +11,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import torch
-from torch.nn import init
-from torch.overrides import TorchFunctionMode
 
 from .errors import bad
 
-__all__ = ["Undrawn", "best_device", "in_float32", "on_cpu", "usable_device", "users_default"]
+__all__ = ["best_device", "in_float32", "on_cpu", "usable_device", "users_default"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -59,21 +57,6 @@ def in_float32(function: Callable[P, T]) -> Callable[P, T]:
             torch.set_default_dtype(default)
 
     return call
-
-
-class Undrawn(TorchFunctionMode):
-    """Networks made inside keep what their memory held, or nothing on the device meta: no weights are drawn.
-
-    For networks whose weights come from a file. On meta PyTorch would even load its compiler to draw nothing, which
-    takes two seconds.
-    """
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        named = kwargs or {}
-        return (args or (named["tensor"],))[0] if func in _DRAWING else func(*args, **named)
-
-
-_DRAWING = {torch.Tensor.normal_, torch.Tensor.uniform_, init.normal_, init.uniform_, init.kaiming_uniform_}
 
 
 def users_default() -> AbstractContextManager[object]:

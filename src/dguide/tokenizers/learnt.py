@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from ..devices import Undrawn, in_float32, on_cpu
+from ..devices import in_float32, on_cpu
 from ..errors import bad
-from ..stored import Folder, content_digest
+from ..stored import Folder, content_digest, planning
 from .base import Tokenizer
 from .network import Autoencoder
 
@@ -146,11 +146,10 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> LearntTokenize
     if wrong:
         expected = f"numbers up to {side}, as the weights have it"
         raise bad(f"{wrong[0][0]} of the network in {directory / CONFIG}", wrong[0][1], expected, FOLDER.again)
-    with torch.device("meta"), Undrawn():  # costs no memory, whatever the description asks for
+    with planning():
         planned = Autoencoder(**arguments)
     tensors = FOLDER.fill(file, planned, shapes)
-    with Undrawn():
-        network = Autoencoder(**arguments)
+    network = Autoencoder(**arguments)
     network.load_state_dict(tensors)
     kept = {name: getattr(stored, name) for name in About.__dataclass_fields__}
     return LearntTokenizer(network.to(device), stored.height, stored.width, About(**kept))
