@@ -113,7 +113,7 @@ def evaluate(
         out.mkdir(parents=True, exist_ok=True)
         shared = drawing["jobs"] is not None or drawing["ray"] is not None
         samples = str(out / ("samples" if shared else "samples.npz"))
-        sample(checkpoint=Path(source), out=samples, **drawing)
+        sample(checkpoint=source, out=samples, **drawing)
         drawn = Archive.read(samples)
     if other is not None:
         drawn.check_paired(other)
