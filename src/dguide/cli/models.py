@@ -35,7 +35,7 @@ class Model:
         codec: The codec of its tokens.
         conditions: Its conditions.
         several: Whether the network takes its conditions by name.
-        device: Where it draws samples of a file, and makes pictures.
+        device: Where it draws samples of a file.
         trained: What the settings say of its training.
         network: Gives the denoiser in a precision, a name in `DTYPES`, compiled or not.
         source: Gives the same for workers, on a device of that name.
@@ -52,19 +52,20 @@ class Model:
     source: Callable[[str, str, bool], Source]
 
 
-def model_of(text: str, device: torch.device) -> Model:
+def model_of(text: str, device: torch.device, pictures: torch.device | None = None) -> Model:
     """The model of that name.
 
     Args:
         text: A model of others by its files, as `MODELS` reads it; or what `dguide.checkpoint.load` takes.
-        device: Where samples of a file are drawn, and pictures are made.
+        device: Where samples of a file are drawn.
+        pictures: Where a model of others makes pictures of tokens; by default there too.
 
     Raises:
         ValueError: If there is none, or a file is damaged or of another kind.
     """
     name, colon, _ = text.partition(":")
     if colon and len(name) > 1 and not Path(text).exists():  # a single letter is a drive of Windows
-        return _published(text, device)
+        return _published(text, device, pictures or device)
     loaded = checkpoints.load(text, device)
     config = loaded.config
     return Model(
@@ -89,7 +90,7 @@ def _inference(loaded: Checkpoint, dtype: str, compiled: bool) -> Inference:
     return Inference(loaded.model, *([Compiled()] if compiled else []), dtype=dtype)
 
 
-def _published(text: str, device: torch.device) -> Model:
+def _published(text: str, device: torch.device, pictures: torch.device) -> Model:
     call = MODELS.call(text, typed=True)
     call.check()
     published = MODELS.read(call.absolute(), typed=True)
@@ -111,7 +112,7 @@ def _published(text: str, device: torch.device) -> Model:
     return Model(
         text,
         adapted.process,
-        published.codec(device),
+        published.codec(pictures),
         adapted.conditions,
         len(adapted.conditions) > 1,
         device,

@@ -16,6 +16,7 @@ from .output import (
     check_beside,
     check_file,
     check_new,
+    image_size,
     labels_of,
     lines_of,
     need_images,
@@ -50,8 +51,7 @@ class SampleFiles:
             check_file("--out", out.with_suffix(suffix), suffix, 0)
         if images is not None:
             need_images("--images", codec)
-            height, width = codec.size or (1, 1)
-            check_new("--images", images, count * (3 * height * width + 4096))
+            check_new("--images", images, count * image_size(codec))
         return cls(out, tuple(suffixes), images)
 
     @property

@@ -17,6 +17,7 @@ from ... import __version__
 from ...categorical import Decoding
 from ...data import CONDITIONS
 from ...denoiser import in_turn
+from ...devices import best_device
 from ...errors import bad
 from ...files import expanded
 from ...guidance import MECHANISMS, SCHEDULES, Schedule
@@ -132,7 +133,8 @@ def sample(
     images: Path | None = typer.Option(
         None,
         metavar="DIRECTORY",
-        help="Also write each sample at full size, as INDEX-CLASS.png in this new or empty folder; images only.",
+        help="Also write each sample at full size, as INDEX-CLASS.png in this new or empty folder; images only. With a "
+        "FOLDER of samples the same command goes on with them.",
     ),
     jobs: int | None = JOBS,
     ray: str | None = RAY,
@@ -153,7 +155,8 @@ def sample(
     """
     folder, executor = is_folder(out), executor_of(jobs, ray, gpus_per_task)
     _check_sharing(folder, out, executor)
-    model = model_of(checkpoint, torch.device("cpu") if folder else device_of(device))
+    place = device_of(device) if ray is None else best_device()
+    model = model_of(checkpoint, torch.device("cpu") if folder else place, place)
     files: SampleFolder | SampleFiles = (
         SampleFolder.checked(out, model.codec, count, png, images)
         if folder
@@ -208,7 +211,7 @@ def sample(
             first_index,
             batch_size,
         )
-        drawn, seconds = files.draw(study, executor, settings)
+        drawn, seconds = files.draw(study, executor, settings, model)
         files.write(job, drawn, settings)
     else:
         if isinstance(away, Model):
