@@ -51,7 +51,7 @@ def read(path: Path, inside: Sequence[str] = ()) -> dict[str, Tensor]:
     if others or not found:
         got = f"a file with {_listed(others)}, which are no tensors" if others else "a file without tensors"
         expected = "tensors by name" + (f", alone or under {' or '.join(map(repr, inside))}" if inside else "")
-        raise bad(f"weights {path}", got, expected)
+        raise bad(f"weights {path}", got, expected, "Pass the file that was published for this network.")
     return {_bare(str(name)): tensor.detach() for name, tensor in found.items()}
 
 
