@@ -58,7 +58,7 @@ def read_reference(model: Model, texts: Sequence[str]) -> dict[str, Tensor] | Mo
     Raises:
         ValueError: If a text is neither, or the other checkpoint has other tokens, conditions, or another process.
     """
-    named = [text for text in texts if "=" not in text or ":" in text.partition("=")[0] or Path(text).is_dir()]
+    named = [text for text in texts if _names_model(text, model)]
     if not named:
         return read_conditions(model.conditions, None, texts, "--reference") if texts else None
     if len(texts) > 1:
@@ -71,6 +71,13 @@ def read_reference(model: Model, texts: Sequence[str]) -> dict[str, Tensor] | Mo
             remedy = "Train a smaller network, or fewer steps, on the same data."
             raise bad(f"{what} of {named[0]}", got, f"{expected}, as the model has", remedy)
     return other
+
+
+def _names_model(text: str, model: Model) -> bool:
+    """Whether it is no `name=value,...`: a name of a condition may have a colon, and the options of a model have =."""
+    name, equals, _ = text.partition("=")
+    known = name.strip() in {each.name for each in model.conditions}
+    return not equals or Path(text).is_dir() or (":" in name and not known)
 
 
 def read_initial(path: Path, length: int) -> tuple[Tensor, Tensor | None]:

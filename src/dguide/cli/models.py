@@ -74,7 +74,7 @@ def model_of(text: str, device: torch.device, pictures: torch.device | None = No
         loaded.codec,
         loaded.conditions,
         isinstance(loaded.model.n_classes, dict),
-        device,
+        next(loaded.model.parameters()).device,
         {
             "data": config.data,
             "data_digest": config.data_digest,
