@@ -18,13 +18,19 @@ from dguide.tokenizers import llamagen
 Run = Callable[..., tuple[int, str, str]]
 
 
+@pytest.fixture(scope="module")
+def decoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("decoder") / "vq.pt"
+    autoencoder(path)
+    return path
+
+
 @pytest.fixture
-def model(tmp_path: Path) -> str:
-    autoencoder(tmp_path / "vq.pt")
-    return f"maskgit:{TRANSFORMER},decoder={tmp_path / 'vq.pt'},heads=4"
+def model(decoder: Path) -> str:
+    return f"maskgit:{TRANSFORMER},decoder={decoder},heads=4"
 
 
-def test_samples_and_images_of_a_folder_and_of_a_file(run: Run, model: str, tmp_path: Path) -> None:
+def test_samples_and_images_of_a_folder_and_of_a_file(run: Run, model: str, decoder: Path, tmp_path: Path) -> None:
     common = ("--count", 9, "--sampler", "halton:grid=arccos", "--steps", 3, "--batch-size", 4, "--no-png")
     for out in ("folder", "x.npz"):
         status, _, err = run("sample", model, "--out", tmp_path / out, *common, "--images", tmp_path / f"{out}.d")
@@ -34,8 +40,7 @@ def test_samples_and_images_of_a_folder_and_of_a_file(run: Run, model: str, tmp_
     assert file["labels"].tolist() == [0, 1, 2, 3, 4, 5, 6, 0, 1]
     settings = json.loads(str(file["settings"]))
     assert (settings["checkpoint"], settings["data"], settings["sampler"][-9:]) == (model, None, "shape=4x4")
-    decoder = llamagen.load(tmp_path / "vq.pt", grid=(4, 4))
-    pictures = decoder.decode(torch.from_numpy(file["tokens"]).long())
+    pictures = llamagen.load(decoder, grid=(4, 4)).decode(torch.from_numpy(file["tokens"]).long())
     for folder in ("folder.d", "x.npz.d"):
         with Image.open(tmp_path / folder / "000007-0.png") as image:
             assert (np.asarray(image) == pictures[7].numpy()).all()

@@ -15,6 +15,7 @@ from torch import nn
 
 from dguide.errors import InputError
 from dguide.state_dict import fill, read
+from dguide.stored import planning
 
 WEIGHTS = {"weight": torch.arange(6.0).view(2, 3), "bias": torch.ones(2)}
 
@@ -74,7 +75,7 @@ def test_other_files_are_refused(tmp_path: Path, name: str, content: Any, text: 
 
 
 def test_all_that_does_not_fit_is_told_at_once() -> None:
-    with torch.device("meta"):
+    with planning():
         network = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 2, bias=False))
     given = {"0.weight": torch.zeros(3, 2), "0.bias": torch.zeros(2), "2.weight": torch.zeros(1)}
     with pytest.raises(InputError) as error:
@@ -87,7 +88,7 @@ def test_all_that_does_not_fit_is_told_at_once() -> None:
 
 
 def test_weights_that_fit_are_taken_in_the_precision_that_is_asked_for() -> None:
-    with torch.device("meta"):
+    with planning():
         network = nn.Linear(3, 2)
     fill(network, WEIGHTS, Path("w.pt"), "a layer", torch.bfloat16)
     assert torch.equal(network.weight, WEIGHTS["weight"].bfloat16())

@@ -13,6 +13,7 @@ from torch import nn
 from dguide import checkpoint, tokenizers
 from dguide.data import Learnt, load
 from dguide.errors import InputError
+from dguide.stored import planning
 from dguide.tokenizers import LlamaGenTokenizer, llamagen
 from dguide.tokenizers.vqgan import VQGAN, Sizes
 
@@ -78,7 +79,7 @@ def test_a_token_is_the_nearest_code_of_unit_length_and_pictures_are_of_such_cod
 
 def test_every_published_tensor_has_its_place() -> None:
     shapes = {name: shape for name, shape in published_keys("vq_ds16_c2i.pt").items() if name != llamagen._UNUSED}
-    with torch.device("meta"):
+    with planning():
         network = VQGAN(Sizes.of(shapes))
     assert {name: list(tensor.shape) for name, tensor in network.state_dict().items()} == shapes
     assert (network.sizes.factor, network.sizes.codes, network.sizes.encoder) == (16, 16384, True)

@@ -13,7 +13,7 @@ from ..devices import in_float32, on_cpu
 from ..errors import bad, require
 from ..files import replacing
 from ..state_dict import fill, read
-from ..stored import content_digest
+from ..stored import content_digest, planning
 from .base import Tokenizer
 from .vqgan import VQGAN, Sizes
 
@@ -112,7 +112,7 @@ def load(
     sizes = _sizes(file, {name: list(tensor.shape) for name, tensor in tensors.items()})
     if not sizes.encoder:
         tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith("quant_conv.")}
-    with torch.device("meta"):  # costs no memory, whatever the shapes ask for
+    with planning():
         network = VQGAN(sizes)
     fill(network, tensors, file, _WHAT, torch.float32)
     if size is None:

@@ -13,7 +13,7 @@ from ...data import Label, Learnt
 from ...devices import in_float32, on_cpu
 from ...errors import bad, positive
 from ...state_dict import fill, number_of, read
-from ...stored import content_digest
+from ...stored import content_digest, planning
 from ...tokenizers import llamagen
 from ..published import Adapted, Published
 from .transformer import MaskGIT, Sizes
@@ -86,7 +86,7 @@ def _loaded(path: Path, heads: int | None, device: torch.device, dtype: torch.dt
     """The network, and the digest of its weights and heads."""
     tensors = read(path, _INSIDE)
     sizes = _sizes(path, {name: list(tensor.shape) for name, tensor in tensors.items()}, heads)
-    with torch.device("meta"):  # costs no memory, whatever the shapes ask for
+    with planning():
         network = MaskGIT(sizes)
     fill(network, tensors, path, _WHAT, dtype)
     digest = content_digest(f"maskgit {sizes.heads}", {name: each.contiguous() for name, each in tensors.items()})
