@@ -91,6 +91,7 @@ def test_weights_that_fit_are_taken_in_the_precision_that_is_asked_for() -> None
     with planning():
         network = nn.Linear(3, 2)
     fill(network, WEIGHTS, Path("w.pt"), "a layer", torch.bfloat16)
+    assert network.weight.dtype == torch.bfloat16
     assert torch.equal(network.weight, WEIGHTS["weight"].bfloat16())
     assert not network.training
     assert not network.weight.requires_grad
