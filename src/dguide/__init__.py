@@ -52,7 +52,20 @@ from .samplers import (
 __version__ = "0.1.0"
 
 _LATER = (
-    *("checkpoint", "data", "demo", "evaluate", "filling", "nn", "plots", "samplers", "spec", "study", "theory"),
+    *(
+        "adapters",
+        "checkpoint",
+        "data",
+        "demo",
+        "evaluate",
+        "filling",
+        "nn",
+        "plots",
+        "samplers",
+        "spec",
+        "study",
+        "theory",
+    ),
     "train",
 )
 """Parts that are imported when they are first used, since they need more packages or time."""

@@ -9,11 +9,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .. import checkpoint as checkpoints
-from ..checkpoint import Checkpoint
 from ..data import Attribute
 from ..errors import Mistakes, bad, choose
 from ..files import DAMAGED, read_npz
+from .models import Model, model_of
 
 __all__ = ["read_conditions", "read_initial", "read_reference"]
 
@@ -57,29 +56,36 @@ def _named(text: str, known: Mapping[str, Attribute], option: str) -> tuple[str,
     return choose("condition", name.strip(), known), values
 
 
-def read_reference(loaded: Checkpoint, texts: Sequence[str]) -> dict[str, Tensor] | Checkpoint | None:
+def read_reference(model: Model, texts: Sequence[str]) -> dict[str, Tensor] | Model | None:
     """What guidance tilts away from: values of conditions, as in `read_conditions`, or a weaker model.
 
     Args:
-        loaded: The checkpoint to sample from.
-        texts: Texts `name=value,...`, or one directory of a checkpoint; nothing for the usual reference.
+        model: The model to sample from.
+        texts: Texts `name=value,...`, or one that `model_of` takes; nothing for the usual reference.
 
     Raises:
         ValueError: If a text is neither, or the other checkpoint has other tokens, conditions, or another process.
     """
-    named = [text for text in texts if "=" not in text or Path(text).is_dir()]
+    named = [text for text in texts if _names_model(text, model)]
     if not named:
-        return read_conditions(loaded.conditions, None, texts, "--reference") if texts else None
+        return read_conditions(model.conditions, None, texts, "--reference") if texts else None
     if len(texts) > 1:
-        raise bad("--reference", " and ".join(texts), "one checkpoint, or NAME=VALUE,... of conditions")
-    other = checkpoints.load(named[0], next(loaded.model.parameters()).device)
-    loaded.codec.check_same(other.codec, named[0])
+        raise bad("--reference", " and ".join(texts), "one model, or NAME=VALUE,... of conditions")
+    other = model_of(named[0], model.device)
+    model.codec.check_same(other.codec, named[0])
     for what in ("process", "conditions"):
-        got, expected = (getattr(each, what) for each in (other, loaded))
+        got, expected = (getattr(each, what) for each in (other, model))
         if got != expected:
             remedy = "Train a smaller network, or fewer steps, on the same data."
             raise bad(f"{what} of {named[0]}", got, f"{expected}, as the model has", remedy)
     return other
+
+
+def _names_model(text: str, model: Model) -> bool:
+    """Whether it is no `name=value,...`: a name of a condition may have a colon, and the options of a model have =."""
+    name, equals, _ = text.partition("=")
+    known = name.strip() in {each.name for each in model.conditions}
+    return not equals or Path(text).is_dir() or (":" in name and not known)
 
 
 def read_initial(path: Path, length: int) -> tuple[Tensor, Tensor | None]:

@@ -114,7 +114,7 @@ def evaluate(
         out.mkdir(parents=True, exist_ok=True)
         shared = drawing["jobs"] is not None or drawing["ray"] is not None
         samples = str(out / ("samples" if shared else "samples.npz"))
-        sample(checkpoint=Path(source), out=samples, **drawing)
+        sample(checkpoint=source, out=samples, **drawing)
         drawn = Archive.read(samples)
     if other is not None:
         drawn.check_paired(other)
@@ -161,7 +161,11 @@ def _model(source: Path, drawing: dict[str, Any]) -> Checkpoint:
 
 def _data_of_samples(drawn: Archive, data: str | None) -> Dataset:
     """Real data to compare the samples of a file with."""
-    dataset = real_data(drawn.text("data"), drawn.settings.get("data_digest"), data)
+    if data is None and drawn.settings.get("data", "") is None:
+        remedy = "Add --data NAME, with the tokenizer and the classes of the model."
+        raise bad("--data", "none", "real data to compare with, since a model of others does not tell its own", remedy)
+    learnt = "" if data is not None else drawn.text("data")
+    dataset = real_data(learnt, drawn.settings.get("data_digest"), data)
     return aligned(dataset, drawn.learnt) if drawn.learnt else dataset
 
 
