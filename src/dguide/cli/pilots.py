@@ -150,7 +150,7 @@ class Work:
         self._write(report(found, _made()))
 
     def _augment(self, study: Any) -> None:
-        from ..pilot.augment.report import report
+        from ..pilot.augment.page.report import report
         from ..pilot.augment.result import COLUMNS, Result
         from ..pilot.augment.run import run
 
