@@ -12,7 +12,7 @@ import torch
 
 import dguide
 
-PARTS = ("categorical", "denoiser", "guidance", "noise", "pilot", "plots", "process", "samplers", "study")
+PARTS = ("adapters", "categorical", "denoiser", "guidance", "noise", "pilot", "plots", "process", "samplers", "study")
 MODULES = sorted(
     module.name for module in pkgutil.walk_packages(dguide.__path__, "dguide.") if module.name.split(".")[1] in PARTS
 )

@@ -45,6 +45,7 @@ ALLOWED: dict[str, set[str]] = {
     "train": {*LEAVES, *CORE, *NETWORKS, "checkpoint", "evaluate"},
     "filling": {*LEAVES, *CORE, *NETWORKS, "checkpoint"},
     "plots": {*LEAVES, "tokenizers", "data", "evaluate"},
+    "adapters": {*LEAVES, *CORE, "tokenizers"},
     "plugins": {*LEAVES, *CORE, "nn"},
 }
 STUDIES = {*LEAVES, *CORE, *NETWORKS, "checkpoint", "evaluate", "train", "plots"}
