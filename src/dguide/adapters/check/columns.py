@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
 from .probe import Gain, Probe, gain, surprise
 from .record import Line
@@ -24,7 +23,7 @@ def fit(probe: Probe) -> Line:
     expected = "fewer bits than from the frequencies of the tokens alone"
     if not probe.data:
         return Line(FIT, "not decidable", _NEEDS, expected)
-    alone, model = _frequencies(probe), surprise(probe.law(), probe.clean)
+    alone, model = probe.frequencies, surprise(probe.law(), probe.clean)
     at = probe.where
     seen = f"{float(model[at].mean()):.2f} bits a token, from frequencies {float(alone[at].mean()):.2f}"
     if gain(model, alone, at).sure:
@@ -33,13 +32,6 @@ def fit(probe: Probe) -> Line:
     if gain(alone, model, at).sure:
         return Line(FIT, "right", seen, expected)
     return Line(FIT, "not decidable", f"{seen}: the difference may be chance", expected)
-
-
-def _frequencies(probe: Probe) -> Tensor:
-    """Bits [n, L] of each token from how often it occurs elsewhere in the data."""
-    clean, size = probe.clean, probe.process.vocab_size
-    counts = torch.bincount(clean.flatten(), minlength=size)[clean].double()
-    return -((counts - 0.5) / (clean.numel() - 1 + size / 2)).log2()
 
 
 def offset(probe: Probe) -> Line:
@@ -60,7 +52,8 @@ def offset(probe: Probe) -> Line:
         bits = surprise(law, moved.clamp(0, size - 1))
         bits = torch.where((moved >= 0) & (moved < size), bits, bits.max())
         better = gain(base, bits, everywhere)
-        if better.sure and better.bits > best.bits:
+        sense = not gain(bits, probe.frequencies, everywhere).sure
+        if better.sure and sense and better.bits > best.bits:
             best, found = better, step
     mean = float(base.mean())
     if found:

@@ -19,7 +19,7 @@ from .record import Line
 __all__ = ["law"]
 
 LAW = "posterior or leave-one-out"
-_LEVELS = (0.25, 0.875)
+_LEVELS = torch.tensor([0.25, 0.5, 0.75, 0.875], dtype=torch.float64)
 _NEAR = 0.25
 """How near the mean must be to 1 or 0."""
 
@@ -60,7 +60,7 @@ def _share(probe: Probe, twin: Process) -> Tensor:
     count, length = probe.clean.shape
     size = probe.process.vocab_size
     rows = torch.arange(count, device=probe.clean.device)
-    level = torch.linspace(*_LEVELS, count, dtype=torch.float64, device=rows.device)
+    level = _LEVELS.to(rows.device)[rows % len(_LEVELS)]
     time = probe.process.noise.time(level)
     old_tokens = probe.process.corrupt(probe.clean, time, probe.uniforms)
     place = (rows * 7) % length

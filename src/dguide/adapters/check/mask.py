@@ -40,8 +40,11 @@ def mask_token(probe: Probe) -> Line:
     base, best, found = surprise(probe.law(), probe.clean), None, None
     for token in tried:
         law = _with(probe, token)
-        better = None if law is None else gain(base, surprise(law, probe.clean), probe.where)
-        if better is not None and better.sure and (best is None or better.bits > best.bits):
+        if law is None:
+            continue
+        bits = surprise(law, probe.clean)
+        better, works = gain(base, bits, probe.where), gain(probe.frequencies, bits, probe.where).sure
+        if works and better.sure and (best is None or better.bits > best.bits):
             best, found = better, token
     mean = float(base[probe.where].mean())
     if best is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -82,6 +83,13 @@ class Probe:
     def law(self, logits: Tensor | None = None) -> Tensor:
         r"""$\log p(x_0 \mid x_t)$ [n, L, V] from logits for the noisy sequences; by default from the first answer."""
         return self.process.log_posterior(self.logits if logits is None else logits, self.noisy, self.time)
+
+    @cached_property
+    def frequencies(self) -> Tensor:
+        """Bits [n, L] of each token of the data from how often it occurs elsewhere in them."""
+        size = self.process.vocab_size
+        counts = torch.bincount(self.clean.flatten(), minlength=size)[self.clean].double()
+        return -((counts - 0.5) / (self.clean.numel() - 1 + size / 2)).log2()
 
 
 def surprise(log_p: Tensor, tokens: Tensor) -> Tensor:

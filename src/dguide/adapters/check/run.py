@@ -21,11 +21,12 @@ from .record import Line, ModelCheck
 __all__ = ["check_model"]
 
 _Question: TypeAlias = Callable[[Probe], Line]
-_MOST_ROWS = 64
+_ROWS, _POSITIONS = 64, 2048
+"""Sequences of a call without `count`: so many, or more if they have fewer tokens together."""
 _MOST_NUMBERS = 1 << 25
 """Logits of one call without `count`."""
 _FEWEST_ROWS = 4
-_LEVELS = torch.linspace(0.15, 0.85, 8, dtype=torch.float64)
+_LEVELS = torch.tensor([0.2, 0.4, 0.6, 0.8], dtype=torch.float64)
 """Noise levels of the sequences."""
 
 
@@ -41,14 +42,14 @@ class _Asked:
 _QUESTIONS = (
     _Asked(mask.MASK, mask.mask_token),
     _Asked(mask.PREDICTED, mask.mask_predicted),
-    _Asked(law.LAW, law.law),
     _Asked(columns.OFFSET, columns.offset),
     _Asked(shift.SHIFT, shift.shift),
+    _Asked(law.LAW, law.law),
     _Asked(time.DIRECTION, time.direction),
     _Asked(columns.WORDS, columns.words),
     _Asked(columns.FIT, columns.fit),
+    _Asked(null.NULL, null.null),
     _Asked(time.READS, time.reads_time, alone=True),
-    _Asked(null.NULL, null.null, alone=True),
     _Asked(null.SCALE, null.scale, alone=True),
     _Asked(rows.BATCH, rows.batch, alone=True),
     _Asked(rows.PADDING, rows.padding, alone=True),
@@ -80,7 +81,8 @@ def check_model(
         length: Tokens of a sequence, without `data`.
         data: Real sequences [N, L] int64, at best held out. Without them half of the questions stay open.
         condition: Conditions with leading dimension N, those of `data`; or any number of them without data.
-        count: Sequences of a call. By default up to 64, as many as logits of 2^25 numbers allow, and at least 4.
+        count: Sequences of a call. By default 64, or more of short ones: 2048 tokens. Fewer, but at least 4, if a call
+            had more than 2^25 logits.
         seed: Of the noise.
         device: Where to call the model. By default where its weights are.
 
@@ -137,11 +139,11 @@ def _sizes(
         raise bad("data", "neither data nor length", "one of them")
     else:
         tokens = positive("length", length)
-        there = _MOST_ROWS if given is None else given
+        there = _ROWS if given is None else given
     if there < 1:
         raise bad("data or condition", "none in it", "at least one sequence")
-    room = max(_FEWEST_ROWS, min(_MOST_ROWS, _MOST_NUMBERS // (tokens * process.vocab_size)))
-    return tokens, there, min(there, room if count is None else positive("count", count))
+    usual = min(max(_ROWS, _POSITIONS // tokens), _MOST_NUMBERS // (tokens * process.vocab_size))
+    return tokens, there, min(there, max(_FEWEST_ROWS, usual) if count is None else positive("count", count))
 
 
 def _check_data(process: Process, data: Tensor) -> None:
@@ -181,6 +183,9 @@ def _probe(
         clean = data.cpu()[chosen]
     uniforms = torch.rand((count, length, 2), generator=generator, dtype=torch.float64).clamp(1e-12, 1 - 1e-12)
     time = process.noise.time(_LEVELS[torch.arange(count) % len(_LEVELS)])
+    noisy = process.corrupt(clean, time, uniforms)
+    spared = ~process.movable(noisy).any(1)  # by chance: nothing could be asked about them
+    uniforms[spared, torch.arange(count)[spared] % length, 0] = 0.0
     noisy = process.corrupt(clean, time, uniforms)
     told = to_device(take(to_device(condition, torch.device("cpu")), chosen), place)
     moved = (each.to(place) for each in (clean, noisy, time, uniforms))
