@@ -12,6 +12,8 @@ __all__ = ["fit", "offset", "words"]
 FIT, OFFSET, WORDS = "predicts the data", "vocabulary offset", "columns without a word"
 _FARTHEST = 64
 """Columns by which the vocabulary may be displaced."""
+_MIXED = 0.05
+"""Share of the uniform law in all readings, so that a word whose column was cut off does not decide."""
 _LEFT = 0.01
 """Probability of tokens that are not in the data that needs no explanation."""
 _TOO_MANY = 0.2
@@ -35,25 +37,26 @@ def fit(probe: Probe) -> Line:
 
 
 def offset(probe: Probe) -> Line:
-    """Whether the data fit better if all columns are displaced, in answers at t = 1, where no token is read."""
+    """Whether the data fit better if all columns are displaced, in answers at t = 1, where no token is read.
+
+    Columns are displaced in a circle, so that each reading is a law, and what is true needs the fewest bits.
+    """
     expected = "no displacement of the columns predicts the data better"
     if not probe.data:
         return Line(OFFSET, "not decidable", _NEEDS, expected)
     start = torch.ones_like(probe.time)
     noise = probe.process.corrupt(probe.clean, start, probe.uniforms)
-    law = probe.process.log_probs(probe.ask(noise, start, probe.condition))
+    law = probe.process.log_probs(probe.ask(noise, start, probe.condition)).double()
     size = law.shape[-1]
+    law = torch.log((1 - _MIXED) * law.exp() + _MIXED / size)
     everywhere = torch.ones_like(probe.clean, dtype=torch.bool)
     base = surprise(law, probe.clean)
     best, found = Gain(0.0, 0.0), 0
-    reach = min(size - 1, _FARTHEST)
+    reach = min(size // 2, _FARTHEST)
     for step in [*range(-reach, 0), *range(1, reach + 1)]:
-        moved = probe.clean + step
-        bits = surprise(law, moved.clamp(0, size - 1))
-        bits = torch.where((moved >= 0) & (moved < size), bits, bits.max())
-        better = gain(base, bits, everywhere)
-        sense = not gain(bits, probe.frequencies, everywhere).sure
-        if better.sure and sense and better.bits > best.bits:
+        bits = surprise(law, (probe.clean + step) % size)
+        better, absurd = gain(base, bits, everywhere), gain(bits, probe.frequencies, everywhere).sure
+        if better.sure and not absurd and better.bits > best.bits:
             best, found = better, step
     mean = float(base.mean())
     if found:

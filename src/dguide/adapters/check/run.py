@@ -42,8 +42,8 @@ class _Asked:
 _QUESTIONS = (
     _Asked(mask.MASK, mask.mask_token),
     _Asked(mask.PREDICTED, mask.mask_predicted),
-    _Asked(columns.OFFSET, columns.offset),
     _Asked(shift.SHIFT, shift.shift),
+    _Asked(columns.OFFSET, columns.offset),
     _Asked(law.LAW, law.law),
     _Asked(time.DIRECTION, time.direction),
     _Asked(columns.WORDS, columns.words),
