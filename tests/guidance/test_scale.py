@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -30,3 +32,13 @@ def test_what_is_no_scale_is_refused():
         from_scale(True, "llada")
     with pytest.raises(InputError, match="unknown convention of guidance weights: got 'cfg_scale', expected one of"):
         from_scale(1.0, "cfg_scale")
+
+
+def test_the_table_of_the_documents_is_that_of_the_code():
+    text = (Path(__file__).parents[2] / "docs" / "conventions.md").read_text(encoding="utf-8")
+    for convention, scale in SCALES.items():
+        (row,) = [line for line in text.splitlines() if line.startswith(f'| `"{convention}"`')]
+        _, _, name, relation, formula, _ = (cell.strip().strip("`") for cell in row.split("|"))
+        assert name == scale.name
+        assert relation == ("s = 1 + w" if scale.shift else "s = w")
+        assert formula == scale.formula.replace(" * ", " ")
