@@ -10,7 +10,7 @@ from torch import Tensor
 from ...errors import InputError
 from ...samplers.first_call import check_logits, check_repeatable, modules_in
 from ..vocabulary import Overflow
-from .probe import Probe
+from .probe import Probe, apart
 from .record import Line
 
 __all__ = ["ANSWER", "HALF", "NORMALISED", "REPEATED", "answered", "dtypes"]
@@ -45,9 +45,9 @@ def answered(probe: Probe) -> tuple[list[Line], Probe | None]:
     logits = first.float() if half else first
     lines.append(_normalised(logits))
     again = probe.ask(probe.noisy, probe.time, probe.condition)
-    apart = float((again - logits).nan_to_num(0, 0, 0).abs().max())
-    if apart > _ROUNDING:
-        return [*lines, _unsteady(f"two calls differ by up to {apart:.3g}")], None
+    gap = apart(again, logits)
+    if gap > _ROUNDING:
+        return [*lines, _unsteady(f"two calls differ by up to {gap:.3g}")], None
     return [*lines, repeated], replace(probe, logits=logits, dtype=first.dtype)
 
 

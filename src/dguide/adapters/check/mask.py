@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ...denoiser import take
 from ...errors import InputError
-from .probe import Probe, gain, surprise
+from .probe import Probe, apart, gain, surprise
 from .record import Line
 
 __all__ = ["mask_predicted", "mask_token"]
@@ -31,11 +31,11 @@ def mask_token(probe: Probe) -> Line:
     mask, expected = process.noise_token, "no other token predicts the data better in its place"
     if not probe.data:
         return Line(MASK, "not decidable", "it needs data=, real sequences", expected)
-    used = probe.clean.unique()
-    if mask in used.tolist():
+    used = set(probe.clean.unique().tolist())
+    if mask in used:
         seen = f"token {mask} is the mask of the process, and occurs in the data"
         return Line(MASK, "wrong", seen, "a token that is no data", "mask_id= of the process or convention.")
-    free = [y for y in range(process.vocab_size) if y != mask and not bool((used == y).any())]
+    free = [y for y in range(process.vocab_size) if y != mask and y not in used]
     tried = free if len(free) <= _CANDIDATES else free[: _CANDIDATES // 2] + free[-_CANDIDATES // 2 :]
     base, best, found = surprise(probe.law(), probe.clean), None, None
     for token in tried:
@@ -50,7 +50,9 @@ def mask_token(probe: Probe) -> Line:
     if best is not None:
         seen = f"{mean:.2f} bits a token behind token {mask}, and {best.bits:.2f} fewer behind token {found}"
         return Line(MASK, "wrong", seen, expected, f"mask_id={found}.")
-    seen = f"{mean:.2f} bits a token behind token {mask}; {len(tried)} of {len(free)} tokens that are no data tried"
+    seen = (
+        f"{mean:.2f} bits a token behind token {mask}; {len(tried)} of {len(free)} tokens that are no data were tried"
+    )
     if len(tried) < len(free):
         return Line(MASK, "not decidable", f"{seen}, not the others", expected)
     return Line(MASK, "right", seen, expected)
@@ -94,5 +96,5 @@ def _read_as_mask(probe: Probe, token: int) -> bool:
         logits = probe.ask(tokens, probe.time[few], take(probe.condition, few))
     except InputError:
         return False
-    apart = (logits - probe.logits[few])[probe.where[few]]
-    return float(apart.nan_to_num(0, 0, 0).abs().max()) < _SAME
+    where = probe.where[few]
+    return apart(logits[where], probe.logits[few][where]) < _SAME

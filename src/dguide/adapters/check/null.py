@@ -8,7 +8,7 @@ from torch import Tensor
 from ...categorical import normalise, tilt
 from ...denoiser import check_same_structure, copied
 from ...errors import InputError
-from .probe import Probe, gain, surprise
+from .probe import Probe, apart, gain, surprise
 from .record import Line
 
 __all__ = ["null", "scale"]
@@ -40,7 +40,7 @@ def null(probe: Probe) -> Line:
     if isinstance(reference, Line):
         return reference
     where, law = probe.where, probe.law()
-    change = float((law - reference)[where].nan_to_num(0, 0, 0).abs().max())
+    change = apart(law[where], reference[where])
     expected = "another answer, and with data a worse one"
     if change < _SAME:
         remedy = "null(condition) or null_label: with equal answers guidance has no effect."

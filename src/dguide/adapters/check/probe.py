@@ -15,7 +15,7 @@ from ...devices import users_default
 from ...process import Process
 from ...samplers.first_call import check_answer, out_of_range
 
-__all__ = ["Gain", "Probe", "gain", "surprise"]
+__all__ = ["Gain", "Probe", "apart", "gain", "surprise"]
 
 _CERTAIN = 5.0
 """How many standard errors a difference needs to count."""
@@ -82,7 +82,11 @@ class Probe:
 
     def law(self, logits: Tensor | None = None) -> Tensor:
         r"""$\log p(x_0 \mid x_t)$ [n, L, V] from logits for the noisy sequences; by default from the first answer."""
-        return self.process.log_posterior(self.logits if logits is None else logits, self.noisy, self.time)
+        return self._law if logits is None else self.process.log_posterior(logits, self.noisy, self.time)
+
+    @cached_property
+    def _law(self) -> Tensor:
+        return self.process.log_posterior(self.logits, self.noisy, self.time)
 
     @cached_property
     def frequencies(self) -> Tensor:
@@ -90,6 +94,12 @@ class Probe:
         size = self.process.vocab_size
         counts = torch.bincount(self.clean.flatten(), minlength=size)[self.clean].double()
         return -((counts - 0.5) / (self.clean.numel() - 1 + size / 2)).log2()
+
+
+def apart(first: Tensor, second: Tensor) -> float:
+    """The largest difference of two tensors, in which equal infinities are equal; 0 without elements."""
+    gaps = (first - second).nan_to_num(0.0, math.inf, math.inf).abs()
+    return float(gaps.max()) if gaps.numel() else 0.0
 
 
 def surprise(log_p: Tensor, tokens: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ...denoiser import Condition, take
-from .probe import Probe
+from .probe import Probe, apart
 from .record import Line
 
 __all__ = ["batch", "padding"]
@@ -24,19 +24,19 @@ _TOLERATED = {torch.float16: 0.1, torch.bfloat16: 0.5, torch.float32: 1e-3, torc
 def _apart(first: Tensor, second: Tensor) -> float:
     """The largest difference of log-probabilities."""
     laws = [torch.log_softmax(each.double(), -1) for each in (first, second)]
-    return float((laws[0] - laws[1]).nan_to_num(0, 0, 0).abs().max())
+    return apart(*laws)
 
 
 def batch(probe: Probe) -> Line:
     """How far the answer for a sequence alone is from that in the batch."""
-    limit, apart = _TOLERATED.get(probe.dtype, 1e-3), 0.0
+    limit, gap = _TOLERATED[probe.dtype], 0.0
     for row in range(min(_ALONE, len(probe.noisy))):
         alone = slice(row, row + 1)
         logits = probe.ask(probe.noisy[alone], probe.time[alone], take(probe.condition, alone))
-        apart = max(apart, _apart(logits, probe.logits[alone]))
-    seen = f"a sequence alone and in a batch of {len(probe.noisy)}: up to {apart:.2g} apart in log-probability"
+        gap = max(gap, _apart(logits, probe.logits[alone]))
+    seen = f"a sequence alone and in a batch of {len(probe.noisy)}: up to {gap:.2g} apart in log-probability"
     expected = f"rounding, at most {limit:g}"
-    if apart > limit:
+    if gap > limit:
         remedy = "rows must not see each other: look for batch statistics, or a batch dimension that is mixed up."
         return Line(BATCH, "wrong", seen, expected, remedy)
     return Line(BATCH, "right", seen, expected)
@@ -55,7 +55,7 @@ def padding(probe: Probe) -> Line:
     row = int(empty.sum(1).argmax())
     alone = slice(row, row + 1)
     told = take(probe.condition, alone)
-    limit = _TOLERATED.get(probe.dtype, 1e-3)
+    limit = _TOLERATED[probe.dtype]
     other = torch.where(empty[alone], _another(told[tokens]), told[tokens])
     changed = _apart(_ask(probe, alone, {**told, tokens: other}), probe.logits[alone])
     columns = (~empty[row]).nonzero().squeeze(1)

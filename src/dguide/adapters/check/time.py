@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from .probe import Probe, gain, surprise
+from .probe import Probe, apart, gain, surprise
 from .record import Line
 
 __all__ = ["direction", "reads_time"]
@@ -19,7 +19,7 @@ def _changes(probe: Probe) -> float:
         torch.log_softmax(probe.ask(probe.noisy, torch.full_like(probe.time, t), probe.condition), -1)
         for t in (0.25, 0.75)
     ]
-    return float((laws[0] - laws[1]).nan_to_num(0, 0, 0).abs().max())
+    return apart(*laws)
 
 
 def reads_time(probe: Probe) -> Line:

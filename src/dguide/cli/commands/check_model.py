@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 from torch import Tensor
-from torch.nn import Module
+from torch import device as Device
 
 from ... import adapters
 from ... import checkpoint as checkpoints
@@ -55,7 +55,10 @@ def check_model(
     ),
     seed: int = typer.Option(0, metavar="NUMBER", min=0, help="Seed of the noise."),
     device: str | None = typer.Option(
-        None, metavar="NAME", help="cpu, cuda, ...; a network is moved there. [default: where it is]"
+        None,
+        metavar="NAME",
+        help="cpu, cuda, ...: where a checkpoint is loaded, or your own model is called. [default: an accelerator if "
+        "there is one; for your own model, where it is]",
     ),
     as_json: bool = typer.Option(False, "--json", help="Print JSON, for programs."),
 ) -> None:
@@ -65,8 +68,9 @@ def check_model(
     logits, probabilities, the direction of time, the null condition, training mode, padding, half precision, and which
     law a model of uniform noise predicts. The exit status is 1 if anything is wrong.
     """
-    mistakes = Mistakes()
-    if PATH.fullmatch(model) and not Path(model).exists():
+    mistakes, own = Mistakes(), PATH.fullmatch(model) is not None and not Path(model).exists()
+    place = mistakes.of(lambda: None if own and device is None else device_of(device or "auto"))
+    if own:
         if unconditional and data is None:
             mistakes.add(bad("--unconditional", "it without --data", "--data, whose conditions it leaves out"))
         asked = _own(model, convention, process, data, unconditional, mistakes)
@@ -75,12 +79,9 @@ def check_model(
         given["--unconditional"] = unconditional or None
         for option in (option for option, value in given.items() if value is not None):
             mistakes.add(bad(option, f"a value beside the checkpoint {model}", "none, since it says so itself"))
-        asked = _checkpoint(model, data, mistakes)
-    place = mistakes.of(lambda: device_of(device or "cpu"))
+        asked = _checkpoint(model, data, place, mistakes)
     mistakes.settle()
     assert asked is not None
-    if device is not None and isinstance(asked.network, Module):
-        asked.network.to(place)
     found = adapters.check_model(
         asked.network,
         process=asked.process,
@@ -89,7 +90,7 @@ def check_model(
         condition=asked.condition,
         count=count,
         seed=seed,
-        device=None if device is None else place,
+        device=place,
     )
     print(found.as_json() if as_json else found)
     if not found.ok:
@@ -129,9 +130,9 @@ def _made(path: str) -> Any:
     return target() if function or isinstance(target, type) else target
 
 
-def _checkpoint(path: str, data: str | None, mistakes: Mistakes) -> _Asked | None:
+def _checkpoint(path: str, data: str | None, place: Device | None, mistakes: Mistakes) -> _Asked | None:
     """A checkpoint with its data; None if there are mistakes, which are kept."""
-    loaded = mistakes.of(lambda: checkpoints.load(path))
+    loaded = mistakes.of(lambda: checkpoints.load(path, "cpu" if place is None else place))
     dataset = None if loaded is None else mistakes.of(lambda: _data_of(loaded, data))
     if loaded is None or dataset is None:
         return None
