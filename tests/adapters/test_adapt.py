@@ -107,17 +107,17 @@ def told(time, **convention):
         return torch.zeros(*tokens.shape, 4)
 
     denoiser = adapt(model, Convention(vocab_size=4, time=time, **convention))
-    denoiser(torch.zeros(3, LENGTH, dtype=torch.int64), torch.tensor([1e-9, 0.25, 1.0]), None)
+    denoiser(torch.zeros(3, LENGTH, dtype=torch.int64), torch.tensor([1e-9, 0.253, 1.0]), None)
     return heard[0] if heard[0] is None else heard[0].tolist()
 
 
 def test_the_time_is_told_as_the_convention_says():
     assert told("none") is None
-    assert told("t") == pytest.approx([0, 0.25, 1], abs=1e-6)
-    assert told("1-t") == pytest.approx([1, 0.75, 0], abs=1e-6)
-    assert told("step", steps=100) == [1, 25, 100]
-    assert told("step", steps=100, first_step=0) == [0, 24, 99]
-    assert told("sigma", longest=5.0) == pytest.approx([0, 0.28768, 5], abs=1e-5)
+    assert told("t") == pytest.approx([0, 0.253, 1], abs=1e-6)
+    assert told("1-t") == pytest.approx([1, 0.747, 0], abs=1e-6)
+    assert told("step", steps=100) == [1, 26, 100]
+    assert told("step", steps=100, first_step=0) == [0, 25, 99]
+    assert told("sigma", longest=5.0) == pytest.approx([0, 0.29169, 5], abs=1e-5)
 
 
 def test_a_process_that_contradicts_the_convention_is_refused():
@@ -160,7 +160,8 @@ def test_prompts_of_different_lengths_in_one_batch_are_as_one_by_one(name):
     assert model.calls == [(3, 7)]  # one call
     for row, prompt in enumerate(PROMPTS):
         torch.testing.assert_close(found[row], by_hand(convention, IDS[row], prompt))
-    left = {"prompt": torch.tensor([[10, 11, 12], [0, 0, 13], [0, 0, 0]])}  # padded as tokenizers of decoders do
+    # padded as tokenizers of decoders do, by a token that the model does not read
+    left = {"prompt": torch.tensor([[10, 11, 12], [99, 99, 13], [99, 99, 99]])}
     left["real"] = torch.tensor([[True] * 3, [False, False, True], [False] * 3])
     torch.testing.assert_close(denoiser(IDS, TIME, left), found)
 
