@@ -18,7 +18,8 @@ from typing import Any, ClassVar
 
 import torch
 
-from .data import CODECS, CONDITIONS, Attribute, Codec, Learnt
+from .data import CODECS, CONDITIONS, Attribute, Codec, Dataset, Learnt
+from .data.align_conditions import aligned, real_data
 from .devices import in_float32, on_cpu
 from .errors import InputError, bad, require
 from .files import replacing
@@ -114,6 +115,17 @@ class Checkpoint:
     codec: Codec
     conditions: tuple[Attribute, ...]
     config: Config
+
+    def real_data(self, given: str | Dataset | None = None) -> Dataset:
+        """The data to compare samples with, by the conditions of the model; by default its training data.
+
+        Raises:
+            ValueError: If they are not there, or have other tokens or conditions than the model.
+        """
+        learnt = self.config
+        dataset = given if isinstance(given, Dataset) else real_data(learnt.data, learnt.data_digest, given)
+        self.codec.check_same(dataset.codec, dataset.name)
+        return aligned(dataset, self.conditions)
 
 
 def save(path: str | Path, model: DiffusionTransformer, config: Config) -> None:

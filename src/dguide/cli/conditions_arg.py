@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from .. import checkpoint as checkpoints
 from ..checkpoint import Checkpoint
 from ..data import Attribute
-from ..errors import bad, choose
+from ..errors import Mistakes, bad, choose
 from ..files import DAMAGED, read_npz
 
 __all__ = ["read_conditions", "read_initial", "read_reference"]
@@ -29,24 +30,31 @@ def read_conditions(
         option: The option that `others` come from, for errors.
 
     Raises:
-        ValueError: If a name or a value is unknown, or a condition occurs twice.
+        ValueError: For all unknown names and values, and conditions that occur twice, at once.
     """
-    known = {condition.name: condition for condition in conditions}
+    known, mistakes = {condition.name: condition for condition in conditions}, Mistakes()
     wanted: dict[str, str] = {}
     if labels is not None or not others:
         wanted[conditions[0].name] = "all" if labels is None else labels
     for text in others:
-        name, equals, values = text.partition("=")
-        if not equals:
-            raise bad(option, repr(text), "NAME=VALUE,... with one of " + ", ".join(known))
-        name = choose("condition", name.strip(), known)
-        if name in wanted:
-            raise bad(option, f"{name} twice", "each condition once")
-        wanted[name] = values
-    return {
-        name: condition.read(wanted[name]) if name in wanted else condition.not_given
+        found = mistakes.of(partial(_named, text, known, option))
+        if found is not None and found[0] in wanted:
+            mistakes.add(bad(option, f"{found[0]} twice", "each condition once"))
+        wanted |= dict([] if found is None else [found])
+    read = {
+        name: mistakes.of(partial(condition.read, wanted[name])) if name in wanted else condition.not_given
         for name, condition in known.items()
     }
+    mistakes.settle()
+    return {name: values for name, values in read.items() if values is not None}
+
+
+def _named(text: str, known: Mapping[str, Attribute], option: str) -> tuple[str, str]:
+    """The name and the values in `name=value,...`."""
+    name, equals, values = text.partition("=")
+    if not equals:
+        raise bad(option, repr(text), "NAME=VALUE,... with one of " + ", ".join(known))
+    return choose("condition", name.strip(), known), values
 
 
 def read_reference(loaded: Checkpoint, texts: Sequence[str]) -> dict[str, Tensor] | Checkpoint | None:

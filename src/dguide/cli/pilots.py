@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import shlex
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,38 +18,51 @@ from ..errors import Mistakes, bad, choose
 from ..files import replacing
 from ..pilot.augment.ready import READY
 from ..pilot.parquet import write_parquet
+from ..progress import duration
 from ..study import Executor
 
-__all__ = ["KINDS", "Work", "study_of"]
+__all__ = ["KINDS", "Work", "check_work", "study_of"]
 
 KINDS = ("compare", "augment")
 """The kinds of pilots, as the command line and a file name them."""
+_TYPED = {"compare": "DATA", "augment": "augment DATA"}
+"""What stands before the options of each kind."""
 
 
-def study_of(word: str, data: str | None, given: Mapping[str, Any]) -> Any:
+def study_of(word: str, data: str | None, given: Mapping[str, Any], mistakes: Mistakes) -> Any:
     """The study of the first words of the command line, with the settings that options give in their place.
 
     Args:
         word: A kind, a ready study, a file in YAML, or data, which is short for `compare` and the data.
         data: The data after a kind.
         given: Settings by name.
-
-    Raises:
-        ValueError: With a line for each mistake.
+        mistakes: Keeps what is wrong; the result is None if the study is, and one without a setting that it lacks.
     """
     from ..pilot.augment.settings import AugmentStudy  # these need the extra
     from ..pilot.studies import PilotStudy, checked
     from ..pilot.trial.settings import CompareStudy
 
-    kind, base = _base(word, data)
+    found = mistakes.of(lambda: _base(word, data))
+    if found is None:
+        return None
+    kind, base = found
     studies: dict[str, type[PilotStudy]] = {"compare": CompareStudy, "augment": AugmentStudy}
     foreign = [name for name in given if name not in studies[kind].model_fields]
-    mistakes = Mistakes()
     mistakes.of(lambda: _refuse(kind, foreign))
     rest = {name: value for name, value in given.items() if name not in foreign}
-    study = mistakes.of(lambda: checked(studies[kind], _with(base, rest)))
-    mistakes.settle()
-    return study
+    return mistakes.of(lambda: checked(studies[kind], _with(base, rest)))
+
+
+def check_work(study: Any, out: Path) -> None:
+    """Raises `ValueError` if a study cannot be run in a folder; nothing is written."""
+    from ..pilot.augment.run import check as check_augment
+    from ..pilot.trial.run import check as check_compare
+    from ..pilot.trial.settings import CompareStudy
+
+    if isinstance(study, CompareStudy):
+        check_compare(study, out)
+    else:
+        check_augment(study, out)
 
 
 def _base(word: str, data: str | None) -> tuple[str, dict[str, Any]]:
@@ -87,9 +101,11 @@ def _check_name(word: str) -> None:
 def _refuse(kind: str, foreign: list[str]) -> None:
     if foreign:
         options = ", ".join("--" + {"ways": "way"}.get(name, name).replace("_", "-") for name in foreign)
-        other = next(each for each in KINDS if each != kind)
-        remedy = "`dguide compare CHECKPOINT` compares settings on a model that exists." if "model" in foreign else ""
-        raise bad(options, "a value", f"none, since dguide pilot {kind} has no such option; {other} has", remedy)
+        used, other = _TYPED[kind], next(each for name, each in _TYPED.items() if name != kind)
+        remedy = f"`dguide pilot {other}` uses {'it' if len(foreign) == 1 else 'them'}."
+        if "model" in foreign:
+            remedy += " `dguide compare CHECKPOINT` compares settings on a model that exists."
+        raise bad(options, "a value", f"none, since `dguide pilot {used}` does not use it", remedy)
 
 
 def _with(base: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,7 +173,7 @@ class Work:
             temporary.write_text(page(made), encoding="utf-8")
         if self.pdf:
             pdf(html, self.out / "report.pdf")
-        print(f"\n{made.answer.headline}\n{made.answer.because}\n{html}")
+        print(f"\n{made.answer.headline}\n{made.answer.because}\n\n{made.steps[0]}\nReport: {html}")
 
 
 def _made() -> dict[str, str]:
@@ -165,9 +181,14 @@ def _made() -> dict[str, str]:
 
 
 def _told(what: str) -> Callable[[int, int], object]:
-    """Prints how many results of a kind are there, each time that there are more."""
+    """Prints how many results of a kind are there, each time that there are more, and how long the rest will take."""
+    began: list[tuple[float, int]] = []
 
     def tell(done: int, count: int) -> None:
-        print(f"{what}: {done} of {count}", file=sys.stderr, flush=True)
+        began.append((time.monotonic(), done))
+        (start, first), (now, _) = began[0], began[-1]
+        left = (now - start) / (done - first) * (count - done) if done > first else 0.0
+        rest = f", about {duration(left)} left" if left >= 1 else ""
+        print(f"{what}: {done} of {count}{rest}", file=sys.stderr, flush=True)
 
     return tell

@@ -19,7 +19,7 @@ from ...data.align_conditions import aligned, real_data
 from ...errors import bad
 from ...evaluate import METRICS, Estimate, Evaluation, Metric, evaluate_samples, likelihood, paired_differences
 from ...evaluate.evaluation import as_json, figure, table
-from ...evaluate.samples import FEATURES, suited
+from ...evaluate.samples import FEATURES, check_count, suited
 from ...files import expanded, replacing
 from ...samplers import SAMPLERS
 from ..archive import Archive, is_folder_of_samples
@@ -105,8 +105,9 @@ def evaluate(
         metrics = suited(dataset, chosen, features, inception_weights)
     else:
         loaded = _model(Path(source), drawing)
-        dataset = _data_of_model(loaded, data)
+        dataset = loaded.real_data(data)
         metrics = suited(dataset, chosen, features, inception_weights)
+        check_count(metrics, drawing["count"])
         began = time.perf_counter()
         extra = [_bits(loaded, dataset)] if bits else []
         seconds = time.perf_counter() - began
@@ -162,13 +163,6 @@ def _data_of_samples(drawn: Archive, data: str | None) -> Dataset:
     """Real data to compare the samples of a file with."""
     dataset = real_data(drawn.text("data"), drawn.settings.get("data_digest"), data)
     return aligned(dataset, drawn.learnt) if drawn.learnt else dataset
-
-
-def _data_of_model(loaded: Checkpoint, data: str | None) -> Dataset:
-    """Real data to compare samples of the model with."""
-    dataset = real_data(loaded.config.data, loaded.config.data_digest, data)
-    loaded.codec.check_same(dataset.codec, dataset.name)
-    return aligned(dataset, loaded.conditions)
 
 
 def _write(out: Path, evaluation: Evaluation, against: str | None, apart: Sequence[Estimate]) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ... import checkpoint as checkpoints
 from ...data import Dataset, class_of, few
 from ...devices import best_device
+from ...errors import Mistakes
 from ...study import CheckpointSource, Executor, Saved, Store, Task, digest_of, execute
 from ..studies import RESULTS
 from .arms import Arm, arms, balance
@@ -21,7 +22,7 @@ from .pictures import Shown, collected
 from .settings import AugmentStudy
 from .tasks import Fill, Judge, TrainModel, draws
 
-__all__ = ["Found", "run"]
+__all__ = ["Found", "check", "run"]
 
 _FILLED = 32
 """Examples that one task fills in."""
@@ -41,6 +42,7 @@ class Found:
         test: Classes of the test part, [N] int64.
         groups: For each example of the test part the value of `AugmentStudy.by`, [N] int64; None if it is not given.
         bits: Bits per token of the test part of each model, one for all runs if it was given.
+        steps: Training steps of each of these models.
         added: Number of examples that each arm adds.
         seconds: Seconds of all work, by kind.
         pictures: Real and generated examples of the first run.
@@ -53,6 +55,7 @@ class Found:
     test: NDArray[np.int64]
     groups: NDArray[np.int64] | None
     bits: tuple[float, ...]
+    steps: tuple[int, ...]
     added: int
     seconds: dict[str, float]
     pictures: Shown
@@ -81,6 +84,19 @@ def run(
     return _Run(study, folder, executor, say, device or best_device()).go()
 
 
+def check(study: AugmentStudy, folder: Path) -> None:
+    """Raises `ValueError` if the folder holds another pilot, and for settings that do not fit the model, at once."""
+    mistakes, about = Mistakes(), _words(study)
+    mistakes.of(lambda: Store(folder.absolute() / RESULTS).check_claim(digest_of(about), about))
+    mistakes.of(lambda: study.check_sampling(study.model))
+    mistakes.settle()
+
+
+def _words(study: AugmentStudy) -> str:
+    """What the folder of a pilot is of."""
+    return f"{study.data}, {study.rare} with {study.real} real examples"
+
+
 class _Run:
     def __init__(
         self, study: AugmentStudy, folder: Path, executor: Executor | None, say: Say | None, device: torch.device
@@ -96,10 +112,9 @@ class _Run:
 
     def go(self) -> Found:
         """Does the work and reads the scores."""
-        study = self.study
-        study.check_sampling(study.model)
+        study, about = self.study, _words(self.study)
+        check(study, self.folder)
         # Keys of results say what these depend on. So other settings, or more runs, go on in the same folder.
-        about = f"{study.data}, {study.rare} with {study.real} real examples"
         self.store.claim(digest_of(about), {"words": about})
         sources = self._sources()
         drawn = self._draw(sources)
@@ -111,11 +126,12 @@ class _Run:
         if study.by is not None:
             condition = next(each for each in whole.conditions if each.name == study.by)
             groups = condition.of(whole.test.labels, whole.test.properties).numpy()
-        bits = tuple(checkpoints.load(each.path).config.bits for each in dict.fromkeys(sources))
+        configs = [checkpoints.load(each.path).config for each in dict.fromkeys(sources)]
+        bits, steps = tuple(each.bits for each in configs), tuple(each.steps for each in configs)
         labels = (whole.validation.labels.numpy(), whole.test.labels.numpy())
         keys = {arm.name: drawn[arm.drawn, arm.way, 0] for arm in chosen if arm.drawn and not arm.repeated}
         pictures = collected(study, self.data[0], self.rare, self.store, keys, self.added)
-        return Found(study, chosen, scores, *labels, groups, bits, self.added, self.seconds, pictures)
+        return Found(study, chosen, scores, *labels, groups, bits, steps, self.added, self.seconds, pictures)
 
     def _sources(self) -> list[CheckpointSource]:
         """The model of each run: the one that was given, or those that are trained now."""
