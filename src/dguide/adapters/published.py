@@ -12,11 +12,11 @@ from ..data import Attribute, Codec
 from ..denoiser import Denoiser
 from ..process import Process
 
-__all__ = ["Adapted", "Published", "opened"]
+__all__ = ["ImageModel", "Published", "opened"]
 
 
 @dataclass(frozen=True, eq=False)
-class Adapted:
+class ImageModel:
     """A denoiser made of a published model, and what its tokens and conditions mean.
 
     Attributes:
@@ -38,7 +38,7 @@ class Published(ABC):
     """A model of images that others published, by its files: a frozen dataclass, which another process can open too."""
 
     @abstractmethod
-    def load(self, device: torch.device, dtype: torch.dtype) -> Adapted:
+    def load(self, device: torch.device, dtype: torch.dtype) -> ImageModel:
         """Reads the denoiser. Nothing in a file is run.
 
         Raises:
@@ -51,6 +51,6 @@ class Published(ABC):
 
 
 @lru_cache(maxsize=4)
-def opened(published: Published, device: torch.device, dtype: torch.dtype) -> Adapted:
+def opened(published: Published, device: torch.device, dtype: torch.dtype) -> ImageModel:
     """The model on a device. A process keeps those that it has opened last."""
     return published.load(device, dtype)

@@ -12,7 +12,7 @@ from ..errors import bad
 from ..nn import DTYPES
 from ..study import Opened, Source
 from ..study.content import digest_of_object
-from .published import Adapted, Published, opened
+from .published import ImageModel, Published, opened
 
 __all__ = ["PublishedSource"]
 
@@ -24,7 +24,7 @@ class PublishedSource(Source):
     Args:
         published: The model, with absolute paths.
         words: How the user named it.
-        checksum: `Adapted.digest`.
+        checksum: `ImageModel.digest`.
         device: Device of the network.
         dtype: Precision of the network, a name in `dguide.nn.DTYPES`.
     """
@@ -59,7 +59,7 @@ class PublishedSource(Source):
         """As `Source` says."""
         return replace(self, device="cpu", dtype="float32")
 
-    def _model(self) -> Adapted:
+    def _model(self) -> ImageModel:
         model = opened(self.published, usable_device(self.device), DTYPES[self.dtype])
         if model.digest != self.checksum:
             remedy = "Choose another folder for the results of the new ones."

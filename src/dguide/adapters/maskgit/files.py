@@ -15,7 +15,7 @@ from ...errors import bad, positive
 from ...state_dict import fill, number_of, read
 from ...stored import content_digest, planning
 from ...tokenizers import llamagen
-from ..published import Adapted, Published
+from ..published import ImageModel, Published
 from .transformer import MaskGIT, Sizes
 
 __all__ = ["MaskGITFiles", "load"]
@@ -42,11 +42,11 @@ class MaskGITFiles(Published):
     heads: int | None = None
     classes: Path | None = None
 
-    def load(self, device: torch.device, dtype: torch.dtype) -> Adapted:
+    def load(self, device: torch.device, dtype: torch.dtype) -> ImageModel:
         """As `Published` says."""
         network, digest = _loaded(self.transformer, self.heads, device, dtype)
         label = Label(_names(self.classes, network.n_classes))
-        return Adapted(network, network.process, network.shape, (label,), digest)
+        return ImageModel(network, network.process, network.shape, (label,), digest)
 
     def codec(self, device: torch.device) -> Learnt:
         """As `Published` says."""
