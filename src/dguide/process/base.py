@@ -20,31 +20,13 @@ from ..devices import on_cpu
 from ..errors import bad, positive
 from ..extension import Extensible, false_declaration, final, once_by_value
 from ..noise import Noise
+from .floored import Floored, Jump
 
-__all__ = ["PREDICTIONS", "Jump", "Prediction", "Process", "excluded_logsumexp", "over_positions"]
+__all__ = ["PREDICTIONS", "Prediction", "Process", "over_positions"]
 
 Prediction: TypeAlias = Literal["posterior", "leave-one-out"]
 r"""Which law a network has learnt: $p(x_0^i \mid x_t)$, or $p(x_0^i \mid x_t \text{ without position } i)$."""
 PREDICTIONS: tuple[str, ...] = get_args(Prediction)
-
-
-@dataclass(frozen=True)
-class Jump:
-    r"""How strongly a token leaves, and where it lands.
-
-    Attributes:
-        log_intensity: [...], log of an exit rate, or of the integrated rate $\Lambda = -\log P(\text{stay})$ of a step.
-        log_landing: [..., V], log of the jump probabilities q(y), normalised; -inf where the jump is forbidden.
-    """
-
-    log_intensity: Tensor
-    log_landing: Tensor
-
-
-def excluded_logsumexp(log_p: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-    r"""Law without one column: ($\log \sum_{z \ne x} p_z$ [...], `log_p` [..., V] with column x set to -inf)."""
-    rest = log_p.scatter(-1, index.unsqueeze(-1), -math.inf)
-    return torch.logsumexp(rest, -1), rest
 
 
 def over_positions(time: Tensor, tokens: Tensor) -> Tensor:
@@ -174,6 +156,18 @@ class Process(Extensible, ABC):
     def posterior(self, tokens: Tensor, time: Tensor, earlier: Tensor, log_p: Tensor) -> Jump:
         r"""The exact step from `time` t to `earlier` s < t, $\sum_{x_0} q(x_s \mid x_t, x_0)\, p(x_0 \mid x_t)$,
         as $\Lambda = -\log P(x_s = x_t)$ and the law of the landing given that the token leaves."""
+
+    def floored_rates(self, time: Tensor, like: Tensor) -> Floored | None:
+        """`rates` as `Floored`, in the dtype and on the device of `like`; None for rates of another form.
+
+        A process that has such rates says them here too, and samplers then write out no law. A class that overrides
+        `rates` or `as_posterior`, and not this, is sampled by `rates`.
+        """
+        return None
+
+    def floored_posterior(self, time: Tensor, earlier: Tensor, like: Tensor) -> Floored | None:
+        """`posterior` as `Floored`; the rest is as in `floored_rates`."""
+        return None
 
     @abstractmethod
     def propagated(self, tokens: Tensor, time: Tensor, earlier: Tensor, log_p: Tensor) -> Tensor:
