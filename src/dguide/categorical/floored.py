@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import torch
 
-from . import floored_vectorised
-from .floor import FlooredRequest, FlooredSums
+from . import floored_compiled, floored_vectorised
+from .floor import FlooredRequest, FlooredSums, Sums
 
-__all__ = ["floored_sums"]
+__all__ = ["floored_sums", "implementation"]
+
+Implementation: TypeAlias = Callable[[FlooredRequest], Sums]
 
 _DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
@@ -25,4 +30,9 @@ def floored_sums(asked: FlooredRequest) -> FlooredSums | None:
     served = all(rows.values.dtype in _DTYPES for rows in asked.predictions)
     if not (served and asked.floor.usable and len(asked.cond)):
         return None
-    return FlooredSums.of(asked, floored_vectorised.fast(asked))
+    return FlooredSums.of(asked, implementation(asked.cond.values.device, asked.cond.values.dtype)(asked))
+
+
+def implementation(device: torch.device, dtype: torch.dtype) -> Implementation:
+    """The quickest way of reading logits in float32 or half precision."""
+    return floored_compiled.fast if floored_compiled.serves(device, dtype) else floored_vectorised.fast

@@ -41,7 +41,7 @@ def _part(asked: FlooredRequest, memory: Tensor, weights: Tensor) -> Sums:
     wanted = asked.partition or asked.uniforms is not None
     bare = wanted and asked.floor.share == 0
     power = _from_logits(asked, laws, memory[2]) if bare else memory[2].zero_()
-    rest = torch.stack([law.exp_().sum(-1, dtype=torch.float64) for law in laws])
+    rest = torch.stack([_wide_sum(law.exp_()) for law in laws])
     log_here = torch.stack(here) - top
     served = ((rest > 0) & rest.isfinite() & (log_here < MOST_HERE)).all(0)
     sums = Sums(rest, log_here, top.double(), None, None, None, None, served)
@@ -86,7 +86,7 @@ def _weighed(
     torch.exp2(power.sub_(high), out=each)
     if factor is not None:
         each.mul_(factor)
-    total = weights.sum(-1, dtype=torch.float64)
+    total = _wide_sum(weights)
     served = sums.served & (total >= LOWEST_TOTAL) & total.isfinite()
     sums = sums._replace(total=total, lift=lift + high.squeeze(-1).double() * math.log(2), served=served)
     if asked.uniforms is None:
@@ -94,3 +94,10 @@ def _weighed(
     each.masked_fill_(~served.unsqueeze(-1), 1.0)  # where nothing is drawn, anything may be
     token = pick(weights, asked.uniforms)
     return sums._replace(token=token, share=at_token(weights, token))
+
+
+def _wide_sum(values: Tensor) -> Tensor:
+    """The sum of each row, [n] float64: of tiles in float32, and of these in float64, without a copy of the rows."""
+    whole = values.shape[-1] // TILE * TILE
+    rest = values[:, whole:].sum(-1, dtype=torch.float64)
+    return rest + values[:, :whole].unflatten(-1, (-1, TILE)).sum(-1).sum(-1, dtype=torch.float64) if whole else rest

@@ -1,0 +1,77 @@
+"""Sums and draws of jumps on a floor on the CPU in C: the second half of `compiled.c`."""
+
+from __future__ import annotations
+
+import struct
+
+import torch
+from torch import Tensor
+
+from . import compiled, floored_vectorised
+from .floor import FlooredRequest, Sums
+
+__all__ = ["fast", "serves"]
+
+_TASK = struct.Struct("=5q5q6qd5qq3d")
+"""`struct floored_task` of the source: all of its members have 8 bytes."""
+
+_ROW = 128
+"""What a row costs besides its columns, in entries."""
+
+
+def serves(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether there is a library for logits of this kind."""
+    return device.type == "cpu" and dtype in compiled.KINDS and compiled.library() is not None
+
+
+def fast(asked: FlooredRequest) -> Sums:
+    """Sums of rows, and draws; what this cannot read at all is left to `floored_vectorised`."""
+    code = compiled.library()
+    count, vocab = len(asked.cond), asked.cond.values.shape[-1]
+    here = all(values.is_cpu for values in (asked.weight, asked.present, asked.forbidden))
+    if code is None or not here or not all(compiled.readable(rows, count, vocab) for rows in asked.predictions):
+        return floored_vectorised.fast(asked)
+    # On the CPU whatever the default device is: C is given addresses.
+    served = torch.empty(count, dtype=torch.bool, device="cpu")
+    found = torch.empty((9, count), dtype=torch.float64, device="cpu")
+    token = torch.zeros(count, dtype=torch.int64, device="cpu") if asked.uniforms is not None else None
+    task, used = _task(asked, count, vocab, token, served, found)
+    columns = (_ROW + vocab) * (1 if token is None and not asked.partition else 2)
+    if compiled.run(code.dguide_floored, task, count, columns, used):
+        return floored_vectorised.fast(asked)
+    many = len(asked.predictions)
+    rest, here_, top = (found[start : start + many] for start in (0, 2, 4))
+    if token is None and not asked.partition:
+        return Sums(rest, here_, top, None, None, None, None, served)
+    return Sums(rest, here_, top, found[6], found[7], token, None if token is None else found[8], served)
+
+
+def _task(
+    asked: FlooredRequest, count: int, vocab: int, token: Tensor | None, served: Tensor, found: Tensor
+) -> tuple[bytes, list[Tensor]]:
+    """What the source is told, and all that it is given addresses of."""
+    index = compiled.flat(asked.cond.index, torch.int64)
+    ref_index = index if asked.ref is None else compiled.flat(asked.ref.index, torch.int64)
+    weight, present = compiled.flat(asked.weight.expand(count), torch.float64), compiled.flat(asked.present, torch.int64)
+    uniforms = None if asked.uniforms is None else compiled.flat(asked.uniforms, torch.float64)
+    forbidden = compiled.flat(asked.forbidden, torch.int64)
+    task = _TASK.pack(
+        *compiled.told(asked.cond.values, index),
+        *(compiled.NO_ROWS if asked.ref is None else compiled.told(asked.ref.values, ref_index)),
+        vocab,
+        forbidden.shape[0],
+        count,
+        weight.data_ptr(),
+        0 if uniforms is None else uniforms.data_ptr(),
+        forbidden.data_ptr(),
+        1.0,
+        asked.partition,
+        False,
+        0 if token is None else token.data_ptr(),
+        served.data_ptr(),
+        found.data_ptr(),
+        present.data_ptr(),
+        *asked.floor,
+    )
+    used = [asked.cond.values, index, ref_index, weight, present, forbidden, served, found]
+    return task, used + [x for x in (uniforms, token, None if asked.ref is None else asked.ref.values) if x is not None]
