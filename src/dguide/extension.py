@@ -18,7 +18,16 @@ from torch import Tensor
 
 from .errors import bad, in_tensor, with_data
 
-__all__ = ["Extensible", "false_declaration", "final", "kebab", "listed", "once_by_value", "speaks_for", "takes_tensors"]
+__all__ = [
+    "Extensible",
+    "false_declaration",
+    "final",
+    "kebab",
+    "listed",
+    "once_by_value",
+    "speaks_for",
+    "takes_tensors",
+]
 
 T = TypeVar("T")
 
@@ -33,7 +42,7 @@ else:
 
 
 def speaks_for(cls: type, short: str, *hooks: str) -> bool:
-    """Whether the method `short` of a class still says what `hooks` say: whoever overrode one of them overrode it too."""
+    """Whether the method `short` of a class says what `hooks` say: whoever overrode one of them overrode it too."""
 
     def depth(name: str) -> int:
         return next((i for i, base in enumerate(cls.__mro__) if name in vars(base)), len(cls.__mro__))

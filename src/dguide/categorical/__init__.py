@@ -1,7 +1,7 @@
 """Categorical draws by inverse CDF, guided and plain."""
 
 from .decoding import Decoding
-from .floor import Floor, FlooredRequest, FlooredSums
+from .floor import Floor, FlooredRequest, FlooredSums, log_laws
 from .floored import floored_sums
 from .guided import guided_draw
 from .inverse import draw
@@ -25,6 +25,7 @@ __all__ = [
     "floored_sums",
     "guided_draw",
     "log_law",
+    "log_laws",
     "normalise",
     "tilt",
 ]

@@ -467,6 +467,7 @@ enum { REST, HERE = 2, TOP = 4, TOTAL = 6, LIFT, SHARE };
 struct floored_task {
     struct task rows; /* `found`: nine columns of `count`; `uniforms` may be NULL */
     const int64_t *present;
+    int64_t known; /* whether the first six columns of `found` hold what a survey would find */
     double evidence, share, damping;
 };
 
@@ -584,18 +585,21 @@ static int survey(const struct floored_task *asked, const struct workspace *work
     const struct task *task = &asked->rows;
     const struct rows *rows = which == COND ? &task->cond : &task->ref;
     const int64_t at = which == COND ? row->pair.cond : row->pair.ref, x = row->present;
-    float copy[TILE];
-    struct running law = NOTHING;
-    for (int64_t t = 0; t < tiles; t++)
-        add(&law, load_others(task, work, rows, at, t, x, copy), padded(width(task, t)));
-    const int barred = work->touched[x / TILE] && work->forbidden[x];
-    const double rest = law.sum * UNSCALE, here = barred ? -INFINITY : (double)entry(rows, at, x) - law.top;
-    task->found[(REST + which) * task->count + number] = rest;
-    task->found[(HERE + which) * task->count + number] = here;
-    task->found[(TOP + which) * task->count + number] = law.top;
+    double *found = task->found + which * task->count + number;
+    if (!asked->known) {
+        float copy[TILE];
+        struct running law = NOTHING;
+        for (int64_t t = 0; t < tiles; t++)
+            add(&law, load_others(task, work, rows, at, t, x, copy), padded(width(task, t)));
+        const int barred = work->touched[x / TILE] && work->forbidden[x];
+        found[REST * task->count] = law.sum * UNSCALE;
+        found[HERE * task->count] = barred ? -INFINITY : (double)entry(rows, at, x) - law.top;
+        found[TOP * task->count] = law.top;
+    }
+    const double rest = found[REST * task->count], here = found[HERE * task->count];
     if (!(rest > 0 && rest < INFINITY && here < MOST_HERE)) return 0;
     const double ground = asked->share * (rest + asked->damping * asked->evidence * exp(here));
-    row->top[which] = law.top;
+    row->top[which] = found[TOP * task->count];
     row->scale[which] = ground > 1 ? 1 / ground : 1;
     row->ground[which] = ground > 1 ? 1 : ground;
     const int wanted = task->partition || task->uniforms;

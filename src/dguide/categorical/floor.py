@@ -1,9 +1,10 @@
 r"""The guided draw where the rates of a jump are a prediction on a floor, and how strongly a token leaves.
 
-At a position with the token x, let $\ell$ be the logits of a prediction and $e_y = \exp(\ell_y - \max_{z \ne x} \ell_z)$.
-The prediction speaks of x with evidence $b \ge 1$: it is $p_y = e_y / n$ for $y \ne x$ and $p_x = b\, e_x / n$. The
-rate of a jump to $y \ne x$ is in proportion to $p_y + F$ with a floor $F = f\, (\sum_{z \ne x} p_z + d\, p_x)$, where
-b, f and d are the same for all rows. Multiplied by n, all of it is said by two sums of the row:
+At a position with the token x, let $\ell$ be the logits of a prediction, and $e_y = \exp(\ell_y - t)$ with the largest
+of them but that of x, $t = \max_{z \ne x} \ell_z$. The prediction speaks of x with evidence $b \ge 1$: it is
+$p_y = e_y / n$ for $y \ne x$, and $p_x = b\, e_x / n$. The rate of a jump to $y \ne x$ is in proportion to $p_y + F$
+with a floor $F = f\, (\sum_{z \ne x} p_z + d\, p_x)$, where b, f and d are the same for all rows. Multiplied by n, all
+of it is said by two numbers of the row:
 
 $$n\, (p_y + F) = e_y + G, \quad G = f\, (S + d\, b\, e_x), \quad S = \sum_{z \ne x} e_z, \quad n = S + b\, e_x.$$
 
@@ -35,7 +36,7 @@ that hold NaN or +inf are not served. They are left to the caller, who writes th
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -43,7 +44,7 @@ from torch import Tensor
 
 from .rows import LogitRows
 
-__all__ = ["LOWEST_FLOOR", "LOWEST_TOTAL", "MOST_HERE", "Floor", "FlooredRequest", "FlooredSums", "Sums"]
+__all__ = ["LOWEST_FLOOR", "LOWEST_TOTAL", "MOST_HERE", "Floor", "FlooredRequest", "FlooredSums", "Sums", "log_laws"]
 
 LOWEST_FLOOR = 2.0**-100
 """The least G that is served, but for 0."""
@@ -78,6 +79,7 @@ class FlooredRequest(NamedTuple):
         forbidden: [K] int64, columns that no prediction allows. A jump to them has the floor as its rate.
         partition: whether the sum of T is asked for.
         uniforms: [N] float64 in (0, 1), where a token is to be drawn by inverse CDF from the weights T, else None.
+        known: S, log e_x and the largest logit but that of x, [3, P, N] float64, if they have been found before.
     """
 
     cond: LogitRows
@@ -88,6 +90,7 @@ class FlooredRequest(NamedTuple):
     forbidden: Tensor
     partition: bool = False
     uniforms: Tensor | None = None
+    known: Tensor | None = None
 
     @property
     def predictions(self) -> list[LogitRows]:
@@ -106,6 +109,7 @@ class FlooredRequest(NamedTuple):
             weight=self.weight[part],
             present=self.present[part],
             uniforms=None if self.uniforms is None else self.uniforms[part],
+            known=None if self.known is None else self.known[..., part],
         )
 
 
@@ -133,7 +137,8 @@ class Sums(NamedTuple):
 
     def floor(self, by: Floor) -> Tensor:
         """G, [P, N]."""
-        return by.share * (self.rest + by.damping * by.evidence * self.here.exp())
+        own = self.here.exp() * (by.damping * by.evidence)
+        return (self.rest + own) * by.share
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,47 +146,43 @@ class FlooredSums:
     r"""What follows from the sums of N rows of P predictions.
 
     Attributes:
-        log_here: $\log p_x$, [P, N] float64.
-        log_rest: $\log \sum_{z \ne x} p_z$, [P, N] float64.
+        here: $p_x$, [P, N] float64.
+        rest: $\sum_{z \ne x} p_z$, [P, N] float64.
         served: [N] bool, for which rows all this may be used.
+        known: as `FlooredRequest` has it, for a draw later.
         log_z: [N] float64, $\log Z_w$ of the laws of the landing; None unless it was asked for.
-        token: [N] int64, what was drawn; None unless it was asked for, as all that follows.
+        token: [N] int64, what was drawn; None unless it was asked for, as the next.
         log_prob: [N] float64, log-probability with which it was drawn.
-        log_laws: [P, N] float64, log-probability of the token in each prediction.
     """
 
-    log_here: Tensor
-    log_rest: Tensor
+    here: Tensor
+    rest: Tensor
     served: Tensor
+    known: Tensor
     log_z: Tensor | None = None
     token: Tensor | None = None
     log_prob: Tensor | None = None
-    log_laws: Tensor | None = None
 
     @classmethod
     def of(cls, asked: FlooredRequest, sums: Sums) -> FlooredSums:
         """What follows from `sums`."""
-        log_s = sums.rest.log()
-        here = sums.here + math.log(asked.floor.evidence)
-        log_n = torch.logaddexp(log_s, here)
-        found = cls(here - log_n, log_s - log_n, sums.served)
+        own = sums.here.exp() * asked.floor.evidence
+        n = sums.rest + own
+        found = cls(own / n, sums.rest / n, sums.served, torch.stack((sums.rest, sums.here, sums.top)))
         if sums.total is None or sums.lift is None:
             return found
-        jumps = asked.cond.values.shape[-1] - 1
-        log_z = sums.lift + sums.total.log() - asked.tilt(torch.log(sums.rest + jumps * sums.floor(asked.floor)))
+        if asked.partition:
+            jumps = asked.cond.values.shape[-1] - 1
+            each = torch.log(sums.rest + jumps * sums.floor(asked.floor))
+            found = replace(found, log_z=sums.lift + sums.total.log() - asked.tilt(each))
         if sums.token is None or sums.share is None:
-            return cls(*found._head, log_z)
-        at = [
-            rows.values[rows.index, sums.token].double().masked_fill(_among(sums.token, asked.forbidden), -math.inf)
-            for rows in asked.predictions
-        ]
-        log_laws = torch.stack(at) - sums.top - log_n
-        return cls(*found._head, log_z, sums.token, (sums.share / sums.total).log(), log_laws)
-
-    @property
-    def _head(self) -> tuple[Tensor, Tensor, Tensor]:
-        return self.log_here, self.log_rest, self.served
+            return found
+        return replace(found, token=sums.token, log_prob=(sums.share / sums.total).log())
 
 
-def _among(token: Tensor, forbidden: Tensor) -> Tensor:
-    return (token.unsqueeze(-1) == forbidden).any(-1)
+def log_laws(asked: FlooredRequest, known: Tensor, token: Tensor) -> Tensor:
+    """log-probability of `token` [N], which is not x, in each prediction, [P, N] float64; `known` as in the request."""
+    at = torch.stack([rows.values[rows.index, token].double() for rows in asked.predictions])
+    rest, here, top = known
+    log_n = torch.log(rest + here.exp() * asked.floor.evidence)
+    return (at - top - log_n).masked_fill(torch.isin(token, asked.forbidden), -math.inf)

@@ -12,7 +12,7 @@ from .floor import FlooredRequest, Sums
 
 __all__ = ["fast", "serves"]
 
-_TASK = struct.Struct("=5q5q6qd5qq3d")
+_TASK = struct.Struct("=5q5q6qd5qqq3d")
 """`struct floored_task` of the source: all of its members have 8 bytes."""
 
 _ROW = 128
@@ -34,13 +34,16 @@ def fast(asked: FlooredRequest) -> Sums:
     # On the CPU whatever the default device is: C is given addresses.
     served = torch.empty(count, dtype=torch.bool, device="cpu")
     found = torch.empty((9, count), dtype=torch.float64, device="cpu")
-    token = torch.zeros(count, dtype=torch.int64, device="cpu") if asked.uniforms is not None else None
-    task, used = _task(asked, count, vocab, token, served, found)
-    columns = (_ROW + vocab) * (1 if token is None and not asked.partition else 2)
-    if compiled.run(code.dguide_floored, task, count, columns, used):
-        return floored_vectorised.fast(asked)
     many = len(asked.predictions)
     rest, here_, top = (found[start : start + many] for start in (0, 2, 4))
+    if asked.known is not None:
+        for column, known in zip((rest, here_, top), asked.known, strict=True):
+            column.copy_(known)
+    token = torch.zeros(count, dtype=torch.int64, device="cpu") if asked.uniforms is not None else None
+    task, used = _task(asked, count, vocab, token, served, found)
+    passes = (asked.known is None) + (token is not None or asked.partition)
+    if compiled.run(code.dguide_floored, task, count, passes * (_ROW + vocab), used):
+        return floored_vectorised.fast(asked)
     if token is None and not asked.partition:
         return Sums(rest, here_, top, None, None, None, None, served)
     return Sums(rest, here_, top, found[6], found[7], token, None if token is None else found[8], served)
@@ -52,7 +55,10 @@ def _task(
     """What the source is told, and all that it is given addresses of."""
     index = compiled.flat(asked.cond.index, torch.int64)
     ref_index = index if asked.ref is None else compiled.flat(asked.ref.index, torch.int64)
-    weight, present = compiled.flat(asked.weight.expand(count), torch.float64), compiled.flat(asked.present, torch.int64)
+    weight, present = (
+        compiled.flat(asked.weight.expand(count), torch.float64),
+        compiled.flat(asked.present, torch.int64),
+    )
     uniforms = None if asked.uniforms is None else compiled.flat(asked.uniforms, torch.float64)
     forbidden = compiled.flat(asked.forbidden, torch.int64)
     task = _TASK.pack(
@@ -71,6 +77,7 @@ def _task(
         served.data_ptr(),
         found.data_ptr(),
         present.data_ptr(),
+        asked.known is not None,
         *asked.floor,
     )
     used = [asked.cond.values, index, ref_index, weight, present, forbidden, served, found]

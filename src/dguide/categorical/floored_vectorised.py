@@ -35,13 +35,14 @@ def _part(asked: FlooredRequest, memory: Tensor, weights: Tensor) -> Sums:
         law = gathered(rows, out).index_fill_(-1, asked.forbidden, -math.inf)
         here.append(at_token(law, asked.present))
         laws.append(law.scatter_(-1, present, -math.inf))
-    top = torch.stack([law.amax(-1) for law in laws])
+    top = torch.stack([law.amax(-1) for law in laws]) if asked.known is None else asked.known[2].float()
     for law, high in zip(laws, top, strict=True):
         law.sub_(high.unsqueeze(-1))
     wanted = asked.partition or asked.uniforms is not None
     bare = wanted and asked.floor.share == 0
     power = _from_logits(asked, laws, memory[2]) if bare else memory[2].zero_()
-    rest = torch.stack([_wide_sum(law.exp_()) for law in laws])
+    each = [law.exp_() for law in laws]
+    rest = torch.stack([_wide_sum(law) for law in each]) if asked.known is None else asked.known[0]
     log_here = torch.stack(here) - top
     served = ((rest > 0) & rest.isfinite() & (log_here < MOST_HERE)).all(0)
     sums = Sums(rest, log_here, top.double(), None, None, None, None, served)
@@ -53,18 +54,18 @@ def _part(asked: FlooredRequest, memory: Tensor, weights: Tensor) -> Sums:
 
 
 def _from_logits(asked: FlooredRequest, laws: list[Tensor], out: Tensor) -> Tensor:
-    """log2 T [n, V] where there is no floor; not finite where only the reference forbids a token."""
+    """log2 T [n, V] where there is no floor; NaN in rows where the reference forbids more than is forbidden."""
     if asked.ref is None:
         out.copy_(laws[0])
     else:
         torch.lerp(laws[1], laws[0], (1 + asked.weight).float().unsqueeze(-1), out=out)
         out.index_fill_(-1, asked.forbidden, -math.inf).scatter_(-1, asked.present.unsqueeze(-1), -math.inf)
+        barred = len(asked.forbidden) + (~torch.isin(asked.present, asked.forbidden)).long()
+        out.masked_fill_((laws[1].isneginf().sum(-1) > barred).unsqueeze(-1), math.nan)
     return out.mul_(1 / math.log(2))
 
 
-def _on_the_floor(
-    asked: FlooredRequest, sums: Sums, laws: list[Tensor], power: Tensor
-) -> tuple[Sums, Tensor, Tensor]:
+def _on_the_floor(asked: FlooredRequest, sums: Sums, laws: list[Tensor], power: Tensor) -> tuple[Sums, Tensor, Tensor]:
     """Sums that know which floors are served, w log2(A / B) [n, V], and what log T lacks, [n]; e become A and B."""
     floor = sums.floor(asked.floor)
     scale = (1 / floor).clamp_max(1)

@@ -200,9 +200,7 @@ class Guidance(Extensible, ABC):
         """
         raise NotImplementedError(f"{type(self).__name__} declares tilted_landing and lacks guided_log_stay")
 
-    def combined_log_stay(
-        self, cond: Tensor, ref: Tensor, weight: Tensor, log_z: Tensor, log_stay: LogStay
-    ) -> Tensor:
+    def combined_log_stay(self, cond: Tensor, ref: Tensor, weight: Tensor, log_z: Tensor, log_stay: LogStay) -> Tensor:
         r"""log-probability to stay in a step, [N], for a mechanism that makes it of two exit rates and $Z_w$ alone.
 
         It has to agree with `guided`, and spares samplers the laws where a process has `Floored` rates. A mechanism
@@ -314,9 +312,7 @@ class RateGuidance(Guidance):
         return log_stay(self.log_intensity(log_intensity, log_z))
 
     @final
-    def combined_log_stay(
-        self, cond: Tensor, ref: Tensor, weight: Tensor, log_z: Tensor, log_stay: LogStay
-    ) -> Tensor:
+    def combined_log_stay(self, cond: Tensor, ref: Tensor, weight: Tensor, log_z: Tensor, log_stay: LogStay) -> Tensor:
         return log_stay(self.log_intensity(tilt(cond, ref, weight), log_z))
 
     @property

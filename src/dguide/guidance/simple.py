@@ -41,9 +41,7 @@ class Simple(Guidance):
         stays = tilt(c.log_stay, u.log_stay, weight)
         return Transition(stays - torch.logaddexp(stays, leaves), landing)
 
-    def combined_log_stay(
-        self, cond: Tensor, ref: Tensor, weight: Tensor, log_z: Tensor, log_stay: LogStay
-    ) -> Tensor:
+    def combined_log_stay(self, cond: Tensor, ref: Tensor, weight: Tensor, log_z: Tensor, log_stay: LogStay) -> Tensor:
         c, u = log_stay(cond), log_stay(ref)
         stays, leaves = tilt(c, u, weight), tilt(_log_leave(c), _log_leave(u), weight) + log_z
         return stays - torch.logaddexp(stays, leaves)

@@ -1,4 +1,4 @@
-r"""Jumps whose rates are the prediction on a floor, so that two numbers of a prediction say how strongly a token leaves.
+r"""Jumps whose rates are a prediction on a floor: two numbers of a prediction say how strongly a token leaves.
 
 Let p be the prediction at a position with the token x. The rates of the uniform process, and the probabilities of a
 step of its posterior, have one form,
@@ -65,8 +65,10 @@ class Floored:
     def __getitem__(self, step: int) -> Floored:
         """The jumps of one step, where the attributes hold one entry for each."""
         stay = None if self.log_stay is None else (self.log_stay[0][step], self.log_stay[1][step])
-        constants = (self.log_scale, self.log_share, self.log_damping, self.log_evidence)
-        return Floored(self.vocab_size, *(each[step] for each in constants), stay)
+        scale, share, damping, evidence = (
+            each[step] for each in (self.log_scale, self.log_share, self.log_damping, self.log_evidence)
+        )
+        return Floored(self.vocab_size, scale, share, damping, evidence, stay)
 
     def lasting(self, log_width: Tensor) -> Floored:
         """The rates integrated over a width."""
@@ -77,14 +79,30 @@ class Floored:
         return self.log_share + torch.logaddexp(rest, self.log_damping + here)
 
     def log_intensity(self, here: Tensor, rest: Tensor) -> Tensor:
-        r"""Log of the exit rate, or of $-\log P(\text{stay})$ of a step, from $\log p_x$ and $\log \rho$, [...] each."""
-        others = math.log(self.vocab_size - 1) if self.vocab_size > 1 else -math.inf
-        log_total = self.log_scale + torch.logaddexp(rest, self.log_floor(here, rest) + others)
+        r"""Log of the exit rate, or of $-\log P(\text{stay})$, from $\log p_x$ and $\log \rho$, [...] each."""
+        by_here, by_rest = self._log_leave
+        log_total = torch.logaddexp(by_here + here, by_rest + rest)
         if self.log_stay is None:
             return log_total
         leave = torch.exp(log_total)
         log_stay = torch.logaddexp(self.log_stay[0] + here, self.log_stay[1] + rest)
         return torch.where(leave < 0.5, -torch.log1p(-leave.clamp_max(0.5)), -log_stay).log()
+
+    def exit_rate(self, here: Tensor, rest: Tensor) -> Tensor:
+        r"""The exponential of `log_intensity` from $p_x$ and $\rho$ themselves: quicker, for what float64 can hold."""
+        by_here, by_rest = (x.exp() for x in self._log_leave)
+        leave = by_here * here + by_rest * rest
+        if self.log_stay is None:
+            return leave
+        log_stay = torch.log(self.log_stay[0].exp() * here + self.log_stay[1].exp() * rest)
+        return torch.where(leave < 0.5, -torch.log1p(-leave.clamp_max(0.5)), -log_stay)
+
+    @property
+    def _log_leave(self) -> tuple[Tensor, Tensor]:
+        r"""Logs of the factors of $p_x$ and $\rho$ in $A\, (\rho + (V - 1) F)$."""
+        others = math.log(self.vocab_size - 1) if self.vocab_size > 1 else -math.inf
+        floors = self.log_scale + others + self.log_share
+        return floors + self.log_damping, torch.logaddexp(self.log_scale, floors)
 
     def log_rates(self, tokens: Tensor, log_p: Tensor) -> Tensor:
         """log r(y) for every y, [..., V]; the column of the present token means nothing."""

@@ -14,10 +14,8 @@ from ..categorical import (
     Draws,
     Floor,
     FlooredRequest,
-    FlooredSums,
     LogitRows,
     chunks,
-    floored_sums,
     guided_draw,
     log_law,
 )
@@ -101,7 +99,7 @@ class Predictions:
         return [rows for rows in (self.cond, self.ref) if rows is not None]
 
     def sides(self, values: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """Values for each of the predictions that were needed, [P, N], as those of the conditional and the reference."""
+        """Values of the predictions that were needed, [P, N], as those of the conditional and of the reference."""
         return (None if self.cond is None else values[0], None if self.ref is None else values[-1])
 
     def log_z(self, weight: Tensor) -> Tensor:
@@ -141,13 +139,19 @@ class Predictions:
         return draws
 
     def floored(
-        self, weight: Tensor, floor: Floor, *, partition: bool = False, uniforms: Tensor | None = None
-    ) -> FlooredSums | None:
-        """What `dguide.categorical.floored_sums` finds at the present tokens; of the only prediction if it is one."""
+        self,
+        weight: Tensor,
+        floor: Floor,
+        *,
+        partition: bool = False,
+        uniforms: Tensor | None = None,
+        known: Tensor | None = None,
+    ) -> FlooredRequest:
+        """What is asked of `dguide.categorical.floored_sums` at the present tokens; the arguments are its own."""
         first, *rest = self.asked
         present = self.tokens[self.query.sample, self.query.position]
-        asked = FlooredRequest(first, rest[0] if rest else None, weight, present, floor, self.forbidden, partition, uniforms)
-        return floored_sums(asked)
+        ref = rest[0] if rest else None
+        return FlooredRequest(first, ref, weight, present, floor, self.forbidden, partition, uniforms, known)
 
     def laws(self, part: slice | Tensor = slice(None)) -> tuple[Tensor | None, Tensor | None]:
         r"""$\log p(x_0 \mid x_t)$ [n, V] in float64 of the positions `part`, of the conditional and of the reference.

@@ -14,9 +14,10 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from ...categorical import Draws, Floor, FlooredSums, chunks
+from ...categorical import Draws, Floor, FlooredRequest, FlooredSums, chunks, floored_sums, log_laws
 from ...guidance import Transition
 from ...process import Floored
+from ...random import Stream
 from ..predictions import Positions, Predictions
 from ..run import Run
 from .base import StageInput
@@ -24,8 +25,8 @@ from .moves import StepBuffers, drawn
 
 __all__ = ["FlooredStep"]
 
-_FAR = -700.0
-"""Log of the least exit rate that is looked at here: below it 1 - exp(-rate) is not a positive float64."""
+_LEAST = 1e-300
+"""The least exit rate that is looked at here: guidance depends on its logarithm, and not far below there is none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,31 +58,35 @@ class FlooredStep:
         logs = (jumps.log_evidence, jumps.log_share, jumps.log_damping)
         return Floor(*(math.exp(x) if x < 709 else math.inf for x in map(float, logs)))
 
-    def leap(self, buffers: StepBuffers, levels: tuple[float, float], must: Tensor) -> Tensor:
+    def leap(self, buffers: StepBuffers, levels: tuple[float, float], must: Tensor | None) -> Tensor:
         """Let the positions leave and land, and say which were left out, [M] in order.
 
         Args:
             buffers: what is changed.
             levels: noise levels between which it happens, the higher first.
-            must: [N], who leaves even if the clock has not run out.
+            must: [N], who leaves even if the clock has not run out; None for nobody.
         """
         partition = len(self.predictions.asked) == 2 and self.run.guidance.asks_log_z
-        sums = self.predictions.floored(self.weight, self.floor, partition=partition)
+        # What reads a row twice may as well draw from it, for all rows.
+        ahead = partition and self.run.decoding.plain
+        uniforms = self.run.uniforms(Stream.LANDING, buffers.jumps[self.at], self.at) if ahead else None
+        asked = self.predictions.floored(self.weight, self.floor, partition=partition, uniforms=uniforms)
+        sums = floored_sums(asked)
         if sums is None:
             return torch.arange(len(self.weight), device=self.weight.device)
-        intensity = self.jumps.log_intensity(sums.log_here, sums.log_rest)
-        served = sums.served & (intensity > _FAR).all(0)
-        log_stay = self._log_stay(intensity, sums)
-        if bool(served.all()):
-            buffers.move(self.run, self.at, log_stay, self._land, levels, must)
+        exit_rate = self.jumps.exit_rate(sums.here, sums.rest)
+        served = sums.served & (exit_rate > _LEAST).all(0)
+        log_stay = self._log_stay(exit_rate.log(), sums)
+        rows = None if bool(served.all()) else served.nonzero().squeeze(-1)
+
+        def land(going: Tensor, drawn_by: Tensor) -> Draws:
+            return self._land(asked, sums, going if rows is None else rows[going], drawn_by)
+
+        if rows is None:
+            buffers.move(self.run, self.at, log_stay, land, levels, must)
             return served.new_zeros(0, dtype=torch.int64)
-        rows = served.nonzero().squeeze(-1)
         at = (self.at[0][rows], self.at[1][rows])
-
-        def land(going: Tensor, uniforms: Tensor) -> Draws:
-            return self._land(rows[going], uniforms)
-
-        buffers.move(self.run, at, log_stay[rows], land, levels, must[rows])
+        buffers.move(self.run, at, log_stay[rows], land, levels, None if must is None else must[rows])
         return (~served).nonzero().squeeze(-1)
 
     def _log_stay(self, intensity: Tensor, sums: FlooredSums) -> Tensor:
@@ -89,23 +94,30 @@ class FlooredStep:
         if len(intensity) == 1:
             return self.log_stay(intensity[0])
         log_z = torch.zeros_like(self.weight) if sums.log_z is None else sums.log_z
-        return self.run.guidance.combined_log_stay(*intensity, self.weight, log_z, self.log_stay)
+        cond, ref = intensity.unbind(0)
+        return self.run.guidance.combined_log_stay(cond, ref, self.weight, log_z, self.log_stay)
 
-    def _land(self, going: Tensor, uniforms: Tensor) -> Draws:
-        """What the positions `going` become, [M]."""
-        rows = going.nonzero().squeeze(-1) if going.dtype == torch.bool else going
-        sums = None
-        if self.run.decoding.plain and len(rows):
-            sums = self.predictions[rows].floored(self.weight[rows], self.floor, uniforms=uniforms)
-        if sums is None:
+    def _land(self, asked: FlooredRequest, sums: FlooredSums, rows: Tensor, uniforms: Tensor) -> Draws:
+        """What the positions `rows` become, [M]."""
+        if not (self.run.decoding.plain and len(rows)):
             return self._written_out(rows, uniforms)
-        assert sums.token is not None
-        assert sums.log_prob is not None
-        assert sums.log_laws is not None
-        cond, ref = self.predictions.sides(sums.log_laws)
-        draws = Draws(sums.token, sums.log_prob, log_cond=cond, log_ref=ref)
-        left = (~sums.served).nonzero().squeeze(-1)
-        if len(left):
+        served = torch.ones_like(rows, dtype=torch.bool)
+        token, log_prob = sums.token, sums.log_prob
+        if token is not None and log_prob is not None:
+            token, log_prob = token[rows], log_prob[rows]
+        else:
+            known = sums.known[..., rows]
+            landed = floored_sums(asked.of(rows)._replace(uniforms=uniforms, known=known))
+            assert landed is not None
+            assert landed.token is not None
+            assert landed.log_prob is not None
+            token, log_prob, served = landed.token, landed.log_prob, landed.served
+        draws = Draws(token, log_prob)
+        if self.run.observers:
+            cond, ref = self.predictions.sides(log_laws(asked.of(rows), sums.known[..., rows], token))
+            draws = Draws(token, log_prob, log_cond=cond, log_ref=ref)
+        if not bool(served.all()):
+            left = (~served).nonzero().squeeze(-1)
             draws.put(left, self._written_out(rows[left], uniforms[left]))
         return draws
 

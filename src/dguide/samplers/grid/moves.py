@@ -21,7 +21,7 @@ from .jump_times import fraction
 __all__ = ["Land", "StepBuffers", "drawn"]
 
 Land: TypeAlias = Callable[[Tensor, Tensor], Draws]
-"""What becomes of the positions that leave: which of N they are, [N] bool, and the uniforms that decide it, [M]."""
+"""What becomes of the positions that leave: which of N they are, [M] in order, and the uniforms that decide it, [M]."""
 
 
 def drawn(run: Run, log_landing: Tensor, seen: StageInput, uniforms: Tensor) -> Draws:
@@ -102,15 +102,16 @@ class StepBuffers:
         if must is not None:
             self.forced.add_(torch.bincount(at[0][must & ~going], minlength=len(self.forced)))
             going = going | must
-        to = (at[0][going], at[1][going])
-        draws = land(going, run.uniforms(Stream.LANDING, self.jumps[to], to))
+        rows = going.nonzero().squeeze(-1)
+        to = (at[0][rows], at[1][rows])
+        draws = land(rows, run.uniforms(Stream.LANDING, self.jumps[to], to))
         self.tokens[to] = draws.token
         self.jumps[to] += 1
         self.clocks[at] = clock - exit_rate
         self.clocks[to] = -run.uniforms(Stream.CLOCK, self.jumps[to], to).log()
         if run.observers:
             high, low = levels
-            level = high - (high - low) * fraction(clock[going], exit_rate[going])
+            level = high - (high - low) * fraction(clock[rows], exit_rate[rows])
             run.landed(to, level, draws)
         return going
 

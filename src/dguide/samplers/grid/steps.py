@@ -35,8 +35,8 @@ class GridSampler(OnGrid):
 
     - the jump times are known before the first call (masked process, `Normalized`): positions that leave are drawn;
     - masks leave at a rate that $Z_w$ sets (masked process, `Unlocking` and `Simple`): one draw at every mask;
-    - the general step: for the uniform process, and wherever a mechanism does not land on $q_w$ or a sampler changes the
-      landing itself. Where all rates are a prediction on a floor (`floored`), it reads what says how strongly positions
+    - the general step: for the uniform process, and wherever a mechanism does not land on $q_w$ or a sampler changes
+      the landing itself. Where all rates are a prediction on a floor (`floored`), it reads how strongly positions
       leave, and draws for those that do. Elsewhere it writes out the guided law of every position that can move.
     """
 
@@ -155,7 +155,7 @@ class GridSampler(OnGrid):
         now, then = grid.noisy_times[state.index : state.index + 2]
         high, low = grid.levels[state.index : state.index + 2]
         active = run.movable(state.tokens)
-        must = process.unfinished(state.tokens) & active if low == 0 else torch.zeros_like(active)
+        must = process.unfinished(state.tokens)[active] if low == 0 else None
         where = active.nonzero().unbind(-1)
         if not len(where[0]):
             return
@@ -171,12 +171,12 @@ class GridSampler(OnGrid):
         if grid.floored is not None and guidance.combines_rates:
             jumps = grid.floored[state.index]
             step = FlooredStep(run, where, weight, predictions, jumps, self.log_stay, written)
-            left = step.leap(buffers, (high, low), must[where])
+            left = step.leap(buffers, (high, low), must)
             parts = [left[part] for part in chunks(len(left), process.vocab_size)] if len(left) else ()
         for part in parts:
             at = (where[0][part], where[1][part])
             seen, law = written(part)
-            buffers.leap(run, at, law, seen, (high, low), must[at])
+            buffers.leap(run, at, law, seen, (high, low), None if must is None else must[part])
 
 
 @once_by_value
