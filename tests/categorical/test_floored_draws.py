@@ -16,6 +16,7 @@ from dguide.categorical import (
     FlooredRequest,
     FlooredSums,
     LogitRows,
+    compiled,
     floored_compiled,
     floored_sums,
     floored_vectorised,
@@ -221,3 +222,19 @@ def test_float64_and_floors_that_are_no_number_are_for_others() -> None:
     c, u = noise(2, 4, 9, seed=13)
     assert floored_sums(asked(c, u, FLOORS["between"])) is None
     assert floored_sums(asked(c.float(), u.float(), Floor(math.inf, 1.0, 0.0))) is None
+
+
+@pytest.mark.skipif(bool(NO_LIBRARY), reason=NO_LIBRARY)
+def test_a_library_that_sums_something_else_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu, right = torch.device("cpu"), compiled.library()
+    assert right is not None
+    assert floored_compiled.serves(cpu, torch.float32)
+
+    class Wrong:
+        """Leaves out the last row."""
+
+        def dguide_floored(self, task: bytes, start: int, stop: int) -> int:
+            return int(right.dguide_floored(task, start, stop - 1))
+
+    monkeypatch.setattr(compiled, "library", Wrong)
+    assert not floored_compiled.serves(cpu, torch.float32)

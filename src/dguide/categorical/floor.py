@@ -183,6 +183,6 @@ class FlooredSums:
 def log_laws(asked: FlooredRequest, known: Tensor, token: Tensor) -> Tensor:
     """log-probability of `token` [N], which is not x, in each prediction, [P, N] float64; `known` as in the request."""
     at = torch.stack([rows.values[rows.index, token].double() for rows in asked.predictions])
-    rest, here, top = known
+    rest, here, top = known.unbind(0)
     log_law = at - top - torch.log(rest + here.exp() * asked.floor.evidence)
     return log_law.masked_fill(torch.isin(token, asked.forbidden), -math.inf)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
+import functools
+import logging
 import struct
 
 import torch
 from torch import Tensor
 
 from . import compiled, floored_vectorised
-from .floor import FlooredRequest, Sums
+from .floor import Floor, FlooredRequest, FlooredSums, Sums
+from .rows import LogitRows
 
 __all__ = ["fast", "serves"]
 
@@ -21,7 +25,8 @@ _ROW = 128
 
 def serves(device: torch.device, dtype: torch.dtype) -> bool:
     """Whether there is a library for logits of this kind."""
-    return device.type == "cpu" and dtype in compiled.KINDS and compiled.library() is not None
+    code = compiled.library() if device.type == "cpu" and dtype in compiled.KINDS else None
+    return code is not None and _agrees(code)
 
 
 def fast(asked: FlooredRequest) -> Sums:
@@ -29,8 +34,15 @@ def fast(asked: FlooredRequest) -> Sums:
     code = compiled.library()
     count, vocab = len(asked.cond), asked.cond.values.shape[-1]
     here = all(values.is_cpu for values in (asked.weight, asked.present, asked.forbidden))
-    if code is None or not here or not all(compiled.readable(rows, count, vocab) for rows in asked.predictions):
-        return floored_vectorised.fast(asked)
+    found = None
+    if code is not None and here and all(compiled.readable(rows, count, vocab) for rows in asked.predictions):
+        found = _sums(code, asked)
+    return floored_vectorised.fast(asked) if found is None else found
+
+
+def _sums(code: ctypes.CDLL, asked: FlooredRequest) -> Sums | None:
+    """What `fast` returns; None for numbers of rows or columns that there are not."""
+    count, vocab = len(asked.cond), asked.cond.values.shape[-1]
     # On the CPU whatever the default device is: C is given addresses.
     served = torch.empty(count, dtype=torch.bool, device="cpu")
     found = torch.empty((9, count), dtype=torch.float64, device="cpu")
@@ -43,7 +55,7 @@ def fast(asked: FlooredRequest) -> Sums:
     task, used = _task(asked, count, vocab, token, served, found)
     passes = (asked.known is None) + (token is not None or asked.partition)
     if compiled.run(code.dguide_floored, task, count, passes * (_ROW + vocab), used):
-        return floored_vectorised.fast(asked)
+        return None
     if token is None and not asked.partition:
         return Sums(rest, here_, top, None, None, None, None, served)
     return Sums(rest, here_, top, found[6], found[7], token, None if token is None else found[8], served)
@@ -82,3 +94,25 @@ def _task(
     )
     used = [asked.cond.values, index, ref_index, weight, present, forbidden, served, found]
     return task, used + [x for x in (uniforms, token, None if asked.ref is None else asked.ref.values) if x is not None]
+
+
+@functools.cache
+def _agrees(code: ctypes.CDLL) -> bool:
+    """Whether it finds what `floored_vectorised` does. No compiler is trusted with arithmetic that it may reorder."""
+    cpu = torch.device("cpu")  # the default device and dtype are the user's
+    logits = torch.sin(torch.arange(2400, dtype=torch.float32, device=cpu)).view(8, 300) * 5
+    cond, ref = (LogitRows(logits, torch.arange(start, start + 4, device=cpu)) for start in (0, 4))
+    share, present = torch.arange(1, 5, dtype=torch.float64, device=cpu), torch.tensor([0, 5, 270, 299], device=cpu)
+    forbidden = torch.tensor([7, 290], device=cpu)
+    for floor in (Floor(1.0, 1e-3, 0.1), Floor(3.0, 1e3, 0.5), Floor(1.0, 0.0, 0.1)):
+        asked = FlooredRequest(cond, ref, share - 1.5, present, floor, forbidden, True, share / 5)
+        own, wanted = _sums(code, asked), FlooredSums.of(asked, floored_vectorised.fast(asked))
+        if own is None or not bool(own.served.all()) or not _same(FlooredSums.of(asked, own), wanted):
+            logging.getLogger(__name__).debug("the sums of compiled.c are not used: they are not what they should be")
+            return False
+    return True
+
+
+def _same(own: FlooredSums, wanted: FlooredSums) -> bool:
+    pairs = ((getattr(own, name), getattr(wanted, name)) for name in ("here", "rest", "log_z", "token", "log_prob"))
+    return all(torch.allclose(one.double(), other.double(), atol=1e-4) for one, other in pairs)
