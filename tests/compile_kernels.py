@@ -74,8 +74,8 @@ def report(name: str, kernel: Any) -> None:
 
 
 if __name__ == "__main__":
-    for capability in map(int, sys.argv[1:]):
-        for kernel in (kernels.summarise, kernels.choose):
-            for dtype in ("bf16", "fp32"):
-                report(f"{kernel.fn.__name__}-{dtype}-{capability}", compiled(kernel, capability, dtype, False))
-        report(f"summarise-bf16-partition-{capability}", compiled(kernels.summarise, capability, "bf16", True))
+    newest, *older = map(int, sys.argv[1:])
+    for kernel in (kernels.summarise, kernels.choose):
+        for capability, dtype in ((newest, "fp32"), *((each, "bf16") for each in (newest, *older))):
+            report(f"{kernel.fn.__name__}-{dtype}-{capability}", compiled(kernel, capability, dtype, False))
+    report(f"summarise-bf16-partition-{newest}", compiled(kernels.summarise, newest, "bf16", True))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 import torch
@@ -21,24 +20,6 @@ settings.load_profile("dguide")
 
 # The tensors here are tiny: threads cost more than they bring, and test workers run side by side.
 torch.set_num_threads(1)
-
-TOGETHER = ("test_qm9.py", "test_mnist.py")
-"""Files whose tests share data that take long to prepare: one worker runs them all. Other tests go one by one.
-
-(Marks of `xdist_group` do nothing here: pytest 9.2 does not read the test id that pytest-xdist 3.8 sets for them.)
-"""
-
-
-def pytest_xdist_make_scheduler(config: Any, log: Any) -> Any:
-    """Hand out whole files of `TOGETHER`, and single tests otherwise."""
-    from xdist.scheduler import LoadScopeScheduling
-
-    class ByFile(LoadScopeScheduling):  # type: ignore[misc]
-        def _split_scope(self, nodeid: str) -> str:
-            file = nodeid.partition("::")[0]
-            return file if file.endswith(TOGETHER) else nodeid
-
-    return ByFile(config, log)
 
 
 @pytest.fixture

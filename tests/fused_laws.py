@@ -175,7 +175,7 @@ def test_a_tail_in_the_tile_of_a_head(draw: Draw) -> None:
     vocab, head, small = TILE - 48, 1000, 1e-9
     cond = torch.full((1, vocab), math.log(small))
     cond[0, head] = 0.0
-    count = 100
+    count = 50
     inside = uniforms(count, seed=9) * head * small
     law = cond.double().softmax(-1).squeeze(0)
     beyond = law[: head + 1].sum() + uniforms(count, seed=10) * (vocab - head - 1) * law[-1]
@@ -184,17 +184,17 @@ def test_a_tail_in_the_tile_of_a_head(draw: Draw) -> None:
         token = draw(rows, None, weights(count, 0.0), u, PLAIN, NONE, False, False)[0].token
         wanted = torch.searchsorted(law.cumsum(0), u, right=True)
         assert int((token - wanted).abs().max()) <= 1
-        assert int((token != wanted).sum()) <= 2
+        assert int((token != wanted).sum()) <= 1
         bins = ((token - first) * 8).div(last - first, rounding_mode="floor")
         assert chi_square(torch.bincount(bins, minlength=8), torch.full((8,), 1 / 8)) > 1e-3
 
 
 def test_large_vocabulary(draw: Draw) -> None:
-    vocab, count = 126_464, 3
+    vocab, count = 126_464, 2
     cond, ref = logits(count, vocab, 11, torch.bfloat16, 3.0), logits(count, vocab, 12, torch.bfloat16, 3.0)
     cond[:, vocab - 1] = math.nan
     forbidden = torch.tensor([vocab - 1, 5])
-    inputs = (all_of(cond), all_of(ref), f64(0.0, 1.0, 2.5), uniforms(count, seed=13))
+    inputs = (all_of(cond), all_of(ref), f64(0.0, 2.5), uniforms(count, seed=13))
     truth = vectorised.exact(DrawRequest(*inputs, PLAIN, forbidden, True, True))
     draws, served = draw(*inputs, PLAIN, forbidden, True, True)
     z = torch.lerp(ref.double(), cond.double(), 1 + inputs[2].unsqueeze(-1)).index_fill(-1, forbidden, -math.inf)
@@ -309,9 +309,9 @@ def test_rows_are_read_where_they_are(draw: Draw) -> None:
 
 def test_a_row_does_not_depend_on_its_batch(draw: Draw) -> None:
     vocab = TILE + 9
-    cond, ref, w, u = logits(6, vocab, 20), logits(6, vocab, 21), weights(6, 0.5, 2.0), uniforms(6, seed=22)
+    cond, ref, w, u = logits(3, vocab, 20), logits(3, vocab, 21), weights(3, 0.5, 2.0), uniforms(3, seed=22)
     together, _ = draw(all_of(cond), all_of(ref), w, u, PLAIN, NONE, True, True)
-    for row in range(6):
+    for row in range(3):
         one = torch.tensor([row])
         alone, _ = draw(LogitRows(cond, one), LogitRows(ref, one), w[one], u[one], PLAIN, NONE, True, True)
         for name in ("token", *STATISTICS):

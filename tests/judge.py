@@ -9,7 +9,7 @@ from torch import Tensor
 import dguide
 from dguide import exact
 
-SAMPLES = 100_000
+SAMPLES = 50_000
 """A test takes a quarter or more of them; `test_mistakes.py` finds each mistake in 20,000."""
 
 

@@ -1,8 +1,8 @@
-"""Python processes that start fast: forks of one that has imported NumPy and torch, but nothing of dguide.
+"""Python processes that start fast: forks of one that has imported what dguide needs, but nothing of dguide.
 
-Starting Python and importing torch takes longer than most commands. What a process imports of dguide, reads of its
-environment and writes to its streams is its own, as if Python had started it. How Python itself ends, and what it is
-before the first import, needs `subprocess`.
+Starting Python and importing torch and scikit-learn takes longer than most commands. What a process imports of dguide,
+reads of its environment and writes to its streams is its own, as if Python had started it. How Python itself ends, and
+what it is before the first import, needs `subprocess`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["numpy", "torch"])
+_NEEDED = "torch pydantic typer safetensors.torch sklearn.linear_model matplotlib.pyplot accelerate"
+_CONTEXT.set_forkserver_preload(_NEEDED.split())
 
 
 def python(
@@ -78,6 +79,7 @@ def _run(
     signal.signal(signal.SIGINT, signal.default_int_handler)  # which a job in the background ignores
     os.environ.clear()
     os.environ.update(env)
+    tempfile.tempdir = None  # which is looked for once
     os.chdir(cwd)
     encoding = env.get("PYTHONIOENCODING", "utf-8")
     for path, number, name, errors in ((out, 1, "stdout", "strict"), (err, 2, "stderr", "backslashreplace")):

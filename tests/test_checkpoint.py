@@ -249,10 +249,10 @@ def test_networks_beyond_their_weights_are_refused_before_they_are_built(
     config = json.loads((saved / "config.json").read_text())
     config["network"] |= network
     (saved / "config.json").write_text(json.dumps(config))
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(InputError, match=f"{next(iter(network))} of the network .* at most"):
         checkpoint.load(saved)
-    assert time.monotonic() - began < 20
+    assert time.process_time() - began < 20
 
 
 @pytest.mark.parametrize("conditions", ["[]", "[5]", "[" * 300 + "]" * 300, "[" * 100_000])

@@ -28,7 +28,7 @@ def test_a_comparison_prints_each_setting_and_then_the_page(tmp_path, capsys):
     assert said.index("[1/2] constant:0.0") < said.index("[2/2] ramp-up:2.0") < said.index("## How it was made")
     assert (tmp_path / "compare.md").read_text(encoding="utf-8") in said
     content = json.loads((tmp_path / "compare.json").read_text(encoding="utf-8"))
-    assert content["advice"] in said
+    assert said.splitlines()[-2:] == [content["advice"], f"Report: {tmp_path / 'compare.html'}"]
     assert {row["samples"] for row in content["rows"]} == {20}
     assert (tmp_path / "samples.png").is_file()
     assert "ガイダンス" in (tmp_path / "compare.html").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ import functools
 import numpy as np
 import pytest
 
-from dguide.cli import main
+from dguide.cli import main, pilots
 from dguide.evaluate import LearntFeatures
 
 
@@ -54,19 +54,22 @@ def test_a_study_file_gives_a_report_and_tables(maps, tmp_path, capsys):
     [
         (["digits-quik"], "a file STUDY.yaml, or data. Did you mean digits-quick?"),
         (["compare"], "DATA: got nothing"),
-        (["compare", "digits", "--rare", "8", "--prices", "miss=1"], "--rare, --prices: got a value, expected none"),
+        (["compare", "digits", "--rare", "8", "--prices", "miss=1"], "`dguide pilot augment DATA` uses them"),
+        (["csv:missing.csv", "--rare", "8"], "since `dguide pilot DATA` does not use it"),
         (["compare", "digits", "--rare", "8", "--count", "0"], "count: Input should be greater"),
+        (["augment", "digits", "--rare", "eigth"], "unknown class of digits"),
+        (["augment", "digits", "--rare", "8", "--false-alarms", "0.002"], "expected a share of at least 0.01"),
         (["compare", "digits", "--model", "digits-masked"], "`dguide compare CHECKPOINT` compares"),
         (["digits-quick", "--count", "5"], "--count: got a value"),
         (["augment", "digits", "--rare", "8", "--model", "digits-masked", "--train", "steps=1"], "beside train"),
         (["csv:missing.csv", "--format", "doc"], "html or pdf"),
         (["augment"], "DATA: got nothing"),
         (["digits-quick", "wafer"], "Did you mean dguide pilot augment wafer?"),
-        (["augment", "digits"], "rare: Field required"),
+        (["augment", "digits"], "rare: got nothing, expected the rare class, by name or number"),
         (["augment", "digits", "--rare", "8", "--prices", "miss"], "--prices: got 'miss', expected name=value"),
         (["augment", "digits", "--rare", "8", "--prices", "miss=a"], "price miss: got 'a'"),
         (["digits-quick", "--format", "doc"], "html or pdf"),
-        (["missing.yaml"], "study missing.yaml"),
+        (["missing.yaml"], "study missing.yaml: got no such file"),
     ],
 )
 def test_mistakes_end_before_any_work(words, expected, tmp_path, capsys):
@@ -91,7 +94,7 @@ def test_data_alone_trains_compares_and_reports(maps, tmp_path, capsys, monkeypa
     line = ["pilot", f"npz:{maps},names=plain;line", "--out", str(out), "--jobs", "1", "--weight", "2", "--count", "9"]
     assert main([*line, "--sampler", "ancestral:steps=2", "--language", "ja"]) == 0, capsys.readouterr().err
     assert 'lang="ja"' in (out / "report.html").read_text(encoding="utf-8")
-    assert main(["pilot", "augment", *line[1:4], "--rare", "line", "--real", "5"]) == 2
+    assert main(["pilot", "augment", *line[1:4], "--rare", "line", "--real", "5", "--false-alarms", "0.2"]) == 2
     assert "Choose another folder" in capsys.readouterr().err
 
 
@@ -105,3 +108,16 @@ def test_a_file_that_is_no_study_is_refused(tmp_path, capsys):
         told = capsys.readouterr().err
         assert "study" in told or text.startswith("unknown")
         assert ("got rare twice" in told, "got an alias" in told) == (text == twice, text == aliases)
+
+
+def test_the_rest_is_told_from_what_this_sitting_did(capsys, monkeypatch):
+    times = iter((0.0, 90.0, 180.0))
+    monkeypatch.setattr(pilots.time, "monotonic", lambda: next(times))
+    tell = pilots._told("models")
+    for done in (2, 3, 4):  # two were there already
+        tell(done, 4)
+    assert capsys.readouterr().err.splitlines() == [
+        "models: 2 of 4",
+        "models: 3 of 4, about 1 min 30 s left",
+        "models: 4 of 4",
+    ]

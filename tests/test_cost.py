@@ -30,18 +30,18 @@ def test_minutes_are_told_in_steps_and_few_of_them_with_what_makes_more(tmp_path
     data = load(name)
     first, few = lines(data, 2.0, data=name, minutes=10, evaluate_every=10**6)
     steps = 2 + 10 * 60 / 2  # what evaluations take is counted too, but they are rare here
-    assert f"2 s a step of 64 sequences of 1,024 tokens: about {steps:,.0f} steps in 10 minutes, " in first
+    assert f"2 s a step of 64 sequences of 1,024 tokens: about {steps:,.0f} steps in 10 min, " in first
     assert f"{steps * 64 / len(data.train):,.0f} times through the data" in first
     assert f"fewer than {FEW} steps" in few
     assert f"size=16 has 256 tokens, and at least {4 * steps:,.0f} steps fit" in few
-    assert f"--batch-size 16: about {4 * steps:,.0f}" in few
-    assert f"--minutes {FEW * 2 / 60:.0f}: about {FEW}" in few
+    assert f"A batch size of 16: about {4 * steps:,.0f}" in few
+    assert f"{FEW * 2 / 60:.0f} minutes: about {FEW}" in few
     assert f"{2 * 4 / len(data.train):.2g} times" in lines(data, 200.0, data=name, minutes=1, batch_size=4)[0]
     assert len(lines(data, 2.0, data=name, minutes=60, evaluate_every=10**6)) == 1
     digits = lines(load("digits"), 2.0, data="digits", minutes=10)[1]
     assert "size=" not in digits  # of which nobody chooses the size
-    assert "--batch-size 16" in digits
-    assert "--batch-size" not in lines(load("digits"), 9.0, data="digits", minutes=10, batch_size=8)[1]
+    assert "batch size of 16" in digits
+    assert "batch size" not in lines(load("digits"), 9.0, data="digits", minutes=10, batch_size=8)[1]
 
 
 def test_steps_are_told_in_time_with_the_evaluations() -> None:

@@ -72,7 +72,7 @@ def grown(program: str, *arguments: object) -> int:
 
 
 def test_samples_are_held_once() -> None:
-    count, batch = 6000, 20
+    count, batch = 3000, 20
     kept = 8 * 1024 * count
     assert grown(LIBRARY, count) < 1.3 * kept + 200 * 1024 * batch  # clocks, uniforms and logits of a batch
 

@@ -28,8 +28,8 @@ def source(seed: int = 0) -> torch.Generator:
 @pytest.mark.parametrize("process", PROCESSES, ids=repr)
 def test_loss_is_the_likelihood_in_the_mean(process: Any) -> None:
     network, law = oracle(process), law_on_data(process, 2)
-    index = torch.multinomial(law.flatten(), 400, replacement=True, generator=source())
-    tokens, labels = torch.stack((index // 4, index % 4), 1), torch.zeros(400, dtype=torch.int64)
+    index = torch.multinomial(law.flatten(), 200, replacement=True, generator=source())
+    tokens, labels = torch.stack((index // 4, index % 4), 1), torch.zeros(200, dtype=torch.int64)
     draws, many = source(1), 20
     found = torch.stack([loss(process, network, tokens, labels, draws).double() for _ in range(many)])
     expected = likelihood(network, process, tokens, labels, passes=32).bits

@@ -25,7 +25,7 @@ from .files import replacing
 from .nn import DiffusionTransformer
 from .places import AT_HUB, CONFIG, PATTERNS, TOKENIZER, WEIGHTS, locate, names, shipped
 from .process import PROCESSES, Process
-from .stored import Folder, digest
+from .stored import Folder, digest, planning
 
 __all__ = [
     "CONFIG",
@@ -197,7 +197,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
     conditions = tuple(CONDITIONS.restore(each) for each in config.conditions)
     shapes = _FOLDER.shapes(file)
     _check_network(directory / CONFIG, config.network, shapes)
-    with torch.device("meta"):  # costs no memory, whatever the configuration asks for
+    with planning():
         planned = DiffusionTransformer(**config.network)
     tensors = _FOLDER.fill(file, planned, shapes)
     model = DiffusionTransformer(**config.network)

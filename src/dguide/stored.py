@@ -13,18 +13,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from .errors import bad, require
 from .files import replacing
 
-__all__ = ["Folder", "content_digest", "digest"]
+__all__ = ["Folder", "content_digest", "digest", "planning"]
 
 T = TypeVar("T")
 _DIGITS = 16
@@ -44,6 +46,26 @@ def content_digest(told: str, tensors: Mapping[str, Tensor]) -> str:
         if tensor.numel():  # the strides of an empty one do not fit
             found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return found.hexdigest()
+
+
+class _Unfilled(TorchFunctionMode):
+    """Tensors stay as they are where they would be filled at random."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        named = kwargs or {}
+        if func in (Tensor.normal_, Tensor.uniform_) or getattr(func, "__module__", "") == nn.init.__name__:
+            return named["tensor"] if "tensor" in named else args[0]
+        return func(*args, **named)
+
+
+@contextmanager
+def planning() -> Iterator[None]:
+    """Networks that are made here have shapes and no numbers, so they cost no memory, whatever a file asks for.
+
+    Without `_Unfilled` torch would import its compiler to fill nothing at random, which takes longer than all the rest.
+    """
+    with torch.device("meta"), _Unfilled():
+        yield
 
 
 @dataclass(frozen=True)

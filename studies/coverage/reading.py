@@ -71,7 +71,9 @@ class Law:
         return float((claimed.square().sum(-1) - 2 * (claimed * self.true).sum(-1) + 1).mean())
 
     def best_temperature(self) -> float:
-        """The temperature of the least true mean log loss."""
+        """The temperature of the least true mean log loss: without noise that at which the nats are true."""
+        if self.noise == 0:
+            return self.temperature
         low, high = math.log(0.01), math.log(100)
         for _ in range(60):
             thirds = low + (high - low) / 3, high - (high - low) / 3

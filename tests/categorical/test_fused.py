@@ -32,7 +32,7 @@ def draw() -> Iterator[Interpreter]:
 
 @pytest.fixture
 def many() -> int:
-    return 120
+    return 110
 
 
 @needs_triton
@@ -58,12 +58,12 @@ def test_kernels_compile_without_a_card_and_spill_nothing(tmp_path: Path) -> Non
     paths = [str(tests), *(path for path in sys.path if path)]
     env = {**os.environ, "TRITON_CACHE_DIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(paths)}
     env.pop("TRITON_INTERPRET", None)
-    command = [sys.executable, str(tests / "compile_kernels.py"), "80", "90"]
+    command = [sys.executable, str(tests / "compile_kernels.py"), "90", "80"]
     result = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     lines = [line.split() for line in result.stdout.splitlines()]
     print(result.stdout)
-    assert len(lines) == 10
+    assert len(lines) == 7
     for name, registers, spilled, wide in lines:
         assert int(spilled) == 0, name
         assert int(wide) >= 4, name

@@ -254,4 +254,3 @@ def test_the_real_package_of_solar_cells() -> None:
     assert len(data.skipped) < 10
     counts = whole(data).labels.bincount().tolist()
     assert sum(counts) == len(whole(data))
-    assert pictures("elpv:size=16").channels == 1

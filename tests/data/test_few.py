@@ -61,7 +61,12 @@ def test_options_of_the_data_stand_in_parentheses():
 
 @pytest.mark.parametrize(
     ("rare", "real", "words"),
-    [("88", 5, "expected labels"), ("1,2", 5, "class of digits"), ("8", 0, "from 1 to 121"), ("8", 122, "to 121")],
+    [
+        ("88", 5, "unknown class of digits: got .88., expected one of 0"),
+        ("1,2", 5, "class of digits"),
+        ("8", 0, "from 1 to 121"),
+        ("8", 122, "to 121"),
+    ],
 )
 def test_what_there_is_not_is_refused(digits, rare, real, words):
     with pytest.raises(ValueError, match=words):

@@ -66,6 +66,9 @@ def test_what_the_table_says(small):
 def test_a_fourth_and_a_fifth_mechanism(monkeypatch):
     """A mechanism on rates is in every table and figure. Without a known limit, continuous time is left out."""
     monkeypatch.setattr(strength, "SHAPES", ((2, 3),))
+    families = {name: strength._STRENGTHS[name] for name in ("dirichlet", "ising")}
+    monkeypatch.setattr(strength, "_STRENGTHS", families)
+    monkeypatch.setattr(strength, "_STEPPED", [("ising", 2, 3, each) for each in families["ising"]])
     monkeypatch.setattr(strength, "_LARGE", [])
     monkeypatch.setattr(strength, "STEPS", (2, 8))
     monkeypatch.setattr(strength_figure, "STEPS", (2, 8))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import shlex
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +18,15 @@ from ..errors import Mistakes, bad, choose
 from ..files import replacing
 from ..pilot.augment.ready import READY
 from ..pilot.parquet import write_parquet
+from ..progress import duration
 from ..study import Executor
 
 __all__ = ["KINDS", "Work", "study_of"]
 
 KINDS = ("compare", "augment")
 """The kinds of pilots, as the command line and a file name them."""
+_TYPED = {"compare": "DATA", "augment": "augment DATA"}
+"""What stands before the options of each kind."""
 
 
 def study_of(word: str, data: str | None, given: Mapping[str, Any]) -> Any:
@@ -87,9 +91,11 @@ def _check_name(word: str) -> None:
 def _refuse(kind: str, foreign: list[str]) -> None:
     if foreign:
         options = ", ".join("--" + {"ways": "way"}.get(name, name).replace("_", "-") for name in foreign)
-        other = next(each for each in KINDS if each != kind)
-        remedy = "`dguide compare CHECKPOINT` compares settings on a model that exists." if "model" in foreign else ""
-        raise bad(options, "a value", f"none, since dguide pilot {kind} has no such option; {other} has", remedy)
+        used, other = _TYPED[kind], next(each for name, each in _TYPED.items() if name != kind)
+        remedy = f"`dguide pilot {other}` uses {'it' if len(foreign) == 1 else 'them'}."
+        if "model" in foreign:
+            remedy += " `dguide compare CHECKPOINT` compares settings on a model that exists."
+        raise bad(options, "a value", f"none, since `dguide pilot {used}` does not use it", remedy)
 
 
 def _with(base: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,7 +163,7 @@ class Work:
             temporary.write_text(page(made), encoding="utf-8")
         if self.pdf:
             pdf(html, self.out / "report.pdf")
-        print(f"\n{made.answer.headline}\n{made.answer.because}\n{html}")
+        print(f"\n{made.answer.headline}\n{made.answer.because}\n\n{made.steps[0]}\nReport: {html}")
 
 
 def _made() -> dict[str, str]:
@@ -165,9 +171,14 @@ def _made() -> dict[str, str]:
 
 
 def _told(what: str) -> Callable[[int, int], object]:
-    """Prints how many results of a kind are there, each time that there are more."""
+    """Prints how many results of a kind are there, each time that there are more, and how long the rest will take."""
+    began: list[tuple[float, int]] = []
 
     def tell(done: int, count: int) -> None:
-        print(f"{what}: {done} of {count}", file=sys.stderr, flush=True)
+        began.append((time.monotonic(), done))
+        (start, first), (now, _) = began[0], began[-1]
+        left = (now - start) / (done - first) * (count - done) if done > first else 0.0
+        rest = f", about {duration(left)} left" if left >= 1 else ""
+        print(f"{what}: {done} of {count}{rest}", file=sys.stderr, flush=True)
 
     return tell

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import torch
 
-from ..errors import Mistakes, bad
+from ..errors import InputError, Mistakes, bad, choose
 from .base import Dataset
 
 __all__ = ["class_of", "few"]
+
+_MORE = "Add different examples of it: `dguide data` shows how many each part has."
 
 
 def few(data: Dataset, rare: str, real: int, seed: int = 0) -> Dataset:
@@ -37,7 +39,9 @@ def few(data: Dataset, rare: str, real: int, seed: int = 0) -> Dataset:
     mistakes = Mistakes()
     for part, split in (("validation", data.validation), ("test", data.test)):
         if not (split.labels == label).any():
-            mistakes.add(bad(f"{part} part of {data.name}", f"no example of {rare}", "at least one, to judge by"))
+            mistakes.add(
+                bad(f"{part} part of {data.name}", f"no example of {rare}", "at least one, to judge by", _MORE)
+            )
     if isinstance(real, bool) or not 1 <= real <= len(rows):
         expected = f"a number from 1 to {len(rows)}, which the training part has"
         mistakes.add(bad(f"real examples of {rare}", real, expected))
@@ -65,7 +69,12 @@ def class_of(data: Dataset, text: str) -> int:
     Raises:
         ValueError: If it is no class, or several.
     """
-    found = data.conditions[0].read(text)
-    if len(found) != 1 or not data.n_classes:
-        raise bad(f"class of {data.name}", repr(text), f"one of {', '.join(data.class_names[:20]) or 'no classes'}")
-    return int(found[0])
+    names = data.class_names
+    if data.n_classes:
+        try:
+            found = data.conditions[0].read(text)
+        except InputError:  # what it says is for several classes
+            found = torch.empty(0)
+        if len(found) == 1:
+            return int(found[0])
+    return names.index(choose(f"class of {data.name}", text, names))

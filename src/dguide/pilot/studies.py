@@ -91,6 +91,13 @@ class PilotStudy(BaseModel):
         return _loaded(self.data)
 
     @property
+    def called(self) -> str:
+        """What a title calls the data: their folder or file, or their name; without options."""
+        call = LOADERS.call(self.data, typed=True)
+        first = call.arguments.get(next(iter(call.options), ""))
+        return first.name if isinstance(first, Path) else self.whole.name
+
+    @property
     def settings(self) -> tuple[Setting, ...]:
         """How examples are drawn: without guidance first."""
         return grid(self.guidance, ("0", *self.weight), (self.sampler,))
@@ -119,6 +126,8 @@ def read_study(path: Path) -> dict[str, Any]:
     """
     yaml, source = require("yaml", "pilot"), expanded(path)
     expected = "settings by name, as in `data: digits`"
+    if not source.is_file():
+        raise bad(f"study {path}", "no such file", f"a file in YAML with {expected}")
     try:
         text = source.read_text(encoding="utf-8")
         wrong = _once(yaml, text)
@@ -163,7 +172,7 @@ def checked(kind: type[S], given: Mapping[str, Any]) -> S:
     try:
         return kind(**given)
     except ValidationError as error:
-        raise mistakes_of(error, str) from error
+        raise mistakes_of(error, str, {name: each.description for name, each in kind.model_fields.items()}) from error
 
 
 @lru_cache(maxsize=2)

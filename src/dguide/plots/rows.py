@@ -14,8 +14,10 @@ from ..errors import bad, require
 from .images import PAPER, Picture, mosaic, reduced
 from .style import as_png, blank
 
-__all__ = ["PictureRow", "picture_rows"]
+__all__ = ["MOST_BYTES", "PictureRow", "picture_rows"]
 
+MOST_BYTES = 300_000
+"""The most bytes of all pictures of a report."""
 _TILE = 0.75
 """Inches of a picture."""
 _SIDES = (96, 64, 48, 32, 24, 16)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..devices import in_float32, on_cpu
 from ..errors import bad
-from ..stored import Folder, content_digest
+from ..stored import Folder, content_digest, planning
 from .base import Tokenizer
 from .network import Autoencoder
 
@@ -146,7 +146,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> LearntTokenize
     if wrong:
         expected = f"numbers up to {side}, as the weights have it"
         raise bad(f"{wrong[0][0]} of the network in {directory / CONFIG}", wrong[0][1], expected, FOLDER.again)
-    with torch.device("meta"):  # costs no memory, whatever the description asks for
+    with planning():
         planned = Autoencoder(**arguments)
     tensors = FOLDER.fill(file, planned, shapes)
     network = Autoencoder(**arguments)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..devices import in_float32, on_cpu
 from ..errors import bad, positive, require
-from ..stored import Folder, digest
+from ..stored import Folder, digest, planning
 from .base import Tokenizer
 
 __all__ = ["CONFIG", "WEIGHTS", "VQTokenizer", "load", "of_diffusers"]
@@ -126,7 +126,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> VQTokenizer:
     shapes = _FOLDER.shapes(weights)
     kind = require("diffusers", "diffusers").VQModel
     try:
-        with torch.device("meta"):  # costs no memory, whatever the description asks for
+        with planning():
             planned = kind.from_config(config)
     except (TypeError, ValueError, LookupError, ArithmeticError, RuntimeError) as error:
         raise bad(f"network in {directory / CONFIG}", str(error), f"arguments of {_CLASS}", _AGAIN) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -36,12 +36,15 @@ def option(name: str) -> str:
     return "--" + name.rstrip("_").replace("_", "-")
 
 
-def mistakes_of(error: ValidationError, called: Callable[[str], str]) -> InputError:
+def mistakes_of(
+    error: ValidationError, called: Callable[[str], str], meaning: Mapping[str, str | None] | None = None
+) -> InputError:
     """The `InputError` with a line for each mistake in some settings. Raises a bug in one of their checks again.
 
     Args:
         error: The mistakes.
         called: What a setting is called, from its name.
+        meaning: What a setting is, by its name, for those that are missing.
     """
 
     def line(mistake: Any) -> str:
@@ -51,8 +54,11 @@ def mistakes_of(error: ValidationError, called: Callable[[str], str]) -> InputEr
         message = str(mistake["msg"]).removeprefix("Value error, ")
         if not mistake["loc"]:
             return message
-        got = "" if mistake["type"] in ("missing", "value_error") else f", got {mistake['input']!r}"
-        return f"{called(str(mistake['loc'][0]))}: {message}{got}"
+        name = str(mistake["loc"][0])
+        if mistake["type"] == "missing":
+            return str(bad(called(name), "nothing", (meaning or {}).get(name) or "a value"))
+        got = "" if mistake["type"] == "value_error" else f", got {mistake['input']!r}"
+        return f"{called(name)}: {message}{got}"
 
     return InputError("\n       ".join(line(mistake) for mistake in error.errors()))
 

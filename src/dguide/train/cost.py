@@ -65,10 +65,10 @@ class Cost:
         whole = 60 * config.minutes
         fit = done + max(0, round((max(whole - last, whole / 2) - spent) / each))
         times = f"{_rounded(fit * rounds)} times through the data"
-        lines = [f"{what}: about {fit:,} steps in {config.minutes:g} minutes, {times}"]
+        lines = [f"{what}: about {fit:,} steps in {config.minutes:g} min, {times}"]
         if fit < self.few:
-            remedies = [*self.remedies(fit), f"--minutes {(self.few * each + last) / 60:.0f}: about {self.few} steps."]
-            lines.append(f"fewer than {self.few} steps teach a network little. {' '.join(remedies)}")
+            remedies = [*self.remedies(fit), f"{(self.few * each + last) / 60:.0f} minutes: about {self.few} steps."]
+            lines.append(f"fewer than {self.few} steps teach a network little. For more steps: {' '.join(remedies)}")
         return lines
 
 
@@ -93,7 +93,7 @@ def _remedies(config: TrainConfig, dataset: Dataset, fit: int) -> list[str]:
         remedies.append(f"{size} has {tokens:,} tokens, and at least {fit * dataset.length // tokens:,} steps fit.")
     batch = max(_SMALLEST_BATCH, config.batch_size // 4)
     if batch < config.batch_size:
-        remedies.append(f"--batch-size {batch}: about {fit * config.batch_size // batch:,} steps.")
+        remedies.append(f"A batch size of {batch}: about {fit * config.batch_size // batch:,} steps.")
     return remedies
 
 

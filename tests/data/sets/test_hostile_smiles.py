@@ -27,7 +27,7 @@ def test_long_strings_are_listed_and_not_parsed(tmp_path: Path) -> None:
     path.write_text("text,kind\n" + "".join(f"{x},{n % 2}\n" for n, x in enumerate([*short, most, long])))
     began = time.monotonic()
     skipped = load(f"csv:{path},label=kind,split=smiles").skipped
-    assert time.monotonic() - began < 20  # it takes RDKit minutes
+    assert time.monotonic() - began < 60  # it takes RDKit minutes
     assert [each.why for each in skipped] == [f"{len(long):,} characters, and RDKit is given at most 1,000"]
     assert [molecule is None for molecule in parse([long, "CO"])] == [True, False]
 

@@ -1,4 +1,4 @@
-"""The set is prepared once: one worker runs this file (`TOGETHER` in conftest.py)."""
+"""The set is prepared once in a process."""
 
 from __future__ import annotations
 

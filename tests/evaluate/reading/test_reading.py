@@ -62,15 +62,15 @@ def reading(nats: Tensor, prior: Tensor | None = None) -> Reading:
 @pytest.mark.parametrize("process", PROCESSES, ids=["masked", "uniform"])
 @pytest.mark.parametrize("prior", [None, torch.tensor([0.2, 0.7, 0.1])], ids=["equal", "given"])
 def test_exact_denoiser_gives_the_posterior_of_bayes(process: Process, prior: Tensor | None) -> None:
-    tokens, _ = drawn(200)
-    found = read(Independent(process), process, tokens, classes(200), prior=prior, passes=400)
+    tokens, _ = drawn(100)
+    found = read(Independent(process), process, tokens, classes(100), prior=prior, passes=400)
     weights = torch.ones(3) if prior is None else prior
     truth = torch.log_softmax(LAWS.log()[:, tokens].sum(-1).T + weights.double().log(), -1)
     assert (found.log_probs.exp() - truth.exp()).abs().mean() < 0.02
     pair = found.log_probs.topk(2).indices
     odds, exact = (each.gather(-1, pair).diff(dim=-1).squeeze(-1) for each in (found.log_probs, truth))
     deviation = (odds - exact) / found.error
-    assert abs(float(deviation.mean())) < 0.25
+    assert abs(float(deviation.mean())) < 0.35
     assert 0.7 < float(deviation.std()) < 1.3
 
 
@@ -80,7 +80,7 @@ def test_common_random_numbers_make_the_odds_far_less_noisy(process: Process) ->
     tokens, _ = drawn(1)
     near = [torch.zeros(1, dtype=torch.int64), torch.ones(1, dtype=torch.int64)]
     common, apart = [], []
-    for seed in range(200):
+    for seed in range(100):
         both = read(Independent(process), process, tokens, near, passes=4, seed=seed).nats[0]
         other = read(Independent(process), process, tokens, near, passes=4, seed=1000 + seed).nats[0]
         common.append(both[0] - both[1])
@@ -92,7 +92,7 @@ def test_common_random_numbers_make_the_odds_far_less_noisy(process: Process) ->
 @pytest.mark.parametrize("process", PROCESSES, ids=["masked", "uniform"])
 def test_error_is_the_spread_over_seeds(process: Process) -> None:
     tokens, _ = drawn(1)
-    found = [read(Independent(process), process, tokens, classes(1), passes=16, seed=s) for s in range(150)]
+    found = [read(Independent(process), process, tokens, classes(1), passes=16, seed=s) for s in range(100)]
     nats = torch.stack([each.nats[0] for each in found])
     pair = nats.mean(0).topk(2, largest=False).indices
     spread = (nats[:, pair[0]] - nats[:, pair[1]]).std()
@@ -212,6 +212,6 @@ def test_trained_models_read_real_digits(process: str) -> None:
         assert Detection.of(score(found, 0), defect).area().value > least
         areas = [
             Detection.of(score(found, 0), defect[torch.from_numpy(source.permutation(60))]).area().value
-            for source in map(np.random.default_rng, range(200))
+            for source in map(np.random.default_rng, range(80))
         ]
-        assert np.mean(areas) == pytest.approx(0.5, abs=0.03)
+        assert np.mean(areas) == pytest.approx(0.5, abs=0.05)

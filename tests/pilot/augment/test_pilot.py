@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from dguide.pilot.augment.arms import parts
-from dguide.pilot.augment.pictures import MOST_BYTES
 from dguide.pilot.augment.ready import READY
 from dguide.pilot.augment.report import report
 from dguide.pilot.augment.result import Result
@@ -16,6 +15,7 @@ from dguide.pilot.augment.run import run
 from dguide.pilot.augment.settings import AugmentStudy
 from dguide.pilot.report import Pictures, page
 from dguide.pilot.studies import checked
+from dguide.plots.rows import MOST_BYTES
 
 TRAIN = {"steps": 2, "size": "tiny", "batch_size": 8, "evaluate_every": 2, "evaluate_passes": 1, "device": "cpu"}
 PRICES = {"miss": 200, "false_alarm": 2, "volume": 500_000, "share": 0.01, "pilot": 20_000, "years": 3}
@@ -90,12 +90,20 @@ def test_the_report_says_whether_generation_beats_ordinary_augmentation(images, 
     made = report(result, {"command": "dguide pilot"})
     assert (made.answer.verdict == "neutral") == (prices is None)
     assert bool(made.money) == (prices is not None)
-    words = ("ordinary augmentation", "通常の画像拡張")
+    words = ("ordinary augmentation", "通常のデータ拡張")
     if made.answer.verdict != "go":
         assert words[language == "ja"] in made.answer.headline
     text = page(made)
     assert "<script src" not in text
-    assert result.new in text
+    if language == "ja":
+        assert not any(f">{name}<" in text for name in result.arms)
+        assert " ポイント" in made.answer.because
+    else:
+        assert f'"{result.new}"' in made.answer.because
+        assert " points" in made.answer.because
+    # Its models have learnt four steps, which no reader may take for a verdict on generated examples.
+    assert (("800" in made.steps[0]), ("train" in made.steps[0])) == (True, True)
+    assert "/" not in made.title  # the folder stands at the end
 
 
 def test_the_report_shows_real_and_generated_examples_and_the_filled_region(images, done):
@@ -126,7 +134,8 @@ def test_all_mistakes_are_said_at_once(images):
         assert any(line.strip().startswith(f"{name}:") for line in lines), name
 
 
-@pytest.mark.parametrize(("name", "value"), [("good", ["row"]), ("real", 10_000), ("ways", ["half"]), ("region", 1.5)])
+@pytest.mark.parametrize(("name", "value"), [("good", ["row"]), ("real", 10_000), ("ways", ["half"]), ("region", 1.5),
+                                              ("false_alarms", 0.01)])  # fmt: skip
 def test_what_does_not_fit_the_data_is_refused(images, name, value):
     with pytest.raises(ValueError, match=f"{name}"):
         study(images, **{name: value})

@@ -39,7 +39,7 @@ def test_the_best_of_the_better_settings_wins() -> None:
         f"c beats a by {low:.3g} to {high:.3g} in figure 0 (95 % for all 3 comparisons together), at no extra cost."
     )
     assert said.endswith("Better than a too: b.")
-    assert f"{low:.3g}〜{high:.3g}" in advice(found, "ja")
+    assert f"{low:.3g} \uff5e {high:.3g}" in advice(found, "ja")
 
 
 def test_a_winner_with_other_calls_says_so_and_one_that_loses_elsewhere_too() -> None:

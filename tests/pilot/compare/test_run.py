@@ -47,7 +47,8 @@ def test_differences_contain_those_of_the_exact_laws(found) -> None:
 
 def test_each_setting_is_told_as_soon_as_it_is_judged(found) -> None:
     _, told = found
-    assert [text.splitlines()[0] for text in told] == [
+    assert told[3].startswith("Measuring how strongly")  # the longest wait of a large model
+    assert [text.splitlines()[0] for text in told[:3]] == [
         f"[{k}/3] {name}" for k, name in enumerate(("constant:0.0", "constant:2.0", "constant:2.0001"), start=1)
     ]
     assert "less the baseline" in told[1]

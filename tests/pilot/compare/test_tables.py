@@ -11,6 +11,7 @@ import torch
 
 from dguide.data import load
 from dguide.pilot.compare import answer, charts, markdown, write
+from dguide.pilot.compare.charts import samples_sheet
 from dguide.study import Store
 from tests.pilot.compare.toy import question
 
@@ -74,7 +75,7 @@ def test_samples_stand_side_by_side(found) -> None:
 
     digits = load("digits")
     tokens = dict.fromkeys(found.settings, digits.test.tokens[:4])
-    sheet = charts(dataclasses.replace(found, codec=digits.codec, samples=tokens))["samples.png"]
+    sheet = samples_sheet(dataclasses.replace(found, codec=digits.codec, samples=tokens))
     picture = sheet.axes[0].images[0].get_array()
     assert picture.shape[:2] == (3 * 9 + 1, 4 * 9 + 1)
     assert (torch.tensor(picture[1:9]) == torch.tensor(picture[10:18])).all()

@@ -121,10 +121,14 @@ def test_the_report_answers_the_question_and_says_how_the_model_was_trained(imag
     found = replace(found, study=study(images, language=language, title="My pilot"))
     made = report(found, {"command": "dguide pilot"})
     assert made.title == "My pilot"
+    # A model of two steps says nothing about guidance, whatever its figures are, and the reader learns it first.
+    assert (made.answer.verdict, "800" in made.steps[0]) == ("not-yet", True)
+    assert made.answer.headline == WORDS[language]["short"].format(steps=2)
+    learnt = report(replace(found, config=replace(found.config, steps=800)), {})
     figure = figure_name(found.compared.main, language)
     answers = {key: WORDS[language][key].format(setting="constant:2.0", figure=figure) for key in VERDICTS[:3]}
-    assert made.answer.headline == answers[made.answer.verdict]
-    assert f"dguide sample {folder / MODEL}" in made.steps[0]
+    assert learnt.answer.headline == answers[learnt.answer.verdict]
+    assert f"dguide sample {folder / MODEL}" in learnt.steps[0]
     text = page(made)
     assert f"{found.config.bits:.3f}" in text
     assert found.config.command.split()[0] in text

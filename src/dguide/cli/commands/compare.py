@@ -174,6 +174,8 @@ def compare(
         paths, words = write(compared, out, spoken), markdown(compared)
     print(f"\n{words}\n{duration(time.perf_counter() - began)}")
     print("\n".join(map(str, paths)))
+    if shapes is None:  # the tables are long: what to do stands last, where it is seen
+        print(f"\n{compared.advice()}\nReport: {paths[0]}")
 
 
 def _study(

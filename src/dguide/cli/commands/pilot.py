@@ -40,26 +40,36 @@ def pilot(
     count: int | None = typer.Option(
         None, metavar="NUMBER", help="Without augment: samples of each setting. [default: 500]"
     ),
-    rare: str | None = typer.Option(None, metavar="CLASS", help="The rare class, by name or number."),
+    rare: str | None = typer.Option(None, metavar="CLASS", help="With augment: the rare class, by name or number."),
     real: int | None = typer.Option(
-        None, metavar="NUMBER", help="Real examples of the rare class that stay in the training part. [default: 20]"
+        None,
+        metavar="NUMBER",
+        help="With augment: real examples of the rare class that stay in the training part. [default: 20]",
     ),
     good: list[str] = typer.Option(
         [],
         metavar="CLASS",
-        help="Class that must raise no alarm; repeatable. [default: all but the rare one]",
+        help="With augment: class that must raise no alarm; repeatable. [default: all but the rare one]",
     ),
-    by: str | None = typer.Option(None, metavar="NAME", help="Another condition of the data: recall is told by it."),
+    by: str | None = typer.Option(
+        None, metavar="NAME", help="With augment: another condition of the data; recall is told by it."
+    ),
     runs: int | None = typer.Option(
-        None, metavar="NUMBER", help="Repetitions, each with other real examples and a model of its own. [default: 5]"
+        None,
+        metavar="NUMBER",
+        help="With augment: repetitions, each with other real examples and a model of its own. [default: 5]",
     ),
     added: int | None = typer.Option(
         None,
         metavar="NUMBER",
-        help="Examples that each arm adds. [default: as many as the other classes have on average]",
+        help="With augment: examples that each arm adds; an arm is a way to add some. [default: as many as "
+        "make the rare class as large as the others are on average]",
     ),
     train: str | None = typer.Option(
-        None, metavar="NAME=VALUE,...", help="Settings of `dguide train` for the models. [default: minutes=3]"
+        None,
+        metavar="NAME=VALUE,...",
+        help="Settings of `dguide train` for the models, with _ in place of -, as in minutes=30,size=small,"
+        "batch_size=16. [default: minutes=3]",
     ),
     model: Path | None = typer.Option(
         None,
@@ -83,28 +93,36 @@ def pilot(
     way: list[str] = typer.Option(
         [],
         metavar="whole|filled",
-        help="Whole samples, or defects filled into good parts; repeatable. [default: whole]",
+        help="With augment: whole samples, or defects filled into good parts; repeatable. [default: whole]",
     ),
     region: float | None = typer.Option(
-        None, metavar="SHARE", help="Sides of the region that is filled in, as a share of the picture. [default: 0.4]"
+        None,
+        metavar="SHARE",
+        help="With --way filled: sides of the region that is filled in, as a share of the picture. [default: 0.4]",
     ),
     classifier: str | None = typer.Option(
-        None, metavar="NAME", help=f"Classifier of every arm: {_KINDS}, or {OWN}. [default: small-network]"
+        None,
+        metavar="NAME",
+        help=f"With augment: classifier of every arm: {_KINDS}, or {OWN}. [default: small-network]",
     ),
     ordinary: str | None = typer.Option(
         None,
         metavar="NAME=VALUE,...",
-        help="Ordinary augmentation: shift (share of the side), rotation (degrees), flips (none, horizontal, both). "
+        help="With augment: ordinary augmentation: shift (share of the side), rotation (degrees), flips (none, "
+        "horizontal, both). "
         "[default: shift=0.1,rotation=10,flips=none]",
     ),
     false_alarms: float | None = typer.Option(
-        None, metavar="SHARE", help="Share of false alarms for which thresholds are chosen. [default: 0.05]"
+        None,
+        metavar="SHARE",
+        help="With augment: share of false alarms for which thresholds are chosen. 0.05 needs 19 good examples in the "
+        "validation part, 0.01 needs 99. [default: 0.05]",
     ),
     prices: str | None = typer.Option(
         None,
         metavar="NAME=VALUE,...",
-        help="miss, false_alarm, volume (parts a year) and share (of defects); and pilot (once), running (a year), "
-        "years, currency.",
+        help="With augment: cost of a miss and of a false_alarm, volume (parts a year) and share (of defects); and of "
+        "the pilot (once) and of running (a year), years, currency.",
     ),
     title: str | None = typer.Option(None, metavar="TEXT", help="Title of the report."),
     language: str | None = typer.Option(None, metavar="en|ja", help="Language of the report. [default: en]"),
@@ -168,8 +186,14 @@ def _named(option: str, text: str | None) -> dict[str, Any] | None:
             raise bad(option, repr(part), "name=value, with a comma between two of them")
         if name.strip() in found:
             raise bad(option, f"{name.strip()} twice", "each name once")
-        try:
-            found[name.strip()] = float(value)
-        except ValueError:
-            found[name.strip()] = value.strip()
+        found[name.strip()] = _value(value.strip())
     return found
+
+
+def _value(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

@@ -14,7 +14,6 @@ from ...errors import bad
 from ...evaluate.reading.detection import Detection
 from ...evaluate.statistics.areas import Area, area
 from ...evaluate.statistics.crossed import Crossed, Part, crossed
-from ...evaluate.statistics.thresholds import needed
 from ..money import Decisions
 
 __all__ = ["FEW", "Figures", "Judged", "Scores", "best", "more_examples"]
@@ -107,11 +106,6 @@ class Judged:
         """The threshold of each run, [R]; inf (no alarms) if the validation part has too few good examples."""
         asked, rare = self._asked(self.validation)
         return np.array([Detection(row[asked], rare).for_false_alarms(self.most) for row in self.scores.validation])
-
-    @property
-    def too_few(self) -> int:
-        """Good examples of the validation part that are lacking to choose a threshold; 0 if it has enough."""
-        return max(0, int(needed(self.most)) - int(np.isin(self.validation, self.good).sum()))
 
     @cached_property
     def decisions(self) -> Decisions:

@@ -11,17 +11,15 @@ from numpy.typing import NDArray
 
 from ...data import Codec, Dataset
 from ...plots.images import shown
-from ...plots.rows import PictureRow, picture_rows
+from ...plots.rows import MOST_BYTES, PictureRow, picture_rows
 from ...study import Store
 from ..report import Pictures, Section, Text
 from .arms import parts
 from .settings import AugmentStudy
 from .tasks import drawn, good_rows, place
 
-__all__ = ["MOST_BYTES", "Shown", "collected", "section"]
+__all__ = ["Shown", "collected", "section"]
 
-MOST_BYTES = 300_000
-"""The most bytes of all pictures of a report."""
 _SHOWN = 10
 """Pictures in a row."""
 Bytes = NDArray[np.uint8]
@@ -79,7 +77,9 @@ def _first(store: Store, keys: Sequence[str], codec: Codec, channels: int, count
     return np.concatenate(found)[:count]
 
 
-def section(pictures: Shown, codec: Codec, filled: Sequence[str], rare: str, say: Callable[..., str]) -> Section:
+def section(
+    pictures: Shown, codec: Codec, filled: Sequence[str], rare: str, names: Mapping[str, str], say: Callable[..., str]
+) -> Section:
     """The part of the report that shows them.
 
     Args:
@@ -87,9 +87,10 @@ def section(pictures: Shown, codec: Codec, filled: Sequence[str], rare: str, say
         codec: What the tokens of the data stand for.
         filled: Names of the arms whose examples were filled into good parts.
         rare: The rare class.
+        names: What the report calls each arm.
         say: The sentences of the report.
     """
-    rows = tuple(_rows(pictures, codec, filled, rare, say))
+    rows = tuple(_rows(pictures, codec, filled, rare, names, say))
     text = Text(say("pictures_text") + (say("pictures_regions") if filled else ""))
     blocks = [
         Pictures(png, row.name, say("pictures_alt", name=row.name, count=len(row.pictures)))
@@ -99,7 +100,7 @@ def section(pictures: Shown, codec: Codec, filled: Sequence[str], rare: str, say
 
 
 def _rows(
-    pictures: Shown, codec: Codec, filled: Sequence[str], rare: str, say: Callable[..., str]
+    pictures: Shown, codec: Codec, filled: Sequence[str], rare: str, names: Mapping[str, str], say: Callable[..., str]
 ) -> Iterator[PictureRow]:
     def row(name: str, images: Bytes, regions: NDArray[np.bool_] | None = None) -> PictureRow:
         return PictureRow(name, shown(codec, images / 255), regions)
@@ -107,8 +108,8 @@ def _rows(
     yield row(say("pictures_real", rare=rare), pictures.real)
     for name, images in pictures.generated.items():
         if name not in filled:
-            yield row(name, images)
+            yield row(names[name], images)
     if pictures.good is not None:
         yield row(say("pictures_good"), pictures.good, pictures.regions)
     for name in filled:
-        yield row(name, pictures.generated[name], pictures.regions)
+        yield row(names[name], pictures.generated[name], pictures.regions)

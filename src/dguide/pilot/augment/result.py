@@ -10,6 +10,7 @@ from functools import cached_property
 
 from ...data import class_of
 from ..money import Decision, decide
+from .amounts import in_points
 from .arms import BASELINES
 from .figures import Figures, Judged, best
 from .run import Found
@@ -104,7 +105,7 @@ class Result:
             cells = (f"{each.value:.3f} ({each.low:.3f} to {each.high:.3f})" for each in figures)
             lines.append(f"{name:{width}}  {'  '.join(cells)}")
         recall = self.difference.recall
-        lines.append(
-            f"{self.new} less {self.old}: recall {recall.value:+.3f} ({recall.low:+.3f} to {recall.high:+.3f})"
-        )
+        value, low, high = map(in_points, (recall.value, recall.low, recall.high))
+        lines.append("95 % intervals in brackets.")
+        lines.append(f'Recall of "{self.new}" less that of "{self.old}": {value} points ({low} to {high})')
         return "\n".join(lines)

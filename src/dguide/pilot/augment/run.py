@@ -41,6 +41,7 @@ class Found:
         test: Classes of the test part, [N] int64.
         groups: For each example of the test part the value of `AugmentStudy.by`, [N] int64; None if it is not given.
         bits: Bits per token of the test part of each model, one for all runs if it was given.
+        steps: Training steps of each of these models.
         added: Number of examples that each arm adds.
         seconds: Seconds of all work, by kind.
         pictures: Real and generated examples of the first run.
@@ -53,6 +54,7 @@ class Found:
     test: NDArray[np.int64]
     groups: NDArray[np.int64] | None
     bits: tuple[float, ...]
+    steps: tuple[int, ...]
     added: int
     seconds: dict[str, float]
     pictures: Shown
@@ -111,11 +113,12 @@ class _Run:
         if study.by is not None:
             condition = next(each for each in whole.conditions if each.name == study.by)
             groups = condition.of(whole.test.labels, whole.test.properties).numpy()
-        bits = tuple(checkpoints.load(each.path).config.bits for each in dict.fromkeys(sources))
+        configs = [checkpoints.load(each.path).config for each in dict.fromkeys(sources)]
+        bits, steps = tuple(each.bits for each in configs), tuple(each.steps for each in configs)
         labels = (whole.validation.labels.numpy(), whole.test.labels.numpy())
         keys = {arm.name: drawn[arm.drawn, arm.way, 0] for arm in chosen if arm.drawn and not arm.repeated}
         pictures = collected(study, self.data[0], self.rare, self.store, keys, self.added)
-        return Found(study, chosen, scores, *labels, groups, bits, self.added, self.seconds, pictures)
+        return Found(study, chosen, scores, *labels, groups, bits, steps, self.added, self.seconds, pictures)
 
     def _sources(self) -> list[CheckpointSource]:
         """The model of each run: the one that was given, or those that are trained now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, replace
 from typing import Any
@@ -12,6 +13,7 @@ from typing_extensions import Self  # comes with pydantic
 
 from ...data import Dataset, class_of, few
 from ...errors import Mistakes, bad, choose
+from ...evaluate.statistics.thresholds import needed
 from ..money import Prices
 from ..studies import PilotStudy
 from .arms import Way, mixes
@@ -101,6 +103,16 @@ class AugmentStudy(PilotStudy):
         if value is not None and {"data", "rare", "real"} <= info.data.keys():
             choice_of(value, info.data["data"], info.data["rare"], info.data["real"])
         return value
+
+    @model_validator(mode="after")
+    def _with_thresholds(self) -> Self:
+        count = int(torch.isin(self.whole.validation.labels, torch.tensor(self.good_classes)).sum())
+        if count < needed(self.false_alarms):
+            least = math.ceil(100 / (count + 1)) / 100
+            got = f"{self.false_alarms:g} with {count} good examples in the validation part"
+            remedy = "With fewer no threshold can be chosen, and no alarm is raised. More good examples help too."
+            raise bad("false_alarms", got, f"a share of at least {least:g}", remedy)
+        return self
 
     @model_validator(mode="after")
     def _one_model(self) -> Self:

@@ -14,10 +14,13 @@ from ...plots.style import LINES, blank, put, series
 from ...plots.tips import tell
 from ...samplers import SAMPLERS
 from ...study import Setting
+from ..report import Language, words
 from .comparison import Compared
+from .report_words import WORDS
 from .rows import Row
+from .words import figure_name
 
-__all__ = ["calls_chart", "charts", "diversity_chart", "samples_sheet", "strength_chart", "weight_chart"]
+__all__ = ["charts", "samples_sheet", "unbeaten"]
 
 DIVERSITY = ("diversity within a class", "recall", "coverage", "unique", "internal diversity", "distinct-2")
 """Figures of diversity; the first one that there is is drawn."""
@@ -27,20 +30,64 @@ _LOOK = {"markerfacecolor": "white", "markeredgewidth": 1.6, "linewidth": 1.6, "
 _TEXT = 11
 
 
-def charts(found: Compared) -> dict[str, Any]:
-    """The figures that there is something to draw in, by name of file."""
-    drawn: dict[str, Callable[[Compared], Any]] = {
-        "weight.png": weight_chart,
-        "diversity.png": diversity_chart,
-        "calls.png": calls_chart,
-        "samples.png": samples_sheet,
-        "strength.png": strength_chart,
+class _Pen:
+    """Writes the words of the figures.
+
+    Args:
+        language: "en" or "ja".
+        replaced: Whether a character that no font of this machine has becomes `?`: not where a reader's fonts draw it.
+    """
+
+    def __init__(self, language: Language, replaced: bool) -> None:
+        self.language, self.replaced = language, replaced
+        self.say = words(WORDS, language)
+
+    def write(self, artist: Any, text: str) -> None:
+        put(artist, text, replaced=self.replaced)
+
+    def name(self, figure: str) -> str:
+        """The name of a figure of a comparison."""
+        return figure_name(figure, self.language)
+
+    def tip(self, row: Row) -> str:
+        """What the reader sees who points at a setting."""
+        figure = row.figure
+        ends = self.say("to", low=f"{figure.low:.3g}", high=f"{figure.high:.3g}")
+        return f"{row.setting}: {figure.value:.3g} ({ends})"
+
+    def finished(self, figure: Any, axes: Any, across: str, up: str) -> Any:
+        self.write(axes.set_xlabel("", fontsize=_TEXT), across)
+        self.write(axes.set_ylabel("", fontsize=_TEXT), up)
+        axes.grid(alpha=0.3)
+        self.legend(figure, axes)
+        return figure
+
+    def legend(self, figure: Any, axes: Any) -> None:
+        legend = figure.legend(*axes.get_legend_handles_labels(), fontsize=9, loc="outside lower center", ncols=1)
+        for text in legend.get_texts():
+            self.write(text, text.get_text())
+
+
+def charts(found: Compared, language: Language = "en", *, replaced: bool = True) -> dict[str, Any]:
+    """The figures that there is something to draw in, by name of file, but the samples.
+
+    Args:
+        found: The comparison.
+        language: Language of the words in them.
+        replaced: Whether a character that no font of this machine has becomes `?`: not where a reader's fonts draw it.
+    """
+    pen = _Pen(language, replaced)
+    drawn: dict[str, Callable[[Compared, _Pen], Any]] = {
+        "weight.png": _weight_chart,
+        "diversity.png": _diversity_chart,
+        "calls.png": _calls_chart,
+        "strength.png": _strength_chart,
     }
-    made = {name: draw(found) for name, draw in drawn.items()}
+    made = {name: draw(found, pen) for name, draw in drawn.items()}
     return {name: figure for name, figure in made.items() if figure is not None}
 
 
-def weight_chart(found: Compared) -> Any:
+def _weight_chart(found: Compared, pen: _Pen) -> Any:
     """The main figure against the mean weight, a line for each mechanism, shape of schedule and sampler."""
     lines: dict[tuple[str, str], list[tuple[float, Row]]] = {}
     for label, setting in found.settings.items():
@@ -54,34 +101,54 @@ def weight_chart(found: Compared) -> Any:
         _errors(axes, xs, rows)
         values = [row.figure.value for row in rows]
         (line,) = axes.plot(xs, values, LINES[mechanism], label=name, **series(number), **_LOOK)
-        tell(line, [_tip(row) for row in rows])
-    _held_out(axes, found.row(found.baseline, found.main))
-    return _finished(figure, axes, "mean guidance weight w", found.main)
+        tell(line, [pen.tip(row) for row in rows])
+    _held_out(axes, found.row(found.baseline, found.main), pen)
+    return pen.finished(figure, axes, pen.say("axis weight"), pen.name(found.main))
 
 
-def diversity_chart(found: Compared) -> Any:
+def _diversity_chart(found: Compared, pen: _Pen) -> Any:
     """The main figure, or one of quality, against one of diversity; a line joins the settings that nothing beats."""
-    names = [row.figure.name for row in found.rows if row.setting == found.baseline]
-    diverse = next((each for each in DIVERSITY if each in names and each != found.main), None)
-    quality = next((each for each in QUALITY if each in names and each != found.main), found.main)
+    diverse, quality = _diverse(found)
     if diverse is None:
         return None
     points = {label: (found.row(label, diverse), found.row(label, quality)) for label in found.settings}
-    return _front(found, {label: (one.figure.value, one) for label, (one, _) in points.items()},
-                  {label: two for label, (_, two) in points.items()}, diverse, quality, "higher")  # fmt: skip
+    across = {label: (one.figure.value, one) for label, (one, _) in points.items()}
+    up = {label: two for label, (_, two) in points.items()}
+    return _front(found, pen, across, up, pen.name(diverse), pen.name(quality), "higher")
 
 
-def calls_chart(found: Compared) -> Any:
+def _diverse(found: Compared) -> tuple[str | None, str]:
+    """The figures of diversity and of quality that are drawn; None if there is none of diversity."""
+    names = [row.figure.name for row in found.rows if row.setting == found.baseline]
+    diverse = next((each for each in DIVERSITY if each in names and each != found.main), None)
+    return diverse, next((each for each in QUALITY if each in names and each != found.main), found.main)
+
+
+def unbeaten(found: Compared) -> list[str]:
+    """The settings that no other beats both in quality and in diversity, as the figure of both shows them."""
+    diverse, quality = _diverse(found)
+    if diverse is None:
+        return []
+    better = found.row(found.baseline, quality).figure.better
+    points = {
+        label: (found.row(label, diverse).figure.value, found.row(label, quality).figure.value)
+        for label in found.settings
+    }
+    kept = _unbeaten(points, "higher", better) if better else []
+    return [label for label, point in points.items() if point in kept]
+
+
+def _calls_chart(found: Compared, pen: _Pen) -> Any:
     """The main figure against the network calls of a batch; a line joins the settings that nothing beats."""
     rows = {label: found.row(label, found.main) for label in found.settings}
     calls = {label: (float(sum(row.calls)), None) for label, row in rows.items()}
     if len({x for x, _ in calls.values()}) < 2:
         return None
-    return _front(found, calls, rows, "network calls a batch", found.main, "lower")
+    return _front(found, pen, calls, rows, pen.say("axis calls"), pen.name(found.main), "lower")
 
 
 def samples_sheet(found: Compared) -> Any:
-    """The same sample numbers of each setting, a row each; None if the tokens are no images."""
+    """The same sample numbers of each setting, a row each, as a file; None if the tokens are no images."""
     codec = found.codec
     if codec is None or codec.shape is None or not found.samples:
         return None
@@ -91,7 +158,7 @@ def samples_sheet(found: Compared) -> Any:
     return contact_sheet(codec, tokens, columns, [""] * columns, f"The same random numbers in each column\n{rows}")
 
 
-def strength_chart(found: Compared) -> Any:
+def _strength_chart(found: Compared, pen: _Pen) -> Any:
     """The mean of log Z_w, and the masked fraction, against the noise level; None if nothing was measured."""
     if not found.diagnostics:
         return None
@@ -104,18 +171,19 @@ def strength_chart(found: Compared) -> Any:
         seen = table.count > 0
         strength.plot(table.levels[seen].numpy(), table.log_z[seen].numpy(), line, **look)
         pace.plot(table.edges.numpy(), table.masked_fraction.numpy(), line, label=label, **look)
-    pace.plot([0, 1], [0, 1], color="#707070", linewidth=1, label="pace without guidance")
-    for axes, words in ((strength, "mean of log Z_w"), (pace, "masked fraction")):
+    pace.plot([0, 1], [0, 1], color="#707070", linewidth=1, label=pen.say("legend pace"))
+    for axes, up in ((strength, "axis strength"), (pace, "axis masked")):
         axes.set_xlim(1.02, -0.02)
-        axes.set_xlabel("noise level m (1 = noise, 0 = data)", fontsize=_TEXT)
-        put(axes.set_ylabel("", fontsize=_TEXT), words)
+        pen.write(axes.set_xlabel("", fontsize=_TEXT), pen.say("axis noise"))
+        pen.write(axes.set_ylabel("", fontsize=_TEXT), pen.say(up))
         axes.grid(alpha=0.3)
-    _legend(figure, pace)
+    pen.legend(figure, pace)
     return figure
 
 
 def _front(
     found: Compared,
+    pen: _Pen,
     across: Mapping[str, tuple[float, Row | None]],
     up: Mapping[str, Row],
     x_name: str,
@@ -128,15 +196,14 @@ def _front(
         row, look = up[label], series(number)
         _errors(axes, [x], [row], look["color"], beside)
         (point,) = axes.plot([x], [row.figure.value], label=label, linestyle="none", **look, **_LOOK)
-        tell(point, [_tip(row)])
+        tell(point, [pen.tip(row)])
     better = up[found.baseline].figure.better
     if better:
         kept = _unbeaten({label: (x, up[label].figure.value) for label, (x, _) in across.items()}, x_better, better)
         if len(kept) > 1:
-            axes.plot(
-                *zip(*kept, strict=True), "-", color="#707070", linewidth=1, zorder=0, label="no setting beats these"
-            )
-    return _finished(figure, axes, x_name, y_name)
+            line = {"color": "#707070", "linewidth": 1, "zorder": 0, "label": pen.say("legend unbeaten")}
+            axes.plot(*zip(*kept, strict=True), "-", **line)
+    return pen.finished(figure, axes, x_name, y_name)
 
 
 def _unbeaten(points: Mapping[str, tuple[float, float]], x_better: str, y_better: str) -> list[tuple[float, float]]:
@@ -182,30 +249,11 @@ def _errors(axes: Any, xs: list[float], rows: list[Row], colour: str = "#707070"
             axes.plot(ends, [row.figure.value] * 2, color=colour, linewidth=1, zorder=1)
 
 
-def _held_out(axes: Any, row: Row) -> None:
+def _held_out(axes: Any, row: Row, pen: _Pen) -> None:
     if math.isfinite(row.figure.best):
-        axes.axhline(row.figure.best, color="#707070", linewidth=1, linestyle=":", label="held-out data")
-
-
-def _tip(row: Row) -> str:
-    figure = row.figure
-    return f"{row.setting}: {figure.value:.3g} ({figure.low:.3g} to {figure.high:.3g})"
+        axes.axhline(row.figure.best, color="#707070", linewidth=1, linestyle=":", label=pen.say("held-out data"))
 
 
 def _axes() -> tuple[Any, Any]:
     figure = blank((7.5, 5.4))
     return figure, figure.add_subplot()
-
-
-def _finished(figure: Any, axes: Any, across: str, up: str) -> Any:
-    put(axes.set_xlabel("", fontsize=_TEXT), across)
-    put(axes.set_ylabel("", fontsize=_TEXT), up)
-    axes.grid(alpha=0.3)
-    _legend(figure, axes)
-    return figure
-
-
-def _legend(figure: Any, axes: Any) -> None:
-    legend = figure.legend(*axes.get_legend_handles_labels(), fontsize=9, loc="outside lower center", ncols=1)
-    for text in legend.get_texts():
-        put(text, text.get_text())

@@ -71,6 +71,8 @@ def answer(
 
     execute(tasks, store, executor or Here(), report)
     waiting.look()
+    if tell is not None:
+        tell(f"Measuring how strongly guidance acts in each of {len(question.settings)} settings, for the report.")
     return Compared(
         settings=question.settings,
         evaluations=waiting.evaluations,

@@ -14,7 +14,7 @@ from ...plots.style import save
 from ..parquet import write_parquet
 from ..report import Language, page
 from .as_report import as_report
-from .charts import charts
+from .charts import charts, samples_sheet
 from .comparison import Compared
 from .lines import bracketed
 from .rows import Row
@@ -60,7 +60,8 @@ def write_files(found: Compared, folder: Path) -> list[Path]:
         temporary.write_text(as_json(content), encoding="utf-8")
     with replacing(words) as temporary:
         temporary.write_text(markdown(found), encoding="utf-8")
-    for name, figure in charts(found).items():
+    sheet = samples_sheet(found)
+    for name, figure in (charts(found) | ({} if sheet is None else {"samples.png": sheet})).items():
         paths.append(folder / name)
         save(figure, paths[-1])
     return paths

@@ -40,7 +40,7 @@ LABELS = {
         "steps": "次に行うこと",
         "evidence": "根拠",
         "contents": "根拠の一覧",
-        "notes": "この報告に含まれないこと",
+        "notes": "留意事項",
         "settings": "作成方法",
         "values": "グラフの値",
         "dark": "暗い配色",

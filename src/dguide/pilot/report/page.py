@@ -19,6 +19,7 @@ __all__ = ["page"]
 
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """Characters that no HTML file may have: controls, and halves of characters from names of files."""
+_PERCENT = re.compile(r"(?<=\d) %")
 
 
 def page(report: Report) -> str:
@@ -59,8 +60,8 @@ def _asset(name: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """A text without characters that HTML cannot hold; any other value as it is."""
-    return type(value)(_UNPRINTABLE.sub("�", value)) if isinstance(value, str) else value
+    """A text without characters that HTML cannot hold, each % on the line of its number; any other value as it is."""
+    return type(value)(_PERCENT.sub("\u00a0%", _UNPRINTABLE.sub("�", value))) if isinstance(value, str) else value
 
 
 def _paragraphs(text: str) -> list[str]:

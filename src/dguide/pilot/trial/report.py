@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
+from ...train.cost import FEW as FEW_STEPS
 from ..compare import as_report
 from ..compare.words import figure_name
 from ..report import Report, Section, Text, words
@@ -28,15 +29,18 @@ def report(found: Found, made: Mapping[str, str]) -> Report:
     """
     study, compared = found.study, found.compared
     say, base = words(WORDS, study.language), as_report(compared, study.language)
-    data, figure, winner = study.whole, figure_name(compared.main, study.language), compared.winner
-    headline = say(base.answer.verdict, setting="" if winner is None else winner.setting, figure=figure)
+    figure, winner = figure_name(compared.main, study.language), compared.winner
+    verdict = "not-yet" if _short(found) else base.answer.verdict
+    headline = say(verdict, setting="" if winner is None else winner.setting, figure=figure)
+    if _short(found):
+        headline = say("short", steps=f"{found.config.steps:,}")
     about = {"folder": str(found.model), "training": found.config.command} | dict(made)
     return replace(
         base,
-        title=study.title or say("title", data=data.name),
-        question=say("question", data=data.name, figure=figure),
-        answer=replace(base.answer, headline=headline),
-        steps=tuple(_steps(found, base.answer.verdict, say)),
+        title=study.title or say("title", data=study.called),
+        question=say("question", data=study.called, figure=figure),
+        answer=replace(base.answer, verdict=verdict, headline=headline),
+        steps=tuple(_steps(found, verdict, say)),
         evidence=(*base.evidence, _how(found, say)),
         settings={say(key): value for key, value in about.items()} | dict(base.settings),
         notes=(*base.notes, *_notes(found, say)),
@@ -44,14 +48,21 @@ def report(found: Found, made: Mapping[str, str]) -> Report:
 
 
 def _steps(found: Found, verdict: str, say: Say) -> Iterator[str]:
-    if verdict == "go":
+    if _short(found):
+        yield say("step_short", least=FEW_STEPS)
+    elif verdict == "go":
         yield say("step_use", command=_command(found))
         yield say("step_look")
     else:
         yield say("step_keep", command=_command(found))
         yield say("step_more" if verdict == "not-yet" else "step_longer")
     if found.study.whole.codec.size is not None:
-        yield say("step_rare")
+        yield say("step_rare", data=shlex.quote(found.study.data))
+
+
+def _short(found: Found) -> bool:
+    """Whether the model has learnt so little that its samples say nothing about guidance."""
+    return found.config.steps < FEW_STEPS
 
 
 def _command(found: Found) -> str:
@@ -60,7 +71,7 @@ def _command(found: Found) -> str:
     name = compared.baseline if compared.winner is None else compared.winner.setting
     written = compared.settings[name].written
     options = (word for part in ("guidance", "weight", "sampler") for word in (f"--{part}", str(written[part])))
-    return shlex.join(["dguide", "sample", str(found.model), *options])
+    return shlex.join(["dguide", "sample", str(found.model), *options, "--out", "samples.npz"])
 
 
 def _how(found: Found, say: Say) -> Section:

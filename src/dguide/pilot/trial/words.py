@@ -17,8 +17,11 @@ WORDS = {
         "step_keep": "Sample without guidance: {command}",
         "step_longer": "A model that has learnt for longer may answer otherwise: try a new folder and a longer --train.",
         "step_more": "Draw more samples with --count in the same folder: the answer says how many would tell.",
+        "short": "Not decided: the model has learnt only {steps} steps, too few to judge guidance by its samples.",
+        "step_short": "Train for longer: fewer than {least} steps teach a model little. Run again with a new folder and more "
+        "minutes in --train.",
         "step_rare": "To learn whether generated examples make a classifier better: "
-        "dguide pilot augment DATA --rare CLASS",
+        "dguide pilot augment {data} --rare CLASS",
         "how": "How the model was trained",
         "how_text": "The model learnt {train} training examples in {steps} steps, and {validation} validation examples "
         "chose among its weights. It has {bits} bits per token of held-out data; fewer are better. Samples are told what "
@@ -34,7 +37,7 @@ WORDS = {
     "ja": {
         "title": "{data}：ガイダンスは有効か",
         "question": "{data} のモデルにガイダンスは有効ですか。また、最適な設定はどれですか。判断に使う指標は"
-        "{figure}で、データの評価用部分と比較します。",
+        "{figure}で、生成したサンプルを評価用データと比べます。",
         "go": "はい。ガイダンスは有効です。{setting} をお使いください。{figure}がガイダンスなしより優れています。",
         "no-go": "いいえ。ガイダンスは有効ではありません。どの設定も、{figure}がガイダンスなしより劣ります。",
         "not-yet": "まだ判断できません。{figure}がガイダンスなしより優れていると確認できた設定はありません。",
@@ -42,15 +45,18 @@ WORDS = {
         "step_look": "その前に、下記のサンプルとほかの指標も確認してください。",
         "step_keep": "ガイダンスなしで生成してください：{command}",
         "step_longer": "より長く学習したモデルでは結果が変わることがあります。"
-        "新しいフォルダーを選び、--train を長くしてください。",
-        "step_more": "同じフォルダーで --count を増やしてください。必要な数は回答に示しています。",
-        "step_rare": "生成した例で分類器が良くなるかを調べるには：dguide pilot augment DATA --rare CLASS",
+        "新しいフォルダーを選び、--train の minutes を大きくしてください。",
+        "step_more": "同じフォルダーで --count を増やしてください。必要な数は結論に示しています。",
+        "short": "まだ判断できません。モデルの学習が {steps} ステップと少なく、サンプルからガイダンスの効果を評価できません。",
+        "step_short": "モデルをより長く学習してください。{least} ステップ未満では、ほとんど学習できません。新しいフォルダーを選び、"
+        "--train の minutes を大きくして、もう一度実行してください。",
+        "step_rare": "生成画像で分類器の性能が向上するかを調べるには：dguide pilot augment {data} --rare CLASS",
         "how": "モデルの学習方法",
-        "how_text": "モデルは学習用の {train} 件を {steps} ステップ学習し、検証用の {validation} 件で重みを選びました。"
-        "評価用データでの値は 1 トークンあたり {bits} ビットで、少ないほど良い値です。"
-        "生成の条件には、評価用の {test} 件の条件を順に使いました。",
-        "one_model": "区間はこのモデルについてのものです。学習をやり直すと、差が変わることがあります。",
-        "few": "評価用データは {count} 件だけです。そのため、一部の指標の区間が広くなっています。",
+        "how_text": "モデルは、学習用データ {train} 件で {steps} ステップ学習しました。重みは検証用データ {validation} 件で選びました。"
+        "評価用データで測った損失は、1 トークンあたり {bits} ビットです。小さいほど良い値です。"
+        "サンプルは、評価用データ {test} 件と同じ条件を順に与えて生成しました。",
+        "one_model": "信頼区間はこのモデルについてのものです。学習をやり直すと、差が変わることがあります。",
+        "few": "評価用データは {count} 件だけです。そのため、一部の指標の信頼区間が広くなっています。",
         "synthetic": "データはプログラムで合成したものです。",
         "licence": "データには利用条件があります：{licence}",
         "command": "コマンド",
