@@ -153,6 +153,16 @@ def test_a_mechanism_whose_two_ways_differ_is_refused():
         Torn(1.0).verify()
 
 
+def test_a_process_whose_two_ways_differ_is_refused():
+    @dataclass(frozen=True)
+    class Torn(dguide.Uniform):
+        def floored_rates(self, time, like):
+            return super().floored_rates(time, like).lasting(like.new_tensor(1.0))
+
+    with pytest.raises(ValueError, match=r"Torn\.floored_rates: got log-intensities.*the same jumps"):
+        Torn(4).verify()
+
+
 class Heard(Observer):
     """Keeps what it is told of landings."""
 

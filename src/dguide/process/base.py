@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..devices import on_cpu
 from ..errors import bad, positive
-from ..extension import Extensible, false_declaration, final, once_by_value
+from ..extension import Extensible, false_declaration, final, once_by_value, speaks_for
 from ..noise import Noise
 from .floored import Floored, Jump
 
@@ -223,9 +223,23 @@ def _verify(process: Process) -> None:
     ):
         expected = "the prediction itself, for a process that reads the posterior, or has a prediction_free_rate"
         raise bad(f"{cls.__name__}.as_posterior", "another law", expected, "Declare what it is in prediction.")
+    for name, form, jump in (
+        ("rates", process.floored_rates(late, log_p), process.rates(noise, late, log_p)),
+        ("posterior", process.floored_posterior(late, early, log_p), process.posterior(noise, late, early, log_p)),
+    ):
+        if form is not None and speaks_for(cls, f"floored_{name}", name):
+            _verify_same(f"{cls.__name__}.floored_{name}", form.jump(noise, log_p), jump)
     if process.prediction_free_rate:
         for jump in (process.rates(noise, late, log_p), process.posterior(noise, late, early, log_p)):
             if not torch.allclose(jump.log_intensity[0], jump.log_intensity[1]):
                 raise false_declaration(cls, "prediction_free_rate", "an exit rate that depends on the prediction")
             if not torch.allclose(jump.log_landing, log_p):
                 raise false_declaration(cls, "prediction_free_rate", "a landing that is not the prediction")
+
+
+def _verify_same(name: str, told: Jump, jump: Jump) -> None:
+    """Raise `ValueError` unless two ways to say a jump agree."""
+    pairs = ((told.log_intensity, jump.log_intensity), (told.log_landing.exp(), jump.log_landing.exp()))
+    if not all(torch.allclose(one, other) for one, other in pairs):
+        got = f"log-intensities {told.log_intensity.tolist()}"
+        raise bad(name, got, f"the same jumps: {jump.log_intensity.tolist()}", "Make the two agree.")
