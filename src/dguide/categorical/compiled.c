@@ -135,7 +135,7 @@ static void raise_to(struct running *law, float top) {
     law->top = top;
 }
 
-static void add(struct running *law, const float *x, int m) {
+static ALWAYS void add(struct running *law, const float *x, int m) {
     raise_to(law, largest(x, m));
     law->sum += sum_exp(x, m, law->top, 1.0f);
 }
@@ -589,8 +589,12 @@ static int survey(const struct floored_task *asked, const struct workspace *work
     if (!asked->known) {
         float copy[TILE];
         struct running law = NOTHING;
-        for (int64_t t = 0; t < tiles; t++)
-            add(&law, load_others(task, work, rows, at, t, x, copy), padded(width(task, t)));
+        for (int64_t t = 0; t < tiles; t++) {
+            const float *values = load_others(task, work, rows, at, t, x, copy);
+            const int m = padded(width(task, t));
+            if (m == 2 * LANES) add(&law, values, 2 * LANES); /* few columns: loops of a length that is known */
+            else add(&law, values, m);
+        }
         const int barred = work->touched[x / TILE] && work->forbidden[x];
         found[REST * task->count] = law.sum * UNSCALE;
         found[HERE * task->count] = barred ? -INFINITY : (double)entry(rows, at, x) - law.top;
@@ -598,12 +602,12 @@ static int survey(const struct floored_task *asked, const struct workspace *work
     }
     const double rest = found[REST * task->count], here = found[HERE * task->count];
     if (!(rest > 0 && rest < INFINITY && here < MOST_HERE)) return 0;
-    const double ground = asked->share * (rest + asked->damping * asked->evidence * exp(here));
     row->top[which] = found[TOP * task->count];
+    if (!(task->partition || task->uniforms)) return 1;
+    const double ground = asked->share * (rest + asked->damping * asked->evidence * exp(here));
     row->scale[which] = ground > 1 ? 1 / ground : 1;
     row->ground[which] = ground > 1 ? 1 : ground;
-    const int wanted = task->partition || task->uniforms;
-    return !wanted || row->bare || (ground >= LOWEST_FLOOR && ground < INFINITY);
+    return row->bare || (ground >= LOWEST_FLOOR && ground < INFINITY);
 }
 
 /* Sums the weights of a row, and draws from them if it should. Returns whether it can be served. */

@@ -19,7 +19,7 @@ __all__ = ["fast", "serves"]
 _TASK = struct.Struct("=5q5q6qd5qqq3d")
 """`struct floored_task` of the source: all of its members have 8 bytes."""
 
-_ROW = 128
+_ROW = 400
 """What a row costs besides its columns, in entries."""
 
 
