@@ -200,6 +200,9 @@ def test_a_known_row_is_drawn_as_one_that_is_read(fast: Fast) -> None:
         again = FlooredSums.of(what, fast(what._replace(known=found.known)))
         assert torch.equal(found.token, again.token)
         torch.testing.assert_close(found.log_prob, again.log_prob)
+        if 1e-4 < floor.share < 1:  # and it is what was known that counts
+            lifted = FlooredSums.of(what, fast(what._replace(known=found.known * 2.0)))
+            assert not torch.allclose(found.log_prob, lifted.log_prob, atol=1e-9)
         at = log_laws(what, found.known, found.token)
         rest = by_definition(what)[1]
         p = c.double().scatter(-1, what.present.unsqueeze(-1), -math.inf).log_softmax(-1) + rest[0].unsqueeze(-1)
@@ -238,3 +241,11 @@ def test_a_library_that_sums_something_else_is_not_used(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(compiled, "library", Wrong)
     assert not floored_compiled.serves(cpu, torch.float32)
+
+
+@every_way
+def test_a_row_whose_weights_may_be_lost_is_left(fast: Fast) -> None:
+    """The largest power stands at a token of weight 2^-70: what float32 loses beside it could count."""
+    c, u = torch.tensor([[0.0, 0.0, -48.5], [0.0, 0.0, -12.0]]), torch.tensor([[0.0, 0.0, -80.0], [0.0, 0.0, -80.0]])
+    what = asked(c, u, Floor(1.0, 1e-25, 1e-3))._replace(weight=torch.full((2,), 6.0, dtype=torch.float64))
+    assert fast(what._replace(present=torch.tensor([0, 0]))).served.tolist() == [False, True]
