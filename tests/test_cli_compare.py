@@ -74,6 +74,62 @@ def test_all_mistakes_are_told_at_once_and_before_any_work(tmp_path, capsys):
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
 
 
+PAIRS = {
+    "--count 4": "samples: got 4, expected at least 6",
+    "--seeds 0,-1": "seed: got -1",
+    "--seeds 0,0": "seeds: got [0, 0]",
+    "--labels 12": "label",
+    "--condition x=1": "unknown condition: got 'x'",
+    "--data mnist": "tokens of mnist",
+    "--detect -1": "difference to detect",
+    "--baseline x": "unknown baseline",
+    "--guidance simple --sampler trapezoidal": "Trapezoidal guidance",
+    "--dtype float17": "unknown dtype",
+    "--top-k 0 --top-p 2": "top_p: got 2",
+}
+
+
+@pytest.mark.parametrize("first", PAIRS)
+def test_two_mistakes_are_told_in_one_round(first, tmp_path, capsys):
+    """A part that is wrong does not hide what is wrong with another one."""
+    last = list(PAIRS)[(list(PAIRS).index(first) + 3) % len(PAIRS)]
+    names = {first, last}
+    if "--top-k 0 --top-p 2" in names:  # the names of the settings depend on these
+        names -= {"--baseline x"}
+    command = ["compare", "digits-masked", "--jobs", "1", *" ".join(names).split(), "--out", str(tmp_path / "new")]
+    assert main(command) == 2
+    said = capsys.readouterr()
+    assert [PAIRS[name] for name in names if PAIRS[name] not in said.err] == []
+    assert said.out == ""
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_search_tries_all_that_it_may_choose_before_it_begins(tmp_path, capsys):
+    search = ["--tune", "recall", "--figure", "recall", "--temperature", "1", "--temperature", "2", "--detect", "-1"]
+    shapes = ["--guidance", "simple", "--sampler", "trapezoidal", "--count", "4", "--out", str(tmp_path / "new")]
+    assert main(["compare", "digits-masked", "--jobs", "1", *search, *shapes]) == 2
+    told = capsys.readouterr().err
+    expected = (
+        "--tune names the figure",
+        "one for all settings",
+        "difference to detect",
+        "Trapezoidal guidance",
+        "samples: got 4",
+    )
+    assert [each for each in expected if each not in told] == []
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_of_another_comparison_is_told_beside_the_rest(tmp_path, capsys):
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "samples" / "study.json").write_text(json.dumps({"digest": "0", "words": "another"}))
+    command = ["compare", "digits-masked", "--jobs", "1", "--count", "4", "--out", str(tmp_path)]
+    assert main(command) == 2
+    told = capsys.readouterr().err
+    assert "that of another" in told
+    assert "samples: got 4" in told
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [

@@ -78,6 +78,25 @@ def test_mistakes_end_before_any_work(words, expected, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+def test_all_mistakes_of_a_pilot_are_told_at_once(tmp_path, capsys):
+    unfit = ["--guidance", "simple", "--sampler", "trapezoidal"]
+    text = ["--prices", "miss", "--ordinary", "shift", "--format", "doc", "--out", str(tmp_path / "out")]
+    train = ["--train", "steps=1", "--model", "digits-masked"]
+    assert main(["pilot", "augment", "digits", "--rare", "nine", "--runs", "1", *unfit, *text]) == 2
+    told = capsys.readouterr().err
+    expected = ("rare: ", "runs: ", "Trapezoidal guidance", "--prices: got", "--ordinary: got", "html or pdf")
+    assert [each for each in expected if each not in told] == []
+    assert main(["pilot", "augment", "digits", "--rare", "nine", "--runs", "1", *train]) == 2
+    told = capsys.readouterr().err
+    assert [each for each in ("rare: ", "runs: ", "beside train") if each not in told] == []
+    place = ["--jobs", "2", "--ray", "auto", "--out", str(tmp_path / "out")]
+    assert main(["pilot", "compare", "digits", "--count", "4", "--real", "3", *unfit, *place]) == 2
+    told = capsys.readouterr().err
+    expected = ("samples: got 4", "Trapezoidal guidance", "--jobs: got 2", "--real: got a value")
+    assert [each for each in expected if each not in told] == []
+    assert not (tmp_path / "out").exists()
+
+
 def test_data_alone_trains_compares_and_reports(maps, tmp_path, capsys, monkeypatch):
     whole = LearntFeatures.fit.__func__
     monkeypatch.setattr(LearntFeatures, "fit", classmethod(functools.partial(whole, seen=300)))

@@ -147,7 +147,6 @@ def test_another_call_into_the_folder_is_refused_and_more_samples_are_not(run, m
     [
         (("--jobs", 2, "--ray"), "one of the two"),
         (("--gpus-per-task", 1), "--gpus-per-task: got 1 without --ray"),
-        (("--images", "images"), "--images: got images with the folder"),
         (("--jobs", 0), "--jobs"),
         (("--batch-size", 0), "batch_size"),
     ],
@@ -156,10 +155,44 @@ def test_what_does_not_fit_is_refused_before_the_work(run, model, tmp_path, othe
     status, _, err = run(*options(model, 10, "--out", tmp_path / "folder", *others))
     assert (status, text in err) == (2, True), err
     assert not (tmp_path / "folder").exists()
-    if "--jobs" in others or "--images" in others or "--batch-size" in others:
+    if "--jobs" in others or "--batch-size" in others:
         return
     status, _, err = run(*options(model, 10, "--out", tmp_path / "x.npz", *others))
     assert (status, text in err) == (2, True)
+
+
+def test_images_of_a_folder_are_those_of_a_file_and_go_on(run, model, tmp_path):
+    images, count = tmp_path / "images", 6
+    command = (*options(model, count, "--no-png", "--out", tmp_path / "folder"), "--images", images)
+    whole = (*options(model, count + 2, "--no-png", "--out", tmp_path / "x.npz"), "--images", tmp_path / "whole")
+    for words in (command, whole):
+        status, _, err = run(*words)
+        assert status == 0, err
+    kept = sorted(images.glob("*.png"))
+    assert len(kept) == count
+    times = [path.stat().st_mtime_ns for path in kept]
+    kept[2].unlink()
+    longer = [count + 2 if word == count else word for word in command]
+    assert run(*longer)[0] == 0
+    assert [path.stat().st_mtime_ns == time for path, time in zip(kept, times, strict=True)] == [True] * 2 + [False] + [
+        True
+    ] * 3
+    made = sorted(images.glob("*.png"))
+    assert [path.name for path in made] == sorted(path.name for path in (tmp_path / "whole").iterdir())
+    assert all(path.read_bytes() == (tmp_path / "whole" / path.name).read_bytes() for path in made)
+
+
+@pytest.mark.parametrize("option", [("--seed", 1), ()], ids=["another call", "other files"])
+def test_a_folder_of_other_images_is_refused_before_the_work(run, model, tmp_path, option):
+    images = tmp_path / "images"
+    if option:
+        assert run(*options(model, 2, "--no-png", "--out", tmp_path / "a"), "--images", images)[0] == 0
+    else:
+        images.mkdir()
+        (images / "mine.png").write_text("mine")
+    status, _, err = run(*options(model, 2, "--no-png", *option, "--out", tmp_path / "b"), "--images", images)
+    assert (status, "--images: got" in err, err.count("\n")) == (2, True, 1), err
+    assert not (tmp_path / "b").exists()
 
 
 @pytest.mark.parametrize("option", [("--jobs", 2), ("--ray",)])

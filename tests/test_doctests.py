@@ -12,7 +12,10 @@ import torch
 
 import dguide
 
-PARTS = ("categorical", "denoiser", "guidance", "noise", "pilot", "plots", "process", "samplers", "study")
+PARTS = (
+    *("adapters", "categorical", "denoiser", "guidance", "noise", "pilot", "plots", "process", "samplers"),
+    *("state_dict", "study"),
+)
 MODULES = sorted(
     module.name for module in pkgutil.walk_packages(dguide.__path__, "dguide.") if module.name.split(".")[1] in PARTS
 )

@@ -27,6 +27,7 @@ LEAVES = {
     "denoiser",
     "places",
     "progress",
+    "state_dict",
     "stored",
 }
 CORE = ["noise", "process", "guidance", "samplers", "exact"]
@@ -45,10 +46,10 @@ ALLOWED: dict[str, set[str]] = {
     "train": {*LEAVES, *CORE, *NETWORKS, "checkpoint", "evaluate"},
     "filling": {*LEAVES, *CORE, *NETWORKS, "checkpoint"},
     "plots": {*LEAVES, "tokenizers", "data", "evaluate"},
-    "plugins": {*LEAVES, *CORE, "nn"},
 }
 STUDIES = {*LEAVES, *CORE, *NETWORKS, "checkpoint", "evaluate", "train", "plots"}
 ALLOWED["study"] = {*LEAVES, *CORE, *NETWORKS, "checkpoint"}
+ALLOWED["adapters"] = {*LEAVES, *CORE, *NETWORKS, "study"}
 ALLOWED["demo"] = STUDIES
 ALLOWED["theory"] = {*STUDIES, "demo"}
 ALLOWED["pilot"] = {*STUDIES, "study", "filling"}

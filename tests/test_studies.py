@@ -53,6 +53,32 @@ def test_the_numbers_of_a_page_are_those_of_the_results_and_these_name_their_com
     assert f"python -m {program}" in page.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", "figure,value,sampling_seconds\nrecall,0.5,TIME\n"),
+        ("a.json", '{"value": 0.5, "rows": [{"seconds": TIME}]}'),
+        ("a.md", "| figure | value | seconds |\n| --- | --- | --- |\n| recall | 0.5 | TIME |\n"),
+        (
+            "a.html",
+            "<table><tr><th>value</th><th>seconds</th></tr><tr><td>0.5</td><td>TIME</td></tr></table> in TIME s",
+        ),
+    ],
+)
+def test_folders_are_compared_by_all_but_times(name, text, tmp_path):
+    pytest.importorskip("pyarrow")
+    same_files = importlib.import_module("studies.same_files")
+    folders = [tmp_path / each for each in ("one", "same", "other")]
+    for folder, value, time in zip(folders, ("0.5", "0.5", "0.6"), ("1.5", "2.5", "1.5"), strict=True):
+        folder.mkdir()
+        (folder / name).write_text(text.replace("TIME", time).replace("0.5", value))
+        (folder / f".{name}.lock").write_text(time)
+    assert same_files.differing(folders[0], folders[1]) == []
+    assert same_files.differing(folders[0], folders[2]) == [name]
+    (folders[1] / "more").touch()
+    assert same_files.differing(folders[0], folders[1]) == ["more"]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_the_commands_that_a_page_names_keep_its_numbers_in_a_file(page):
     """So that the test above compares the page with it."""

@@ -35,7 +35,11 @@ def save_numbers(path: Path) -> Path:
 
 def save_learnt(path: Path, tokenizer: Path) -> Path:
     """A checkpoint of a network with random weights for the codes of a tokenizer in a folder, told a or b."""
-    codec = Learnt.of(tokenizers.load(tokenizer), tokenizer)
+    return save_codec(path, Learnt.of(tokenizers.load(tokenizer), tokenizer))
+
+
+def save_codec(path: Path, codec: Codec) -> Path:
+    """The same for a codec."""
     return _save(path, Masked(codec.vocab_size), "images", codec, (Label(("a", "b")),))
 
 

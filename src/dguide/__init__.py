@@ -52,7 +52,20 @@ from .samplers import (
 __version__ = "0.1.0"
 
 _LATER = (
-    *("checkpoint", "data", "demo", "evaluate", "filling", "nn", "plots", "samplers", "spec", "study", "theory"),
+    *(
+        "adapters",
+        "checkpoint",
+        "data",
+        "demo",
+        "evaluate",
+        "filling",
+        "nn",
+        "plots",
+        "samplers",
+        "spec",
+        "study",
+        "theory",
+    ),
     "train",
 )
 """Parts that are imported when they are first used, since they need more packages or time."""
@@ -66,6 +79,8 @@ if not TYPE_CHECKING:
             return import_module(".filling", __name__).fill
         if name in ("PerSample", "compare"):
             return getattr(import_module(".pilot.compare", __name__), name)
+        if name in ("Convention", "adapt", "check_model"):
+            return getattr(import_module(".adapters", __name__), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -18,10 +18,10 @@ from typing import Any, ClassVar
 
 import torch
 
-from .data import CODECS, CONDITIONS, Attribute, Codec, Learnt
+from .data import CODECS, CONDITIONS, Attribute, Codec, Dataset, Learnt
+from .data.align_conditions import aligned, real_data
 from .devices import in_float32, on_cpu
 from .errors import InputError, bad, require
-from .files import replacing
 from .nn import DiffusionTransformer
 from .places import AT_HUB, CONFIG, PATTERNS, TOKENIZER, WEIGHTS, locate, names, shipped
 from .process import PROCESSES, Process
@@ -115,6 +115,17 @@ class Checkpoint:
     conditions: tuple[Attribute, ...]
     config: Config
 
+    def real_data(self, given: str | Dataset | None = None) -> Dataset:
+        """The data to compare samples with, by the conditions of the model; by default its training data.
+
+        Raises:
+            ValueError: If they are not there, or have other tokens or conditions than the model.
+        """
+        learnt = self.config
+        dataset = given if isinstance(given, Dataset) else real_data(learnt.data, learnt.data_digest, given)
+        self.codec.check_same(dataset.codec, dataset.name)
+        return aligned(dataset, self.conditions)
+
 
 def save(path: str | Path, model: DiffusionTransformer, config: Config) -> None:
     """Writes weights and configuration to the directory `path`. An older checkpoint is replaced.
@@ -144,7 +155,7 @@ def _keep_tokenizer(directory: Path, described: Mapping[str, Any]) -> None:
     """Copies the tokenizer of a codec into the directory, unless it is there. A folder of another one is replaced."""
     target, codec = directory / TOKENIZER, CODECS.restore(described)
     assert isinstance(codec, Learnt)
-    kept = codec.tokenizer.files  # raises now if it is another one
+    tokenizer = codec.tokenizer  # raises now if it is another one
     try:
         replace(codec, folder=target).tokenizer  # noqa: B018
     except InputError:
@@ -154,9 +165,7 @@ def _keep_tokenizer(directory: Path, described: Mapping[str, Any]) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{TOKENIZER}.", dir=directory))
     try:
-        for name in kept:
-            with replacing(temporary / name) as new:
-                shutil.copyfile(codec.folder / name, new)
+        tokenizer.copy(codec.folder, temporary)
         if target.exists():
             shutil.rmtree(target)
         temporary.chmod(directory.stat().st_mode)  # that of `mkdtemp` is for its owner only

@@ -23,8 +23,9 @@ def test_it_is_the_same_denoiser(changes: dict[str, Any]) -> None:
     ready = Inference(model)
     assert ready.time_dependent == model.time_dependent
     assert torch.equal(ready.null(torch.tensor([0, 2])), torch.tensor([3, 3]))
-    for got, expected in zip(both(ready), both(model), strict=True):
-        assert torch.equal(got, expected)
+    with torch.no_grad():  # with gradients the CPU computes some layers in another way
+        expected = both(model)
+    assert all(map(torch.equal, both(ready), expected))
 
 
 @pytest.mark.parametrize("schedule", [None, "linear"])
@@ -43,7 +44,8 @@ def test_it_samples_what_the_network_samples(schedule: str | None) -> None:
 
 def test_it_needs_no_gradients_and_no_dropout_and_leaves_the_model_alone() -> None:
     model = awake(dropout=0.5)
-    expected = model(*inputs()).detach()
+    with torch.no_grad():
+        expected = model(*inputs())
     model.train()
     model.reseed(torch.Generator())
     ready = Inference(model, dtype="bfloat16")
@@ -84,7 +86,9 @@ def test_evidence_and_noise_level_keep_their_precision() -> None:
     tokens, _, labels = inputs(2, top=5)
     near = torch.full((2,), 5e-12, dtype=torch.float64)
     own = tokens.unsqueeze(-1)
-    evidence = ready(tokens, near, labels) - ready.parts.readout(ready.parts.trunk(tokens, near, labels), None)
+    with torch.no_grad():
+        without = ready.parts.readout(ready.parts.trunk(tokens, near, labels), None)
+    evidence = ready(tokens, near, labels) - without
     torch.testing.assert_close(evidence.gather(-1, own), torch.full((2, 6, 1), 27.631021), rtol=0, atol=1e-5)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from operator import index
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..errors import bad, number, with_data
+from ..errors import Mistakes, bad, number, with_data
 
 __all__ = ["Decoding"]
 
@@ -45,27 +47,11 @@ class Decoding:
     forbidden: Sequence[int] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "temperature", number("Decoding temperature", self.temperature))
-        if not (math.isfinite(self.temperature) and self.temperature >= 0):
-            raise bad("Decoding temperature", self.temperature, "a finite number of at least 0")
-        if self.top_k is not None and (
-            isinstance(self.top_k, bool) or not isinstance(self.top_k, int) or self.top_k < 1
-        ):
-            raise bad("Decoding top_k", repr(self.top_k), "an int of at least 1, or None")
-        if self.top_p is not None:
-            object.__setattr__(self, "top_p", number("Decoding top_p", self.top_p))
-            if not 0 < self.top_p <= 1:
-                raise bad("Decoding top_p", self.top_p, "a number above 0 and up to 1, or None")
-        forbidden = with_data("Decoding forbidden", self.forbidden)
-        try:
-            listed = list(forbidden.tolist() if isinstance(forbidden, Tensor) else forbidden)
-            # A list of bools is more likely one for each token than the tokens 0 and 1.
-            tokens = [-1 if isinstance(token, bool) else index(token) for token in listed]
-        except TypeError:
-            tokens = [-1]
-        if any(token < 0 for token in tokens):
-            raise bad("Decoding forbidden", repr(forbidden), "token numbers of at least 0")
-        object.__setattr__(self, "forbidden", tuple(sorted(set(tokens))))
+        mistakes = Mistakes()
+        checks = {"temperature": _temperature, "top_k": _top_k, "top_p": _top_p, "forbidden": _forbidden}
+        for name, check in checks.items():
+            object.__setattr__(self, name, mistakes.of(partial(check, getattr(self, name))))
+        mistakes.settle()
 
     @property
     def truncates(self) -> bool:
@@ -87,3 +73,36 @@ class Decoding:
             kept = (before < self.top_p * falling.sum(-1, keepdim=True, dtype=torch.float64)).sum(-1, keepdim=True)
             law = law * (law >= falling.gather(-1, kept.clamp_min(1) - 1))
         return law
+
+
+def _temperature(value: Any) -> float:
+    found = number("Decoding temperature", value)
+    if not (math.isfinite(found) and found >= 0):
+        raise bad("Decoding temperature", found, "a finite number of at least 0")
+    return found
+
+
+def _top_k(value: Any) -> int | None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise bad("Decoding top_k", repr(value), "an int of at least 1, or None")
+    return None if value is None else int(value)
+
+
+def _top_p(value: Any) -> float | None:
+    found = None if value is None else number("Decoding top_p", value)
+    if found is not None and not 0 < found <= 1:
+        raise bad("Decoding top_p", found, "a number above 0 and up to 1, or None")
+    return found
+
+
+def _forbidden(value: Any) -> tuple[int, ...]:
+    forbidden = with_data("Decoding forbidden", value)
+    try:
+        listed = list(forbidden.tolist() if isinstance(forbidden, Tensor) else forbidden)
+        # A list of bools is more likely one for each token than the tokens 0 and 1.
+        tokens = [-1 if isinstance(token, bool) else index(token) for token in listed]
+    except TypeError:
+        tokens = [-1]
+    if any(token < 0 for token in tokens):
+        raise bad("Decoding forbidden", repr(forbidden), "token numbers of at least 0")
+    return tuple(sorted(set(tokens)))

@@ -20,6 +20,7 @@ from ..files import expanded
 from ..spec import trust
 from ..study import TaskFailed
 from ..train import Diverged
+from .commands.check_model import check_model
 from .commands.check_tokenizer import check_tokenizer
 from .commands.compare import compare
 from .commands.data import data
@@ -97,6 +98,7 @@ for _command in (
     train,
     train_tokenizer,
     check_tokenizer,
+    check_model,
     sample,
     fill,
     evaluate,

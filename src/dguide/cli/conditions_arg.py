@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from .. import checkpoint as checkpoints
-from ..checkpoint import Checkpoint
 from ..data import Attribute
-from ..errors import bad, choose
+from ..errors import Mistakes, bad, choose
 from ..files import DAMAGED, read_npz
+from .models import Model, model_of
 
 __all__ = ["read_conditions", "read_initial", "read_reference"]
 
@@ -29,49 +29,63 @@ def read_conditions(
         option: The option that `others` come from, for errors.
 
     Raises:
-        ValueError: If a name or a value is unknown, or a condition occurs twice.
+        ValueError: For all unknown names and values, and conditions that occur twice, at once.
     """
-    known = {condition.name: condition for condition in conditions}
+    known, mistakes = {condition.name: condition for condition in conditions}, Mistakes()
     wanted: dict[str, str] = {}
     if labels is not None or not others:
         wanted[conditions[0].name] = "all" if labels is None else labels
     for text in others:
-        name, equals, values = text.partition("=")
-        if not equals:
-            raise bad(option, repr(text), "NAME=VALUE,... with one of " + ", ".join(known))
-        name = choose("condition", name.strip(), known)
-        if name in wanted:
-            raise bad(option, f"{name} twice", "each condition once")
-        wanted[name] = values
-    return {
-        name: condition.read(wanted[name]) if name in wanted else condition.not_given
+        found = mistakes.of(partial(_named, text, known, option))
+        if found is not None and found[0] in wanted:
+            mistakes.add(bad(option, f"{found[0]} twice", "each condition once"))
+        wanted |= dict([] if found is None else [found])
+    read = {
+        name: mistakes.of(partial(condition.read, wanted[name])) if name in wanted else condition.not_given
         for name, condition in known.items()
     }
+    mistakes.settle()
+    return {name: values for name, values in read.items() if values is not None}
 
 
-def read_reference(loaded: Checkpoint, texts: Sequence[str]) -> dict[str, Tensor] | Checkpoint | None:
+def _named(text: str, known: Mapping[str, Attribute], option: str) -> tuple[str, str]:
+    """The name and the values in `name=value,...`."""
+    name, equals, values = text.partition("=")
+    if not equals:
+        raise bad(option, repr(text), "NAME=VALUE,... with one of " + ", ".join(known))
+    return choose("condition", name.strip(), known), values
+
+
+def read_reference(model: Model, texts: Sequence[str]) -> dict[str, Tensor] | Model | None:
     """What guidance tilts away from: values of conditions, as in `read_conditions`, or a weaker model.
 
     Args:
-        loaded: The checkpoint to sample from.
-        texts: Texts `name=value,...`, or one directory of a checkpoint; nothing for the usual reference.
+        model: The model to sample from.
+        texts: Texts `name=value,...`, or one that `model_of` takes; nothing for the usual reference.
 
     Raises:
         ValueError: If a text is neither, or the other checkpoint has other tokens, conditions, or another process.
     """
-    named = [text for text in texts if "=" not in text or Path(text).is_dir()]
+    named = [text for text in texts if _names_model(text, model)]
     if not named:
-        return read_conditions(loaded.conditions, None, texts, "--reference") if texts else None
+        return read_conditions(model.conditions, None, texts, "--reference") if texts else None
     if len(texts) > 1:
-        raise bad("--reference", " and ".join(texts), "one checkpoint, or NAME=VALUE,... of conditions")
-    other = checkpoints.load(named[0], next(loaded.model.parameters()).device)
-    loaded.codec.check_same(other.codec, named[0])
+        raise bad("--reference", " and ".join(texts), "one model, or NAME=VALUE,... of conditions")
+    other = model_of(named[0], model.device)
+    model.codec.check_same(other.codec, named[0])
     for what in ("process", "conditions"):
-        got, expected = (getattr(each, what) for each in (other, loaded))
+        got, expected = (getattr(each, what) for each in (other, model))
         if got != expected:
             remedy = "Train a smaller network, or fewer steps, on the same data."
             raise bad(f"{what} of {named[0]}", got, f"{expected}, as the model has", remedy)
     return other
+
+
+def _names_model(text: str, model: Model) -> bool:
+    """Whether it is no `name=value,...`: a name of a condition may have a colon, and the options of a model have =."""
+    name, equals, _ = text.partition("=")
+    known = name.strip() in {each.name for each in model.conditions}
+    return not equals or Path(text).is_dir() or (":" in name and not known)
 
 
 def read_initial(path: Path, length: int) -> tuple[Tensor, Tensor | None]:

@@ -8,12 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..checkpoint import Checkpoint
-from ..denoiser import in_turn
+from ..denoiser import Denoiser, in_turn
 from ..guidance import Guidance
-from ..nn import Inference
 from ..samplers import Calls, Condition, Sampler
 from ..samplers import sample as draw
+from .models import Model
 
 __all__ = ["Drawn", "Job"]
 
@@ -31,15 +30,15 @@ class Drawn:
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """The checkpoint, guidance and sampler of one call, and what its N samples are told and given."""
+    """The model, guidance and sampler of one call, and what its N samples are told and given."""
 
-    checkpoint: Checkpoint
+    model: Model
     guidance: Guidance
     sampler: Sampler
     conditions: dict[str, Tensor]
     cycle: int
     """Number of samples after which the classes of the first condition repeat."""
-    reference: dict[str, Tensor] | Inference | None = None
+    reference: dict[str, Tensor] | Denoiser | None = None
     initial: Tensor | None = None  # used in turn, as `fixed`
     fixed: Tensor | None = None
     first_index: int = 0
@@ -47,14 +46,14 @@ class Job:
     @property
     def labels(self) -> Tensor:
         """Values of the first condition, [N]."""
-        return self.conditions[self.checkpoint.conditions[0].name]
+        return self.conditions[self.model.conditions[0].name]
 
     def given(self, rows: slice, first: int) -> dict[str, Any]:
         """What some of the samples, from number `first`, are told and given, as arguments of `dguide.sample`."""
 
         def told(values: dict[str, Tensor]) -> Condition:
             several = {name: each[rows] for name, each in values.items()}
-            return several if isinstance(self.checkpoint.model.n_classes, dict) else next(iter(several.values()))
+            return several if self.model.several else next(iter(several.values()))
 
         return {
             "condition": told(self.conditions),
@@ -63,9 +62,9 @@ class Job:
             "fixed": None if self.fixed is None else in_turn(self.fixed, first, len(self.labels[rows])),
         }
 
-    def draw(self, network: Inference, *, batch_size: int, **options: Any) -> Drawn:
+    def draw(self, network: Denoiser, *, batch_size: int, **options: Any) -> Drawn:
         """Draws some batches at a time. Of those that are done only small integers stay in memory."""
-        codec, count, shard = self.checkpoint.codec, len(self.labels), max(1, batch_size) * _BATCHES
+        codec, count, shard = self.model.codec, len(self.labels), max(1, batch_size) * _BATCHES
         small = torch.int16 if codec.vocab_size < 2**15 else torch.int32
         tokens, forced = torch.empty(count, codec.length, dtype=small), torch.empty(count, dtype=torch.int64)
         calls = []
@@ -74,7 +73,7 @@ class Job:
             drawn = draw(
                 network,
                 **self.given(rows, first),
-                process=self.checkpoint.process,
+                process=self.model.process,
                 length=codec.length,
                 guidance=self.guidance,
                 sampler=self.sampler,

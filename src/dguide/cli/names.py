@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import torch
 
 from ..checkpoint import names
 from ..devices import best_device, usable_device
-from ..errors import bad
+from ..errors import Mistakes, bad
 from ..evaluate import METRICS, Metric
 from ..guidance import Constant, Guidance, Schedule, parse_guidance, parse_schedule
 from ..samplers import SAMPLERS, Sampler
@@ -123,11 +124,14 @@ def _check_steps(call: Call[Sampler]) -> None:
 
 
 def metrics_of(names: Sequence[str]) -> tuple[Sequence[Metric], list[str]]:
-    """The metrics that were asked for, and how they are written. Raises `InputError` if one occurs twice."""
-    metrics = [METRICS.read(name, typed=True) for name in names]
+    """The metrics that were asked for, and how they are written. Raises `InputError` for unknown ones and for twins."""
+    mistakes = Mistakes()
+    tried = [mistakes.of(partial(METRICS.read, name, typed=True)) for name in names]
+    metrics = [each for each in tried if each is not None]
     judged_by = [METRICS.write(each) for each in metrics]
     if len(set(judged_by)) < len(judged_by):
-        raise bad("--metric", " and ".join(judged_by), "each metric once")
+        mistakes.add(bad("--metric", " and ".join(judged_by), "each metric once"))
+    mistakes.settle()
     return metrics, judged_by
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -18,6 +19,7 @@ from ..data import Attribute, Codec, Strings, Written
 from ..errors import bad, require
 from ..files import replacing
 from ..plots.style import fonts, labels
+from ..progress import counted
 
 __all__ = [
     "check_beside",
@@ -25,6 +27,7 @@ __all__ = [
     "check_file",
     "check_new",
     "file_names",
+    "image_size",
     "labels_of",
     "lines_of",
     "need_images",
@@ -109,6 +112,12 @@ def need_images(option: str, codec: Codec) -> None:
         raise bad(option, "strings, which are no images", "a checkpoint of images", "Leave it out.")
 
 
+def image_size(codec: Codec) -> int:
+    """Upper estimate of the bytes of one image at full size."""
+    height, width = codec.size or (1, 1)
+    return 3 * height * width + 4096
+
+
 def picture_wanted(wanted: bool | None, codec: Codec) -> bool:
     """Whether a picture is drawn: of images, unless the user does not want it."""
     if wanted:
@@ -151,14 +160,17 @@ def file_names(condition: Attribute, labels: Tensor, first_index: int = 0) -> li
 def write_images(
     folder: Path, codec: Codec, condition: Attribute, labels: Tensor, tokens: Tensor, first_index: int
 ) -> None:
-    """Writes each sample as INDEX-CLASS.png, with its own number of pixels."""
+    """Writes each sample as INDEX-CLASS.png, with its own number of pixels. Those that are there already stay."""
     from ..plots.images import ink
 
     folder.mkdir(parents=True, exist_ok=True)
-    names = iter(file_names(condition, labels, first_index))
-    for some in tokens.split(_PICTURES):
-        for picture in ink(codec, some.long()):
-            write_png(folder / next(names), (255 * picture).round().astype(np.uint8))
+    there = {path.name for path in folder.iterdir()}
+    names = file_names(condition, labels, first_index)
+    rows = torch.tensor([row for row, name in enumerate(names) if name not in there], dtype=torch.int64)
+    parts = rows.split(_PICTURES)
+    for part in counted(parts, len(parts), "writing images"):
+        for row, picture in zip(part.tolist(), ink(codec, tokens[part].long()), strict=True):
+            write_png(folder / names[row], (255 * picture).round().astype(np.uint8))
 
 
 def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:

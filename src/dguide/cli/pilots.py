@@ -21,7 +21,7 @@ from ..pilot.parquet import write_parquet
 from ..progress import duration
 from ..study import Executor
 
-__all__ = ["KINDS", "Work", "study_of"]
+__all__ = ["KINDS", "Work", "check_work", "study_of"]
 
 KINDS = ("compare", "augment")
 """The kinds of pilots, as the command line and a file name them."""
@@ -29,30 +29,40 @@ _TYPED = {"compare": "DATA", "augment": "augment DATA"}
 """What stands before the options of each kind."""
 
 
-def study_of(word: str, data: str | None, given: Mapping[str, Any]) -> Any:
+def study_of(word: str, data: str | None, given: Mapping[str, Any], mistakes: Mistakes) -> Any:
     """The study of the first words of the command line, with the settings that options give in their place.
 
     Args:
         word: A kind, a ready study, a file in YAML, or data, which is short for `compare` and the data.
         data: The data after a kind.
         given: Settings by name.
-
-    Raises:
-        ValueError: With a line for each mistake.
+        mistakes: Keeps what is wrong; the result is None if the study is, and one without a setting that it lacks.
     """
     from ..pilot.augment.settings import AugmentStudy  # these need the extra
     from ..pilot.studies import PilotStudy, checked
     from ..pilot.trial.settings import CompareStudy
 
-    kind, base = _base(word, data)
+    found = mistakes.of(lambda: _base(word, data))
+    if found is None:
+        return None
+    kind, base = found
     studies: dict[str, type[PilotStudy]] = {"compare": CompareStudy, "augment": AugmentStudy}
     foreign = [name for name in given if name not in studies[kind].model_fields]
-    mistakes = Mistakes()
     mistakes.of(lambda: _refuse(kind, foreign))
     rest = {name: value for name, value in given.items() if name not in foreign}
-    study = mistakes.of(lambda: checked(studies[kind], _with(base, rest)))
-    mistakes.settle()
-    return study
+    return mistakes.of(lambda: checked(studies[kind], _with(base, rest)))
+
+
+def check_work(study: Any, out: Path) -> None:
+    """Raises `ValueError` if a study cannot be run in a folder; nothing is written."""
+    from ..pilot.augment.run import check as check_augment
+    from ..pilot.trial.run import check as check_compare
+    from ..pilot.trial.settings import CompareStudy
+
+    if isinstance(study, CompareStudy):
+        check_compare(study, out)
+    else:
+        check_augment(study, out)
 
 
 def _base(word: str, data: str | None) -> tuple[str, dict[str, Any]]:
@@ -140,7 +150,7 @@ class Work:
         self._write(report(found, _made()))
 
     def _augment(self, study: Any) -> None:
-        from ..pilot.augment.report import report
+        from ..pilot.augment.page.report import report
         from ..pilot.augment.result import COLUMNS, Result
         from ..pilot.augment.run import run
 

@@ -16,6 +16,7 @@ from .output import (
     check_beside,
     check_file,
     check_new,
+    image_size,
     labels_of,
     lines_of,
     need_images,
@@ -50,8 +51,7 @@ class SampleFiles:
             check_file("--out", out.with_suffix(suffix), suffix, 0)
         if images is not None:
             need_images("--images", codec)
-            height, width = codec.size or (1, 1)
-            check_new("--images", images, count * (3 * height * width + 4096))
+            check_new("--images", images, count * image_size(codec))
         return cls(out, tuple(suffixes), images)
 
     @property
@@ -65,13 +65,13 @@ class SampleFiles:
         write_npz(self.out, _arrays(job, drawn, settings))
         write_beside(self.out.with_suffix(""), self.beside, job, drawn, settings)
         if self.images is not None:
-            codec, first = job.checkpoint.codec, job.checkpoint.conditions[0]
+            codec, first = job.model.codec, job.model.conditions[0]
             write_images(self.images, codec, first, job.labels, drawn.tokens, job.first_index)
 
 
 def write_beside(stem: Path, suffixes: Sequence[str], job: Job, drawn: Drawn, settings: dict[str, object]) -> None:
     """Writes the samples as lines of text or as a picture: those of `.txt` and `.png` that are among the suffixes."""
-    codec = job.checkpoint.codec
+    codec = job.model.codec
     if ".txt" in suffixes and isinstance(codec, Written):
         _write_lines(stem.with_name(f"{stem.name}.txt"), codec, drawn)
     if ".png" in suffixes:
@@ -101,13 +101,13 @@ def _write_picture(path: Path, job: Job, drawn: Drawn, title: str) -> None:
     from ..plots.images import contact_sheet
 
     columns = min(len(job.labels), 10 if 10 % job.cycle == 0 or job.cycle > 20 else job.cycle)
-    first, headings = job.checkpoint.conditions[0], [""] * columns
+    first, headings = job.model.conditions[0], [""] * columns
     if job.cycle <= 20:
         shown = job.labels[:columns].tolist()
         told = [label for label in shown if 0 <= label < first.n_classes]
         names = labels_of(first.class_names, path, told)
         headings = [names[label] if label in told else "" for label in shown]
-    codec = job.checkpoint.codec
+    codec = job.model.codec
     sheet = contact_sheet(codec, drawn.tokens[:PICTURE].long(), columns, headings, title)
     style.save(sheet, path)
 

@@ -35,7 +35,7 @@ def encoded(data: Dataset, folder: Path | None) -> Dataset:
 
     Args:
         data: Images as pixels, or as numbers of pictures (`Numbered`).
-        folder: Folder of the tokenizer.
+        folder: Folder of the tokenizer, or its file.
 
     Raises:
         ValueError: If the data are no images, their pictures are not of the size and the channels of the tokenizer, or
@@ -43,10 +43,10 @@ def encoded(data: Dataset, folder: Path | None) -> Dataset:
     """
     if folder is None:
         return data
-    tokenizer = tokenizers.load(folder)
     data = from_pixels(data)
     assert isinstance(data.codec, Numbered)
     source = Source.of(data)
+    tokenizer = tokenizers.load(folder, size=(source.height, source.width))
     _check(source, tokenizer, folder, data)
     numbers = torch.cat([split.tokens[:, 0] for split in (data.train, data.validation, data.test)])
     known, where = numbers.unique(return_inverse=True)

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -63,6 +63,9 @@ class Metric(ABC):
     A new metric is a frozen dataclass; its fields are its options. It defines its kind of data, and computes the
     figures.
     """
+
+    fewest: ClassVar[int] = 1
+    """Number of samples without which there are no figures."""
 
     def suits(self, dataset: Dataset) -> bool:
         """Whether the metric applies to this data set."""

@@ -17,6 +17,7 @@ from ..errors import bad, choose
 from ..spec import Registry
 from .evaluation import Evaluation
 from .images.estimates import image_estimates
+from .images.matched import NEIGHBOURS
 from .images.network import LearntFeatures
 from .metric import Comparison, Metric
 from .points.feature_sets import Features, InceptionFeatures, PixelFeatures
@@ -24,7 +25,7 @@ from .statistics.estimate import Estimate
 from .texts.molecules import molecule_estimates
 from .texts.strings import string_estimates
 
-__all__ = ["FEATURES", "METRICS", "Images", "Molecules", "Texts", "evaluate_samples", "suited"]
+__all__ = ["FEATURES", "METRICS", "Images", "Molecules", "Texts", "check_count", "evaluate_samples", "suited"]
 
 FEATURES = ("learnt", "pixels", "inception")
 """Names of the features to compare images."""
@@ -41,6 +42,7 @@ class Images(Metric):
 
     features: str = "learnt"
     weights: Path | None = None
+    fewest = NEIGHBOURS + 1
 
     def __post_init__(self) -> None:
         choose("features", self.features, FEATURES)
@@ -173,6 +175,13 @@ def _estimates(metric: Metric, comparison: Comparison) -> list[Estimate]:
             name, value = next(iter(wrong.items()))
             raise bad(f"{name} of {each.name}", f"{type(value).__name__} {value}", "a float", "Convert it by float().")
     return list(given)
+
+
+def check_count(metrics: Sequence[Metric], count: int) -> None:
+    """Raises `ValueError` if there are too few samples for a metric."""
+    for metric in metrics:
+        if count < metric.fewest:
+            raise bad("samples", count, f"at least {metric.fewest}, for the figures of {type(metric).__name__}")
 
 
 def suited(

@@ -4,6 +4,7 @@ from . import schedule
 from .base import Guidance, LogStay, RateGuidance, Step, Transition, known_jump_times, normalise, tilt
 from .normalized import Normalized
 from .parse import MECHANISMS, SCHEDULES, parse_guidance, parse_schedule
+from .scale import SCALES, Scale, from_scale, to_scale
 from .schedule import (
     Constant,
     Interval,
@@ -22,6 +23,7 @@ from .unlocking import Unlocking
 
 __all__ = [
     "MECHANISMS",
+    "SCALES",
     "SCHEDULES",
     "Constant",
     "Cosine",
@@ -37,6 +39,7 @@ __all__ = [
     "Power",
     "RampUp",
     "RateGuidance",
+    "Scale",
     "Schedule",
     "Simple",
     "Sine",
@@ -44,10 +47,12 @@ __all__ = [
     "Transition",
     "Unlocking",
     "V",
+    "from_scale",
     "known_jump_times",
     "normalise",
     "parse_guidance",
     "parse_schedule",
     "schedule",
     "tilt",
+    "to_scale",
 ]

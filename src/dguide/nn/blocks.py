@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import bad
+from .linear import GeluLinear, Linear
 
-__all__ = ["Block", "Dropout", "Grid", "LevelEmbedding", "Sequence"]
+__all__ = ["Block", "Dropout", "Grid", "LevelEmbedding", "Sequence", "modulated"]
 
 
 class Block(nn.Module):
@@ -24,10 +25,10 @@ class Block(nn.Module):
         self.heads = heads
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
         self.modulation = nn.Linear(width, 6 * width)
-        self.query_key_value = nn.Linear(width, 3 * width)
-        self.out = nn.Linear(width, width)
-        self.expand = nn.Linear(width, expansion * width)
-        self.contract = nn.Linear(expansion * width, width)
+        self.query_key_value = Linear(width, 3 * width)
+        self.out = Linear(width, width)
+        self.expand = GeluLinear(width, expansion * width)
+        self.contract = Linear(expansion * width, width)
         self.dropout = Dropout(dropout)
 
     def forward(self, hidden: Tensor, context: Tensor) -> Tensor:
@@ -38,7 +39,7 @@ class Block(nn.Module):
         """Attention without its output layer, [B, L, W]. Only here a position depends on other positions."""
         batch, length, width = hidden.shape
         shift, scale = modulation.chunk(6, dim=-1)[:2]
-        parts = self.query_key_value(self.norm(hidden) * (1 + scale) + shift)
+        parts = self.query_key_value(modulated(self.norm(hidden), shift, scale))
         query, key, value = parts.view(batch, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
         mixed = F.scaled_dot_product_attention(query, key, value)
         return mixed.transpose(1, 2).reshape(batch, length, width)
@@ -46,10 +47,14 @@ class Block(nn.Module):
     def finish(self, hidden: Tensor, mixed: Tensor, modulation: Tensor) -> Tensor:
         """The rest of the block, for positions [..., W]. The modulation [..., 6 W] is broadcast."""
         _, _, gate1, shift2, scale2, gate2 = modulation.chunk(6, dim=-1)
-        hidden = hidden + gate1 * self.dropout(self.out(mixed))
-        raised = F.gelu(self.expand(self.norm(hidden) * (1 + scale2) + shift2), approximate="tanh")
-        out: Tensor = hidden + gate2 * self.dropout(self.contract(raised))
-        return out
+        hidden = torch.addcmul(hidden, gate1, self.dropout(self.out(mixed)))
+        raised = self.expand(modulated(self.norm(hidden), shift2, scale2))
+        return torch.addcmul(hidden, gate2, self.dropout(self.contract(raised)))
+
+
+def modulated(normed: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    """`normed * (1 + scale) + shift` in one pass."""
+    return torch.addcmul(shift, normed, 1 + scale)
 
 
 class Dropout(nn.Module):

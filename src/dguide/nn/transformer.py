@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ..errors import bad, number
 from ..noise import Noise, parse
 from ..process import PREDICTIONS, Prediction
-from .blocks import Block, Dropout, Grid, LevelEmbedding, Sequence
+from .blocks import Block, Dropout, Grid, LevelEmbedding, Sequence, modulated
 from .condition import Condition, Conditions, Sizes, check_classes, check_condition, check_range, check_sizes, null_of
 
 __all__ = ["DiffusionTransformer", "Trunk"]
@@ -238,7 +238,7 @@ class DiffusionTransformer(nn.Module):
         final: Any = self.blocks[-1]
         hidden = final.finish(hidden, mixed, block)
         shift, scale = last.chunk(2, dim=-1)
-        logits: Tensor = self.head(self.norm(hidden) * (1 + scale) + shift)
+        logits: Tensor = self.head(modulated(self.norm(hidden), shift, scale))
         return logits
 
     def add_evidence(self, logits: Tensor, tokens: Tensor, time: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from ..data import LOADERS, Dataset, load
-from ..errors import bad, require
+from ..errors import Mistakes, bad, require
 from ..files import expanded
 from ..study import CheckpointSource, DenoiserSource, Setting, Study, grid
 from ..train import TrainConfig
@@ -21,6 +21,9 @@ __all__ = ["RESULTS", "PilotStudy", "checked", "read_study"]
 
 RESULTS = "results"
 """The folder of samples and scores in that of a pilot."""
+
+_SAMPLING = ("data", "train", "guidance", "weight", "sampler")
+"""The settings that samples of a pilot depend on, beside a model that exists."""
 
 S = TypeVar("S", bound="PilotStudy")
 
@@ -58,6 +61,10 @@ class PilotStudy(BaseModel):
     @classmethod
     def check_data(cls, data: Dataset) -> None:
         """Raises `ValueError` if such a pilot cannot use the data."""
+
+    @classmethod
+    def check_together(cls, given: Mapping[str, Any]) -> None:
+        """Raises `ValueError` for settings that exclude each other."""
 
     @field_validator("train")
     @classmethod
@@ -167,12 +174,22 @@ def checked(kind: type[S], given: Mapping[str, Any]) -> S:
     """The study of that kind with these settings.
 
     Raises:
-        ValueError: With a line for each mistake.
+        ValueError: With a line for each mistake. Where other settings are wrong, those of sampling are tried all the
+            same.
     """
     try:
         return kind(**given)
     except ValidationError as error:
-        raise mistakes_of(error, str, {name: each.description for name, each in kind.model_fields.items()}) from error
+        expected = {name: each.description for name, each in kind.model_fields.items()}
+        mistakes = Mistakes()
+        mistakes.add(mistakes_of(error, str, expected))
+        mistakes.of(lambda: kind.check_together(given))
+        wrong = {str(each["loc"][0]) for each in error.errors() if each["loc"]}
+        if not wrong & {*_SAMPLING, "model"}:
+            some = {name: given[name] for name in _SAMPLING if name in given}
+            mistakes.of(lambda: PilotStudy(**some).check_sampling(given.get("model")))
+        mistakes.settle()
+        raise
 
 
 @lru_cache(maxsize=2)

@@ -6,7 +6,7 @@ from .execute import execute
 from .executors import Executor, Here, Processes
 from .setting import Setting, grid
 from .shards import Shards
-from .source import CheckpointSource, DenoiserSource, Source
+from .source import CheckpointSource, DenoiserSource, Opened, Source
 from .store import Saved, Store
 from .study import Drawn, Results, Study, run
 from .task import Task, TaskFailed, digest_of, key_of
@@ -18,6 +18,7 @@ __all__ = [
     "Drawn",
     "Executor",
     "Here",
+    "Opened",
     "Processes",
     "Ray",
     "Results",

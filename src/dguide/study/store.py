@@ -137,13 +137,17 @@ class Store:
         Raises:
             ValueError: If the store is of another study.
         """
+        self.check_claim(digest, about["words"])
+        wanted = {"digest": digest, **about}
+        if self.study() != wanted:
+            self._put(_STUDY, (json.dumps(wanted, indent=1) + "\n").encode())
+
+    def check_claim(self, digest: str, words: str) -> None:
+        """Raises `ValueError` if the store is of another study than that of a digest, and writes nothing."""
         there = self.study()
         if there is not None and there["digest"] != digest:
             got = f"that of {there.get('words', 'another study')}"
-            raise bad(f"folder {self.url}", got, f"a new one, or that of {about['words']}", "Choose another folder.")
-        wanted = {"digest": digest, **about}
-        if there != wanted:
-            self._put(_STUDY, (json.dumps(wanted, indent=1) + "\n").encode())
+            raise bad(f"folder {self.url}", got, f"a new one, or that of {words}", "Choose another folder.")
 
     @cached_property
     def _remote(self) -> tuple[Any, str]:

@@ -12,6 +12,7 @@ from torch import Tensor
 from .. import __version__
 from ..denoiser import Condition, in_turn
 from ..errors import Mistakes, bad, positive
+from ..random import check_seed
 from ..samplers import Calls, prepare
 from .content import digest_of_object
 from .draw import Draw
@@ -67,6 +68,8 @@ class Study:
         mistakes.of(lambda: positive("batch_size", self.batch_size))
         mistakes.of(lambda: _different("settings", [each.label for each in self.settings]))
         mistakes.of(lambda: _different("seeds", self.seeds))
+        for seed in self.seeds:
+            mistakes.of(partial(check_seed, seed))
         mistakes.of(lambda: _whole_batches(self))
         mistakes.settle()
 

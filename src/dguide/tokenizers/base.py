@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import ClassVar
 
 import torch
@@ -12,12 +14,13 @@ from torch import Tensor
 
 from ..devices import on_cpu
 from ..errors import bad
+from ..files import replacing
 from ..progress import counted
 
 __all__ = ["BATCH", "Tokenizer"]
 
 BATCH = 16
-"""Pictures in one call of a network. A last batch is filled up, so every call has the same shape."""
+"""Pictures in one call of a network, if the tokenizer says no other number."""
 
 
 @contextmanager
@@ -42,6 +45,7 @@ class Tokenizer(ABC):
         codes: Number V of codes. Tokens are 0 to V - 1.
         digest: SHA-256 of what determines the tokens and pictures, in hexadecimal.
         files: Names of the files that `dguide.tokenizers.load` reads in the folder of a tokenizer of this kind.
+        batch: Pictures in one call of the network. A last batch is filled up, so every call has the same shape.
     """
 
     height: int
@@ -51,6 +55,7 @@ class Tokenizer(ABC):
     codes: int
     digest: str
     files: ClassVar[tuple[str, ...]] = ()
+    batch: ClassVar[int] = BATCH
 
     @property
     def length(self) -> int:
@@ -84,7 +89,7 @@ class Tokenizer(ABC):
             raise bad("images", _kind(images), expected, "Rows, columns and channels are the last three dimensions.")
         tokens = [
             self._encode(part.permute(0, 3, 1, 2).float() / 127.5 - 1).flatten(1)[:count].cpu()
-            for part, count in _batches(images, title)
+            for part, count in _batches(images, title, self.batch)
         ]
         return torch.cat(tokens) if tokens else torch.zeros(0, self.length, dtype=torch.int64)
 
@@ -113,27 +118,33 @@ class Tokenizer(ABC):
             raise bad("tokens", f"{int(tokens.min())} to {int(tokens.max())}", f"codes from 0 to {self.codes - 1}")
         pictures = torch.zeros(tokens.shape[:-1].numel(), self.height, self.width, self.channels, dtype=torch.uint8)
         done = 0
-        for part, count in _batches(tokens.reshape(-1, self.length), title):
+        for part, count in _batches(tokens.reshape(-1, self.length), title, self.batch):
             drawn = ((self._decode(part.unflatten(1, self.grid)) + 1) * 127.5).clamp(0, 255).round()
             pictures[done : done + count] = drawn.permute(0, 2, 3, 1)[:count].to("cpu", torch.uint8)
             done += count
         return pictures.reshape(*tokens.shape[:-1], *pictures.shape[1:])
 
+    def copy(self, source: Path, target: Path) -> None:
+        """Copies what `dguide.tokenizers.load` reads from the folder `source` of this tokenizer to another folder."""
+        for name in self.files:
+            with replacing(target / name) as temporary:
+                shutil.copyfile(source / name, temporary)
+
     @abstractmethod
     def _encode(self, images: Tensor) -> Tensor:
-        """Tokens [B, rows, columns] int64 of `BATCH` pictures [B, C, H, W] in [-1, 1], on any device."""
+        """Tokens [B, rows, columns] int64 of `batch` pictures [B, C, H, W] in [-1, 1], on any device."""
 
     @abstractmethod
     def _decode(self, tokens: Tensor) -> Tensor:
-        """Pictures [B, C, H, W] in [-1, 1], or a little beyond, of `BATCH` rows of tokens [B, rows, columns]."""
+        """Pictures [B, C, H, W] in [-1, 1], or a little beyond, of `batch` rows of tokens [B, rows, columns]."""
 
 
-def _batches(rows: Tensor, title: str | None) -> Iterator[tuple[Tensor, int]]:
-    """`BATCH` rows at a time, and how many of them count; the last batch is filled up with zeros."""
-    starts = range(0, len(rows), BATCH)
+def _batches(rows: Tensor, title: str | None, batch: int) -> Iterator[tuple[Tensor, int]]:
+    """`batch` rows at a time, and how many of them count; the last batch is filled up with zeros."""
+    starts = range(0, len(rows), batch)
     for start in starts if title is None else counted(starts, len(starts), title):
-        part = rows[start : start + BATCH].cpu()
-        full = part.new_zeros(BATCH, *part.shape[1:])
+        part = rows[start : start + batch].cpu()
+        full = part.new_zeros(batch, *part.shape[1:])
         full[: len(part)] = part
         yield full, len(part)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from dguide.pilot.augment.amounts import points, points_interval
 from dguide.pilot.augment.arms import arms
-from dguide.pilot.augment.names import arm_name
-from dguide.pilot.augment.words import WORDS
+from dguide.pilot.augment.page.amounts import points, points_interval
+from dguide.pilot.augment.page.names import arm_name
+from dguide.pilot.augment.page.words import WORDS
 from dguide.pilot.report import differences, words
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from dguide.cli import main
 from dguide.data import few, load
-from dguide.pilot.augment.report import report
+from dguide.pilot.augment.page.report import report
 from dguide.pilot.augment.result import Result
 from dguide.pilot.augment.run import run
 from dguide.pilot.augment.settings import AugmentStudy

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from dguide.pilot.augment.arms import parts
+from dguide.pilot.augment.page.report import report
 from dguide.pilot.augment.ready import READY
-from dguide.pilot.augment.report import report
 from dguide.pilot.augment.result import Result
 from dguide.pilot.augment.run import run
 from dguide.pilot.augment.settings import AugmentStudy

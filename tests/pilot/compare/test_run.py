@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import time
+from dataclasses import replace
 
 import pytest
 import torch
+from processes import start
 
 import dguide
 from dguide.exact import chain
@@ -77,6 +81,26 @@ def test_a_damaged_file_is_drawn_anew(found, store) -> None:
         assert [row.figure for row in again.rows] == [row.figure for row in result.rows]
 
 
+def test_killed_at_any_moment_the_same_call_goes_on_to_the_same_table(tmp_path) -> None:
+    """`python -m studies.killed` does so with whole commands, all phases and workers."""
+    asked, there = question(count=1000), Store(tmp_path / "killed")
+    code = f"import sys; sys.path[:] = {sys.path!r}; from tests.pilot.compare.toy import question; "
+    code += "from dguide.pilot.compare import answer; from dguide.study import Store; "
+    code += f"answer(question(count=1000), Store({there.url!r}))"
+    child = start("-c", code, out=tmp_path / "out", err=tmp_path / "err")
+    while child.is_alive() and not there.keys():
+        time.sleep(0.001)
+    child.kill()
+    child.join()
+    assert child.exitcode == -signal.SIGKILL, (tmp_path / "err").read_text()
+    kept = {key: (there.folder / f"{key}.safetensors").stat().st_mtime_ns for key in there.keys()}  # noqa: SIM118
+    again, whole = answer(asked, there), answer(asked, Store("memory://whole"))
+    assert 0 < len(kept) < len(there.keys())
+    assert all((there.folder / f"{key}.safetensors").stat().st_mtime_ns == time for key, time in kept.items())
+    assert [replace(row, seconds=None) for row in again.rows] == [replace(row, seconds=None) for row in whole.rows]
+    assert again.advice() == whole.advice()
+
+
 def test_equal_settings_of_equal_seeds_have_equal_samples(found) -> None:
     result, _ = found
     assert torch.equal(result.samples["constant:2.0"], result.samples["constant:2.0001"])
@@ -98,6 +122,15 @@ def test_all_mistakes_are_told_at_once(store) -> None:
     assert all(
         part in text for part in ("settings: got 1", "unknown baseline", "unknown figure", "difference to detect")
     )
+
+
+def test_dguide_compare_tells_all_mistakes_at_once() -> None:
+    options = {"process": PROBLEM.process, "length": 2, "condition": torch.zeros(1, dtype=torch.int64)}
+    with pytest.raises(dguide.InputError) as told:
+        dguide.compare(PROBLEM.oracle(), SETTINGS, seeds=(0, -1), count=0, baseline="y", language="fr", **options)
+    text = str(told.value)
+    expected = ("unknown language", "data: got none", "seed: got -1", "count: got 0", "unknown baseline")
+    assert [each for each in expected if each not in text] == []
 
 
 def test_names_leave_out_what_all_settings_have() -> None:

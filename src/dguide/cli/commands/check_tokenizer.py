@@ -50,8 +50,8 @@ def check_tokenizer(
     for module, extra in (("matplotlib", "cli"), ("scipy.stats", "exact"), ("sklearn.ensemble", "train")):
         require(module, extra)
     place = device_of(device)
-    loaded = tokenizers.load(tokenizer, place)
     source = pictures(data, typed=True)
+    loaded = tokenizers.load(tokenizer, place, (source.height, source.width))
     matched(loaded, source)
     began = time.perf_counter()
     report = check(loaded, source, limit=limit, repetitions=repetitions, seed=seed, device=place)

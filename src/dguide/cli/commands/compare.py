@@ -11,18 +11,29 @@ import typer
 
 from ... import checkpoint as checkpoints
 from ...checkpoint import Checkpoint
-from ...data.align_conditions import aligned, real_data
-from ...denoiser import Condition
 from ...errors import Mistakes, bad, choose
 from ...evaluate import METRICS
 from ...guidance import MECHANISMS
 from ...nn import DTYPES
-from ...pilot.compare import SAMPLES, WEIGHTS, Judge, Question, answer, figure_of, markdown, tune, write, write_tuned
+from ...pilot.compare import (
+    SAMPLES,
+    WEIGHTS,
+    Judge,
+    Question,
+    answer,
+    examine,
+    examine_search,
+    markdown,
+    studied,
+    tune,
+    write,
+    write_tuned,
+)
 from ...pilot.report import Language
 from ...pilot.report.words import LANGUAGES
 from ...progress import duration
 from ...samplers import SAMPLERS
-from ...study import CheckpointSource, Setting, Store, Study
+from ...study import CheckpointSource, Store, grid
 from ..conditions_arg import read_conditions
 from ..grids import SCHEDULES_TO_SEARCH, decodings_of, samplers_of, settings_of, shapes_of
 from ..names import MODEL, OWN, metrics_of
@@ -138,7 +149,7 @@ def compare(
     --tune searches mechanism, schedule, mean weight and steps with Optuna, in tuning.journal.
     """
     began, mistakes, searches = time.perf_counter(), Mistakes(), tuned is not None
-    mistakes.of(lambda: _exclusive(tuned, budget, figure, temperature))
+    _exclusive(mistakes, tuned, budget, figure, temperature)
     mistakes.of(lambda: choose("language", language, LANGUAGES))
     spoken: Language = "ja" if language == "ja" else "en"
     where = mistakes.of(lambda: device_of_workers(device, ray, gpus_per_task))
@@ -152,16 +163,32 @@ def compare(
     shapes = shapes_of(guidance, weight, chosen, decodings, mistakes) if searches else None
     settings = settings_of(guidance, ["0"] if searches else weight or WEIGHTS, chosen, decodings, mistakes)
     numbers = mistakes.of(lambda: _numbers(seeds))
+    judge = _judge(loaded, data, metric, repetitions, judge_seed, mistakes)
     source = mistakes.of(lambda: CheckpointSource.of(checkpoint, where or "cpu", dtype))
-    told = None if loaded is None else mistakes.of(lambda: read_conditions(loaded.conditions, labels, condition))
-    judge = None if loaded is None else mistakes.of(lambda: _judge(loaded, data, metric, repetitions, judge_seed))
-    if judge is not None and (figure or tuned):
-        mistakes.of(lambda: figure_of(figure or tuned or "", judge.names))
-    study = None if source is None else _study(source, settings, numbers, count, told, batch_size, mistakes)
+    if loaded is None:
+        mistakes.settle()
+    assert loaded is not None
+    told = mistakes.of(lambda: read_conditions(loaded.conditions, labels, condition))
+    # A part that is wrong gives way to one that any model takes, so that the mistakes of the others are found too.
+    study = studied(
+        mistakes,
+        source or CheckpointSource.of(checkpoint),
+        settings or grid(weights=("0", "1"), samplers=chosen or ["ancestral"]),
+        numbers or (0,),
+        count,
+        told or read_conditions(loaded.conditions, None, ()),
+        batch_size,
+    )
+    asked = (figure or tuned, baseline if settings else None, detect)
+    if searches:
+        examine_search(mistakes, study, judge, shapes, *asked)
+    else:
+        examine(mistakes, study, judge, *asked)
+        if study is not None and settings:
+            mistakes.of(lambda: Store(out / SAMPLES).check_claim(study.digest, study.words))
     mistakes.settle()
     assert study is not None
     assert judge is not None
-    assert loaded is not None
     question = Question(study, judge, figure or tuned, baseline, detect)
     _say(f"Judging by {judge.data}. The judge learns first, then samples are drawn.")
     work: dict[str, Any] = {"executor": executor, "codec": loaded.codec, "tell": _say}
@@ -178,32 +205,20 @@ def compare(
         print(f"\n{compared.advice()}\nReport: {paths[0]}")
 
 
-def _study(
-    source: CheckpointSource,
-    settings: tuple[Setting, ...],
-    seeds: tuple[int, ...] | None,
-    count: int,
-    condition: Condition,
-    batch_size: int,
+def _exclusive(
     mistakes: Mistakes,
-) -> Study | None:
-    """What is to be drawn; None if there are mistakes, which are kept."""
-    if not settings or not seeds:
-        return None
-    study = mistakes.of(lambda: Study(source, settings, seeds, count, condition, batch_size=batch_size))
-    if study is not None:
-        mistakes.of(study.check)
-    return study
-
-
-def _exclusive(tuned: str | None, budget: int | None, figure: str | None, temperatures: Sequence[float]) -> None:
-    """Refuses options that do not go together."""
+    tuned: str | None,
+    budget: int | None,
+    figure: str | None,
+    temperatures: Sequence[float],
+) -> None:
+    """Keeps options that do not go together."""
     if tuned is None and budget is not None:
-        raise bad("--budget", f"{budget} without --tune", "both, or none of them")
+        mistakes.add(bad("--budget", f"{budget} without --tune", "both, or none of them"))
     if tuned is not None and figure is not None:
-        raise bad("--figure", f"{figure} beside --tune {tuned}", "one of the two", "--tune names the figure.")
+        mistakes.add(bad("--figure", f"{figure} beside --tune {tuned}", "one of the two", "--tune names the figure."))
     if tuned is not None and len(temperatures) > 1:
-        raise bad("--temperature", f"{len(temperatures)} of them beside --tune", "one for all settings")
+        mistakes.add(bad("--temperature", f"{len(temperatures)} of them beside --tune", "one for all settings"))
 
 
 def _numbers(seeds: str) -> tuple[int, ...]:
@@ -213,12 +228,19 @@ def _numbers(seeds: str) -> tuple[int, ...]:
         raise bad("--seeds", repr(seeds), "whole numbers with commas between them, as in 0,1,2") from None
 
 
-def _judge(loaded: Checkpoint, data: str | None, metric: Sequence[str], repetitions: int, seed: int) -> Judge:
-    """Who judges samples of the model."""
-    metrics, _ = metrics_of(metric)
-    dataset = real_data(loaded.config.data, loaded.config.data_digest, data)
-    loaded.codec.check_same(dataset.codec, dataset.name)
-    return Judge.of(aligned(dataset, loaded.conditions), metrics, repetitions, seed)
+def _judge(
+    loaded: Checkpoint | None, data: str | None, metric: Sequence[str], repetitions: int, seed: int, mistakes: Mistakes
+) -> Judge | None:
+    """Who judges samples of the model; None if there are mistakes, which are kept."""
+    metrics = mistakes.of(lambda: metrics_of(metric)[0])
+    if loaded is None:
+        return None
+    dataset = mistakes.of(lambda: loaded.real_data(data))
+    if dataset is None and data is not None:  # those of the model, so that what is asked of them is checked too
+        dataset = mistakes.of(loaded.real_data)
+    if metrics is None or dataset is None:
+        return None
+    return mistakes.of(lambda: Judge.of(dataset, metrics, repetitions, seed))
 
 
 def _say(text: str) -> None:

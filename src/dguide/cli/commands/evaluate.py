@@ -19,7 +19,7 @@ from ...data.align_conditions import aligned, real_data
 from ...errors import bad
 from ...evaluate import METRICS, Estimate, Evaluation, Metric, evaluate_samples, likelihood, paired_differences
 from ...evaluate.evaluation import as_json, figure, table
-from ...evaluate.samples import FEATURES, suited
+from ...evaluate.samples import FEATURES, check_count, suited
 from ...files import expanded, replacing
 from ...samplers import SAMPLERS
 from ..archive import Archive, is_folder_of_samples
@@ -105,15 +105,16 @@ def evaluate(
         metrics = suited(dataset, chosen, features, inception_weights)
     else:
         loaded = _model(Path(source), drawing)
-        dataset = _data_of_model(loaded, data)
+        dataset = loaded.real_data(data)
         metrics = suited(dataset, chosen, features, inception_weights)
+        check_count(metrics, drawing["count"])
         began = time.perf_counter()
         extra = [_bits(loaded, dataset)] if bits else []
         seconds = time.perf_counter() - began
         out.mkdir(parents=True, exist_ok=True)
         shared = drawing["jobs"] is not None or drawing["ray"] is not None
         samples = str(out / ("samples" if shared else "samples.npz"))
-        sample(checkpoint=Path(source), out=samples, **drawing)
+        sample(checkpoint=source, out=samples, **drawing)
         drawn = Archive.read(samples)
     if other is not None:
         drawn.check_paired(other)
@@ -160,15 +161,12 @@ def _model(source: Path, drawing: dict[str, Any]) -> Checkpoint:
 
 def _data_of_samples(drawn: Archive, data: str | None) -> Dataset:
     """Real data to compare the samples of a file with."""
-    dataset = real_data(drawn.text("data"), drawn.settings.get("data_digest"), data)
+    if data is None and drawn.settings.get("data", "") is None:
+        remedy = "Add --data NAME, with the tokenizer and the classes of the model."
+        raise bad("--data", "none", "real data to compare with, since a model of others does not tell its own", remedy)
+    learnt = "" if data is not None else drawn.text("data")
+    dataset = real_data(learnt, drawn.settings.get("data_digest"), data)
     return aligned(dataset, drawn.learnt) if drawn.learnt else dataset
-
-
-def _data_of_model(loaded: Checkpoint, data: str | None) -> Dataset:
-    """Real data to compare samples of the model with."""
-    dataset = real_data(loaded.config.data, loaded.config.data_digest, data)
-    loaded.codec.check_same(dataset.codec, dataset.name)
-    return aligned(dataset, loaded.conditions)
 
 
 def _write(out: Path, evaluation: Evaluation, against: str | None, apart: Sequence[Estimate]) -> None:

@@ -12,7 +12,7 @@ from ... import checkpoint as checkpoints
 from ... import tokenizers
 from ...data import Attribute
 from ...process import PROCESSES
-from ...tokenizers import LearntTokenizer, VQTokenizer
+from ...tokenizers import LearntTokenizer, LlamaGenTokenizer, VQTokenizer
 from ...train.tokenizers.figures import words
 from ..names import MODEL
 
@@ -58,7 +58,7 @@ def info(
     _show(lines)
 
 
-def _foreign(folder: Path, found: VQTokenizer, as_json: bool) -> None:
+def _foreign(folder: Path, found: VQTokenizer | LlamaGenTokenizer, as_json: bool) -> None:
     """Shows the contents of the folder of a tokenizer that others trained."""
     parameters = sum(parameter.numel() for parameter in found.network.parameters())
     if as_json:
@@ -66,12 +66,12 @@ def _foreign(folder: Path, found: VQTokenizer, as_json: bool) -> None:
         print(json.dumps(sizes | {"digest": found.digest, "parameters": parameters}, indent=2))
         return
     rows, columns = found.grid
-    factor = found.height // rows
+    factor, kind = found.height // rows, "VQModel of diffusers" if isinstance(found, VQTokenizer) else "LlamaGen"
     lines = {
         "tokenizer": str(folder),
         "pictures": f"{found.height} x {found.width} pixels, {'grey' if found.channels == 1 else 'in colour'}",
         "tokens": f"{rows} x {columns} of {found.codes} codes, one for {factor} x {factor} pixels",
-        "network": f"{parameters:,} parameters, VQModel of diffusers",
+        "network": f"{parameters:,} parameters, {kind}",
         "weights": f"SHA-256 of the tokenizer {found.digest[:12]}...",
     }
     _show(lines)

@@ -15,7 +15,7 @@ from ...pilot.compare import WEIGHTS
 from ...samplers import SAMPLERS
 from ..names import OWN
 from ..output import check_directory
-from ..pilots import Work, study_of
+from ..pilots import Work, check_work, study_of
 from ..workers import EVERY_CORE, GPUS_PER_TASK, RAY, device_of_workers, executor_of, usual_jobs
 
 __all__ = ["pilot"]
@@ -144,20 +144,22 @@ def pilot(
     Options change the settings of a ready study or of a file. Stopped at any moment, the same command goes on. Nothing
     leaves this machine.
     """
+    mistakes = Mistakes()
     given: dict[str, Any] = {
         "rare": rare, "real": real, "good": good, "by": by, "runs": runs, "added": added,
-        "train": _named("--train", train), "model": None if model is None else str(model),
+        "train": mistakes.of(lambda: _named("--train", train)), "model": None if model is None else str(model),
         "guidance": guidance, "weight": weight, "sampler": sampler, "count": count, "ways": way,
-        "region": region,
-        "classifier": classifier, "ordinary": _named("--ordinary", ordinary), "false_alarms": false_alarms,
-        "prices": _named("--prices", prices), "title": title, "language": language,
+        "region": region, "classifier": classifier, "false_alarms": false_alarms,
+        "ordinary": mistakes.of(lambda: _named("--ordinary", ordinary)),
+        "prices": mistakes.of(lambda: _named("--prices", prices)), "title": title, "language": language,
     }  # fmt: skip
     for package in ("pydantic", "yaml", "jinja2", "pyarrow", "matplotlib"):
         require(package, "pilot")
-    mistakes = Mistakes()
     settings = {name: each for name, each in given.items() if each not in (None, [])}
-    chosen = mistakes.of(lambda: study_of(study, data, settings))
+    chosen = study_of(study, data, settings, mistakes)
     mistakes.of(lambda: check_directory("--out", out))
+    if chosen is not None:
+        mistakes.of(lambda: check_work(chosen, out))
     mistakes.of(lambda: _check_format(format_))
     device = device_of_workers("auto", ray, gpus_per_task)
     executor = mistakes.of(lambda: executor_of(jobs, ray, gpus_per_task, usual_jobs(device)))

@@ -6,27 +6,27 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import cast
 
+import torch
 import typer
 from torch import Tensor
 
 from ... import __version__
-from ... import checkpoint as checkpoints
 from ...categorical import Decoding
-from ...checkpoint import Checkpoint
 from ...data import CONDITIONS
 from ...denoiser import in_turn
+from ...devices import best_device
 from ...errors import bad
 from ...files import expanded
 from ...guidance import MECHANISMS, SCHEDULES, Schedule
-from ...nn import DTYPES, Compiled, DiffusionTransformer, Inference
+from ...nn import DTYPES
 from ...samplers import SAMPLERS
-from ...study import CheckpointSource, Executor, Here, Ray, Setting, Study
+from ...study import Executor, Here, Ray, Setting, Study
 from ..conditions_arg import read_conditions, read_initial, read_reference
 from ..job import Drawn, Job
+from ..models import FILES, Model, model_of
 from ..names import MODEL, OWN, WEIGHT, device_of, guidance_of, in_both_conventions, sampler_of
 from ..sample_files import PICTURE, SampleFiles
 from ..sample_folder import SampleFolder, is_folder
@@ -36,7 +36,7 @@ __all__ = ["sample"]
 
 
 def sample(
-    checkpoint: Path = typer.Argument(..., metavar="CHECKPOINT", help=MODEL),
+    checkpoint: str = typer.Argument(..., metavar="CHECKPOINT", help=f"{MODEL} {FILES}"),
     out: str = typer.Option(
         ...,
         metavar="FILE.npz|FOLDER",
@@ -133,7 +133,8 @@ def sample(
     images: Path | None = typer.Option(
         None,
         metavar="DIRECTORY",
-        help="Also write each sample at full size, as INDEX-CLASS.png in this new or empty folder; images only.",
+        help="Also write each sample at full size, as INDEX-CLASS.png in this new or empty folder; images only. With a "
+        "FOLDER of samples the same command goes on with them.",
     ),
     jobs: int | None = JOBS,
     ray: str | None = RAY,
@@ -154,22 +155,23 @@ def sample(
     """
     folder, executor = is_folder(out), executor_of(jobs, ray, gpus_per_task)
     _check_sharing(folder, out, executor)
-    loaded = checkpoints.load(checkpoint, "cpu" if folder else device_of(device))
+    place = device_of(device) if ray is None else best_device()
+    model = model_of(checkpoint, torch.device("cpu") if folder else place, place)
     files: SampleFolder | SampleFiles = (
-        SampleFolder.checked(out, loaded.codec, count, png, images)
+        SampleFolder.checked(out, model.codec, count, png, images)
         if folder
-        else SampleFiles.checked(expanded(Path(out)), loaded.codec, count, png, images)
+        else SampleFiles.checked(expanded(Path(out)), model.codec, count, png, images)
     )
     decoding = Decoding(temperature, top_k, top_p)
-    wanted = read_conditions(loaded.conditions, labels, condition)
-    away = read_reference(loaded, reference)
-    tokens, fixed = (None, None) if initial is None else read_initial(initial, loaded.codec.length)
+    wanted = read_conditions(model.conditions, labels, condition)
+    away = read_reference(model, reference)
+    tokens, fixed = (None, None) if initial is None else read_initial(initial, model.codec.length)
     job = Job(
-        loaded,
+        model,
         guidance_of(guidance, weight, guidance_scale),
-        sampler_of(sampler, steps, grid, loaded.codec.shape),
+        sampler_of(sampler, steps, grid, model.codec.shape),
         _of_samples(wanted, first_index, count),
-        len(wanted[loaded.conditions[0].name]),
+        len(wanted[model.conditions[0].name]),
         _of_samples(away, first_index, count) if isinstance(away, dict) else None,
         tokens,
         fixed,
@@ -177,12 +179,12 @@ def sample(
     )
     settings: dict[str, object] = {
         "version": __version__,
-        "checkpoint": str(checkpoint),
-        **_trained(loaded),
+        "checkpoint": checkpoint,
+        **model.trained,
         "conditions": _listed(wanted),
         "reference": _listed(away) if isinstance(away, dict) else reference or None,
         "initial": None if initial is None else str(initial),
-        "learnt": [CONDITIONS.describe(each) for each in loaded.conditions],
+        "learnt": [CONDITIONS.describe(each) for each in model.conditions],
         "count": count,
         **_mechanism(job),
         "temperature": temperature,
@@ -191,33 +193,31 @@ def sample(
         "seed": seed,
         "first_index": first_index,
         "batch_size": batch_size,
-        "device": device_of_workers(device, ray, gpus_per_task)
-        if folder
-        else str(next(loaded.model.parameters()).device),
+        "device": device_of_workers(device, ray, gpus_per_task) if folder else str(model.device),
         "dtype": dtype,
         "compile": compiled,
     }
     if isinstance(files, SampleFolder):
-        network = partial(CheckpointSource.of, device=str(settings["device"]), dtype=dtype, compiled=compiled)
+        how = str(settings["device"]), dtype, compiled
         study = Study(
-            network(checkpoint),
+            model.source(*how),
             (Setting(job.guidance, job.sampler, decoding),),
             (seed,),
             count,
             wanted,
-            network(reference[0]) if isinstance(away, Checkpoint) else away,
+            away.source(*how) if isinstance(away, Model) else away,
             tokens,
             fixed,
             first_index,
             batch_size,
         )
-        drawn, seconds = files.draw(study, executor, settings)
+        drawn, seconds = files.draw(study, executor, settings, model)
         files.write(job, drawn, settings)
     else:
-        if isinstance(away, Checkpoint):
-            job = replace(job, reference=_network(away.model, dtype, compiled))
-        model, began = _network(loaded.model, dtype, compiled), time.perf_counter()
-        drawn = job.draw(model, decoding=decoding, seed=seed, batch_size=batch_size, progress=sys.stderr.isatty())
+        if isinstance(away, Model):
+            job = replace(job, reference=away.network(dtype, compiled))
+        network, began = model.network(dtype, compiled), time.perf_counter()
+        drawn = job.draw(network, decoding=decoding, seed=seed, batch_size=batch_size, progress=sys.stderr.isatty())
         seconds = time.perf_counter() - began
         files.write(job, drawn, settings | {"seconds": round(seconds, 3)})
     _report(job, drawn, seconds, files.paths)
@@ -230,24 +230,9 @@ def _check_sharing(folder: bool, out: str, executor: Executor) -> None:
         raise bad(option, f"with the file {out}", "a folder for the samples", "Leave out the suffix .npz.")
 
 
-def _network(model: DiffusionTransformer, dtype: str, compiled: bool) -> Inference:
-    """The network in the precision that was asked for, compiled or not."""
-    return Inference(model, *([Compiled()] if compiled else []), dtype=dtype)
-
-
 def _of_samples(values: dict[str, Tensor], first_index: int, count: int) -> dict[str, Tensor]:
     """The values of each condition for the samples of this call, in turn."""
     return {name: in_turn(each, first_index, count) for name, each in values.items()}
-
-
-def _trained(loaded: Checkpoint) -> dict[str, object]:
-    """What the settings say of the training of the model."""
-    return {
-        "data": loaded.config.data,
-        "data_digest": loaded.config.data_digest,
-        "synthetic": loaded.config.synthetic,
-        "process": loaded.config.process,
-    }
 
 
 def _mechanism(job: Job) -> dict[str, object]:

@@ -43,7 +43,7 @@ class Learnt(Codec):
         columns: Columns of tokens.
         codes: Number V of codes.
         digest: SHA-256 of the tokenizer. Tokens of another tokenizer have another meaning.
-        folder: Where the tokenizer is. Codecs that differ only in it are equal.
+        folder: Where the tokenizer is: its folder, or its file. Codecs that differ only in it are equal.
         bits: As of `Pixels`: how images with more than 8 bits are scaled before they are encoded.
     """
 
@@ -74,7 +74,7 @@ class Learnt(Codec):
     @cached_property
     def tokenizer(self) -> Tokenizer:
         """The tokenizer. Raises `ValueError` if there is none in the folder, or another one."""
-        found = tokenizers.load(self.folder)
+        found = tokenizers.load(self.folder, size=self.size)
         if Learnt.of(found, self.folder) != self:
             expected = f"{self.digest[:12]}..., the one that made the tokens"
             remedy = "Copy the folder of that tokenizer there, or encode the data and train the model anew."

@@ -10,9 +10,9 @@ from functools import cached_property
 
 from ...data import class_of
 from ..money import Decision, decide
-from .amounts import in_points
 from .arms import BASELINES
 from .figures import Figures, Judged, best
+from .page.amounts import in_points
 from .run import Found
 
 __all__ = ["COLUMNS", "Result"]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ... import checkpoint as checkpoints
 from ...data import Dataset, class_of, few
 from ...devices import best_device
+from ...errors import Mistakes
 from ...study import CheckpointSource, Executor, Saved, Store, Task, digest_of, execute
 from ..studies import RESULTS
 from .arms import Arm, arms, balance
@@ -21,7 +22,7 @@ from .pictures import Shown, collected
 from .settings import AugmentStudy
 from .tasks import Fill, Judge, TrainModel, draws
 
-__all__ = ["Found", "run"]
+__all__ = ["Found", "check", "run"]
 
 _FILLED = 32
 """Examples that one task fills in."""
@@ -83,6 +84,19 @@ def run(
     return _Run(study, folder, executor, say, device or best_device()).go()
 
 
+def check(study: AugmentStudy, folder: Path) -> None:
+    """Raises `ValueError` if the folder holds another pilot, and for settings that do not fit the model, at once."""
+    mistakes, about = Mistakes(), _words(study)
+    mistakes.of(lambda: Store(folder.absolute() / RESULTS).check_claim(digest_of(about), about))
+    mistakes.of(lambda: study.check_sampling(study.model))
+    mistakes.settle()
+
+
+def _words(study: AugmentStudy) -> str:
+    """What the folder of a pilot is of."""
+    return f"{study.data}, {study.rare} with {study.real} real examples"
+
+
 class _Run:
     def __init__(
         self, study: AugmentStudy, folder: Path, executor: Executor | None, say: Say | None, device: torch.device
@@ -98,10 +112,9 @@ class _Run:
 
     def go(self) -> Found:
         """Does the work and reads the scores."""
-        study = self.study
-        study.check_sampling(study.model)
+        study, about = self.study, _words(self.study)
+        check(study, self.folder)
         # Keys of results say what these depend on. So other settings, or more runs, go on in the same folder.
-        about = f"{study.data}, {study.rare} with {study.real} real examples"
         self.store.claim(digest_of(about), {"words": about})
         sources = self._sources()
         drawn = self._draw(sources)

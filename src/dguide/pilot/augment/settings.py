@@ -116,9 +116,15 @@ class AugmentStudy(PilotStudy):
 
     @model_validator(mode="after")
     def _one_model(self) -> Self:
-        if self.model is not None and "train" in self.model_fields_set:
-            raise bad("model", f"{self.model} beside train", "one of the two", "A model that exists is not trained.")
+        self.check_together({name: getattr(self, name) for name in self.model_fields_set})
         return self
+
+    @classmethod
+    def check_together(cls, given: Mapping[str, Any]) -> None:
+        """Raises `ValueError` for a model beside settings of training."""
+        if given.get("model") is not None and "train" in given:
+            got = f"{given['model']} beside train"
+            raise bad("model", got, "one of the two", "A model that exists is not trained.")
 
     @field_validator("good")
     @classmethod

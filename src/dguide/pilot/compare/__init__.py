@@ -7,12 +7,12 @@ from .charts import charts
 from .comparison import Compared
 from .detectable import detectable, samples_for
 from .judge import Judge, PerSample
-from .question import WEIGHTS, Question, figure_of
+from .question import WEIGHTS, Question, examine, figure_of, studied
 from .rows import Row, compared
 from .run import answer
 from .tables import markdown, write, write_files, write_tuned
 from .tuning.shapes import Shapes
-from .tuning.tune import Tuned, tune
+from .tuning.tune import Tuned, examine_search, tune
 
 __all__ = [
     "SAMPLES",
@@ -31,9 +31,12 @@ __all__ = [
     "compare",
     "compared",
     "detectable",
+    "examine",
+    "examine_search",
     "figure_of",
     "markdown",
     "samples_for",
+    "studied",
     "tune",
     "write",
     "write_files",

@@ -7,18 +7,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ... import checkpoint as checkpoints
-from ...data import Codec, Dataset, load
-from ...data.align_conditions import aligned, real_data
+from ...data import Dataset, load
 from ...denoiser import Condition, Denoiser
-from ...errors import bad, choose
+from ...errors import Mistakes, bad, choose
 from ...evaluate import Metric
 from ...process import Process
-from ...study import CheckpointSource, DenoiserSource, Executor, Setting, Source, Store, Study
+from ...study import CheckpointSource, DenoiserSource, Executor, Setting, Source, Store
 from ..report import Language
 from ..report.words import LANGUAGES
 from .comparison import Compared
 from .judge import Judge, PerSample
-from .question import Question
+from .question import Question, examine, studied
 from .run import answer
 from .tables import write
 
@@ -107,22 +106,29 @@ def compare(
     constant:2.0 beats constant:0.0 by 0.138 to 0.227 in equal tokens (95 %), with 4 network calls a batch instead \
 of the 2 of constant:0.0.
     """
-    choose("language", language, LANGUAGES)
+    mistakes = Mistakes()
+    mistakes.of(lambda: choose("language", language, LANGUAGES))
     # Where nothing is kept, no name or digest has to tell this denoiser from another one later.
     kept = name if name is not None or out is not None or isinstance(model, str | Path) else type(model).__name__
-    source, learnt, codec = _source(model, process, length, kept)
+    source, learnt = mistakes.of(lambda: _source(model, process, length, kept)) or (None, None)
     if condition is None and learnt is not None:
         condition = {
             each.name: each.read("all") if number == 0 else each.not_given
             for number, each in enumerate(learnt.conditions)
         }
-    dataset = _dataset(data, learnt)
-    study = Study(source, tuple(settings), tuple(seeds), count, condition, batch_size=batch_size)
-    judge = Judge.of(dataset, metrics, repetitions, judge_seed)
+    judge = study = None
+    if learnt is not None or not isinstance(model, str | Path):
+        judge = mistakes.of(lambda: Judge.of(_dataset(data, learnt), metrics, repetitions, judge_seed))
+    if source is not None:
+        study = studied(mistakes, source, settings, seeds, count, condition, batch_size)
+    examine(mistakes, study, judge, figure, baseline, detect)
+    mistakes.settle()
+    assert study is not None
+    assert judge is not None
     question = Question(study, judge, figure, baseline, detect)
     with TemporaryDirectory(prefix="dguide-compare-") as scratch:
         store = Store(scratch if out is None else Path(out) / SAMPLES)
-        codec = dataset.codec if codec is None and dataset is not None else codec
+        codec = learnt.codec if learnt is not None else None if judge.dataset is None else judge.dataset.codec
         found = answer(question, store, executor, codec=codec, progress=progress, tell=tell)
     if out is not None:
         write(found, Path(out), language)
@@ -131,24 +137,22 @@ of the 2 of constant:0.0.
 
 def _source(
     model: str | Path | Denoiser, process: Process | None, length: int | None, name: str | None
-) -> tuple[Source, checkpoints.Checkpoint | None, Codec | None]:
-    """What to draw from; of a checkpoint also the checkpoint and its codec."""
+) -> tuple[Source, checkpoints.Checkpoint | None]:
+    """What to draw from; of a checkpoint also the checkpoint."""
     if isinstance(model, str | Path):
         given = {"process": process, "length": length, "name": name}
         wrong = [each for each, value in given.items() if value is not None]
         if wrong:
             raise bad(" and ".join(wrong), f"a value beside the checkpoint {model}", "none, since it has its own")
         loaded = checkpoints.load(model)
-        return CheckpointSource.of(model), loaded, loaded.codec
+        return CheckpointSource.of(model), loaded
     if process is None or length is None:
         raise bad("process and length", (process, length), "both, for a denoiser that is no checkpoint")
-    return DenoiserSource(model, process, length, name), None, None
+    return DenoiserSource(model, process, length, name), None
 
 
 def _dataset(data: str | Dataset | None, learnt: checkpoints.Checkpoint | None) -> Dataset | None:
     """The data to compare with, with the conditions of the checkpoint."""
-    if learnt is None:
-        return load(data) if isinstance(data, str) else data
-    dataset = data if isinstance(data, Dataset) else real_data(learnt.config.data, learnt.config.data_digest, data)
-    learnt.codec.check_same(dataset.codec, dataset.name)
-    return aligned(dataset, learnt.conditions)
+    if learnt is not None:
+        return learnt.real_data(data)
+    return load(data) if isinstance(data, str) else data

@@ -17,7 +17,7 @@ from ...data import Dataset
 from ...denoiser import Condition
 from ...errors import bad
 from ...evaluate import Estimate, Evaluation, Metric, evaluate_samples
-from ...evaluate.samples import suited
+from ...evaluate.samples import check_count, suited
 from ...evaluate.statistics.intervals import share
 from ...evaluate.statistics.means import mean
 
@@ -100,6 +100,10 @@ class Judge:
         name, made = ("", False) if dataset is None else (dataset.name, dataset.synthetic)
         return cls(name, made, dataset, chosen, own, repetitions, seed)
 
+    def check_count(self, count: int) -> None:
+        """Raises `ValueError` if so many samples are too few for a metric."""
+        check_count(self.metrics, count)
+
     @cached_property
     def ready(self) -> tuple[Metric, ...]:
         """The metrics with what they learn from the data, which takes seconds."""
@@ -119,6 +123,14 @@ class Judge:
         if len(dict(known)) < len(known):
             raise bad("figures", ", ".join(name for name, _ in known), "different names")
         return dict(known)
+
+    def direction(self, figure: str) -> Literal["higher", "lower"]:
+        """Which direction of a figure is better. Raises `ValueError` if neither is."""
+        better = self.better[figure]
+        if not better:
+            expected = "one to search the best of"
+            raise bad(f"figure {figure}", "one of which neither direction is better", expected)
+        return "higher" if better == "higher" else "lower"
 
     @property
     def names(self) -> tuple[str, ...]:

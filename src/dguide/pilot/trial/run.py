@@ -11,14 +11,14 @@ import torch
 from ... import checkpoint as checkpoints
 from ...checkpoint import Config
 from ...devices import best_device
-from ...errors import bad
+from ...errors import Mistakes, bad
 from ...study import CheckpointSource, Executor, Store, Study, digest_of
 from ...train import TrainConfig, train
 from ..compare import Compared, Judge, Question, answer
 from ..studies import RESULTS
 from .settings import CompareStudy
 
-__all__ = ["MODEL", "Found", "run"]
+__all__ = ["MODEL", "Found", "check", "run"]
 
 MODEL = "model"
 """The folder of the model in that of a pilot."""
@@ -69,12 +69,10 @@ def run(
         dguide.study.TaskFailed: If samples could not be drawn.
     """
     data, model = study.whole, folder / MODEL
-    there = _is_there(study, model)
-    study.check_sampling(model if there else None)
+    there = check(study, folder)
     judge = Judge.of(data)
     judge.names  # noqa: B018 - raises now if the data cannot be judged
-    store = Store(folder.absolute() / RESULTS)
-    words = f"{study.data}, settings of guidance compared"
+    store, words = _store(study, folder)
     store.claim(digest_of(words), {"words": words})  # keys of samples say what these depend on
     if not there and not train(TrainConfig(out=model.absolute(), data=study.data, seed=0, **study.train)).finished:
         raise KeyboardInterrupt
@@ -84,6 +82,28 @@ def run(
     loaded = checkpoints.load(model)
     compared = answer(question, store, executor, codec=loaded.codec, tell=tell, claimed=True)
     return Found(study, model, loaded.config, compared)
+
+
+def check(study: CompareStudy, folder: Path) -> bool:
+    """Whether the model in the folder is used as it is.
+
+    Raises:
+        ValueError: If the folder holds another pilot or a model of other data, or a setting does not fit the model; for
+            all of it at once.
+    """
+    mistakes, model = Mistakes(), folder / MODEL
+    store, words = _store(study, folder)
+    mistakes.of(lambda: store.check_claim(digest_of(words), words))
+    there = mistakes.of(lambda: _is_there(study, model))
+    if there is not None:
+        mistakes.of(lambda: study.check_sampling(model if there else None))
+    mistakes.settle()
+    return bool(there)
+
+
+def _store(study: CompareStudy, folder: Path) -> tuple[Store, str]:
+    """Where the samples go, and what that folder is of."""
+    return Store(folder.absolute() / RESULTS), f"{study.data}, settings of guidance compared"
 
 
 def _is_there(study: CompareStudy, model: Path) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from ...data import Dataset
 from ...errors import Mistakes, bad
+from ...evaluate.samples import check_count, suited
 from ..compare import WEIGHTS
 from ..studies import PilotStudy
 
@@ -29,6 +30,14 @@ class CompareStudy(PilotStudy):
         WEIGHTS[1:], min_length=1, description="guidance weights w, beside 0, which is always drawn"
     )
     count: int = Field(500, ge=1, description="samples of each setting")
+
+    @field_validator("count")
+    @classmethod
+    def _enough(cls, value: int, info: ValidationInfo) -> int:
+        data = cls._data(info)
+        if data is not None:
+            check_count(suited(data), value)
+        return value
 
     @classmethod
     def check_data(cls, data: Dataset) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from typing import cast
@@ -64,6 +64,14 @@ class Shapes:
             "mean weight": self.weights,
             "sampler": list(self.samplers),
         }
+
+    @property
+    def corners(self) -> Iterator[Setting]:
+        """Each mechanism, schedule and sampler with the largest mean weight: all kinds of settings of a search."""
+        kinds = product(self.guidances, self.schedules, self.samplers)
+        for guidance, schedule, sampler in kinds:
+            chosen = {"guidance": guidance, "schedule": schedule, "sampler": sampler}
+            yield self.setting({**chosen, "mean weight": self.weights[1]})
 
     def parameters(self, setting: Setting) -> dict[str, Value] | None:
         """The parameters of a setting; None if the search cannot choose it."""

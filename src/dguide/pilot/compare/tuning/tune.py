@@ -10,22 +10,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from ....data import Codec
 from ....errors import Mistakes, bad, positive
 from ....evaluate import Estimate, Evaluation
 from ....evaluate.evaluation import shown
-from ....study import Executor, Here, Results, Setting, Store, digest_of, execute
+from ....study import Executor, Here, Results, Setting, Store, Study, digest_of, execute
 from ...report import words
 from ..comparison import Compared
-from ..question import Question
+from ..judge import Judge
+from ..question import Question, baseline_of, check_difference, figure_of
 from ..run import answer, judged
 from ..words import WORDS, figure_name
 from .search import Trial, Value, rungs, search
 from .shapes import Shapes
 
-__all__ = ["JOURNAL", "Tuned", "tune"]
+__all__ = ["JOURNAL", "Tuned", "examine_search", "tune"]
 
 JOURNAL = "tuning.journal"
 """Name of the file of the search, which Optuna reads."""
@@ -101,7 +101,12 @@ def tune(
         ValueError: If anything does not fit, before any sample is drawn.
         dguide.errors.MissingExtra: If Optuna is not installed.
     """
-    better = _checked(question, budget)
+    mistakes = Mistakes()
+    mistakes.of(lambda: positive("budget", budget))
+    asked = (question.figure, question.baseline, question.detect)
+    examine_search(mistakes, question.study, question.judge, shapes, *asked)
+    mistakes.settle()
+    better = question.judge.direction(question.main)
     rounds = rungs(question.study.count, question.study.batch_size)
     base = question.settings[question.reference]
     first = shapes.parameters(base)
@@ -138,23 +143,29 @@ def tune(
     return Tuned(winner, searched, fresh, trials, base.label)
 
 
-def _checked(question: Question, budget: int) -> Literal["higher", "lower"]:
-    """Checks all that the search needs; which direction of the figure is better."""
-    mistakes = Mistakes()
-    mistakes.of(lambda: positive("budget", budget))
-    mistakes.of(question.study.check)
-    mistakes.of(lambda: question.settings)
-    better = mistakes.of(lambda: _direction(question))
-    mistakes.settle()
-    return "higher" if better == "higher" else "lower"
+def examine_search(
+    mistakes: Mistakes,
+    study: Study | None,
+    judge: Judge | None,
+    shapes: Shapes | None,
+    figure: str | None = None,
+    baseline: str | None = None,
+    detect: float | None = None,
+) -> None:
+    """Keeps all that is wrong with a search, as `examine` does with a comparison.
 
-
-def _direction(question: Question) -> str:
-    better = question.judge.better[question.main]
-    if not better:
-        what = f"figure {question.main}"
-        raise bad(what, "one of which neither direction is better", "one to search the best of")
-    return better
+    All that the search may choose is tried with the model, and the first round must have enough samples to judge.
+    """
+    mistakes.of(lambda: check_difference(detect))
+    if study is not None:
+        kinds = dict.fromkeys((*study.settings, *(() if shapes is None else shapes.corners)))
+        mistakes.of(replace(study, settings=tuple(kinds)).check)
+        mistakes.of(lambda: baseline_of(study.settings, baseline))
+        if judge is not None:
+            first = rungs(study.count, study.batch_size)[0]
+            mistakes.of(lambda: judge.check_count(first * len(study.seeds)))
+    if judge is not None:
+        mistakes.of(lambda: judge.direction(figure_of(figure, judge.names)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...evaluate.statistics.crossed import Crossed
-from ..money import Prices
+from ....evaluate.statistics.crossed import Crossed
+from ...money import Prices
 
 __all__ = [
     "Say",

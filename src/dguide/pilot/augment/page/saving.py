@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from ...plots.saving import SavingWords, saving_chart
-from ..money import Decision, Decisions, Prices, curve
-from ..report import Block, Chart, Text, chart
+from ....plots.saving import SavingWords, saving_chart
+from ...money import Decision, Decisions, Prices, curve
+from ...report import Block, Chart, Text, chart
 from .amounts import Say, money_of, percent, span
 
 __all__ = ["money_blocks"]

@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from ... import __version__
-from ... import checkpoint as checkpoints
-from ...errors import require
-from ...plots.forest import forest_plot
-from ...progress import duration
-from ...train.cost import FEW as FEW_STEPS
-from ..report import Answer, Block, Cell, Fact, Report, Section, Table, Text, chart, words
+from .... import __version__
+from .... import checkpoint as checkpoints
+from ....errors import require
+from ....plots.forest import forest_plot
+from ....progress import duration
+from ....train.cost import FEW as FEW_STEPS
+from ...report import Answer, Block, Cell, Fact, Report, Section, Table, Text, chart, words
+from ..figures import FEW, more_examples
+from ..pictures import section
+from ..result import Result
 from .amounts import ends, interval, money_of, percent, points, points_interval, span, three, three_signed
-from .figures import FEW, more_examples
 from .names import arm_name, setting_name
-from .pictures import section
-from .result import Result
 from .saving import money_blocks
 from .words import WORDS
 

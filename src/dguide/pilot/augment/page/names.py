@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..arms import Arm
 from .amounts import Say
-from .arms import Arm
 
 __all__ = ["arm_name", "setting_name"]
 

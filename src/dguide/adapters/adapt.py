@@ -1,0 +1,194 @@
+"""`adapt`: a model of somebody else as a denoiser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..denoiser import Condition
+from ..errors import bad, in_tensor
+from ..process import Process
+from .convention import Convention
+from .presets import CONVENTIONS
+from .prompts import Rows, laid_out, null_prompt, padded, without_prompt
+from .times import told_time
+from .vocabulary import answered, as_logits, as_read
+
+__all__ = ["Adapted", "adapt"]
+
+
+def adapt(
+    module: Callable[..., Any], convention: Convention | str, *, process: Process | None = None, **options: Any
+) -> Adapted:
+    """A denoiser that calls a loaded model by its convention.
+
+    Args:
+        module: The model: any callable. One of PyTorch must be in evaluation mode, and stays as it is.
+        convention: What it means: a `Convention`, or the name of one, as in "mdlm" or "udlm:vocab_size=40,classes=2".
+        process: The process that samples are drawn with, to be compared with the convention. By default the one that
+            follows from it, `adapt(...).process`.
+        options: Further options of a convention that is named.
+
+    Returns:
+        `Adapted`.
+
+    Raises:
+        ValueError: If the convention is unknown, the model is in training mode or cannot be called, or the process
+            contradicts the convention.
+
+    >>> import dguide
+    >>> network = torch.nn.Sequential(torch.nn.Embedding(12, 4), torch.nn.Linear(4, 12)).eval()
+    >>> def published(input_ids, timesteps):  # token 11 is the mask
+    ...     return network(input_ids)
+    >>> denoiser = dguide.adapt(published, "mdlm", vocab_size=12, mask_id=11)
+    >>> drawn = dguide.sample(
+    ...     denoiser, process=denoiser.process, length=5, count=2, guidance=None, sampler=dguide.Ancestral(steps=5)
+    ... )
+    >>> drawn.tokens.shape, int(drawn.tokens.max()) < 11
+    (torch.Size([2, 5]), True)
+    """
+    if isinstance(convention, str):
+        convention = CONVENTIONS.call(convention).having(**options)()
+    elif not isinstance(convention, Convention):
+        named = ", ".join(CONVENTIONS)
+        raise bad("convention", type(convention).__name__, f"a Convention, or one of {named}")
+    elif options:
+        remedy = "Change it by dataclasses.replace(convention, ...)."
+        raise bad("adapt", f"options {', '.join(options)} beside a Convention", "none", remedy)
+    if isinstance(module, type) or not callable(module):
+        raise bad("module", repr(module)[:100], "a loaded model that can be called")
+    if isinstance(module, nn.Module) and module.training:
+        raise bad("module", f"{type(module).__name__} in training mode", "evaluation mode", "Call .eval() on it.")
+    return Adapted(module, convention, _agreed(convention, process))
+
+
+def _agreed(convention: Convention, process: Process | None) -> Process:
+    """The process of a convention. Raises `ValueError` if another one was given."""
+    if process is None:
+        return convention.process()
+    if not isinstance(process, Process):
+        raise bad("process", repr(process), "a process such as dguide.Masked(vocab_size=12)")
+    own = convention.process(process.noise)
+    if process != own:
+        raise bad("process", repr(process), f"{own!r}, as the convention says", "Change one of the two.")
+    return process
+
+
+class Adapted(nn.Module):
+    """A denoiser that calls a model by its convention; `dguide.adapt` makes it.
+
+    Attributes:
+        module: The model.
+        convention: What it means.
+        process: The process that it belongs to, for `dguide.sample`.
+        time_dependent: Whether its predictions depend on the time.
+        prediction: Which law it predicts.
+    """
+
+    def __init__(self, module: Callable[..., Any], convention: Convention, process: Process) -> None:
+        super().__init__()
+        self.module, self.convention, self.process = module, convention, process
+        told = convention.time != "none"
+        self.time_dependent = told if convention.time_dependent is None else convention.time_dependent
+        self.prediction = convention.prediction
+        self.training = False  # it has nothing that could be: the module has a mode of its own
+
+    def prompts(self, rows: Sequence[Sequence[int]], width: int = 0) -> dict[str, Tensor]:
+        """Prompts of any lengths as a condition.
+
+        Args:
+            rows: The tokens of the prompt of each sample, in the numbers of the model.
+            width: At least so many columns: a negative prompt as `reference` has the same number as the condition.
+
+        Returns:
+            {"prompt": tokens [B, P] int64, "real": [B, P] bool}.
+        """
+        if not self.convention.prompted:
+            raise bad("prompts", f"a model with null={self.convention.null!r}", "one that reads prompts")
+        return padded(rows, self.convention.pad_id, max(width, len(self.convention.null_tokens)))
+
+    def null(self, condition: Condition) -> Condition:
+        """The condition that means "no condition", with the structure of `condition`.
+
+        Raises:
+            ValueError: If there is none.
+        """
+        convention = self.convention
+        if convention.prompted:
+            return null_prompt(convention, condition)
+        if convention.null == "none":
+            raise bad("condition", "one", "none: the convention has null='none'", "Guide with reference=.")
+        if convention.null_label is None:
+            raise bad("null label", "none in the convention", "one", "Name it in null_label, or pass reference=.")
+        return torch.full_like(_labels(condition), convention.null_label)
+
+    def forward(self, tokens: Tensor, time: Tensor, condition: Condition) -> Tensor:
+        """Logits [B, L, V] from tokens [B, L], time [B] and condition."""
+        convention = self.convention
+        if convention.null == "none" and condition is not None:
+            raise bad("condition", type(condition).__name__, "None: the convention has null='none'")
+        moment = told_time(convention, self.process.noise, time)
+        labels = _labels(condition) if convention.null == "label" else None
+        prompts = condition if convention.prompted and condition is not None else without_prompt(tokens)
+        logits: Tensor | None = None
+        for rows in laid_out(convention, as_read(convention, tokens), prompts):
+            part = self._call(rows, moment, labels, tokens.shape[1])
+            if isinstance(rows.which, slice):
+                return part
+            logits = part.new_empty(len(tokens), *part.shape[1:]) if logits is None else logits
+            logits[rows.which] = part
+        assert logits is not None
+        return logits
+
+    def _call(self, rows: Rows, time: Tensor | None, labels: Tensor | None, length: int) -> Tensor:
+        """Logits [b, L, V] of the sequences in some rows."""
+        told = self.convention
+        unnamed: list[Any] = []
+        named: dict[str, Any] = dict(told.arguments)
+        values: list[tuple[str | None, Tensor | str]] = [(told.tokens_as, rows.ids)]
+        values += [] if time is None else [(told.time_as, time[rows.which])]
+        values += [] if labels is None else [(told.condition_as, labels[rows.which])]
+        values += [] if told.attention == "none" else [(told.attention_as, _attention(told.attention, rows))]
+        if told.positions_as is not None:
+            places = torch.arange(rows.ids.shape[1], device=rows.ids.device)
+            values.append((told.positions_as, places.expand_as(rows.ids)))
+        for name, value in values:
+            if name is None:
+                unnamed.append(value)
+            else:
+                named[name] = value
+        answer = answered(self.module(*unnamed, **named))
+        if answer.shape[:2] != rows.ids.shape:
+            got, expected = list(answer.shape), f"[{', '.join(map(str, rows.ids.shape))}, columns]"
+            raise bad("answer of the model", got, f"{expected}, a row for each token that it reads")
+        return as_logits(told, _at_sequence(answer, rows.start - int(told.shifted), length))
+
+
+def _attention(kind: str, rows: Rows) -> Tensor | str:
+    """What the model is told of padding. Padding may look at what is real, so that no row is without any."""
+    real = torch.ones_like(rows.ids, dtype=torch.bool) if rows.real is None else rows.real
+    if kind == "padding":
+        return real.long()
+    if rows.real is None:
+        return "full"
+    return real[:, None, None, :].expand(-1, 1, real.shape[1], -1)
+
+
+def _at_sequence(answer: Tensor, first: Tensor, length: int) -> Tensor:
+    """The outputs [b, L, columns] for the sequence, from place `first` [b] on; a place before the row is place 0."""
+    places = first.unique().tolist()
+    if len(places) == 1 and places[0] >= 0:
+        return answer[:, places[0] : places[0] + length]
+    index = (first.unsqueeze(1) + torch.arange(length, device=first.device)).clamp_min(0)
+    return answer[torch.arange(len(answer), device=first.device).unsqueeze(1), index]
+
+
+def _labels(condition: Condition) -> Tensor:
+    """The condition, which must be labels."""
+    if isinstance(condition, Tensor) and condition.ndim == 1 and not condition.dtype.is_floating_point:
+        return condition
+    got = f"{condition.dtype} {list(condition.shape)}" if isinstance(condition, Tensor) else type(condition).__name__
+    raise bad("condition", got, "labels, an int64 tensor [B]", in_tensor(condition))

@@ -1,0 +1,12 @@
+"""The models of others that dguide opens by name."""
+
+from __future__ import annotations
+
+from ..spec import Registry
+from .maskgit import MaskGITFiles
+from .published import Published
+
+__all__ = ["MODELS"]
+
+MODELS: Registry[Published] = Registry("model", Published, {"maskgit": MaskGITFiles})
+"""All published models that are opened from their files, by name."""
