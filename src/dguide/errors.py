@@ -64,6 +64,11 @@ class Mistakes:
         """Keeps a mistake; an equal one is told once."""
         self._found[str(error)] = None
 
+    @property
+    def none(self) -> bool:
+        """Whether there are none so far."""
+        return not self._found
+
     def settle(self) -> None:
         """Raises one `InputError` with a line for each mistake, if there are any."""
         if self._found:
