@@ -504,7 +504,8 @@ def test_a_disk_that_fills_up_leaves_nothing(run, model, tmp_path, monkeypatch):
 
     monkeypatch.setattr(np, "savez_compressed", full)
     status, _, err = run("sample", model, "--out", tmp_path / "x.npz", "--steps", 1, "--count", 1)
-    assert (status, err.startswith("error: "), "No space left" in err) == (1, True, True)
+    told = f"error: space in {tmp_path}: got none left, expected room for x.npz. Free some space and run the same"
+    assert (status, err.startswith(told), err.count("\n")) == (1, True, 1)
     assert not list(tmp_path.iterdir())
 
 
