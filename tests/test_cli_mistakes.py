@@ -1,4 +1,4 @@
-"""`dguide sample` tells all mistakes at once, before any work; and none that is not there."""
+"""`dguide sample` tells all mistakes at once and before any work, and none that is not there; others do what they can."""
 
 from __future__ import annotations
 
@@ -122,3 +122,21 @@ def test_a_folder_of_another_study_is_told_with_the_rest(run, model, place):
     (place / "mine" / "study.json").write_text("{}")
     theirs = run("sample", model, *quick, "--seed", -5)[2]
     assert (theirs.count("\n"), "a file of another program" in theirs) == (2, True)
+
+
+OTHERS = {
+    "read {model} --out file/x --prior q --classifiers q --seed 99999999999999999999 --device nowhere --text c": 6,
+    "read {model} --out file/x --condition x": 2,
+    "fill {model} range.npz --out full --class 99 --guidance q --weight x --sampler q --seed -1 --device nowhere": 8,
+    "evaluate {model} --out file/x --metric q --against none.npz --weight x --sampler q --seed -1 --top-k 0": 7,
+    "evaluate none.npz --out file/x --metric q --against none.npz --bits --steps 3": 4,
+    "train --out file/x --steps 0 --data digits --seed -1": 3,
+}
+
+
+@pytest.mark.parametrize("command", OTHERS, ids=lambda each: " ".join(each.split()[:2]))
+def test_other_commands_tell_what_they_know_at_once(run, model, place, command):
+    before = sorted(place.rglob("*"))
+    status, said, err = run(*command.format(model=model).split())
+    assert (status, said, err.count("\n")) == (2, "", OTHERS[command]), err
+    assert sorted(place.rglob("*")) == before
