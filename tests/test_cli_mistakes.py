@@ -1,4 +1,4 @@
-"""`dguide sample` tells all mistakes at once and before any work, and none that is not there; others do what they can."""
+"""`dguide sample` tells all mistakes at once, before any work, and none that is not there; others do what they can."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ CASES = [
     *((each, "--seed -1") for each in TOGETHER),
     ("--initial range.npz", "--sampler halton:shape=3x3"),
     ("--sampler first-hitting --steps 2", "--grid uniform"),
-    ("--weight x --sampler smc", "--seed -1"),  # the wrong weight must not be said to be wrong for SMC
+    ("--weight x --sampler smc:weight=-1", "--seed -1"),  # the wrong weight must not be said to be wrong for SMC
 ]
 
 
@@ -66,7 +66,7 @@ def test_two_mistakes_are_told_in_one_round(run, model, place, pair, out):
         | {
             "--sampler first-hitting --steps 2": "got --steps",
             "--grid uniform": "got --grid",
-            "--weight x --sampler smc": "unknown guidance schedule",
+            "--weight x --sampler smc:weight=-1": "unknown guidance schedule",
         }
     )
     before = sorted(place.rglob("*"))
@@ -107,7 +107,7 @@ def test_what_strings_cannot_have_is_told_with_the_rest(run, place, tmp_path_fac
 
 def test_a_folder_of_another_study_is_told_with_the_rest(run, model, place):
     """As long as the study is known: with a wrong part nobody can tell whether the folder is of it."""
-    quick = ["--out", "mine", "--steps", 1, "--no-png"]
+    quick = ["--out", "mine", "--steps", 1, "--no-png", "--seed", 7]
     assert run("sample", model, *quick, "--count", 2, "--images", "pictures")[0] == 0
     more = run("sample", model, *quick, "--count", 1, "--images", "pictures", "--jobs", 2, "--ray", "auto")[2]
     assert (more.count("\n"), "--jobs: got 2 and --ray auto" in more) == (1, True)
@@ -120,7 +120,7 @@ def test_a_folder_of_another_study_is_told_with_the_rest(run, model, place):
     assert (unknown.count("\n"), "another" in unknown, "files in it" in unknown) == (2, False, True)
     assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
     (place / "mine" / "study.json").write_text("{}")
-    theirs = run("sample", model, *quick, "--seed", -5)[2]
+    theirs = run("sample", model, *quick, "--seed", -5, "--images", "pictures")[2]
     assert (theirs.count("\n"), "a file of another program" in theirs) == (2, True)
 
 
