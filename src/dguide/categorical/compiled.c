@@ -457,18 +457,21 @@ int dguide_draw(const struct task *task, int64_t start, int64_t stop) {
 /* Jumps whose rates are a prediction on a floor: `floor.py` has the symbols, and says why this is stable. */
 
 enum { COND, REF };
-enum { REST, HERE = 2, TOP = 4, TOTAL = 6, LIFT, SHARE };
+enum { REST, HERE = 2, TOP = 4, TOTAL = 6, LIFT, SHARE, INTENSITY };
 #define LOWEST_FLOOR 0x1p-100
 #define LOWEST_TOTAL 0x1p-60
+#define LEAST_RATE 1e-300
 #define MOST_HERE 700.0
 #define LOG2E 1.44269504f
 #define LN2 0.69314718055994531
 
 struct floored_task {
-    struct task rows; /* `found`: nine columns of `count`; `uniforms` may be NULL */
+    struct task rows; /* `found`: eleven columns of `count`; `uniforms` may be NULL */
     const int64_t *present;
     int64_t known; /* whether the first six columns of `found` hold what a survey would find */
     double evidence, share, damping;
+    int64_t exits; /* 0 if no exit rate is asked for, 1 for rates, 2 for those of a whole step */
+    double by_here, by_rest, stay_here, stay_rest;
 };
 
 /* One row: its predictions, the present token, the largest logit but that of the token, and A = scale e + ground. */
@@ -510,6 +513,26 @@ static ALWAYS void add_others(struct running *law, const float *x, int m) {
     const float top = law->top;
     for (int i = 0; i < m; i++) e[i] = weight_of_power(x[i] - top, LOG2E);
     law->sum += sum_of_fours(e, m);
+}
+
+/* Adds a row of few columns at once: `m` is a length that the compiler knows, and there is one tile to look at. */
+static ALWAYS void add_few(struct running *law, const struct rows *rows, int64_t row, int n, int m, int64_t present,
+                           const unsigned char *mask) {
+    float copy[4 * LANES], x[4 * LANES], e[4 * LANES];
+    const float *values = (const float *)rows->values + row * rows->stride;
+    /* What follows a row is read and not looked at, where all of it lies between the first row and the last. */
+    if (rows->kind != FLOAT32 || row * rows->stride + m > (rows->count - 1) * rows->stride + n) {
+        const float *found = load(rows, row, 0, n, n, NULL, copy);
+        if (found != copy) memcpy(copy, found, n * sizeof(float));
+        memset(copy + n, 0, (m - n) * sizeof(float));
+        values = copy;
+    }
+    const int32_t here = (int32_t)present;
+    for (int i = 0; i < m; i++) x[i] = mask[i] | (i == here) ? -INFINITY : values[i];
+    const float top = largest(x, m);
+    law->top = top > -FLT_MAX ? top : -FLT_MAX;
+    for (int i = 0; i < m; i++) e[i] = weight_of_power(x[i] - law->top, LOG2E);
+    law->sum = sum_of(e, m);
 }
 
 /* log2 of a normal positive number, to 1e-7 of itself near 1. */
@@ -596,6 +619,23 @@ static ALWAYS void weights_of(float *restrict e, const float *restrict a, const 
     for (int i = 0; i < m; i++) e[i] = a[i] * weight_of_power(power[i] - top, 1.0f);
 }
 
+static ALWAYS void add_tiles(struct running *law, const struct task *task, const struct workspace *work,
+                             const struct rows *rows, int64_t row, int64_t tiles, int64_t present) {
+    float copy[TILE];
+    for (int64_t t = 0; t < tiles; t++)
+        add_others(law, load_others(task, work, rows, row, t, present, copy), padded(width(task, t)));
+}
+
+/* log of the exit rate by one prediction, from S and b e_x; see `Exits` in floor.py. */
+static ALWAYS double log_intensity(const struct floored_task *asked, double rest, double own) {
+    const double n = rest + own, here = own / n;
+    rest /= n;
+    double leave = asked->by_here * here + asked->by_rest * rest;
+    if (asked->exits == 2)
+        leave = leave < 0.5 ? -log1p(-leave) : -log(asked->stay_here * here + asked->stay_rest * rest);
+    return leave > LEAST_RATE ? log(leave) : NAN;
+}
+
 /* S and the rest of one prediction. Returns whether it can be served. */
 static int survey(const struct floored_task *asked, const struct workspace *work, struct floored *row, int64_t tiles,
                   int which, int64_t number) {
@@ -604,14 +644,12 @@ static int survey(const struct floored_task *asked, const struct workspace *work
     const int64_t at = which == COND ? row->pair.cond : row->pair.ref, x = row->present;
     double *found = task->found + which * task->count + number;
     if (!asked->known) {
-        float copy[TILE];
+        const int few = (int)task->vocab;
         struct running law = NOTHING;
-        for (int64_t t = 0; t < tiles; t++) {
-            const float *values = load_others(task, work, rows, at, t, x, copy);
-            const int m = padded(width(task, t));
-            if (m == 2 * LANES) add_others(&law, values, 2 * LANES); /* few columns: loops of a length that is known */
-            else add_others(&law, values, m);
-        }
+        if (task->vocab <= LANES) add_few(&law, rows, at, few, LANES, x, work->forbidden);
+        else if (task->vocab <= 2 * LANES) add_few(&law, rows, at, few, 2 * LANES, x, work->forbidden);
+        else if (task->vocab <= 4 * LANES) add_few(&law, rows, at, few, 4 * LANES, x, work->forbidden);
+        else add_tiles(&law, task, work, rows, at, tiles, x);
         const int barred = work->touched[x / TILE] && work->forbidden[x];
         found[REST * task->count] = law.sum * UNSCALE;
         found[HERE * task->count] = barred ? -INFINITY : (double)entry(rows, at, x) - law.top;
@@ -620,8 +658,14 @@ static int survey(const struct floored_task *asked, const struct workspace *work
     const double rest = found[REST * task->count], here = found[HERE * task->count];
     if (!(rest > 0 && rest < INFINITY && here < MOST_HERE)) return 0;
     row->top[which] = found[TOP * task->count];
+    const double own = asked->evidence * exp(here);
+    if (asked->exits && !asked->known) {
+        const double told = log_intensity(asked, rest, own);
+        found[INTENSITY * task->count] = told;
+        if (isnan(told)) return 0;
+    }
     if (!(task->partition || task->uniforms)) return 1;
-    const double ground = asked->share * (rest + asked->damping * asked->evidence * exp(here));
+    const double ground = asked->share * (rest + asked->damping * own);
     row->scale[which] = ground > 1 ? 1 / ground : 1;
     row->ground[which] = ground > 1 ? 1 : ground;
     return row->bare || (ground >= LOWEST_FLOOR && ground < INFINITY);
@@ -666,7 +710,7 @@ static int land(const struct floored_task *asked, const struct workspace *work, 
 }
 
 /* Returns 1 if the row is served, 0 if it is not for this, -1 if there is no such row. */
-static int floored_row(const struct floored_task *asked, const struct workspace *work, int64_t number) {
+static ALWAYS int floored_row(const struct floored_task *asked, const struct workspace *work, int64_t number) {
     const struct task *task = &asked->rows;
     const int guided = task->ref.values != NULL;
     const double weight = guided ? task->weight[number] : 0;
@@ -692,6 +736,59 @@ int dguide_floored(const struct floored_task *asked, int64_t start, int64_t stop
         if (served < 0) result = served;
         else task->served[number] = (unsigned char)served;
     }
+    free(work.sums);
+    return result;
+}
+
+typedef void uniforms(const int64_t *first, const int64_t *position, const int64_t *index, uint64_t key, int64_t n,
+                      double *out);
+
+/* Rows that were read, and the positions that leave or stay by what was found in them. */
+struct leap {
+    struct floored_task asked; /* its `served` becomes what is said below */
+    double *uniforms;          /* as `token`: room for one a row */
+    int64_t *token;
+    const double *log_stay;
+    uniforms *draw; /* that of random.c */
+    uint64_t seed;
+    int64_t landing, clock; /* the streams, where they stand in a counter */
+    const int64_t *flat, *position, *index; /* where each row is in a batch, and its counters */
+    int64_t *tokens, *jumps;
+    double *clocks;
+};
+
+/* Of a row: not touched; stayed, or left and landed; left, and a token is to be drawn by other means. */
+enum { LEFT_OUT, DONE, NOT_LANDED };
+
+static void leap_row(const struct leap *leap, const struct workspace *work, int64_t number) {
+    const struct task *task = &leap->asked.rows;
+    if (task->served[number] == LEFT_OUT) return;
+    const int64_t at = leap->flat[number];
+    const double exit = -leap->log_stay[number], left = leap->clocks[at];
+    leap->clocks[at] = left - exit;
+    if (!(left <= exit)) return;
+    const int64_t jumps = leap->jumps[at]++;
+    const int64_t first[2] = {leap->landing | jumps, leap->clock | (jumps + 1)};
+    const int64_t position[2] = {leap->position[number], leap->position[number]};
+    const int64_t index[2] = {leap->index[number], leap->index[number]};
+    double found[2];
+    leap->draw(first, position, index, leap->seed, 2, found);
+    leap->uniforms[number] = found[0];
+    leap->clocks[at] = -log(found[1]);
+    if (floored_row(&leap->asked, work, number) == 1) leap->tokens[at] = leap->token[number];
+    else task->served[number] = NOT_LANDED;
+}
+
+/* Lets the positions of rows `start` to `stop` leave and land; returns what `dguide_draw` returns. */
+int dguide_leap(const struct leap *told, int64_t start, int64_t stop) {
+    struct leap leap = *told;
+    struct task *task = &leap.asked.rows;
+    task->uniforms = leap.uniforms;
+    task->token = leap.token;
+    leap.asked.known = 1;
+    int result;
+    const struct workspace work = workspace_of(task, (task->vocab + TILE - 1) / TILE, &result);
+    for (int64_t number = start; number < stop && !result; number++) leap_row(&leap, &work, number);
     free(work.sums);
     return result;
 }

@@ -12,6 +12,7 @@ from ..categorical import (
     BadRow,
     Decoding,
     Draws,
+    Exits,
     Floor,
     FlooredRequest,
     LogitRows,
@@ -141,17 +142,23 @@ class Predictions:
     def floored(
         self,
         weight: Tensor,
+        flat: Tensor,
         floor: Floor,
+        exits: Exits,
         *,
         partition: bool = False,
         uniforms: Tensor | None = None,
-        known: Tensor | None = None,
     ) -> FlooredRequest:
-        """What is asked of `dguide.categorical.floored_sums` at the present tokens; the arguments are its own."""
+        """What is asked of `dguide.categorical.floored_sums` at the present tokens; the arguments are its own.
+
+        `flat` says which entry of `tokens` each position is, [N].
+        """
         first, *rest = self.asked
-        present = self.tokens[self.query.sample, self.query.position]
+        present = self.tokens.flatten().index_select(0, flat)
         ref = rest[0] if rest else None
-        return FlooredRequest(first, ref, weight, present, floor, self.forbidden, partition, uniforms, known)
+        return FlooredRequest(
+            first, ref, weight, present, floor, self.forbidden, partition, uniforms, known=None, exits=exits
+        )
 
     def laws(self, part: slice | Tensor = slice(None)) -> tuple[Tensor | None, Tensor | None]:
         r"""$\log p(x_0 \mid x_t)$ [n, V] in float64 of the positions `part`, of the conditional and of the reference.

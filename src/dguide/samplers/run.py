@@ -103,10 +103,24 @@ class Run:
         if where is None:
             device = self.index.device
             where = torch.arange(len(self.index), device=device).unsqueeze(-1), torch.arange(self.length, device=device)
+        return uniform(self.seed, stream, *self.counters(where), draw)
+
+    def counters(self, where: Positions) -> tuple[Tensor, Tensor]:
+        """What keys the uniforms of the positions `where` besides seed, stream and draw: index and position."""
         sample, position = where
         if self.rng_epoch is not None:
             position = position + self.length * self.rng_epoch[sample]  # counters that no position has used
-        return uniform(self.seed, stream, self.index[sample], position, draw)
+        return self.index[sample], position
+
+    @cached_property
+    def everywhere(self) -> Positions:
+        """All positions."""
+        count = torch.arange(len(self.index) * self.length, device=self.index.device)
+        return count // self.length, count % self.length
+
+    def where(self, active: Tensor) -> Positions:
+        """The positions that are `active` [B, L]."""
+        return self.everywhere if bool(active.all()) else active.nonzero().unbind(-1)
 
     @cached_property
     def forbidden(self) -> Tensor:
@@ -137,11 +151,16 @@ class Run:
 
     def query(self, where: Positions, weight: Tensor) -> Query:
         """The query for the positions `where` at weights [N]: for the predictions that `calls_by_turn` says."""
-        sample, _ = where
-        chosen, which = torch.unique_consecutive(sample, return_inverse=True)
+        sample, position = where
+        batch = len(self.index)
+        if len(sample) == batch * self.length:
+            chosen, row = torch.arange(batch, device=sample.device), torch.arange(len(sample), device=sample.device)
+        else:
+            chosen, which = torch.unique_consecutive(sample, return_inverse=True)
+            row = which * self.length + position
         cond = bool((weight != -1).any()) or any(w != -1 for w in self.extra_weights)
         ref = bool((weight != 0).any()) or any(w != 0 for w in self.extra_weights)
-        return self.query_of(where, chosen, which * self.length + where[1], cond, ref)
+        return self.query_of(where, chosen, row, cond, ref)
 
     def query_of(
         self,

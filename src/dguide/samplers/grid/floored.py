@@ -6,27 +6,41 @@ cannot read (`dguide.categorical.floor` says which) are left to the general step
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from ...categorical import Draws, Floor, FlooredRequest, FlooredSums, chunks, floored_sums, log_laws
+from ...categorical import (
+    Clocks,
+    Draws,
+    Exits,
+    Floor,
+    FlooredRequest,
+    FlooredSums,
+    chunks,
+    floored_sums,
+    leap,
+    leaps,
+    log_laws,
+)
 from ...guidance import Transition
 from ...process import Floored
-from ...random import Stream
+from ...random import Stream, address, first_word
 from ..predictions import Positions, Predictions
 from ..run import Run
 from .base import StageInput
 from .moves import StepBuffers, drawn
 
-__all__ = ["FlooredStep"]
+__all__ = ["FlooredStep", "floors"]
 
-_LEAST = 1e-300
-"""The least exit rate that is looked at here: guidance depends on its logarithm, and not far below there is none."""
+
+def floors(jumps: Floored) -> list[tuple[Floor, Exits]]:
+    """What a step says to the rows, as numbers, for each of the steps of which `jumps` has an entry."""
+    logs = (jumps.log_evidence, jumps.log_share, jumps.log_damping)
+    numbers = zip(*(x.exp().tolist() for x in logs), *(x.tolist() for x in jumps.exit_factors()), strict=True)
+    return [(Floor(*each[:3]), Exits(*each[3:5], each[5:] or None)) for each in numbers]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +52,8 @@ class FlooredStep:
         at: which positions.
         weight: w, [N].
         predictions: what the networks say there.
-        jumps: how the tokens leave by one prediction.
+        floor: what is the same for all positions.
+        exits: how the tokens leave by one prediction.
         log_stay: log-probability to stay from the log of an integrated exit rate.
         written: the laws of some of the positions, written out.
     """
@@ -47,16 +62,10 @@ class FlooredStep:
     at: Positions
     weight: Tensor
     predictions: Predictions
-    jumps: Floored
+    floor: Floor
+    exits: Exits
     log_stay: Callable[[Tensor], Tensor]
     written: Callable[[Tensor], tuple[StageInput, Transition]]
-
-    @cached_property
-    def floor(self) -> Floor:
-        """What is the same for all positions, as numbers."""
-        jumps = self.jumps
-        logs = (jumps.log_evidence, jumps.log_share, jumps.log_damping)
-        return Floor(*(math.exp(x) if x < 709 else math.inf for x in map(float, logs)))
 
     def leap(self, buffers: StepBuffers, levels: tuple[float, float], must: Tensor | None) -> Tensor:
         """Let the positions leave and land, and say which were left out, [M] in order.
@@ -66,17 +75,55 @@ class FlooredStep:
             levels: noise levels between which it happens, the higher first.
             must: [N], who leaves even if the clock has not run out; None for nobody.
         """
-        partition = len(self.predictions.asked) == 2 and self.run.guidance.asks_log_z
+        run, at = self.run, self.at
+        flat = at[0] * run.length + at[1]
+        partition = len(self.predictions.asked) == 2 and run.guidance.asks_log_z
+        quick = self._quick(must)
         # What reads a row twice may as well draw from it, for all rows.
-        ahead = partition and self.run.decoding.plain
-        uniforms = self.run.uniforms(Stream.LANDING, buffers.jumps[self.at], self.at) if ahead else None
-        asked = self.predictions.floored(self.weight, self.floor, partition=partition, uniforms=uniforms)
+        ahead = partition and run.decoding.plain and not quick
+        uniforms = run.uniforms(Stream.LANDING, buffers.jumps[at], at) if ahead else None
+        asked = self.predictions.floored(
+            self.weight, flat, self.floor, self.exits, partition=partition, uniforms=uniforms
+        )
         sums = floored_sums(asked)
         if sums is None:
             return torch.arange(len(self.weight), device=self.weight.device)
-        exit_rate = self.jumps.exit_rate(sums.here, sums.rest)
-        served = sums.served & (exit_rate > _LEAST).all(0)
-        log_stay = self._log_stay(exit_rate.log(), sums)
+        log_stay = self._log_stay(sums)
+        left = self._leap_at_once(buffers, sums, log_stay, flat) if quick else None
+        return self._leap(buffers, asked, sums, log_stay, levels, must) if left is None else left
+
+    def _quick(self, must: Tensor | None) -> bool:
+        """Whether nobody has to know more of the step than its tokens."""
+        run, rows = self.run, self.predictions.asked[0].values
+        return run.decoding.plain and not run.observers and must is None and leaps(rows.device, rows.dtype)
+
+    def _leap_at_once(self, buffers: StepBuffers, sums: FlooredSums, log_stay: Tensor, flat: Tensor) -> Tensor | None:
+        """`leap` without a look at single positions; None where that cannot be."""
+        run, draw = self.run, address()
+        if sums.sums.read is None or draw is None:
+            return None
+        index, position = run.counters(self.at)
+        streams = first_word(Stream.LANDING), first_word(Stream.CLOCK)
+        counters = (flat, position.contiguous(), index)
+        clocks = Clocks(draw, run.seed, *streams, *counters, buffers.tokens, buffers.jumps, buffers.clocks)
+        found = leap(sums.sums.read, log_stay, clocks)
+        if found is None:
+            return None
+        left, late, uniforms = found
+        if len(late):
+            buffers.tokens[self.at[0][late], self.at[1][late]] = self._written_out(late, uniforms).token
+        return left
+
+    def _leap(
+        self,
+        buffers: StepBuffers,
+        asked: FlooredRequest,
+        sums: FlooredSums,
+        log_stay: Tensor,
+        levels: tuple[float, float],
+        must: Tensor | None,
+    ) -> Tensor:
+        served = sums.served
         rows = None if bool(served.all()) else served.nonzero().squeeze(-1)
 
         def land(going: Tensor, drawn_by: Tensor) -> Draws:
@@ -89,11 +136,12 @@ class FlooredStep:
         buffers.move(self.run, at, log_stay[rows], land, levels, None if must is None else must[rows])
         return (~served).nonzero().squeeze(-1)
 
-    def _log_stay(self, intensity: Tensor, sums: FlooredSums) -> Tensor:
-        """How surely the positions stay, [N], from log-intensities [P, N] of the predictions."""
+    def _log_stay(self, sums: FlooredSums) -> Tensor:
+        """How surely the positions stay, [N], from how strongly they leave by each prediction."""
+        intensity, partition = sums.log_intensity, sums.asked.partition
         if len(intensity) == 1:
             return self.log_stay(intensity[0])
-        log_z = torch.zeros_like(self.weight) if sums.log_z is None else sums.log_z
+        log_z = sums.log_z if partition else torch.zeros_like(self.weight)
         cond, ref = intensity.unbind(0)
         return self.run.guidance.combined_log_stay(cond, ref, self.weight, log_z, self.log_stay)
 
@@ -102,15 +150,13 @@ class FlooredStep:
         if not (self.run.decoding.plain and len(rows)):
             return self._written_out(rows, uniforms)
         served = torch.ones_like(rows, dtype=torch.bool)
-        token, log_prob = sums.token, sums.log_prob
-        if token is not None and log_prob is not None:
-            token, log_prob = token[rows], log_prob[rows]
+        if sums.token is not None:
+            token, log_prob = sums.token[rows], sums.log_prob[rows]
         else:
             known = sums.known[..., rows]
             landed = floored_sums(asked.of(rows)._replace(uniforms=uniforms, known=known))
             assert landed is not None
             assert landed.token is not None
-            assert landed.log_prob is not None
             token, log_prob, served = landed.token, landed.log_prob, landed.served
         draws = Draws(token, log_prob)
         if self.run.observers:
