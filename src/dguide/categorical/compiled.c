@@ -457,7 +457,8 @@ int dguide_draw(const struct task *task, int64_t start, int64_t stop) {
 /* Jumps whose rates are a prediction on a floor: `floor.py` has the symbols, and says why this is stable. */
 
 enum { COND, REF };
-enum { REST, HERE = 2, TOP = 4, TOTAL = 6, LIFT, SHARE, INTENSITY };
+enum { REST, HERE = 2, TOP = 4, TOTAL = 6, LIFT, SHARE, INTENSITY, TILTED = 11 };
+enum { GROUP = 16, FEW = 64 }; /* rows that are read together where they have few columns */
 #define LOWEST_FLOOR 0x1p-100
 #define LOWEST_TOTAL 0x1p-60
 #define LEAST_RATE 1e-300
@@ -466,7 +467,7 @@ enum { REST, HERE = 2, TOP = 4, TOTAL = 6, LIFT, SHARE, INTENSITY };
 #define LN2 0.69314718055994531
 
 struct floored_task {
-    struct task rows; /* `found`: eleven columns of `count`; `uniforms` may be NULL */
+    struct task rows; /* `found`: twelve columns of `count`; `uniforms` may be NULL */
     const int64_t *present;
     int64_t known; /* whether the first six columns of `found` hold what a survey would find */
     double evidence, share, damping;
@@ -513,26 +514,6 @@ static ALWAYS void add_others(struct running *law, const float *x, int m) {
     const float top = law->top;
     for (int i = 0; i < m; i++) e[i] = weight_of_power(x[i] - top, LOG2E);
     law->sum += sum_of_fours(e, m);
-}
-
-/* Adds a row of few columns at once: `m` is a length that the compiler knows, and there is one tile to look at. */
-static ALWAYS void add_few(struct running *law, const struct rows *rows, int64_t row, int n, int m, int64_t present,
-                           const unsigned char *mask) {
-    float copy[4 * LANES], x[4 * LANES], e[4 * LANES];
-    const float *values = (const float *)rows->values + row * rows->stride;
-    /* What follows a row is read and not looked at, where all of it lies between the first row and the last. */
-    if (rows->kind != FLOAT32 || row * rows->stride + m > (rows->count - 1) * rows->stride + n) {
-        const float *found = load(rows, row, 0, n, n, NULL, copy);
-        if (found != copy) memcpy(copy, found, n * sizeof(float));
-        memset(copy + n, 0, (m - n) * sizeof(float));
-        values = copy;
-    }
-    const int32_t here = (int32_t)present;
-    for (int i = 0; i < m; i++) x[i] = mask[i] | (i == here) ? -INFINITY : values[i];
-    const float top = largest(x, m);
-    law->top = top > -FLT_MAX ? top : -FLT_MAX;
-    for (int i = 0; i < m; i++) e[i] = weight_of_power(x[i] - law->top, LOG2E);
-    law->sum = sum_of(e, m);
 }
 
 /* log2 of a normal positive number, to 1e-7 of itself near 1. */
@@ -626,14 +607,154 @@ static ALWAYS void add_tiles(struct running *law, const struct task *task, const
         add_others(law, load_others(task, work, rows, row, t, present, copy), padded(width(task, t)));
 }
 
-/* log of the exit rate by one prediction, from S and b e_x; see `Exits` in floor.py. */
-static ALWAYS double log_intensity(const struct floored_task *asked, double rest, double own) {
-    const double n = rest + own, here = own / n;
-    rest /= n;
-    double leave = asked->by_here * here + asked->by_rest * rest;
-    if (asked->exits == 2)
-        leave = leave < 0.5 ? -log1p(-leave) : -log(asked->stay_here * here + asked->stay_rest * rest);
-    return leave > LEAST_RATE ? log(leave) : NAN;
+/* exp(x) in float64, to 2 ulp, and 0 below 1e-307: unlike that of the library it becomes vectors. */
+static ALWAYS double exp_of(double x) {
+    const double near = x > -707 ? x : -707, magic = 0x1.8p52 + 1023;
+    const double shifted = near * 1.4426950408889634 + magic, n = shifted - magic;
+    const double r = near - n * 0x1.62e42fee00000p-1 - n * 0x1.a39ef35793c76p-33;
+    double p = 1 / 6227020800.0;
+    p = p * r + 1 / 479001600.0;
+    p = p * r + 1 / 39916800.0;
+    p = p * r + 1 / 3628800.0;
+    p = p * r + 1 / 362880.0;
+    p = p * r + 1 / 40320.0;
+    p = p * r + 1 / 5040.0;
+    p = p * r + 1 / 720.0;
+    p = p * r + 1 / 120.0;
+    p = p * r + 1 / 24.0;
+    p = p * r + 1 / 6.0;
+    p = p * r + 0.5;
+    p = p * r + 1;
+    p = p * r + 1;
+    uint64_t bits;
+    memcpy(&bits, &shifted, 8);
+    bits <<= 52;
+    double power;
+    memcpy(&power, &bits, 8);
+    return x < -707 ? 0 : p * power;
+}
+
+/* log of a normal positive number in float64, to 2 ulp. */
+static ALWAYS double log_of(double x) {
+    uint64_t bits;
+    memcpy(&bits, &x, 8);
+    bits -= 0x3FE6A09E667F3BCDu; /* sqrt(1/2): the mantissa is taken from there to sqrt(2) */
+    const uint64_t whole = (bits >> 52 ^ 0x800) - 0x800, turned = whole + 0x4338000000000000u; /* 1.5 * 2^52 */
+    const uint64_t mantissa = (bits & 0xFFFFFFFFFFFFFu) + 0x3FE6A09E667F3BCDu;
+    double n, m;
+    memcpy(&n, &turned, 8);
+    memcpy(&m, &mantissa, 8);
+    n -= 0x1.8p52;
+    const double f = (m - 1) / (m + 1), s = f * f;
+    double p = 1 / 23.0;
+    p = p * s + 1 / 21.0;
+    p = p * s + 1 / 19.0;
+    p = p * s + 1 / 17.0;
+    p = p * s + 1 / 15.0;
+    p = p * s + 1 / 13.0;
+    p = p * s + 1 / 11.0;
+    p = p * s + 1 / 9.0;
+    p = p * s + 1 / 7.0;
+    p = p * s + 1 / 5.0;
+    p = p * s + 1 / 3.0;
+    return n * 0x1.62e42fee00000p-1 + (2 * f + (2 * f * s * p + n * 0x1.a39ef35793c76p-33));
+}
+
+/* log of the exit rates of some rows by one prediction, from S and log e_x; see `Exits` in floor.py. NaN if a rate is
+ * too small. Loops of few steps, so that the compiler makes vectors of each. */
+static ALWAYS void log_intensities(const struct floored_task *asked, const double *rest, const double *here, int count,
+                                   double *told) {
+    double leave[GROUP], stay[GROUP], early[GROUP], late[GROUP];
+    for (int j = 0; j < count; j++) leave[j] = asked->evidence * exp_of(here[j] < MOST_HERE ? here[j] : MOST_HERE);
+    for (int j = 0; j < count; j++) {
+        const double n = rest[j] + leave[j], own = leave[j] / n, others = rest[j] / n;
+        leave[j] = asked->by_here * own + asked->by_rest * others;
+        stay[j] = asked->stay_here * own + asked->stay_rest * others;
+    }
+    if (asked->exits == 2) {
+        for (int j = 0; j < count; j++) late[j] = -log_of(stay[j] > DBL_MIN ? stay[j] : DBL_MIN);
+        for (int j = 0; j < count; j++) {
+            const double kept = 1 - leave[j];
+            early[j] = log_of(kept > 0.25 ? kept : 0.25) / (kept - 1); /* log1p: so that what was rounded off counts */
+        }
+        for (int j = 0; j < count; j++) early[j] = 1 - leave[j] == 1 ? leave[j] : leave[j] * early[j];
+        for (int j = 0; j < count; j++) leave[j] = leave[j] < 0.5 ? early[j] : late[j];
+    }
+    for (int j = 0; j < count; j++) told[j] = log_of(leave[j] > LEAST_RATE ? leave[j] : 1);
+    for (int j = 0; j < count; j++) told[j] = leave[j] > LEAST_RATE && leave[j] < INFINITY ? told[j] : NAN;
+}
+
+static ALWAYS double tilted(double c, double u, double w) { return w == -1 ? u : c + w * (c - u); }
+
+/* S, log e_x and the largest logit but that of x of a few rows, by one prediction, and from it how strongly they leave.
+ * Columns come one after the other, so that what is done with a row is done with all of them at once. */
+static void read_group(const struct floored_task *asked, const struct workspace *work, int which, int64_t start,
+                       int count) {
+    const struct task *task = &asked->rows;
+    const struct rows *rows = which == COND ? &task->cond : &task->ref;
+    const int n = (int)task->vocab;
+    float x[FEW][GROUP], copy[FEW], own[GROUP], top[GROUP];
+    double sum[GROUP] = {0}, rest[GROUP], here[GROUP], told[GROUP] = {0};
+    for (int j = 0; j < GROUP; j++) {
+        const int64_t number = start + (j < count ? j : count - 1), present = asked->present[number];
+        const float *values = load(rows, rows->index[number], 0, n, n, NULL, copy);
+        for (int i = 0; i < n; i++) x[i][j] = values[i];
+        own[j] = work->forbidden[present] ? -INFINITY : values[present];
+        x[present][j] = -INFINITY;
+        top[j] = -FLT_MAX;
+    }
+    for (int64_t i = 0; i < task->n_forbidden; i++)
+        for (int j = 0; j < GROUP; j++) x[task->forbidden[i]][j] = -INFINITY;
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < GROUP; j++) top[j] = x[i][j] > top[j] ? x[i][j] : top[j];
+    for (int i = 0; i < n; i++) {
+        float e[GROUP];
+        for (int j = 0; j < GROUP; j++) e[j] = weight_of_power(x[i][j] - top[j], LOG2E);
+        for (int j = 0; j < GROUP; j++) sum[j] += e[j];
+    }
+    for (int j = 0; j < GROUP; j++) {
+        rest[j] = sum[j] * UNSCALE;
+        here[j] = (double)own[j] - top[j];
+    }
+    if (asked->exits) log_intensities(asked, rest, here, GROUP, told);
+    double *found = task->found + which * task->count + start;
+    for (int j = 0; j < count; j++) {
+        const int served = rest[j] > 0 && rest[j] < INFINITY && here[j] < MOST_HERE && told[j] == told[j];
+        found[REST * task->count + j] = rest[j];
+        found[HERE * task->count + j] = here[j];
+        found[TOP * task->count + j] = top[j];
+        if (asked->exits) found[INTENSITY * task->count + j] = told[j];
+        if (which == COND) task->served[start + j] = (unsigned char)served;
+        else task->served[start + j] &= (unsigned char)served;
+    }
+}
+
+/* Whether there is a row of each prediction, and a present token in it. */
+static ALWAYS int exists(const struct floored_task *asked, int64_t number) {
+    const struct task *task = &asked->rows;
+    const int64_t c = task->cond.index[number], x = asked->present[number];
+    if (c < 0 || c >= task->cond.count || x < 0 || x >= task->vocab) return 0;
+    if (task->ref.values == NULL) return 1;
+    const int64_t u = task->ref.index[number];
+    return u >= 0 && u < task->ref.count;
+}
+
+/* Surveys rows of few columns. Returns 0, or -1 if there is no such row. */
+static int read_few(const struct floored_task *asked, const struct workspace *work, int64_t start, int64_t stop) {
+    const struct task *task = &asked->rows;
+    for (int64_t number = start; number < stop; number++)
+        if (!exists(asked, number)) return -1;
+    for (int64_t number = start; number < stop; number += GROUP) {
+        const int count = stop - number < GROUP ? (int)(stop - number) : GROUP;
+        read_group(asked, work, COND, number, count);
+        if (task->ref.values) read_group(asked, work, REF, number, count);
+    }
+    if (asked->exits && task->ref.values) {
+        const double *told = task->found + INTENSITY * task->count, *w = task->weight;
+        double *found = task->found + TILTED * task->count;
+        for (int64_t i = start; i < stop; i++) found[i] = tilted(told[i], told[task->count + i], w[i]);
+    }
+    return 0;
 }
 
 /* S and the rest of one prediction. Returns whether it can be served. */
@@ -644,12 +765,8 @@ static int survey(const struct floored_task *asked, const struct workspace *work
     const int64_t at = which == COND ? row->pair.cond : row->pair.ref, x = row->present;
     double *found = task->found + which * task->count + number;
     if (!asked->known) {
-        const int few = (int)task->vocab;
         struct running law = NOTHING;
-        if (task->vocab <= LANES) add_few(&law, rows, at, few, LANES, x, work->forbidden);
-        else if (task->vocab <= 2 * LANES) add_few(&law, rows, at, few, 2 * LANES, x, work->forbidden);
-        else if (task->vocab <= 4 * LANES) add_few(&law, rows, at, few, 4 * LANES, x, work->forbidden);
-        else add_tiles(&law, task, work, rows, at, tiles, x);
+        add_tiles(&law, task, work, rows, at, tiles, x);
         const int barred = work->touched[x / TILE] && work->forbidden[x];
         found[REST * task->count] = law.sum * UNSCALE;
         found[HERE * task->count] = barred ? -INFINITY : (double)entry(rows, at, x) - law.top;
@@ -660,7 +777,8 @@ static int survey(const struct floored_task *asked, const struct workspace *work
     row->top[which] = found[TOP * task->count];
     const double own = asked->evidence * exp(here);
     if (asked->exits && !asked->known) {
-        const double told = log_intensity(asked, rest, own);
+        double told;
+        log_intensities(asked, &rest, &here, 1, &told);
         found[INTENSITY * task->count] = told;
         if (isnan(told)) return 0;
     }
@@ -717,22 +835,31 @@ static ALWAYS int floored_row(const struct floored_task *asked, const struct wor
     const int64_t tiles = (task->vocab + TILE - 1) / TILE;
     struct floored row = {{task->cond.index[number], guided ? task->ref.index[number] : 0, (float)weight,
                            (float)(1 + weight)}, asked->present[number], asked->share == 0, {0, 0}, {1, 1}, {0, 0}};
-    if (row.pair.cond < 0 || row.pair.cond >= task->cond.count || row.present < 0 || row.present >= task->vocab)
-        return -1;
-    if (guided && (row.pair.ref < 0 || row.pair.ref >= task->ref.count)) return -1;
+    if (!exists(asked, number)) return -1;
     int served = survey(asked, work, &row, tiles, COND, number);
     if (guided) served &= survey(asked, work, &row, tiles, REF, number);
+    if (guided && asked->exits && !asked->known) {
+        const double *told = task->found + INTENSITY * task->count + number;
+        task->found[TILTED * task->count + number] = tilted(told[0], told[task->count], weight);
+    }
     if (served && (task->partition || task->uniforms)) served = land(asked, work, &row, tiles, number);
     return served;
 }
 
 /* Reads rows `start` to `stop`; returns what `dguide_draw` returns. */
-int dguide_floored(const struct floored_task *asked, int64_t start, int64_t stop) {
-    const struct task *task = &asked->rows;
+int dguide_floored(const struct floored_task *told, int64_t start, int64_t stop) {
+    struct floored_task asked = *told;
+    const struct task *task = &asked.rows;
+    const int few = task->vocab <= FEW && !asked.known, more = task->partition || task->uniforms != NULL;
     int result;
     const struct workspace work = workspace_of(task, (task->vocab + TILE - 1) / TILE, &result);
-    for (int64_t number = start; number < stop && !result; number++) {
-        const int served = floored_row(asked, &work, number);
+    if (few && !result) {
+        result = read_few(&asked, &work, start, stop);
+        asked.known = 1;
+    }
+    for (int64_t number = few && !more ? stop : start; number < stop && !result; number++) {
+        if (few && !task->served[number]) continue;
+        const int served = floored_row(&asked, &work, number);
         if (served < 0) result = served;
         else task->served[number] = (unsigned char)served;
     }
@@ -752,7 +879,7 @@ struct leap {
     uniforms *draw; /* that of random.c */
     uint64_t seed;
     int64_t landing, clock; /* the streams, where they stand in a counter */
-    const int64_t *flat, *position, *index; /* where each row is in a batch, and its counters */
+    const int64_t *flat, *index, *position; /* where each row is in a batch, and its counters */
     int64_t *tokens, *jumps;
     double *clocks;
 };
@@ -779,7 +906,8 @@ static void leap_row(const struct leap *leap, const struct workspace *work, int6
     else task->served[number] = NOT_LANDED;
 }
 
-/* Lets the positions of rows `start` to `stop` leave and land; returns what `dguide_draw` returns. */
+/* Lets the positions of rows `start` to `stop` leave and land. Returns 0; -1 if one of them is not DONE, -2 without
+ * memory. */
 int dguide_leap(const struct leap *told, int64_t start, int64_t stop) {
     struct leap leap = *told;
     struct task *task = &leap.asked.rows;
@@ -788,7 +916,11 @@ int dguide_leap(const struct leap *told, int64_t start, int64_t stop) {
     leap.asked.known = 1;
     int result;
     const struct workspace work = workspace_of(task, (task->vocab + TILE - 1) / TILE, &result);
-    for (int64_t number = start; number < stop && !result; number++) leap_row(&leap, &work, number);
+    int all = 1;
+    for (int64_t number = start; number < stop && !result; number++) {
+        leap_row(&leap, &work, number);
+        all &= task->served[number] == DONE;
+    }
     free(work.sums);
-    return result;
+    return result ? result : all - 1;
 }

@@ -44,6 +44,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .law import tilt
 from .rows import LogitRows
 
 __all__ = [
@@ -177,6 +178,7 @@ class Sums(NamedTuple):
         share: [N] float64, how much of `total` its weight is.
         served: [N] bool, for which rows all this may be used.
         log_intensity: [P, N] float64, log of the exit rates, from an implementation that finds them on its way.
+        tilted: [N] float64, their tilt, from the same.
         read: for `floored_compiled.leap`, from the implementation in C.
     """
 
@@ -189,6 +191,7 @@ class Sums(NamedTuple):
     share: Tensor | None
     served: Tensor
     log_intensity: Tensor | None = None
+    tilted: Tensor | None = None
     read: Read | None = None
 
     def floor(self, by: Floor) -> Tensor:
@@ -243,6 +246,13 @@ class FlooredSums:
             return self.sums.log_intensity
         assert self.asked.exits is not None
         return self.asked.exits.rate(self.here, self.rest).log()
+
+    @cached_property
+    def tilted(self) -> Tensor:
+        r"""$(1 + w) \log \lambda_c - w \log \lambda_u$ of the exit rates, [N] float64, if they were asked for."""
+        if self.sums.tilted is not None:
+            return self.sums.tilted
+        return self.log_intensity[0] if self.asked.ref is None else tilt(*self.log_intensity, self.asked.weight)
 
     @cached_property
     def log_z(self) -> Tensor:

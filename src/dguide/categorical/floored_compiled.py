@@ -21,7 +21,10 @@ _TASK = struct.Struct("=5q5q6qd5qqq3dq4d")
 """`struct floored_task` of the source: all of its members have 8 bytes."""
 _LEAP = struct.Struct("=4qQ8q")
 """What `struct leap` of the source has after that."""
-_LEFT_OUT, _DONE, _NOT_LANDED = range(3)
+_LEFT_OUT, _NOT_LANDED = 0, 2
+"""What a leap leaves in `served`."""
+_NO_MEMORY = -2
+_NOTHING = torch.zeros(0, dtype=torch.int64, device="cpu")
 
 _ROW = 400
 """What a row costs besides its columns, in entries."""
@@ -35,7 +38,7 @@ class Clocks(NamedTuple):
         seed: the key.
         landing, clock: the first word of the counters of either stream, before the number of the draw is added.
         flat: [N] int64, which entry of the tensors below each position is.
-        position, index: [N] int64, the other words of its counter.
+        index, position: [N] int64, the other words of its counter.
         tokens, jumps: int64, as `clocks` of a whole batch, one after the other in memory; they are changed.
         clocks: float64, what is left of each clock.
     """
@@ -45,8 +48,8 @@ class Clocks(NamedTuple):
     landing: int
     clock: int
     flat: Tensor
-    position: Tensor
     index: Tensor
+    position: Tensor
     tokens: Tensor
     jumps: Tensor
     clocks: Tensor
@@ -73,12 +76,12 @@ def leap(read: Read, log_stay: Tensor, clocks: Clocks) -> tuple[Tensor, Tensor, 
     first = (uniforms.data_ptr(), token.data_ptr(), log_stay.data_ptr())
     told = _LEAP.pack(*first, *clocks[:4], *(x.data_ptr() for x in clocks.tensors))
     used = [*read.used, uniforms, token, log_stay, *clocks.tensors]
-    if compiled.run(code.dguide_leap, read.task + told, len(log_stay), _ROW, used):
+    result = compiled.run(code.dguide_leap, read.task + told, len(log_stay), _ROW, used)
+    if result == _NO_MEMORY:
         raise MemoryError("no memory to draw tokens in")
+    if result == 0:
+        return _NOTHING, _NOTHING, uniforms[:0]
     state = read.served.view(torch.uint8)
-    if bool((state == _DONE).all()):
-        nothing = torch.zeros(0, dtype=torch.int64, device="cpu")
-        return nothing, nothing, uniforms[:0]
     left, late = ((state == which).nonzero().squeeze(-1) for which in (_LEFT_OUT, _NOT_LANDED))
     return left, late, uniforms[late]
 
@@ -105,7 +108,7 @@ def _sums(code: ctypes.CDLL, asked: FlooredRequest) -> Sums | None:
     count, vocab = len(asked.cond), asked.cond.values.shape[-1]
     # On the CPU whatever the default device is: C is given addresses.
     served = torch.empty(count, dtype=torch.bool, device="cpu")
-    found = torch.empty((11, count), dtype=torch.float64, device="cpu")
+    found = torch.empty((12, count), dtype=torch.float64, device="cpu")
     many = len(asked.predictions)
     rest, here_, top = (found[start : start + many] for start in (0, 2, 4))
     if asked.known is not None:
@@ -117,9 +120,9 @@ def _sums(code: ctypes.CDLL, asked: FlooredRequest) -> Sums | None:
     if compiled.run(code.dguide_floored, task, count, passes * (_ROW + vocab), used):
         return None
     total, lift = (found[6], found[7]) if token is not None or asked.partition else (None, None)
-    log_intensity = found[9 : 9 + many] if asked.exits is not None else None
+    log_intensity, tilted = (None, None) if asked.exits is None else (found[9 : 9 + many], found[11 if many == 2 else 9])
     share = None if token is None else found[8]
-    return Sums(rest, here_, top, total, lift, token, share, served, log_intensity, Read(task, served, used))
+    return Sums(rest, here_, top, total, lift, token, share, served, log_intensity, tilted, Read(task, served, used))
 
 
 def _task(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeAlias
 
 import torch
@@ -57,6 +58,11 @@ class Query:
 
     def __len__(self) -> int:
         return self.sample.shape[0]
+
+    @cached_property
+    def reference_row(self) -> Tensor:
+        """As `row`, of the reference prediction from the same call."""
+        return self.row + self.reference_offset
 
     def __getitem__(self, part: slice | Tensor) -> Query:
         """The same call, of which only the positions `part` matter."""

@@ -22,7 +22,7 @@ from .mask_token import watched
 from .predictions import Positions, Predictions, Query
 from .state import State
 
-__all__ = ["Calls", "Landing", "Observer", "Run"]
+__all__ = ["Asking", "Calls", "Landing", "Observer", "Run"]
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -112,15 +112,29 @@ class Run:
             position = position + self.length * self.rng_epoch[sample]  # counters that no position has used
         return self.index[sample], position
 
+    def asking(self, active: Tensor, levels: tuple[float, float]) -> Asking:
+        """What a step asks of the positions that are `active` [B, L], with the mean of w between two noise levels."""
+        if bool(active.all()):
+            return self._whole if self.guidance.level_free else self._asking(self._everywhere, levels)
+        return self._asking(active.nonzero().unbind(-1), levels)
+
+    def _asking(self, where: Positions, levels: tuple[float, float]) -> Asking:
+        high, low = levels
+        sample, position = where
+        weight = self.guidance.weight_over(low, high, self.rows[sample])
+        flat = sample * self.length + position
+        index, place = self.counters(where)
+        return Asking(where, flat, (index, place.contiguous()), weight, self.query(where, weight))
+
     @cached_property
-    def everywhere(self) -> Positions:
-        """All positions."""
+    def _everywhere(self) -> Positions:
         count = torch.arange(len(self.index) * self.length, device=self.index.device)
         return count // self.length, count % self.length
 
-    def where(self, active: Tensor) -> Positions:
-        """The positions that are `active` [B, L]."""
-        return self.everywhere if bool(active.all()) else active.nonzero().unbind(-1)
+    @cached_property
+    def _whole(self) -> Asking:
+        """The same in every step: all positions, where w does not depend on the noise level."""
+        return self._asking(self._everywhere, (1.0, 0.0))
 
     @cached_property
     def forbidden(self) -> Tensor:
@@ -151,16 +165,11 @@ class Run:
 
     def query(self, where: Positions, weight: Tensor) -> Query:
         """The query for the positions `where` at weights [N]: for the predictions that `calls_by_turn` says."""
-        sample, position = where
-        batch = len(self.index)
-        if len(sample) == batch * self.length:
-            chosen, row = torch.arange(batch, device=sample.device), torch.arange(len(sample), device=sample.device)
-        else:
-            chosen, which = torch.unique_consecutive(sample, return_inverse=True)
-            row = which * self.length + position
+        sample, _ = where
+        chosen, which = torch.unique_consecutive(sample, return_inverse=True)
         cond = bool((weight != -1).any()) or any(w != -1 for w in self.extra_weights)
         ref = bool((weight != 0).any()) or any(w != 0 for w in self.extra_weights)
-        return self.query_of(where, chosen, row, cond, ref)
+        return self.query_of(where, chosen, which * self.length + where[1], cond, ref)
 
     def query_of(
         self,
@@ -209,7 +218,7 @@ class Run:
         cond: LogitRows | None = None
         ref: LogitRows | None = None
         if query.reference_offset:
-            rows = (query.row, query.row + query.reference_offset)
+            rows = (query.row, query.reference_row)
             cond, ref = self._call(self.denoiser, x, t, told, rows, "conditional and reference")
         elif query.cond:
             (cond,) = self._call(self.denoiser, x, t, told, (query.row,), "conditional")
@@ -279,6 +288,25 @@ class Run:
             answer = check_repeatable(name, model, call)
         self.repeatable.append(model)
         return answer
+
+
+@dataclass(frozen=True, eq=False)
+class Asking:
+    """What a step asks of N positions.
+
+    Attributes:
+        where: which they are.
+        flat: [N], which entry of a tensor [B, L] each of them is.
+        counters: as `Run.counters` has them.
+        weight: w, [N].
+        query: which networks are called, and for what.
+    """
+
+    where: Positions
+    flat: Tensor
+    counters: tuple[Tensor, Tensor]
+    weight: Tensor
+    query: Query
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,11 +25,11 @@ from ...categorical import (
     leaps,
     log_laws,
 )
-from ...guidance import Transition
+from ...guidance import RateGuidance, Transition
 from ...process import Floored
 from ...random import Stream, address, first_word
-from ..predictions import Positions, Predictions
-from ..run import Run
+from ..predictions import Predictions
+from ..run import Asking, Run
 from .base import StageInput
 from .moves import StepBuffers, drawn
 
@@ -49,8 +49,7 @@ class FlooredStep:
 
     Attributes:
         run: the batch.
-        at: which positions.
-        weight: w, [N].
+        asking: which positions, and what is asked of them.
         predictions: what the networks say there.
         floor: what is the same for all positions.
         exits: how the tokens leave by one prediction.
@@ -59,8 +58,7 @@ class FlooredStep:
     """
 
     run: Run
-    at: Positions
-    weight: Tensor
+    asking: Asking
     predictions: Predictions
     floor: Floor
     exits: Exits
@@ -75,21 +73,20 @@ class FlooredStep:
             levels: noise levels between which it happens, the higher first.
             must: [N], who leaves even if the clock has not run out; None for nobody.
         """
-        run, at = self.run, self.at
-        flat = at[0] * run.length + at[1]
+        run, at, weight = self.run, self.asking.where, self.asking.weight
         partition = len(self.predictions.asked) == 2 and run.guidance.asks_log_z
         quick = self._quick(must)
         # What reads a row twice may as well draw from it, for all rows.
         ahead = partition and run.decoding.plain and not quick
         uniforms = run.uniforms(Stream.LANDING, buffers.jumps[at], at) if ahead else None
         asked = self.predictions.floored(
-            self.weight, flat, self.floor, self.exits, partition=partition, uniforms=uniforms
+            weight, self.asking.flat, self.floor, self.exits, partition=partition, uniforms=uniforms
         )
         sums = floored_sums(asked)
         if sums is None:
-            return torch.arange(len(self.weight), device=self.weight.device)
+            return torch.arange(len(weight), device=weight.device)
         log_stay = self._log_stay(sums)
-        left = self._leap_at_once(buffers, sums, log_stay, flat) if quick else None
+        left = self._leap_at_once(buffers, sums, log_stay) if quick else None
         return self._leap(buffers, asked, sums, log_stay, levels, must) if left is None else left
 
     def _quick(self, must: Tensor | None) -> bool:
@@ -97,21 +94,21 @@ class FlooredStep:
         run, rows = self.run, self.predictions.asked[0].values
         return run.decoding.plain and not run.observers and must is None and leaps(rows.device, rows.dtype)
 
-    def _leap_at_once(self, buffers: StepBuffers, sums: FlooredSums, log_stay: Tensor, flat: Tensor) -> Tensor | None:
+    def _leap_at_once(self, buffers: StepBuffers, sums: FlooredSums, log_stay: Tensor) -> Tensor | None:
         """`leap` without a look at single positions; None where that cannot be."""
         run, draw = self.run, address()
         if sums.sums.read is None or draw is None:
             return None
-        index, position = run.counters(self.at)
         streams = first_word(Stream.LANDING), first_word(Stream.CLOCK)
-        counters = (flat, position.contiguous(), index)
-        clocks = Clocks(draw, run.seed, *streams, *counters, buffers.tokens, buffers.jumps, buffers.clocks)
+        at = (self.asking.flat, *self.asking.counters)
+        clocks = Clocks(draw, run.seed, *streams, *at, buffers.tokens, buffers.jumps, buffers.clocks)
         found = leap(sums.sums.read, log_stay, clocks)
         if found is None:
             return None
         left, late, uniforms = found
         if len(late):
-            buffers.tokens[self.at[0][late], self.at[1][late]] = self._written_out(late, uniforms).token
+            sample, position = self.asking.where
+            buffers.tokens[sample[late], position[late]] = self._written_out(late, uniforms).token
         return left
 
     def _leap(
@@ -123,27 +120,29 @@ class FlooredStep:
         levels: tuple[float, float],
         must: Tensor | None,
     ) -> Tensor:
-        served = sums.served
+        served, where = sums.served, self.asking.where
         rows = None if bool(served.all()) else served.nonzero().squeeze(-1)
 
         def land(going: Tensor, drawn_by: Tensor) -> Draws:
             return self._land(asked, sums, going if rows is None else rows[going], drawn_by)
 
         if rows is None:
-            buffers.move(self.run, self.at, log_stay, land, levels, must)
+            buffers.move(self.run, where, log_stay, land, levels, must)
             return served.new_zeros(0, dtype=torch.int64)
-        at = (self.at[0][rows], self.at[1][rows])
+        at = (where[0][rows], where[1][rows])
         buffers.move(self.run, at, log_stay[rows], land, levels, None if must is None else must[rows])
         return (~served).nonzero().squeeze(-1)
 
     def _log_stay(self, sums: FlooredSums) -> Tensor:
         """How surely the positions stay, [N], from how strongly they leave by each prediction."""
-        intensity, partition = sums.log_intensity, sums.asked.partition
-        if len(intensity) == 1:
-            return self.log_stay(intensity[0])
-        log_z = sums.log_z if partition else torch.zeros_like(self.weight)
-        cond, ref = intensity.unbind(0)
-        return self.run.guidance.combined_log_stay(cond, ref, self.weight, log_z, self.log_stay)
+        if sums.asked.ref is None:
+            return self.log_stay(sums.tilted)
+        guidance, weight = self.run.guidance, self.asking.weight
+        log_z = sums.log_z if sums.asked.partition else weight.new_zeros(()).expand_as(weight)
+        if isinstance(guidance, RateGuidance):
+            return guidance.guided_log_stay(sums.tilted, log_z, self.log_stay)
+        cond, ref = sums.log_intensity.unbind(0)
+        return guidance.combined_log_stay(cond, ref, weight, log_z, self.log_stay)
 
     def _land(self, asked: FlooredRequest, sums: FlooredSums, rows: Tensor, uniforms: Tensor) -> Draws:
         """What the positions `rows` become, [M]."""

@@ -154,14 +154,15 @@ class GridSampler(OnGrid):
         process, guidance = run.process, run.guidance
         now, then = grid.noisy_times[state.index : state.index + 2]
         high, low = grid.levels[state.index : state.index + 2]
-        where = run.where(run.movable(state.tokens))
+        active = run.movable(state.tokens)
+        if not bool(active.any()):
+            return
+        asking = run.asking(active, (high, low))
+        where, weight = asking.where, asking.weight
         must = process.unfinished(state.tokens)[where] if low == 0 else None
         if must is not None and not bool(must.any()):
             must = None
-        if not len(where[0]):
-            return
-        weight = guidance.weight_over(low, high, run.rows[where[0]])
-        predictions = run.predict(state.tokens, grid.now(state), run.query(where, weight))
+        predictions = run.predict(state.tokens, grid.now(state), asking.query)
 
         def written(part: slice | Tensor) -> tuple[StageInput, Transition]:
             seen = StageInput(state.tokens[where[0][part], where[1][part]], *predictions.laws(part))
@@ -170,7 +171,7 @@ class GridSampler(OnGrid):
 
         parts: Sequence[slice | Tensor] = predictions.parts()
         if grid.floored is not None and guidance.combines_rates:
-            step = FlooredStep(run, where, weight, predictions, *grid.floored[state.index], self.log_stay, written)
+            step = FlooredStep(run, asking, predictions, *grid.floored[state.index], self.log_stay, written)
             left = step.leap(buffers, (high, low), must)
             parts = [left[part] for part in chunks(len(left), process.vocab_size)] if len(left) else ()
         for part in parts:
