@@ -457,7 +457,7 @@ int dguide_draw(const struct task *task, int64_t start, int64_t stop) {
 /* Jumps whose rates are a prediction on a floor: `floor.py` has the symbols, and says why this is stable. */
 
 enum { COND, REF };
-enum { REST, HERE = 2, TOP = 4, TOTAL = 6, LIFT, SHARE, INTENSITY, TILTED = 11 };
+enum { REST, HERE = 2, TOP = 4, TOTAL = 6, LIFT, SHARE, INTENSITY, TILTED = 11, PARTITION };
 enum { GROUP = 16, FEW = 64 }; /* rows that are read together where they have few columns */
 #define LOWEST_FLOOR 0x1p-100
 #define LOWEST_TOTAL 0x1p-60
@@ -467,7 +467,7 @@ enum { GROUP = 16, FEW = 64 }; /* rows that are read together where they have fe
 #define LN2 0.69314718055994531
 
 struct floored_task {
-    struct task rows; /* `found`: twelve columns of `count`; `uniforms` may be NULL */
+    struct task rows; /* `found`: thirteen columns of `count`; `uniforms` may be NULL */
     const int64_t *present;
     int64_t known; /* whether the first six columns of `found` hold what a survey would find */
     double evidence, share, damping;
@@ -660,16 +660,15 @@ static ALWAYS double log_of(double x) {
     return n * 0x1.62e42fee00000p-1 + (2 * f + (2 * f * s * p + n * 0x1.a39ef35793c76p-33));
 }
 
-/* log of the exit rates of some rows by one prediction, from S and log e_x; see `Exits` in floor.py. NaN if a rate is
+/* log of the exit rates of some rows by one prediction, from S and b e_x; see `Exits` in floor.py. NaN if a rate is
  * too small. Loops of few steps, so that the compiler makes vectors of each. */
-static ALWAYS void log_intensities(const struct floored_task *asked, const double *rest, const double *here, int count,
+static ALWAYS void log_intensities(const struct floored_task *asked, const double *rest, const double *own, int count,
                                    double *told) {
     double leave[GROUP], stay[GROUP], early[GROUP], late[GROUP];
-    for (int j = 0; j < count; j++) leave[j] = asked->evidence * exp_of(here[j] < MOST_HERE ? here[j] : MOST_HERE);
     for (int j = 0; j < count; j++) {
-        const double n = rest[j] + leave[j], own = leave[j] / n, others = rest[j] / n;
-        leave[j] = asked->by_here * own + asked->by_rest * others;
-        stay[j] = asked->stay_here * own + asked->stay_rest * others;
+        const double n = rest[j] + own[j], here = own[j] / n, others = rest[j] / n;
+        leave[j] = asked->by_here * here + asked->by_rest * others;
+        stay[j] = asked->stay_here * here + asked->stay_rest * others;
     }
     if (asked->exits == 2) {
         for (int j = 0; j < count; j++) late[j] = -log_of(stay[j] > DBL_MIN ? stay[j] : DBL_MIN);
@@ -686,15 +685,21 @@ static ALWAYS void log_intensities(const struct floored_task *asked, const doubl
 
 static ALWAYS double tilted(double c, double u, double w) { return w == -1 ? u : c + w * (c - u); }
 
-/* S, log e_x and the largest logit but that of x of a few rows, by one prediction, and from it how strongly they leave.
- * Columns come one after the other, so that what is done with a row is done with all of them at once. */
+/* Rows of few columns that are read together: 2^40 e with one column after the other, so that what is done with a row
+ * is done with all of them at once, and S and b e_x. */
+struct group {
+    float e[2][FEW][GROUP];
+    double rest[2][GROUP], own[2][GROUP];
+};
+
+/* Reads one prediction, and from it how strongly each row leaves. */
 static void read_group(const struct floored_task *asked, const struct workspace *work, int which, int64_t start,
-                       int count) {
+                       int count, struct group *group) {
     const struct task *task = &asked->rows;
     const struct rows *rows = which == COND ? &task->cond : &task->ref;
     const int n = (int)task->vocab;
     float x[FEW][GROUP], copy[FEW], own[GROUP], top[GROUP];
-    double sum[GROUP] = {0}, rest[GROUP], here[GROUP], told[GROUP] = {0};
+    double sum[GROUP] = {0}, told[GROUP] = {0}, rest[GROUP], here[GROUP], factor[GROUP];
     for (int j = 0; j < GROUP; j++) {
         const int64_t number = start + (j < count ? j : count - 1), present = asked->present[number];
         const float *values = load(rows, rows->index[number], 0, n, n, NULL, copy);
@@ -711,12 +716,17 @@ static void read_group(const struct floored_task *asked, const struct workspace 
         float e[GROUP];
         for (int j = 0; j < GROUP; j++) e[j] = weight_of_power(x[i][j] - top[j], LOG2E);
         for (int j = 0; j < GROUP; j++) sum[j] += e[j];
+        memcpy(x[i], e, sizeof e);
     }
+    if (task->partition) memcpy(group->e[which], x, n * sizeof x[0]);
     for (int j = 0; j < GROUP; j++) {
         rest[j] = sum[j] * UNSCALE;
         here[j] = (double)own[j] - top[j];
     }
-    if (asked->exits) log_intensities(asked, rest, here, GROUP, told);
+    for (int j = 0; j < GROUP; j++) factor[j] = asked->evidence * exp_of(here[j] < MOST_HERE ? here[j] : MOST_HERE);
+    memcpy(group->rest[which], rest, sizeof rest);
+    memcpy(group->own[which], factor, sizeof factor);
+    if (asked->exits) log_intensities(asked, rest, factor, GROUP, told);
     double *found = task->found + which * task->count + start;
     for (int j = 0; j < count; j++) {
         const int served = rest[j] > 0 && rest[j] < INFINITY && here[j] < MOST_HERE && told[j] == told[j];
@@ -726,6 +736,58 @@ static void read_group(const struct floored_task *asked, const struct workspace 
         if (asked->exits) found[INTENSITY * task->count + j] = told[j];
         if (which == COND) task->served[start + j] = (unsigned char)served;
         else task->served[start + j] &= (unsigned char)served;
+    }
+}
+
+/* The sum of the weights T of rows with both predictions and a floor; see `land`. */
+static void weigh_group(const struct floored_task *asked, int64_t start, int count, const struct group *group) {
+    const struct task *task = &asked->rows;
+    const int n = (int)task->vocab;
+    float slope[2][GROUP], height[2][GROUP], power[FEW][GROUP], high[GROUP], w[GROUP];
+    double lift[2][GROUP], each[2][GROUP], ground[2][GROUP], sum[GROUP] = {0}, log_sum[GROUP];
+    for (int which = COND; which <= REF; which++) {
+        for (int j = 0; j < GROUP; j++)
+            ground[which][j] = asked->share * (group->rest[which][j] + asked->damping * group->own[which][j]);
+        for (int j = 0; j < GROUP; j++) {
+            const double g = ground[which][j], scale = g > 1 ? 1 / g : 1;
+            slope[which][j] = (float)(scale * UNSCALE);
+            height[which][j] = (float)(g > 1 ? 1 : g);
+            each[which][j] = group->rest[which][j] + (n - 1) * g;
+        }
+        for (int j = 0; j < GROUP; j++) lift[which][j] = -log_of(ground[which][j] > 1 ? 1 / ground[which][j] : 1);
+        for (int j = 0; j < GROUP; j++) each[which][j] = log_of(each[which][j]);
+    }
+    for (int j = 0; j < GROUP; j++) {
+        w[j] = (float)task->weight[start + (j < count ? j : count - 1)];
+        high[j] = -FLT_MAX;
+    }
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < GROUP; j++) {
+            const float a = slope[COND][j] * group->e[COND][i][j] + height[COND][j];
+            const float b = slope[REF][j] * group->e[REF][i][j] + height[REF][j];
+            power[i][j] = w[j] * log2_of(a / b);
+        }
+    for (int j = 0; j < count; j++) power[asked->present[start + j]][j] = -INFINITY;
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < GROUP; j++) high[j] = power[i][j] > high[j] ? power[i][j] : high[j];
+    for (int i = 0; i < n; i++) {
+        float t[GROUP];
+        for (int j = 0; j < GROUP; j++)
+            t[j] = (slope[COND][j] * group->e[COND][i][j] + height[COND][j]) * weight_of_power(power[i][j] - high[j], 1.0f);
+        for (int j = 0; j < GROUP; j++) sum[j] += t[j];
+    }
+    for (int j = 0; j < GROUP; j++) sum[j] *= UNSCALE;
+    for (int j = 0; j < GROUP; j++) log_sum[j] = log_of(sum[j] > LOWEST_TOTAL ? sum[j] : 1);
+    double *found = task->found + start;
+    for (int j = 0; j < count; j++) {
+        const double weight = task->weight[start + j], c = ground[COND][j], u = ground[REF][j];
+        const double lifted = high[j] * LN2 + lift[COND][j] + weight * (lift[COND][j] - lift[REF][j]);
+        found[TOTAL * task->count + j] = sum[j];
+        found[LIFT * task->count + j] = lifted;
+        found[PARTITION * task->count + j] =
+            lifted + log_sum[j] - (each[COND][j] + weight * (each[COND][j] - each[REF][j]));
+        task->served[start + j] &= sum[j] >= LOWEST_TOTAL && sum[j] < INFINITY && c >= LOWEST_FLOOR && c < INFINITY &&
+                                   u >= LOWEST_FLOOR && u < INFINITY;
     }
 }
 
@@ -739,15 +801,17 @@ static ALWAYS int exists(const struct floored_task *asked, int64_t number) {
     return u >= 0 && u < task->ref.count;
 }
 
-/* Surveys rows of few columns. Returns 0, or -1 if there is no such row. */
+/* Surveys rows of few columns, and sums their weights on a floor. Returns 0, or -1 if there is no such row. */
 static int read_few(const struct floored_task *asked, const struct workspace *work, int64_t start, int64_t stop) {
     const struct task *task = &asked->rows;
+    struct group group;
     for (int64_t number = start; number < stop; number++)
         if (!exists(asked, number)) return -1;
     for (int64_t number = start; number < stop; number += GROUP) {
         const int count = stop - number < GROUP ? (int)(stop - number) : GROUP;
-        read_group(asked, work, COND, number, count);
-        if (task->ref.values) read_group(asked, work, REF, number, count);
+        read_group(asked, work, COND, number, count, &group);
+        if (task->ref.values) read_group(asked, work, REF, number, count, &group);
+        if (task->ref.values && task->partition && asked->share != 0) weigh_group(asked, number, count, &group);
     }
     if (asked->exits && task->ref.values) {
         const double *told = task->found + INTENSITY * task->count, *w = task->weight;
@@ -778,7 +842,7 @@ static int survey(const struct floored_task *asked, const struct workspace *work
     const double own = asked->evidence * exp(here);
     if (asked->exits && !asked->known) {
         double told;
-        log_intensities(asked, &rest, &here, 1, &told);
+        log_intensities(asked, &rest, &own, 1, &told);
         found[INTENSITY * task->count] = told;
         if (isnan(told)) return 0;
     }
@@ -787,6 +851,18 @@ static int survey(const struct floored_task *asked, const struct workspace *work
     row->scale[which] = ground > 1 ? 1 / ground : 1;
     row->ground[which] = ground > 1 ? 1 : ground;
     return row->bare || (ground >= LOWEST_FLOOR && ground < INFINITY);
+}
+
+/* The tilt of log n of the laws of the landing: each is (e + G) / (S + (V - 1) G). */
+static double log_jumps(const struct floored_task *asked, int64_t number) {
+    const struct task *task = &asked->rows;
+    double each[2] = {0, 0};
+    for (int which = COND; which <= (task->ref.values ? REF : COND); which++) {
+        const double *found = task->found + which * task->count + number, rest = found[REST * task->count];
+        const double own = asked->evidence * exp(found[HERE * task->count]);
+        each[which] = log(rest + (task->vocab - 1) * asked->share * (rest + asked->damping * own));
+    }
+    return task->ref.values ? each[COND] + task->weight[number] * (each[COND] - each[REF]) : each[COND];
 }
 
 /* Sums the weights of a row, and draws from them if it should. Returns whether it can be served. */
@@ -813,6 +889,7 @@ static int land(const struct floored_task *asked, const struct workspace *work, 
     }
     found[TOTAL * task->count] = total * UNSCALE;
     found[LIFT * task->count] = lift;
+    if (task->partition) found[PARTITION * task->count] = lift + log(total * UNSCALE) - log_jumps(asked, number);
     if (!task->uniforms) return 1;
     double before;
     const double target = target_of(task->uniforms[number], total);
@@ -850,7 +927,8 @@ static ALWAYS int floored_row(const struct floored_task *asked, const struct wor
 int dguide_floored(const struct floored_task *told, int64_t start, int64_t stop) {
     struct floored_task asked = *told;
     const struct task *task = &asked.rows;
-    const int few = task->vocab <= FEW && !asked.known, more = task->partition || task->uniforms != NULL;
+    const int few = task->vocab <= FEW && !asked.known;
+    const int more = task->uniforms != NULL || (task->partition && !(task->ref.values && asked.share != 0));
     int result;
     const struct workspace work = workspace_of(task, (task->vocab + TILE - 1) / TILE, &result);
     if (few && !result) {

@@ -179,6 +179,7 @@ class Sums(NamedTuple):
         served: [N] bool, for which rows all this may be used.
         log_intensity: [P, N] float64, log of the exit rates, from an implementation that finds them on its way.
         tilted: [N] float64, their tilt, from the same.
+        log_z: [N] float64, from the same.
         read: for `floored_compiled.leap`, from the implementation in C.
     """
 
@@ -192,6 +193,7 @@ class Sums(NamedTuple):
     served: Tensor
     log_intensity: Tensor | None = None
     tilted: Tensor | None = None
+    log_z: Tensor | None = None
     read: Read | None = None
 
     def floor(self, by: Floor) -> Tensor:
@@ -257,6 +259,8 @@ class FlooredSums:
     @cached_property
     def log_z(self) -> Tensor:
         r"""$\log Z_w$ of the laws of the landing, [N] float64, if it was asked for."""
+        if self.sums.log_z is not None:
+            return self.sums.log_z
         assert self.sums.total is not None
         assert self.sums.lift is not None
         jumps = self.asked.cond.values.shape[-1] - 1

@@ -108,7 +108,7 @@ def _sums(code: ctypes.CDLL, asked: FlooredRequest) -> Sums | None:
     count, vocab = len(asked.cond), asked.cond.values.shape[-1]
     # On the CPU whatever the default device is: C is given addresses.
     served = torch.empty(count, dtype=torch.bool, device="cpu")
-    found = torch.empty((12, count), dtype=torch.float64, device="cpu")
+    found = torch.empty((13, count), dtype=torch.float64, device="cpu")
     many = len(asked.predictions)
     rest, here_, top = (found[start : start + many] for start in (0, 2, 4))
     if asked.known is not None:
@@ -122,7 +122,8 @@ def _sums(code: ctypes.CDLL, asked: FlooredRequest) -> Sums | None:
     total, lift = (found[6], found[7]) if token is not None or asked.partition else (None, None)
     log_intensity, tilted = (None, None) if asked.exits is None else (found[9 : 9 + many], found[11 if many == 2 else 9])
     share = None if token is None else found[8]
-    return Sums(rest, here_, top, total, lift, token, share, served, log_intensity, tilted, Read(task, served, used))
+    log_z = found[12] if asked.partition else None
+    return Sums(rest, here_, top, total, lift, token, share, served, log_intensity, tilted, log_z, Read(task, served, used))
 
 
 def _task(
