@@ -254,7 +254,8 @@ class FlooredSums:
         r"""$(1 + w) \log \lambda_c - w \log \lambda_u$ of the exit rates, [N] float64, if they were asked for."""
         if self.sums.tilted is not None:
             return self.sums.tilted
-        return self.log_intensity[0] if self.asked.ref is None else tilt(*self.log_intensity, self.asked.weight)
+        each = self.log_intensity
+        return each[0] if self.asked.ref is None else tilt(each[0], each[1], self.asked.weight)
 
     @cached_property
     def log_z(self) -> Tensor:

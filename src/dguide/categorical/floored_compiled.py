@@ -38,7 +38,7 @@ class Clocks(NamedTuple):
         seed: the key.
         landing, clock: the first word of the counters of either stream, before the number of the draw is added.
         flat: [N] int64, which entry of the tensors below each position is.
-        index, position: [N] int64, the other words of its counter.
+        sample, position: [N] int64, the other words of its counter; the first is the global index of the sample.
         tokens, jumps: int64, as `clocks` of a whole batch, one after the other in memory; they are changed.
         clocks: float64, what is left of each clock.
     """
@@ -48,7 +48,7 @@ class Clocks(NamedTuple):
     landing: int
     clock: int
     flat: Tensor
-    index: Tensor
+    sample: Tensor
     position: Tensor
     tokens: Tensor
     jumps: Tensor
@@ -120,10 +120,12 @@ def _sums(code: ctypes.CDLL, asked: FlooredRequest) -> Sums | None:
     if compiled.run(code.dguide_floored, task, count, passes * (_ROW + vocab), used):
         return None
     total, lift = (found[6], found[7]) if token is not None or asked.partition else (None, None)
-    log_intensity, tilted = (None, None) if asked.exits is None else (found[9 : 9 + many], found[11 if many == 2 else 9])
+    log_intensity = None if asked.exits is None else found[9 : 9 + many]
+    tilted = None if asked.exits is None else found[11 if many == 2 else 9]
     share = None if token is None else found[8]
     log_z = found[12] if asked.partition else None
-    return Sums(rest, here_, top, total, lift, token, share, served, log_intensity, tilted, log_z, Read(task, served, used))
+    read = Read(task, served, used)
+    return Sums(rest, here_, top, total, lift, token, share, served, log_intensity, tilted, log_z, read)
 
 
 def _task(

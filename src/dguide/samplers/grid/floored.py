@@ -6,6 +6,7 @@ cannot read (`dguide.categorical.floor` says which) are left to the general step
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -39,8 +40,11 @@ __all__ = ["FlooredStep", "floors"]
 def floors(jumps: Floored) -> list[tuple[Floor, Exits]]:
     """What a step says to the rows, as numbers, for each of the steps of which `jumps` has an entry."""
     logs = (jumps.log_evidence, jumps.log_share, jumps.log_damping)
-    numbers = zip(*(x.exp().tolist() for x in logs), *(x.tolist() for x in jumps.exit_factors()), strict=True)
-    return [(Floor(*each[:3]), Exits(*each[3:5], each[5:] or None)) for each in numbers]
+    each = zip(*(x.exp().tolist() for x in logs), strict=True)
+    found = [x.tolist() for x in jumps.exit_factors()]
+    by_here, by_rest = found[:2]
+    stay = zip(*found[2:], strict=True) if found[2:] else itertools.repeat(None)
+    return [(Floor(*of), Exits(*by)) for of, *by in zip(each, by_here, by_rest, stay)]  # noqa: B905
 
 
 @dataclass(frozen=True, eq=False)
