@@ -24,7 +24,7 @@ from ..categorical import (
 from ..errors import bad
 from ..process import Process
 
-__all__ = ["Positions", "Predictions", "Query"]
+__all__ = ["Asking", "Positions", "Predictions", "Query"]
 
 Positions: TypeAlias = "tuple[Tensor, ...]"
 """Positions in a batch: which sample [N] and which position [N], in row-major order."""
@@ -67,6 +67,25 @@ class Query:
     def __getitem__(self, part: slice | Tensor) -> Query:
         """The same call, of which only the positions `part` matter."""
         return replace(self, sample=self.sample[part], position=self.position[part], row=self.row[part])
+
+
+@dataclass(frozen=True, eq=False)
+class Asking:
+    """What a step asks of N positions.
+
+    Attributes:
+        where: which they are.
+        flat: [N], which entry of a tensor [B, L] each of them is.
+        counters: as `Run.counters` has them.
+        weight: w, [N].
+        query: which networks are called, and for what.
+    """
+
+    where: Positions
+    flat: Tensor
+    counters: tuple[Tensor, Tensor]
+    weight: Tensor
+    query: Query
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,10 +19,10 @@ from ..process import Process
 from ..random import Stream, uniform
 from .first_call import check_logits, check_repeatable, check_type, out_of_range
 from .mask_token import watched
-from .predictions import Positions, Predictions, Query
+from .predictions import Asking, Positions, Predictions, Query
 from .state import State
 
-__all__ = ["Asking", "Calls", "Landing", "Observer", "Run"]
+__all__ = ["Calls", "Landing", "Observer", "Run"]
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -288,25 +288,6 @@ class Run:
             answer = check_repeatable(name, model, call)
         self.repeatable.append(model)
         return answer
-
-
-@dataclass(frozen=True, eq=False)
-class Asking:
-    """What a step asks of N positions.
-
-    Attributes:
-        where: which they are.
-        flat: [N], which entry of a tensor [B, L] each of them is.
-        counters: as `Run.counters` has them.
-        weight: w, [N].
-        query: which networks are called, and for what.
-    """
-
-    where: Positions
-    flat: Tensor
-    counters: tuple[Tensor, Tensor]
-    weight: Tensor
-    query: Query
 
 
 @dataclass(frozen=True, eq=False)

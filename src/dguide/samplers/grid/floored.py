@@ -29,8 +29,8 @@ from ...categorical import (
 from ...guidance import RateGuidance, Transition
 from ...process import Floored
 from ...random import Stream, address, first_word
-from ..predictions import Predictions
-from ..run import Asking, Run
+from ..predictions import Asking, Predictions
+from ..run import Run
 from .base import StageInput
 from .moves import StepBuffers, drawn
 
