@@ -1,6 +1,8 @@
 """Categorical draws by inverse CDF, guided and plain."""
 
 from .decoding import Decoding
+from .floor import Floor, FlooredRequest, FlooredSums, log_laws
+from .floored import floored_sums
 from .guided import guided_draw
 from .inverse import draw
 from .law import normalise, tilt
@@ -12,13 +14,18 @@ __all__ = [
     "Decoding",
     "DrawRequest",
     "Draws",
+    "Floor",
+    "FlooredRequest",
+    "FlooredSums",
     "LogitRows",
     "at_token",
     "chunks",
     "decoded",
     "draw",
+    "floored_sums",
     "guided_draw",
     "log_law",
+    "log_laws",
     "normalise",
     "tilt",
 ]

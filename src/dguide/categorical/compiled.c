@@ -135,7 +135,7 @@ static void raise_to(struct running *law, float top) {
     law->top = top;
 }
 
-static void add(struct running *law, const float *x, int m) {
+static ALWAYS void add(struct running *law, const float *x, int m) {
     raise_to(law, largest(x, m));
     law->sum += sum_exp(x, m, law->top, 1.0f);
 }
@@ -274,9 +274,7 @@ __attribute__((noinline)) static struct tile make(const struct task *task, const
 }
 
 /* First column whose cumulative weight exceeds `rest`; rounding can leave none, then the last of positive weight. */
-static int column_above(const float *z, int m, float top, float rate, double rest) {
-    float e[TILE];
-    for (int i = 0; i < m; i++) e[i] = weight_of((z[i] - top) * rate);
+static int first_above(const float *e, int m, double rest) {
     double cumulative = 0;
     int last = 0;
     for (int i = 0; i < m; i++) {
@@ -285,6 +283,12 @@ static int column_above(const float *z, int m, float top, float rate, double res
         if (e[i] > 0) last = i;
     }
     return last;
+}
+
+static int column_above(const float *z, int m, float top, float rate, double rest) {
+    float e[TILE];
+    for (int i = 0; i < m; i++) e[i] = weight_of((z[i] - top) * rate);
+    return first_above(e, m, rest);
 }
 
 /* Brings the tiles to one scale, that of `top`. Returns their sum. */
@@ -302,6 +306,19 @@ static double settle(const struct workspace *work, int64_t tiles, float top, flo
     return total;
 }
 
+/* The tile in which `target` lies, and the weight of those before it. */
+static int64_t tile_above(const struct workspace *work, int64_t tiles, double target, double *before) {
+    int64_t t = 0;
+    *before = 0;
+    while (t < tiles - 1 && *before + work->sums[t] <= target) *before += work->sums[t++];
+    return t;
+}
+
+static double target_of(double uniform, double total) {
+    const double below = nextafter(total, 0), share = uniform * total;
+    return share < below ? share : below;
+}
+
 /* The token that `uniform` stands for; `z` holds the last tile before, and that of the token after. */
 static int64_t choose(const struct task *task, const struct workspace *work, const struct pair *pair, int64_t tiles,
                       double uniform, double total, float top, float rate, float *z) {
@@ -310,9 +327,8 @@ static int64_t choose(const struct task *task, const struct workspace *work, con
     if (task->temperature == 0) {
         while (t < tiles - 1 && work->tops[t] != top) t++;
     } else {
-        const double below = nextafter(total, 0), share = uniform * total;
-        target = share < below ? share : below;
-        while (t < tiles - 1 && before + work->sums[t] <= target) before += work->sums[t++];
+        target = target_of(uniform, total);
+        t = tile_above(work, tiles, target, &before);
     }
     if (t < tiles - 1) make(task, work, pair, t, z, NULL);
     int column = 0;
@@ -409,23 +425,256 @@ void dguide_exp(const float *x, float *e, int64_t count) {
     for (int64_t i = 0; i < count; i++) e[i] = weight_of(x[i]);
 }
 
-/* Draws rows `start` to `stop`. Returns 0; -1 for a number out of range, -2 without memory: nothing is to be used. */
-int dguide_draw(const struct task *task, int64_t start, int64_t stop) {
-    const int64_t tiles = (task->vocab + TILE - 1) / TILE;
-    char *memory = malloc(tiles * (sizeof(double) + 2 * sizeof(float) + 1 + TILE));
-    if (!memory) return -2;
-    struct workspace work;
-    work.sums = (double *)memory;
+/* Space to work in, with the forbidden columns marked; NULL in `sums` without memory, and `result` -1 or 0. */
+static struct workspace workspace_of(const struct task *task, int64_t tiles, int *result) {
+    struct workspace work = {0};
+    work.sums = malloc(tiles * (sizeof(double) + 2 * sizeof(float) + 1 + TILE));
+    if (!work.sums) {
+        *result = -2;
+        return work;
+    }
     work.refs = (float *)(work.sums + tiles);
     work.tops = work.refs + tiles;
     work.touched = (unsigned char *)(work.tops + tiles);
     work.forbidden = work.touched + tiles;
-    int result = mark(task, &work, tiles);
+    *result = mark(task, &work, tiles);
+    return work;
+}
+
+/* Draws rows `start` to `stop`. Returns 0; -1 for a number out of range, -2 without memory: nothing is to be used. */
+int dguide_draw(const struct task *task, int64_t start, int64_t stop) {
+    int result;
+    const struct workspace work = workspace_of(task, (task->vocab + TILE - 1) / TILE, &result);
     for (int64_t number = start; number < stop && !result; number++) {
         const int served = draw_row(task, &work, number);
         if (served < 0) result = served;
         else task->served[number] = (unsigned char)served;
     }
-    free(memory);
+    free(work.sums);
+    return result;
+}
+
+/* Jumps whose rates are a prediction on a floor: `floor.py` has the symbols, and says why this is stable. */
+
+enum { COND, REF };
+enum { REST, HERE = 2, TOP = 4, TOTAL = 6, LIFT, SHARE };
+#define LOWEST_FLOOR 0x1p-100
+#define LOWEST_TOTAL 0x1p-60
+#define MOST_HERE 700.0
+#define LOG2E 1.44269504f
+#define LN2 0.69314718055994531
+
+struct floored_task {
+    struct task rows; /* `found`: nine columns of `count`; `uniforms` may be NULL */
+    const int64_t *present;
+    int64_t known; /* whether the first six columns of `found` hold what a survey would find */
+    double evidence, share, damping;
+};
+
+/* One row: its predictions, the present token, the largest logit but that of the token, and A = scale e + ground. */
+struct floored {
+    struct pair pair;
+    int64_t present;
+    int bare; /* whether there is no floor */
+    double top[2], scale[2], ground[2];
+};
+
+/* 2^40 2^x for x <= 0; see `scaled_exp`. */
+static ALWAYS float weight_of_power(float x) {
+    const float magic = 12582912.0f + 127.0f + 40.0f;
+    float shifted = x + magic;
+    float r = x - (shifted - magic);
+    float p = 0.000153458075f;
+    p = p * r + 0.00133999312f;
+    p = p * r + 0.00961848897f;
+    p = p * r + 0.0555032878f;
+    p = p * r + 0.240226469f;
+    p = p * r + 0.693147206f;
+    p = p * r + 1.0f;
+    float e = p * from_bits(to_bits(shifted) << 23);
+    return x < -150.0f ? 0.0f : e;
+}
+
+/* log2 of a normal positive number, to 1e-7 of itself near 1. */
+static ALWAYS float log2_of(float x) {
+    uint32_t bits = to_bits(x) - 0x3F3504F3u; /* sqrt(1/2): the mantissa is taken from there to sqrt(2) */
+    float n = (float)((int32_t)bits >> 23);
+    float f = from_bits((bits & 0x7FFFFFu) + 0x3F3504F3u) - 1.0f;
+    float p = 0.125835371f;
+    p = p * f - 0.20726894f;
+    p = p * f + 0.215715846f;
+    p = p * f - 0.238944952f;
+    p = p * f + 0.287916237f;
+    p = p * f - 0.360703677f;
+    p = p * f + 0.480910643f;
+    p = p * f - 0.721347347f;
+    p = p * f + 1.442695f;
+    return n + p * f;
+}
+
+/* A tile of a prediction with -inf for what is forbidden and for the present token, if they are in it. */
+static ALWAYS const float *load_others(const struct task *task, const struct workspace *work, const struct rows *rows,
+                                       int64_t row, int64_t t, int64_t present, float *copy) {
+    const int n = width(task, t), m = padded(n);
+    const unsigned char *mask = work->touched[t] ? work->forbidden + t * TILE : NULL;
+    const float *values = load(rows, row, t * TILE, n, m, mask, copy);
+    if (mask) forbid(copy, mask, m);
+    if (present / TILE != t) return values;
+    if (values != copy) memcpy(copy, values, m * sizeof(float));
+    copy[present % TILE] = -INFINITY;
+    return copy;
+}
+
+/* Sets what no token can land on: no columns, the present token, and without a floor forbidden columns. */
+static void bar(const struct task *task, const struct workspace *work, const struct floored *row, int64_t t, float *x,
+                float value) {
+    const unsigned char *mask = work->forbidden + t * TILE;
+    const int n = width(task, t), m = padded(n);
+    if (work->touched[t])
+        for (int i = row->bare ? 0 : n; i < m; i++) x[i] = mask[i] ? value : x[i];
+    if (row->present / TILE == t) x[row->present % TILE] = value;
+}
+
+/* e from logits, and from it A. */
+static ALWAYS void raise_floor(float *restrict a, const float *restrict x, int m, float top, double scale,
+                               double ground) {
+    const float slope = (float)(scale * UNSCALE), height = (float)ground;
+    for (int i = 0; i < m; i++) a[i] = slope * weight_of(x[i] - top) + height;
+}
+
+/* Makes tile t of T = A 2^power; the largest power, and NaN in `zero` for what is not to be served. */
+__attribute__((noinline)) static struct tile weigh(const struct task *task, const struct workspace *work,
+                                                   const struct floored *row, int64_t t, float *a, float *power) {
+    const int m = padded(width(task, t)), guided = task->ref.values != NULL;
+    const int odd = work->touched[t] || row->present / TILE == t;
+    float c_copy[TILE], u_copy[TILE], b[TILE];
+    struct tile tile = {0, 0};
+    const float *u = c_copy, *c = load_others(task, work, &task->cond, row->pair.cond, t, row->present, c_copy);
+    if (guided) u = load_others(task, work, &task->ref, row->pair.ref, t, row->present, u_copy);
+    const float c_top = (float)row->top[COND], u_top = (float)row->top[REF], w = row->pair.w;
+    if (row->bare) {
+        for (int i = 0; i < m; i++) a[i] = 1.0f;
+        for (int i = 0; i < m; i++) power[i] = c[i] - c_top;
+        if (guided) {
+            for (int i = 0; i < m; i++) b[i] = u[i] - u_top;
+            if (odd) bar(task, work, row, t, b, 0.0f);
+            memcpy(c_copy, power, m * sizeof(float));
+            tile = tilt(power, c_copy, b, m, w, row->pair.scale);
+        }
+        for (int i = 0; i < m; i++) power[i] *= LOG2E;
+    } else {
+        raise_floor(a, c, m, c_top, row->scale[COND], row->ground[COND]);
+        memset(power, 0, m * sizeof(float));
+        if (guided) {
+            raise_floor(b, u, m, u_top, row->scale[REF], row->ground[REF]);
+            for (int i = 0; i < m; i++) power[i] = w * log2_of(a[i] / b[i]);
+        }
+    }
+    if (odd) bar(task, work, row, t, power, -INFINITY);
+    tile.top = largest(power, m);
+    return tile;
+}
+
+static ALWAYS void weights_of(float *restrict e, const float *restrict a, const float *restrict power, int m, float top) {
+    for (int i = 0; i < m; i++) e[i] = a[i] * weight_of_power(power[i] - top);
+}
+
+/* S and the rest of one prediction. Returns whether it can be served. */
+static int survey(const struct floored_task *asked, const struct workspace *work, struct floored *row, int64_t tiles,
+                  int which, int64_t number) {
+    const struct task *task = &asked->rows;
+    const struct rows *rows = which == COND ? &task->cond : &task->ref;
+    const int64_t at = which == COND ? row->pair.cond : row->pair.ref, x = row->present;
+    double *found = task->found + which * task->count + number;
+    if (!asked->known) {
+        float copy[TILE];
+        struct running law = NOTHING;
+        for (int64_t t = 0; t < tiles; t++) {
+            const float *values = load_others(task, work, rows, at, t, x, copy);
+            const int m = padded(width(task, t));
+            if (m == 2 * LANES) add(&law, values, 2 * LANES); /* few columns: loops of a length that is known */
+            else add(&law, values, m);
+        }
+        const int barred = work->touched[x / TILE] && work->forbidden[x];
+        found[REST * task->count] = law.sum * UNSCALE;
+        found[HERE * task->count] = barred ? -INFINITY : (double)entry(rows, at, x) - law.top;
+        found[TOP * task->count] = law.top;
+    }
+    const double rest = found[REST * task->count], here = found[HERE * task->count];
+    if (!(rest > 0 && rest < INFINITY && here < MOST_HERE)) return 0;
+    row->top[which] = found[TOP * task->count];
+    if (!(task->partition || task->uniforms)) return 1;
+    const double ground = asked->share * (rest + asked->damping * asked->evidence * exp(here));
+    row->scale[which] = ground > 1 ? 1 / ground : 1;
+    row->ground[which] = ground > 1 ? 1 : ground;
+    return row->bare || (ground >= LOWEST_FLOOR && ground < INFINITY);
+}
+
+/* Sums the weights of a row, and draws from them if it should. Returns whether it can be served. */
+static int land(const struct floored_task *asked, const struct workspace *work, const struct floored *row,
+                int64_t tiles, int64_t number) {
+    const struct task *task = &asked->rows;
+    float a[TILE], power[TILE], e[TILE], high = -FLT_MAX, zero = 0;
+    for (int64_t t = 0; t < tiles; t++) {
+        const int m = padded(width(task, t));
+        const struct tile tile = weigh(task, work, row, t, a, power);
+        zero += tile.zero;
+        high = tile.top > high ? tile.top : high;
+        work->refs[t] = high;
+        weights_of(e, a, power, m, high);
+        work->sums[t] = sum_of(e, m);
+    }
+    const double total = settle(work, tiles, high, (float)LN2);
+    if (!(total >= LOWEST_TOTAL / UNSCALE && total < INFINITY && zero == 0)) return 0;
+    double *found = task->found + number;
+    double lift = high * LN2;
+    if (!row->bare) {
+        const double c = log(row->scale[COND]), u = task->ref.values ? log(row->scale[REF]) : c;
+        lift -= c + (task->ref.values ? task->weight[number] : 0) * (c - u);
+    }
+    found[TOTAL * task->count] = total * UNSCALE;
+    found[LIFT * task->count] = lift;
+    if (!task->uniforms) return 1;
+    double before;
+    const double target = target_of(task->uniforms[number], total);
+    const int64_t t = tile_above(work, tiles, target, &before);
+    if (t < tiles - 1) weigh(task, work, row, t, a, power);
+    const int m = padded(width(task, t));
+    const double factor = work->refs[t] == high ? 1 : exp((float)LN2 * ((double)work->refs[t] - high));
+    weights_of(e, a, power, m, work->refs[t]);
+    const int column = first_above(e, m, (target - before) / factor);
+    task->token[number] = t * TILE + column;
+    found[SHARE * task->count] = e[column] * factor * UNSCALE;
+    return 1;
+}
+
+/* Returns 1 if the row is served, 0 if it is not for this, -1 if there is no such row. */
+static int floored_row(const struct floored_task *asked, const struct workspace *work, int64_t number) {
+    const struct task *task = &asked->rows;
+    const int guided = task->ref.values != NULL;
+    const double weight = guided ? task->weight[number] : 0;
+    const int64_t tiles = (task->vocab + TILE - 1) / TILE;
+    struct floored row = {{task->cond.index[number], guided ? task->ref.index[number] : 0, (float)weight,
+                           (float)(1 + weight)}, asked->present[number], asked->share == 0, {0, 0}, {1, 1}, {0, 0}};
+    if (row.pair.cond < 0 || row.pair.cond >= task->cond.count || row.present < 0 || row.present >= task->vocab)
+        return -1;
+    if (guided && (row.pair.ref < 0 || row.pair.ref >= task->ref.count)) return -1;
+    int served = survey(asked, work, &row, tiles, COND, number);
+    if (guided) served &= survey(asked, work, &row, tiles, REF, number);
+    if (served && (task->partition || task->uniforms)) served = land(asked, work, &row, tiles, number);
+    return served;
+}
+
+/* Reads rows `start` to `stop`; returns what `dguide_draw` returns. */
+int dguide_floored(const struct floored_task *asked, int64_t start, int64_t stop) {
+    const struct task *task = &asked->rows;
+    int result;
+    const struct workspace work = workspace_of(task, (task->vocab + TILE - 1) / TILE, &result);
+    for (int64_t number = start; number < stop && !result; number++) {
+        const int served = floored_row(asked, &work, number);
+        if (served < 0) result = served;
+        else task->served[number] = (unsigned char)served;
+    }
+    free(work.sums);
     return result;
 }

@@ -8,7 +8,17 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from ..categorical import BadRow, Decoding, Draws, LogitRows, chunks, guided_draw, log_law
+from ..categorical import (
+    BadRow,
+    Decoding,
+    Draws,
+    Floor,
+    FlooredRequest,
+    LogitRows,
+    chunks,
+    guided_draw,
+    log_law,
+)
 from ..errors import bad
 from ..process import Process
 
@@ -83,6 +93,15 @@ class Predictions:
         cond, ref = (None if rows is None else rows[part] for rows in (self.cond, self.ref))
         return replace(self, query=self.query[part], cond=cond, ref=ref)
 
+    @property
+    def asked(self) -> list[LogitRows]:
+        """Rows of the predictions that were needed: the conditional, the reference, or both."""
+        return [rows for rows in (self.cond, self.ref) if rows is not None]
+
+    def sides(self, values: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Values of the predictions that were needed, [P, N], as those of the conditional and of the reference."""
+        return (None if self.cond is None else values[0], None if self.ref is None else values[-1])
+
     def log_z(self, weight: Tensor) -> Tensor:
         r"""$\log Z_w$ at each position, [N] float64."""
         log_z = self._drawn(weight, torch.full_like(weight, 0.5), Decoding(), partition=True).log_z
@@ -100,12 +119,11 @@ class Predictions:
     def _drawn(
         self, weight: Tensor, uniforms: Tensor, decoding: Decoding, partition: bool = False, spread: bool = False
     ) -> Draws:
-        first, second = (self.cond, self.ref) if self.cond is not None else (self.ref, None)
-        assert first is not None
+        first, *rest = self.asked
         try:
             draws = guided_draw(
                 first,
-                second,
+                rest[0] if rest else None,
                 weight,
                 uniforms,
                 decoding=decoding,
@@ -119,6 +137,21 @@ class Predictions:
         if self.cond is None:
             return replace(draws, log_cond=None, log_ref=draws.log_cond)
         return draws
+
+    def floored(
+        self,
+        weight: Tensor,
+        floor: Floor,
+        *,
+        partition: bool = False,
+        uniforms: Tensor | None = None,
+        known: Tensor | None = None,
+    ) -> FlooredRequest:
+        """What is asked of `dguide.categorical.floored_sums` at the present tokens; the arguments are its own."""
+        first, *rest = self.asked
+        present = self.tokens[self.query.sample, self.query.position]
+        ref = rest[0] if rest else None
+        return FlooredRequest(first, ref, weight, present, floor, self.forbidden, partition, uniforms, known)
 
     def laws(self, part: slice | Tensor = slice(None)) -> tuple[Tensor | None, Tensor | None]:
         r"""$\log p(x_0 \mid x_t)$ [n, V] in float64 of the positions `part`, of the conditional and of the reference.
