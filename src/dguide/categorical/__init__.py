@@ -3,7 +3,7 @@
 from .decoding import Decoding
 from .floor import Floor, FlooredRequest, FlooredSums, log_laws
 from .floored import floored_sums
-from .guided import guided_draw
+from .guided import guided_draw, guided_log_z
 from .inverse import draw
 from .law import normalise, tilt
 from .rows import DrawRequest, Draws, LogitRows
@@ -24,6 +24,7 @@ __all__ = [
     "draw",
     "floored_sums",
     "guided_draw",
+    "guided_log_z",
     "log_law",
     "log_laws",
     "normalise",

@@ -454,6 +454,91 @@ int dguide_draw(const struct task *task, int64_t start, int64_t stop) {
     return result;
 }
 
+/* log Z alone: of both laws and of the tilted one only the sums are needed, no tile of which has to be found again. */
+
+enum { SPAN = 4 * TILE }; /* columns between two looks at what is the largest so far */
+
+/* exp(x) for x <= 0 to 3e-7, and 2^-124 for whatever is less; NaN stays NaN. */
+static ALWAYS float near_exp(float x) {
+    const float magic = 12582912.0f + 127.0f; /* see `scaled_exp` */
+    float y = x * 1.44269504f;
+    y = y < -124.0f ? -124.0f : y;
+    float shifted = y + magic;
+    float r = y - (shifted - magic);
+    float p = 0.00132647f;
+    p = p * r + 0.00967151f;
+    p = p * r + 0.05550734f;
+    p = p * r + 0.24022242f;
+    p = p * r + 0.69314698f;
+    p = p * r + 1.0f;
+    return p * from_bits(to_bits(shifted) << 23);
+}
+
+/* In float32: the error of so few terms of one sign is that of the terms. */
+static ALWAYS void add_span(struct running *law, const float *x, int m, float largest) {
+    raise_to(law, largest);
+    const float top = law->top;
+    float sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int i = 0; i < m; i++) sum += near_exp(x[i] - top);
+    law->sum += sum;
+}
+
+/* Returns 1 if the row is served, 0 if it is not for this, -1 if there is no such row. */
+static int log_z_row(const struct task *task, const struct workspace *work, int64_t number) {
+    const double weight = task->weight[number];
+    const int64_t c_row = task->cond.index[number], u_row = task->ref.index[number];
+    if (c_row < 0 || c_row >= task->cond.count || u_row < 0 || u_row >= task->ref.count) return -1;
+    const int near_u = weight < -0.5;
+    const float slope = (float)(near_u ? 1 + weight : weight);
+    float z[SPAN], c_copy[SPAN], u_copy[SPAN], zero = 0;
+    struct running c_law = NOTHING, u_law = NOTHING, law = NOTHING;
+    for (int64_t column = 0; column < task->vocab; column += SPAN) {
+        const int n = task->vocab - column < SPAN ? (int)(task->vocab - column) : SPAN, m = padded(n);
+        int odd = 0;
+        for (int64_t t = column / TILE; t * TILE < column + n; t++) odd |= work->touched[t];
+        const unsigned char *mask = odd ? work->forbidden + column : NULL;
+        const float *c = load(&task->cond, c_row, column, n, m, mask, c_copy);
+        const float *u = load(&task->ref, u_row, column, n, m, mask, u_copy);
+        const float *nearer = near_u ? u : c;
+        float top = -INFINITY, c_top = -INFINITY, u_top = -INFINITY;
+#pragma omp simd reduction(+ : zero) reduction(max : top, c_top, u_top)
+        for (int i = 0; i < m; i++) {
+            z[i] = nearer[i] + slope * (c[i] - u[i]);
+            zero += u[i] - u[i];
+            top = z[i] > top ? z[i] : top;
+            c_top = c[i] > c_top ? c[i] : c_top;
+            u_top = u[i] > u_top ? u[i] : u_top;
+        }
+        if (mask) {
+            forbid(c_copy, mask, m);
+            forbid(u_copy, mask, m);
+            forbid(z, mask, m);
+            top = largest(z, m), c_top = largest(c_copy, m), u_top = largest(u_copy, m);
+        }
+        add_span(&c_law, c, m, c_top);
+        add_span(&u_law, u, m, u_top);
+        add_span(&law, z, m, top);
+    }
+    const double c_sum = c_law.top + log(c_law.sum), u_sum = u_law.top + log(u_law.sum), sum = law.top + log(law.sum);
+    task->found[number] = sum - (1 + weight) * c_sum + weight * u_sum;
+    const float lowest = NOTHING.top;
+    return zero == 0 && law.top > lowest && c_law.top > lowest && u_law.top > lowest && isfinite(task->found[number]);
+}
+
+/* Of rows `start` to `stop` with a reference, log Z; returns what `dguide_draw` returns. */
+int dguide_log_z(const struct task *task, int64_t start, int64_t stop) {
+    int result;
+    const struct workspace work = workspace_of(task, (task->vocab + TILE - 1) / TILE, &result);
+    for (int64_t number = start; number < stop && !result; number++) {
+        const int served = log_z_row(task, &work, number);
+        if (served < 0) result = served;
+        else task->served[number] = (unsigned char)served;
+    }
+    free(work.sums);
+    return result;
+}
+
 /* Jumps whose rates are a prediction on a floor: `floor.py` has the symbols, and says why this is stable. */
 
 enum { COND, REF };
