@@ -18,6 +18,7 @@
 #define ALWAYS inline __attribute__((always_inline))
 
 enum { TILE = 256, LANES = 16 };
+enum { SPAN = 4 * TILE }; /* columns between two looks at what is the largest so far, where no tile is found again */
 enum { FLOAT32, BFLOAT16, FLOAT16 };
 enum { LOG_PROB, LOG_Z, LOG_COND, LOG_REF, LOG_TILTED, LOG_MAX, ENTROPY, MARGIN };
 
@@ -406,7 +407,8 @@ static int draw_row(const struct task *task, const struct workspace *work, int64
 /* Marks columns as forbidden. Returns 0, or -1 for one that there is not. */
 static int mark(const struct task *task, const struct workspace *work, int64_t tiles) {
     const int64_t columns = tiles * TILE;
-    const int64_t start = task->n_forbidden ? 0 : columns - TILE; /* of a tile that is not touched no byte is read */
+    /* Of a span without a tile that is touched no byte is read. */
+    const int64_t start = task->n_forbidden ? 0 : (task->vocab - 1) / SPAN * SPAN;
     memset(work->touched, 0, tiles);
     memset(work->forbidden + start, 0, columns - start);
     memset(work->forbidden + task->vocab, 1, columns - task->vocab);
@@ -455,8 +457,6 @@ int dguide_draw(const struct task *task, int64_t start, int64_t stop) {
 }
 
 /* log Z alone: of both laws and of the tilted one only the sums are needed, no tile of which has to be found again. */
-
-enum { SPAN = 4 * TILE }; /* columns between two looks at what is the largest so far */
 
 /* exp(x) for x <= 0 to 3e-7, and 2^-124 for whatever is less; NaN stays NaN. */
 static ALWAYS float near_exp(float x) {
