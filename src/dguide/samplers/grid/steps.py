@@ -130,19 +130,20 @@ class GridSampler(OnGrid):
         guidance = run.guidance
         high, low = grid.levels[state.index : state.index + 2]
         plan = state.plan if isinstance(state.plan, Tensor) else run.uniforms(Stream.LANDING, 0)
-        sample, position = where = run.movable(state.tokens).nonzero().unbind(-1)
+        flat = run.movable(state.tokens).flatten().nonzero().squeeze(-1)
         buffers = StepBuffers.of(state)
-        if len(sample):
+        if len(flat):
+            sample, _ = where = (flat // run.length, flat % run.length)
             weight = guidance.weight_over(low, high, run.rows[sample])
             predictions = run.predict(state.tokens, grid.now(state), run.query(where, weight))
             log_z = predictions.log_z(weight)
             rate = grid.log_intensity[state.index].to(log_z)
             exit_rate = -guidance.guided_log_stay(rate, log_z, self.log_stay)
-            clock = state.clocks[where]
+            clock = state.clocks.flatten().index_select(0, flat)  # quicker than by two indices
             buffers.clocks[where] = clock - exit_rate
 
             def land(rows: Tensor) -> Draws:
-                uniforms = plan[sample[rows], position[rows]]
+                uniforms = plan.flatten().index_select(0, flat[rows])
                 return predictions[rows].draw(weight[rows], uniforms, partition=bool(run.observers))
 
             buffers.decide(run, where, land, clock, exit_rate, (high, low))
