@@ -136,7 +136,7 @@ static void raise_to(struct running *law, float top) {
     law->top = top;
 }
 
-static ALWAYS void add(struct running *law, const float *x, int m) {
+static void add(struct running *law, const float *x, int m) {
     raise_to(law, largest(x, m));
     law->sum += sum_exp(x, m, law->top, 1.0f);
 }
@@ -564,20 +564,37 @@ struct floored {
     double top[2], scale[2], ground[2];
 };
 
-/* 2^40 2^x for x <= 0; see `scaled_exp`. */
-static ALWAYS float weight_of_power(float x) {
+/* 2^40 2^(x rate) for x rate <= 0; see `scaled_exp`. */
+static ALWAYS float weight_of_power(float x, float rate) {
     const float magic = 12582912.0f + 127.0f + 40.0f;
-    float shifted = x + magic;
-    float r = x - (shifted - magic);
-    float p = 0.000153458075f;
-    p = p * r + 0.00133999312f;
-    p = p * r + 0.00961848897f;
-    p = p * r + 0.0555032878f;
-    p = p * r + 0.240226469f;
-    p = p * r + 0.693147206f;
-    p = p * r + 1.0f;
+    float shifted = x * rate + magic;
+    float r = x * rate - (shifted - magic);
+    float p = 0.00132764668f;
+    p = p * r + 0.00967554129f;
+    p = p * r + 0.0555071329f;
+    p = p * r + 0.240221197f;
+    p = p * r + 0.693146967f;
+    p = p * r + 1.00000007f;
     float e = p * from_bits(to_bits(shifted) << 23);
-    return x < -150.0f ? 0.0f : e;
+    return x < -150.0f / rate ? 0.0f : e;
+}
+
+/* Four neighbours, a quarter of a tile apart, are added in float32: two roundings, as each has anyway. */
+static ALWAYS double sum_of_fours(const float *e, int m) {
+    if (m != TILE) return sum_of(e, m);
+    float fours[TILE / 4];
+    for (int i = 0; i < TILE / 4; i++)
+        fours[i] = (e[i] + e[i + TILE / 4]) + (e[i + TILE / 2] + e[i + 3 * TILE / 4]);
+    return sum_of(fours, TILE / 4);
+}
+
+/* Adds exp(x - top) to a law, with the largest x so far as top. */
+static ALWAYS void add_others(struct running *law, const float *x, int m) {
+    float e[TILE];
+    raise_to(law, largest(x, m));
+    const float top = law->top;
+    for (int i = 0; i < m; i++) e[i] = weight_of_power(x[i] - top, LOG2E);
+    law->sum += sum_of_fours(e, m);
 }
 
 /* log2 of a normal positive number, to 1e-7 of itself near 1. */
@@ -624,7 +641,7 @@ static void bar(const struct task *task, const struct workspace *work, const str
 static ALWAYS void raise_floor(float *restrict a, const float *restrict x, int m, float top, double scale,
                                double ground) {
     const float slope = (float)(scale * UNSCALE), height = (float)ground;
-    for (int i = 0; i < m; i++) a[i] = slope * weight_of(x[i] - top) + height;
+    for (int i = 0; i < m; i++) a[i] = slope * weight_of_power(x[i] - top, LOG2E) + height;
 }
 
 /* Makes tile t of T = A 2^power; the largest power, and NaN in `zero` for what is not to be served. */
@@ -661,7 +678,7 @@ __attribute__((noinline)) static struct tile weigh(const struct task *task, cons
 }
 
 static ALWAYS void weights_of(float *restrict e, const float *restrict a, const float *restrict power, int m, float top) {
-    for (int i = 0; i < m; i++) e[i] = a[i] * weight_of_power(power[i] - top);
+    for (int i = 0; i < m; i++) e[i] = a[i] * weight_of_power(power[i] - top, 1.0f);
 }
 
 /* S and the rest of one prediction. Returns whether it can be served. */
@@ -677,8 +694,8 @@ static int survey(const struct floored_task *asked, const struct workspace *work
         for (int64_t t = 0; t < tiles; t++) {
             const float *values = load_others(task, work, rows, at, t, x, copy);
             const int m = padded(width(task, t));
-            if (m == 2 * LANES) add(&law, values, 2 * LANES); /* few columns: loops of a length that is known */
-            else add(&law, values, m);
+            if (m == 2 * LANES) add_others(&law, values, 2 * LANES); /* few columns: loops of a length that is known */
+            else add_others(&law, values, m);
         }
         const int barred = work->touched[x / TILE] && work->forbidden[x];
         found[REST * task->count] = law.sum * UNSCALE;
@@ -707,7 +724,7 @@ static int land(const struct floored_task *asked, const struct workspace *work, 
         high = tile.top > high ? tile.top : high;
         work->refs[t] = high;
         weights_of(e, a, power, m, high);
-        work->sums[t] = sum_of(e, m);
+        work->sums[t] = sum_of_fours(e, m);
     }
     const double total = settle(work, tiles, high, (float)LN2);
     if (!(total >= LOWEST_TOTAL / UNSCALE && total < INFINITY && zero == 0)) return 0;

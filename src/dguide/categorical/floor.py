@@ -13,7 +13,8 @@ The guided law of the landing is that of the weights
 $$T_y = (e^c_y + G_c)^{1+w} (e^u_y + G_u)^{-w} = A_y\, (A_y / B_y)^w,$$
 
 so the normalisers n drop out, and with them all that would need a pass before the one that sums. Both factors are
-computed in float32, and their sums in float64.
+computed in float32. Their sums are in float64, after some neighbours were added in float32 (four in C, a tile of 256 in
+PyTorch): all terms are positive, so that this costs no more than the rounding of each.
 
 Why this is stable:
 
