@@ -92,11 +92,27 @@ static ALWAYS float scaled_exp(float x) {
 }
 
 #define UNSCALE 0x1p-40
+#define LOG2E 1.44269504f
 #define LOWEST (-103.97208f) /* log of half the least positive float32 */
 
 static ALWAYS float weight_of(float x) {
     float e = scaled_exp(x);
     return x < LOWEST ? 0.0f : e; /* further down `e` means nothing; NaN stays NaN */
+}
+
+/* 2^40 2^(x rate) for x rate <= 0; to 3e-7; see `scaled_exp`. */
+static ALWAYS float weight_of_power(float x, float rate) {
+    const float magic = 12582912.0f + 127.0f + 40.0f;
+    float shifted = x * rate + magic;
+    float r = x * rate - (shifted - magic);
+    float p = 0.00132764668f;
+    p = p * r + 0.00967554129f;
+    p = p * r + 0.0555071329f;
+    p = p * r + 0.240221197f;
+    p = p * r + 0.693146967f;
+    p = p * r + 1.00000007f;
+    float e = p * from_bits(to_bits(shifted) << 23);
+    return x < -150.0f / rate ? 0.0f : e;
 }
 
 static ALWAYS float largest(const float *x, int m) {
@@ -458,29 +474,13 @@ int dguide_draw(const struct task *task, int64_t start, int64_t stop) {
 
 /* log Z alone: of both laws and of the tilted one only the sums are needed, no tile of which has to be found again. */
 
-/* exp(x) for x <= 0 to 3e-7, and 2^-124 for whatever is less; NaN stays NaN. */
-static ALWAYS float near_exp(float x) {
-    const float magic = 12582912.0f + 127.0f; /* see `scaled_exp` */
-    float y = x * 1.44269504f;
-    y = y < -124.0f ? -124.0f : y;
-    float shifted = y + magic;
-    float r = y - (shifted - magic);
-    float p = 0.00132647f;
-    p = p * r + 0.00967151f;
-    p = p * r + 0.05550734f;
-    p = p * r + 0.24022242f;
-    p = p * r + 0.69314698f;
-    p = p * r + 1.0f;
-    return p * from_bits(to_bits(shifted) << 23);
-}
-
 /* In float32: the error of so few terms of one sign is that of the terms. */
 static ALWAYS void add_span(struct running *law, const float *x, int m, float largest) {
     raise_to(law, largest);
     const float top = law->top;
     float sum = 0;
 #pragma omp simd reduction(+ : sum)
-    for (int i = 0; i < m; i++) sum += near_exp(x[i] - top);
+    for (int i = 0; i < m; i++) sum += weight_of_power(x[i] - top, LOG2E);
     law->sum += sum;
 }
 
@@ -520,8 +520,7 @@ static int log_z_row(const struct task *task, const struct workspace *work, int6
         add_span(&u_law, u, m, u_top);
         add_span(&law, z, m, top);
     }
-    const double c_sum = c_law.top + log(c_law.sum), u_sum = u_law.top + log(u_law.sum), sum = law.top + log(law.sum);
-    task->found[number] = sum - (1 + weight) * c_sum + weight * u_sum;
+    task->found[number] = log_sum(&law) - (1 + weight) * log_sum(&c_law) + weight * log_sum(&u_law);
     const float lowest = NOTHING.top;
     return zero == 0 && law.top > lowest && c_law.top > lowest && u_law.top > lowest && isfinite(task->found[number]);
 }
@@ -546,7 +545,6 @@ enum { REST, HERE = 2, TOP = 4, TOTAL = 6, LIFT, SHARE };
 #define LOWEST_FLOOR 0x1p-100
 #define LOWEST_TOTAL 0x1p-60
 #define MOST_HERE 700.0
-#define LOG2E 1.44269504f
 #define LN2 0.69314718055994531
 
 struct floored_task {
@@ -563,21 +561,6 @@ struct floored {
     int bare; /* whether there is no floor */
     double top[2], scale[2], ground[2];
 };
-
-/* 2^40 2^(x rate) for x rate <= 0; see `scaled_exp`. */
-static ALWAYS float weight_of_power(float x, float rate) {
-    const float magic = 12582912.0f + 127.0f + 40.0f;
-    float shifted = x * rate + magic;
-    float r = x * rate - (shifted - magic);
-    float p = 0.00132764668f;
-    p = p * r + 0.00967554129f;
-    p = p * r + 0.0555071329f;
-    p = p * r + 0.240221197f;
-    p = p * r + 0.693146967f;
-    p = p * r + 1.00000007f;
-    float e = p * from_bits(to_bits(shifted) << 23);
-    return x < -150.0f / rate ? 0.0f : e;
-}
 
 /* Four neighbours, a quarter of a tile apart, are added in float32: two roundings, as each has anyway. */
 static ALWAYS double sum_of_fours(const float *e, int m) {
