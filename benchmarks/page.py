@@ -15,7 +15,7 @@ from . import baselines, common, uniform_baselines
 from .targets import TARGETS, Results, verdict
 
 PAGE = common.ROOT / "docs" / "speed.md"
-NAMES = ("speed", "uniform", "draws", "confidence", "memory", "network", "pace", "scaling", "gpu")
+NAMES = ("speed", "uniform", "masked", "draws", "confidence", "memory", "network", "pace", "scaling", "gpu")
 MISSING = "*Not measured yet.*"
 PEOPLE = {
     "dguide ancestral": "**dguide**, `Ancestral`",
@@ -101,6 +101,17 @@ def uniform(results: Results) -> str:
         head = ("sampler", "time of a step", "multiple of reading", "times faster than plug-in")
         parts.append(table(head, rows) + "\n")
     return "\n".join(parts).rstrip()
+
+
+def masked(results: Results) -> str:
+    rows = [
+        (f"`{name.replace(', ', '`, `')}`", found["needs"], f"{found['masks']:,}", f"{found['asked']:,}",
+         f"{found['times read']:.2f}", f"{found['ratio']:.1f}")
+        for name, found in results["masked"]["results"].items()
+    ]  # fmt: skip
+    return table(
+        ("sampler and mechanism", "must read", "masks at first", "rows asked for", "times read", "time over one read"), rows
+    )
 
 
 def draws(results: Results) -> str:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import dguide
-from benchmarks import baselines, common, confidence, gpu, memory, models, network, pace, scaling, speed
+from benchmarks import baselines, common, confidence, gpu, masked, memory, models, network, pace, scaling, speed
 from benchmarks.common import Stub
 
 TINY = common.quick(common.IMAGE)
@@ -64,6 +64,24 @@ def test_masked_rows_are_those_before_each_step():
     found = confidence.measure(TINY, dguide.Ancestral(TINY.steps), repeats=1)
     assert found["rows"] == sum(counts)
     assert set(found["ratio"]) == {"row by row", "one sum"}
+
+
+@pytest.mark.parametrize("name", masked.CASES)
+def test_rows_of_the_masked_process_are_counted_where_they_are_read(name):
+    """What sets the pace is read once in each call, and each landing reads its two rows once more."""
+    case, landings = masked.CASES[name], TINY.batch * TINY.length
+    particles = getattr(case.sampler(TINY.steps), "particles", 1)
+    with masked.counted() as rows:
+        masked.sampled(Stub(replace(TINY, batch=TINY.batch * particles)), TINY, case)
+    again = rows.read - sum(rows.asked)
+    if case.needs in ("leave", "stages"):
+        assert again == 0
+    elif case.needs == "masks" and "Remasking" not in name:
+        assert again == 2 * landings
+    else:
+        assert again >= 2 * landings * particles
+    if case.needs == "leave" and "Remasking" not in name and "Trapezoidal" not in name:
+        assert rows.read == 2 * landings * particles
 
 
 @pytest.mark.skipif(not memory._STATUS.exists(), reason="needs the memory of a process as Linux tells it")

@@ -4,7 +4,7 @@ from .decoding import Decoding
 from .floor import Exits, Floor, FlooredRequest, FlooredSums, log_laws
 from .floored import floored_sums, leaps
 from .floored_compiled import Clocks, leap
-from .guided import guided_draw
+from .guided import guided_draw, guided_log_z
 from .inverse import draw
 from .law import normalise, tilt
 from .rows import DrawRequest, Draws, LogitRows
@@ -27,6 +27,7 @@ __all__ = [
     "draw",
     "floored_sums",
     "guided_draw",
+    "guided_log_z",
     "leap",
     "leaps",
     "log_law",

@@ -18,6 +18,7 @@
 #define ALWAYS inline __attribute__((always_inline))
 
 enum { TILE = 256, LANES = 16 };
+enum { SPAN = 4 * TILE }; /* columns between two looks at what is the largest so far, where no tile is found again */
 enum { FLOAT32, BFLOAT16, FLOAT16 };
 enum { LOG_PROB, LOG_Z, LOG_COND, LOG_REF, LOG_TILTED, LOG_MAX, ENTROPY, MARGIN };
 
@@ -91,11 +92,27 @@ static ALWAYS float scaled_exp(float x) {
 }
 
 #define UNSCALE 0x1p-40
+#define LOG2E 1.44269504f
 #define LOWEST (-103.97208f) /* log of half the least positive float32 */
 
 static ALWAYS float weight_of(float x) {
     float e = scaled_exp(x);
     return x < LOWEST ? 0.0f : e; /* further down `e` means nothing; NaN stays NaN */
+}
+
+/* 2^40 2^(x rate) for x rate <= 0; to 3e-7; see `scaled_exp`. */
+static ALWAYS float weight_of_power(float x, float rate) {
+    const float magic = 12582912.0f + 127.0f + 40.0f;
+    float shifted = x * rate + magic;
+    float r = x * rate - (shifted - magic);
+    float p = 0.00132764668f;
+    p = p * r + 0.00967554129f;
+    p = p * r + 0.0555071329f;
+    p = p * r + 0.240221197f;
+    p = p * r + 0.693146967f;
+    p = p * r + 1.00000007f;
+    float e = p * from_bits(to_bits(shifted) << 23);
+    return x < -150.0f / rate ? 0.0f : e;
 }
 
 static ALWAYS float largest(const float *x, int m) {
@@ -406,7 +423,8 @@ static int draw_row(const struct task *task, const struct workspace *work, int64
 /* Marks columns as forbidden. Returns 0, or -1 for one that there is not. */
 static int mark(const struct task *task, const struct workspace *work, int64_t tiles) {
     const int64_t columns = tiles * TILE;
-    const int64_t start = task->n_forbidden ? 0 : columns - TILE; /* of a tile that is not touched no byte is read */
+    /* Of a span without a tile that is touched no byte is read. */
+    const int64_t start = task->n_forbidden ? 0 : (task->vocab - 1) / SPAN * SPAN;
     memset(work->touched, 0, tiles);
     memset(work->forbidden + start, 0, columns - start);
     memset(work->forbidden + task->vocab, 1, columns - task->vocab);
@@ -454,6 +472,72 @@ int dguide_draw(const struct task *task, int64_t start, int64_t stop) {
     return result;
 }
 
+/* log Z alone: of both laws and of the tilted one only the sums are needed, no tile of which has to be found again. */
+
+/* In float32: the error of so few terms of one sign is that of the terms. */
+static ALWAYS void add_span(struct running *law, const float *x, int m, float largest) {
+    raise_to(law, largest);
+    const float top = law->top;
+    float sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int i = 0; i < m; i++) sum += weight_of_power(x[i] - top, LOG2E);
+    law->sum += sum;
+}
+
+/* Returns 1 if the row is served, 0 if it is not for this, -1 if there is no such row. */
+static int log_z_row(const struct task *task, const struct workspace *work, int64_t number) {
+    const double weight = task->weight[number];
+    const int64_t c_row = task->cond.index[number], u_row = task->ref.index[number];
+    if (c_row < 0 || c_row >= task->cond.count || u_row < 0 || u_row >= task->ref.count) return -1;
+    const int near_u = weight < -0.5;
+    const float slope = (float)(near_u ? 1 + weight : weight);
+    float z[SPAN], c_copy[SPAN], u_copy[SPAN], zero = 0;
+    struct running c_law = NOTHING, u_law = NOTHING, law = NOTHING;
+    for (int64_t column = 0; column < task->vocab; column += SPAN) {
+        const int n = task->vocab - column < SPAN ? (int)(task->vocab - column) : SPAN, m = padded(n);
+        int odd = 0;
+        for (int64_t t = column / TILE; t * TILE < column + n; t++) odd |= work->touched[t];
+        const unsigned char *mask = odd ? work->forbidden + column : NULL;
+        const float *c = load(&task->cond, c_row, column, n, m, mask, c_copy);
+        const float *u = load(&task->ref, u_row, column, n, m, mask, u_copy);
+        const float *nearer = near_u ? u : c;
+        float top = -INFINITY, c_top = -INFINITY, u_top = -INFINITY;
+#pragma omp simd reduction(+ : zero) reduction(max : top, c_top, u_top)
+        for (int i = 0; i < m; i++) {
+            z[i] = nearer[i] + slope * (c[i] - u[i]);
+            zero += u[i] - u[i];
+            top = z[i] > top ? z[i] : top;
+            c_top = c[i] > c_top ? c[i] : c_top;
+            u_top = u[i] > u_top ? u[i] : u_top;
+        }
+        if (mask) {
+            forbid(c_copy, mask, m);
+            forbid(u_copy, mask, m);
+            forbid(z, mask, m);
+            top = largest(z, m), c_top = largest(c_copy, m), u_top = largest(u_copy, m);
+        }
+        add_span(&c_law, c, m, c_top);
+        add_span(&u_law, u, m, u_top);
+        add_span(&law, z, m, top);
+    }
+    task->found[number] = log_sum(&law) - (1 + weight) * log_sum(&c_law) + weight * log_sum(&u_law);
+    const float lowest = NOTHING.top;
+    return zero == 0 && law.top > lowest && c_law.top > lowest && u_law.top > lowest && isfinite(task->found[number]);
+}
+
+/* Of rows `start` to `stop` with a reference, log Z; returns what `dguide_draw` returns. */
+int dguide_log_z(const struct task *task, int64_t start, int64_t stop) {
+    int result;
+    const struct workspace work = workspace_of(task, (task->vocab + TILE - 1) / TILE, &result);
+    for (int64_t number = start; number < stop && !result; number++) {
+        const int served = log_z_row(task, &work, number);
+        if (served < 0) result = served;
+        else task->served[number] = (unsigned char)served;
+    }
+    free(work.sums);
+    return result;
+}
+
 /* Jumps whose rates are a prediction on a floor: `floor.py` has the symbols, and says why this is stable. */
 
 enum { COND, REF };
@@ -463,7 +547,6 @@ enum { GROUP = 16, FEW = 64 }; /* rows that are read together where they have fe
 #define LOWEST_TOTAL 0x1p-60
 #define LEAST_RATE 1e-300
 #define MOST_HERE 700.0
-#define LOG2E 1.44269504f
 #define LN2 0.69314718055994531
 
 struct floored_task {
@@ -482,21 +565,6 @@ struct floored {
     int bare; /* whether there is no floor */
     double top[2], scale[2], ground[2];
 };
-
-/* 2^40 2^(x rate) for x rate <= 0; see `scaled_exp`. */
-static ALWAYS float weight_of_power(float x, float rate) {
-    const float magic = 12582912.0f + 127.0f + 40.0f;
-    float shifted = x * rate + magic;
-    float r = x * rate - (shifted - magic);
-    float p = 0.00132764668f;
-    p = p * r + 0.00967554129f;
-    p = p * r + 0.0555071329f;
-    p = p * r + 0.240221197f;
-    p = p * r + 0.693146967f;
-    p = p * r + 1.00000007f;
-    float e = p * from_bits(to_bits(shifted) << 23);
-    return x < -150.0f / rate ? 0.0f : e;
-}
 
 /* Four neighbours, a quarter of a tile apart, are added in float32: two roundings, as each has anyway. */
 static ALWAYS double sum_of_fours(const float *e, int m) {

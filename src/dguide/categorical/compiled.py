@@ -24,7 +24,7 @@ from . import vectorised
 from .decoding import Decoding
 from .rows import DrawRequest, Draws, LogitRows
 
-__all__ = ["KINDS", "NO_ROWS", "fast", "flat", "library", "readable", "run", "serves", "told"]
+__all__ = ["KINDS", "NO_ROWS", "fast", "flat", "library", "log_z", "readable", "run", "serves", "told"]
 
 KINDS = {torch.float32: 0, torch.bfloat16: 1, torch.float16: 2}
 NO_ROWS = (0, 0, 0, 0, 0)
@@ -42,6 +42,7 @@ def library() -> ctypes.CDLL | None:
     if code is None:
         return None
     code.dguide_draw.argtypes = [ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64]
+    code.dguide_log_z.argtypes = [ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64]
     code.dguide_floored.argtypes = [ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64]
     code.dguide_leap.argtypes = [ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64]
     code.dguide_exp.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64]
@@ -71,18 +72,49 @@ def fast(asked: DrawRequest) -> tuple[Draws, Tensor]:
     return vectorised.fast(asked)
 
 
+def log_z(asked: DrawRequest) -> tuple[Tensor, Tensor] | None:
+    r"""$\log Z_w$ of rows that `fast` could serve, and which were served, [N]; None if it can read none of this."""
+    code, cond, ref = library(), asked.cond, asked.ref
+    here = all(values.is_cpu for values in (asked.weight, asked.forbidden))
+    if code is None or ref is None or not here or not _fits(cond, ref, asked.weight):
+        return None
+    return _summed(code, asked)
+
+
+def _summed(code: ctypes.CDLL, asked: DrawRequest) -> tuple[Tensor, Tensor] | None:
+    """What `log_z` returns; None for numbers of rows or columns that there are not."""
+    count, vocab = asked.cond.index.shape[0], asked.cond.values.shape[1]
+    found, served = (torch.empty(count, dtype=dtype, device="cpu") for dtype in (torch.float64, torch.bool))
+    task, used = _task(asked, None, served, found)
+    return None if run(code.dguide_log_z, task, count, vocab, used) else (found, served)
+
+
 def _draw(code: ctypes.CDLL, asked: DrawRequest) -> tuple[Draws, Tensor] | None:
     """What `fast` returns; None for numbers of rows or columns that there are not."""
-    cond, ref, partition, spread = asked.cond, asked.ref, asked.partition, asked.spread
+    partition, spread = asked.partition, asked.spread
+    count, vocab = asked.cond.index.shape[0], asked.cond.values.shape[1]
+    # On the CPU whatever the default device is: C is given addresses.
+    token = torch.empty(count, dtype=torch.int64, device="cpu")
+    served = torch.empty(count, dtype=torch.bool, device="cpu")
+    found = torch.empty((8, count) if partition or spread else count, dtype=torch.float64, device="cpu")
+    task, used = _task(asked, token, served, found)
+    if run(code.dguide_draw, task, count, vocab, used):
+        return None
+    if not (partition or spread):
+        return Draws(token, found), served
+    log_prob, log_z, log_cond, log_ref, *shape = found.unbind(0)
+    laws = (log_z, log_cond, None if asked.ref is None else log_ref) if partition else (None, None, None)
+    return Draws(token, log_prob, *laws, *(shape if spread else ())), served
+
+
+def _task(asked: DrawRequest, token: Tensor | None, served: Tensor, found: Tensor) -> tuple[bytes, list[Tensor]]:
+    """What the source is told, and all that it is given addresses of. Without `token` nothing is drawn."""
+    cond, ref = asked.cond, asked.ref
     count, vocab = cond.index.shape[0], cond.values.shape[1]
     index = flat(cond.index, torch.int64)
     ref_index = index if ref is None or ref.index is cond.index else flat(ref.index, torch.int64)
     weight, uniforms = flat(asked.weight.expand(count), torch.float64), flat(asked.uniforms, torch.float64)
     forbidden = flat(asked.forbidden, torch.int64)
-    # On the CPU whatever the default device is: C is given addresses.
-    token = torch.empty(count, dtype=torch.int64, device="cpu")
-    served = torch.empty(count, dtype=torch.bool, device="cpu")
-    found = torch.empty((8, count) if partition or spread else count, dtype=torch.float64, device="cpu")
     task = _TASK.pack(
         *told(cond.values, index),
         *(NO_ROWS if ref is None else told(ref.values, ref_index)),
@@ -93,21 +125,14 @@ def _draw(code: ctypes.CDLL, asked: DrawRequest) -> tuple[Draws, Tensor] | None:
         uniforms.data_ptr(),
         forbidden.data_ptr(),
         asked.decoding.temperature,
-        partition,
-        spread,
-        token.data_ptr(),
+        asked.partition,
+        asked.spread,
+        0 if token is None else token.data_ptr(),
         served.data_ptr(),
         found.data_ptr(),
     )
-    used = [cond.values, index, weight, uniforms, forbidden, token, served, found]
-    used += [] if ref is None else [ref.values, ref_index]
-    if run(code.dguide_draw, task, count, vocab, used):
-        return None
-    if not (partition or spread):
-        return Draws(token, found), served
-    log_prob, log_z, log_cond, log_ref, *shape = found.unbind(0)
-    laws = (log_z, log_cond, None if ref is None else log_ref) if partition else (None, None, None)
-    return Draws(token, log_prob, *laws, *(shape if spread else ())), served
+    used = [cond.values, index, ref_index, weight, uniforms, forbidden, served, found]
+    return task, used + [x for x in (token, None if ref is None else ref.values) if x is not None]
 
 
 def flat(values: Tensor, dtype: torch.dtype) -> Tensor:
@@ -175,8 +200,10 @@ def _agrees(code: ctypes.CDLL) -> bool:
     forbidden = torch.tensor([7, 290], device=cpu)
     for decoding in (Decoding(), Decoding(temperature=0.5)):
         asked = DrawRequest(cond, ref, share, share / 5, decoding, forbidden, True, True)
-        own, wanted = _draw(code, asked), vectorised.fast(asked)[0]
-        if own is None or not bool(own[1].all()):
+        own, summed, wanted = _draw(code, asked), _summed(code, asked), vectorised.fast(asked)[0]
+        if own is None or summed is None or not bool((own[1] & summed[1]).all()):
+            return False
+        if wanted.log_z is None or not torch.allclose(summed[0], wanted.log_z, atol=1e-4):
             return False
         for name in Draws.__dataclass_fields__:
             if not torch.allclose(getattr(own[0], name).double(), getattr(wanted, name).double(), atol=1e-4):

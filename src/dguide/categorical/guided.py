@@ -11,7 +11,7 @@ from . import compiled, fused, vectorised
 from .decoding import Decoding
 from .rows import DrawRequest, Draws, LogitRows
 
-__all__ = ["guided_draw", "implementation"]
+__all__ = ["guided_draw", "guided_log_z", "implementation"]
 
 _PLAIN = Decoding()
 
@@ -76,10 +76,37 @@ def guided_draw(
     if bool(served.all()):
         return draws
     left = (~served).nonzero().squeeze(-1)
+    draws.put(left, _exactly(asked, left))
+    return draws
+
+
+def guided_log_z(cond: LogitRows, ref: LogitRows, weight: Tensor, *, forbidden: Tensor) -> Tensor:
+    r"""$\log Z_w = \log \sum_y q_c(y)^{1+w}\, q_u(y)^{-w}$ of each row, [N] float64: `Draws.log_z`, without a draw.
+
+    In C this reads the rows once and keeps no cumulative sums, so that it takes half the time of a draw with `log_z`.
+    Its terms are right to 3e-7. Elsewhere it is that draw. Arguments and errors are those of `guided_draw`.
+    """
+    asked = DrawRequest(cond, ref, weight, torch.full_like(weight, 0.5), _PLAIN, forbidden, True, False)
+    found = None
+    if len(cond) and compiled.serves(cond.values.device, cond.values.dtype, _PLAIN):
+        found = compiled.log_z(asked)
+    if found is None:
+        log_z = guided_draw(cond, ref, weight, asked.uniforms, forbidden=forbidden, partition=True).log_z
+        assert log_z is not None
+        return log_z
+    log_z, served = found
+    if not bool(served.all()):
+        left = (~served).nonzero().squeeze(-1)
+        others = _exactly(asked, left).log_z
+        assert others is not None
+        log_z.index_copy_(0, left, others)
+    return log_z
+
+
+def _exactly(asked: DrawRequest, left: Tensor) -> Draws:
+    """Draws of the rows `left`, in float64; an error names the row among all."""
     try:
-        others = vectorised.exact(asked.of(left))
+        return vectorised.exact(asked.of(left))
     except vectorised.BadRow as error:
         again, row = divmod(error.row, len(left))
-        raise vectorised.BadRow(again * len(cond) + int(left[row]), error.what) from None
-    draws.put(left, others)
-    return draws
+        raise vectorised.BadRow(again * len(asked.cond) + int(left[row]), error.what) from None

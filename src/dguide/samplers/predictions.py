@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import torch
 from torch import Tensor
@@ -19,12 +20,15 @@ from ..categorical import (
     LogitRows,
     chunks,
     guided_draw,
+    guided_log_z,
     log_law,
 )
 from ..errors import bad
 from ..process import Process
 
 __all__ = ["Asking", "Positions", "Predictions", "Query"]
+
+T = TypeVar("T")
 
 Positions: TypeAlias = "tuple[Tensor, ...]"
 """Positions in a batch: which sample [N] and which position [N], in row-major order."""
@@ -129,10 +133,15 @@ class Predictions:
         return (None if self.cond is None else values[0], None if self.ref is None else values[-1])
 
     def log_z(self, weight: Tensor) -> Tensor:
-        r"""$\log Z_w$ at each position, [N] float64."""
-        log_z = self._drawn(weight, torch.full_like(weight, 0.5), Decoding(), partition=True).log_z
-        assert log_z is not None
-        return log_z
+        r"""$\log Z_w$ at each position, [N] float64; 0 where one prediction was needed, of which nothing is read.
+
+        Raises:
+            ValueError: for a row that is no row of logits, naming sample and position.
+        """
+        cond, ref = self.cond, self.ref
+        if cond is None or ref is None:
+            return torch.zeros_like(weight)
+        return self._checked(lambda: guided_log_z(cond, ref, weight, forbidden=self.forbidden))
 
     def draw(self, weight: Tensor, uniforms: Tensor, *, partition: bool = False, spread: bool = False) -> Draws:
         """Draw a token from $q_w$ at each position; see `dguide.categorical.guided_draw`.
@@ -140,29 +149,31 @@ class Predictions:
         Raises:
             ValueError: for a row that is no row of logits, naming sample and position.
         """
-        return self._drawn(weight, uniforms, self.decoding, partition, spread)
-
-    def _drawn(
-        self, weight: Tensor, uniforms: Tensor, decoding: Decoding, partition: bool = False, spread: bool = False
-    ) -> Draws:
         first, *rest = self.asked
-        try:
-            draws = guided_draw(
+        ref = rest[0] if rest else None
+        draws = self._checked(
+            lambda: guided_draw(
                 first,
-                rest[0] if rest else None,
+                ref,
                 weight,
                 uniforms,
-                decoding=decoding,
+                decoding=self.decoding,
                 forbidden=self.forbidden,
                 partition=partition,
                 spread=spread,
             )
-        except BadRow as error:
-            again, row = divmod(error.row, len(self.query))
-            raise self._named(self.cond is None or again == 1, row, error) from None
+        )
         if self.cond is None:
             return replace(draws, log_cond=None, log_ref=draws.log_cond)
         return draws
+
+    def _checked(self, work: Callable[[], T]) -> T:
+        """What `work` finds in all rows, and an error that says where a bad one is."""
+        try:
+            return work()
+        except BadRow as error:
+            again, row = divmod(error.row, len(self.query))
+            raise self._named(self.cond is None or again == 1, row, error) from None
 
     def floored(
         self,

@@ -115,28 +115,38 @@ class StepBuffers:
             run.landed(to, level, draws)
         return going
 
-    def keep(
-        self, run: Run, at: Positions, draws: Draws, clock: Tensor, exit_rate: Tensor, levels: tuple[float, float]
+    def decide(
+        self,
+        run: Run,
+        at: Positions,
+        land: Callable[[Tensor], Draws],
+        clock: Tensor,
+        exit_rate: Tensor,
+        levels: tuple[float, float],
     ) -> Positions:
-        """Let those of the positions `at` [N] keep what they drew whose clock runs out, and say which they are.
+        """Let those of the positions `at` [N] leave for good whose clock runs out, and say which they are.
 
         Args:
             run: the batch.
             at: which positions; none of them may stay as it is at noise level 0.
-            draws: what they drew, [N].
+            land: what those become that leave: which of N they are, [M] in order.
             clock: what their clocks have left, [N].
             exit_rate: integrated exit rates of the step, [N].
             levels: noise levels between which it happens, the higher first.
         """
         high, low = levels
-        late = (clock > exit_rate) & (low == 0)
-        leaves = (clock <= exit_rate) | late
-        to = (at[0][leaves], at[1][leaves])
-        self.tokens[to] = draws.token[leaves]
-        self.forced.add_(torch.bincount(at[0][late], minlength=len(self.forced)))
-        if run.observers:
-            level = high - (high - low) * fraction(clock[leaves], exit_rate[leaves])
-            run.landed(to, level, draws[leaves])
+        leaves = clock <= exit_rate
+        if low == 0:
+            self.forced.add_(torch.bincount(at[0][~leaves], minlength=len(self.forced)))
+            leaves = torch.ones_like(leaves)
+        rows = leaves.nonzero().squeeze(-1)
+        to = (at[0][rows], at[1][rows])
+        if len(rows):
+            draws = land(rows)
+            self.tokens[to] = draws.token
+            if run.observers:
+                level = high - (high - low) * fraction(clock[rows], exit_rate[rows])
+                run.landed(to, level, draws)
         return to
 
     def state(self, state: State, time: float) -> State:

@@ -28,6 +28,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from ...categorical import Draws
 from ...denoiser import Denoiser
 from ...errors import bad, number
 from ...guidance import Guidance
@@ -166,14 +167,18 @@ class Remasking(GridSampler):
         else:
             weight = guidance.weight_at(high - (high - low) * fraction(clock, known), rows)
         predictions = run.predict(state.tokens, grid.now(state), run.query(where, weight))
-        uniforms = run.uniforms(Stream.LANDING, state.jumps[where], where)
-        draws = predictions.draw(weight, uniforms, partition=known is None or bool(run.observers))
         exit_rate = known
         if exit_rate is None:
-            assert draws.log_z is not None
-            exit_rate = -guidance.guided_log_stay(grid.log_intensity[state.index].to(device), draws.log_z, log_stay)
+            log_z = predictions.log_z(weight)
+            exit_rate = -guidance.guided_log_stay(grid.log_intensity[state.index].to(device), log_z, log_stay)
             buffers.clocks[where] = clock - exit_rate
-        buffers.jumps[buffers.keep(run, where, draws, clock, exit_rate.expand(clock.shape), (high, low))] += 1
+
+        def land(rows: Tensor) -> Draws:
+            to = (where[0][rows], where[1][rows])
+            uniforms = run.uniforms(Stream.LANDING, state.jumps[to], to)
+            return predictions[rows].draw(weight[rows], uniforms, partition=bool(run.observers))
+
+        buffers.jumps[buffers.decide(run, where, land, clock, exit_rate.expand(clock.shape), (high, low))] += 1
 
 
 def _decides(process: Process) -> None:

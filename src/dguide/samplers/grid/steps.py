@@ -10,7 +10,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from ...categorical import chunks
+from ...categorical import Draws, chunks
 from ...errors import bad
 from ...extension import final, once_by_value, speaks_for
 from ...guidance import Guidance, Step, Transition, known_jump_times
@@ -34,7 +34,8 @@ class GridSampler(OnGrid):
     is taken in one of three ways:
 
     - the jump times are known before the first call (masked process, `Normalized`): positions that leave are drawn;
-    - masks leave at a rate that $Z_w$ sets (masked process, `Unlocking` and `Simple`): one draw at every mask;
+    - masks leave at a rate that $Z_w$ sets (masked process, `Unlocking` and `Simple`): it is found at every mask, and
+      positions that leave are drawn;
     - the general step: for the uniform process, and wherever a mechanism does not land on $q_w$ or a sampler changes
       the landing itself. Where all rates are a prediction on a floor (`floored`), it reads how strongly positions
       leave, and draws for those that do. Elsewhere it writes out the guided law of every position that can move.
@@ -125,22 +126,27 @@ class GridSampler(OnGrid):
         )
 
     def _step_masked(self, run: Run, state: State, grid: TimeGrid) -> State:
-        """One step where $Z_w$ sets the pace: a token is drawn at every mask, and kept where the mask leaves."""
+        """One step where $Z_w$ sets the pace: it is found at every mask, and a token is drawn where one leaves."""
         guidance = run.guidance
         high, low = grid.levels[state.index : state.index + 2]
         plan = state.plan if isinstance(state.plan, Tensor) else run.uniforms(Stream.LANDING, 0)
-        sample, _ = where = run.movable(state.tokens).nonzero().unbind(-1)
+        flat = run.movable(state.tokens).flatten().nonzero().squeeze(-1)
         buffers = StepBuffers.of(state)
-        if len(sample):
+        if len(flat):
+            sample, _ = where = (flat // run.length, flat % run.length)
             weight = guidance.weight_over(low, high, run.rows[sample])
             predictions = run.predict(state.tokens, grid.now(state), run.query(where, weight))
-            draws = predictions.draw(weight, plan[where], partition=True)
-            assert draws.log_z is not None
-            rate = grid.log_intensity[state.index].to(draws.log_z)
-            exit_rate = -guidance.guided_log_stay(rate, draws.log_z, self.log_stay)
-            clock = state.clocks[where]
+            log_z = predictions.log_z(weight)
+            rate = grid.log_intensity[state.index].to(log_z)
+            exit_rate = -guidance.guided_log_stay(rate, log_z, self.log_stay)
+            clock = state.clocks.flatten().index_select(0, flat)  # quicker than by two indices
             buffers.clocks[where] = clock - exit_rate
-            buffers.keep(run, where, draws, clock, exit_rate, (high, low))
+
+            def land(rows: Tensor) -> Draws:
+                uniforms = plan.flatten().index_select(0, flat[rows])
+                return predictions[rows].draw(weight[rows], uniforms, partition=bool(run.observers))
+
+            buffers.decide(run, where, land, clock, exit_rate, (high, low))
         return replace(buffers.state(state, grid.times[state.index + 1]), plan=plan)
 
     def _step_general(self, run: Run, state: State, grid: TimeGrid) -> State:
