@@ -11,17 +11,18 @@ from pathlib import Path
 
 from studies.common import parser
 
-from . import baselines, common
+from . import baselines, common, uniform_baselines
 from .targets import TARGETS, Results, verdict
 
 PAGE = common.ROOT / "docs" / "speed.md"
-NAMES = ("speed", "draws", "confidence", "memory", "network", "pace", "scaling", "gpu")
+NAMES = ("speed", "uniform", "draws", "confidence", "memory", "network", "pace", "scaling", "gpu")
 MISSING = "*Not measured yet.*"
 PEOPLE = {
     "dguide ancestral": "**dguide**, `Ancestral`",
     "dguide tau-leaping": "**dguide**, `TauLeaping`",
     "dguide low-confidence": "**dguide**, `LowConfidence`",
     **baselines.SOURCES,
+    **uniform_baselines.SOURCES,
 }
 
 
@@ -83,6 +84,22 @@ def speed(results: Results) -> str:
         parts.append(f"**{name}**: {sizes}; baselines: {found['baselines']}\n")
         rows = [(PEOPLE[who], common.seconds(value), times(value / own)) for who, value in seconds.items()]
         parts.append(table(("sampler", "time of a run", "multiple of `Ancestral`"), rows) + "\n")
+    return "\n".join(parts).rstrip()
+
+
+def uniform(results: Results) -> str:
+    parts = []
+    for name, found in results["uniform"]["results"].items():
+        seconds = found["seconds"]
+        sizes = f"B = {found['batch']}, L = {found['length']}, V = {found['vocab']:,}, {found['steps']} steps"
+        parts.append(f"**{name}**: {sizes}; reading takes {common.seconds(seconds['read'])}\n")
+        rows = [
+            (PEOPLE.get(who, f"**dguide**, {who}"), common.seconds(seconds[who]), f"{reads:,.1f}",
+             times(seconds["plug-in"] / seconds[who]))
+            for who, reads in found["reads"].items()
+        ]  # fmt: skip
+        head = ("sampler", "time of a step", "multiple of reading", "times faster than plug-in")
+        parts.append(table(head, rows) + "\n")
     return "\n".join(parts).rstrip()
 
 
@@ -179,10 +196,7 @@ def times(ratio: float) -> str:
     return f"{ratio:,.0f} x" if ratio >= 20 else f"{ratio:.1f} x" if ratio >= 0.1 else f"{ratio:.2g} x"
 
 
-SECTIONS: dict[str, Callable[[Results], str]] = {
-    name: globals()[name]
-    for name in ("targets", "machine", "speed", "draws", "memory", "confidence", "network", "pace", "scaling", "gpu")
-}
+SECTIONS: dict[str, Callable[[Results], str]] = {name: globals()[name] for name in ("targets", "machine", *NAMES)}
 
 
 def filled(text: str, results: Results) -> str:

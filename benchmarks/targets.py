@@ -67,6 +67,30 @@ def _beside_a_network(results: Results) -> float:
     return float((network + seconds["poisson"]) / (network + seconds["dguide tau-leaping"]))
 
 
+def _uniform_reads(*mechanisms: str) -> Callable[[Results], float]:
+    """The dearest step of the uniform process with these mechanisms at the large shapes, as a multiple of reading."""
+
+    def find(results: Results) -> float:
+        shapes = (found["reads"] for found in results["uniform"]["results"].values() if found["vocab"] > 1000)
+        return max(float(reads[f"{sampler}, {mechanism}"])
+                   for reads in shapes
+                   for sampler in ("Ancestral", "Euler", "TauLeaping")
+                   for mechanism in mechanisms)  # fmt: skip
+
+    return find
+
+
+def _uniform_faster(shape: str) -> Callable[[Results], float]:
+    """The dearest step of the uniform process against the plug-in posterior."""
+
+    def find(results: Results) -> float:
+        found = results["uniform"]["results"][shape]
+        own = max(value for who, value in found["seconds"].items() if ", " in who)
+        return float(found["seconds"]["plug-in"] / own)
+
+    return find
+
+
 def _memory(shape: str) -> Callable[[Results], float]:
     def find(results: Results) -> float:
         extra = results["memory"]["results"][shape]["extra"]
@@ -95,6 +119,14 @@ TARGETS = (
     Target("small shape: times faster than the best published baseline, `Ancestral`", 5, _faster_than_the_best,
            least=True, unit=" x", digits=1),
     Target("the same, hoped for", 10, _faster_than_the_best, least=True, unit=" x", digits=1),
+    Target("uniform process, large shapes: a step with `Normalized` over reading both logits, every sampler", 4,
+           _uniform_reads("Normalized")),
+    Target("uniform process, large shapes: a step with `Unlocking` or `Simple` over reading both logits", 6,
+           _uniform_reads("Unlocking", "Simple")),
+    Target("uniform process, V = 16,384: times faster than the plug-in posterior, every sampler and mechanism", 40,
+           _uniform_faster("V = 16,384"), least=True, unit=" x", digits=1),
+    Target("uniform process, QM9's shape: times faster than the plug-in posterior, every sampler and mechanism", 4,
+           _uniform_faster("QM9"), least=True, unit=" x", digits=1),
     Target("image shape: peak memory above the logits, every sampler measured", 32, _memory("image"), unit=" MB",
            digits=1),
     Target("language shape: peak memory above the logits, every sampler measured", 32, _memory("language"), unit=" MB",

@@ -34,7 +34,7 @@ from studies.common import ROOT, Study, table, write
 from studies.machine import MARK, ROOM, alive, disk, left_behind, seconds_of
 from studies.same_files import LEFT_OUT, differing, files
 
-__all__ = ["KILLS"]
+__all__ = ["KILLS", "STUDY"]
 
 KILLS = 10
 SPACE = 0.5
@@ -315,7 +315,7 @@ def _apart(tries: Sequence[dict[str, Any]]) -> str:
     return str(sum(len(each.get("differ", [])) + len(each.get("half written", [])) for each in tries))
 
 
-_STUDY = Study("killed", "several-machines.md", "an hour of two cores; root, since it mounts a disk", compute, sections)
+STUDY = Study("killed", "several-machines.md", "an hour of two cores; root, since it mounts a disk", compute, sections)
 
 if __name__ == "__main__":
-    _STUDY.main(__doc__)
+    STUDY.main(__doc__)

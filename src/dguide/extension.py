@@ -18,7 +18,16 @@ from torch import Tensor
 
 from .errors import bad, in_tensor, with_data
 
-__all__ = ["Extensible", "false_declaration", "final", "kebab", "listed", "once_by_value", "takes_tensors"]
+__all__ = [
+    "Extensible",
+    "false_declaration",
+    "final",
+    "kebab",
+    "listed",
+    "once_by_value",
+    "speaks_for",
+    "takes_tensors",
+]
 
 T = TypeVar("T")
 
@@ -30,6 +39,15 @@ else:
         """Mark a method or property that a derived class may not override (`typing.final`, enforced)."""
         _function(hook).__final__ = True
         return hook
+
+
+def speaks_for(cls: type, short: str, *hooks: str) -> bool:
+    """Whether the method `short` of a class says what `hooks` say: whoever overrode one of them overrode it too."""
+
+    def depth(name: str) -> int:
+        return next((i for i, base in enumerate(cls.__mro__) if name in vars(base)), len(cls.__mro__))
+
+    return all(depth(short) <= depth(hook) for hook in hooks)
 
 
 class Extensible:

@@ -345,9 +345,8 @@ def test_what_threads_write_to_outlives_whoever_asked(monkeypatch: pytest.Monkey
         done.set()
         return 0
 
-    code = SimpleNamespace(dguide_draw=draw)
     with pytest.raises(KeyboardInterrupt):
-        compiled._run(code, b"", 2, compiled._WORTH_THREADS, [written])  # type: ignore[arg-type]
+        compiled.run(draw, b"", 2, compiled._WORTH_THREADS, [written])
     del written
     gc.collect()
     go.set()
@@ -362,6 +361,10 @@ def test_without_threads_the_caller_draws_all(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     monkeypatch.setattr(compiled, "_pool", lambda threads: SimpleNamespace(submit=refuse))
     parts: list[tuple[int, int]] = []
-    code = SimpleNamespace(dguide_draw=lambda task, start, stop: parts.append((start, stop)) or 0)
-    assert compiled._run(code, b"", 5, compiled._WORTH_THREADS, []) == 0  # type: ignore[arg-type]
+
+    def draw(task: bytes, start: int, stop: int) -> int:
+        parts.append((start, stop))
+        return 0
+
+    assert compiled.run(draw, b"", 5, compiled._WORTH_THREADS, []) == 0
     assert parts == [(0, 5)]

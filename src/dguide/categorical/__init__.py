@@ -1,6 +1,9 @@
 """Categorical draws by inverse CDF, guided and plain."""
 
 from .decoding import Decoding
+from .floor import Exits, Floor, FlooredRequest, FlooredSums, log_laws
+from .floored import floored_sums, leaps
+from .floored_compiled import Clocks, leap
 from .guided import guided_draw
 from .inverse import draw
 from .law import normalise, tilt
@@ -9,16 +12,25 @@ from .vectorised import BadRow, at_token, chunks, decoded, log_law
 
 __all__ = [
     "BadRow",
+    "Clocks",
     "Decoding",
     "DrawRequest",
     "Draws",
+    "Exits",
+    "Floor",
+    "FlooredRequest",
+    "FlooredSums",
     "LogitRows",
     "at_token",
     "chunks",
     "decoded",
     "draw",
+    "floored_sums",
     "guided_draw",
+    "leap",
+    "leaps",
     "log_law",
+    "log_laws",
     "normalise",
     "tilt",
 ]

@@ -12,6 +12,7 @@ import itertools
 import logging
 import os
 import struct
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,10 +24,10 @@ from . import vectorised
 from .decoding import Decoding
 from .rows import DrawRequest, Draws, LogitRows
 
-__all__ = ["fast", "library", "serves"]
+__all__ = ["KINDS", "NO_ROWS", "fast", "flat", "library", "readable", "run", "serves", "told"]
 
-_KINDS = {torch.float32: 0, torch.bfloat16: 1, torch.float16: 2}
-_NO_ROWS = (0, 0, 0, 0, 0)
+KINDS = {torch.float32: 0, torch.bfloat16: 1, torch.float16: 2}
+NO_ROWS = (0, 0, 0, 0, 0)
 _TASK = struct.Struct("=5q5q6qd5q")
 """`struct task` of the source: all of its members have 8 bytes."""
 
@@ -41,6 +42,8 @@ def library() -> ctypes.CDLL | None:
     if code is None:
         return None
     code.dguide_draw.argtypes = [ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64]
+    code.dguide_floored.argtypes = [ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64]
+    code.dguide_leap.argtypes = [ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64]
     code.dguide_exp.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64]
     if _agrees(code):
         return code
@@ -50,7 +53,7 @@ def library() -> ctypes.CDLL | None:
 
 def serves(device: torch.device, dtype: torch.dtype, decoding: Decoding) -> bool:
     """Whether there is a library for logits of this kind."""
-    return device.type == "cpu" and dtype in _KINDS and not decoding.truncates and library() is not None
+    return device.type == "cpu" and dtype in KINDS and not decoding.truncates and library() is not None
 
 
 def fast(asked: DrawRequest) -> tuple[Draws, Tensor]:
@@ -72,17 +75,17 @@ def _draw(code: ctypes.CDLL, asked: DrawRequest) -> tuple[Draws, Tensor] | None:
     """What `fast` returns; None for numbers of rows or columns that there are not."""
     cond, ref, partition, spread = asked.cond, asked.ref, asked.partition, asked.spread
     count, vocab = cond.index.shape[0], cond.values.shape[1]
-    index = _flat(cond.index, torch.int64)
-    ref_index = index if ref is None or ref.index is cond.index else _flat(ref.index, torch.int64)
-    weight, uniforms = _flat(asked.weight.expand(count), torch.float64), _flat(asked.uniforms, torch.float64)
-    forbidden = _flat(asked.forbidden, torch.int64)
+    index = flat(cond.index, torch.int64)
+    ref_index = index if ref is None or ref.index is cond.index else flat(ref.index, torch.int64)
+    weight, uniforms = flat(asked.weight.expand(count), torch.float64), flat(asked.uniforms, torch.float64)
+    forbidden = flat(asked.forbidden, torch.int64)
     # On the CPU whatever the default device is: C is given addresses.
     token = torch.empty(count, dtype=torch.int64, device="cpu")
     served = torch.empty(count, dtype=torch.bool, device="cpu")
     found = torch.empty((8, count) if partition or spread else count, dtype=torch.float64, device="cpu")
     task = _TASK.pack(
-        *_told(cond.values, index),
-        *(_NO_ROWS if ref is None else _told(ref.values, ref_index)),
+        *told(cond.values, index),
+        *(NO_ROWS if ref is None else told(ref.values, ref_index)),
         vocab,
         forbidden.shape[0],
         count,
@@ -98,7 +101,7 @@ def _draw(code: ctypes.CDLL, asked: DrawRequest) -> tuple[Draws, Tensor] | None:
     )
     used = [cond.values, index, weight, uniforms, forbidden, token, served, found]
     used += [] if ref is None else [ref.values, ref_index]
-    if _run(code, task, count, vocab, used):
+    if run(code.dguide_draw, task, count, vocab, used):
         return None
     if not (partition or spread):
         return Draws(token, found), served
@@ -107,7 +110,7 @@ def _draw(code: ctypes.CDLL, asked: DrawRequest) -> tuple[Draws, Tensor] | None:
     return Draws(token, log_prob, *laws, *(shape if spread else ())), served
 
 
-def _flat(values: Tensor, dtype: torch.dtype) -> Tensor:
+def flat(values: Tensor, dtype: torch.dtype) -> Tensor:
     """The values one after the other in memory."""
     if values.dtype == dtype and values.is_contiguous():
         return values
@@ -117,16 +120,17 @@ def _flat(values: Tensor, dtype: torch.dtype) -> Tensor:
 def _fits(cond: LogitRows, ref: LogitRows | None, uniforms: Tensor) -> bool:
     """Whether the rows are laid out as they should be."""
     count, vocab = uniforms.shape[0], cond.values.shape[-1]
-    if not (count and vocab and _readable(cond, count, vocab)):
+    if not (count and vocab and readable(cond, count, vocab)):
         return False
-    return ref is None or _readable(ref, count, vocab)
+    return ref is None or readable(ref, count, vocab)
 
 
-def _readable(rows: LogitRows, count: int, vocab: int) -> bool:
+def readable(rows: LogitRows, count: int, vocab: int) -> bool:
+    """Whether the source can read these `count` rows of `vocab` columns."""
     values, index = rows.values, rows.index
     return (
         values.is_cpu
-        and values.dtype in _KINDS
+        and values.dtype in KINDS
         and values.ndim == 2
         and values.shape[1] == vocab
         and (values.stride(1) == 1 or vocab == 1)
@@ -136,18 +140,21 @@ def _readable(rows: LogitRows, count: int, vocab: int) -> bool:
     )
 
 
-def _told(values: Tensor, index: Tensor) -> tuple[int, int, int, int, int]:
-    return values.data_ptr(), index.data_ptr(), _KINDS[values.dtype], values.shape[0], values.stride(0)
+def told(values: Tensor, index: Tensor) -> tuple[int, int, int, int, int]:
+    """`struct rows` of the source."""
+    return values.data_ptr(), index.data_ptr(), KINDS[values.dtype], values.shape[0], values.stride(0)
 
 
-def _run(code: ctypes.CDLL, task: bytes, count: int, vocab: int, used: list[Tensor]) -> int:
-    """Draw all rows, on as many threads as torch has. Other than 0 says that nothing may be used."""
-    draw = code.dguide_draw
+def run(work: Callable[[bytes, int, int], int], task: bytes, count: int, columns: int, used: list[Tensor]) -> int:
+    """Work on all rows, on as many threads as torch has. Other than 0 says that nothing may be used.
+
+    `columns` is what a row costs, in entries; `used` is what `work` reads and writes.
+    """
 
     def part(start: int, stop: int, _used: list[Tensor] = used) -> int:  # bound: what it reads and writes outlives it
-        return int(draw(task, start, stop))
+        return int(work(task, start, stop))
 
-    threads = min(torch.get_num_threads(), count) if count * vocab > _WORTH_THREADS else 1
+    threads = min(torch.get_num_threads(), count) if count * columns > _WORTH_THREADS else 1
     if threads == 1:
         return part(0, count)
     ends = [count * share // threads for share in range(threads + 1)]

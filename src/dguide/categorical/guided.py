@@ -81,7 +81,5 @@ def guided_draw(
     except vectorised.BadRow as error:
         again, row = divmod(error.row, len(left))
         raise vectorised.BadRow(again * len(cond) + int(left[row]), error.what) from None
-    for name in Draws.__dataclass_fields__:
-        if getattr(draws, name) is not None:
-            getattr(draws, name).index_copy_(0, left, getattr(others, name))
+    draws.put(left, others)
     return draws

@@ -104,3 +104,17 @@ class Draws:
     def __getitem__(self, part: slice | Tensor) -> Draws:
         """The draws of some rows."""
         return Draws(**{name: value[part] for name, value in vars(self).items() if value is not None})
+
+    def put(self, rows: Tensor, others: Draws) -> None:
+        """Set some rows, [M] int64, to `others`: of each attribute that both have."""
+        for name, value in vars(self).items():
+            if value is not None and getattr(others, name) is not None:
+                value.index_copy_(0, rows, getattr(others, name))
+
+    @classmethod
+    def joined(cls, parts: list[Draws]) -> Draws:
+        """The draws of all parts, one after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        names = [name for name, value in vars(parts[0]).items() if value is not None]
+        return cls(**{name: torch.cat([getattr(part, name) for part in parts]) for name in names})

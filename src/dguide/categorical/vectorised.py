@@ -19,7 +19,7 @@ from .inverse import TILE, pick
 from .law import tilt
 from .rows import DrawRequest, Draws, LogitRows
 
-__all__ = ["BadRow", "at_token", "chunks", "decoded", "exact", "fast", "log_law"]
+__all__ = ["BadRow", "at_token", "chunks", "decoded", "exact", "fast", "gathered", "log_law"]
 
 _CHUNK = 1 << 18
 """Entries of a chunk of rows: 1 MiB in float32."""
@@ -73,7 +73,7 @@ def exact(asked: DrawRequest) -> Draws:
         zeros = torch.zeros_like(some.uniforms)
         return _drawn(some, z, torch.softmax(z, -1), [c, u], [zeros, zeros])[0]
 
-    return _joined([part(rows) for rows in chunks(count, vocab, _CHUNK // 2)])
+    return Draws.joined([part(rows) for rows in chunks(count, vocab, _CHUNK // 2)])
 
 
 def _named(rows: LogitRows, forbidden: Tensor, start: int) -> Tensor:
@@ -95,14 +95,14 @@ def fast(asked: DrawRequest) -> tuple[Draws, Tensor]:
 
     def part(rows: slice) -> tuple[Draws, Tensor]:
         some, count = asked.of(rows), rows.stop - rows.start
-        c, z = _gathered(some.cond, all_c[:count]), all_z[:count]
+        c, z = gathered(some.cond, all_c[:count]), all_z[:count]
         laws: list[Tensor | None] = [c, None]
         log_sums: list[Tensor | None] = [None, None]
         finite = None
         if some.ref is None:
             z[:, :vocab] = c
         else:
-            u = _gathered(some.ref, all_u[:count])
+            u = gathered(some.ref, all_u[:count])
             if len(forbidden):
                 u.index_fill_(-1, forbidden, 0.0)
             finite = u.sum(-1).isfinite()
@@ -118,10 +118,10 @@ def fast(asked: DrawRequest) -> tuple[Draws, Tensor]:
         return draws, whole if finite is None else whole & finite
 
     found = [part(rows) for rows in parts]
-    return _joined([draws for draws, _ in found]), torch.cat([served for _, served in found])
+    return Draws.joined([draws for draws, _ in found]), torch.cat([served for _, served in found])
 
 
-def _gathered(rows: LogitRows, out: Tensor) -> Tensor:
+def gathered(rows: LogitRows, out: Tensor) -> Tensor:
     """The rows in float32, written to `out`."""
     if rows.values.dtype == out.dtype:
         return torch.index_select(rows.values, 0, rows.index, out=out)
@@ -196,10 +196,3 @@ def _two_largest(law: Tensor) -> tuple[Tensor, Tensor]:
 def at_token(values: Tensor, token: Tensor) -> Tensor:
     """The entry of each row of `values` [N, V] in the column `token` [N], in float64."""
     return values.gather(-1, token.unsqueeze(-1)).squeeze(-1).double()
-
-
-def _joined(parts: list[Draws]) -> Draws:
-    if len(parts) == 1:
-        return parts[0]
-    names = [name for name in Draws.__dataclass_fields__ if getattr(parts[0], name) is not None]
-    return Draws(**{name: torch.cat([getattr(part, name) for part in parts]) for name in names})

@@ -25,7 +25,7 @@ from torch import Tensor
 from ..categorical import normalise, tilt
 from ..devices import on_cpu
 from ..errors import bad, number
-from ..extension import Extensible, false_declaration, final
+from ..extension import Extensible, false_declaration, final, speaks_for
 from ..process import Jump, Process
 from .schedule import Constant, PerSample, Schedule
 from .verify import verify_schedule
@@ -140,6 +140,12 @@ class Guidance(Extensible, ABC):
 
     @final
     @property
+    def level_free(self) -> bool:
+        """Whether w is the same at all noise levels."""
+        return type(self.weight) is Constant or isinstance(self.weight, Tensor)
+
+    @final
+    @property
     def breakpoints(self) -> tuple[float, ...]:
         """Noise levels inside (0, 1), increasing, between which every weight is monotone."""
         return () if isinstance(self.weight, Tensor) else self.weight.breakpoints
@@ -200,6 +206,31 @@ class Guidance(Extensible, ABC):
         """
         raise NotImplementedError(f"{type(self).__name__} declares tilted_landing and lacks guided_log_stay")
 
+    def combined_log_stay(self, cond: Tensor, ref: Tensor, weight: Tensor, log_z: Tensor, log_stay: LogStay) -> Tensor:
+        r"""log-probability to stay in a step, [N], for a mechanism that makes it of two exit rates and $Z_w$ alone.
+
+        It has to agree with `guided`, and spares samplers the laws where a process has `Floored` rates. A mechanism
+        that overrides `guided`, and not this, is sampled by `guided`.
+
+        Args:
+            cond: log of the integrated exit rate of the conditional over the step, [N].
+            ref: the same of the reference, [N].
+            weight: w, [N].
+            log_z: $\log Z_w$, [N].
+            log_stay: what the sampler makes of an integrated exit rate.
+        """
+        raise NotImplementedError(f"{type(self).__name__} says its steps in guided only")
+
+    @property
+    def combines_rates(self) -> bool:
+        """Whether `combined_log_stay` says how strongly a position leaves that lands on $q_w$."""
+        return self.tilted_landing and speaks_for(type(self), "combined_log_stay", "guided", "combine")
+
+    @property
+    def asks_log_z(self) -> bool:
+        """Whether `combined_log_stay` looks at $Z_w$."""
+        return True
+
     def _verify_rates(self) -> None:
         """Raise `ValueError` if the rates of a mechanism cannot be rates."""
 
@@ -236,7 +267,26 @@ class Guidance(Extensible, ABC):
                 expected = f"what guided returns, {law.log_stay.tolist()}"
                 remedy = "Make the two agree; with RateGuidance, change log_intensity and not the intensity of combine."
                 raise bad(f"{cls.__name__}.guided_log_stay", told.tolist(), expected, remedy)
+        self._verify_combined(cond, ref, weight, log_z)
         object.__setattr__(self, "_verified", True)
+
+    def _verify_combined(self, cond: Tensor, ref: Tensor, weight: Tensor, log_z: Tensor) -> None:
+        """Raise `ValueError` if `combined_log_stay` does not agree with `guided` where the two exit rates differ."""
+        if not self.combines_rates:
+            return
+
+        def intensity(log_p: Tensor) -> Tensor:
+            return log_p[:, 0] / 4
+
+        def log_stay(log_intensity: Tensor) -> Tensor:
+            return -torch.exp(log_intensity)
+
+        law = self.guided(cond, ref, weight, Step(lambda log_p: Jump(intensity(log_p), log_p), log_stay))
+        asked = log_z if self.asks_log_z else torch.zeros_like(log_z)
+        told = self.combined_log_stay(intensity(cond), intensity(ref), weight, asked, log_stay)
+        if not torch.allclose(told, law.log_stay):
+            expected = f"what guided returns, {law.log_stay.tolist()}"
+            raise bad(f"{type(self).__name__}.combined_log_stay", told.tolist(), expected, "Make the two agree.")
 
 
 def known_jump_times(process: Process, guidance: Guidance) -> bool:
@@ -266,6 +316,14 @@ class RateGuidance(Guidance):
     @final
     def guided_log_stay(self, log_intensity: Tensor, log_z: Tensor, log_stay: LogStay) -> Tensor:
         return log_stay(self.log_intensity(log_intensity, log_z))
+
+    @final
+    def combined_log_stay(self, cond: Tensor, ref: Tensor, weight: Tensor, log_z: Tensor, log_stay: LogStay) -> Tensor:
+        return log_stay(self.log_intensity(tilt(cond, ref, weight), log_z))
+
+    @property
+    def asks_log_z(self) -> bool:
+        return not self.keeps_pace
 
     @abstractmethod
     def log_intensity(self, tilted: Tensor, log_z: Tensor) -> Tensor:

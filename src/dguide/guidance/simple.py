@@ -41,11 +41,20 @@ class Simple(Guidance):
         stays = tilt(c.log_stay, u.log_stay, weight)
         return Transition(stays - torch.logaddexp(stays, leaves), landing)
 
+    def combined_log_stay(self, cond: Tensor, ref: Tensor, weight: Tensor, log_z: Tensor, log_stay: LogStay) -> Tensor:
+        c, u = log_stay(cond), log_stay(ref)
+        stays, leaves = tilt(c, u, weight), tilt(_log_leave(c), _log_leave(u), weight) + log_z
+        return stays - torch.logaddexp(stays, leaves)
+
     def guided_log_stay(self, log_intensity: Tensor, log_z: Tensor, log_stay: LogStay) -> Tensor:
         stays = log_stay(log_intensity)
-        return stays - torch.logaddexp(stays, torch.log(-torch.expm1(stays)) + log_z)
+        return stays - torch.logaddexp(stays, _log_leave(stays) + log_z)
+
+
+def _log_leave(log_stay: Tensor) -> Tensor:
+    return torch.log(-torch.expm1(log_stay))
 
 
 def _leaving(law: Transition) -> Tensor:
     """log P(leave, and land on y), [N, V]."""
-    return torch.log(-torch.expm1(law.log_stay)).unsqueeze(-1) + law.log_landing
+    return _log_leave(law.log_stay).unsqueeze(-1) + law.log_landing

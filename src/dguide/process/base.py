@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias, get_args
 
 import torch
@@ -18,33 +17,15 @@ from torch import Tensor
 
 from ..devices import on_cpu
 from ..errors import bad, positive
-from ..extension import Extensible, false_declaration, final, once_by_value
+from ..extension import Extensible, false_declaration, final, once_by_value, speaks_for
 from ..noise import Noise
+from .floored import Floored, Jump
 
-__all__ = ["PREDICTIONS", "Jump", "Prediction", "Process", "excluded_logsumexp", "over_positions"]
+__all__ = ["PREDICTIONS", "Prediction", "Process", "over_positions"]
 
 Prediction: TypeAlias = Literal["posterior", "leave-one-out"]
 r"""Which law a network has learnt: $p(x_0^i \mid x_t)$, or $p(x_0^i \mid x_t \text{ without position } i)$."""
 PREDICTIONS: tuple[str, ...] = get_args(Prediction)
-
-
-@dataclass(frozen=True)
-class Jump:
-    r"""How strongly a token leaves, and where it lands.
-
-    Attributes:
-        log_intensity: [...], log of an exit rate, or of the integrated rate $\Lambda = -\log P(\text{stay})$ of a step.
-        log_landing: [..., V], log of the jump probabilities q(y), normalised; -inf where the jump is forbidden.
-    """
-
-    log_intensity: Tensor
-    log_landing: Tensor
-
-
-def excluded_logsumexp(log_p: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-    r"""Law without one column: ($\log \sum_{z \ne x} p_z$ [...], `log_p` [..., V] with column x set to -inf)."""
-    rest = log_p.scatter(-1, index.unsqueeze(-1), -math.inf)
-    return torch.logsumexp(rest, -1), rest
 
 
 def over_positions(time: Tensor, tokens: Tensor) -> Tensor:
@@ -175,6 +156,18 @@ class Process(Extensible, ABC):
         r"""The exact step from `time` t to `earlier` s < t, $\sum_{x_0} q(x_s \mid x_t, x_0)\, p(x_0 \mid x_t)$,
         as $\Lambda = -\log P(x_s = x_t)$ and the law of the landing given that the token leaves."""
 
+    def floored_rates(self, time: Tensor, like: Tensor) -> Floored | None:
+        """`rates` as `Floored`, in the dtype and on the device of `like`; None for rates of another form.
+
+        A process that has such rates says them here too, and samplers then write out no law. A class that overrides
+        `rates` or `as_posterior`, and not this, is sampled by `rates`.
+        """
+        return None
+
+    def floored_posterior(self, time: Tensor, earlier: Tensor, like: Tensor) -> Floored | None:
+        """`posterior` as `Floored`; the rest is as in `floored_rates`."""
+        return None
+
     @abstractmethod
     def propagated(self, tokens: Tensor, time: Tensor, earlier: Tensor, log_p: Tensor) -> Tensor:
         r"""What a prediction at `time` t says at `earlier` s < t if its own token is still the same then,
@@ -230,9 +223,23 @@ def _verify(process: Process) -> None:
     ):
         expected = "the prediction itself, for a process that reads the posterior, or has a prediction_free_rate"
         raise bad(f"{cls.__name__}.as_posterior", "another law", expected, "Declare what it is in prediction.")
+    for name, form, jump in (
+        ("rates", process.floored_rates(late, log_p), process.rates(noise, late, log_p)),
+        ("posterior", process.floored_posterior(late, early, log_p), process.posterior(noise, late, early, log_p)),
+    ):
+        if form is not None and speaks_for(cls, f"floored_{name}", name):
+            _verify_same(f"{cls.__name__}.floored_{name}", form.jump(noise, log_p), jump)
     if process.prediction_free_rate:
         for jump in (process.rates(noise, late, log_p), process.posterior(noise, late, early, log_p)):
             if not torch.allclose(jump.log_intensity[0], jump.log_intensity[1]):
                 raise false_declaration(cls, "prediction_free_rate", "an exit rate that depends on the prediction")
             if not torch.allclose(jump.log_landing, log_p):
                 raise false_declaration(cls, "prediction_free_rate", "a landing that is not the prediction")
+
+
+def _verify_same(name: str, told: Jump, jump: Jump) -> None:
+    """Raise `ValueError` unless two ways to say a jump agree."""
+    pairs = ((told.log_intensity, jump.log_intensity), (told.log_landing.exp(), jump.log_landing.exp()))
+    if not all(torch.allclose(one, other) for one, other in pairs):
+        got = f"log-intensities {told.log_intensity.tolist()}"
+        raise bad(name, got, f"the same jumps: {jump.log_intensity.tolist()}", "Make the two agree.")

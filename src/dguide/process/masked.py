@@ -19,7 +19,8 @@ from torch import Tensor
 
 from ..errors import bad
 from ..noise import Linear, Noise
-from .base import Jump, Process, over_positions
+from .base import Process, over_positions
+from .floored import Jump
 
 __all__ = ["Masked"]
 

@@ -23,14 +23,15 @@ learn.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from ..errors import bad
 from ..noise import Linear, Noise
-from .base import PREDICTIONS, Jump, Prediction, Process, excluded_logsumexp, over_positions
+from .base import PREDICTIONS, Prediction, Process, over_positions
+from .floored import Floored, Jump
 
 __all__ = ["Uniform"]
 
@@ -97,57 +98,49 @@ class Uniform(Process):
     def unfinished(self, tokens: Tensor) -> Tensor:
         return torch.zeros_like(tokens, dtype=torch.bool)
 
-    def _log_floor(self, log_p_here: Tensor, log_rest: Tensor, log_alpha: Tensor, log_m: Tensor) -> Tensor:
-        """log R: what every ratio of marginals has, even that of a token with p_y = 0."""
-        log_k1 = torch.logaddexp(log_alpha + math.log(self.vocab_size), log_m) - log_m
-        return torch.logaddexp(log_rest, log_p_here - log_k1)
-
     def rates(self, tokens: Tensor, time: Tensor, log_p: Tensor) -> Jump:
-        return self._jump(tokens, self._log_rates(tokens, time, log_p))
-
-    def _log_rates(self, tokens: Tensor, time: Tensor, log_p: Tensor) -> Tensor:
-        """log(s_y / (alpha V)) for every y; the column of the present token means nothing."""
-        log_alpha, log_m = self._levels(time, log_p)
-        here = log_p.gather(-1, tokens.unsqueeze(-1)).squeeze(-1)
-        floor = self._log_floor(here, excluded_logsumexp(log_p, tokens)[0], log_alpha, log_m)
-        return torch.logaddexp(
-            log_p - log_m.unsqueeze(-1), (floor - log_alpha - math.log(self.vocab_size)).unsqueeze(-1)
-        )
+        return self._rates(time, log_p).jump(tokens, log_p)
 
     def posterior(self, tokens: Tensor, time: Tensor, earlier: Tensor, log_p: Tensor) -> Jump:
-        log_alpha, log_m = self._levels(time, log_p)
-        log_alpha_s, log_m_s = self._levels(earlier, log_p)
-        log_v = math.log(self.vocab_size)
-        log_rest, rest = excluded_logsumexp(log_p, tokens)
-        here = log_p.gather(-1, tokens.unsqueeze(-1)).squeeze(-1)
-        floor = self._log_floor(here, log_rest, log_alpha, log_m) + log_m_s - log_alpha_s - log_v
-        log_step = self.log_width(time, earlier, log_p)
-        jump = self._jump(tokens, torch.logaddexp(rest, floor.unsqueeze(-1)) + (log_step - log_m).unsqueeze(-1))
-        # P(stay) as a sum of positive terms: precise where it is small; 1 - P(leave) is where it is close to one.
-        log_spread = torch.logaddexp(log_alpha + log_v, log_m)  # log(V alpha_t + m_t)
-        log_stay = (
-            torch.logaddexp(log_alpha + log_v, log_step)
-            - log_alpha_s
-            + torch.logaddexp(
-                here + torch.logaddexp(log_alpha_s, log_m_s - log_v) - log_spread, log_m_s + log_rest - log_v - log_m
-            )
-        )
-        leave = torch.exp(jump.log_intensity)
-        exit_rate = torch.where(leave < 0.5, -torch.log1p(-leave.clamp_max(0.5)), -log_stay)
-        return Jump(exit_rate.log(), jump.log_landing)
+        return self._posterior(time, earlier, log_p).jump(tokens, log_p)
 
-    def _jump(self, tokens: Tensor, log_rates: Tensor) -> Jump:
-        log_total, log_rates = excluded_logsumexp(log_rates, tokens)
-        stuck = torch.isneginf(log_total).unsqueeze(-1)  # nothing to leave for: any law will do, it is never drawn
-        return Jump(log_total, log_rates - torch.where(stuck, 0.0, log_total.unsqueeze(-1)))
+    def floored_rates(self, time: Tensor, like: Tensor) -> Floored | None:
+        return self._rates(time, like)
+
+    def floored_posterior(self, time: Tensor, earlier: Tensor, like: Tensor) -> Floored | None:
+        return self._posterior(time, earlier, like)
+
+    def _rates(self, time: Tensor, like: Tensor) -> Floored:
+        r"""$s_y / (\alpha V) = (p_y + R / k) / m$."""
+        log_alpha, log_m = self._levels(time, like)
+        return self._floored(-log_m, log_m - log_alpha - math.log(self.vocab_size), log_alpha, log_m)
+
+    def _posterior(self, time: Tensor, earlier: Tensor, like: Tensor) -> Floored:
+        log_alpha, log_m = self._levels(time, like)
+        log_alpha_s, log_m_s = self._levels(earlier, like)
+        log_v, log_step = math.log(self.vocab_size), self.log_width(time, earlier, like)
+        form = self._floored(log_step - log_m, log_m_s - log_alpha_s - log_v, log_alpha, log_m)
+        # P(stay) as a sum of positive terms.
+        log_kept = torch.logaddexp(log_alpha + log_v, log_step) - log_alpha_s
+        log_spread = torch.logaddexp(log_alpha + log_v, log_m)  # log(V alpha_t + m_t)
+        here = log_kept + torch.logaddexp(log_alpha_s, log_m_s - log_v) - log_spread
+        return replace(form, log_stay=(here, log_kept + log_m_s - log_v - log_m))
+
+    def _floored(self, log_scale: Tensor, log_share: Tensor, log_alpha: Tensor, log_m: Tensor) -> Floored:
+        """Rates with a floor in proportion to R, which every ratio of marginals has, even of a token with p_y = 0."""
+        log_k1 = self._log_k1(log_alpha, log_m)
+        told = self.prediction == "posterior"
+        return Floored(self.vocab_size, log_scale, log_share, -log_k1, torch.zeros_like(log_k1) if told else log_k1)
+
+    def _log_k1(self, log_alpha: Tensor, log_m: Tensor) -> Tensor:
+        """log(1 + k): 0 for noise, infinite for data."""
+        return torch.logaddexp(log_alpha + math.log(self.vocab_size), log_m) - log_m
 
     def as_posterior(self, log_q: Tensor, tokens: Tensor, time: Tensor) -> Tensor:
         if self.prediction == "posterior":
             return log_q
-        log_alpha, log_m = self._levels(over_positions(time, tokens), log_q.new_zeros((), dtype=torch.float64))
-        log_k = log_alpha + math.log(self.vocab_size) - log_m
-        evidence = torch.logaddexp(log_k, torch.zeros_like(log_k))  # log(1 + k): 0 for noise, infinite for data
-        return _told(log_q, tokens, evidence.to(log_q.dtype))
+        levels = self._levels(over_positions(time, tokens), log_q.new_zeros((), dtype=torch.float64))
+        return _told(log_q, tokens, self._log_k1(*levels).to(log_q.dtype))
 
     def propagated(self, tokens: Tensor, time: Tensor, earlier: Tensor, log_p: Tensor) -> Tensor:
         (log_alpha, log_m), (log_alpha_s, log_m_s) = (self._levels(t, log_p) for t in (time, earlier))
@@ -160,9 +153,9 @@ class Uniform(Process):
         r"""$\sum_{y \ne x} [\hat r(y) - r(y) + r(y) \log (r(y) / \hat r(y))]$: the rate of growth of the divergence
         between the path of the true reverse process, which knows $x_0$ (rates r), and the model's ($\hat r$)."""
         time = over_positions(time, clean)
-        model = self._log_rates(noisy, time, log_p)
+        form = self._rates(time, log_p)
         certain = torch.full_like(log_p, -math.inf).scatter(-1, clean.unsqueeze(-1), 0.0)
-        true = self._log_rates(noisy, time, certain)
+        model, true = form.log_rates(noisy, log_p), form.log_rates(noisy, certain)
         gap = model - true
         terms = torch.exp(true) * (torch.expm1(gap) - gap)  # r (e^g - 1 - g), g = log(r_hat / r)
         return terms.scatter(-1, noisy.unsqueeze(-1), 0.0).sum(-1)

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
-from ..categorical import BadRow, Decoding, Draws, LogitRows, chunks, guided_draw, log_law
+from ..categorical import (
+    BadRow,
+    Decoding,
+    Draws,
+    Exits,
+    Floor,
+    FlooredRequest,
+    LogitRows,
+    chunks,
+    guided_draw,
+    log_law,
+)
 from ..errors import bad
 from ..process import Process
 
-__all__ = ["Positions", "Predictions", "Query"]
+__all__ = ["Asking", "Positions", "Predictions", "Query"]
 
 Positions: TypeAlias = "tuple[Tensor, ...]"
 """Positions in a batch: which sample [N] and which position [N], in row-major order."""
@@ -47,9 +59,33 @@ class Query:
     def __len__(self) -> int:
         return self.sample.shape[0]
 
+    @cached_property
+    def reference_row(self) -> Tensor:
+        """As `row`, of the reference prediction from the same call."""
+        return self.row + self.reference_offset
+
     def __getitem__(self, part: slice | Tensor) -> Query:
         """The same call, of which only the positions `part` matter."""
         return replace(self, sample=self.sample[part], position=self.position[part], row=self.row[part])
+
+
+@dataclass(frozen=True, eq=False)
+class Asking:
+    """What a step asks of N positions.
+
+    Attributes:
+        where: which they are.
+        flat: [N], which entry of a tensor [B, L] each of them is.
+        counters: as `Run.counters` has them.
+        weight: w, [N].
+        query: which networks are called, and for what.
+    """
+
+    where: Positions
+    flat: Tensor
+    counters: tuple[Tensor, Tensor]
+    weight: Tensor
+    query: Query
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +119,15 @@ class Predictions:
         cond, ref = (None if rows is None else rows[part] for rows in (self.cond, self.ref))
         return replace(self, query=self.query[part], cond=cond, ref=ref)
 
+    @property
+    def asked(self) -> list[LogitRows]:
+        """Rows of the predictions that were needed: the conditional, the reference, or both."""
+        return [rows for rows in (self.cond, self.ref) if rows is not None]
+
+    def sides(self, values: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Values of the predictions that were needed, [P, N], as those of the conditional and of the reference."""
+        return (None if self.cond is None else values[0], None if self.ref is None else values[-1])
+
     def log_z(self, weight: Tensor) -> Tensor:
         r"""$\log Z_w$ at each position, [N] float64."""
         log_z = self._drawn(weight, torch.full_like(weight, 0.5), Decoding(), partition=True).log_z
@@ -100,12 +145,11 @@ class Predictions:
     def _drawn(
         self, weight: Tensor, uniforms: Tensor, decoding: Decoding, partition: bool = False, spread: bool = False
     ) -> Draws:
-        first, second = (self.cond, self.ref) if self.cond is not None else (self.ref, None)
-        assert first is not None
+        first, *rest = self.asked
         try:
             draws = guided_draw(
                 first,
-                second,
+                rest[0] if rest else None,
                 weight,
                 uniforms,
                 decoding=decoding,
@@ -119,6 +163,27 @@ class Predictions:
         if self.cond is None:
             return replace(draws, log_cond=None, log_ref=draws.log_cond)
         return draws
+
+    def floored(
+        self,
+        weight: Tensor,
+        flat: Tensor,
+        floor: Floor,
+        exits: Exits,
+        *,
+        partition: bool = False,
+        uniforms: Tensor | None = None,
+    ) -> FlooredRequest:
+        """What is asked of `dguide.categorical.floored_sums` at the present tokens; the arguments are its own.
+
+        `flat` says which entry of `tokens` each position is, [N].
+        """
+        first, *rest = self.asked
+        present = self.tokens.flatten().index_select(0, flat)
+        ref = rest[0] if rest else None
+        return FlooredRequest(
+            first, ref, weight, present, floor, self.forbidden, partition, uniforms, known=None, exits=exits
+        )
 
     def laws(self, part: slice | Tensor = slice(None)) -> tuple[Tensor | None, Tensor | None]:
         r"""$\log p(x_0 \mid x_t)$ [n, V] in float64 of the positions `part`, of the conditional and of the reference.

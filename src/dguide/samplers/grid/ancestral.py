@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ...process import Jump, Process
+from ...extension import speaks_for
+from ...process import Floored, Jump, Process
 from .base import log_stay
 from .steps import GridSampler
 
@@ -34,6 +35,10 @@ class Ancestral(GridSampler):
 
     def intensity(self, process: Process, tokens: Tensor, time: Tensor, earlier: Tensor, log_p: Tensor) -> Jump:
         return process.posterior(tokens, time, earlier, log_p)
+
+    def floored(self, process: Process, time: Tensor, earlier: Tensor, like: Tensor) -> Floored | None:
+        told = speaks_for(type(process), "floored_posterior", "posterior", "as_posterior")
+        return process.floored_posterior(time, earlier, like) if told else None
 
     def log_stay(self, log_intensity: Tensor) -> Tensor:
         return log_stay(log_intensity)

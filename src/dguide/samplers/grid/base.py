@@ -37,6 +37,11 @@ class StageInput:
     cond: Tensor | None
     ref: Tensor | None
 
+    def __getitem__(self, part: slice | Tensor) -> StageInput:
+        """The same of some of the positions."""
+        cond, ref = (None if x is None else x[part] for x in (self.cond, self.ref))
+        return StageInput(self.tokens[part], cond, ref)
+
 
 @dataclass(frozen=True, eq=False)
 class Stage:

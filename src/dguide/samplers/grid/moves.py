@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -16,7 +18,19 @@ from ..state import State
 from .base import StageInput
 from .jump_times import fraction
 
-__all__ = ["StepBuffers"]
+__all__ = ["Land", "StepBuffers", "drawn"]
+
+Land: TypeAlias = Callable[[Tensor, Tensor], Draws]
+"""What becomes of the positions that leave: which of N they are, [M] in order, and the uniforms that decide it, [M]."""
+
+
+def drawn(run: Run, log_landing: Tensor, seen: StageInput, uniforms: Tensor) -> Draws:
+    """Draw from laws [M, V] written out; what the predictions `seen` say of the tokens only if somebody looks on."""
+    draws = decoded(log_landing, uniforms, run.decoding)
+    if not run.observers:
+        return draws
+    cond, ref = (None if x is None else at_token(x, draws.token) for x in (seen.cond, seen.ref))
+    return replace(draws, log_cond=cond, log_ref=ref)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,22 +72,47 @@ class StepBuffers:
             levels: noise levels between which it happens, the higher first.
             must: [N], who leaves even if the clock has not run out.
         """
-        exit_rate, clock = -law.log_stay, self.clocks[at]
+
+        def land(going: Tensor, uniforms: Tensor) -> Draws:
+            return drawn(run, law.log_landing[going], seen[going], uniforms)
+
+        return self.move(run, at, law.log_stay, land, levels, must)
+
+    def move(
+        self,
+        run: Run,
+        at: Positions,
+        log_stay: Tensor,
+        land: Land,
+        levels: tuple[float, float],
+        must: Tensor | None = None,
+    ) -> Tensor:
+        """Let the positions `at` [N] stay with the log-probabilities `log_stay` [N]; the rest is as in `leap`.
+
+        Args:
+            run: the batch.
+            at: which positions.
+            log_stay: how surely they stay.
+            land: what those become that do not.
+            levels: as in `leap`.
+            must: as in `leap`.
+        """
+        exit_rate, clock = -log_stay, self.clocks[at]
         going = clock <= exit_rate
         if must is not None:
             self.forced.add_(torch.bincount(at[0][must & ~going], minlength=len(self.forced)))
             going = going | must
-        to = (at[0][going], at[1][going])
-        draws = decoded(law.log_landing[going], run.uniforms(Stream.LANDING, self.jumps[to], to), run.decoding)
+        rows = going.nonzero().squeeze(-1)
+        to = (at[0][rows], at[1][rows])
+        draws = land(rows, run.uniforms(Stream.LANDING, self.jumps[to], to))
         self.tokens[to] = draws.token
         self.jumps[to] += 1
         self.clocks[at] = clock - exit_rate
         self.clocks[to] = -run.uniforms(Stream.CLOCK, self.jumps[to], to).log()
         if run.observers:
             high, low = levels
-            level = high - (high - low) * fraction(clock[going], exit_rate[going])
-            cond, ref = (None if x is None else at_token(x[going], draws.token) for x in (seen.cond, seen.ref))
-            run.landed(to, level, replace(draws, log_cond=cond, log_ref=ref))
+            level = high - (high - low) * fraction(clock[rows], exit_rate[rows])
+            run.landed(to, level, draws)
         return going
 
     def keep(

@@ -10,14 +10,16 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from ...categorical import chunks
 from ...errors import bad
-from ...extension import final, once_by_value
+from ...extension import final, once_by_value, speaks_for
 from ...guidance import Guidance, Step, Transition, known_jump_times
-from ...process import Jump, Process
+from ...process import Floored, Jump, Process
 from ...random import Stream
 from ..run import Run
 from ..state import State
 from .base import OnGrid, Stage, StageInput
+from .floored import FlooredStep, floors
 from .jump_times import JumpTimes, TimeGrid, jump_times
 from .moves import StepBuffers
 
@@ -33,8 +35,9 @@ class GridSampler(OnGrid):
 
     - the jump times are known before the first call (masked process, `Normalized`): positions that leave are drawn;
     - masks leave at a rate that $Z_w$ sets (masked process, `Unlocking` and `Simple`): one draw at every mask;
-    - the general step writes out the guided law of every position that can move: for the uniform process, and wherever
-      a mechanism does not land on $q_w$ or a sampler changes the landing itself.
+    - the general step: for the uniform process, and wherever a mechanism does not land on $q_w$ or a sampler changes
+      the landing itself. Where all rates are a prediction on a floor (`floored`), it reads how strongly positions
+      leave, and draws for those that do. Elsewhere it writes out the guided law of every position that can move.
     """
 
     @abstractmethod
@@ -44,6 +47,14 @@ class GridSampler(OnGrid):
     @abstractmethod
     def log_stay(self, log_intensity: Tensor) -> Tensor:
         r"""log-probability that a token of integrated exit rate $\Lambda$ stays, from $\log \Lambda$."""
+
+    def floored(self, process: Process, time: Tensor, earlier: Tensor, like: Tensor) -> Floored | None:
+        """`intensity` as `Floored`, in the dtype and on the device of `like`, if the process has such jumps.
+
+        It has to agree with `intensity`, and spares the general step the laws of positions that do not leave. A sampler
+        that overrides `intensity`, and not this, takes the general step.
+        """
+        return None
 
     @final
     def transition(
@@ -133,7 +144,7 @@ class GridSampler(OnGrid):
         return replace(buffers.state(state, grid.times[state.index + 1]), plan=plan)
 
     def _step_general(self, run: Run, state: State, grid: TimeGrid) -> State:
-        """One step in which the guided law of every position that can move is written out."""
+        """One step in which positions follow their guided laws."""
         buffers = StepBuffers.of(state)
         self._move_generally(run, state, grid, buffers)
         return buffers.state(state, grid.times[state.index + 1])
@@ -144,17 +155,29 @@ class GridSampler(OnGrid):
         now, then = grid.noisy_times[state.index : state.index + 2]
         high, low = grid.levels[state.index : state.index + 2]
         active = run.movable(state.tokens)
-        must = process.unfinished(state.tokens) & active if low == 0 else torch.zeros_like(active)
-        where = active.nonzero().unbind(-1)
-        if not len(where[0]):
+        if not bool(active.any()):
             return
-        weight = guidance.weight_over(low, high, run.rows[where[0]])
-        predictions = run.predict(state.tokens, grid.now(state), run.query(where, weight))
-        for part in predictions.parts():
-            at = (where[0][part], where[1][part])
-            seen = StageInput(state.tokens[at], *predictions.laws(part))
+        asking = run.asking(active, (high, low))
+        where, weight = asking.where, asking.weight
+        must = process.unfinished(state.tokens)[where] if low == 0 else None
+        if must is not None and not bool(must.any()):
+            must = None
+        predictions = run.predict(state.tokens, grid.now(state), asking.query)
+
+        def written(part: slice | Tensor) -> tuple[StageInput, Transition]:
+            seen = StageInput(state.tokens[where[0][part], where[1][part]], *predictions.laws(part))
             law = self.transition(process, guidance, seen.tokens, now, then, seen.cond, seen.ref, weight[part])
-            buffers.leap(run, at, law, seen, (high, low), must[at])
+            return seen, law
+
+        parts: Sequence[slice | Tensor] = predictions.parts()
+        if grid.floored is not None and guidance.combines_rates:
+            step = FlooredStep(run, asking, predictions, *grid.floored[state.index], self.log_stay, written)
+            left = step.leap(buffers, (high, low), must)
+            parts = [left[part] for part in chunks(len(left), process.vocab_size)] if len(left) else ()
+        for part in parts:
+            at = (where[0][part], where[1][part])
+            seen, law = written(part)
+            buffers.leap(run, at, law, seen, (high, low), None if must is None else must[part])
 
 
 @once_by_value
@@ -192,9 +215,11 @@ def discretize(sampler: GridSampler, process: Process) -> TimeGrid:
         blank = torch.zeros_like(times[1:]).unsqueeze(-1)  # a law of one column, since none matters
         log_intensity = _noise_jumps(sampler, process, times, blank).log_intensity
         exit_rates = -sampler.log_stay(log_intensity)
-    return TimeGrid(
-        times, noise, is_plain, log_intensity, exit_rates, exit_rates.tolist(), times.tolist(), noise.tolist()
-    )
+    told = speaks_for(type(sampler), "floored", "intensity")
+    jumps = sampler.floored(process, times[:-1], times[1:], times) if told and not is_plain else None
+    floored = None if jumps is None else floors(jumps)
+    spent = exit_rates.tolist()
+    return TimeGrid(times, noise, is_plain, log_intensity, exit_rates, spent, times.tolist(), noise.tolist(), floored)
 
 
 class RateSampler(GridSampler):
@@ -208,3 +233,8 @@ class RateSampler(GridSampler):
     def intensity(self, process: Process, tokens: Tensor, time: Tensor, earlier: Tensor, log_p: Tensor) -> Jump:
         jump = process.rates(tokens, time, log_p)
         return Jump(jump.log_intensity + process.log_width(time, earlier, log_p), jump.log_landing)
+
+    def floored(self, process: Process, time: Tensor, earlier: Tensor, like: Tensor) -> Floored | None:
+        told = speaks_for(type(process), "floored_rates", "rates", "as_posterior")
+        form = process.floored_rates(time, like) if told else None
+        return None if form is None else form.lasting(process.log_width(time, earlier, like))

@@ -230,12 +230,12 @@ class _TwoStages:
         row[before] = torch.arange(len(before[0]), device=row.device)
         holds = (row >= 0) & ~changed.unsqueeze(-1) & self.steady  # what was said of these
         at = (second & holds).nonzero().unbind(-1)
-        self._move(1, at, [_rows(old, row[at])])
+        self._move(1, at, [old[row[at]]])
         at = (second & ~holds).nonzero().unbind(-1)
         new, known = self._looked(1, at, (1,)), row[at] >= 0
         part = (at[0][known], at[1][known])
-        self._move(1, part, [_rows(old, row[part]), _rows(new, known)])
-        self._move(1, (at[0][~known], at[1][~known]), [_rows(new, ~known)])
+        self._move(1, part, [old[row[part]], new[known]])
+        self._move(1, (at[0][~known], at[1][~known]), [new[~known]])
         return buffers.state(self.state, float(self.earlier))
 
     def _known_times(self, active: Tensor) -> tuple[Tensor, Tensor]:
@@ -290,8 +290,3 @@ class _TwoStages:
         high, low = self._levels(stage)
         must = self.run.process.unfinished(self.buffers.tokens[at]) if low == 0 else None
         return self.buffers.leap(self.run, at, law, views[-1], (high, low), must)
-
-
-def _rows(view: StageInput, rows: Tensor) -> StageInput:
-    cond, ref = (None if x is None else x[rows] for x in (view.cond, view.ref))
-    return StageInput(view.tokens[rows], cond, ref)
