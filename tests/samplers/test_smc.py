@@ -136,7 +136,7 @@ def test_one_particle_is_the_sampler_inside(sampler: Sampler) -> None:
 
 
 def test_the_distance_to_the_target_falls_to_the_noise_of_sampling() -> None:
-    target, count = STAR.target(2.0), 4000
+    target, count = STAR.target(2.0), 2000
     seen = {}
     for particles in (1, 4, 16, 64):
         tokens = draw(STAR, Normalized(2.0), SMC(particles), count).tokens

@@ -223,7 +223,7 @@ def test_a_rate_that_is_forbidden_later_is_never_taken() -> None:
     exclusive = law([[1, 0], [0, 1]])  # once the first is decided, the second has no choice
     for process in (Masked(2), Uniform(2)):
         for mechanism in (Normalized, Unlocking):
-            found = chain(Problem(process, exclusive, 0.5 * exclusive + 0.125), mechanism(3.0), Trapezoidal(64))
+            found = chain(Problem(process, exclusive, 0.5 * exclusive + 0.125), mechanism(3.0), Trapezoidal(16))
             assert float(found.sum()) == pytest.approx(1.0)
             assert float(found[0, 1]) < 0.01
 

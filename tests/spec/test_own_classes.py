@@ -14,6 +14,7 @@ import pytest
 
 import dguide
 from dguide.spec import Registry
+from dguide.spec.calls import parameters
 
 
 class Thing:
@@ -187,3 +188,10 @@ def test_what_was_typed_for_one_purpose_is_not_called_for_another() -> None:
 def test_json_numbers_beyond_all_floats() -> None:
     with pytest.raises(dguide.InputError, match="threshold"):
         dguide.data.CONDITIONS.restore({"kind": "above", "name": "mass", "threshold": 10**400})  # type: ignore[attr-defined]
+
+
+def test_a_default_that_a_factory_makes_is_nobody_elses() -> None:
+    """What is looked up once for all is the signature, not the list in it."""
+    parameters(Rich)["names"].default.append("y")
+    assert parameters(Rich)["names"].default == ["x"]
+    assert THINGS.read("rich").names == ["x"]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import math
 import re
-import time
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 import dguide
-from dguide import Masked
+from dguide import Masked, progress
 from dguide.cli import app, main  # imported before tests replace the figures
 from dguide.exact import Problem
 from dguide.exact.random_problems import dirichlet
@@ -243,12 +243,19 @@ def test_the_time_left_counts_what_each_figure_costs(two, tmp_path, monkeypatch,
     """A quick figure does not promise that the slow ones are as quick."""
     assert COSTS.keys() == FIGURES.keys()
     monkeypatch.setattr(module, "COSTS", {"one": 1.0, "two": 100.0})
-    two["one"] = lambda: [time.sleep(0.3), theory_figure("one")][1:]
+    clock = [0.0]
+    monkeypatch.setattr(progress, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+
+    def half_a_second_later():
+        clock[0] += 0.5
+        return [theory_figure("one")]
+
+    two["one"] = half_a_second_later
     gallery(tmp_path)
     first = capsys.readouterr().err.splitlines()[0]
     seconds, left = re.search(r"([\d.]+) s, about (.*) left", first).groups()
     minutes = re.fullmatch(r"(?:(\d+) min )?(\d+) s", left)
-    assert 60 * int(minutes[1] or 0) + int(minutes[2]) == pytest.approx(100 * float(seconds), rel=0.2)
+    assert 60 * int(minutes[1] or 0) + int(minutes[2]) == 100 * float(seconds) == 50
 
 
 def test_the_page_keeps_the_figures_that_are_not_drawn_again(two, tmp_path):

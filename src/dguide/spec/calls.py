@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar, get_type_hints
 
@@ -141,12 +142,19 @@ def parameters(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     Raises:
         ValueError: If it has no signature, parameters without a name, or annotations that do not exist at run time.
     """
-    known = inspect.signature(target).parameters.values()
+    known, factories = _signature(target)
+    # A default that a factory makes can be changed by whoever gets it: each caller has its own.
+    return known | {name: known[name].replace(default=factory()) for name, factory in factories.items()}
+
+
+@lru_cache(maxsize=1024)
+def _signature(target: Callable[..., Any]) -> tuple[dict[str, inspect.Parameter], dict[str, Callable[[], Any]]]:
+    """The parameters, and what makes the defaults of some. Annotations become types once: a study asks often."""
     hints, factories = _hints(target), {}
     if isinstance(target, type) and is_dataclass(target):
         factories = {f.name: f.default_factory for f in fields(target) if f.default_factory is not MISSING}
     result = {}
-    for each in known:
+    for each in inspect.signature(target).parameters.values():
         if each.kind is each.POSITIONAL_ONLY:
             what = f"{target.__module__}:{target.__qualname__}"
             raise bad(what, f"the positional-only parameter {each.name}", "parameters that have a name")
@@ -154,7 +162,7 @@ def parameters(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
             default = factories[each.name]() if each.name in factories else each.default
             guess = each.empty if default in (None, each.empty) else type(default)
             result[each.name] = each.replace(annotation=hints.get(each.name, guess), default=default)
-    return result
+    return result, {name: factory for name, factory in factories.items() if name in result}
 
 
 def made_by(function: Callable[..., Any]) -> Any:

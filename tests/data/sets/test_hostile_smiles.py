@@ -34,10 +34,10 @@ def test_long_strings_are_listed_and_not_parsed(tmp_path: Path) -> None:
 
 def test_one_string_that_takes_long_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(molecules, "MOST_CHARACTERS", 10**6)
-    monkeypatch.setattr(molecules, "refused", lambda *asked: refused(*asked, seconds=2))
+    monkeypatch.setattr(molecules, "refused", lambda *asked: refused(*asked, seconds=3))
     assert unparsed(["CO", bipartite(20), "C1CC", "", "C O", "CC"]) == [
         "",
-        "it takes more than 2 seconds",
+        "it takes more than 3 seconds",
         "RDKit rejects 'C1CC'",
         "RDKit rejects ''",
         "RDKit rejects 'C O'",

@@ -111,13 +111,13 @@ def test_intervals_end_at_zero() -> None:
 
 def test_calibration_error_of_a_calibrated_classifier_lies_in_the_range_that_is_reported_for_it() -> None:
     inside, bins = 0, np.zeros(10)
-    for seed in range(150):
+    for seed in range(100):
         log_probs, labels = stated(200, seed)
         low, high = calibration_chance(log_probs, seed=seed)
         inside += low <= calibration_error(log_probs, labels) <= high
         bins += [b.chance[0] <= b.accuracy.value <= b.chance[1] for b in reliability(log_probs, labels)]
-    assert 133 <= inside <= 150
-    assert (bins >= 133).all()
+    assert inside >= 87
+    assert (bins >= 87).all()  # 3.6 standard deviations below 95
     boast = torch.log_softmax(3 * log_probs, -1)
     assert calibration_error(boast, labels) > calibration_chance(boast)[1]
     assert math.isnan(calibration_chance(log_probs, repetitions=38)[0])

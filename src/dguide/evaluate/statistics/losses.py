@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,12 +42,13 @@ def mean_loss(losses: NDArray[np.float64], most: float | None = None) -> tuple[f
     if most is not None and losses.mean() > most / 2:  # then the small losses are the rare ones
         low, high = mean_loss(most - losses, most)
         return most - high, most - low
-    gamma, count = require("scipy.stats", "exact").gamma, len(losses)
+    special, count = require("scipy.special", "exact"), len(losses)
     total, largest = float(losses.sum()), float(losses.max()) if most is None else most
     variance = count * float(losses.var(ddof=1))
 
     def quantile(share: float, mean: float, variance: float) -> float:
-        return float(gamma.ppf(share, mean * mean / variance) * variance / mean) if mean * variance > 0 else mean
+        shape = mean * mean / variance if mean * variance > 0 else 0.0
+        return float(special.gammaincinv(shape, share) * variance / mean) if shape else mean
 
     low = quantile(_TAIL, total, variance)
     high = quantile(1 - _TAIL, total + largest, variance + largest * largest)
@@ -84,14 +86,15 @@ def mean_difference(differences: NDArray[np.float64], counted: int = 0, least: i
     return value - math.hypot(more - up_low, down_high - less), value + math.hypot(up_high - more, less - down_low)
 
 
+@lru_cache(maxsize=4096)
 def _selected(count: int, least: int) -> float:
     """Lower end of a Poisson mean from a count that is at least `least`, over that from any count."""
     if count <= least:
         return 0.0
-    scipy = require("scipy.stats", "exact")
-    usual, low, high = float(scipy.gamma.ppf(_TAIL, count)), 0.0, 1.0
+    special = require("scipy.special", "exact")
+    usual, low, high = float(special.gammaincinv(count, _TAIL)), 0.0, 1.0
     for _ in range(40):
         share = (low + high) / 2
-        above, known = (float(scipy.poisson.sf(k - 1, share * usual)) for k in (count, least))
+        above, known = (float(special.gammainc(k, share * usual)) for k in (count, least))
         low, high = (low, share) if above > _TAIL * known else (share, high)
     return high

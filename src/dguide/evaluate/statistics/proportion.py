@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +64,7 @@ def proportion(successes: int, trials: int, confidence: float = 0.95) -> Proport
     return Proportion(successes / trials, low, high, trials)
 
 
+@lru_cache(maxsize=4096)
 def _lower(successes: int, trials: int, tail: float) -> float:
     """The probability under which at least `successes`, half of these alone counted, have the probability `tail`."""
     misses = np.array([trials - successes, trials - successes - 1])
