@@ -109,9 +109,15 @@ def masked(results: Results) -> str:
          f"{found['times read']:.2f}", f"{found['ratio']:.1f}")
         for name, found in results["masked"]["results"].items()
     ]  # fmt: skip
-    return table(
-        ("sampler and mechanism", "must read", "masks at first", "rows asked for", "times read", "time over one read"), rows
+    heads = (
+        "sampler and mechanism",
+        "must read",
+        "masks at first",
+        "rows asked for",
+        "times read",
+        "time over one read",
     )
+    return table(heads, rows)
 
 
 def draws(results: Results) -> str:
