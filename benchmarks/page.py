@@ -110,7 +110,8 @@ def masked(results: Results) -> str:
         for name, found in results["masked"]["results"].items()
     ]  # fmt: skip
     return table(
-        ("sampler and mechanism", "must read", "masks at first", "rows asked for", "times read", "time over one read"), rows
+        ("sampler and mechanism", "must read", "masks at first", "rows asked for", "times read", "time over one read"),
+        rows,
     )
 
 
