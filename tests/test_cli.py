@@ -19,10 +19,10 @@ from tiny import save_strings, save_tiny
 
 import dguide
 from dguide import checkpoint
-from dguide.cli.commands import sample as sample_command
+from dguide.cli import models
 from dguide.cli.commands import train as train_command
 from dguide.cli.names import guidance_of, sampler_of
-from dguide.cli.sample_files import _title
+from dguide.cli.sampling.files import _title
 from dguide.data import Skipped, load
 from dguide.guidance import MECHANISMS
 from dguide.nn import Compiled, Inference
@@ -43,6 +43,7 @@ COMMANDS = (
     "train",
     "train-tokenizer",
     "check-tokenizer",
+    "check-model",
     "demo",
     "theory",
     "info",
@@ -327,9 +328,9 @@ def test_sample_writes_what_the_library_draws(run, model, tmp_path):
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("compiled", [False, True])
 def test_precision_and_compilation_are_those_of_the_library(sampled, model, monkeypatch, dtype, compiled):
-    monkeypatch.setattr(sample_command, "Compiled", lambda: Compiled("eager"))  # no machine code, which takes long
+    monkeypatch.setattr(models, "Compiled", lambda: Compiled("eager"))  # no machine code, which takes long
     built = []
-    monkeypatch.setattr(sample_command, "Inference", lambda *a, **k: built.append((a, k)) or Inference(*a, **k))
+    monkeypatch.setattr(models, "Inference", lambda *a, **k: built.append((a, k)) or Inference(*a, **k))
     drawn = sampled("--count", 6, "--dtype", dtype, *(["--compile"] if compiled else []))
     assert [type(speedup).__name__ for speedup in built[0][0][1:]] == ["Compiled"] * compiled
     loaded = checkpoint.load(model)
@@ -441,7 +442,7 @@ def no_work(monkeypatch):
     def draw(*_, **__):
         pytest.fail("the work began")
 
-    monkeypatch.setattr("dguide.cli.job.draw", draw)
+    monkeypatch.setattr("dguide.cli.sampling.job.draw", draw)
 
 
 @pytest.mark.usefixtures("no_work")
@@ -503,7 +504,8 @@ def test_a_disk_that_fills_up_leaves_nothing(run, model, tmp_path, monkeypatch):
 
     monkeypatch.setattr(np, "savez_compressed", full)
     status, _, err = run("sample", model, "--out", tmp_path / "x.npz", "--steps", 1, "--count", 1)
-    assert (status, err.startswith("error: "), "No space left" in err) == (1, True, True)
+    told = f"error: space in {tmp_path}: got none left, expected room for x.npz. Free some space and run the same"
+    assert (status, err.startswith(told), err.count("\n")) == (1, True, 1)
     assert not list(tmp_path.iterdir())
 
 
@@ -511,7 +513,7 @@ def test_ctrl_c_leaves_nothing(run, model, tmp_path, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dguide.cli.job.draw", interrupted)
+    monkeypatch.setattr("dguide.cli.sampling.job.draw", interrupted)
     status, _, err = run("sample", model, "--out", tmp_path / "x.npz")
     assert status == 130
     assert err.strip().endswith("interrupted")
@@ -522,7 +524,7 @@ def test_a_mistake_of_ours_shows_where_it_is(run, model, tmp_path, monkeypatch):
     def broken(*_, **__):
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr("dguide.cli.job.draw", broken)
+    monkeypatch.setattr("dguide.cli.sampling.job.draw", broken)
     status, _, err = run("sample", model, "--out", tmp_path / "x.npz")
     assert status == 1
     assert "Traceback" in err

@@ -30,7 +30,7 @@ BUGS = [
 WORK = {
     "data": "dguide.cli.commands.data.load",
     "train": "dguide.cli.commands.train.run_training",
-    "sample": "dguide.cli.job.draw",
+    "sample": "dguide.cli.sampling.job.draw",
     "evaluate": "dguide.cli.commands.evaluate.evaluate_samples",
     "read": "dguide.cli.commands.read.read_sequences",
     "info": "dguide.checkpoint.DiffusionTransformer.__init__",

@@ -117,7 +117,7 @@ def test_a_weaker_model_is_the_reference(sampled, models, model, weaker):
         (["--reference", "colour=3"], "unknown condition: got 'colour'"),
         (["--reference", "label=12"], "labels of label: got ['12']"),
         (["--reference", "nowhere"], "checkpoint nowhere: got no such directory"),
-        (["--reference", "label=1", "--reference", "{weaker}"], "expected one checkpoint, or NAME=VALUE"),
+        (["--reference", "label=1", "--reference", "{weaker}"], "expected one model, or NAME=VALUE"),
         (["--reference", "label=1", "--reference", "label=2"], "--reference: got label twice"),
         (["--reference", "{strings}"], "each with the meaning that the model learnt"),
         (["--reference", "{uniform}"], "process of"),
@@ -151,7 +151,7 @@ def test_what_does_not_fit_is_refused(sampled, models, tmp_path, options, words)
 @pytest.mark.parametrize("away", [["--reference", "label=3,4,5"], ["--reference", "{weaker}"]])
 def test_parts_of_a_call_take_their_own_rows(sampled, models, tmp_path, monkeypatch, away):
     """Samples are drawn some at a time: each is told and given the same as in one call, and the file is of int16."""
-    monkeypatch.setattr("dguide.cli.job._BATCHES", 1)
+    monkeypatch.setattr("dguide.cli.sampling.job._BATCHES", 1)
     initial = torch.randint(0, 16, (3, 64), generator=torch.Generator().manual_seed(0))
     fixed = torch.arange(64).expand(3, 64) % 3 == torch.arange(3).unsqueeze(1)
     initial = torch.where(fixed, initial, checkpoint.load(models["masked"]).process.noise_token)

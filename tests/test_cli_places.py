@@ -83,7 +83,7 @@ def test_the_home_directory_is_known_in_every_command(
         raise InputError(f"to {path}")
 
     check = "check_file" if command in ("sample", "data") else "check_directory"
-    place = "sample_files" if command == "sample" else f"commands.{command}"
+    place = "sampling.files" if command == "sample" else f"commands.{command}"
     monkeypatch.setattr(f"dguide.cli.{place}.{check}", told)
     source = {"data": ["digits"], "train": [], "demo": [], "theory": []}.get(command, ["~/tiny"])
     assert main([command, *source, *map(str, HOMES[command])]) == 2

@@ -9,11 +9,11 @@ from PIL import Image
 from tiny import DIGITS, _save, save_strings, save_tiny
 
 from dguide import Masked, Normalized, Simple
-from dguide.cli import sample_files
-from dguide.cli.job import Job
 from dguide.cli.models import model_of
 from dguide.cli.names import guidance_of, in_both_conventions, sampler_of
 from dguide.cli.output import lines_of
+from dguide.cli.sampling import files as sample_files
+from dguide.cli.sampling.job import Job
 from dguide.data import Label, Strings
 from dguide.errors import InputError
 
@@ -125,9 +125,9 @@ def test_memory_is_that_of_the_tokens_in_few_bytes(model, monkeypatch):
     loaded, labels = model_of(str(model), torch.device("cpu")), torch.arange(4096) % 10
     network = loaded.network("float32", False)
     job = Job(loaded, Normalized(1.0), sampler_of("ancestral", 1), {"label": labels}, 10, first_index=5)
-    monkeypatch.setattr("dguide.cli.job._BATCHES", 64)
+    monkeypatch.setattr("dguide.cli.sampling.job._BATCHES", 64)
     whole = job.draw(network, batch_size=64)
-    monkeypatch.setattr("dguide.cli.job._BATCHES", 8)
+    monkeypatch.setattr("dguide.cli.sampling.job._BATCHES", 8)
     parts = job.draw(network, batch_size=64)
     assert (whole.tokens == parts.tokens).all()
     assert (whole.calls, whole.forced.tolist()) == (parts.calls, parts.forced.tolist())

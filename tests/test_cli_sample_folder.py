@@ -16,7 +16,7 @@ import pytest
 from processes import start
 from tiny import save_numbers, save_strings, save_tiny
 
-from dguide.cli.sample_folder import is_folder
+from dguide.cli.sampling.folder import is_folder
 from dguide.cli.workers import device_of_workers, with_values
 from dguide.errors import InputError
 from dguide.evaluate import LearntFeatures

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import importlib
 import unicodedata
 from collections.abc import Callable, Iterable
@@ -13,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 __all__ = [
+    "DiskFull",
     "InputError",
     "MissingExtra",
     "Mistakes",
@@ -31,6 +33,12 @@ T = TypeVar("T")
 
 class InputError(ValueError):
     """Bad input to dguide. A `ValueError` of any other class is a bug, in dguide or in the code that it calls."""
+
+
+class DiskFull(InputError, OSError):
+    """No space is left for a file. It is an `OSError` too, for those who can do without the file."""
+
+    errno = errno.ENOSPC
 
 
 class MissingExtra(ImportError):
@@ -63,6 +71,11 @@ class Mistakes:
     def add(self, error: InputError) -> None:
         """Keeps a mistake; an equal one is told once."""
         self._found[str(error)] = None
+
+    @property
+    def none(self) -> bool:
+        """Whether there are none so far."""
+        return not self._found
 
     def settle(self) -> None:
         """Raises one `InputError` with a line for each mistake, if there are any."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import math
 import os
@@ -18,9 +19,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import bad
+from .errors import DiskFull, bad
 
-__all__ = ["DAMAGED", "Arrays", "expanded", "read_npz", "replacing", "write_npz"]
+__all__ = ["DAMAGED", "Arrays", "expanded", "in_space", "read_npz", "replacing", "write_npz"]
 
 Arrays: TypeAlias = dict[str, NDArray[Any]]
 
@@ -29,8 +30,30 @@ DAMAGED = (OSError, ValueError, EOFError, KeyError, RuntimeError, MemoryError, z
 MOST_NUMBERS = 2**29
 """Largest number of values in an archive: 4 GB as int64."""
 
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 _STALE = 24 * 60 * 60
 """Seconds after which a temporary file belongs to no process that still writes it."""
+
+
+@contextmanager
+def in_space(where: object, what: str, rest: str = "") -> Iterator[None]:
+    """Says in words that no space is left. Around another one this one speaks: it knows more of what is written.
+
+    Args:
+        where: The folder or address.
+        what: What there must be room for.
+        rest: What the user may expect of the same command, after a colon.
+
+    Raises:
+        DiskFull: In place of the `OSError` of a full disk, or of a full share of it.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        remedy = f"Free some space and run the same command again{rest}."
+        raise DiskFull(str(bad(f"space in {where}", "none left", f"room for {what}", remedy))) from error
 
 
 @contextmanager
@@ -42,21 +65,23 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Raises:
         ValueError: If the folder does not exist.
+        DiskFull: If there is no space.
     """
     folder = path.absolute().parent
     if not folder.is_dir():
         raise bad("file", f"{path}, but the folder {folder} does not exist", "one in a folder", "Create it first.")
     _remove_stale(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    # A new file under a name that nobody can foresee, never what a link points to. The umask sets its permissions,
-    # which `tempfile` would not allow.
-    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-    try:
-        yield temporary
-        _flush(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with in_space(folder, path.name):
+        # A new file under a name that nobody can foresee, never what a link points to. The umask sets its permissions,
+        # which `tempfile` would not allow.
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        try:
+            yield temporary
+            _flush(temporary)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
     if os.name == "posix":
         with contextlib.suppress(OSError):  # not every file system can; the file is there in any case
             _flush(path.parent)

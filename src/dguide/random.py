@@ -20,7 +20,7 @@ from torch import Tensor
 from .compiler import compiled
 from .errors import bad
 
-__all__ = ["Stream", "check_seed", "philox", "uniform"]
+__all__ = ["Stream", "address", "check_seed", "first_word", "philox", "uniform"]
 
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _WEYL = (0x9E3779B9, 0xBB67AE85)
@@ -74,9 +74,21 @@ def uniform(seed: int, stream: Stream, index: Tensor, position: Tensor, draw: Te
     """
     draws = torch.as_tensor(draw, device=index.device)
     index, position, draws = torch.broadcast_tensors(index, position, draws)
-    first = (int(stream) << 24) | draws
+    first = first_word(stream) | draws
     code = _library() if index.is_cpu and position.is_cpu else None
     return _slowly(seed, first, position, index) if code is None else _quickly(code, seed, first, position, index)
+
+
+def first_word(stream: Stream) -> int:
+    """The first word of the counters of a stream, for draw 0."""
+    return int(stream) << 24
+
+
+@functools.cache
+def address() -> int | None:
+    """Where `dguide_uniforms` of `random.c` is in memory, for other sources in C; None where there is none."""
+    code = _library()
+    return None if code is None else ctypes.cast(code.dguide_uniforms, ctypes.c_void_p).value
 
 
 def _slowly(seed: int, first: Tensor, position: Tensor, index: Tensor) -> Tensor:

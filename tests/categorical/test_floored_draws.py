@@ -71,7 +71,7 @@ def by_definition(what: FlooredRequest) -> tuple[Tensor, Tensor, Tensor, Tensor]
 
 def judge(fast: Fast, what: FlooredRequest, close: float = 2e-5) -> FlooredSums:
     """Whether all that an implementation finds is right, of rows that it serves itself."""
-    found = FlooredSums.of(what, fast(what))
+    found = FlooredSums(what, fast(what))
     assert bool(found.served.all())
     here, rest, log_z, law = by_definition(what)
     for own, wanted in ((found.here, here), (found.rest, rest)):  # float64 ends at exp(-708)
@@ -102,7 +102,7 @@ def test_half_precision_and_forbidden_columns(fast: Fast, dtype: torch.dtype) ->
         c, u = (noise(2, 12, 300, seed=5) * 2).to(dtype)
         clean = judge(fast, asked(c, u, floor, forbidden=forbidden, many=5))
         c[:, forbidden], u[:, forbidden] = math.nan, math.inf
-        again = FlooredSums.of(what := asked(c, u, floor, forbidden=forbidden, many=5), fast(what))
+        again = FlooredSums(what := asked(c, u, floor, forbidden=forbidden, many=5), fast(what))
         assert torch.equal(again.token, clean.token)
         assert torch.equal(again.log_z, clean.log_z)
         if floor.share > 1:  # close to uniform: they are landed on as often as others
@@ -143,7 +143,7 @@ def test_sure_of_the_present_token_or_of_another(fast: Fast, gap: float) -> None
     what = asked(c, u, FLOORS["between"])
     for law, lead in ((c, gap), (u, gap / 2)):
         law.scatter_add_(-1, what.present.unsqueeze(-1), torch.full((6, 1), lead))
-    found = FlooredSums.of(what, fast(what))
+    found = FlooredSums(what, fast(what))
     kept = found.served.nonzero().flatten().tolist()
     assert kept == list(range(6))
     for row in kept:
@@ -196,12 +196,12 @@ def test_a_known_row_is_drawn_as_one_that_is_read(fast: Fast) -> None:
     c, u = noise(2, 12, 300, seed=11).float()
     for floor in FLOORS.values():
         what = asked(c, u, floor)
-        found = FlooredSums.of(what, fast(what))
-        again = FlooredSums.of(what, fast(what._replace(known=found.known)))
+        found = FlooredSums(what, fast(what))
+        again = FlooredSums(what, fast(what._replace(known=found.known)))
         assert torch.equal(found.token, again.token)
         torch.testing.assert_close(found.log_prob, again.log_prob)
         if 1e-4 < floor.share < 1:  # and it is what was known that counts
-            lifted = FlooredSums.of(what, fast(what._replace(known=found.known * 2.0)))
+            lifted = FlooredSums(what, fast(what._replace(known=found.known * 2.0)))
             assert not torch.allclose(found.log_prob, lifted.log_prob, atol=1e-9)
         at = log_laws(what, found.known, found.token)
         rest = by_definition(what)[1]

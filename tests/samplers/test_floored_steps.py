@@ -12,6 +12,7 @@ from mechanisms import Mixed, Partial
 import dguide
 from dguide.categorical import floored as draws
 from dguide.categorical import floored_vectorised
+from dguide.samplers.grid import floored as steps
 from dguide.samplers.predictions import Predictions
 from dguide.samplers.run import Observer
 
@@ -203,3 +204,25 @@ def test_a_row_that_is_none_is_named(junk):
 
     with pytest.raises(ValueError, match="logits of the conditional call at sample 4, position 7"):
         drawn(dguide.Uniform(23), dguide.Normalized(1.0), SAMPLERS[0], Broken(23))
+
+
+@pytest.mark.parametrize("vocab", [23, 300])
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_who_leaves_at_once_leaves_as_one_by_one(mechanism, vocab, monkeypatch):
+    """Tokens, clocks and how often each ran out, after every step."""
+
+    def states():
+        sampler = dguide.Ancestral(4)
+        run = dguide.samplers.prepare(
+            Spread(vocab), process=dguide.Uniform(vocab), length=8, condition=torch.arange(30) % 3,
+            guidance=mechanism(1.5), sampler=sampler, seed=5,
+        )  # fmt: skip
+        return list(sampler.states(run))
+
+    at_once = states()
+    monkeypatch.setattr(steps, "leaps", lambda device, dtype: False)
+    for one, other in zip(at_once, states(), strict=True):
+        assert torch.equal(one.tokens, other.tokens)
+        assert torch.equal(one.jumps, other.jumps)
+        torch.testing.assert_close(one.clocks, other.clocks, rtol=0, atol=1e-6)
+    assert int(at_once[-1].jumps.sum()) > 200

@@ -1,8 +1,9 @@
 """Categorical draws by inverse CDF, guided and plain."""
 
 from .decoding import Decoding
-from .floor import Floor, FlooredRequest, FlooredSums, log_laws
-from .floored import floored_sums
+from .floor import Exits, Floor, FlooredRequest, FlooredSums, log_laws
+from .floored import floored_sums, leaps
+from .floored_compiled import Clocks, leap
 from .guided import guided_draw, guided_log_z
 from .inverse import draw
 from .law import normalise, tilt
@@ -11,9 +12,11 @@ from .vectorised import BadRow, at_token, chunks, decoded, log_law
 
 __all__ = [
     "BadRow",
+    "Clocks",
     "Decoding",
     "DrawRequest",
     "Draws",
+    "Exits",
     "Floor",
     "FlooredRequest",
     "FlooredSums",
@@ -25,6 +28,8 @@ __all__ = [
     "floored_sums",
     "guided_draw",
     "guided_log_z",
+    "leap",
+    "leaps",
     "log_law",
     "log_laws",
     "normalise",

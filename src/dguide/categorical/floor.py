@@ -37,16 +37,32 @@ that hold NaN or +inf are not served. They are left to the caller, who writes th
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from .law import tilt
 from .rows import LogitRows
 
-__all__ = ["LOWEST_FLOOR", "LOWEST_TOTAL", "MOST_HERE", "Floor", "FlooredRequest", "FlooredSums", "Sums", "log_laws"]
+__all__ = [
+    "LEAST_RATE",
+    "LOWEST_FLOOR",
+    "LOWEST_TOTAL",
+    "MOST_HERE",
+    "Exits",
+    "Floor",
+    "FlooredRequest",
+    "FlooredSums",
+    "Read",
+    "Sums",
+    "log_laws",
+]
 
+LEAST_RATE = 1e-300
+"""The least exit rate that is served: guidance depends on its logarithm, and not far below there is none."""
 LOWEST_FLOOR = 2.0**-100
 """The least G that is served, but for 0."""
 LOWEST_TOTAL = 2.0**-60
@@ -68,6 +84,28 @@ class Floor(NamedTuple):
         return math.isfinite(self.evidence) and math.isfinite(self.share)
 
 
+class Exits(NamedTuple):
+    r"""How strongly a token leaves by one prediction, from $p_x$ and $\rho = \sum_{z \ne x} p_z$.
+
+    Attributes:
+        by_here, by_rest: factors of $p_x$ and $\rho$ in the exit rate, or in the probability to leave in a step.
+        stay: their factors in $P(\text{stay})$ where it is a step, else None. As a sum of positive terms it is precise
+            where it is small.
+    """
+
+    by_here: float
+    by_rest: float
+    stay: tuple[float, float] | None
+
+    def rate(self, here: Tensor, rest: Tensor) -> Tensor:
+        r"""The exit rate, or $-\log P(\text{stay})$ of the step, from $p_x$ and $\rho$ [...]."""
+        leave = self.by_here * here + self.by_rest * rest
+        if self.stay is None:
+            return leave
+        log_stay = torch.log(self.stay[0] * here + self.stay[1] * rest)
+        return torch.where(leave < 0.5, -torch.log1p(-leave.clamp_max(0.5)), -log_stay)
+
+
 class FlooredRequest(NamedTuple):
     """What is asked for N rows.
 
@@ -81,6 +119,8 @@ class FlooredRequest(NamedTuple):
         partition: whether the sum of T is asked for.
         uniforms: [N] float64 in (0, 1), where a token is to be drawn by inverse CDF from the weights T, else None.
         known: S, log e_x and the largest logit but that of x, [3, P, N] float64, if they have been found before.
+        exits: how strongly tokens leave, where that is asked for. Rows that leave at less than `LEAST_RATE` are then
+            not served.
     """
 
     cond: LogitRows
@@ -92,6 +132,7 @@ class FlooredRequest(NamedTuple):
     partition: bool = False
     uniforms: Tensor | None = None
     known: Tensor | None = None
+    exits: Exits | None = None
 
     @property
     def predictions(self) -> list[LogitRows]:
@@ -114,6 +155,17 @@ class FlooredRequest(NamedTuple):
         )
 
 
+class Read(NamedTuple):
+    """Rows as the source in C was told of them, for a draw from them later: its `task`, and what that has addresses of.
+
+    `served` [N] bool is among these.
+    """
+
+    task: bytes
+    served: Tensor
+    used: list[Tensor]
+
+
 class Sums(NamedTuple):
     r"""What an implementation finds in N rows of P predictions.
 
@@ -125,6 +177,10 @@ class Sums(NamedTuple):
         token: [N] int64, what was drawn; None unless it was asked for.
         share: [N] float64, how much of `total` its weight is.
         served: [N] bool, for which rows all this may be used.
+        log_intensity: [P, N] float64, log of the exit rates, from an implementation that finds them on its way.
+        tilted: [N] float64, their tilt, from the same.
+        log_z: [N] float64, from the same.
+        read: for `floored_compiled.leap`, from the implementation in C.
     """
 
     rest: Tensor
@@ -135,6 +191,10 @@ class Sums(NamedTuple):
     token: Tensor | None
     share: Tensor | None
     served: Tensor
+    log_intensity: Tensor | None = None
+    tilted: Tensor | None = None
+    log_z: Tensor | None = None
+    read: Read | None = None
 
     def floor(self, by: Floor) -> Tensor:
         """G, [P, N]."""
@@ -144,41 +204,81 @@ class Sums(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class FlooredSums:
-    r"""What follows from the sums of N rows of P predictions.
+    """What follows from the sums of N rows of P predictions. Each is worked out when it is first looked at.
 
     Attributes:
-        here: $p_x$, [P, N] float64.
-        rest: $\sum_{z \ne x} p_z$, [P, N] float64.
-        served: [N] bool, for which rows all this may be used.
-        known: as `FlooredRequest` has it, for a draw later.
-        log_z: [N] float64, $\log Z_w$ of the laws of the landing; None unless it was asked for.
-        token: [N] int64, what was drawn; None unless it was asked for, as the next.
-        log_prob: [N] float64, log-probability with which it was drawn.
+        asked: what was asked.
+        sums: what was found.
     """
 
-    here: Tensor
-    rest: Tensor
-    served: Tensor
-    known: Tensor
-    log_z: Tensor | None = None
-    token: Tensor | None = None
-    log_prob: Tensor | None = None
+    asked: FlooredRequest
+    sums: Sums
 
-    @classmethod
-    def of(cls, asked: FlooredRequest, sums: Sums) -> FlooredSums:
-        """What follows from `sums`."""
-        own = sums.here.exp() * asked.floor.evidence
-        n = sums.rest + own
-        found = cls(own / n, sums.rest / n, sums.served, torch.stack((sums.rest, sums.here, sums.top)))
-        if sums.total is None or sums.lift is None:
-            return found
-        if asked.partition:
-            jumps = asked.cond.values.shape[-1] - 1
-            each = torch.log(sums.rest + jumps * sums.floor(asked.floor))
-            found = replace(found, log_z=sums.lift + sums.total.log() - asked.tilt(each))
-        if sums.token is None or sums.share is None:
-            return found
-        return replace(found, token=sums.token, log_prob=(sums.share / sums.total).log())
+    @cached_property
+    def here(self) -> Tensor:
+        """$p_x$, [P, N] float64."""
+        return self._own / (self.sums.rest + self._own)
+
+    @cached_property
+    def rest(self) -> Tensor:
+        r"""$\sum_{z \ne x} p_z$, [P, N] float64."""
+        return self.sums.rest / (self.sums.rest + self._own)
+
+    @cached_property
+    def _own(self) -> Tensor:
+        """b e_x, [P, N]."""
+        return self.sums.here.exp() * self.asked.floor.evidence
+
+    @cached_property
+    def served(self) -> Tensor:
+        """[N] bool, for which rows all this may be used."""
+        if self.asked.exits is None or self.sums.log_intensity is not None:
+            return self.sums.served
+        return self.sums.served & (self.log_intensity > math.log(LEAST_RATE)).all(0)
+
+    @cached_property
+    def known(self) -> Tensor:
+        """As `FlooredRequest` has it, for a draw later."""
+        return torch.stack((self.sums.rest, self.sums.here, self.sums.top))
+
+    @cached_property
+    def log_intensity(self) -> Tensor:
+        """Log of the exit rates, [P, N] float64, if they were asked for."""
+        if self.sums.log_intensity is not None:
+            return self.sums.log_intensity
+        assert self.asked.exits is not None
+        return self.asked.exits.rate(self.here, self.rest).log()
+
+    @cached_property
+    def tilted(self) -> Tensor:
+        r"""$(1 + w) \log \lambda_c - w \log \lambda_u$ of the exit rates, [N] float64, if they were asked for."""
+        if self.sums.tilted is not None:
+            return self.sums.tilted
+        each = self.log_intensity
+        return each[0] if self.asked.ref is None else tilt(each[0], each[1], self.asked.weight)
+
+    @cached_property
+    def log_z(self) -> Tensor:
+        r"""$\log Z_w$ of the laws of the landing, [N] float64, if it was asked for."""
+        if self.sums.log_z is not None:
+            return self.sums.log_z
+        assert self.sums.total is not None
+        assert self.sums.lift is not None
+        jumps = self.asked.cond.values.shape[-1] - 1
+        each = torch.log(self.sums.rest + jumps * self.sums.floor(self.asked.floor))
+        return self.sums.lift + self.sums.total.log() - self.asked.tilt(each)
+
+    @property
+    def token(self) -> Tensor | None:
+        """What was drawn, [N] int64; None unless it was asked for."""
+        return self.sums.token
+
+    @cached_property
+    def log_prob(self) -> Tensor:
+        """log-probability with which `token` was drawn, [N] float64."""
+        assert self.sums.share is not None
+        assert self.sums.total is not None
+        return (self.sums.share / self.sums.total).log()
 
 
 def log_laws(asked: FlooredRequest, known: Tensor, token: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from . import floored_compiled, floored_vectorised
 from .floor import FlooredRequest, FlooredSums, Sums
 
-__all__ = ["floored_sums", "implementation"]
+__all__ = ["floored_sums", "implementation", "leaps"]
 
 Implementation: TypeAlias = Callable[[FlooredRequest], Sums]
 
@@ -30,9 +30,14 @@ def floored_sums(asked: FlooredRequest) -> FlooredSums | None:
     served = all(rows.values.dtype in _DTYPES for rows in asked.predictions)
     if not (served and asked.floor.usable and len(asked.cond)):
         return None
-    return FlooredSums.of(asked, implementation(asked.cond.values.device, asked.cond.values.dtype)(asked))
+    return FlooredSums(asked, implementation(asked.cond.values.device, asked.cond.values.dtype)(asked))
 
 
 def implementation(device: torch.device, dtype: torch.dtype) -> Implementation:
     """The quickest way of reading logits in float32 or half precision."""
     return floored_compiled.fast if floored_compiled.serves(device, dtype) else floored_vectorised.fast
+
+
+def leaps(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether rows that were read may be left to `floored_compiled.leap`."""
+    return implementation(device, dtype) is floored_compiled.fast

@@ -6,21 +6,84 @@ import ctypes
 import functools
 import logging
 import struct
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from . import compiled, floored_vectorised
-from .floor import Floor, FlooredRequest, FlooredSums, Sums
+from .floor import Exits, Floor, FlooredRequest, FlooredSums, Read, Sums
 from .rows import LogitRows
 
-__all__ = ["fast", "serves"]
+__all__ = ["Clocks", "fast", "leap", "serves"]
 
-_TASK = struct.Struct("=5q5q6qd5qqq3d")
+_TASK = struct.Struct("=5q5q6qd5qqq3dq4d")
 """`struct floored_task` of the source: all of its members have 8 bytes."""
+_LEAP = struct.Struct("=4qQ8q")
+"""What `struct leap` of the source has after that."""
+_LEFT_OUT, _NOT_LANDED = 0, 2
+"""What a leap leaves in `served`."""
+_NO_MEMORY = -2
+_NOTHING = torch.zeros(0, dtype=torch.int64, device="cpu")
 
 _ROW = 400
 """What a row costs besides its columns, in entries."""
+
+
+class Clocks(NamedTuple):
+    """Positions of a batch whose clocks run, and what decides where they land.
+
+    Attributes:
+        draw: address of `dguide_uniforms` of random.c.
+        seed: the key.
+        landing, clock: the first word of the counters of either stream, before the number of the draw is added.
+        flat: [N] int64, which entry of the tensors below each position is.
+        sample, position: [N] int64, the other words of its counter; the first is the global index of the sample.
+        tokens, jumps: int64, as `clocks` of a whole batch, one after the other in memory; they are changed.
+        clocks: float64, what is left of each clock.
+    """
+
+    draw: int
+    seed: int
+    landing: int
+    clock: int
+    flat: Tensor
+    sample: Tensor
+    position: Tensor
+    tokens: Tensor
+    jumps: Tensor
+    clocks: Tensor
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        return self[4:]
+
+
+def leap(read: Read, log_stay: Tensor, clocks: Clocks) -> tuple[Tensor, Tensor, Tensor] | None:
+    """Let the positions of the rows `read` stay with the log-probabilities `log_stay` [N]; who leaves, lands.
+
+    Returns:
+        Which rows were not served and are as they were, [M]; which left, and have no token yet, [K], and the uniforms
+        that decide it, [K]. None where nothing could be done: for tensors that are laid out otherwise.
+    """
+    kinds = (*(torch.int64,) * 5, torch.float64)
+    code = compiled.library()
+    if code is None or any(x.dtype != kind or not (x.is_cpu and x.is_contiguous())
+                           for x, kind in zip(clocks.tensors, kinds, strict=True)):  # fmt: skip
+        return None
+    log_stay = compiled.flat(log_stay, torch.float64)
+    uniforms, token = torch.empty_like(log_stay), torch.empty_like(clocks.flat)
+    first = (uniforms.data_ptr(), token.data_ptr(), log_stay.data_ptr())
+    told = _LEAP.pack(*first, *clocks[:4], *(x.data_ptr() for x in clocks.tensors))
+    used = [*read.used, uniforms, token, log_stay, *clocks.tensors]
+    result = compiled.run(code.dguide_leap, read.task + told, len(log_stay), _ROW, used)
+    if result == _NO_MEMORY:
+        raise MemoryError("no memory to draw tokens in")
+    if result == 0:
+        return _NOTHING, _NOTHING, uniforms[:0]
+    state = read.served.view(torch.uint8)
+    left, late = ((state == which).nonzero().squeeze(-1) for which in (_LEFT_OUT, _NOT_LANDED))
+    return left, late, uniforms[late]
 
 
 def serves(device: torch.device, dtype: torch.dtype) -> bool:
@@ -45,7 +108,7 @@ def _sums(code: ctypes.CDLL, asked: FlooredRequest) -> Sums | None:
     count, vocab = len(asked.cond), asked.cond.values.shape[-1]
     # On the CPU whatever the default device is: C is given addresses.
     served = torch.empty(count, dtype=torch.bool, device="cpu")
-    found = torch.empty((9, count), dtype=torch.float64, device="cpu")
+    found = torch.empty((13, count), dtype=torch.float64, device="cpu")
     many = len(asked.predictions)
     rest, here_, top = (found[start : start + many] for start in (0, 2, 4))
     if asked.known is not None:
@@ -56,9 +119,13 @@ def _sums(code: ctypes.CDLL, asked: FlooredRequest) -> Sums | None:
     passes = (asked.known is None) + (token is not None or asked.partition)
     if compiled.run(code.dguide_floored, task, count, passes * (_ROW + vocab), used):
         return None
-    if token is None and not asked.partition:
-        return Sums(rest, here_, top, None, None, None, None, served)
-    return Sums(rest, here_, top, found[6], found[7], token, None if token is None else found[8], served)
+    total, lift = (found[6], found[7]) if token is not None or asked.partition else (None, None)
+    log_intensity = None if asked.exits is None else found[9 : 9 + many]
+    tilted = None if asked.exits is None else found[11 if many == 2 else 9]
+    share = None if token is None else found[8]
+    log_z = found[12] if asked.partition else None
+    read = Read(task, served, used)
+    return Sums(rest, here_, top, total, lift, token, share, served, log_intensity, tilted, log_z, read)
 
 
 def _task(
@@ -91,9 +158,16 @@ def _task(
         present.data_ptr(),
         asked.known is not None,
         *asked.floor,
+        *_exits(asked.exits),
     )
     used = [asked.cond.values, index, ref_index, weight, present, forbidden, served, found]
     return task, used + [x for x in (uniforms, token, None if asked.ref is None else asked.ref.values) if x is not None]
+
+
+def _exits(exits: Exits | None) -> tuple[int, float, float, float, float]:
+    if exits is None:
+        return 0, 0.0, 0.0, 0.0, 0.0
+    return (1, *exits[:2], 0.0, 0.0) if exits.stay is None else (2, *exits[:2], *exits.stay)
 
 
 @functools.cache
@@ -106,8 +180,8 @@ def _agrees(code: ctypes.CDLL) -> bool:
     forbidden = torch.tensor([7, 290], device=cpu)
     for floor in (Floor(1.0, 1e-3, 0.1), Floor(3.0, 1e3, 0.5), Floor(1.0, 0.0, 0.1)):
         asked = FlooredRequest(cond, ref, share - 1.5, present, floor, forbidden, True, share / 5)
-        own, wanted = _sums(code, asked), FlooredSums.of(asked, floored_vectorised.fast(asked))
-        if own is None or not bool(own.served.all()) or not _same(FlooredSums.of(asked, own), wanted):
+        own, wanted = _sums(code, asked), FlooredSums(asked, floored_vectorised.fast(asked))
+        if own is None or not bool(own.served.all()) or not _same(FlooredSums(asked, own), wanted):
             logging.getLogger(__name__).debug("the sums of compiled.c are not used: they are not what they should be")
             return False
     return True

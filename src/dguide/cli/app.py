@@ -15,7 +15,7 @@ import torch
 import typer
 
 from .. import __version__
-from ..errors import InputError, MissingExtra
+from ..errors import DiskFull, InputError, MissingExtra
 from ..files import expanded
 from ..spec import trust
 from ..study import TaskFailed
@@ -141,7 +141,7 @@ def _run(arguments: Sequence[str] | None) -> int:
             return 2
         return _fail("\n".join((error.format_message(), *_valid_names(error))), 2)
     except InputError as error:
-        return _fail(str(error), 2)
+        return _fail(str(error), 1 if isinstance(error, DiskFull) else 2)
     except Exception as error:
         message = _ordinary(error)
         if message is None:

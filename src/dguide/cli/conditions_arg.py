@@ -88,13 +88,18 @@ def _names_model(text: str, model: Model) -> bool:
     return not equals or Path(text).is_dir() or (":" in name and not known)
 
 
-def read_initial(path: Path, length: int) -> tuple[Tensor, Tensor | None]:
+def read_initial(path: Path, length: int | None) -> tuple[Tensor, Tensor | None]:
     """The arrays `tokens` [N, L] and, if there is one, `fixed` [N, L] of an .npz file.
+
+    Args:
+        path: The file.
+        length: L; None if no model says it.
 
     Raises:
         ValueError: If the file is missing or damaged, or its arrays have another form.
     """
-    what, expected = f"--initial {path}", f"an .npz file with tokens [N, {length}] of integers, and fixed [N, {length}]"
+    what, shape = f"--initial {path}", f"[N, {'L' if length is None else length}]"
+    expected = f"an .npz file with tokens {shape} of integers, and fixed {shape}"
     try:
         arrays = read_npz(path)
     except DAMAGED as error:
@@ -102,7 +107,8 @@ def read_initial(path: Path, length: int) -> tuple[Tensor, Tensor | None]:
     tokens, fixed = arrays.get("tokens"), arrays.get("fixed")
     if tokens is None:
         raise bad(what, f"arrays {', '.join(sorted(arrays))}", expected)
-    if tokens.dtype.kind not in "iu" or tokens.ndim != 2 or tokens.shape[1] != length or not len(tokens):
+    fits = tokens.ndim == 2 and length in (None, tokens.shape[1]) and len(tokens) > 0
+    if tokens.dtype.kind not in "iu" or not fits:
         raise bad(what, f"tokens of {tokens.dtype} {list(tokens.shape)}", expected)
     if fixed is not None and (fixed.dtype.kind != "b" or fixed.shape != tokens.shape):
         raise bad(what, f"fixed of {fixed.dtype} {list(fixed.shape)}", f"bool {list(tokens.shape)}, as tokens")

@@ -15,6 +15,7 @@ from ..checkpoint import Checkpoint
 from ..data import Attribute, Codec
 from ..denoiser import Denoiser
 from ..errors import bad, choose
+from ..files import expanded
 from ..nn import DTYPES, Compiled, Inference
 from ..process import PROCESSES, Process
 from ..study import CheckpointSource, Source
@@ -66,6 +67,7 @@ def model_of(text: str, device: torch.device, pictures: torch.device | None = No
     name, colon, _ = text.partition(":")
     if colon and len(name) > 1 and not Path(text).exists():  # a single letter is a drive of Windows
         return _published(text, device, pictures or device)
+    text = str(expanded(Path(text)))
     loaded = checkpoints.load(text, device)
     config = loaded.config
     return Model(

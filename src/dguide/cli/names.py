@@ -36,15 +36,24 @@ def guidance_of(name: str, weight: str | None, scale: float | None = None) -> Gu
         scale: The guidance scale 1 + w.
 
     Raises:
-        ValueError: For unknown names and options, and for a weight among the options.
+        ValueError: For unknown names and options, and for a weight among the options, at once.
     """
+    mistakes = Mistakes()
+    w = mistakes.of(lambda: _weight(weight, scale))
+    found = mistakes.of(lambda: parse_guidance(name, parse_schedule(WEIGHT) if w is None else w, typed=True))
+    mistakes.settle()
+    assert found is not None
+    return found
+
+
+def _weight(weight: str | None, scale: float | None) -> Schedule | float:
     if scale is None:
-        return parse_guidance(name, parse_schedule(WEIGHT if weight is None else weight, typed=True), typed=True)
+        return parse_schedule(WEIGHT if weight is None else weight, typed=True)
     if weight is not None:
         raise bad("--guidance-scale", f"{scale:g} and --weight {weight}", "one of the two, since the scale is 1 + w")
     if not scale >= 0:
         raise bad("--guidance-scale", f"{scale:g}", "a number of at least 0 (1 is the conditional model)")
-    return parse_guidance(name, scale - 1, typed=True)
+    return scale - 1
 
 
 def in_both_conventions(guidance: Guidance) -> str:
@@ -70,19 +79,31 @@ def sampler_of(
     Raises:
         ValueError: For unknown names and options, for one that is given twice, and for one that it does not have.
     """
-    call = SAMPLERS.call(name, typed=True)
+    call, mistakes = SAMPLERS.call(name, typed=True), Mistakes()
     for option, text in (("steps", steps), ("grid", grid)):
         if text is not None:
-            given = _given(call, option, str(text))
-            if given is None:
-                what = f"its own options, {', '.join(call.options) or 'of which it has none'}"
-                inside = "".join(
-                    f"Its {name} is {each.what.split()[-1]}, which has none either. Give it another, as in "
-                    f"{call.what.split()[-1]}:{name}=(ancestral:{option}={text})."
-                    for name, each in call.inside().items()
-                )
-                raise bad(call.what, f"--{option}", what, inside)
-            call = given
+            call = mistakes.of(partial(_having, call, option, str(text))) or call
+    made = mistakes.of(lambda: _made(call, shape))
+    mistakes.settle()
+    assert made is not None
+    return made
+
+
+def _having(call: Call[Sampler], option: str, text: str) -> Call[Sampler]:
+    """The call with an option. Raises `ValueError` if neither it nor a sampler inside has it."""
+    given = _given(call, option, text)
+    if given is None:
+        what = f"its own options, {', '.join(call.options) or 'of which it has none'}"
+        inside = "".join(
+            f"Its {name} is {each.what.split()[-1]}, which has none either. Give it another, as in "
+            f"{call.what.split()[-1]}:{name}=(ancestral:{option}={text})."
+            for name, each in call.inside().items()
+        )
+        raise bad(call.what, f"--{option}", what, inside)
+    return given
+
+
+def _made(call: Call[Sampler], shape: tuple[int, int] | None) -> Sampler:
     _check_steps(call)
     return (call if shape is None else _shaped(call, "{}x{}".format(*shape)))()
 

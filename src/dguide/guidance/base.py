@@ -140,6 +140,12 @@ class Guidance(Extensible, ABC):
 
     @final
     @property
+    def level_free(self) -> bool:
+        """Whether w is the same at all noise levels."""
+        return type(self.weight) is Constant or isinstance(self.weight, Tensor)
+
+    @final
+    @property
     def breakpoints(self) -> tuple[float, ...]:
         """Noise levels inside (0, 1), increasing, between which every weight is monotone."""
         return () if isinstance(self.weight, Tensor) else self.weight.breakpoints

@@ -62,14 +62,6 @@ class Floored:
     log_evidence: Tensor
     log_stay: tuple[Tensor, Tensor] | None = None
 
-    def __getitem__(self, step: int) -> Floored:
-        """The jumps of one step, where the attributes hold one entry for each."""
-        stay = None if self.log_stay is None else (self.log_stay[0][step], self.log_stay[1][step])
-        scale, share, damping, evidence = (
-            each[step] for each in (self.log_scale, self.log_share, self.log_damping, self.log_evidence)
-        )
-        return Floored(self.vocab_size, scale, share, damping, evidence, stay)
-
     def lasting(self, log_width: Tensor) -> Floored:
         """The rates integrated over a width."""
         return replace(self, log_scale=self.log_scale + log_width)
@@ -88,14 +80,9 @@ class Floored:
         log_stay = torch.logaddexp(self.log_stay[0] + here, self.log_stay[1] + rest)
         return torch.where(leave < 0.5, -torch.log1p(-leave.clamp_max(0.5)), -log_stay).log()
 
-    def exit_rate(self, here: Tensor, rest: Tensor) -> Tensor:
-        r"""The exponential of `log_intensity` from $p_x$ and $\rho$ themselves: quicker, for what float64 can hold."""
-        by_here, by_rest = (x.exp() for x in self._log_leave)
-        leave = by_here * here + by_rest * rest
-        if self.log_stay is None:
-            return leave
-        log_stay = torch.log(self.log_stay[0].exp() * here + self.log_stay[1].exp() * rest)
-        return torch.where(leave < 0.5, -torch.log1p(-leave.clamp_max(0.5)), -log_stay)
+    def exit_factors(self) -> tuple[Tensor, ...]:
+        r"""Factors of $p_x$ and $\rho$ in the exit rate or, with `log_stay`, in P(leave) and then in P(stay)."""
+        return tuple(x.exp() for x in (*self._log_leave, *(self.log_stay or ())))
 
     @property
     def _log_leave(self) -> tuple[Tensor, Tensor]:

@@ -24,7 +24,7 @@ from .lengths import Lengths
 from .run import Observer, Run
 from .sampler import Sampler
 
-__all__ = ["Request"]
+__all__ = ["Request", "check_first_index"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -110,9 +110,7 @@ class Request:
         count = self.samples
         if self.batch_size is not None:
             positive("batch_size", self.batch_size)
-        first = self.first_index
-        if isinstance(first, bool) or not isinstance(first, int) or not 0 <= first < 2**63 - count:
-            raise bad("first_index", repr(first), "an int of at least 0, with all samples below 2**63")
+        check_first_index(self.first_index, count)
         if isinstance(guidance.weight, Tensor | PerSample) and len(guidance.weight) != count:
             raise bad("guidance weight", f"{len(guidance.weight)} values", f"one for each of the {count} samples")
         _fixed(self.fixed, self.initial, count, self.length, process)
@@ -151,6 +149,13 @@ class Request:
                 observers=observers,
                 repeatable=repeatable,
             )
+
+
+def check_first_index(first: int, count: int) -> int:
+    """Return `first`, or raise `ValueError` unless it and the indices of all `count` samples are in [0, 2^63)."""
+    if isinstance(first, bool) or not isinstance(first, int) or not 0 <= first < 2**63 - count:
+        raise bad("first_index", repr(first), "an int of at least 0, with all samples below 2**63")
+    return first
 
 
 def _decoding(decoding: Decoding, process: Process) -> None:

@@ -29,8 +29,9 @@ __all__ = ["FirstHitting"]
 _SPREAD = 1.0
 """Largest difference of log Z_w between the ends of a segment on which it is bounded."""
 _TINY = torch.finfo(torch.float64).tiny
-_HAIR = 1e-6
-"""By how much a log of a rate may lie above its bound by rounding."""
+_HAIR = 1e-2
+"""By how much a log of a rate may lie above its bound by rounding: $(1 + 2 |w|) |l|$ times $2^{-24}$ for logits l in
+float32, which is 0.01 for w = 8 and l = 10,000."""
 _NARROW = 1e-12
 """Relative width of a segment within which the time of a jump is not told apart."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeAlias, TypeVar
 
 import torch
@@ -13,6 +14,7 @@ from ..categorical import (
     BadRow,
     Decoding,
     Draws,
+    Exits,
     Floor,
     FlooredRequest,
     LogitRows,
@@ -24,7 +26,7 @@ from ..categorical import (
 from ..errors import bad
 from ..process import Process
 
-__all__ = ["Positions", "Predictions", "Query"]
+__all__ = ["Asking", "Positions", "Predictions", "Query"]
 
 T = TypeVar("T")
 
@@ -61,9 +63,33 @@ class Query:
     def __len__(self) -> int:
         return self.sample.shape[0]
 
+    @cached_property
+    def reference_row(self) -> Tensor:
+        """As `row`, of the reference prediction from the same call."""
+        return self.row + self.reference_offset
+
     def __getitem__(self, part: slice | Tensor) -> Query:
         """The same call, of which only the positions `part` matter."""
         return replace(self, sample=self.sample[part], position=self.position[part], row=self.row[part])
+
+
+@dataclass(frozen=True, eq=False)
+class Asking:
+    """What a step asks of N positions.
+
+    Attributes:
+        where: which they are.
+        flat: [N], which entry of a tensor [B, L] each of them is.
+        counters: as `Run.counters` has them.
+        weight: w, [N].
+        query: which networks are called, and for what.
+    """
+
+    where: Positions
+    flat: Tensor
+    counters: tuple[Tensor, Tensor]
+    weight: Tensor
+    query: Query
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,17 +178,23 @@ class Predictions:
     def floored(
         self,
         weight: Tensor,
+        flat: Tensor,
         floor: Floor,
+        exits: Exits,
         *,
         partition: bool = False,
         uniforms: Tensor | None = None,
-        known: Tensor | None = None,
     ) -> FlooredRequest:
-        """What is asked of `dguide.categorical.floored_sums` at the present tokens; the arguments are its own."""
+        """What is asked of `dguide.categorical.floored_sums` at the present tokens; the arguments are its own.
+
+        `flat` says which entry of `tokens` each position is, [N].
+        """
         first, *rest = self.asked
-        present = self.tokens[self.query.sample, self.query.position]
+        present = self.tokens.flatten().index_select(0, flat)
         ref = rest[0] if rest else None
-        return FlooredRequest(first, ref, weight, present, floor, self.forbidden, partition, uniforms, known)
+        return FlooredRequest(
+            first, ref, weight, present, floor, self.forbidden, partition, uniforms, known=None, exits=exits
+        )
 
     def laws(self, part: slice | Tensor = slice(None)) -> tuple[Tensor | None, Tensor | None]:
         r"""$\log p(x_0 \mid x_t)$ [n, V] in float64 of the positions `part`, of the conditional and of the reference.

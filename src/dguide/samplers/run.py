@@ -19,7 +19,7 @@ from ..process import Process
 from ..random import Stream, uniform
 from .first_call import check_logits, check_repeatable, check_type, out_of_range
 from .mask_token import watched
-from .predictions import Positions, Predictions, Query
+from .predictions import Asking, Positions, Predictions, Query
 from .state import State
 
 __all__ = ["Calls", "Landing", "Observer", "Run"]
@@ -103,10 +103,38 @@ class Run:
         if where is None:
             device = self.index.device
             where = torch.arange(len(self.index), device=device).unsqueeze(-1), torch.arange(self.length, device=device)
+        return uniform(self.seed, stream, *self.counters(where), draw)
+
+    def counters(self, where: Positions) -> tuple[Tensor, Tensor]:
+        """What keys the uniforms of the positions `where` besides seed, stream and draw: index and position."""
         sample, position = where
         if self.rng_epoch is not None:
             position = position + self.length * self.rng_epoch[sample]  # counters that no position has used
-        return uniform(self.seed, stream, self.index[sample], position, draw)
+        return self.index[sample], position
+
+    def asking(self, active: Tensor, levels: tuple[float, float]) -> Asking:
+        """What a step asks of the positions that are `active` [B, L], with the mean of w between two noise levels."""
+        if bool(active.all()):
+            return self._whole if self.guidance.level_free else self._asking(self._everywhere, levels)
+        return self._asking(active.nonzero().unbind(-1), levels)
+
+    def _asking(self, where: Positions, levels: tuple[float, float]) -> Asking:
+        high, low = levels
+        sample, position = where
+        weight = self.guidance.weight_over(low, high, self.rows[sample])
+        flat = sample * self.length + position
+        index, place = self.counters(where)
+        return Asking(where, flat, (index, place.contiguous()), weight, self.query(where, weight))
+
+    @cached_property
+    def _everywhere(self) -> Positions:
+        count = torch.arange(len(self.index) * self.length, device=self.index.device)
+        return count // self.length, count % self.length
+
+    @cached_property
+    def _whole(self) -> Asking:
+        """The same in every step: all positions, where w does not depend on the noise level."""
+        return self._asking(self._everywhere, (1.0, 0.0))
 
     @cached_property
     def forbidden(self) -> Tensor:
@@ -190,7 +218,7 @@ class Run:
         cond: LogitRows | None = None
         ref: LogitRows | None = None
         if query.reference_offset:
-            rows = (query.row, query.row + query.reference_offset)
+            rows = (query.row, query.reference_row)
             cond, ref = self._call(self.denoiser, x, t, told, rows, "conditional and reference")
         elif query.cond:
             (cond,) = self._call(self.denoiser, x, t, told, (query.row,), "conditional")

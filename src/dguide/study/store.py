@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -16,7 +15,7 @@ import numpy as np
 import torch
 
 from ..errors import bad, require
-from ..files import Arrays, expanded, replacing
+from ..files import Arrays, expanded, in_space, replacing
 from ..stored import content_digest
 
 __all__ = ["JSON", "Saved", "Store"]
@@ -28,7 +27,6 @@ _STUDY = "study.json"
 _SUFFIX = ".safetensors"
 _FORMAT = "dguide-saved-1"
 _KEY = re.compile(r"[\w+=,;()-][\w.+=,;()-]*(/[\w+=,;()-][\w.+=,;()-]*)*", re.ASCII)
-_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +169,7 @@ class Store:
             return None
 
     def _put(self, name: str, content: bytes) -> None:
-        try:
+        with in_space(self.url, f"{len(content):,} bytes", ": it goes on from here"):
             if self.folder is not None:
                 path = self.folder / name
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -181,11 +179,6 @@ class Store:
                 system, root = self._remote
                 system.makedirs(f"{root}/{name}".rpartition("/")[0], exist_ok=True)
                 system.pipe_file(f"{root}/{name}", content)
-        except OSError as error:
-            if error.errno not in _FULL:
-                raise
-            remedy = "Free some space and run the same command again: it goes on from here."
-            raise bad(f"space in {self.url}", "none left", f"room for {len(content):,} bytes", remedy) from error
 
     def _names(self) -> Iterator[str]:
         """Paths of all files, from the folder on."""

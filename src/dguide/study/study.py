@@ -134,7 +134,7 @@ class Study:
 
     def _try(self, setting: Setting) -> None:
         source, first = self.source.here(), replace(self, count=1)
-        prepare(**first.ranges(setting, self.seeds[0])[0].arguments(source))
+        setting.sampler.begin(prepare(**first.ranges(setting, self.seeds[0])[0].arguments(source)))
 
 
 @dataclass(frozen=True, eq=False)

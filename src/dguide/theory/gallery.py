@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 import torch
 
 from ..errors import choose, require
+from ..files import in_space
 from ..plots.style import save
 from ..progress import Progress
 from .figures import (
@@ -92,7 +93,7 @@ def gallery(out: Path, only: Sequence[str] = ()) -> Gallery:
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)  # tensors are small: a second thread costs more time than it saves
     try:
-        with TemporaryDirectory(dir=out, prefix=".theory-") as room:
+        with in_space(out, "the figures"), TemporaryDirectory(dir=out, prefix=".theory-") as room:
             figures = []
             for name in names:
                 with progress.task(name, COSTS[name]):

@@ -176,7 +176,7 @@ def compare(
         settings or grid(weights=("0", "1"), samplers=chosen or ["ancestral"]),
         numbers or (0,),
         count,
-        told or read_conditions(loaded.conditions, None, ()),
+        told or {each.name: each.not_given for each in loaded.conditions},
         batch_size,
     )
     asked = (figure or tuned, baseline if settings else None, detect)

@@ -6,17 +6,19 @@ import copy
 import dataclasses
 import inspect
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from ... import checkpoint as checkpoints
+from ...categorical import Decoding
 from ...checkpoint import Checkpoint
 from ...data import Dataset
 from ...data.align_conditions import aligned, real_data
-from ...errors import bad
+from ...errors import Mistakes, bad
 from ...evaluate import METRICS, Estimate, Evaluation, Metric, evaluate_samples, likelihood, paired_differences
 from ...evaluate.evaluation import as_json, figure, table
 from ...evaluate.samples import FEATURES, check_count, suited
@@ -26,6 +28,8 @@ from ..archive import Archive, is_folder_of_samples
 from ..names import OWN, guidance_of, metrics_of
 from ..options import options
 from ..output import check_directory
+from ..sampling.plan import Numbers
+from ..workers import device_of_workers
 from .sample import sample
 
 __all__ = ["evaluate"]
@@ -94,17 +98,23 @@ def evaluate(
     other samples of the same seed. The options of
     `dguide sample` are for new samples from a CHECKPOINT only.
     """
-    check_directory("--out", out)
-    source, against = _at_home(source), None if against is None else _at_home(against)
-    other = None if against is None else Archive.read(against)
-    chosen, judged_by = metrics_of(metric)
-    if source.endswith(".npz") or is_folder_of_samples(source):
-        _refuse(source, [name for name in drawing if _is_given(context, name)] + (["bits"] if bits else []))
+    mistakes, source = Mistakes(), _at_home(source)
+    against = None if against is None else _at_home(against)
+    mistakes.of(lambda: check_directory("--out", out))
+    other = mistakes.of(partial(Archive.read, against)) if against is not None else None
+    found = mistakes.of(lambda: metrics_of(metric))
+    there = source.endswith(".npz") or is_folder_of_samples(source)
+    given = [name for name in drawing if _is_given(context, name)] + (["bits"] if bits else [])
+    mistakes.of(lambda: _refuse(source, given) if there else _check_drawing(drawing))
+    mistakes.settle()
+    assert found is not None
+    chosen, judged_by = found
+    if there:
         drawn, extra, seconds = Archive.read(source), [], 0.0
         dataset = _data_of_samples(drawn, data)
         metrics = suited(dataset, chosen, features, inception_weights)
     else:
-        loaded = _model(Path(source), drawing)
+        loaded = _model(Path(source))
         dataset = loaded.real_data(data)
         metrics = suited(dataset, chosen, features, inception_weights)
         check_count(metrics, drawing["count"])
@@ -150,10 +160,19 @@ def _refuse(source: str, given: Sequence[str]) -> None:
         raise bad(names, f"{source}, whose samples are drawn already", "a checkpoint", "Leave them out.")
 
 
-def _model(source: Path, drawing: dict[str, Any]) -> Checkpoint:
-    """The checkpoint to sample from. Mistakes in the options of sampling are reported before anything is loaded."""
-    guidance_of(drawing["guidance"], drawing["weight"], drawing["guidance_scale"])
-    SAMPLERS.call(drawing["sampler"], typed=True)
+def _check_drawing(drawing: Mapping[str, Any]) -> None:
+    """Refuses options of sampling that are wrong for every checkpoint, all at once, before anything is loaded."""
+    mistakes = Mistakes()
+    mistakes.of(lambda: guidance_of(drawing["guidance"], drawing["weight"], drawing["guidance_scale"]))
+    mistakes.of(lambda: SAMPLERS.call(drawing["sampler"], typed=True))
+    mistakes.of(lambda: Decoding(drawing["temperature"], drawing["top_k"], drawing["top_p"]))
+    mistakes.of(lambda: device_of_workers(drawing["device"], drawing["ray"], drawing["gpus_per_task"]))
+    Numbers.of(mistakes, **{each.name: drawing[each.name] for each in dataclasses.fields(Numbers)})
+    mistakes.settle()
+
+
+def _model(source: Path) -> Checkpoint:
+    """The checkpoint to sample from."""
     if source.is_file():
         raise bad("samples or checkpoint", f"the file {source}", "FILE.npz, or the directory of a checkpoint")
     return checkpoints.load(source)

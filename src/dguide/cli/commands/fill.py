@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from ... import __version__
 from ... import checkpoint as checkpoints
 from ...denoiser import in_turn
-from ...errors import bad
+from ...errors import Mistakes, bad
 from ...files import replacing
 from ...filling import fill as drawn_anew
 from ...filling import rectangle, region_of, size_of
 from ...guidance import MECHANISMS, SCHEDULES
 from ...nn import Inference
+from ...random import check_seed
 from ...samplers import SAMPLERS
 from ..conditions_arg import read_conditions
 from ..names import MODEL, OWN, WEIGHT, device_of, guidance_of, in_both_conventions, sampler_of
@@ -82,22 +83,30 @@ def fill(
     guidance, given all others. mask.png is the region, white. overview.png shows IMAGE, with the region in red, and the
     first samples. settings.json repeats the call.
     """
-    loaded = checkpoints.load(checkpoint, device_of(device))
-    size = size_of(loaded.codec)
-    if (region is None) == (mask is None):
-        got = "neither" if region is None else "both"
-        raise bad("--region and --mask", got, "one of the two, to say where to draw")
+    mistakes = Mistakes()
+    where = mistakes.of(lambda: device_of(device))
+    loaded = mistakes.of(lambda: checkpoints.load(checkpoint, where or "cpu"))
+    mistakes.of(lambda: check_seed(seed))
+    guide = mistakes.of(lambda: guidance_of(guidance, weight))
+    size = None if loaded is None else mistakes.of(lambda: size_of(loaded.codec))
+    if size is None:
+        mistakes.settle()
+    assert loaded is not None
+    assert size is not None
     if class_ is None and not condition:
         first = loaded.conditions[0]
         names = ", ".join(first.class_names[:20]) or f"numbers; use --condition {first.name}=VALUE"
-        raise bad("--class", "none", f"what to draw in the region: one of {names}")
-    inside = rectangle(_four(region), size) if region is not None else region_of(mask, size)
-    check_new("--out", out, count * (3 * size[0] * size[1] + 4096))
-    told = {
-        name: in_turn(each, 0, count) for name, each in read_conditions(loaded.conditions, class_, condition).items()
-    }
-    chosen = guidance_of(guidance, weight)
-    how = sampler_of(sampler, steps, None, loaded.codec.shape)
+        mistakes.add(bad("--class", "none", f"what to draw in the region: one of {names}"))
+    inside = mistakes.of(lambda: _inside(region, mask, size))
+    mistakes.of(lambda: check_new("--out", out, count * (3 * size[0] * size[1] + 4096)))
+    wanted = mistakes.of(lambda: read_conditions(loaded.conditions, class_, condition))
+    how = mistakes.of(lambda: sampler_of(sampler, steps, None, loaded.codec.shape))
+    mistakes.settle()
+    assert inside is not None
+    assert wanted is not None
+    assert guide is not None
+    assert how is not None
+    told = {name: in_turn(each, 0, count) for name, each in wanted.items()}
     network, calls = Inference(loaded.model), 0
     shown: list[NDArray[np.uint8]] = []
     files = file_names(loaded.conditions[0], next(iter(told.values())))
@@ -108,7 +117,7 @@ def fill(
             image,
             inside,
             condition=some if isinstance(loaded.model.n_classes, dict) else next(iter(some.values())),
-            guidance=chosen,
+            guidance=guide,
             sampler=how,
             border=border,
             seed=seed,
@@ -131,8 +140,8 @@ def fill(
         "region": region,
         "mask": None if mask is None else str(mask),
         "conditions": {name: each.tolist() for name, each in told.items()},
-        "guidance": MECHANISMS.write(chosen, without=("weight",)),
-        "weight": SCHEDULES.write(chosen.weight),  # type: ignore[arg-type]  # it was read from text
+        "guidance": MECHANISMS.write(guide, without=("weight",)),
+        "weight": SCHEDULES.write(guide.weight),  # type: ignore[arg-type]  # it was read from text
         "sampler": SAMPLERS.write(how),
         "border": border,
         "seed": seed,
@@ -144,8 +153,16 @@ def fill(
         temporary.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
     share = f"{int(made.drawn.sum())} of {len(made.drawn)} tokens drawn for {int(inside.sum())} pixels"
     print(f"{count} image{'s' * (count > 1)}: {share}, {calls} conditional calls a batch")
-    print(in_both_conventions(chosen))
+    print(in_both_conventions(guide))
     print(out)
+
+
+def _inside(region: str | None, mask: Path | None, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Where to draw, as one of the two options says."""
+    if (region is None) == (mask is None):
+        got = "neither" if region is None else "both"
+        raise bad("--region and --mask", got, "one of the two, to say where to draw")
+    return region_of(mask, size) if region is None else rectangle(_four(region), size)
 
 
 def _four(text: str) -> tuple[int, int, int, int]:

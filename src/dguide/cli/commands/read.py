@@ -14,7 +14,7 @@ from ...checkpoint import Checkpoint
 from ...data import Attribute, Dataset, Split
 from ...data.align_conditions import align_conditions, real_data
 from ...data.files.unlabelled import unlabelled
-from ...errors import InputError, bad, choose, require
+from ...errors import InputError, Mistakes, bad, choose, require
 from ...evaluate import class_counts, hypotheses
 from ...evaluate import read as read_sequences
 from ...evaluate.reading.answers import Answers
@@ -23,6 +23,7 @@ from ...evaluate.reading.verdict import Verdict, check_parts, verdict
 from ...files import replacing
 from ...plots.reading import calibration_figure, confusion_figure, detection_figure
 from ...plots.style import save
+from ...random import check_seed
 from ..names import MODEL, device_of
 from ..output import check_directory, labels_of
 
@@ -92,16 +93,21 @@ def read(
     reading.md, reading.json, reading.csv with the probabilities of each sequence and its file or line, and figures.
     Files that nobody labelled are all read; then there is no accuracy, temperature or figure.
     """
-    check_directory("--out", out)
-    choose("prior", prior, PRIORS)
-    choose("classifiers", classifiers, CLASSIFIERS)
+    mistakes = Mistakes()
+    mistakes.of(lambda: check_directory("--out", out))
+    mistakes.of(lambda: choose("prior", prior, PRIORS))
+    mistakes.of(lambda: choose("classifiers", classifiers, CLASSIFIERS))
+    mistakes.of(lambda: check_seed(seed))
+    where = mistakes.of(lambda: device_of(device))
     for option, given in (("--normal", normal if files else None), ("--text", None if files else text)):
         if given is not None:
             came, expected = ("files", "labelled data") if files else ("no files", "a table to read")
-            raise bad(option, came, expected, "Leave it out.")
-    loaded = checkpoints.load(checkpoint, device_of(device))
-    known = {each.name: each for each in loaded.conditions}
-    chosen = known[choose("condition", loaded.conditions[0].name if condition is None else condition, known)]
+            mistakes.add(bad(option, came, expected, "Leave it out."))
+    loaded = mistakes.of(lambda: checkpoints.load(checkpoint, where or "cpu"))
+    chosen = None if loaded is None else mistakes.of(lambda: _chosen(loaded, condition))
+    mistakes.settle()
+    assert loaded is not None
+    assert chosen is not None
     dataset = None if files and prior != "training" else _dataset(loaded, chosen, data, bool(files))
     if files:
         found, reported = unlabelled(files, loaded.codec, text), None
@@ -161,6 +167,12 @@ def read(
     for name, figure in (figures | ({"alarms": detection_figure} if judged.alarms else {})).items():
         save(figure(judged, title), out / f"{name}.png")
     _write(out, head, judged, judged.as_csv(split.places))
+
+
+def _chosen(loaded: Checkpoint, name: str | None) -> Attribute:
+    """The condition to classify."""
+    known = {each.name: each for each in loaded.conditions}
+    return known[choose("condition", loaded.conditions[0].name if name is None else name, known)]
 
 
 def _dataset(loaded: Checkpoint, chosen: Attribute, data: str | None, only_prior: bool) -> Dataset:

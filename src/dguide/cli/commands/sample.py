@@ -5,34 +5,30 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 import torch
 import typer
-from torch import Tensor
 
-from ... import __version__
 from ...categorical import Decoding
-from ...data import CONDITIONS
-from ...denoiser import in_turn
 from ...devices import best_device
-from ...errors import bad
-from ...files import expanded
-from ...guidance import MECHANISMS, SCHEDULES, Schedule
+from ...errors import Mistakes, bad
+from ...guidance import MECHANISMS, SCHEDULES
 from ...nn import DTYPES
 from ...samplers import SAMPLERS
-from ...study import Executor, Here, Ray, Setting, Study
 from ..conditions_arg import read_conditions, read_initial, read_reference
-from ..job import Drawn, Job
-from ..models import FILES, Model, model_of
-from ..names import MODEL, OWN, WEIGHT, device_of, guidance_of, in_both_conventions, sampler_of
-from ..sample_files import PICTURE, SampleFiles
-from ..sample_folder import SampleFolder, is_folder
+from ..models import FILES, model_of
+from ..names import MODEL, OWN, WEIGHT, in_both_conventions, sampler_of
+from ..sampling.files import PICTURE, SampleFiles
+from ..sampling.folder import SampleFolder, is_folder
+from ..sampling.job import Drawn, Job
+from ..sampling.plan import Numbers, Plan, mechanism_of, setting_of
 from ..workers import GPUS_PER_TASK, JOBS, RAY, device_of_workers, executor_of
 
 __all__ = ["sample"]
+
+_ANY_SHAPE = 8, 8
+"""Of images, for a sampler that needs one when no model is there to say it."""
 
 
 def sample(
@@ -153,95 +149,69 @@ def sample(
 
     Sample number i depends on the seed, i, its label and the settings, not on batch size or shard.
     """
-    folder, executor = is_folder(out), executor_of(jobs, ray, gpus_per_task)
-    _check_sharing(folder, out, executor)
-    place = device_of(device) if ray is None else best_device()
-    model = model_of(checkpoint, torch.device("cpu") if folder else place, place)
-    files: SampleFolder | SampleFiles = (
-        SampleFolder.checked(out, model.codec, count, png, images)
-        if folder
-        else SampleFiles.checked(expanded(Path(out)), model.codec, count, png, images)
+    mistakes = Mistakes()
+    folder = bool(mistakes.of(lambda: is_folder(out)))
+    numbers = Numbers.of(mistakes, count, seed, first_index, batch_size, dtype, compiled)
+    where = mistakes.of(lambda: device_of_workers(device, ray, gpus_per_task))
+    place = best_device() if ray is not None else torch.device(where or "cpu")
+    model = mistakes.of(lambda: model_of(checkpoint, torch.device("cpu") if folder else place, place))
+    shape = _ANY_SHAPE if model is None else model.codec.shape
+    setting = setting_of(
+        mistakes,
+        mechanism_of(mistakes, guidance, weight, guidance_scale),
+        mistakes.of(lambda: sampler_of(sampler, steps, grid, shape)),
+        mistakes.of(lambda: Decoding(temperature, top_k, top_p)),
     )
-    decoding = Decoding(temperature, top_k, top_p)
-    wanted = read_conditions(model.conditions, labels, condition)
-    away = read_reference(model, reference)
-    tokens, fixed = (None, None) if initial is None else read_initial(initial, model.codec.length)
-    job = Job(
-        model,
-        guidance_of(guidance, weight, guidance_scale),
-        sampler_of(sampler, steps, grid, model.codec.shape),
-        _of_samples(wanted, first_index, count),
-        len(wanted[model.conditions[0].name]),
-        _of_samples(away, first_index, count) if isinstance(away, dict) else None,
-        tokens,
-        fixed,
-        first_index,
-    )
-    settings: dict[str, object] = {
-        "version": __version__,
-        "checkpoint": checkpoint,
-        **model.trained,
-        "conditions": _listed(wanted),
-        "reference": _listed(away) if isinstance(away, dict) else reference or None,
-        "initial": None if initial is None else str(initial),
-        "learnt": [CONDITIONS.describe(each) for each in model.conditions],
-        "count": count,
-        **_mechanism(job),
-        "temperature": temperature,
-        "top_k": top_k,
-        "top_p": top_p,
-        "seed": seed,
-        "first_index": first_index,
-        "batch_size": batch_size,
-        "device": device_of_workers(device, ray, gpus_per_task) if folder else str(model.device),
-        "dtype": dtype,
-        "compile": compiled,
-    }
+    length = None if model is None else model.codec.length
+    begun = None if initial is None else mistakes.of(lambda: read_initial(initial, length))
+    plan, networks, study = None, None, None
+    if model is not None:
+        told = mistakes.of(lambda: read_conditions(model.conditions, labels, condition))
+        away = mistakes.of(lambda: read_reference(model, reference))
+        usual = {each.name: each.not_given for each in model.conditions}
+        plan = Plan(model, setting, numbers, told or usual, away, *(begun or (None, None)))
+        if folder:
+            study = plan.checked_study(mistakes, where or "cpu")
+        else:
+            networks = plan.checked_networks(mistakes)
+    whole = mistakes.none  # of another study no folder is said to be, as long as this one is not known
+    executor = mistakes.of(lambda: executor_of(jobs, ray, gpus_per_task))
+    if not folder:
+        mistakes.of(lambda: _check_alone(out, jobs, ray))
+    codec = None if model is None else model.codec
+    files = (SampleFolder if folder else SampleFiles).of(mistakes, out, codec, count, png, images)
     if isinstance(files, SampleFolder):
-        how = str(settings["device"]), dtype, compiled
-        study = Study(
-            model.source(*how),
-            (Setting(job.guidance, job.sampler, decoding),),
-            (seed,),
-            count,
-            wanted,
-            away.source(*how) if isinstance(away, Model) else away,
-            tokens,
-            fixed,
-            first_index,
-            batch_size,
-        )
-        drawn, seconds = files.draw(study, executor, settings, model)
-        files.write(job, drawn, settings)
+        files.check_free(mistakes, study if whole else None, model)
+    mistakes.settle()
+    assert plan is not None
+    assert executor is not None
+    job = plan.job(networks)
+    if isinstance(files, SampleFolder):
+        assert study is not None
+        settings = plan.settings(initial, device_of_workers(device, ray, gpus_per_task))
+        drawn, seconds = files.draw(study, executor, settings, plan.model)
     else:
-        if isinstance(away, Model):
-            job = replace(job, reference=away.network(dtype, compiled))
-        network, began = model.network(dtype, compiled), time.perf_counter()
-        drawn = job.draw(network, decoding=decoding, seed=seed, batch_size=batch_size, progress=sys.stderr.isatty())
+        assert networks is not None
+        began = time.perf_counter()
+        drawn = job.draw(
+            networks.denoiser,
+            decoding=setting.decoding,
+            seed=seed,
+            batch_size=batch_size,
+            progress=sys.stderr.isatty(),
+        )
         seconds = time.perf_counter() - began
-        files.write(job, drawn, settings | {"seconds": round(seconds, 3)})
+        settings = plan.settings(initial, str(plan.model.device)) | {"seconds": round(seconds, 3)}
+    assert files is not None
+    files.write(job, drawn, settings)
     _report(job, drawn, seconds, files.paths)
 
 
-def _check_sharing(folder: bool, out: str, executor: Executor) -> None:
-    """Raises `InputError` if the work is to be shared, but goes to a file."""
-    if not folder and not isinstance(executor, Here):
-        option = "--ray" if isinstance(executor, Ray) else "--jobs"
+def _check_alone(out: str, jobs: int | None, ray: str | None) -> None:
+    """Raises `InputError` if the work of a file is to be shared."""
+    if ray is not None or jobs not in (None, 1):
+        option = "--jobs" if ray is None else "--ray"
         raise bad(option, f"with the file {out}", "a folder for the samples", "Leave out the suffix .npz.")
-
-
-def _of_samples(values: dict[str, Tensor], first_index: int, count: int) -> dict[str, Tensor]:
-    """The values of each condition for the samples of this call, in turn."""
-    return {name: in_turn(each, first_index, count) for name, each in values.items()}
-
-
-def _mechanism(job: Job) -> dict[str, object]:
-    """What the settings say of guidance and sampler."""
-    return {
-        "guidance": MECHANISMS.write(job.guidance, without=("weight",)),
-        "weight": SCHEDULES.write(cast("Schedule", job.guidance.weight)),
-        "sampler": SAMPLERS.write(job.sampler),
-    }
 
 
 def _report(job: Job, drawn: Drawn, seconds: float, paths: Sequence[str | Path]) -> None:
@@ -251,7 +221,3 @@ def _report(job: Job, drawn: Drawn, seconds: float, paths: Sequence[str | Path])
     print(f"{len(job.labels)} samples in {seconds:.1f} s: {calls}, {forced}")
     print(in_both_conventions(job.guidance))
     print("\n".join(map(str, paths)))
-
-
-def _listed(values: dict[str, Tensor]) -> dict[str, list[float]]:
-    return {name: each.tolist() for name, each in values.items()}

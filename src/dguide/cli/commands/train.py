@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ... import checkpoint as checkpoints
 from ...data import LOADERS
+from ...errors import Mistakes
+from ...files import expanded
 from ...noise import NOISES
 from ...train import MEASURED_ANEW, SIZES, TrainConfig
 from ...train import train as run_training
@@ -26,8 +30,12 @@ def train(**settings: str | None) -> int | None:
     for registry, name in ((LOADERS, "data"), (NOISES, "noise")):
         if name in given:
             registry.allow(given[name])
-    config = checked(TrainConfig, given)
-    check_directory("--out", config.out, _room(config))
+    mistakes = Mistakes()
+    config = mistakes.of(lambda: checked(TrainConfig, given))
+    out = expanded(Path(str(given["out"]))) if config is None else config.out
+    mistakes.of(lambda: check_directory("--out", out, 0 if config is None else _room(config)))
+    mistakes.settle()
+    assert config is not None
     result = run_training(config)
     if not result.finished:
         if result.main:

@@ -6,27 +6,45 @@ cannot read (`dguide.categorical.floor` says which) are left to the general step
 
 from __future__ import annotations
 
-import math
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from ...categorical import Draws, Floor, FlooredRequest, FlooredSums, chunks, floored_sums, log_laws
-from ...guidance import Transition
+from ...categorical import (
+    Clocks,
+    Draws,
+    Exits,
+    Floor,
+    FlooredRequest,
+    FlooredSums,
+    chunks,
+    floored_sums,
+    leap,
+    leaps,
+    log_laws,
+)
+from ...guidance import RateGuidance, Transition
 from ...process import Floored
-from ...random import Stream
-from ..predictions import Positions, Predictions
+from ...random import Stream, address, first_word
+from ..predictions import Asking, Predictions
 from ..run import Run
 from .base import StageInput
 from .moves import StepBuffers, drawn
 
-__all__ = ["FlooredStep"]
+__all__ = ["FlooredStep", "floors"]
 
-_LEAST = 1e-300
-"""The least exit rate that is looked at here: guidance depends on its logarithm, and not far below there is none."""
+
+def floors(jumps: Floored) -> list[tuple[Floor, Exits]]:
+    """What a step says to the rows, as numbers, for each of the steps of which `jumps` has an entry."""
+    logs = (jumps.log_evidence, jumps.log_share, jumps.log_damping)
+    each = zip(*(x.exp().tolist() for x in logs), strict=True)
+    found = [x.tolist() for x in jumps.exit_factors()]
+    by_here, by_rest = found[:2]
+    stay = zip(*found[2:], strict=True) if found[2:] else itertools.repeat(None)
+    return [(Floor(*of), Exits(*by)) for of, *by in zip(each, by_here, by_rest, stay)]  # noqa: B905
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,28 +53,21 @@ class FlooredStep:
 
     Attributes:
         run: the batch.
-        at: which positions.
-        weight: w, [N].
+        asking: which positions, and what is asked of them.
         predictions: what the networks say there.
-        jumps: how the tokens leave by one prediction.
+        floor: what is the same for all positions.
+        exits: how the tokens leave by one prediction.
         log_stay: log-probability to stay from the log of an integrated exit rate.
         written: the laws of some of the positions, written out.
     """
 
     run: Run
-    at: Positions
-    weight: Tensor
+    asking: Asking
     predictions: Predictions
-    jumps: Floored
+    floor: Floor
+    exits: Exits
     log_stay: Callable[[Tensor], Tensor]
     written: Callable[[Tensor], tuple[StageInput, Transition]]
-
-    @cached_property
-    def floor(self) -> Floor:
-        """What is the same for all positions, as numbers."""
-        jumps = self.jumps
-        logs = (jumps.log_evidence, jumps.log_share, jumps.log_damping)
-        return Floor(*(math.exp(x) if x < 709 else math.inf for x in map(float, logs)))
 
     def leap(self, buffers: StepBuffers, levels: tuple[float, float], must: Tensor | None) -> Tensor:
         """Let the positions leave and land, and say which were left out, [M] in order.
@@ -66,51 +77,89 @@ class FlooredStep:
             levels: noise levels between which it happens, the higher first.
             must: [N], who leaves even if the clock has not run out; None for nobody.
         """
-        partition = len(self.predictions.asked) == 2 and self.run.guidance.asks_log_z
+        run, at, weight = self.run, self.asking.where, self.asking.weight
+        partition = len(self.predictions.asked) == 2 and run.guidance.asks_log_z
+        quick = self._quick(must)
         # What reads a row twice may as well draw from it, for all rows.
-        ahead = partition and self.run.decoding.plain
-        uniforms = self.run.uniforms(Stream.LANDING, buffers.jumps[self.at], self.at) if ahead else None
-        asked = self.predictions.floored(self.weight, self.floor, partition=partition, uniforms=uniforms)
+        ahead = partition and run.decoding.plain and not quick
+        uniforms = run.uniforms(Stream.LANDING, buffers.jumps[at], at) if ahead else None
+        asked = self.predictions.floored(
+            weight, self.asking.flat, self.floor, self.exits, partition=partition, uniforms=uniforms
+        )
         sums = floored_sums(asked)
         if sums is None:
-            return torch.arange(len(self.weight), device=self.weight.device)
-        exit_rate = self.jumps.exit_rate(sums.here, sums.rest)
-        served = sums.served & (exit_rate > _LEAST).all(0)
-        log_stay = self._log_stay(exit_rate.log(), sums)
+            return torch.arange(len(weight), device=weight.device)
+        log_stay = self._log_stay(sums)
+        left = self._leap_at_once(buffers, sums, log_stay) if quick else None
+        return self._leap(buffers, asked, sums, log_stay, levels, must) if left is None else left
+
+    def _quick(self, must: Tensor | None) -> bool:
+        """Whether nobody has to know more of the step than its tokens."""
+        run, rows = self.run, self.predictions.asked[0].values
+        return run.decoding.plain and not run.observers and must is None and leaps(rows.device, rows.dtype)
+
+    def _leap_at_once(self, buffers: StepBuffers, sums: FlooredSums, log_stay: Tensor) -> Tensor | None:
+        """`leap` without a look at single positions; None where that cannot be."""
+        run, draw = self.run, address()
+        if sums.sums.read is None or draw is None:
+            return None
+        streams = first_word(Stream.LANDING), first_word(Stream.CLOCK)
+        at = (self.asking.flat, *self.asking.counters)
+        clocks = Clocks(draw, run.seed, *streams, *at, buffers.tokens, buffers.jumps, buffers.clocks)
+        found = leap(sums.sums.read, log_stay, clocks)
+        if found is None:
+            return None
+        left, late, uniforms = found
+        if len(late):
+            sample, position = self.asking.where
+            buffers.tokens[sample[late], position[late]] = self._written_out(late, uniforms).token
+        return left
+
+    def _leap(
+        self,
+        buffers: StepBuffers,
+        asked: FlooredRequest,
+        sums: FlooredSums,
+        log_stay: Tensor,
+        levels: tuple[float, float],
+        must: Tensor | None,
+    ) -> Tensor:
+        served, where = sums.served, self.asking.where
         rows = None if bool(served.all()) else served.nonzero().squeeze(-1)
 
         def land(going: Tensor, drawn_by: Tensor) -> Draws:
             return self._land(asked, sums, going if rows is None else rows[going], drawn_by)
 
         if rows is None:
-            buffers.move(self.run, self.at, log_stay, land, levels, must)
+            buffers.move(self.run, where, log_stay, land, levels, must)
             return served.new_zeros(0, dtype=torch.int64)
-        at = (self.at[0][rows], self.at[1][rows])
+        at = (where[0][rows], where[1][rows])
         buffers.move(self.run, at, log_stay[rows], land, levels, None if must is None else must[rows])
         return (~served).nonzero().squeeze(-1)
 
-    def _log_stay(self, intensity: Tensor, sums: FlooredSums) -> Tensor:
-        """How surely the positions stay, [N], from log-intensities [P, N] of the predictions."""
-        if len(intensity) == 1:
-            return self.log_stay(intensity[0])
-        log_z = torch.zeros_like(self.weight) if sums.log_z is None else sums.log_z
-        cond, ref = intensity.unbind(0)
-        return self.run.guidance.combined_log_stay(cond, ref, self.weight, log_z, self.log_stay)
+    def _log_stay(self, sums: FlooredSums) -> Tensor:
+        """How surely the positions stay, [N], from how strongly they leave by each prediction."""
+        if sums.asked.ref is None:
+            return self.log_stay(sums.tilted)
+        guidance, weight = self.run.guidance, self.asking.weight
+        log_z = sums.log_z if sums.asked.partition else weight.new_zeros(()).expand_as(weight)
+        if isinstance(guidance, RateGuidance):
+            return guidance.guided_log_stay(sums.tilted, log_z, self.log_stay)
+        cond, ref = sums.log_intensity.unbind(0)
+        return guidance.combined_log_stay(cond, ref, weight, log_z, self.log_stay)
 
     def _land(self, asked: FlooredRequest, sums: FlooredSums, rows: Tensor, uniforms: Tensor) -> Draws:
         """What the positions `rows` become, [M]."""
         if not (self.run.decoding.plain and len(rows)):
             return self._written_out(rows, uniforms)
         served = torch.ones_like(rows, dtype=torch.bool)
-        token, log_prob = sums.token, sums.log_prob
-        if token is not None and log_prob is not None:
-            token, log_prob = token[rows], log_prob[rows]
+        if sums.token is not None:
+            token, log_prob = sums.token[rows], sums.log_prob[rows]
         else:
             known = sums.known[..., rows]
             landed = floored_sums(asked.of(rows)._replace(uniforms=uniforms, known=known))
             assert landed is not None
             assert landed.token is not None
-            assert landed.log_prob is not None
             token, log_prob, served = landed.token, landed.log_prob, landed.served
         draws = Draws(token, log_prob)
         if self.run.observers:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...process import Floored
+from ...categorical import Exits, Floor
 from ...random import Stream
 from ..predictions import Query
 from ..run import Run
@@ -34,7 +34,7 @@ class TimeGrid:
         spent: `exit_rates` as numbers.
         times: the times as numbers.
         levels: the levels as numbers.
-        floored: the jumps of all steps, if their rates are a prediction on a floor.
+        floored: the jumps of each step, if their rates are a prediction on a floor.
     """
 
     noisy_times: Tensor
@@ -45,7 +45,7 @@ class TimeGrid:
     spent: list[float]
     times: list[float]
     levels: list[float]
-    floored: Floored | None = None
+    floored: list[tuple[Floor, Exits]] | None = None
 
     def now(self, state: State) -> Tensor:
         """The time of the next step, [B]: that of the state, except for a first step that cannot begin at t = 1."""

@@ -19,7 +19,7 @@ from ...random import Stream
 from ..run import Run
 from ..state import State
 from .base import OnGrid, Stage, StageInput
-from .floored import FlooredStep
+from .floored import FlooredStep, floors
 from .jump_times import JumpTimes, TimeGrid, jump_times
 from .moves import StepBuffers
 
@@ -161,12 +161,14 @@ class GridSampler(OnGrid):
         now, then = grid.noisy_times[state.index : state.index + 2]
         high, low = grid.levels[state.index : state.index + 2]
         active = run.movable(state.tokens)
-        must = process.unfinished(state.tokens)[active] if low == 0 else None
-        where = active.nonzero().unbind(-1)
-        if not len(where[0]):
+        if not bool(active.any()):
             return
-        weight = guidance.weight_over(low, high, run.rows[where[0]])
-        predictions = run.predict(state.tokens, grid.now(state), run.query(where, weight))
+        asking = run.asking(active, (high, low))
+        where, weight = asking.where, asking.weight
+        must = process.unfinished(state.tokens)[where] if low == 0 else None
+        if must is not None and not bool(must.any()):
+            must = None
+        predictions = run.predict(state.tokens, grid.now(state), asking.query)
 
         def written(part: slice | Tensor) -> tuple[StageInput, Transition]:
             seen = StageInput(state.tokens[where[0][part], where[1][part]], *predictions.laws(part))
@@ -175,8 +177,7 @@ class GridSampler(OnGrid):
 
         parts: Sequence[slice | Tensor] = predictions.parts()
         if grid.floored is not None and guidance.combines_rates:
-            jumps = grid.floored[state.index]
-            step = FlooredStep(run, where, weight, predictions, jumps, self.log_stay, written)
+            step = FlooredStep(run, asking, predictions, *grid.floored[state.index], self.log_stay, written)
             left = step.leap(buffers, (high, low), must)
             parts = [left[part] for part in chunks(len(left), process.vocab_size)] if len(left) else ()
         for part in parts:
@@ -221,7 +222,8 @@ def discretize(sampler: GridSampler, process: Process) -> TimeGrid:
         log_intensity = _noise_jumps(sampler, process, times, blank).log_intensity
         exit_rates = -sampler.log_stay(log_intensity)
     told = speaks_for(type(sampler), "floored", "intensity")
-    floored = sampler.floored(process, times[:-1], times[1:], times) if told and not is_plain else None
+    jumps = sampler.floored(process, times[:-1], times[1:], times) if told and not is_plain else None
+    floored = None if jumps is None else floors(jumps)
     spent = exit_rates.tolist()
     return TimeGrid(times, noise, is_plain, log_intensity, exit_rates, spent, times.tolist(), noise.tolist(), floored)
 

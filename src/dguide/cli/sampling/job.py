@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..denoiser import Denoiser, in_turn
-from ..guidance import Guidance
-from ..samplers import Calls, Condition, Sampler
-from ..samplers import sample as draw
-from .models import Model
+from ...denoiser import Denoiser, in_turn
+from ...guidance import Guidance
+from ...samplers import Calls, Condition, Sampler, prepare
+from ...samplers import sample as draw
+from ..models import Model
 
 __all__ = ["Drawn", "Job"]
 
@@ -49,7 +50,7 @@ class Job:
         return self.conditions[self.model.conditions[0].name]
 
     def given(self, rows: slice, first: int) -> dict[str, Any]:
-        """What some of the samples, from number `first`, are told and given, as arguments of `dguide.sample`."""
+        """What some of the samples, from number `first`, are told and given, and how: arguments of `dguide.sample`."""
 
         def told(values: dict[str, Tensor]) -> Condition:
             several = {name: each[rows] for name, each in values.items()}
@@ -60,7 +61,18 @@ class Job:
             "reference": told(self.reference) if isinstance(self.reference, dict) else self.reference,
             "initial": None if self.initial is None else in_turn(self.initial, first, len(self.labels[rows])),
             "fixed": None if self.fixed is None else in_turn(self.fixed, first, len(self.labels[rows])),
+            "process": self.model.process,
+            "length": self.model.codec.length,
+            "guidance": self.guidance,
+            "sampler": self.sampler,
+            "first_index": first,
         }
+
+    def check(self, network: Denoiser, **options: Any) -> None:
+        """Raises `ValueError` for what cannot be drawn. Nothing is drawn; whoever draws says what to be warned of."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            self.sampler.begin(prepare(network, **self.given(slice(None), self.first_index), **options))
 
     def draw(self, network: Denoiser, *, batch_size: int, **options: Any) -> Drawn:
         """Draws some batches at a time. Of those that are done only small integers stay in memory."""
@@ -70,17 +82,7 @@ class Job:
         calls = []
         for start in range(0, count, shard):
             rows, first = slice(start, start + shard), self.first_index + start
-            drawn = draw(
-                network,
-                **self.given(rows, first),
-                process=self.model.process,
-                length=codec.length,
-                guidance=self.guidance,
-                sampler=self.sampler,
-                first_index=first,
-                batch_size=batch_size,
-                **options,
-            )
+            drawn = draw(network, **self.given(rows, first), batch_size=batch_size, **options)
             tokens[rows], forced[rows] = drawn.tokens, drawn.forced
             calls.append(drawn.calls)
         most = Calls(max(each.conditional for each in calls), max(each.reference for each in calls))

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from ..data import Codec, Written
-from ..files import replacing, write_npz
-from .job import Drawn, Job
-from .output import (
+from ...data import Codec, Written
+from ...errors import Mistakes
+from ...files import expanded, replacing, write_npz
+from ..output import (
     check_beside,
     check_file,
     check_new,
@@ -23,8 +24,9 @@ from .output import (
     picture_wanted,
     write_images,
 )
+from .job import Drawn, Job
 
-__all__ = ["PICTURE", "SampleFiles", "write_beside"]
+__all__ = ["PICTURE", "SampleFiles", "images_of", "suffixes_of", "write_beside"]
 
 PICTURE = 400
 """Largest number of samples in a picture."""
@@ -41,18 +43,18 @@ class SampleFiles:
     images: Path | None
 
     @classmethod
-    def checked(cls, out: Path, codec: Codec, count: int, png: bool | None, images: Path | None) -> SampleFiles:
-        """Checks that all of them can be written. Raises `InputError` if not."""
-        picture = picture_wanted(png, codec)
-        check_file("--out", out, ".npz", 8 * count * (codec.length + 2) + 1_000_000)
-        suffixes = [*([".png"] if picture else []), *([".txt"] if isinstance(codec, Written) else [])]
-        for suffix in suffixes:
-            check_beside("--out", out, suffix)
-            check_file("--out", out.with_suffix(suffix), suffix, 0)
+    def of(
+        cls, mistakes: Mistakes, out: str, codec: Codec | None, count: int, png: bool | None, images: Path | None
+    ) -> SampleFiles | None:
+        """The files, where all of them can be written. Mistakes are kept; without a codec those of the paths alone."""
+        path = mistakes.of(lambda: _writable(expanded(Path(out)), codec, count))
+        suffixes = suffixes_of(mistakes, codec, png)
+        if path is not None:
+            for suffix in suffixes:
+                mistakes.of(partial(_check_beside, path, suffix))
         if images is not None:
-            need_images("--images", codec)
-            check_new("--images", images, count * image_size(codec))
-        return cls(out, tuple(suffixes), images)
+            images_of(mistakes, images, codec, count, check_new)
+        return None if path is None else cls(path, suffixes, images)
 
     @property
     def paths(self) -> list[Path]:
@@ -67,6 +69,36 @@ class SampleFiles:
         if self.images is not None:
             codec, first = job.model.codec, job.model.conditions[0]
             write_images(self.images, codec, first, job.labels, drawn.tokens, job.first_index)
+
+
+def suffixes_of(mistakes: Mistakes, codec: Codec | None, png: bool | None) -> tuple[str, ...]:
+    """The suffixes of what is written beside the samples: a picture, lines of text."""
+    picture = codec is not None and mistakes.of(lambda: picture_wanted(png, codec))
+    return (*([".png"] if picture else []), *([".txt"] if isinstance(codec, Written) else []))
+
+
+def images_of(
+    mistakes: Mistakes, images: Path, codec: Codec | None, count: int, check: Callable[[str, Path, int], None]
+) -> Path | None:
+    """The folder of images, if `check` finds nothing wrong with it."""
+
+    def checked() -> Path:
+        check("--images", images, 0 if codec is None else count * image_size(codec))
+        return images
+
+    if codec is not None:
+        mistakes.of(lambda: need_images("--images", codec))
+    return mistakes.of(checked)
+
+
+def _writable(path: Path, codec: Codec | None, count: int) -> Path:
+    check_file("--out", path, ".npz", 0 if codec is None else 8 * count * (codec.length + 2) + 1_000_000)
+    return path
+
+
+def _check_beside(path: Path, suffix: str) -> None:
+    check_beside("--out", path, suffix)
+    check_file("--out", path.with_suffix(suffix), suffix, 0)
 
 
 def write_beside(stem: Path, suffixes: Sequence[str], job: Job, drawn: Drawn, settings: dict[str, object]) -> None:
@@ -97,8 +129,8 @@ def _write_lines(path: Path, codec: Written, drawn: Drawn) -> None:
 
 def _write_picture(path: Path, job: Job, drawn: Drawn, title: str) -> None:
     """Draws the first samples, one class a column if the classes repeat within a row."""
-    from ..plots import style
-    from ..plots.images import contact_sheet
+    from ...plots import style
+    from ...plots.images import contact_sheet
 
     columns = min(len(job.labels), 10 if 10 % job.cycle == 0 or job.cycle > 20 else job.cycle)
     first, headings = job.model.conditions[0], [""] * columns

@@ -6,18 +6,19 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from ..data import CODECS, Codec, Written
-from ..errors import bad
-from ..files import expanded, replacing
-from ..progress import Course
-from ..study import Executor, Store, Study, digest_of
-from ..study import run as run_study
+from ...data import CODECS, Codec
+from ...errors import Mistakes, bad
+from ...files import expanded, replacing
+from ...progress import Course
+from ...study import Executor, Store, Study, digest_of
+from ...study import run as run_study
+from ..models import Model
+from ..output import check_directory, write_images
+from .files import images_of, suffixes_of, write_beside
 from .job import Drawn, Job
-from .models import Model
-from .output import check_directory, image_size, need_images, picture_wanted, write_images
-from .sample_files import write_beside
 
 __all__ = ["SampleFolder", "is_folder"]
 
@@ -45,19 +46,29 @@ class SampleFolder:
     images: Path | None
 
     @classmethod
-    def checked(cls, out: str, codec: Codec, count: int, png: bool | None, images: Path | None) -> SampleFolder:
-        """Checks that it can be written. Raises `InputError` if not."""
-        store, picture = Store(out), picture_wanted(png, codec)
+    def of(
+        cls, mistakes: Mistakes, out: str, codec: Codec | None, count: int, png: bool | None, images: Path | None
+    ) -> SampleFolder | None:
+        """The folder, where it can be written. Mistakes are kept; without a codec those of the paths alone."""
+        store = mistakes.of(lambda: _writable(out, codec, count))
+        suffixes = suffixes_of(mistakes, codec, png)
         if images is not None:
-            need_images("--images", codec)
-            check_directory("--images", images, count * image_size(codec))
-        if store.folder is None:
-            if png:
-                raise bad("--png", f"with the address {out}", "a folder on this machine", "Leave it out.")
-            return cls(store, (), images)
-        check_directory("--out", store.folder, 4 * count * (codec.length + 2) + 1_000_000)
-        beside = (*([".png"] if picture else []), *([".txt"] if isinstance(codec, Written) else []))
-        return cls(store, beside, images)
+            images = images_of(mistakes, images, codec, count, check_directory)
+        if store is None:
+            return None
+        if store.folder is None and png:
+            mistakes.add(bad("--png", f"with the address {out}", "a folder on this machine", "Leave it out."))
+        return cls(store, suffixes if store.folder is not None else (), images)
+
+    def check_free(self, mistakes: Mistakes, study: Study | None, model: Model | None) -> None:
+        """Keeps what is wrong if the folders hold another thing; without a study, another thing than some study."""
+        if study is None:
+            mistakes.of(self.store.study)
+        else:
+            mistakes.of(lambda: self.store.check_claim(study.digest, study.words))
+        if self.images is not None:
+            mark = None if study is None or model is None else _mark(study, model)
+            mistakes.of(partial(_check_images, self.images, mark))
 
     @property
     def paths(self) -> list[str | Path]:
@@ -69,8 +80,7 @@ class SampleFolder:
     def draw(self, study: Study, executor: Executor, settings: dict[str, object], model: Model) -> tuple[Drawn, float]:
         """Draws what is missing. Gives all samples, and the seconds of drawing of all workers together."""
         if self.images is not None:
-            study.check()  # before the folder is made
-            _claim(self.images, study, model)
+            _claim(self.images, _mark(study, model))
         about = {"settings": settings, "shards": [task.key for task in study.tasks()]}
         with Course() as course:
             results = run_study(study, self.store, executor, _shown(course), about)
@@ -86,20 +96,35 @@ class SampleFolder:
             write_images(self.images, model.codec, model.conditions[0], job.labels, drawn.tokens, job.first_index)
 
 
-def _claim(images: Path, study: Study, model: Model) -> None:
-    """Marks the folder as that of the images of a study; raises `InputError` if it has others, or other files."""
+def _writable(out: str, codec: Codec | None, count: int) -> Store:
+    store = Store(out)
+    if store.folder is not None:
+        check_directory("--out", store.folder, 0 if codec is None else 4 * count * (codec.length + 2) + 1_000_000)
+    return store
+
+
+def _mark(study: Study, model: Model) -> str:
+    """What a folder of images says that it is of."""
     codec = {name: each for name, each in CODECS.describe(model.codec).items() if name != "folder"}
-    mark = {"study": digest_of([study.digest, codec, list(model.conditions[0].class_names)])}
+    return json.dumps({"study": digest_of([study.digest, codec, list(model.conditions[0].class_names)])})
+
+
+def _check_images(images: Path, mark: str | None) -> None:
+    """Raises `InputError` if the folder has the images of another call, or other files; None is any call."""
     path, expected = images / _MARK, "a new or an empty folder, or that of the same call, which then goes on"
     if path.is_file():
-        if path.read_text(encoding="utf-8") != json.dumps(mark):
+        if mark is not None and path.read_text(encoding="utf-8") != mark:
             raise bad("--images", f"{images}, which has the images of another call", expected, "Choose another folder.")
-        return
-    if images.is_dir() and any(images.iterdir()):
+    elif images.is_dir() and any(images.iterdir()):
         raise bad("--images", f"{images}, which has files in it", expected)
+
+
+def _claim(images: Path, mark: str) -> None:
+    """Marks a folder that `_check_images` found to be free."""
     images.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(mark), encoding="utf-8")
+    if not (images / _MARK).is_file():
+        with replacing(images / _MARK) as temporary:
+            temporary.write_text(mark, encoding="utf-8")
 
 
 def _shown(course: Course) -> Callable[[int, int], None]:

@@ -1,0 +1,3 @@
+"""What `dguide sample` draws, and where it goes."""
+
+__all__ = ()
