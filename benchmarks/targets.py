@@ -137,7 +137,7 @@ TARGETS = (
            _uniform_faster("V = 16,384"), least=True, unit=" x", digits=1),
     Target("uniform process, QM9's shape: times faster than the plug-in posterior, every sampler and mechanism", 4,
            _uniform_faster("QM9"), least=True, unit=" x", digits=1),
-    Target("image shape: `Unlocking` or `Simple` over one read of the rows that they must look at, every sampler", 2,
+    Target("image shape: a run with `Unlocking` or `Simple` over one read of the rows that it must look at", 2,
            _masked_reads, digits=1),
     Target("image shape: peak memory above the logits, every sampler measured", 32, _memory("image"), unit=" MB",
            digits=1),
