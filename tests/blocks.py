@@ -46,7 +46,7 @@ def write_blocks(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "tokenizer.json").write_text(json.dumps([size, channels, block, codes]))
 
-    def load(path: str | Path, device: str = "cpu") -> Tokenizer:
+    def load(path: str | Path, device: str = "cpu", *, size: object = None) -> Tokenizer:
         sides, *others = json.loads((Path(path) / "tokenizer.json").read_text())
         return Blocks((sides[0], sides[1]), *others)
 
