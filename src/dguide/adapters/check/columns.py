@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from .probe import Gain, Probe, gain, surprise
-from .record import Line
+from .record import Line, decided
 
 __all__ = ["fit", "offset", "words"]
 
@@ -28,12 +28,9 @@ def fit(probe: Probe) -> Line:
     alone, model = probe.frequencies, surprise(probe.law(), probe.clean)
     at = probe.where
     seen = f"{float(model[at].mean()):.2f} bits a token, from frequencies {float(alone[at].mean()):.2f}"
-    if gain(model, alone, at).sure:
-        remedy = "look at the other lines first; then at the order and numbering of tokens, and at the conditions."
-        return Line(FIT, "wrong", seen, expected, remedy)
-    if gain(alone, model, at).sure:
-        return Line(FIT, "right", seen, expected)
-    return Line(FIT, "not decidable", f"{seen}: the difference may be chance", expected)
+    remedy = "look at the other lines first; then at the order and numbering of tokens, and at the conditions."
+    right, wrong = gain(alone, model, at).sure, gain(model, alone, at).sure
+    return decided(FIT, seen, expected, remedy, right=right, wrong=wrong)
 
 
 def offset(probe: Probe) -> Line:

@@ -7,7 +7,7 @@ import textwrap
 from dataclasses import asdict, dataclass
 from typing import Literal, TypeAlias
 
-__all__ = ["Line", "ModelCheck", "Verdict"]
+__all__ = ["Line", "ModelCheck", "Verdict", "decided"]
 
 Verdict: TypeAlias = Literal["right", "wrong", "not decidable", "does not apply"]
 _WIDTH = 110
@@ -30,6 +30,15 @@ class Line:
     seen: str
     expected: str = ""
     remedy: str = ""
+
+
+def decided(question: str, seen: str, expected: str, remedy: str, *, right: bool, wrong: bool) -> Line:
+    """The line of a question that data decide: right or wrong if that is sure, otherwise not decidable."""
+    if wrong:
+        return Line(question, "wrong", seen, expected, remedy)
+    if right:
+        return Line(question, "right", seen, expected)
+    return Line(question, "not decidable", f"{seen}: the difference may be chance", expected)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .probe import Probe, gain, surprise
-from .record import Line
+from .record import Line, decided
 
 __all__ = ["shift"]
 
@@ -29,9 +29,6 @@ def shift(probe: Probe) -> Line:
         1: "Convention(shifted=True), or move the logits one place to the right.",
         -1: "Convention(shifted=False), or move the logits one place to the left.",
     }
-    for by, bits in others.items():
-        if gain(base, bits, inside[by]).sure:
-            return Line(SHIFT, "wrong", seen, expected, remedies[by])
-    if all(gain(bits, base, inside[by]).sure for by, bits in others.items()):
-        return Line(SHIFT, "right", seen, expected)
-    return Line(SHIFT, "not decidable", f"{seen}: the difference may be chance", expected)
+    better = next((by for by, bits in others.items() if gain(base, bits, inside[by]).sure), 0)
+    worse = all(gain(bits, base, inside[by]).sure for by, bits in others.items())
+    return decided(SHIFT, seen, expected, remedies.get(better, ""), right=worse, wrong=better != 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from .probe import Probe, apart, gain, surprise
-from .record import Line
+from .record import Line, decided
 
 __all__ = ["direction", "reads_time"]
 
@@ -50,9 +50,6 @@ def direction(probe: Probe) -> Line:
     other = surprise(probe.law(probe.ask(probe.noisy, 1 - probe.time, probe.condition)), probe.clean)
     at = probe.where
     seen = f"{float(base[at].mean()):.2f} bits a token, and {float(other[at].mean()):.2f} if told 1 - t"
-    if gain(base, other, at).sure:
-        remedy = "Convention(time='1-t') in place of 't', or the other way round; or tell 1 - time in the wrapper."
-        return Line(DIRECTION, "wrong", seen, expected, remedy)
-    if gain(other, base, at).sure:
-        return Line(DIRECTION, "right", seen, expected)
-    return Line(DIRECTION, "not decidable", f"{seen}: the difference may be chance", expected)
+    remedy = "Convention(time='1-t') in place of 't', or the other way round; or tell 1 - time in the wrapper."
+    right, wrong = gain(other, base, at).sure, gain(base, other, at).sure
+    return decided(DIRECTION, seen, expected, remedy, right=right, wrong=wrong)
