@@ -29,9 +29,9 @@ __all__ = ["FirstHitting"]
 _SPREAD = 1.0
 """Largest difference of log Z_w between the ends of a segment on which it is bounded."""
 _TINY = torch.finfo(torch.float64).tiny
-_HAIR = 1e-2
-"""By how much a log of a rate may lie above its bound by rounding: $(1 + 2 |w|) |l|$ times $2^{-24}$ for logits l in
-float32, which is 0.01 for w = 8 and l = 10,000."""
+_HAIR, _HAIR_OF_FLOAT32 = 1e-6, 1e-2
+"""By how much a log of a rate may lie above its bound by rounding, if all logits are float64, and otherwise. Of logits l
+in float32 it is $(1 + 2 |w|) |l|$ times $2^{-24}$: 0.01 for w = 8 and l = 10,000."""
 _NARROW = 1e-12
 """Relative width of a segment within which the time of a jump is not told apart."""
 
@@ -176,6 +176,8 @@ class _Race:
         where = self.active.nonzero().unbind(-1)
         weights = run.guidance.weights_below(self.level.max(), run.rows[self.samples])
         self.predictions = run.predict(state.tokens, state.time, run.query(where, weights))
+        exact = all(rows.values.dtype == torch.float64 for rows in self.predictions.asked)
+        self.hair = _HAIR if exact else _HAIR_OF_FLOAT32
         self.row = (self.active.flatten().cumsum(0) - 1).view_as(self.active)
         pending = self.samples
         while len(pending):
@@ -204,7 +206,7 @@ class _Race:
         weight = run.guidance.weight_at(_inside(level, low, top)[i], run.rows[pending[i]])
         true = self._speeds(self.row[at], weight)
         ratio = true - log_speed[i, first[i]]
-        if bool((ratio[~narrow[i]] > _HAIR).any()):
+        if bool((ratio[~narrow[i]] > self.hair).any()):
             what = f"FirstHitting with {type(run.guidance).__name__}"
             expected = "a log_intensity that is convex in w, as log Z_w is"
             raise bad(what, "an exit rate above its bound", expected, "Use a sampler along a grid.")
