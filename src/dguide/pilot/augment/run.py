@@ -118,7 +118,8 @@ class _Run:
         self.store.claim(digest_of(about), {"words": about})
         sources = self._sources()
         drawn = self._draw(sources)
-        chosen = arms([study.titles[each.label] for each in study.settings], study.ways)
+        titles = study.titles
+        chosen = arms([titles[each.label] for each in study.settings], study.ways)
         judges = {arm.name: [self._judge(arm, seed, drawn) for seed in range(study.runs)] for arm in chosen}
         self._do("classifiers", [each for several in judges.values() for each in several])
         scores = {name: self._scores(several) for name, several in judges.items()}
@@ -147,20 +148,21 @@ class _Run:
     def _draw(self, sources: list[CheckpointSource]) -> dict[tuple[str, str, int], tuple[str, ...]]:
         """Draws the examples of each setting, way and run, and gives the keys of their results."""
         found, tasks = dict[tuple[str, str, int], tuple[str, ...]](), list[Task]()
+        titles = self.study.titles
         for seed, source in enumerate(sources):
+            data, digest = self.data[seed], self.data[seed].digest
             for setting in self.study.settings:
                 for way in self.study.ways:
                     several: list[Task] = (
-                        list(draws(source, setting, self.data[seed], self.rare, self.added, seed))
+                        list(draws(source, setting, data, self.rare, self.added, seed))
                         if way == "whole"
                         else [
-                            Fill(source, setting, self.data[seed].name, self.data[seed].digest, self.rare,
-                                 self.study.good_classes, self.study.region, seed, first,
-                                 min(_FILLED, self.added - first))
+                            Fill(source, setting, data.name, digest, self.rare, self.study.good_classes,
+                                 self.study.region, seed, first, min(_FILLED, self.added - first))
                             for first in range(0, self.added, _FILLED)
                         ]
                     )  # fmt: skip
-                    found[self.study.titles[setting.label], way, seed] = tuple(each.key for each in several)
+                    found[titles[setting.label], way, seed] = tuple(each.key for each in several)
                     tasks += several
         self._do("examples", tasks)
         return found

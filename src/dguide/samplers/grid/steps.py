@@ -175,11 +175,13 @@ class GridSampler(OnGrid):
             law = self.transition(process, guidance, seen.tokens, now, then, seen.cond, seen.ref, weight[part])
             return seen, law
 
-        parts: Sequence[slice | Tensor] = predictions.parts()
+        parts: Sequence[slice | Tensor]
         if grid.floored is not None and guidance.combines_rates:
             step = FlooredStep(run, asking, predictions, *grid.floored[state.index], self.log_stay, written)
             left = step.leap(buffers, (high, low), must)
             parts = [left[part] for part in chunks(len(left), process.vocab_size)] if len(left) else ()
+        else:
+            parts = predictions.parts()
         for part in parts:
             at = (where[0][part], where[1][part])
             seen, law = written(part)
