@@ -30,8 +30,9 @@ _SPREAD = 1.0
 """Largest difference of log Z_w between the ends of a segment on which it is bounded."""
 _TINY = torch.finfo(torch.float64).tiny
 _HAIR, _HAIR_OF_FLOAT32 = 1e-6, 1e-2
-"""By how much a log of a rate may lie above its bound by rounding, if all logits are float64, and otherwise. Of logits l
-in float32 it is $(1 + 2 |w|) |l|$ times $2^{-24}$: 0.01 for w = 8 and l = 10,000."""
+"""By how much a log of a rate may lie above its bound by rounding, if all logits are float64, and otherwise.
+
+Of logits l in float32 it is $(1 + 2 |w|) |l|$ times $2^{-24}$: 0.01 for w = 8 and l = 10,000."""
 _NARROW = 1e-12
 """Relative width of a segment within which the time of a jump is not told apart."""
 
