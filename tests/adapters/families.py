@@ -70,7 +70,7 @@ class Flow(nn.Module):
 class Language(nn.Module):
     """A bidirectional language model with random weights, absolute positions and one layer of attention.
 
-    Called as LLaDA, `model(ids, attention_mask=).logits`, as Dream, `model(ids, "full" or mask, position_ids).logits`, or
+    Called as LLaDA, `model(ids, attention_mask=).logits`, as Dream, `model(ids, "full" or mask, positions).logits`, or
     as a masked language model of transformers.
     """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .adapt import Adapted, adapt
 from .check import Line, ModelCheck, check_model
 from .convention import Convention
+from .hf import FAMILIES, Generated, Streamer, family_of, generate, language_model
 from .maskgit import MaskGITFiles
 from .presets import CONVENTIONS
 from .published import ImageModel, Published, opened
@@ -13,16 +14,22 @@ from .source import PublishedSource
 
 __all__ = [
     "CONVENTIONS",
+    "FAMILIES",
     "MODELS",
     "Adapted",
     "Convention",
+    "Generated",
     "ImageModel",
     "Line",
     "MaskGITFiles",
     "ModelCheck",
     "Published",
     "PublishedSource",
+    "Streamer",
     "adapt",
     "check_model",
+    "family_of",
+    "generate",
+    "language_model",
     "opened",
 ]

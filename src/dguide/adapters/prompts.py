@@ -49,9 +49,10 @@ def _checked(condition: Any) -> tuple[Tensor, Tensor, Tensor | None]:
     """The tokens of a prompt [B, P], which of them are real, and which are holes; refuses anything else."""
     if isinstance(condition, dict) and {"prompt", "real"} <= condition.keys() <= {"prompt", "real", "hole"}:
         prompt, marks = condition["prompt"], [condition[name] for name in ("real", "hole") if name in condition]
-        if all(isinstance(each, Tensor) and each.ndim == 2 and each.shape == prompt.shape for each in (prompt, *marks)):
-            if prompt.dtype == torch.int64 and all(each.dtype == torch.bool for each in marks):
-                return prompt, marks[0], marks[1] if len(marks) > 1 else None
+        shape = list(prompt.shape) if isinstance(prompt, Tensor) and prompt.ndim == 2 else None
+        wanted = [(torch.int64, shape), *[(torch.bool, shape)] * len(marks)]
+        if [(each.dtype, list(each.shape)) for each in (prompt, *marks) if isinstance(each, Tensor)] == wanted:
+            return prompt, marks[0], marks[1] if len(marks) > 1 else None
     got = f"a dict of {', '.join(map(str, condition))}" if isinstance(condition, dict) else type(condition).__name__
     expected = '{"prompt": tokens [B, P] int64, "real": [B, P] bool}'
     remedy = in_tensor(condition) or "The method prompts() of the denoiser makes it; of texts with masks, holes()."
