@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any
 
 import torch
@@ -18,6 +19,9 @@ from .times import told_time
 from .vocabulary import answered, as_logits, as_read
 
 __all__ = ["Adapted", "adapt"]
+
+_ROUNDING = 0.01
+"""Differences of logits that are rounding, as a share of their spread."""
 
 
 def adapt(
@@ -127,6 +131,27 @@ class Adapted(nn.Module):
             raise bad("holes", "a model without a mask token", "one of the masked process")
         most = max((list(row).count(convention.mask_id) for row in rows), default=0)
         return with_holes(rows, convention.mask_id, convention.pad_id, max(width, len(convention.null_tokens) + most))
+
+    @torch.no_grad()
+    def reads_padding(self) -> bool:
+        """Whether the model reads what stands in padding, although it is told of it: some drop the attention mask.
+
+        It is called once, with two rows of three tokens.
+        """
+        convention = self.convention
+        if convention.attention == "none":
+            return False
+        first = convention.offset
+        avoided = {convention.mask_id, convention.pad_id, *convention.forbidden}
+        one, other = islice((y for y in range(first, first + convention.vocab_size) if y not in avoided), 2)
+        place = next((weight.device for weight in self.parameters()), torch.device("cpu"))
+        ids = torch.tensor([[one, other, one], [one, other, other]], device=place)
+        real = torch.tensor([[True, True, False]] * 2, device=place)
+        moment = told_time(convention, self.process.noise, torch.ones(2, device=place))
+        answer = self._call(Rows(slice(None), ids, real, slice(0, 2)), moment, None).double()
+        known = answer[0].isfinite()
+        apart, spread = (answer[0] - answer[1])[known].abs().max(), answer[0][known].std()
+        return bool(apart > _ROUNDING * spread)
 
     def _check_prompted(self, what: str) -> None:
         if not self.convention.prompted:

@@ -12,7 +12,7 @@ from ..convention import Convention
 from ..presets import CONVENTIONS, dream, llada, masked_lm
 from .facts import Facts, facts
 
-__all__ = ["FAMILIES", "convention_of", "family_of", "language_model"]
+__all__ = ["FAMILIES", "convention_of", "family_of", "language_model", "without_padding_read"]
 
 
 def _of_masked_lm(known: Facts) -> Convention:
@@ -93,6 +93,9 @@ def language_model(model: Any, tokenizer: Any, family: str | None = None) -> Ada
     numbers of the tokenizer. Its prompts are conditions: `Adapted.prompts` in front of the samples, `Adapted.holes` for
     texts with masks.
 
+    The model is called once, to see whether it heeds its attention mask. LLaDA as it was first published does not. It
+    then gets no padding: prompts of each length are a call of their own.
+
     Args:
         model: The loaded model, in evaluation mode.
         tokenizer: Its tokenizer.
@@ -104,4 +107,11 @@ def language_model(model: Any, tokenizer: Any, family: str | None = None) -> Ada
     Raises:
         ValueError: As `convention_of`, and if the model is in training mode.
     """
-    return adapt(model, convention_of(model, tokenizer, family))
+    return without_padding_read(adapt(model, convention_of(model, tokenizer, family)))
+
+
+def without_padding_read(denoiser: Adapted) -> Adapted:
+    """The denoiser; if its model reads padding, one that gets none."""
+    if not denoiser.reads_padding():
+        return denoiser
+    return adapt(denoiser.module, replace(denoiser.convention, attention="none"))

@@ -17,7 +17,7 @@ from ..convention import Convention
 from ..vocabulary import as_read
 from .ending import UntilEnd
 from .facts import end_tokens
-from .families import FAMILIES, convention_of
+from .families import FAMILIES, convention_of, without_padding_read
 from .texts import Canvas, Texts, as_batch
 
 __all__ = ["Request", "request_of"]
@@ -119,8 +119,11 @@ def request_of(
     ends = () if filled else ends
     if ends:
         drawn = UntilEnd(drawn, tuple(token - means.offset for token in ends))
+    denoiser = adapt(model, means)
+    if len({len(canvas.tokens) for canvas in (*canvases, *(negative or ()))}) > 1:
+        denoiser = without_padding_read(denoiser)
     pairs = None if negative is None else tuple(negative)
-    return Request(adapt(model, means), texts, tuple(canvases), pairs, ends, drawn, filled)
+    return Request(denoiser, texts, tuple(canvases), pairs, ends, drawn, filled)
 
 
 def _convention(model: Any, tokenizer: Any, given: Convention | str | None) -> Convention:
