@@ -133,7 +133,8 @@ def _context(model: Any) -> int | None:
     """The most tokens of a row. Positions of the RoBERTa family begin behind that of padding."""
     limits = [getattr(model.config, name, None) for name in _CONTEXT]
     known = [limit for limit in limits if isinstance(limit, int) and limit > 0]
-    for name, part in model.named_modules() if isinstance(model, nn.Module) else ():
+    absolute = getattr(model.config, "position_embedding_type", "absolute") == "absolute"
+    for name, part in model.named_modules() if absolute and isinstance(model, nn.Module) else ():
         if name.endswith("position_embeddings") and isinstance(part, nn.Embedding):
             first = 0 if part.padding_idx is None else part.padding_idx + 1
             known.append(part.num_embeddings - first)
