@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
 from words import CLS, MASK, SEP, VOCAB
 
+import dguide
 from dguide import Normalized, check_model, generate
 from dguide.adapters import language_model
 
@@ -87,7 +91,10 @@ def test_a_masked_language_model_is_a_denoiser(name, words, tmp_path):
     )
     assert again.convention == denoiser.convention
     assert torch.equal(again(sequences, torch.full((2,), 0.5), again.holes(texts)), found)
-    assert check_model(denoiser, length=4, condition=denoiser.prompts(words(PROMPTS * 4)["input_ids"])).ok
+    for condition in (denoiser.prompts(words(PROMPTS * 4)["input_ids"]), denoiser.holes(texts * 4)):
+        found = check_model(denoiser, length=2, condition=condition)
+        assert found.ok, found
+        assert found["padding is not read"].verdict == found["null differs"].verdict == "right"
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -102,3 +109,13 @@ def test_it_writes_fills_in_and_answers(name, words, capsys):
     talk = [{"role": "user", "content": "a dog ran"}]
     answer = generate(model, words, talk, max_new_tokens=4, streamer=transformers.TextStreamer(words), **guided)
     assert capsys.readouterr().out.split() == f"user : a dog ran <eot> assistant : {answer.texts[0]}".split()
+
+
+@pytest.mark.parametrize("name", ["generate", "guide-your-model"])
+def test_the_documents_run_on_a_real_model(name, words):
+    text = (Path(__file__).parents[2] / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    names = {"dguide": dguide, "model": tiny("ModernBert"), "tokenizer": words}
+    blocks = re.findall(r"^```py\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert blocks
+    for block in blocks:
+        exec(compile(block, name, "exec", dont_inherit=True), names)

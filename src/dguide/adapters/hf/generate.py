@@ -30,6 +30,9 @@ class Generated:
         ended: Whether each text came to an end by itself.
         calls: Forward passes of a batch, conditional and reference; a stacked call is one of each.
         seconds: How long the sampling took.
+
+    >>> Generated(("a cat",), ((7, 8, 9, 5),), (True,), Calls(2, 2), 0.1).tokens_per_forward
+    2.0
     """
 
     texts: tuple[str, ...]
