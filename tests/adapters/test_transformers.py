@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -10,8 +11,8 @@ import torch
 from words import CLS, MASK, SEP, VOCAB
 
 import dguide
-from dguide import Normalized, check_model, generate
-from dguide.adapters import language_model
+from dguide import InputError, Normalized, check_model, generate
+from dguide.adapters import Pretrained, family_of, language_model
 
 transformers = pytest.importorskip("transformers")
 tokenizers = pytest.importorskip("tokenizers")
@@ -24,7 +25,7 @@ CONTEXT = 24
 SIZES = {
     "vocab_size": len(VOCAB) + 3,
     "hidden_size": 16,
-    "num_hidden_layers": 2,
+    "num_hidden_layers": 1,
     "num_attention_heads": 2,
     "intermediate_size": 16,
     "max_position_embeddings": CONTEXT,
@@ -91,24 +92,107 @@ def test_a_masked_language_model_is_a_denoiser(name, words, tmp_path):
     )
     assert again.convention == denoiser.convention
     assert torch.equal(again(sequences, torch.full((2,), 0.5), again.holes(texts)), found)
-    for condition in (denoiser.prompts(words(PROMPTS * 4)["input_ids"]), denoiser.holes(texts * 4)):
-        found = check_model(denoiser, length=2, condition=condition)
-        assert found.ok, found
-        assert found["padding is not read"].verdict == found["null differs"].verdict == "right"
+    checked = check_model(denoiser, length=2, condition=denoiser.holes(texts * 2))
+    assert checked.ok, checked
+    assert checked["padding is not read"].verdict == checked["null differs"].verdict == "right"
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_it_writes_fills_in_and_answers(name, words, capsys):
     model, guided = tiny(name), {"guidance": Normalized(1.0)}
-    rest = {"max_new_tokens": 3, "negative_prompts": "a cat ran", **guided}
+    rest = {"max_new_tokens": 2, "negative_prompts": "a cat ran", **guided}
     written = generate(model, words, PROMPTS, **rest)
     alone = [generate(model, words, prompt, first_index=number, **rest) for number, prompt in enumerate(PROMPTS)]
     assert written.tokens == tuple(each.tokens[0] for each in alone)
     filled = generate(model, words, ["the [MASK] sat"], **guided).texts[0].split()
     assert (filled[0], filled[2]) == ("the", "sat")
     talk = [{"role": "user", "content": "a dog ran"}]
-    answer = generate(model, words, talk, max_new_tokens=4, streamer=transformers.TextStreamer(words), **guided)
+    answer = generate(model, words, talk, max_new_tokens=2, streamer=transformers.TextStreamer(words), **guided)
     assert capsys.readouterr().out.split() == f"user : a dog ran <eot> assistant : {answer.texts[0]}".split()
+
+
+@pytest.fixture(scope="module")
+def folder(words, tmp_path_factory):
+    """A model and its tokenizer, as they are saved."""
+    path = tmp_path_factory.mktemp("saved")
+    tiny("Bert").save_pretrained(path)
+    words.save_pretrained(path)
+    return path
+
+
+def test_the_command_line_writes_and_fills_in(folder, run):
+    options = ("--weight", "1", "--negative", "a dog sat on the mat", "--seed", 3, "--json")
+    status, out, err = run("generate", f"hf:{folder}", *PROMPTS, "--max-new-tokens", 4, "--block", 2, *options)
+    assert status == 0, err
+    told = json.loads(out)
+    model, tokenizer = Pretrained(folder).open(torch.device("cpu"))
+    rest = {"guidance": Normalized(1.0), "negative_prompts": "a dog sat on the mat", "seed": 3}
+    wanted = generate(model, tokenizer, PROMPTS, max_new_tokens=4, block=2, **rest)
+    assert told["texts"] == list(wanted.texts)
+    assert told["calls"] == {"conditional": 4, "reference": 4}
+    status, out, err = run("generate", f"hf:{folder}", "the [MASK] sat", "--temperature", 0, "--guidance-scale", 2)
+    assert out.split()[::2] == ["the", "sat"]
+    assert "1 conditional and 1 reference calls" in err
+    assert "guidance scale 2" in err
+
+
+def test_the_command_line_checks_a_language_model(folder, run, tmp_path):
+    status, out, err = run("check-model", f"hf:{folder}", "--length", 3)
+    assert (status, "mask never predicted" in out) == (0, True), err
+    lines = ["a cat sat on the mat", "dog", "the dog ran on a mat", "a mat sat on the cat", "the cat ran"] * 2
+    (tmp_path / "texts.txt").write_text("\n".join(lines))
+    status, out, err = run("check-model", f"hf:{folder}", "--length", 2, "--texts", tmp_path / "texts.txt", "--json")
+    found = {line["question"]: line["verdict"] for line in json.loads(out)["lines"]}
+    assert found["padding is not read"] == found["mask token"] == "right"
+    status, _, err = run(
+        "check-model", f"hf:{folder}", "--length", 9, "--texts", tmp_path / "texts.txt", "--data", "digits"
+    )
+    assert status == 2
+    assert "--data: got a value beside the language model" in err
+    assert "10 lines of at most 9 tokens" in err
+
+
+def test_a_folder_that_needs_code_of_its_own_is_refused(folder, tmp_path):
+    def opened(**options):
+        return Pretrained(tmp_path, **options).open(torch.device("cpu"))
+
+    for config, said in [
+        (None, "got no readable config.json"),
+        ({"model_type": "llada"}, "model_type 'llada', which transformers"),
+        ({"model_type": "llada", "auto_map": {"AutoModel": "code.Model"}}, "If you trust it: trust_remote_code=true"),
+        ({"model_type": "bert"}, "expected a model and its tokenizer"),
+    ]:
+        if config is not None:
+            (tmp_path / "config.json").write_text(json.dumps(config))
+        with pytest.raises(InputError, match=said):
+            opened()
+    for file in folder.iterdir():
+        if "token" in file.name:
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+    transformers.BertModel(transformers.BertConfig(**SIZES)).save_pretrained(tmp_path)
+    with pytest.raises(InputError, match=r"a checkpoint without \d+ weights of BertForMaskedLM"):
+        opened()
+
+
+def test_code_in_a_folder_runs_only_if_it_is_trusted(folder, tmp_path, tmp_path_factory, monkeypatch):
+    cache = str(tmp_path_factory.mktemp("modules"))
+    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", cache)
+    monkeypatch.syspath_prepend(cache)
+    for file in folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    config = json.loads((tmp_path / "config.json").read_text())
+    config |= {"model_type": "llada", "auto_map": {"AutoConfig": "own.Config", "AutoModel": "own.Model"}}
+    config["architectures"] = ["Model"]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "own.py").write_text(
+        "from transformers import BertConfig, BertForMaskedLM\n"
+        "class Config(BertConfig):\n    model_type = 'llada'\n"
+        "class Model(BertForMaskedLM):\n    config_class = Config\n"
+    )
+    model, tokenizer = Pretrained(tmp_path, trust_remote_code=True).open(torch.device("cpu"))
+    assert type(model).__name__ == "Model"
+    assert family_of(model) == "llada"
+    assert generate(model, tokenizer, PROMPTS, max_new_tokens=3, guidance=Normalized(1.0)).tokens
 
 
 @pytest.mark.parametrize("name", ["generate", "guide-your-model"])

@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from .families import FAMILIES, convention_of, family_of, language_model
 from .generate import Generated, generate
+from .pretrained import Pretrained
 from .streaming import Streamer
 
-__all__ = ["FAMILIES", "Generated", "Streamer", "convention_of", "family_of", "generate", "language_model"]
+__all__ = [
+    "FAMILIES",
+    "Generated",
+    "Pretrained",
+    "Streamer",
+    "convention_of",
+    "family_of",
+    "generate",
+    "language_model",
+]
