@@ -214,6 +214,7 @@ WRONG = [
     ({"convention": "bert"}, "unknown convention of generate: got 'bert', expected one of dream, llada, masked-lm"),
     ({"convention": dguide.Convention(vocab_size=9)}, "convention: got no mask_id"),
     ({"convention": dguide.Convention(vocab_size=9, mask_id=3)}, "null='none', a model without prompts"),
+    ({"convention": dguide.Convention(vocab_size=9, mask_id=3, null="mask"), "tokenizer": 3}, "tokenizer: got int"),
     ({"streamer": Printed()}, "streamer Printed: got 2 prompts, expected one text"),
     ({"streamer": 3}, "streamer int: got no such methods"),
 ]
@@ -221,7 +222,13 @@ WRONG = [
 
 @pytest.mark.parametrize(("wrong", "said"), WRONG)
 def test_mistakes_are_told_before_the_model_is_called(wrong, said):
-    given = {"model": language(), "tokenizer": Words(), "prompts": ["the cat", "a dog"], "max_new_tokens": 4, **GUIDED}
+    given = {
+        "model": language(),
+        "tokenizer": Words(),
+        "prompts": ["the cat", "a dog sat"],
+        "max_new_tokens": 4,
+        **GUIDED,
+    }
     given |= wrong
     with pytest.raises(InputError, match=f"(?s){said}"):
         generate(**given)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .adapt import Adapted, adapt
 from .check import Line, ModelCheck, check_model
 from .convention import Convention
-from .hf import FAMILIES, Generated, Pretrained, Streamer, family_of, generate, language_model
+from .hf import FAMILIES, Generated, Pretrained, Streamer, UntilEnd, family_of, generate, language_model
 from .maskgit import MaskGITFiles
 from .presets import CONVENTIONS
 from .published import ImageModel, Published, opened
@@ -28,6 +28,7 @@ __all__ = [
     "Published",
     "PublishedSource",
     "Streamer",
+    "UntilEnd",
     "adapt",
     "check_model",
     "family_of",

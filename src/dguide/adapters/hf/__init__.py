@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .ending import UntilEnd
 from .families import FAMILIES, convention_of, family_of, language_model
 from .generate import Generated, generate
 from .pretrained import Pretrained
@@ -12,6 +13,7 @@ __all__ = [
     "Generated",
     "Pretrained",
     "Streamer",
+    "UntilEnd",
     "convention_of",
     "family_of",
     "generate",

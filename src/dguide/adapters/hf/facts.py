@@ -10,7 +10,7 @@ from torch import nn
 
 from ...errors import Mistakes, bad
 
-__all__ = ["Facts", "end_tokens", "facts"]
+__all__ = ["Facts", "check_tokenizer", "end_tokens", "facts"]
 
 _CONTEXT = ("max_position_embeddings", "max_sequence_length", "n_positions")
 """Names in configs of the most tokens that a model reads."""
@@ -58,8 +58,7 @@ def facts(model: Any, tokenizer: Any) -> Facts:
         )
     if isinstance(model, nn.Module) and model.training:
         mistakes.add(bad("model", f"{type(model).__name__} in training mode", "evaluation mode", "Call .eval() on it."))
-    if not all(callable(getattr(tokenizer, name, None)) for name in _METHODS):
-        mistakes.add(bad("tokenizer", type(tokenizer).__name__, "a tokenizer of transformers"))
+    mistakes.of(lambda: check_tokenizer(tokenizer))
     mistakes.settle()
     assert isinstance(columns, int)
     columns = _columns(model, columns)
@@ -79,6 +78,12 @@ def facts(model: Any, tokenizer: Any) -> Facts:
         pad_id=next((each for each in (pad, tokenizer.pad_token_id) if each is not None), 0),
         context=_context(model),
     )
+
+
+def check_tokenizer(tokenizer: Any) -> None:
+    """Refuses what is no tokenizer of transformers."""
+    if not (callable(tokenizer) and all(callable(getattr(tokenizer, name, None)) for name in _METHODS)):
+        raise bad("tokenizer", type(tokenizer).__name__, "a tokenizer of transformers")
 
 
 def _columns(model: Any, size: int) -> int:

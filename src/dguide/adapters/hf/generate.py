@@ -125,9 +125,10 @@ def generate(
     lengths = asked.lengths
     longest = int(lengths.values.max())
     began = time.perf_counter()
+    denoiser = asked.called()
     drawn = sample(
-        asked.denoiser,
-        process=asked.denoiser.process,
+        denoiser,
+        process=denoiser.process,
         length=longest,
         condition=condition,
         reference=reference,

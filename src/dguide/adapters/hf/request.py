@@ -16,7 +16,7 @@ from ..adapt import Adapted, adapt
 from ..convention import Convention
 from ..vocabulary import as_read
 from .ending import UntilEnd
-from .facts import end_tokens
+from .facts import check_tokenizer, end_tokens
 from .families import FAMILIES, convention_of, without_padding_read
 from .texts import Canvas, Texts, as_batch
 
@@ -51,6 +51,11 @@ class Request:
         convention = self.denoiser.convention
         filler = int(convention.mask == 0)
         return Lengths(torch.tensor([len(canvas.holes) for canvas in self.canvases]), padding=filler)
+
+    def called(self) -> Adapted:
+        """The denoiser; without padding, if there is some and the model reads it."""
+        even = len({len(canvas.tokens) for canvas in (*self.canvases, *(self.negative or ()))}) == 1
+        return self.denoiser if even else without_padding_read(self.denoiser)
 
     def conditions(self) -> tuple[dict[str, Tensor], dict[str, Tensor] | None]:
         """The condition and the reference, as wide as each other."""
@@ -104,13 +109,7 @@ def request_of(
     mistakes.settle()
     if negative is not None and len(negative) == 1:
         negative *= len(canvases)
-    _check_pairs(canvases, negative, mistakes)
-    for what, rows in (("prompt", canvases), ("negative prompt", negative or [])):
-        _check_context(what, rows, means.context, mistakes)
-    if guidance is None and away is not None:
-        mistakes.add(bad("negative_prompts", "some without guidance", "guidance=, which tilts away from them"))
-    if guidance is not None and away is None and means.null == "mask":
-        _check_guided(canvases, means, mistakes)
+    _check_canvases(canvases, negative, means, guidance, mistakes)
     drawn = mistakes.of(lambda: _sampler(sampler, block, max(len(canvas.holes) for canvas in canvases)))
     mistakes.settle()
     assert drawn is not None
@@ -119,11 +118,8 @@ def request_of(
     ends = () if filled else ends
     if ends:
         drawn = UntilEnd(drawn, tuple(token - means.offset for token in ends))
-    denoiser = adapt(model, means)
-    if len({len(canvas.tokens) for canvas in (*canvases, *(negative or ()))}) > 1:
-        denoiser = without_padding_read(denoiser)
     pairs = None if negative is None else tuple(negative)
-    return Request(denoiser, texts, tuple(canvases), pairs, ends, drawn, filled)
+    return Request(adapt(model, means), texts, tuple(canvases), pairs, ends, drawn, filled)
 
 
 def _convention(model: Any, tokenizer: Any, given: Convention | str | None) -> Convention:
@@ -132,6 +128,7 @@ def _convention(model: Any, tokenizer: Any, given: Convention | str | None) -> C
         if given is not None:
             choose("convention of generate", given, FAMILIES)
         return convention_of(model, tokenizer, given)
+    check_tokenizer(tokenizer)
     if given.before or given.after:
         raise bad("convention", "tokens before or after", "none: generate takes them from the tokenizer")
     if given.mask_id is None:
@@ -166,6 +163,23 @@ def _with_ends(means: Convention, ends: tuple[int, ...], *, filled: bool) -> Con
     forbidden = {*means.forbidden, *ends} if filled else {*means.forbidden} - {*ends}
     inside = range(means.offset, means.offset + means.vocab_size)
     return replace(means, forbidden=tuple(sorted(token for token in forbidden if token in inside)))
+
+
+def _check_canvases(
+    canvases: list[Canvas],
+    negative: list[Canvas] | None,
+    means: Convention,
+    guidance: Guidance | None,
+    mistakes: Mistakes,
+) -> None:
+    """Keeps what is wrong with prompts and negative prompts: their number, masks, lengths, and what they bring."""
+    _check_pairs(canvases, negative, mistakes)
+    for what, rows in (("prompt", canvases), ("negative prompt", negative or [])):
+        _check_context(what, rows, means.context, mistakes)
+    if guidance is None and negative is not None:
+        mistakes.add(bad("negative_prompts", "some without guidance", "guidance=, which tilts away from them"))
+    if guidance is not None and negative is None and means.null == "mask":
+        _check_guided(canvases, means, mistakes)
 
 
 def _check_pairs(canvases: list[Canvas], negative: list[Canvas] | None, mistakes: Mistakes) -> None:
