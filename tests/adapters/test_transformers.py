@@ -144,12 +144,13 @@ def test_the_command_line_checks_a_language_model(folder, run, tmp_path):
     status, out, err = run("check-model", f"hf:{folder}", "--length", 2, "--texts", tmp_path / "texts.txt", "--json")
     found = {line["question"]: line["verdict"] for line in json.loads(out)["lines"]}
     assert found["padding is not read"] == found["mask token"] == "right"
-    status, _, err = run(
-        "check-model", f"hf:{folder}", "--length", 9, "--texts", tmp_path / "texts.txt", "--data", "digits"
-    )
-    assert status == 2
-    assert "--data: got a value beside the language model" in err
-    assert "10 lines of at most 9 tokens" in err
+    for wrong, said in [
+        (("--data", "digits"), "--data: got a value beside the language model"),
+        (("--length", 9, "--texts", tmp_path / "texts.txt"), "10 lines of at most 9 tokens"),
+    ]:
+        status, _, err = run("check-model", f"hf:{folder}", *wrong)
+        assert status == 2
+        assert said in err
 
 
 def test_a_folder_that_needs_code_of_its_own_is_refused(folder, tmp_path):

@@ -50,6 +50,8 @@ class Words:
         add_generation_prompt: bool = False,
         continue_final_message: bool = False,
     ) -> dict[str, list[int]]:
+        if messages[0]["role"] not in ("user", "assistant"):
+            raise RuntimeError("no such role")
         text = " ".join(f"{each['role']} : {each['content']} <eot>" for each in messages)
         text = text.removesuffix(" <eot>") if continue_final_message else text
         return self(text + " assistant :" * add_generation_prompt, add_special_tokens=False)

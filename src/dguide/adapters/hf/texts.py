@@ -94,7 +94,7 @@ class Texts:
         try:
             whole = self._templated(said, add_generation_prompt=False)
             opened = self._templated(said, continue_final_message=True)
-        except Exception:  # a template is a program of somebody else, and may not allow for such a conversation
+        except Exception:  # the template may not allow for such a conversation
             return ()
         special = {*self.tokenizer.all_special_ids, *self.tokenizer.get_added_vocab().values()}
         behind = whole[len(opened) :] if whole[: len(opened)] == opened else []
@@ -128,7 +128,10 @@ class Texts:
             remedy = "Pass texts, or set tokenizer.chat_template."
             raise bad(what, "a conversation", "a text: the tokenizer has no chat template", remedy)
         begun = talk[-1]["role"] == "assistant"
-        return self._templated(talk, add_generation_prompt=not begun, continue_final_message=begun)
+        try:
+            return self._templated(talk, add_generation_prompt=not begun, continue_final_message=begun)
+        except Exception as error:  # a template is a program of somebody else, and raises what it likes
+            raise bad(what, f"a conversation that the chat template refuses: {error}", "roles that it knows") from error
 
     def _templated(self, talk: Sequence[Mapping[str, Any]], **how: bool) -> list[int]:
         made = self.tokenizer.apply_chat_template(list(talk), tokenize=True, return_dict=True, **how)

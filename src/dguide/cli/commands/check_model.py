@@ -89,7 +89,9 @@ def check_model(
         given["--unconditional"] = "true" if unconditional else None
         _refuse(given, f"language model {model}", mistakes)
         length = length or _LENGTH
-        asked = None if place is None else _language(model, place, length, texts, mistakes)
+        mistakes.settle()  # before a large model is loaded
+        assert place is not None
+        asked = _language(model, place, length, texts, mistakes)
         length = None if texts is not None else length
     elif own:
         if unconditional and data is None:
