@@ -19,86 +19,9 @@ def ids(text: str) -> list[int]:
     return [VOCAB[word] for word in text.split()]
 
 
-NEGATIVE = {"negative_prompts": "ran on a mat a dog : a"}
-HOW = [("llada", {"block": 2}), ("llada", NEGATIVE), ("Dream", NEGATIVE), ("Dream", {}), ("bert", {})]
-
-
-@pytest.mark.parametrize(("kind", "how"), HOW)
-def test_a_batch_of_different_lengths_is_as_one_by_one(kind, how):
-    model, words = language(kind), Words(around=kind == "bert")
-    rest = {"max_new_tokens": 4, **GUIDED, **how}
-    batch = generate(model, words, PROMPTS, **rest)
-    for number, prompt in enumerate(PROMPTS):
-        one = generate(model, words, prompt, first_index=number, **rest)
-        assert one.tokens[0] == batch.tokens[number]
-    assert len(set(batch.tokens)) > 1
-
-
-def own(model, kind, tokens, place):
-    """The law of the model itself at a place of a row of tokens, without its mask and columns without a word."""
-    logits = model(torch.tensor([tokens])).logits[0, place - (kind == "Dream")].detach().clone()
-    never = [MASK, *range(len(VOCAB), COLUMNS)] + ([*range(6)] if kind == "bert" else [SEP, EOT])
-    logits[never] = -torch.inf
-    return logits
-
-
-@pytest.mark.parametrize(("kind", "weight"), [("llada", 0.0), ("llada", 1.5), ("Dream", 1.5), ("bert", 1.5)])
-def test_a_masked_word_has_the_tilted_law_of_the_model(kind, weight):
-    model, words = language(kind), Words(around=kind == "bert")
-    drawn = generate(model, words, ["the [MASK] sat"] * 1000, guidance=Normalized(weight), stop=["[SEP]", "<eot>"])
-    text = ids("the [MASK] sat")
-    around = ([CLS], [SEP]) if kind == "bert" else ([], [])
-    cond, ref = (
-        own(model, kind, [*around[0], *row, *around[1]], len(around[0]) + 1) for row in (text, [MASK, MASK, MASK])
-    )
-    law = torch.softmax(torch.where(cond.isfinite(), (1 + weight) * cond - weight * ref, -torch.inf), 0)
-    assert g_test(torch.tensor(drawn.tokens), law) > 1e-5
-    assert drawn.texts[0] == f"the {words.decode(drawn.tokens[0])} sat"
-
-
-SAMPLERS = [LowConfidence(12), FirstHitting(), Ancestral(5), Blocks(LowConfidence(4), 4)]
-
-
-@pytest.mark.parametrize("sampler", SAMPLERS, ids=lambda each: type(each).__name__)
-def test_tokens_before_the_end_are_those_of_the_sampler_inside(sampler):
-    model, words = language(), Words(around=False)
-    rest = {"max_new_tokens": 10, **GUIDED, "sampler": sampler}
-    whole = generate(model, words, PROMPTS * 2, stop=(), **rest)
-    calls = len(model.calls)
-    ended = generate(model, words, PROMPTS * 2, stop=["user", VOCAB["sat"]], **rest)
-    assert any(ended.ended)
-    assert not any(whole.ended)
-    for kept, row in zip(ended.tokens, whole.tokens, strict=True):
-        end = next((place for place, token in enumerate(row) if token in ids("user sat")), len(row))
-        assert kept == row[:end]
-    before, after = (sum(call[0] for call in part) for part in (model.calls[:calls], model.calls[calls:]))
-    assert after < before  # what ended is not asked for any more
-
-
-def test_with_blocks_the_sampling_stops_once_all_texts_ended():
-    model, words = language(), Words(around=False)
-    rest = {"max_new_tokens": 20, "block": 2, **GUIDED}
-    (first,) = generate(model, words, "the cat", **rest, stop=()).tokens
-    drawn = generate(model, words, "the cat", **rest, stop=[first[2]])
-    assert drawn.ended == (True,)
-    assert drawn.calls.conditional == 2 * (1 + first.index(first[2]) // 2)
-    assert drawn.tokens_per_forward == len(drawn.tokens[0]) / drawn.calls.conditional
-
-
-def test_what_may_change_again_does_not_end():
-    rest = {"max_new_tokens": 8, "sampler": dguide.Remasking(9, share=0.9), **GUIDED}
-    whole, ended = (generate(language(), Words(), PROMPTS * 4, stop=stop, **rest) for stop in ((), ["user"]))
-    assert any(ended.ended)
-    for kept, row in zip(ended.tokens, whole.tokens, strict=True):
-        assert kept == row[: len(kept)]
-
-
-TALK = [{"role": "user", "content": "the cat"}]
-GUIDED = {"guidance": Normalized(1.5)}
-
-
-def ids(text: str) -> list[int]:
-    return [VOCAB[word] for word in text.split()]
+def up_to(row: tuple[int, ...], ends: str) -> tuple[int, ...]:
+    """The tokens before the first of the `ends`."""
+    return row[: next((place for place, token in enumerate(row) if token in ids(ends)), len(row))]
 
 
 NEGATIVE = {"negative_prompts": "ran on a mat a dog : a"}
@@ -150,9 +73,7 @@ def test_tokens_before_the_end_are_those_of_the_sampler_inside(sampler):
     ended = generate(model, words, PROMPTS * 2, stop=["user", VOCAB["sat"]], **rest)
     assert any(ended.ended)
     assert not any(whole.ended)
-    for kept, row in zip(ended.tokens, whole.tokens, strict=True):
-        end = next((place for place, token in enumerate(row) if token in ids("user sat")), len(row))
-        assert kept == row[:end]
+    assert ended.tokens == tuple(up_to(row, "user sat") for row in whole.tokens)
     before, after = (sum(call[0] for call in part) for part in (model.calls[:calls], model.calls[calls:]))
     assert after < before  # what ended is not asked for any more
 
@@ -168,14 +89,10 @@ def test_with_blocks_the_sampling_stops_once_all_texts_ended():
 
 
 def test_what_may_change_again_does_not_end():
-    drawn = [
-        generate(language(), Words(), "the cat", max_new_tokens=8, sampler=dguide.Remasking(9), stop=stop, **GUIDED)
-        for stop in ((), ["user"])
-    ]
-    assert drawn[0].calls == drawn[1].calls
-
-
-TALK = [{"role": "user", "content": "the cat"}]
+    rest = {"max_new_tokens": 8, "sampler": dguide.Remasking(12, share=0.5), **GUIDED}
+    stops = ((), ["<eot>", "sat", "user"])
+    whole, ended = (generate(language(), Words(), PROMPTS * 2, stop=stop, **rest) for stop in stops)
+    assert ended.tokens == tuple(up_to(row, "<eot> sat user") for row in whole.tokens)
 
 
 def test_conversations_go_through_the_template_and_end_as_answers_do():
