@@ -88,6 +88,19 @@ def test_with_blocks_the_sampling_stops_once_all_texts_ended():
     assert drawn.tokens_per_forward == len(drawn.tokens[0]) / drawn.calls.conditional
 
 
+def test_special_tokens_and_numbers_without_a_word_are_drawn_only_to_end_a_text():
+    class Gap(Words):
+        def get_vocab(self):
+            return {word: token for word, token in VOCAB.items() if word != "mat"}
+
+    model, rest = language("bert"), {"max_new_tokens": 6, **GUIDED}
+    model.head.data[[SEP, VOCAB["mat"]]] = model.head.data[VOCAB["user"]]  # as likely as a common word
+    drawn = {token for row in generate(model, Gap(), PROMPTS * 4, **rest).tokens for token in row}
+    assert VOCAB["user"] in drawn
+    assert not drawn & {SEP, VOCAB["mat"]}
+    assert any(generate(model, Gap(), PROMPTS * 4, stop=["[SEP]"], **rest).ended)
+
+
 def test_what_may_change_again_does_not_end():
     rest = {"max_new_tokens": 8, "sampler": dguide.Remasking(12, share=0.5), **GUIDED}
     stops = ((), ["<eot>", "sat", "user"])
