@@ -94,7 +94,7 @@ def test_special_tokens_and_numbers_without_a_word_are_drawn_only_to_end_a_text(
             return {word: token for word, token in VOCAB.items() if word != "mat"}
 
     model, rest = language("bert"), {"max_new_tokens": 6, **GUIDED}
-    model.head.data[[SEP, VOCAB["mat"]]] = model.head.data[VOCAB["user"]]  # as likely as a common word
+    model.head.data[[SEP, VOCAB["mat"]]] = model.head.data[VOCAB["user"]].clone()  # as likely as a common word
     drawn = {token for row in generate(model, Gap(), PROMPTS * 4, **rest).tokens for token in row}
     assert VOCAB["user"] in drawn
     assert not drawn & {SEP, VOCAB["mat"]}
