@@ -37,6 +37,8 @@ class Sampler(Extensible, ABC):
     """Whether a position may land more than once, or not on every token its guided law allows. `SMC` refuses both."""
     general_step: ClassVar[bool] = False
     """Whether it has a step for a mechanism whose landing is not $q_w$ (`Guidance.tilted_landing`)."""
+    in_blocks: ClassVar[bool] = True
+    """Whether it can draw some positions of longer samples while the others stay: `Blocks` has such a one inside."""
     predictable: ClassVar[bool] = True
     """Whether the positions that land in a step depend on what was decided before it only, and not on the tokens that
     land."""

@@ -1,0 +1,73 @@
+"""Block-causal models with what they keep of earlier blocks: the same samples for a part of the work."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from block_causal import Inside, Past
+
+import dguide
+from dguide import Ancestral, Blocks, Convention, FirstHitting, LowConfidence, Normalized, Unlocking, adapt
+from dguide.adapters import CONVENTIONS
+
+VOCAB, MASK, BLOCK, LENGTH = 12, 11, 4, 10
+PROMPTS = [[1, 2, 3, 4, 5, 6, 7, 8, 9], [3, 1], [], [5, 5, 5, 5]]
+NEGATIVE = [[7, 7, 7], [2, 4, 6, 8, 1], [9], [1, 2, 3, 4, 5, 6]]
+SDAR = CONVENTIONS.call("sdar").having(vocab_size=VOCAB, mask_id=MASK, block=BLOCK)()
+LLADA2 = CONVENTIONS.call("llada2").having(vocab_size=VOCAB, mask_id=MASK, block=BLOCK, cached=True)()
+BD3LM = CONVENTIONS.call("bd3lm").having(vocab_size=VOCAB, mask_id=MASK, block=BLOCK)()
+
+
+def model_of(convention: Convention) -> Any:
+    return Inside(VOCAB, BLOCK, longest=12).eval() if convention.cache == "inside" else Past(VOCAB).eval()
+
+
+def draw(convention: Convention, rows: Any = None, cached: bool = True, negative: bool = True, **rest: Any) -> Any:
+    """Samples after some of the prompts, and the work of it in tokens times layers."""
+    model = model_of(convention)
+    denoiser = adapt(model, convention if cached else replace(convention, cache="none"))
+    if convention.prompted:
+        chosen = range(len(PROMPTS)) if rows is None else rows
+        condition = denoiser.prompts([PROMPTS[row] for row in chosen], width=9)
+        reference = denoiser.prompts([NEGATIVE[row] for row in chosen], like=condition) if negative else None
+        rest |= {"condition": condition, "reference": reference, "length": rest.get("length", LENGTH)}
+    else:
+        rest |= {"count": 3, "length": 12}
+    drawn = dguide.sample(denoiser, process=denoiser.process, **rest)
+    return drawn, model.work
+
+
+GUIDED = Normalized(dguide.RampUp(2.0))
+
+
+@pytest.mark.parametrize(
+    ("convention", "sampler", "guidance"),
+    [
+        (SDAR, LowConfidence(3, noise=1.0), GUIDED),
+        (SDAR, Ancestral(3), GUIDED),
+        (LLADA2, FirstHitting(), Unlocking(1.0)),
+        (LLADA2, dguide.EntropyBounded(0.5), Normalized(torch.tensor([0.0, 1.0, 3.0, -1.0]))),
+        (LLADA2, dguide.Remasking(3), Normalized(dguide.Interval(2.0, 0.2, 0.6))),
+        (BD3LM, FirstHitting(), None),
+        (BD3LM, Ancestral(2), None),
+    ],
+    ids=lambda each: getattr(each, "cache", type(each).__name__),
+)
+def test_tokens_are_those_without_a_cache(convention: Convention, sampler: Any, guidance: Any) -> None:
+    rest = {"sampler": Blocks(sampler, BLOCK), "guidance": guidance}
+    kept, work = draw(convention, **rest)
+    plain, more = draw(convention, cached=False, **rest)
+    assert torch.equal(kept.tokens, plain.tokens)
+    assert kept.calls == plain.calls
+    assert work < more
+    assert len(kept.tokens.unique(dim=0)) > 1
+
+
+def test_prompts_of_unequal_lengths_give_the_same_as_one_by_one() -> None:
+    rest = {"sampler": Blocks(LowConfidence(2), BLOCK), "guidance": GUIDED}
+    together = draw(SDAR, **rest)[0].tokens
+    alone = [draw(SDAR, [row], first_index=row, **rest)[0].tokens for row in range(len(PROMPTS))]
+    assert torch.equal(together, torch.cat(alone))
