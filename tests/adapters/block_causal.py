@@ -47,11 +47,12 @@ class BlockCausal(nn.Module):
         super().__init__()
         generator = torch.Generator().manual_seed(0)
         self.token = nn.Parameter(2 * torch.randn(vocab, WIDTH, generator=generator, dtype=torch.float64))
+        self.out = nn.Parameter(torch.randn(vocab, WIDTH, generator=generator, dtype=torch.float64))
         self.layers = nn.ModuleList(Layer(generator) for _ in range(LAYERS))
         self.work = 0
 
     def head(self, x: Tensor) -> Any:
-        return SimpleNamespace(logits=x @ self.token.T / 2)
+        return SimpleNamespace(logits=x @ self.out.T / 10)
 
 
 class Past(BlockCausal):

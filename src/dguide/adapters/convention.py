@@ -20,8 +20,8 @@ Attention: TypeAlias = Literal["none", "padding", "square", "blocks", "blocks-ad
 """What it is told of the tokens that may be looked at: nothing; padding, as 1 and 0 [B, S]; "full" where nothing is
 padded, else bool [B, 1, S, S]; earlier blocks and the own one, bool [B, 1, S, S]; or those as 0 and -inf."""
 Cache: TypeAlias = Literal["none", "past", "past-stored", "inside"]
-"""Where keys and values of earlier blocks are kept: nowhere; in `past_key_values`, to which every call adds, or only calls
-with `store_kv=True`; or in the layers of the model, by calls with `store_kv=True`."""
+"""Where keys and values of earlier blocks are kept: nowhere; in `past_key_values`, to which every call adds, or only
+calls with `store_kv=True`; or in the layers of the model, by calls with `store_kv=True`."""
 Null: TypeAlias = Literal["none", "label", "mask", "drop", "tokens"]
 """What "no condition" is: there are no conditions; the null label; the prompt masked, dropped, or other tokens."""
 

@@ -24,11 +24,11 @@ class Blocks(Sampler):
     """Draw a block of positions with another sampler, then the next block.
 
     Blocks are counted from the first mask of each sample, so a prompt in `initial` is followed by whole blocks. Those
-    of a block-causal network are its own. Blocks in which nothing can change are passed over. Steps, numbers, noise levels
-    and the schedule of w are those of a block: with `LowConfidence(steps=16)` inside every block takes 16 steps, in
-    which the noise level falls from 1 to 0. The next block begins when all samples of a batch are done with the present
-    one. Only positions of the present block are looked at. The network reads those of later blocks as noise, and a
-    block-causal one that keeps what it computed (`dguide.denoiser.BlockCausal`) is given the present block alone.
+    of a block-causal network are its own. Blocks in which nothing can change are passed over. Steps, numbers, noise
+    levels and the schedule of w are those of a block: with `LowConfidence(steps=16)` inside every block takes 16 steps,
+    in which the noise level falls from 1 to 0. The next block begins when all samples of a batch are done with the
+    present one. Only positions of the present block are looked at. The network reads those of later blocks as noise,
+    and a block-causal one that keeps what it computed (`dguide.denoiser.BlockCausal`) is given the present block alone.
     Source: the semi-autoregressive sampling of LLaDA (Nie et al., arXiv 2502.09992, where `steps` are those of all
     blocks together), and block diffusion (Arriola et al., arXiv 2503.09573).
 
