@@ -63,7 +63,7 @@ def test_tokens_are_those_without_a_cache(convention: Convention, sampler: Any, 
     assert torch.equal(kept.tokens, plain.tokens)
     assert kept.calls == plain.calls
     assert work < more
-    assert len(kept.tokens.unique()) > 4
+    assert len(kept.tokens.unique()) > 3
 
 
 def test_prompts_of_unequal_lengths_give_the_same_as_one_by_one() -> None:
