@@ -66,6 +66,7 @@ class Convention:
         tokens_as: The name of the argument for tokens [B, S]. None for the first one without a name.
         time_as: Likewise for the time [B].
         condition_as: Likewise for labels [B].
+        cache_as: The name of the argument for a cache of transformers.
         attention_as: Likewise for the attention mask.
         positions_as: The name of the argument for position numbers [B, S]; None to pass none.
         arguments: Further arguments of every call, by name.
@@ -105,6 +106,7 @@ class Convention:
     tokens_as: str | None = None
     time_as: str | None = None
     condition_as: str | None = None
+    cache_as: str = "past_key_values"
     attention_as: str | None = "attention_mask"
     positions_as: str | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)

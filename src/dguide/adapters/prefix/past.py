@@ -1,4 +1,4 @@
-"""Keys and values in a cache of transformers, `past_key_values`."""
+"""Keys and values in a cache of transformers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _AT_ONCE = 512
 
 
 class PastKeyValues:
-    """`dguide.denoiser.Prefix` of a model that is called with `past_key_values` and `use_cache`."""
+    """`dguide.denoiser.Prefix` of a model that is called with a cache of transformers and `use_cache`."""
 
     def __init__(
         self, module: Callable[..., Any], convention: Convention, noise: Noise, layout: Layout, labels: Tensor | None
@@ -71,7 +71,7 @@ class PastKeyValues:
         """What the model answers for the next columns of some rows."""
         told, layout, stop = self.convention, self.layout, self.filled + tokens.shape[1]
         first = torch.tensor([layout.first], device=tokens.device)
-        more = {"past_key_values": cache, "use_cache": True}
+        more = {told.cache_as: cache, "use_cache": True}
         if told.cache == "past-stored":
             more["store_kv"] = keep
         return logits_of(
