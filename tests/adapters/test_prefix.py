@@ -12,6 +12,7 @@ from block_causal import LAYERS, Inside, Past
 import dguide
 from dguide import Ancestral, Blocks, Convention, FirstHitting, InputError, LowConfidence, Normalized, Unlocking, adapt
 from dguide.adapters import CONVENTIONS
+from dguide.adapters.prefix import past
 
 VOCAB, MASK, BLOCK, LENGTH = 12, 11, 4, 10
 PROMPTS = [[1, 2, 3, 4, 5, 6, 7, 8, 9], [3, 1], [], [5, 5, 5, 5]]
@@ -47,7 +48,6 @@ GUIDED = Normalized(dguide.RampUp(2.0))
     ("convention", "sampler", "guidance"),
     [
         (SDAR, LowConfidence(3, noise=1.0), GUIDED),
-        (SDAR, Ancestral(3), GUIDED),
         (LLADA2, FirstHitting(), Unlocking(1.0)),
         (LLADA2, dguide.EntropyBounded(0.5), Normalized(torch.tensor([0.0, 1.0, 3.0, -1.0]))),
         (LLADA2, dguide.Remasking(3), Normalized(dguide.Interval(2.0, 0.2, 0.6))),
@@ -64,6 +64,37 @@ def test_tokens_are_those_without_a_cache(convention: Convention, sampler: Any, 
     assert kept.calls == plain.calls
     assert work < more
     assert len(kept.tokens.unique()) > 3
+
+
+def by_hand(model: Any, prompt: list[int], ids: torch.Tensor) -> torch.Tensor:
+    """Logits of one sequence behind its prompt, as published code calls the model: square masks of whole blocks."""
+    whole = torch.cat((torch.tensor(prompt, dtype=torch.int64), ids)).unsqueeze(0)
+    size = whole.shape[1]
+    block = torch.arange(size) // BLOCK
+    seen = (block.unsqueeze(1) >= block).view(1, 1, size, size)
+    return model(whole, seen, torch.arange(size).unsqueeze(0)).logits[0, len(prompt) :, :VOCAB]
+
+
+@pytest.mark.parametrize("convention", [SDAR, LLADA2], ids=["bool", "added"])
+@pytest.mark.parametrize("at_once", [512, 1])
+def test_logits_are_those_of_the_published_calls(convention: Convention, at_once: int, monkeypatch: Any) -> None:
+    monkeypatch.setattr(past, "_AT_ONCE", at_once)
+    model = Past(VOCAB).eval()
+    denoiser = adapt(model, convention)
+    condition, time = denoiser.prompts(PROMPTS), torch.ones(4)
+    ids = torch.randint(0, VOCAB, (4, LENGTH), generator=torch.Generator().manual_seed(0))
+    wanted = torch.stack([by_hand(model, *each) for each in zip(PROMPTS, ids, strict=True)])
+    torch.testing.assert_close(denoiser(ids, time, condition), wanted)
+    prefix, lead = denoiser.prefix(condition, 4, LENGTH), denoiser.lead(condition, 4)
+    for number in range(3):
+        places = number * BLOCK + torch.arange(BLOCK) - lead.unsqueeze(1)
+        tokens, there = ids.gather(1, places.clamp(0, LENGTH - 1)), (places >= 0) & (places < LENGTH)
+        for rows in (torch.arange(4), torch.tensor([0, 2])):
+            found = prefix(tokens[rows], time[rows], rows)
+            for row, answer in zip(rows.tolist(), found, strict=True):
+                real = there[row, : answer.shape[0]]
+                torch.testing.assert_close(answer[real], wanted[row, places[row, there[row]]])
+        prefix.append(tokens)
 
 
 def test_prompts_of_unequal_lengths_give_the_same_as_one_by_one() -> None:

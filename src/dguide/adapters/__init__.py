@@ -5,6 +5,7 @@ from __future__ import annotations
 from .adapt import Adapted, adapt
 from .check import Line, ModelCheck, check_model
 from .convention import Convention
+from .diffusion_gemma import DiffusionGemma
 from .maskgit import MaskGITFiles
 from .presets import CONVENTIONS
 from .published import ImageModel, Published, opened
@@ -16,6 +17,7 @@ __all__ = [
     "MODELS",
     "Adapted",
     "Convention",
+    "DiffusionGemma",
     "ImageModel",
     "Line",
     "MaskGITFiles",

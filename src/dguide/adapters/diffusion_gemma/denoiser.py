@@ -48,9 +48,7 @@ class DiffusionGemma(nn.Module):
     time_dependent = False
     prediction = "posterior"
 
-    def __init__(
-        self, model: Any, *, self_conditioning: bool = True, null_tokens: Sequence[int] | None = None
-    ) -> None:
+    def __init__(self, model: Any, *, self_conditioning: bool = True, null_tokens: Sequence[int] | None = None) -> None:
         super().__init__()
         config = getattr(model, "config", None)
         if not isinstance(getattr(config, "canvas_length", None), int):
@@ -87,7 +85,10 @@ class DiffusionGemma(nn.Module):
 
     def forward(self, tokens: Tensor, time: Tensor, condition: Condition) -> Tensor:
         """Logits [B, L, V] of every canvas of `tokens` [B, L], given those before it, without self-conditioning."""
-        prefix, rows = self._canvases(condition, tokens.shape[1], False), torch.arange(len(tokens), device=tokens.device)
+        prefix, rows = (
+            self._canvases(condition, tokens.shape[1], False),
+            torch.arange(len(tokens), device=tokens.device),
+        )
         answers = []
         for canvas in tokens.split(prefix.length, 1):
             answers.append(prefix(canvas, time, rows))
@@ -116,4 +117,6 @@ def _all_there(prompts: dict[str, Tensor]) -> None:
     """Raise `ValueError` for an empty prompt, which the encoder cannot read."""
     empty = (~prompts["real"].any(1)).nonzero()
     if len(empty):
-        raise bad("prompts", f"an empty one for sample {int(empty[0])}", "at least one token, such as the first of a text")
+        raise bad(
+            "prompts", f"an empty one for sample {int(empty[0])}", "at least one token, such as the first of a text"
+        )
