@@ -21,15 +21,15 @@ __all__ = ["DiffusionGemma"]
 class DiffusionGemma(nn.Module):
     """DiffusionGemma as a denoiser: uniform noise, one canvas after the other, prompts.
 
-    An encoder reads the prompt and all canvases that are final, once each. A decoder reads what the encoder kept, and the
-    present canvas in both directions. It is told no time. It predicts the posterior: the samplers of transformers and of
-    diffusers draw clean tokens from the softmax of its logits. It is sampled by `dguide.Blocks` of its canvas:
+    An encoder reads the prompt and all canvases that are final, once each. A decoder reads what the encoder kept, and
+    the present canvas in both directions. It is told no time. It predicts the posterior: the samplers of transformers
+    and of diffusers draw clean tokens from the softmax of its logits. It is sampled by `dguide.Blocks` of its canvas:
 
         denoiser = dguide.adapters.DiffusionGemma(model)
         sampler = dguide.Blocks(dguide.Ancestral(steps=48), size=denoiser.block_size)
 
-    The model also reads its own last answer in the present canvas (self-conditioning). The conditional reads that of the
-    conditional, and the reference that of the reference.
+    The model also reads its own last answer in the present canvas (self-conditioning). The conditional reads that of
+    the conditional, and the reference that of the reference.
 
     Args:
         model: `DiffusionGemmaForBlockDiffusion`, in evaluation mode.
@@ -50,7 +50,7 @@ class DiffusionGemma(nn.Module):
 
     def __init__(self, model: Any, *, self_conditioning: bool = True, null_tokens: Sequence[int] | None = None) -> None:
         super().__init__()
-        config = getattr(model, "config", None)
+        config: Any = getattr(model, "config", None)
         if not isinstance(getattr(config, "canvas_length", None), int):
             raise bad("model", type(model).__name__, "a DiffusionGemmaForBlockDiffusion of transformers")
         if model.training:
@@ -85,11 +85,8 @@ class DiffusionGemma(nn.Module):
 
     def forward(self, tokens: Tensor, time: Tensor, condition: Condition) -> Tensor:
         """Logits [B, L, V] of every canvas of `tokens` [B, L], given those before it, without self-conditioning."""
-        prefix, rows = (
-            self._canvases(condition, tokens.shape[1], False),
-            torch.arange(len(tokens), device=tokens.device),
-        )
-        answers = []
+        prefix = self._canvases(condition, tokens.shape[1], False)
+        rows, answers = torch.arange(len(tokens), device=tokens.device), []
         for canvas in tokens.split(prefix.length, 1):
             answers.append(prefix(canvas, time, rows))
             prefix.append(canvas)
@@ -117,6 +114,4 @@ def _all_there(prompts: dict[str, Tensor]) -> None:
     """Raise `ValueError` for an empty prompt, which the encoder cannot read."""
     empty = (~prompts["real"].any(1)).nonzero()
     if len(empty):
-        raise bad(
-            "prompts", f"an empty one for sample {int(empty[0])}", "at least one token, such as the first of a text"
-        )
+        raise bad("prompts", f"an empty one for sample {int(empty[0])}", "at least one token, as the first of a text")
