@@ -192,7 +192,7 @@ def test_everything_around_works_with_a_cache() -> None:
     for network in (Causal(), Causal().whole):
         seen = dguide.Diagnostics(bins=3)
         kept = causal(network, Blocks(inside, 1), callback=seen, trajectory=True, batch_size=3)
-        many = causal(network, dguide.SMC(3, Blocks(inside, 1)), batch_size=2)
+        many = causal(network, dguide.SMC(2, Blocks(inside, 1)))
         tables.append((str(seen.table()), kept.trajectory.tokens.tolist(), many.tokens.tolist(), many.log_normalizer))
     (first, path, many, log_z), (first_plain, path_plain, many_plain, log_z_plain) = tables
     assert first == first_plain
