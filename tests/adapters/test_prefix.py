@@ -161,6 +161,10 @@ def test_caches_that_would_not_be_exact_are_refused() -> None:
         replace(SDAR, block=None, cache="none")
     with pytest.raises(InputError, match=r"cache: got 'past-stored', expected none without block"):
         replace(SDAR, block=None, attention="padding")
+    with pytest.raises(InputError, match=r"Convention block: got 8, expected 4, the block_size of the model"):
+        adapt(model_of(BD3LM), replace(BD3LM, block=8)).prefix(None, 1, 8)
+    with pytest.raises(InputError, match=r"cache of the model: got Past, expected layers with kv_cache"):
+        adapt(Past(VOCAB).eval(), BD3LM).prefix(None, 1, 8)
     with pytest.raises(InputError, match=r"length: got 10, expected a multiple of the block, 4, of at most 12"):
         dguide.sample(
             adapt(model_of(BD3LM), BD3LM),

@@ -201,6 +201,12 @@ def test_everything_around_works_with_a_cache() -> None:
     torch.testing.assert_close(log_z, log_z_plain)
 
 
+@pytest.mark.parametrize("sampler", [FirstHitting(), dguide.SMC(2)])
+def test_a_network_of_blocks_that_are_drawn_at_once_is_warned_of(sampler: Any) -> None:
+    with pytest.warns(UserWarning, match=r"reads blocks of 1 positions.*use Blocks\(FirstHitting\(...\), size=1\)"):
+        causal(Causal(), sampler)
+
+
 def test_a_network_has_blocks_of_its_own_size() -> None:
     with pytest.raises(
         dguide.InputError, match="Blocks size: got 2, expected 1, the size of the blocks of the network"

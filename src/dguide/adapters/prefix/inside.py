@@ -40,14 +40,11 @@ class InsideModel:
         self.block, self.filled = convention.block, 0
         modules = module.modules() if isinstance(module, nn.Module) else ()
         self.layers: list[Any] = [each for each in modules if hasattr(each, "kv_cache") and hasattr(each, "cache_idx")]
-        if not self.layers:
-            expected = "layers with attributes kv_cache and cache_idx"
-            raise bad("cache of the model", "none in its layers", expected, "Use cache='none'.")
-        config: Any = module.config  # type: ignore[attr-defined]
-        if length % self.block or length > config.model_length:
-            expected = f"a multiple of the block, {self.block}, of at most {config.model_length}"
+        width, longest = _sizes(module, convention.block, bool(self.layers))
+        if length % self.block or length > longest:
+            expected = f"a multiple of the block, {self.block}, of at most {longest}"
             raise bad("length", length, expected, "The cache of the model holds whole blocks.")
-        shape = (count, config.model_length, 3 * config.hidden_dim)
+        shape = count, longest, 3 * width
         self.kept = [torch.zeros(shape, dtype=dtype_of(module), device=device_of(module)) for _ in self.layers]
 
     def append(self, tokens: Tensor) -> None:
@@ -85,3 +82,15 @@ class InsideModel:
         finally:
             for layer in self.layers:
                 layer.kv_cache, layer.cache_idx = None, 0
+
+
+def _sizes(module: object, block: int, layers: bool) -> tuple[int, int]:
+    """Width and longest sequence of the model by its configuration. Raises `ValueError` for one that is none such."""
+    config = getattr(module, "config", None)
+    width, longest, own = (getattr(config, name, None) for name in ("hidden_dim", "model_length", "block_size"))
+    if not layers or width is None or longest is None:
+        expected = "layers with kv_cache and cache_idx, and a config with hidden_dim and model_length"
+        raise bad("cache of the model", type(module).__name__, expected, "Use cache='none'.")
+    if own not in (None, block):
+        raise bad("Convention block", block, f"{own}, the block_size of the model")
+    return width, longest
