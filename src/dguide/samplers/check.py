@@ -179,8 +179,8 @@ def _whole_blocks(sampler: Sampler, denoiser: Denoiser, length: int) -> None:
     if size is not None and length > size and not isinstance(inside, Blocks):
         name = type(inside).__name__
         warnings.warn(
-            f"the network reads blocks of {size} positions, each given final ones before it, and {name} draws all of the "
-            f"{length} at once: use Blocks({name}(...), size={size})",
+            f"the network reads blocks of {size} positions, each after final ones, and {name} draws all {length} "
+            f"positions at once: use Blocks({name}(...), size={size})",
             UserWarning,
             stacklevel=5,
         )
