@@ -3,7 +3,7 @@
 Options after the names, such as --repeats 1, go to each of them. The names are:
 
     speed, uniform, masked, draws, confidence, memory, network, pace, scaling
-    backbone, beside, steps, solve: not of the page, and without options from here
+    backbone, beside, steps, solve, prefix: not of the page, and without options from here
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from studies.common import parser
 from . import common, page
 
 NAMES = ("speed", "uniform", "masked", "draws", "confidence", "memory", "network", "pace", "scaling")
-OTHERS = ("backbone", "beside", "steps", "solve")
+OTHERS = ("backbone", "beside", "steps", "solve", "prefix")
 """Not of the page, and without options from here."""
 
 

@@ -211,7 +211,7 @@ WRONG = [
     ({"stop": ["cat dog", 99]}, "stop: got 'cat dog', 99, expected single tokens"),
     ({"stop": "<eot>"}, "stop: got '<eot>', expected a list"),
     ({"sampler": 3}, "sampler: got 3"),
-    ({"sampler": FirstHitting(), "block": 2}, "Blocks sampler: got FirstHitting"),
+    ({"sampler": Blocks(), "block": 2}, "Blocks sampler: got Blocks"),
     ({"chat": 1}, "chat: got 1, expected True or False"),
     ({"tokenizer": Words(template=False), "prompts": [TALK]}, "prompt 0: got a conversation, .*no chat template"),
     ({"prompts": [[{"role": "dog", "content": "a"}]]}, "prompt 0: got a conversation that .* refuses: no such role"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .adapt import Adapted, adapt
 from .check import Line, ModelCheck, check_model
 from .convention import Convention
+from .diffusion_gemma import DiffusionGemma
 from .hf import FAMILIES, Generated, Pretrained, Streamer, UntilEnd, family_of, generate, language_model
 from .maskgit import MaskGITFiles
 from .presets import CONVENTIONS
@@ -19,6 +20,7 @@ __all__ = [
     "MODELS",
     "Adapted",
     "Convention",
+    "DiffusionGemma",
     "Generated",
     "ImageModel",
     "Line",

@@ -87,10 +87,16 @@ class Run:
             self.memory[key] = work(sampler, self.process)
         return self.memory[key]  # type: ignore[no-any-return]
 
-    def altered(self, **changes: Any) -> Run:
-        """The same samples with other `fixed`, `observers` or `rng_epoch`, and what was worked out for the calls."""
+    def altered(self, *, conditions: Condition = None, **changes: Any) -> Run:
+        """The same samples with other `fixed`, `observers`, `rng_epoch` or networks, and what was worked out for calls.
+
+        Networks that are told something else than those of this run are told `conditions`.
+        """
         run = replace(self, **changes)
-        vars(run).update(conditions=self.conditions, forbidden=self.forbidden)
+        vars(run).update(
+            conditions=self.conditions if conditions is None else conditions,
+            forbidden=self.forbidden,
+        )
         return run
 
     def movable(self, tokens: Tensor) -> Tensor:
