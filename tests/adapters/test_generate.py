@@ -110,10 +110,12 @@ def test_what_may_change_again_does_not_end():
 
 def test_conversations_go_through_the_template_and_end_as_answers_do():
     model, words = language(), Words(around=False)
+    model.head.data[EOT] = model.head.data[VOCAB["user"]].clone()  # as likely as a common word
     rest = {"max_new_tokens": 4, **GUIDED}
-    spoken = generate(model, words, TALK, **rest)
-    plain = generate(model, words, "user : the cat <eot> assistant :", stop=["[SEP]", "<eot>"], **rest)
-    assert plain.tokens == spoken.tokens == generate(model, words, "the cat", chat=True, **rest).tokens
+    spoken = generate(model, words, [TALK] * 4, **rest)
+    assert any(spoken.ended)
+    plain = generate(model, words, ["user : the cat <eot> assistant :"] * 4, stop=["[SEP]", "<eot>"], **rest)
+    assert plain.tokens == spoken.tokens == generate(model, words, ["the cat"] * 4, chat=True, **rest).tokens
     begun = generate(model, words, [*TALK, {"role": "assistant", "content": "a dog"}], **rest)
     wanted = generate(model, words, "user : the cat <eot> assistant : a dog", stop=["[SEP]", "<eot>"], **rest)
     assert begun.tokens == wanted.tokens
