@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from .adapt import Adapted, adapt
+from .antibody import Antibodies, antibodies
 from .check import Line, ModelCheck, check_model
 from .convention import Convention
+from .given import Given
 from .maskgit import MaskGITFiles
 from .presets import CONVENTIONS
 from .published import ImageModel, Published, opened
@@ -15,7 +17,9 @@ __all__ = [
     "CONVENTIONS",
     "MODELS",
     "Adapted",
+    "Antibodies",
     "Convention",
+    "Given",
     "ImageModel",
     "Line",
     "MaskGITFiles",
@@ -23,6 +27,7 @@ __all__ = [
     "Published",
     "PublishedSource",
     "adapt",
+    "antibodies",
     "check_model",
     "opened",
 ]
