@@ -34,13 +34,13 @@ def test_guidance_tilts_by_how_well_the_new_token_predicts_the_given_ones() -> N
     """With one token to fill in: p(x | g) p(g | x)^w, from the law itself."""
     denoiser = Given(exact, PROCESS)
     condition = denoiser.given(torch.tensor([[0, 2, 1]]), torch.tensor([True, False, True]))
-    reached = {name: each.expand(20_000, -1) for name, each in condition.items()}
+    reached = condition.expand(20_000, -1)
     drawn = dguide.sample(
         denoiser,
         process=PROCESS,
         length=3,
         condition=reached,
-        initial=reached["tokens"],
+        initial=denoiser.initial(reached),
         guidance=dguide.Normalized(1.5),
         sampler=dguide.FirstHitting(),
         batch_size=20_000,
@@ -64,6 +64,7 @@ def test_null_hides_the_given_tokens_and_no_others() -> None:
     for each in (condition, denoiser.null(condition)):
         denoiser(torch.tensor([[3, 2, 3]]), torch.ones(1), each)
     assert [each.tolist() for each in seen] == [[[0, 2, 1]], [[3, 2, 3]]]
+    assert denoiser.initial(condition).tolist() == [[0, 3, 1]]
 
 
 @pytest.mark.parametrize(
@@ -83,5 +84,5 @@ def test_conditions_that_mean_nothing_are_refused(tokens: list[list[int]], where
 def test_a_process_without_a_mask_and_another_condition_are_refused() -> None:
     with pytest.raises(InputError, match="noise of many tokens"):
         Given(exact, dguide.Uniform(3))
-    with pytest.raises(InputError, match=r"condition: got Tensor.*given\(\) of the denoiser makes it"):
-        Given(exact, PROCESS).null(torch.zeros(2))
+    with pytest.raises(InputError, match=r"condition: got torch.int64 \[2\].*given\(\) of the denoiser makes it"):
+        Given(exact, PROCESS).null(torch.zeros(2, dtype=torch.int64))

@@ -13,6 +13,9 @@ from ..process import Process
 
 __all__ = ["Given"]
 
+_FREE = -1
+"""What stands in a condition where nothing is given."""
+
 
 class Given(nn.Module):
     r"""A denoiser whose condition is a part of the sequence: tokens that are given, and masked for "no condition".
@@ -42,7 +45,7 @@ class Given(nn.Module):
     ...     process=denoiser.process,
     ...     length=5,
     ...     condition=condition,
-    ...     initial=condition["tokens"],
+    ...     initial=denoiser.initial(condition),
     ...     guidance=dguide.Normalized(1.0),
     ...     sampler=dguide.FirstHitting(),
     ... )
@@ -60,7 +63,7 @@ class Given(nn.Module):
         self.time_dependent = bool(getattr(denoiser, "time_dependent", False))
         self.training = False  # it has nothing that could be: the denoiser has a mode of its own
 
-    def given(self, tokens: Tensor, where: Tensor) -> dict[str, Tensor]:
+    def given(self, tokens: Tensor, where: Tensor) -> Tensor:
         """A condition.
 
         Args:
@@ -68,8 +71,8 @@ class Given(nn.Module):
             where: Which of their tokens are given, [B, L] or [L] bool.
 
         Returns:
-            {"tokens": [B, L] int64, with masks where nothing is given, "given": [B, L] bool}. Pass its `tokens` as
-            `initial`, too, so that they are held.
+            [B, L] int64: the tokens that are given, and -1 elsewhere. Pass `initial` of it to `dguide.sample`, too, so
+            that they are held.
 
         Raises:
             ValueError: If shapes or dtypes are others, nothing is given, all is given, or a mask is.
@@ -87,25 +90,25 @@ class Given(nn.Module):
             raise bad("tokens", "a mask where a token is given", "the token", "Unset where there.")
         if not bool(given.any(1).all()) or bool(given.all(1).any()):
             raise bad("where", "a sequence with nothing or everything given", "a part of each sequence")
-        return {"tokens": torch.where(given, tokens, self.mask), "given": given.clone()}
+        return torch.where(given, tokens, _FREE)
 
-    def null(self, condition: Condition) -> Condition:
+    def initial(self, condition: Condition) -> Tensor:
+        """The tokens that are given, and masks elsewhere, [B, L]: `initial` of `dguide.sample`."""
+        return torch.where(_checked(condition) == _FREE, self.mask, condition)
+
+    def null(self, condition: Condition) -> Tensor:
         """The same positions, with masks in them."""
-        tokens, given = _checked(condition)
-        return {"tokens": torch.full_like(tokens, self.mask), "given": given}
+        return torch.where(_checked(condition) == _FREE, _FREE, self.mask)
 
     def forward(self, tokens: Tensor, time: Tensor, condition: Condition) -> Tensor:
         """Logits [B, L, V] from tokens [B, L], time [B] and condition."""
-        known, given = _checked(condition)
-        return self.denoiser(torch.where(given, known, tokens), time, None)
+        return self.denoiser(torch.where(_checked(condition) == _FREE, tokens, condition), time, None)
 
 
-def _checked(condition: Any) -> tuple[Tensor, Tensor]:
-    if isinstance(condition, dict) and condition.keys() == {"tokens", "given"}:
-        return condition["tokens"], condition["given"]
-    got = f"a dict of {', '.join(map(str, condition))}" if isinstance(condition, dict) else type(condition).__name__
-    expected = '{"tokens": [B, L] int64, "given": [B, L] bool}'
-    raise bad("condition", got, expected, "The method given() of the denoiser makes it.")
+def _checked(condition: Any) -> Tensor:
+    if isinstance(condition, Tensor) and condition.dtype == torch.int64 and condition.ndim == 2:
+        return condition
+    raise bad("condition", _shown(condition), "an int64 tensor [B, L]", "The method given() of the denoiser makes it.")
 
 
 def _shown(value: object) -> str:
