@@ -106,7 +106,7 @@ def test_logits_species_and_chains_are_those_of_the_network_around_the_sequence(
         assert told.shape == (2, len(names))
         assert torch.allclose(told, network.told(states, head), atol=1e-4)
     assert (model.process.vocab_size, model.process.noise_token) == (20, 20)
-    with pytest.raises(InputError, match=r"\[N, L\] with L of at most 62"):
+    with pytest.raises(InputError, match="got 63 amino acids, expected at most 62"):
         model.species("A" * 63)
 
 
@@ -116,6 +116,7 @@ def test_logits_species_and_chains_are_those_of_the_network_around_the_sequence(
         ({"cls.species.weight": None}, "1 missing: cls.species.weight"),
         ({"more": torch.zeros(2)}, "1 unexpected: more"),
         ({"cls.chain.bias": torch.zeros(3)}, r"1 of another shape: cls.chain.bias \[3\] instead of \[2\]"),
+        ({"bert.embeddings.word_embeddings.weight": torch.zeros(25, 65)}, "a network of width 65"),
         ({"bert.embeddings.word_embeddings.weight": None}, "tensors without bert.embeddings.word_embeddings.weight"),
     ],
 )
@@ -147,8 +148,8 @@ def test_sequences_and_tokens():
     assert decode(encode([RESIDUES, RESIDUES[::-1]])) == [RESIDUES, RESIDUES[::-1]]
     with pytest.raises(InputError, match=r"sequence AXB: got B X.*\n.*lengths 2, 3"):
         encode(["AXB", "AC"])
-    with pytest.raises(InputError, match="no amino acids"):
-        decode(torch.tensor([[21]]))
+    with pytest.raises(InputError, match="got values from 2 to 21"):
+        decode(torch.tensor([[21, 2]]))
     assert positions_of(["GF", "Y"], "AGFAY").tolist() == [False, True, True, False, True]
     with pytest.raises(InputError, match=r"'W': got no place(.|\n)*'A': got several places"):
         positions_of(["W", "A"], "AGFAY")

@@ -15,7 +15,7 @@ from ..adapt import Adapted, adapt
 from ..convention import Convention
 from .files import weights
 from .network import VOCABULARY, load, longest
-from .sequences import MASK, RESIDUES, encode
+from .sequences import MASK, RESIDUES, checked, encode
 
 __all__ = ["Antibodies", "antibodies"]
 
@@ -62,9 +62,9 @@ class Antibodies:
     def _told(self, head: str, sequences: Tensor | str | Sequence[str]) -> Tensor:
         network = self.denoiser.module
         assert isinstance(network, nn.Module)
-        tokens = sequences if isinstance(sequences, Tensor) else encode(sequences)
-        if tokens.ndim != 2 or tokens.shape[1] > longest(network):
-            raise bad("sequences", f"shape {list(tokens.shape)}", f"[N, L] with L of at most {longest(network)}")
+        tokens = checked(sequences) if isinstance(sequences, Tensor) else encode(sequences)
+        if tokens.shape[1] > longest(network):
+            raise bad("sequences", f"{tokens.shape[1]} amino acids", f"at most {longest(network)}")
         place = next(network.parameters()).device
         tokens = tokens.to(place)
         before, behind = (tokens.new_full((len(tokens), 1), each) for each in (_BEFORE, _BEHIND))

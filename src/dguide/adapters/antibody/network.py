@@ -63,23 +63,19 @@ def longest(network: nn.Module) -> int:
 
 def _sizes(path: Path, shapes: dict[str, list[int]]) -> dict[str, Any]:
     """The sizes that the shapes tell, as BERT calls them. Raises `InputError` if they are those of another network."""
-    words, places, inner = (
-        f"bert.{name}.weight"
-        for name in (
-            "embeddings.word_embeddings",
-            "embeddings.position_embeddings",
-            "encoder.layer.0.intermediate.dense",
-        )
-    )
+    words, places = "bert.embeddings.word_embeddings.weight", "bert.embeddings.position_embeddings.weight"
+    inner = "bert.encoder.layer.0.intermediate.dense.weight"
     lacking = [name for name in (words, places, inner) if len(shapes.get(name, ())) != 2]
     if lacking:
         raise bad(f"weights {path}", f"{len(shapes)} tensors without {', '.join(lacking)}", f"those of {_WHAT}")
     width = shapes[words][1]
+    if width % _WIDTH_OF_HEAD:
+        raise bad(f"weights {path}", f"a network of width {width}", f"{_WHAT}, with heads of width {_WIDTH_OF_HEAD}")
     return {
         "vocab_size": VOCABULARY,
         "hidden_size": width,
         "num_hidden_layers": number_of(shapes, "bert.encoder.layer."),
-        "num_attention_heads": max(1, width // _WIDTH_OF_HEAD),
+        "num_attention_heads": width // _WIDTH_OF_HEAD,
         "intermediate_size": shapes[inner][0],
         "max_position_embeddings": shapes[places][0],
     }

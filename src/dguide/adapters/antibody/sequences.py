@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ...errors import Mistakes, bad
 
-__all__ = ["MASK", "RESIDUES", "decode", "encode", "positions_of"]
+__all__ = ["MASK", "RESIDUES", "checked", "decode", "encode", "positions_of"]
 
 RESIDUES = "ACDEFGHIKLMNPQRSTVWY"
 """The letter of each amino acid; that of token k is letter k."""
@@ -55,9 +55,16 @@ def decode(tokens: Tensor) -> list[str]:
     >>> decode(encode("ACD_"))
     ['ACD_']
     """
-    if tokens.ndim != 2 or (tokens.numel() and not 0 <= int(tokens.min()) <= int(tokens.max()) <= MASK):
-        raise bad("tokens", f"{list(tokens.shape)}, values that are no amino acids", f"[N, L], from 0 to {MASK}")
-    return ["".join(_LETTERS[token] for token in row) for row in tokens.tolist()]
+    return ["".join(_LETTERS[token] for token in row) for row in checked(tokens).tolist()]
+
+
+def checked(tokens: Tensor) -> Tensor:
+    """The tokens. Raises `ValueError` unless they are [N, L] int64, amino acids and masks."""
+    if tokens.dtype != torch.int64 or tokens.ndim != 2 or not tokens.numel():
+        raise bad("tokens", f"{tokens.dtype} {list(tokens.shape)}", "an int64 tensor [N, L] that is not empty")
+    if not 0 <= int(tokens.min()) <= int(tokens.max()) <= MASK:
+        raise bad("tokens", f"values from {int(tokens.min())} to {int(tokens.max())}", f"amino acids, 0 to {MASK}")
+    return tokens
 
 
 def positions_of(parts: Iterable[str], sequence: str) -> Tensor:
