@@ -1,6 +1,6 @@
 """Guidance inside the loops of other programs: guiders, schedulers, logits processors and hooks of models.
 
-Those of diffusers and transformers are imported when they are first used, since both packages take seconds.
+What derives from classes of diffusers is imported when it is first used, since that package takes seconds.
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .canvas import PairedCanvas
 from .logits import guided_logits
 from .pairs import paired_prompts
 from .second_call import SecondCall
 
 if TYPE_CHECKING:
-    from .canvas import PairedCanvas
     from .guider import DiscreteGuidance
     from .schedulers import (
         GuidedBlockRefinementScheduler,
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     )
 else:
     _LATER = {
-        "PairedCanvas": "canvas",
         "DiscreteGuidance": "guider",
         "GuidedBlockRefinementScheduler": "schedulers",
         "GuidedDiscreteDDIMScheduler": "schedulers",

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ...errors import bad, positive, require
+from ...errors import bad, positive
 from .levels import of_step
 from .logits import Weight, as_normalized, guided_logits
 from .pairs import doubled, halves
@@ -18,7 +18,7 @@ __all__ = ["PairedCanvas"]
 _PAIRED = ("decoder_input_ids", "self_conditioning_logits")
 
 
-class PairedCanvas(require("transformers", "transformers").LogitsProcessor):  # type: ignore[misc]
+class PairedCanvas:
     r"""A logits processor for `generate` of DiffusionGemma, whose canvases are drawn from the guided law.
 
     Its loop tells a processor the prompt and the logits of the canvas, but not the canvas. So a processor cannot call

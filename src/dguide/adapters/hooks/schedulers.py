@@ -37,7 +37,7 @@ def _guided(cls: C) -> C:
     def init(self: Any, guidance: Weight = 1.0, **options: Any) -> None:
         base.__init__(self, **options)
         self.guidance = as_normalized(guidance)
-        self.masks: Tensor | None = None
+        self.masks = None
         self.register_to_config(guidance=as_text(self.guidance))
 
     own, *theirs = inspect.signature(base.__init__).parameters.values()
