@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
 from families import Language
@@ -9,6 +12,8 @@ from torch import nn
 
 import dguide
 from dguide.adapters import hooks
+from dguide.adapters.hooks.installed import of_diffusers
+from dguide.errors import MissingExtra
 
 WORDS, MASK = 12, 11
 GUIDED = ("GuidedBlockRefinementScheduler", "GuidedDiscreteDDIMScheduler", "GuidedEntropyBoundScheduler")
@@ -157,6 +162,7 @@ def test_a_correcting_sweep_is_guided_at_the_level_that_the_step_reached():
 
 @pytest.fixture(scope="module")
 def gemma():
+    """A tiny DiffusionGemma."""
     import transformers
 
     text = transformers.DiffusionGemmaTextConfig(
@@ -178,7 +184,9 @@ def gemma():
     model.model.decoder.create_diffusion_decoder_attention_mask = lambda past_key_values=None, **told: attention(
         **({"cache": past_key_values} if past_key_values is not None else {}) | told
     )
-    return model
+    with pytest.MonkeyPatch.context() as patched:  # it only matters to compiled models, and imports their compiler
+        patched.setattr(torch.compiler, "cudagraph_mark_step_begin", lambda: None)
+        yield model
 
 
 def canvases(model, processor, batch):
@@ -191,8 +199,8 @@ def canvases(model, processor, batch):
         "logits_processor": LogitsProcessorList([processor]),
     }
     with processor.on(model), torch.no_grad():
-        out = model.generate(**batch, **told)
-    return (out if isinstance(out, torch.Tensor) else out.sequences)[:, batch["input_ids"].shape[1] :]
+        found = model.generate(**batch, **told).sequences
+    return found[:, batch["input_ids"].shape[1] :]
 
 
 def test_generate_of_diffusion_gemma_keeps_its_pairs(gemma):
@@ -243,6 +251,37 @@ def test_the_pipeline_of_diffusion_gemma_keeps_its_pairs(name, gemma):
     assert guided[0].equal(guided[1])
     assert not guided.equal(plain)
     assert run(9.0, "5 6 7", "5 6 7").equal(run(0.0, "5 6 7", "5 6 7"))
+
+
+def test_an_old_diffusers_is_told_apart_from_none():
+    with pytest.raises(MissingExtra, match=r"diffusers 0.* has no Guider: pip install 'diffusers>=0.42'"):
+        of_diffusers("Guider", "diffusers.guiders")
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text(encoding="utf-8")
+
+
+def test_the_page_runs_with_the_real_pipelines(gemma, tmp_path, monkeypatch):
+    """Those of its examples that `tests/test_docs.py` leaves, since they import both packages, are run here."""
+    from diffusers import BlockRefinementScheduler, DiffusionGemmaPipeline, LLaDA2Pipeline
+
+    monkeypatch.chdir(tmp_path)
+    pipelines = (
+        LLaDA2Pipeline(LLaDA2(WORDS).eval(), BlockRefinementScheduler()),
+        DiffusionGemmaPipeline(gemma, BlockRefinementScheduler(), Chat()),
+    )
+    for each in pipelines:
+        each.set_progress_bar_config(disable=True)
+    names = dict(zip(("llada2", "gemma"), pipelines, strict=True))
+    blocks = re.findall(r"^```(python|py)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    shapes = []
+    for kind, body in blocks:
+        exec(compile(body, "hooks.md", "exec", dont_inherit=True), names)
+        shapes += [list(names["written"].shape)] if kind == "py" else []
+    assert shapes == [[2, 8], [2, 12], [2, 12], [2, 12]]
+    assert (tmp_path / "guider" / "guider_config.json").exists()
+    assert max(body.strip().count("\n") + 1 for _, body in blocks[1:]) <= 10
+    assert all(f"`{name}" in PAGE for name in hooks.__all__)
 
 
 def test_the_guidance_of_transformers_is_that_of_a_constant_weight():
