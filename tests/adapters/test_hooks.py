@@ -51,6 +51,7 @@ def test_all_steps_together_have_the_mean_of_the_schedule(noise):
     levels = [of_step(index, 5, noise) for index in range(5)]
     shares = torch.stack([each.high - each.low for each in levels])
     weights = torch.cat([each.weight(guidance, 1) for each in levels])
+    assert float(levels[0].low) == pytest.approx(float(noise.level(torch.tensor(0.8, dtype=torch.float64))))
     assert float((shares * weights).sum()) == pytest.approx(guidance.weight.mean())
     if noise == dguide.noise.Linear():  # a loop that unmasks equally many each step has the same levels
         counted = [of_masks(torch.tensor([10 - 2 * k]), torch.tensor([10]), 5).weight(guidance, 1) for k in range(5)]
@@ -156,5 +157,9 @@ def test_what_does_not_fit_is_told_at_once():
     aligned = hooks.SecondCall(dguide.adapt(model, "llada", vocab_size=WORDS, mask_id=MASK), 1.0, prompt_length=2)
     with aligned.on(model), pytest.raises(dguide.InputError, match="a cache in past_key_values"):
         model(torch.full((1, 4), MASK), past_key_values=[])
+    with pytest.raises(dguide.InputError, match="a number, or one for each of 2 rows"):
+        hooks.guided_logits(logits(2, 5), logits(2, 5), torch.ones(3))
+    with aligned.on(model), pytest.raises(dguide.InputError, match="tokens, first or as input_ids"):
+        model(ids=torch.full((1, 4), MASK))
     with pytest.raises(dguide.InputError, match="2 for 3 prompts"):
         hooks.paired_prompts([[1], [2], [3]], [[1], [2]], pad_id=0)

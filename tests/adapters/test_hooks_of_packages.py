@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
@@ -38,14 +39,19 @@ def test_a_guider_follows_its_schedule_and_its_steps():
         if not weight:
             assert pred is cond
         assert torch.softmax(pred, -1).allclose(torch.softmax((1 + weight) * cond - weight * ref, -1), atol=1e-6)
+    guider.set_state(1, 4, None)
+    assert len(guider.prepare_inputs(batch)) == 2
     guider.disable()
     assert len(guider.prepare_inputs(batch)) == 1
 
 
 def test_a_guider_for_images_has_its_vocabulary_where_they_have_it():
     cond, ref = logits(2, 7, 4, 4), logits(2, 7, 4, 4, seed=1)
-    pred = hooks.DiscreteGuidance(2.0, vocab_dim=1).forward(cond, ref).pred
-    assert torch.softmax(pred, 1).allclose(torch.softmax(3 * cond - 2 * ref, 1), atol=1e-6)
+    guider = hooks.DiscreteGuidance(dguide.Linear(1.0), noise="cosine", vocab_dim=1)
+    guider.set_state(0, 2, None)
+    w = 1 - math.sin(math.pi / 4)  # the mean of 2 (1 - m) down to the level of half the time
+    pred = guider.forward(cond, ref).pred
+    assert torch.softmax(pred, 1).allclose(torch.softmax((1 + w) * cond - w * ref, 1), atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["DiscreteGuidance", *GUIDED])
@@ -158,6 +164,21 @@ def test_a_correcting_sweep_is_guided_at_the_level_that_the_step_reached():
     theirs = type(scheduler).__bases__[1](num_inference_steps=4, corrector_k=6)
     expected = theirs.step_correct(logit, 1, canvas[:1], generator=torch.Generator().manual_seed(0))
     assert found.prev_sample.equal(torch.cat((expected.prev_sample,) * 2))
+    assert found.sampled_probs[:1].allclose(expected.sampled_probs)
+
+
+def test_each_block_begins_with_the_masks_that_it_has():
+    scheduler = hooks.GuidedBlockRefinementScheduler("ramp-up:2.0", block_length=4)
+    scheduler.set_timesteps(2)
+    output = logits(2, 4, WORDS)
+    output[..., MASK] = torch.tensor([-9.0, -60.0]).view(2, 1)  # noise, which the tilt would make the surest token
+    for prompt in (0, 2):  # the second block begins with two tokens of the prompt
+        block = torch.full((2, 4), MASK)
+        block[:, :prompt] = 5
+        found = scheduler.step(output, 0, block, mask_token_id=MASK)
+        assert not (found.sampled_tokens == MASK).any()
+        law = torch.softmax(found.pred_logits[0, :, :MASK], -1)
+        assert law.allclose(torch.softmax((1.5 * output[0] - 0.5 * output[1])[:, :MASK], -1), atol=1e-6)
 
 
 @pytest.fixture(scope="module")

@@ -71,7 +71,10 @@ def guided_logits(cond: Tensor, ref: Tensor, weight: float | Tensor, *, forbidde
     """
     if cond.shape != ref.shape:
         raise bad("logits of the reference", list(ref.shape), f"{list(cond.shape)}, the shape of the conditional ones")
-    rows = torch.as_tensor(weight, dtype=torch.float64, device=cond.device).expand(len(cond))
+    rows = torch.as_tensor(weight, dtype=torch.float64, device=cond.device)
+    if rows.shape not in ((), cond.shape[:1]):
+        raise bad("weight", f"shape {list(rows.shape)}", f"a number, or one for each of {len(cond)} rows")
+    rows = rows.expand(len(cond))
     if not bool((rows.isfinite() & (rows >= -1)).all()):
         raise bad("weight", rows.tolist(), "finite numbers of at least -1")
     none = rows == 0

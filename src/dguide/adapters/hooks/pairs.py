@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ...errors import bad
+from ..prompts import padded
 
 __all__ = ["doubled", "halves", "paired_prompts"]
 
@@ -29,21 +30,21 @@ def paired_prompts(
         {"input_ids": [2B, P] int64, "attention_mask": [2B, P] int64}, for a call with `**`.
 
     Raises:
-        ValueError: If the numbers of rows do not fit.
+        ValueError: If there are no prompts, or the numbers of rows do not fit.
 
     >>> batch = paired_prompts([[5, 6], [7]], [[1]], pad_id=0)
     >>> batch["input_ids"].tolist()
     [[5, 6], [0, 7], [0, 1], [0, 1]]
     """
-    rows = [list(row) for row in prompts]
-    others = [list(row) for row in references]
-    others = others * len(rows) if len(others) == 1 else others
-    if not rows or len(others) != len(rows):
-        raise bad("references", f"{len(others)} for {len(rows)} prompts", "one for each prompt, or one for all")
-    width = max(map(len, rows + others))
-    padded = [[pad_id] * (width - len(row)) + row for row in rows + others]
-    real = [[0] * (width - len(row)) + [1] * len(row) for row in rows + others]
-    return {"input_ids": torch.tensor(padded), "attention_mask": torch.tensor(real)}
+    if len(references) not in (1, len(prompts)):
+        got = f"{len(references)} for {len(prompts)} prompts"
+        raise bad("references", got, "one for each prompt, or one for all")
+    others = list(references) * (len(prompts) // max(1, len(references)))
+    told = padded([*prompts, *others], pad_id, 0)
+    width = told["prompt"].shape[1]
+    place = torch.arange(width) - (width - told["real"].sum(1, keepdim=True))  # in the row without its padding
+    ids = torch.where(place >= 0, told["prompt"].gather(1, place.clamp_min(0)), pad_id)
+    return {"input_ids": ids, "attention_mask": (place >= 0).long()}
 
 
 def halves(batch: Tensor) -> tuple[Tensor, Tensor]:

@@ -146,7 +146,10 @@ class SecondCall:
         if cached:
             remedy = "A cache of the prompt leaves nothing to call again: turn it off in the loop."
             raise bad("call of the model", f"a cache in {cached[0]}", "the whole sequence", remedy)
-        tokens = args[0] if args else kwargs[self.denoiser.convention.tokens_as or "input_ids"]
+        name = self.denoiser.convention.tokens_as or "input_ids"
+        tokens = args[0] if args else kwargs.get(name)
+        if not isinstance(tokens, Tensor):
+            raise bad("call of the model", f"arguments {', '.join(kwargs)}", f"tokens, first or as {name}")
         logits = answered(output)
         guided = self.guided(tokens, logits)
         if output is logits:
