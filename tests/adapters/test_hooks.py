@@ -78,7 +78,7 @@ class Loop:
         told = {}
         if not bool(real.all()):
             real = pad(real, (0, length), value=1)
-            told = {"tok_idx": (real.cumsum(-1) - 1).masked_fill(real == 0, 1)}
+            told = {"position_ids": (real.cumsum(-1) - 1).masked_fill(real == 0, 1)}
             told["attention_mask"] = (real[:, None, None] & real[:, None, :, None]).bool() | torch.eye(len(x[0])).bool()
         for step in range(length):
             found = self.model(x, **told).logits
