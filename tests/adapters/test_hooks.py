@@ -161,5 +161,10 @@ def test_what_does_not_fit_is_told_at_once():
         hooks.guided_logits(logits(2, 5), logits(2, 5), torch.ones(3))
     with aligned.on(model), pytest.raises(dguide.InputError, match="tokens, first or as input_ids"):
         model(ids=torch.full((1, 4), MASK))
+    with pytest.raises(dguide.InputError, match=r"got list, expected prompts, as the method prompts\(\)"):
+        hooks.SecondCall(loop.denoiser, 1.0, prompt_length=2, reference=[[3, 4]])
+    three = hooks.SecondCall(loop.denoiser, 1.0, prompt_length=2, reference=loop.denoiser.prompts([[1], [2], [3]]))
+    with pytest.raises(dguide.InputError, match="3 rows, expected one for each of 2 sequences"):
+        three.guided(torch.full((2, 4), MASK), logits(2, 4, WORDS))
     with pytest.raises(dguide.InputError, match="2 for 3 prompts"):
         hooks.paired_prompts([[1], [2], [3]], [[1], [2]], pad_id=0)

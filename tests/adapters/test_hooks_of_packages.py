@@ -174,8 +174,10 @@ def test_each_block_begins_with_the_masks_that_it_has():
     output[..., MASK] = torch.tensor([-9.0, -60.0]).view(2, 1)  # noise, which the tilt would make the surest token
     for prompt in (0, 2):  # the second block begins with two tokens of the prompt
         block = torch.full((2, 4), MASK)
-        block[:, :prompt] = 5
-        found = scheduler.step(output, 0, block, mask_token_id=MASK)
+        block[:, :prompt] = torch.tensor([[5], [7]])
+        found = scheduler.step(output, 0, block, mask_token_id=MASK, prompt_mask=torch.arange(4) < prompt)
+        assert found.prev_sample[:, :prompt].equal(block[:, :prompt])  # each half keeps its prompt
+        assert found.prev_sample[0, prompt:].equal(found.prev_sample[1, prompt:])
         assert not (found.sampled_tokens == MASK).any()
         law = torch.softmax(found.pred_logits[0, :, :MASK], -1)
         assert law.allclose(torch.softmax((1.5 * output[0] - 0.5 * output[1])[:, :MASK], -1), atol=1e-6)

@@ -74,7 +74,7 @@ class _Pairs:
             if mask is not None or int(timestep):
                 raise _apart()
             weight = torch.zeros_like(weight)  # the pipeline drew a canvas for each row; they agree from here on
-        return _both(step, output, timestep, own, weight, more)
+        return _both(step, output, timestep, sample, weight, more)
 
     def _by_masks(self, index: int, masks: Tensor) -> Tensor:
         """w of each pair, [B], by the share of `masks` [B, L] that is left of those in the first step of the block."""
@@ -98,15 +98,22 @@ def _apart() -> InputError:
 
 
 def _both(
-    step: Callable[..., Any], output: Tensor, timestep: int | Tensor, own: Tensor, weight: Tensor, more: dict[str, Any]
+    step: Callable[..., Any],
+    output: Tensor,
+    timestep: int | Tensor,
+    sample: Tensor,
+    weight: Tensor,
+    more: dict[str, Any],
 ) -> Any:
-    """A step of `own` [B, L] with guided logits, for both halves."""
-    mask = more.get("mask_token_id")
+    """A step of the conditional half with guided logits, for both halves. Each keeps its prompt."""
+    mask, prompt = more.get("mask_token_id"), more.get("prompt_mask")
+    own, twin = halves(sample)
     guided = guided_logits(*halves(output), weight, forbidden=() if mask is None else (mask,))
     told = step(guided, timestep, own, **more)
+    after = torch.cat((told[0], told[0] if prompt is None else torch.where(prompt, twin, told[0])))
     if isinstance(told, tuple):
-        return tuple(map(doubled, told))
-    return type(told)(**{name: doubled(value) for name, value in told.items()})
+        return after, *map(doubled, told[1:])
+    return type(told)(**{name: doubled(value) for name, value in told.items()} | {"prev_sample": after})
 
 
 @_guided
@@ -167,7 +174,7 @@ class GuidedDiscreteDDIMScheduler(_Pairs, of_diffusers("DiscreteDDIMScheduler"))
         if not same:
             raise _apart()
         weight = Levels(reached, reached).weight(self.guidance, len(own))
-        return _both(super().step_correct, model_output, timestep, own, weight, options)
+        return _both(super().step_correct, model_output, timestep, sample, weight, options)
 
 
 @_guided

@@ -77,6 +77,9 @@ class SecondCall:
         if attention_mask is not None and (attention_mask.ndim != 2 or attention_mask.shape[1] != prompt_length):
             got, expected = list(attention_mask.shape), f"[B, {prompt_length}], a column for each token of the prompt"
             mistakes.add(bad("attention_mask", got, expected))
+        if reference is not None and not (isinstance(reference, dict) and reference.keys() == {"prompt", "real"}):
+            expected = "prompts, as the method prompts() of the denoiser makes them"
+            mistakes.add(bad("reference of a hook", type(reference).__name__, expected))
         mistakes.settle()
         assert told is not None
         assert denoiser.convention.mask_id is not None
@@ -173,9 +176,20 @@ class SecondCall:
         told = self.reference
         if told is None:
             prompt = tokens[:, : self.prompt_length]
-            real = torch.ones_like(prompt, dtype=torch.bool) if self.real is None else self.real.to(prompt.device)
-            told = self.denoiser.null({"prompt": prompt, "real": real.expand_as(prompt)})
-        return {name: each.to(tokens.device).expand(len(tokens), -1) for name, each in told.items()}
+            real = (
+                torch.ones_like(prompt, dtype=torch.bool)
+                if self.real is None
+                else _each("attention_mask", self.real, prompt)
+            )
+            told = self.denoiser.null({"prompt": prompt, "real": real})
+        return {name: _each("reference", each, tokens) for name, each in told.items()}
+
+
+def _each(what: str, rows: Tensor, tokens: Tensor) -> Tensor:
+    """`rows` [B, P], or [1, P] for all, with one for each of `tokens` [B, S], where these are."""
+    if len(rows) not in (1, len(tokens)):
+        raise bad(f"{what} of a hook", f"{len(rows)} rows", f"one for each of {len(tokens)} sequences, or one for all")
+    return rows.to(tokens.device).expand(len(tokens), -1)
 
 
 def _fitting(convention: Convention) -> None:
