@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from .floor import LOWEST_FLOOR, LOWEST_TOTAL, MOST_HERE, FlooredRequest, Sums
+from .floor import LOWEST_TOTAL, MOST_HERE, FlooredRequest, Sums
 from .inverse import TILE, pick
 from .vectorised import at_token, chunks, gathered
 
@@ -67,14 +67,12 @@ def _from_logits(asked: FlooredRequest, laws: list[Tensor], out: Tensor) -> Tens
 
 def _on_the_floor(asked: FlooredRequest, sums: Sums, laws: list[Tensor], power: Tensor) -> tuple[Sums, Tensor, Tensor]:
     """Sums that know which floors are served, w log2(A / B) [n, V], and what log T lacks, [n]; e become A and B."""
-    floor = sums.floor(asked.floor)
-    scale = (1 / floor).clamp_max(1)
-    for law, s, g in zip(laws, scale.float(), (floor * scale).float(), strict=True):
+    scale, ground, well = sums.scaled(asked.floor)
+    for law, s, g in zip(laws, scale.float(), ground.float(), strict=True):
         law.mul_(s.unsqueeze(-1)).add_(g.unsqueeze(-1))
     if asked.ref is not None:
         torch.div(*laws, out=power).log2_().mul_(asked.weight.float().unsqueeze(-1))
-    served = sums.served & ((floor >= LOWEST_FLOOR) & floor.isfinite()).all(0)
-    return sums._replace(served=served), power, -asked.tilt(scale.log())
+    return sums._replace(served=sums.served & well), power, -asked.tilt(scale.log())
 
 
 def _weighed(
