@@ -6,7 +6,7 @@ before it: a network may write its answers to the same place each time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -14,24 +14,14 @@ from torch import Tensor
 
 from ...categorical import DrawRequest, Draws, Extrapolated, LogitRows, at_token, chunks, extrapolated
 from ...guidance import RateGuidance, Transition
-from ...process import Process
 from ..predictions import Positions, Predictions
 from ..run import Run
 from ..state import State
 from .base import Stage, StageInput, log_stay
 from .moves import drawn
-from .two_stages import TwoStages
+from .two_stages import Marks, TwoStages
 
-__all__ = ["SURE", "MaskedStages", "noise_intensity"]
-
-SURE = 100.0
-"""Log of an integrated rate that is as good as infinite."""
-
-
-def noise_intensity(process: Process, time: Tensor, earlier: Tensor) -> Tensor:
-    """Log of the integrated exit rate of noise that leaves at a rate which no prediction changes, []."""
-    token, blank = torch.tensor([process.noise_token]), torch.zeros(1, 1, dtype=torch.float64)  # a law of one column
-    return process.posterior(token, time, earlier, blank).log_intensity.clamp_max(SURE).squeeze(0)
+__all__ = ["MaskedStages"]
 
 
 @dataclass
@@ -87,14 +77,15 @@ class MaskedStages(TwoStages[RowsRead]):
     r"""One step of a batch.
 
     Attributes:
-        rates: log of the integrated exit rate of noise in each stage, by either prediction.
         ahead: $a_1$ of the extrapolation.
     """
 
-    def __init__(self, run: Run, state: State, stages: Sequence[Stage], rates: Tensor, ahead: float) -> None:
-        super().__init__(run, state, stages)
+    def __init__(
+        self, run: Run, state: State, marks: Marks, stages: Callable[[], Sequence[Stage]], ahead: float
+    ) -> None:
+        super().__init__(run, state, marks, stages)
         assert isinstance(run.guidance, RateGuidance)
-        self.guidance, self.rates, self.ahead = run.guidance, rates.to(state.clocks.device), ahead
+        self.guidance, self.ahead = run.guidance, ahead
 
     def _answer(self, at: Positions, predictions: Predictions | None) -> RowsRead:
         return RowsRead(predictions)
@@ -120,7 +111,7 @@ class MaskedStages(TwoStages[RowsRead]):
     def _log_rate(self, stage: int, answer: RowsRead, weight: Tensor) -> Tensor:
         """Log of the guided integrated exit rates, [N]."""
         log_z = answer.log_z_at(weight) if self.guidance.asks_log_z else torch.zeros_like(weight)
-        return self.guidance.log_intensity(self.rates[stage].expand_as(weight), log_z)
+        return self.guidance.log_intensity(torch.full_like(weight, self.marks.rates[stage]), log_z)
 
 
 class _Ahead:

@@ -47,11 +47,15 @@ from ...guidance import Guidance, RateGuidance, Transition, known_jump_times
 from ...process import Jump, Process
 from ..run import Run
 from ..state import State
-from .base import OnGrid, Stage, StageInput, log_stay, times_of
-from .masked_stages import SURE, MaskedStages, noise_intensity
-from .two_stages import WrittenStages
+from .base import OnGrid, Stage, StageInput, log_stay
+from .masked_stages import MaskedStages
+from .two_stages import Marks, WrittenStages
 
 __all__ = ["Trapezoidal"]
+
+
+_SURE = 100.0
+"""Log of an integrated rate that is as good as infinite."""
 
 
 @dataclass(frozen=True)
@@ -156,12 +160,29 @@ class Trapezoidal(OnGrid):
 
     def step(self, run: Run, state: State) -> State:
         self.check_unfinished(run, state)
-        time, earlier = run.once(times_of, self)[state.index : state.index + 2]
-        stages = self.stages(run.process, run.guidance, time, earlier)
+        marks = run.once(_marked, self)[state.index]
+
+        def stages() -> tuple[Stage, ...]:
+            return self.stages(run.process, run.guidance, marks.times[0], marks.times[2])
+
         if _reads_rows(run.process, run.guidance):
-            rates = torch.stack([noise_intensity(run.process, stage.time, stage.earlier) for stage in stages])
-            return MaskedStages(run, state, stages, rates, self._ahead).taken()
-        return WrittenStages(run, state, stages).taken()
+            return MaskedStages(run, state, marks, stages, self._ahead).taken()
+        return WrittenStages(run, state, marks, stages).taken()
+
+
+def _marked(sampler: Trapezoidal, process: Process) -> list[Marks]:
+    """The marks of each step."""
+    times = sampler.times(process)
+    time, earlier = times[:-1], times[1:]
+    marks = torch.stack((time, sampler.middle(process, time, earlier), earlier), -1)
+    levels = process.noise.level(marks).tolist()
+    rates: list[list[float]] = [[] for _ in levels]
+    if process.prediction_free_rate and process.point_mass:
+        # A law of one column: no prediction matters.
+        noise, blank = torch.full_like(marks[:, :2], process.noise_token).long(), torch.zeros_like(marks[:, :2, None])
+        jump = process.posterior(noise, marks[:, :2], marks[:, 1:], blank)
+        rates = jump.log_intensity.clamp_max(_SURE).tolist()
+    return [Marks(tuple(at.unbind()), tuple(m), tuple(r)) for at, m, r in zip(marks, levels, rates, strict=True)]
 
 
 def _on_rates(guidance: Guidance) -> RateGuidance:
@@ -188,7 +209,7 @@ def _jump(
 
     def posterior(log_p: Tensor) -> Jump:
         jump = process.posterior(view.tokens, time, earlier, log_p)
-        return Jump(jump.log_intensity.clamp_max(SURE), jump.log_landing)
+        return Jump(jump.log_intensity.clamp_max(_SURE), jump.log_landing)
 
     if view.cond is None or view.ref is None:
         only = view.ref if view.cond is None else view.cond

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from .base import Stage, StageInput
 from .jump_times import fraction
 from .moves import StepBuffers
 
-__all__ = ["TwoStages", "WrittenStages"]
+__all__ = ["Marks", "TwoStages", "WrittenStages"]
 
 S = TypeVar("S", bound="Answer")
 
@@ -31,20 +32,32 @@ class Answer(Protocol):
 A = TypeVar("A", bound=Answer)
 
 
+class Marks(NamedTuple):
+    """Where a step begins, where its stages meet, and where it ends.
+
+    Attributes:
+        times: three times, [] each.
+        levels: their noise levels.
+        rates: log of the integrated exit rate of noise in each stage, where no prediction changes it.
+    """
+
+    times: tuple[Tensor, ...]
+    levels: tuple[float, ...]
+    rates: tuple[float, ...]
+
+
 class TwoStages(ABC, Generic[A]):
     """One step of a batch, with answers of type A.
 
     Attributes:
-        high, middle, low: noise levels at its beginning, between its stages, and at its end.
+        marks: times and noise levels.
         weights: [B, L], w at each position's own jump, where that is known beforehand.
         steady: whether predictions of a state that has not changed have not either.
     """
 
-    def __init__(self, run: Run, state: State, stages: Sequence[Stage]) -> None:
-        self.run, self.state, self.stages, self.buffers = run, state, stages, StepBuffers.of(state)
-        self.earlier = stages[-1].earlier
-        marks = torch.stack((*(stage.time for stage in stages), self.earlier))
-        self.high, self.middle, self.low = run.process.noise.level(marks).tolist()
+    def __init__(self, run: Run, state: State, marks: Marks, stages: Callable[[], Sequence[Stage]]) -> None:
+        self.run, self.state, self.marks, self._stages = run, state, marks, stages
+        self.buffers = StepBuffers.of(state)
         nets = (run.denoiser, run.reference)
         self.steady = run.process.time_agnostic and not any(getattr(net, "time_dependent", False) for net in nets)
         self.weights: Tensor | None = None
@@ -56,6 +69,8 @@ class TwoStages(ABC, Generic[A]):
         first = second = active
         if run.known_jump_times:
             first, second = self._known_times(active)
+            if not bool((first | second).any()):
+                return buffers.state(self.state, float(self.marks.times[2]))
         asked = first | second
         if self.steady and run.known_jump_times:  # where nothing leaves first, the second call says it all
             asked = asked & first.any(-1, keepdim=True)
@@ -77,27 +92,32 @@ class TwoStages(ABC, Generic[A]):
         new = self._looked(1, at, (1,))
         self._move(1, (at[0][known], at[1][known]), new[known], kept)
         self._move(1, (at[0][unknown], at[1][unknown]), new[unknown])
-        return buffers.state(self.state, float(self.earlier))
+        return buffers.state(self.state, float(self.marks.times[2]))
 
     def _known_times(self, active: Tensor) -> tuple[Tensor, Tensor]:
         """Who leaves in which stage, [B, L] bool each, where that is known beforehand; the others' clocks run on."""
         run, clocks = self.run, self.buffers.clocks
-        token = torch.full((1,), run.process.noise_token, device=clocks.device)
-        blank = torch.zeros(1, 1, dtype=torch.float64, device=clocks.device)  # a law of one column, as good as any
-        views = [StageInput(token, blank, None)]
-        early, late = (-stage.law(views, blank[0]).log_stay for stage in self.stages)
+        early, late = (
+            torch.full((), rate, dtype=torch.float64, device=clocks.device).exp() for rate in self.marks.rates
+        )
+        high, middle, low = self.marks.levels
         first = active & (clocks <= early)
-        second = active & ~first & ((clocks - early <= late) | (self.low == 0))
+        second = active & ~first & ((clocks - early <= late) | (low == 0))
         inside = torch.where(
             first,
-            self.high - (self.high - self.middle) * fraction(clocks, early),
-            self.middle - (self.middle - self.low) * fraction(clocks - early, late),
+            high - (high - middle) * fraction(clocks, early),
+            middle - (middle - low) * fraction(clocks - early, late),
         )
         self.weights = run.guidance.weight_at(inside.flatten(), run.rows.repeat_interleave(run.length)).view_as(clocks)
         clocks.sub_(torch.where(active & ~first & ~second, early + late, 0.0))
         if self.steady:  # these are not asked before they leave
             clocks.sub_(torch.where(second & ~first.any(-1, keepdim=True), early, 0.0))
         return first, second
+
+    @cached_property
+    def stages(self) -> Sequence[Stage]:
+        """Their laws."""
+        return self._stages()
 
     def weight(self, stage: int, at: Positions) -> Tensor:
         """w of the positions `at` in a stage, [N]."""
@@ -107,7 +127,7 @@ class TwoStages(ABC, Generic[A]):
         return self.run.guidance.weight_over(low, high, self.run.rows[at[0]])
 
     def levels(self, stage: int) -> tuple[float, float]:
-        return (self.middle, self.low) if stage else (self.high, self.middle)
+        return self.marks.levels[stage], self.marks.levels[stage + 1]
 
     def _looked(self, stage: int, at: Positions, needed: tuple[int, ...]) -> A:
         """What the networks say of the positions `at` when a stage begins, for use in the stages `needed`."""
@@ -115,7 +135,7 @@ class TwoStages(ABC, Generic[A]):
             return self._answer(at, None)
         run, tokens = self.run, self.buffers.tokens
         weights = torch.cat([self.weight(k, at) for k in needed])
-        moment = torch.full_like(self.state.time, float(self.stages[stage].time))
+        moment = torch.full_like(self.state.time, float(self.marks.times[stage]))
         return self._answer(at, run.predict(tokens, moment, run.query(at, weights)))
 
     def _move(self, stage: int, at: Positions, now: A, before: A | None = None) -> Tensor:
