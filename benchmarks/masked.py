@@ -33,7 +33,7 @@ NEEDS = {
     "leave": "rows that leave",
     "masks": "all masks; again where one leaves",
     "hits": "all masks in every call; again at the hit",
-    "stages": "all masks in both stages, for the second those of both",
+    "stages": "all masks in both stages, for the second those of both; again where one leaves",
 }
 
 
