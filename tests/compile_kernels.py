@@ -13,8 +13,8 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from dguide.categorical import floored_kernels as floored
-from dguide.categorical import kernels, tiling
+from dguide.categorical.cuda import floored_kernels as floored
+from dguide.categorical.cuda import kernels, tiling
 
 TYPES = {
     "cond_index": "*i64",

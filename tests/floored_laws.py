@@ -15,8 +15,8 @@ from fused_laws import uniforms
 from torch import Tensor
 
 from dguide.categorical import Floor, FlooredRequest, FlooredSums, LogitRows
+from dguide.categorical.cuda.tiling import TILE
 from dguide.categorical.floor import Sums
-from dguide.categorical.tiling import TILE
 
 __all__ = [
     "test_a_known_row_lands_where_it_did",

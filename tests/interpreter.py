@@ -15,7 +15,7 @@ from typing import Any
 
 
 class Interpreter:
-    """`fast` of `dguide.categorical.fused` on CPU tensors, run by Triton's interpreter; with a `FlooredRequest` as its
+    """`fast` of `fused` on CPU tensors, run by Triton's interpreter; with a `FlooredRequest` as its
     only argument that of `floored_fused`.
     """
 
@@ -54,7 +54,8 @@ def serve() -> None:
     import numpy as np
     import torch
 
-    from dguide.categorical import DrawRequest, FlooredRequest, floored_fused, fused
+    from dguide.categorical import DrawRequest, FlooredRequest
+    from dguide.categorical.cuda import floored_fused, fused
 
     torch.set_num_threads(1)
     np.seterr(all="ignore")  # rows that are not served, and empty tiles, pass through inf - inf

@@ -15,8 +15,9 @@ from floored_laws import *  # noqa: F403
 from fused_laws import *  # noqa: F403
 from interpreter import Interpreter
 
-from dguide.categorical import Decoding, floored_fused, fused, tiling
+from dguide.categorical import Decoding
 from dguide.categorical import floored as jumps
+from dguide.categorical.cuda import floored_fused, fused, tiling
 from dguide.categorical.guided import implementation
 
 INSTALLED = importlib.util.find_spec("triton") is not None
@@ -89,7 +90,7 @@ def test_kernels_name_no_constant_that_is_not_itself() -> None:
     """Triton compares the constants of a kernel with those it was compiled for, and nan is never equal to itself."""
     import triton
 
-    from dguide.categorical import floored_kernels, kernel_parts, kernels
+    from dguide.categorical.cuda import floored_kernels, kernel_parts, kernels
 
     every = (*vars(kernels).items(), *vars(kernel_parts).items(), *vars(floored_kernels).items())
     named = {name: each.value for name, each in every if isinstance(each, triton.language.constexpr)}

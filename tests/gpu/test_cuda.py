@@ -21,12 +21,11 @@ from dguide.categorical import (
     FlooredRequest,
     FlooredSums,
     LogitRows,
-    floored_fused,
     floored_sums,
     floored_vectorised,
-    fused,
     guided_draw,
 )
+from dguide.categorical.cuda import floored_fused, fused
 from dguide.categorical.floor import Sums
 
 pytestmark = [

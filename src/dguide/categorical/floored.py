@@ -7,7 +7,8 @@ from typing import TypeAlias
 
 import torch
 
-from . import floored_compiled, floored_fused, floored_vectorised, tiling
+from . import floored_compiled, floored_vectorised
+from .cuda import floored_fused, tiling
 from .floor import FlooredRequest, FlooredSums, Sums
 
 __all__ = ["floored_sums", "implementation", "leaps"]

@@ -12,9 +12,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from ..decoding import Decoding
+from ..rows import DrawRequest, Draws
 from . import tiling
-from .decoding import Decoding
-from .rows import DrawRequest, Draws
 from .tiling import Tiling, pointers, power_of_two
 
 __all__ = ["fast", "serves"]

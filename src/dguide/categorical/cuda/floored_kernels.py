@@ -18,7 +18,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from .floor import LOWEST_TOTAL
+from ..floor import LOWEST_TOTAL
 from .kernel_parts import INF, exp, finite, first_above, largest, load_pair, pull_of, sum_of, tilt
 
 __all__ = ["SLOTS", "gather", "land", "survey", "weigh"]

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .floor import MOST_HERE, FlooredRequest, Sums
+from ..floor import MOST_HERE, FlooredRequest, Sums
 from .tiling import Tiling, pointers, power_of_two
 
 __all__ = ["fast"]

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 import torch
 from torch import Tensor
 
-from .rows import LogitRows
+from ..rows import LogitRows
 
 __all__ = ["TILE", "Tiling", "installed", "pointers", "power_of_two", "serves"]
 
