@@ -190,10 +190,21 @@ def scaling(results: Results) -> str:
 
 def gpu(results: Results) -> str:
     found = results["gpu"]["results"]
-    draw, rates = found["draw"], found["draw"]["bytes a second"]
+    draws = [found["draw"], found["large draw"]]
+    header = (f"{draws[0]['rows']} rows in bfloat16", *(f"V = {draw['vocab']:,}" for draw in draws))
+    body = [
+        (who, *(f"{draw['bytes a second'][who] / 1e9:.0f} GB/s, {100 * draw['shares'][who]:.0f} %" for draw in draws))
+        for who in draws[0]["shares"]
+    ]
+    body.append(("copy", *(f"{draw['bytes a second']['copy'] / 1e9:.0f} GB/s" for draw in draws)))
+    inside = found["networks"]
+    shares = [
+        (who, common.seconds(value), f"{100 * inside['share outside'][who]:.2f} %")
+        for who, value in inside["seconds"].items()
+    ]
     lines = [
-        f"Guided draw of {draw['rows']} rows in bfloat16, V = {draw['vocab']:,}: {rates['draw'] / 1e9:.0f} GB/s, "
-        f"{100 * draw['share of copy']:.0f} % of the {rates['copy'] / 1e9:.0f} GB/s of a copy.\n"
+        table(header, body) + "\n",
+        table(("network of 100 million parameters", "whole run", "share outside the network"), shares) + "\n",
     ]
     people = list(dict.fromkeys(who for run in found["runs"].values() for who in run["seconds"]))
     rows = []

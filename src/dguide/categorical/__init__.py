@@ -1,6 +1,7 @@
 """Categorical draws by inverse CDF, guided and plain."""
 
 from .decoding import Decoding
+from .extrapolated import Extrapolated, extrapolated
 from .floor import Exits, Floor, FlooredRequest, FlooredSums, log_laws
 from .floored import floored_sums, leaps
 from .floored_compiled import Clocks, leap
@@ -17,6 +18,7 @@ __all__ = [
     "DrawRequest",
     "Draws",
     "Exits",
+    "Extrapolated",
     "Floor",
     "FlooredRequest",
     "FlooredSums",
@@ -25,6 +27,7 @@ __all__ = [
     "chunks",
     "decoded",
     "draw",
+    "extrapolated",
     "floored_sums",
     "guided_draw",
     "guided_log_z",

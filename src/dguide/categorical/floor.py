@@ -201,6 +201,12 @@ class Sums(NamedTuple):
         own = self.here.exp() * (by.damping * by.evidence)
         return (self.rest + own) * by.share
 
+    def scaled(self, by: Floor) -> tuple[Tensor, Tensor, Tensor]:
+        """s and s G, [P, N] float64, and which rows have a floor that is served, [N] bool."""
+        floor = self.floor(by)
+        scale = (1 / floor).clamp_max(1)
+        return scale, floor * scale, ((floor >= LOWEST_FLOOR) & floor.isfinite()).all(0)
+
 
 @dataclass(frozen=True, eq=False)
 class FlooredSums:

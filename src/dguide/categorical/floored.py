@@ -8,6 +8,7 @@ from typing import TypeAlias
 import torch
 
 from . import floored_compiled, floored_vectorised
+from .cuda import floored_fused, tiling
 from .floor import FlooredRequest, FlooredSums, Sums
 
 __all__ = ["floored_sums", "implementation", "leaps"]
@@ -35,7 +36,9 @@ def floored_sums(asked: FlooredRequest) -> FlooredSums | None:
 
 def implementation(device: torch.device, dtype: torch.dtype) -> Implementation:
     """The quickest way of reading logits in float32 or half precision."""
-    return floored_compiled.fast if floored_compiled.serves(device, dtype) else floored_vectorised.fast
+    if floored_compiled.serves(device, dtype):
+        return floored_compiled.fast
+    return floored_fused.fast if tiling.serves(device, dtype) else floored_vectorised.fast
 
 
 def leaps(device: torch.device, dtype: torch.dtype) -> bool:
