@@ -13,8 +13,7 @@ The guided law of the landing is that of the weights
 $$T_y = (e^c_y + G_c)^{1+w} (e^u_y + G_u)^{-w} = A_y\, (A_y / B_y)^w,$$
 
 so the normalisers n drop out, and with them all that would need a pass before the one that sums. Both factors are
-computed in float32. Their sums are in float64, after some neighbours were added in float32 (four in C, a tile of 256 in
-PyTorch): all terms are positive, so that this costs no more than the rounding of each.
+computed in float32. Their sums are in float64, after a tile of 256 was added in float32: all terms are positive, so that this costs no more than the rounding of each.
 
 Why this is stable:
 
@@ -56,7 +55,6 @@ __all__ = [
     "Floor",
     "FlooredRequest",
     "FlooredSums",
-    "Read",
     "Sums",
     "log_laws",
 ]
@@ -155,17 +153,6 @@ class FlooredRequest(NamedTuple):
         )
 
 
-class Read(NamedTuple):
-    """Rows as the source in C was told of them, for a draw from them later: its `task`, and what that has addresses of.
-
-    `served` [N] bool is among these.
-    """
-
-    task: bytes
-    served: Tensor
-    used: list[Tensor]
-
-
 class Sums(NamedTuple):
     r"""What an implementation finds in N rows of P predictions.
 
@@ -180,7 +167,6 @@ class Sums(NamedTuple):
         log_intensity: [P, N] float64, log of the exit rates, from an implementation that finds them on its way.
         tilted: [N] float64, their tilt, from the same.
         log_z: [N] float64, from the same.
-        read: for `floored_compiled.leap`, from the implementation in C.
     """
 
     rest: Tensor
@@ -194,7 +180,6 @@ class Sums(NamedTuple):
     log_intensity: Tensor | None = None
     tilted: Tensor | None = None
     log_z: Tensor | None = None
-    read: Read | None = None
 
     def floor(self, by: Floor) -> Tensor:
         """G, [P, N]."""

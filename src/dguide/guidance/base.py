@@ -22,7 +22,7 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 import torch
 from torch import Tensor
 
-from ..categorical import normalise, tilt
+from ..categorical import Combination, normalise, tilt
 from ..devices import on_cpu
 from ..errors import bad, number
 from ..extension import Extensible, false_declaration, final, speaks_for
@@ -98,6 +98,9 @@ class Guidance(Extensible, ABC):
     that have no general step refuse the mechanism."""
     keeps_pace: ClassVar[bool]
     """Whether the guided exit rate is that of the two models, if these have the same one."""
+    combination: ClassVar[Combination | None] = None
+    """What `combined_log_stay` does, if it has that form: then steps of the uniform process are taken in C. It is not
+    looked at where a class overrides `combined_log_stay`, or what that is made of, and not this."""
 
     @classmethod
     def from_scale(cls: type[G], scale: float, **options: Any) -> G:
@@ -227,6 +230,12 @@ class Guidance(Extensible, ABC):
         return self.tilted_landing and speaks_for(type(self), "combined_log_stay", "guided", "combine")
 
     @property
+    def told_combination(self) -> Combination | None:
+        """`combination`, if it says what `combined_log_stay` does."""
+        hooks = ("combined_log_stay", "log_intensity", "guided", "combine")
+        return self.combination if speaks_for(type(self), "combination", *hooks) else None
+
+    @property
     def asks_log_z(self) -> bool:
         """Whether `combined_log_stay` looks at $Z_w$."""
         return True
@@ -287,6 +296,12 @@ class Guidance(Extensible, ABC):
         if not torch.allclose(told, law.log_stay):
             expected = f"what guided returns, {law.log_stay.tolist()}"
             raise bad(f"{type(self).__name__}.combined_log_stay", told.tolist(), expected, "Make the two agree.")
+        if self.told_combination is None:
+            return
+        short = self.told_combination.log_stay(intensity(cond), intensity(ref), weight, asked, log_stay)
+        if not torch.allclose(short, told):
+            expected = f"what combined_log_stay returns, {told.tolist()}"
+            raise bad(f"{type(self).__name__}.combination", short.tolist(), expected, "Make the two agree.")
 
 
 def known_jump_times(process: Process, guidance: Guidance) -> bool:
