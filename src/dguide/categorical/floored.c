@@ -10,6 +10,7 @@ enum { GROUP = 16, FEW = 64 }; /* rows that are worked on together where they ha
 #define MOST_HERE 700.0
 #define LN2 0.69314718055994531
 #define LOWEST_POWER (-125.0f) /* of 2, clear of denormal numbers */
+#define FAR 20.0f               /* e^20 of them can still be added in float32 */
 #define MODEST_POWER 50.0      /* of 2: 2^50 of them are added in float32 without a look at what is the largest */
 
 struct floored_task {
@@ -130,7 +131,7 @@ static ALWAYS double lost_of(double p) {
 
 /* log of the exit rates of some rows by one prediction, from S and b e_x; see `Exits` in floor.py. NaN if a rate is
  * too small. Loops of few steps, so that the compiler makes vectors of each. */
-static ALWAYS void log_intensities(const struct floored_task *asked, const double *rest, const double *own, int count,
+__attribute__((noinline)) static void log_intensities(const struct floored_task *asked, const double *rest, const double *own, int count,
                                    double *told) {
     double leave[GROUP], stay[GROUP], early[GROUP], late[GROUP];
     for (int j = 0; j < count; j++) {
@@ -164,46 +165,59 @@ static ALWAYS const float *load_others(const struct task *task, const struct wor
     return copy;
 }
 
-/* e of some columns, kept or not, and their sum: in float32 for each tile, in float64 over these. */
-static ALWAYS double add_powers(const float *x, int m, float top, float *e) {
-    double sum = 0;
+/* The sum of some powers, in float32 for each tile and in float64 over these, and the largest exponent. */
+struct powers {
+    double sum;
+    float top;
+};
+
+/* e of some columns relative to `ref`, kept if `e` is not NULL. One loop does it all, while the next logits arrive. */
+static ALWAYS struct powers add_powers(const float *x, int m, float ref, float *e) {
+    struct powers found = {0, -FLT_MAX};
     for (int start = 0; start < m; start += TILE) {
         const int end = start + TILE < m ? start + TILE : m;
-        float part = 0;
-        if (e) {
-#pragma omp simd reduction(+ : part)
-            for (int i = start; i < end; i++) part += e[i] = power_of_two((x[i] - top) * LOG2E);
-        } else {
-#pragma omp simd reduction(+ : part)
-            for (int i = start; i < end; i++) part += power_of_two((x[i] - top) * LOG2E);
+        float part = 0, top = -FLT_MAX;
+#pragma omp simd reduction(+ : part) reduction(max : top)
+        for (int i = start; i < end; i++) {
+            const float each = power_of_two((x[i] - ref) * LOG2E);
+            if (e) e[i] = each;
+            part += each;
+            top = x[i] > top ? x[i] : top;
         }
-        sum += part;
+        found.sum += part;
+        found.top = top > found.top ? top : found.top;
     }
-    return sum;
+    return found;
 }
 
-/* S, log e_x and the largest logit of one prediction; with `keep`, e of all columns. If they are known, only e. */
+/* S, log e_x and the largest logit of one prediction; with `keep`, e of all columns. If they are known, only e.
+ *
+ * What comes off the logits of a span is the largest of those before it, while that is not far below. */
 static void survey(const struct floored_task *asked, const struct shelf *shelf, struct floored *row, int which, int known,
                    int keep) {
     const struct task *task = &asked->rows;
     const struct rows *rows = which == COND ? &task->cond : &task->ref;
     const int64_t at = which == COND ? row->pair.cond : row->pair.ref, x = row->present;
-    float copy[SPAN], top = known ? (float)row->top[which] : -FLT_MAX;
+    float copy[SPAN], ref = known ? (float)row->top[which] : -FLT_MAX, top = ref;
     double sum = 0;
     for (int64_t column = 0; column < task->vocab; column += SPAN) {
         const int n = task->vocab - column < SPAN ? (int)(task->vocab - column) : SPAN, m = padded(n);
         const float *values = load_others(task, &shelf->work, rows, at, column, n, x, copy);
-        const float high = known ? top : largest(values, m);
-        if (high > top) {
-            sum *= top > -FLT_MAX ? exp_of((double)top - high) : 0;
-            top = high;
+        float *e = keep ? shelf->e[which] + column : NULL;
+        if (!column && !known) ref = largest(values, m < TILE ? m : TILE);
+        struct powers found = keep ? add_powers(values, m, ref, e) : add_powers(values, m, ref, NULL);
+        if (found.top - ref > FAR) {
+            sum *= ref > -FLT_MAX ? exp_of((double)ref - found.top) : 0;
+            ref = found.top;
+            found = keep ? add_powers(values, m, ref, e) : add_powers(values, m, ref, NULL);
         }
-        shelf->refs[which][column / SPAN] = top;
-        sum += add_powers(values, m, top, keep ? shelf->e[which] + column : NULL);
+        sum += found.sum;
+        top = found.top > top ? found.top : top;
+        shelf->refs[which][column / SPAN] = ref;
     }
     if (known) return;
     row->top[which] = top;
-    row->rest[which] = top > -FLT_MAX ? sum : 0;
+    row->rest[which] = top > -FLT_MAX ? sum * exp_of((double)ref - top) : 0;
     row->here[which] = shelf->work.forbidden[x] ? -INFINITY : (double)entry(rows, at, x) - top;
 }
 

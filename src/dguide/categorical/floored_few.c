@@ -1,20 +1,34 @@
 /* Rows of few columns, which are read together: what is done with one of them is done with all at once. It is compiled
  * after `floored.c`, in one piece with it. */
 
+#define ALIGNED __attribute__((aligned(64))) /* a vector that lies in two lines of the cache is slow to find again */
+
 struct group {
     int count;
     int64_t number[GROUP], present[GROUP];
     float w[GROUP], scale[GROUP]; /* weight w, and 1 + w */
     double weight[GROUP];
-    float e[2][FEW][GROUP]; /* one column after the other; log e where there is no floor */
-    float t[FEW][GROUP];    /* weights T relative to 2^high */
+    float e[2][FEW][GROUP] ALIGNED; /* one column after the other; log e where there is no floor */
+    float t[FEW][GROUP] ALIGNED;    /* weights T relative to 2^high */
     double top[2][GROUP], rest[2][GROUP], here[2][GROUP], own[2][GROUP], told[2][GROUP];
     double total[GROUP], lift[GROUP], log_z[GROUP];
     int served[GROUP];
 };
 
+/* sum + x in float64. Written so, since as a loop it is taken to pieces. */
+static ALWAYS void add_wide(double *sum, const float *x) {
+    typedef float narrow __attribute__((vector_size(GROUP * sizeof(float))));
+    typedef double wide __attribute__((vector_size(GROUP * sizeof(double))));
+    narrow some;
+    wide all;
+    memcpy(&some, x, sizeof some);
+    memcpy(&all, sum, sizeof all);
+    all += __builtin_convertvector(some, wide);
+    memcpy(sum, &all, sizeof all);
+}
+
 /* Takes some rows of a task. Fewer than GROUP are filled up with the last of them. */
-static void gather(const struct floored_task *asked, struct group *group) {
+__attribute__((noinline)) static void gather(const struct floored_task *asked, struct group *group) {
     for (int j = 0; j < GROUP; j++) {
         if (j >= group->count) {
             group->number[j] = group->number[group->count - 1];
@@ -29,13 +43,13 @@ static void gather(const struct floored_task *asked, struct group *group) {
 }
 
 /* Reads one prediction, and from it how strongly each row leaves. */
-static void read_group(const struct floored_task *asked, const struct workspace *work, int which, struct group *group) {
+__attribute__((noinline)) static void read_group(const struct floored_task *asked, const struct workspace *work, int which, struct group *group) {
     const struct task *task = &asked->rows;
     const struct rows *rows = which == COND ? &task->cond : &task->ref;
     const int n = (int)task->vocab, bare = asked->share == 0;
-    float copy[FEW], own[GROUP], top[GROUP];
+    float copy[FEW], own[GROUP], top[GROUP] ALIGNED;
     float(*restrict x)[GROUP] = group->e[which];
-    double sum[GROUP] = {0}, told[GROUP] = {0};
+    double sum[GROUP] ALIGNED = {0}, told[GROUP] ALIGNED = {0};
     double *rest = group->rest[which], *here = group->here[which], *factor = group->own[which];
     for (int j = 0; j < GROUP; j++) {
         const int64_t present = group->present[j];
@@ -50,11 +64,11 @@ static void read_group(const struct floored_task *asked, const struct workspace 
     for (int i = 0; i < n; i++)
         for (int j = 0; j < GROUP; j++) top[j] = x[i][j] > top[j] ? x[i][j] : top[j];
     for (int i = 0; i < n; i++) {
-        float e[GROUP];
-        for (int j = 0; j < GROUP; j++) x[i][j] -= top[j];
-        for (int j = 0; j < GROUP; j++) e[j] = power_of_two(x[i][j] * LOG2E);
-        for (int j = 0; j < GROUP; j++) sum[j] += e[j];
-        if (!bare) memcpy(x[i], e, sizeof e);
+        float y[GROUP], e[GROUP];
+        for (int j = 0; j < GROUP; j++) y[j] = x[i][j] - top[j];
+        for (int j = 0; j < GROUP; j++) e[j] = power_of_two(y[j] * LOG2E);
+        add_wide(sum, e);
+        memcpy(x[i], bare ? y : e, sizeof e);
     }
     for (int j = 0; j < GROUP; j++) {
         group->top[which][j] = top[j];
@@ -70,7 +84,7 @@ static void read_group(const struct floored_task *asked, const struct workspace 
 }
 
 /* log2 T without a floor. Columns that only the reference forbids, and what is no number, make a row unserved. */
-static void bare_group(const struct floored_task *asked, const struct workspace *work, struct group *group,
+__attribute__((noinline)) static void bare_group(const struct floored_task *asked, const struct workspace *work, struct group *group,
                        float power[FEW][GROUP]) {
     const struct task *task = &asked->rows;
     const int n = (int)task->vocab, guided = task->ref.values != NULL;
@@ -91,7 +105,7 @@ static void bare_group(const struct floored_task *asked, const struct workspace 
 }
 
 /* What T is made of on a floor: A, log2 of the rest, and `lift`, what log T lacks. */
-static void raise_group(const struct floored_task *asked, struct group *group, float power[FEW][GROUP]) {
+__attribute__((noinline)) static void raise_group(const struct floored_task *asked, struct group *group, float power[FEW][GROUP]) {
     const int n = (int)asked->rows.vocab, last = asked->rows.ref.values ? REF : COND;
     float slope[2][GROUP], height[2][GROUP];
     double lift[2][GROUP];
@@ -118,10 +132,10 @@ static void raise_group(const struct floored_task *asked, struct group *group, f
 }
 
 /* The weights T of all rows, and their sums. */
-static void weigh_group(const struct floored_task *asked, const struct workspace *work, struct group *group) {
+__attribute__((noinline)) static void weigh_group(const struct floored_task *asked, const struct workspace *work, struct group *group) {
     const int n = (int)asked->rows.vocab, bare = asked->share == 0;
-    float power[FEW][GROUP], high[GROUP];
-    double sum[GROUP] = {0};
+    float power[FEW][GROUP] ALIGNED, high[GROUP] ALIGNED;
+    double sum[GROUP] ALIGNED = {0};
     for (int j = 0; j < GROUP; j++) high[j] = -FLT_MAX, group->lift[j] = 0;
     if (bare) bare_group(asked, work, group, power);
     else raise_group(asked, group, power);
@@ -134,7 +148,7 @@ static void weigh_group(const struct floored_task *asked, const struct workspace
             const float y = power[i][j] - high[j], a = bare ? 1.0f : group->t[i][j];
             t[j] = y < LOWEST_POWER ? 0.0f : a * power_of_two(y);
         }
-        for (int j = 0; j < GROUP; j++) sum[j] += t[j];
+        add_wide(sum, t);
         memcpy(group->t[i], t, sizeof t);
     }
     for (int j = 0; j < GROUP; j++) {
@@ -145,7 +159,7 @@ static void weigh_group(const struct floored_task *asked, const struct workspace
 }
 
 /* log Z of all rows whose weights are known; see `log_z_of`. */
-static void log_z_group(const struct floored_task *asked, struct group *group) {
+__attribute__((noinline)) static void log_z_group(const struct floored_task *asked, struct group *group) {
     const double others = (double)(asked->rows.vocab - 1);
     double each[2][GROUP];
     for (int which = COND; which <= REF; which++) {
@@ -160,7 +174,7 @@ static void log_z_group(const struct floored_task *asked, struct group *group) {
 }
 
 /* The token that `uniform` stands for in row j. */
-static int pick(const struct floored_task *asked, const struct group *group, int j, double uniform) {
+__attribute__((noinline)) static int pick(const struct floored_task *asked, const struct group *group, int j, double uniform) {
     const int n = (int)asked->rows.vocab;
     const double target = target_of(uniform, group->total[j]);
     double cumulative = 0;

@@ -46,7 +46,7 @@ static ALWAYS double tilted_log(double c, double u, double w) {
 }
 
 /* -log P(stay) of some rows from the logs of their exit rates by each prediction; without a reference u is NULL. */
-static ALWAYS void guided_exits(const struct step *step, const double *c, const double *u, const double *w,
+__attribute__((noinline)) static void guided_exits(const struct step *step, const double *c, const double *u, const double *w,
                                 const double *log_z, int count, double *exits) {
     double x[GROUP], log_leave[GROUP], u_exits[GROUP], u_leave[GROUP];
     if (!u || !step->whole) {
@@ -83,7 +83,7 @@ static ALWAYS int runs_out(const struct step *step, int64_t number, int64_t at, 
 }
 
 /* New clocks for those who leave, and what decides where they land. */
-static void wind(const struct step *step, struct leavers *who) {
+__attribute__((noinline)) static void wind(const struct step *step, struct leavers *who) {
     int64_t first[2 * GROUP], position[2 * GROUP], index[2 * GROUP];
     double found[2 * GROUP], log_found[GROUP];
     for (int j = 0; j < who->count; j++) {
@@ -107,7 +107,7 @@ static ALWAYS void arrive(const struct step *step, int64_t number, int64_t at, i
 }
 
 /* One of the rows of a group that leave is put among those of another. */
-static void move_row(const struct floored_task *asked, const struct group *from, int j, struct group *to) {
+__attribute__((noinline)) static void move_row(const struct floored_task *asked, const struct group *from, int j, struct group *to) {
     const int n = (int)asked->rows.vocab, last = asked->rows.ref.values ? REF : COND, k = to->count++;
     to->number[k] = from->number[j];
     to->present[k] = from->present[j];
