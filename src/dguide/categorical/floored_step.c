@@ -8,7 +8,7 @@ enum { EXPONENTIAL, LINEAR, SINGLE }; /* `Leaving` of floored_step.py */
 
 /* Rows of both predictions, and the positions of a batch that leave or stay by them. */
 struct step {
-    struct floored_task asked; /* `found`, `token` and `uniforms` are NULL; `served` becomes what is said below */
+    struct floored_task asked; /* of it `present`, `known` and `found` are not looked at; `served` becomes what is said below */
     int64_t whole, leaving;    /* `Combination` and `Leaving` of floored_step.py */
     double share;
     uniforms *draw; /* that of random.c */
@@ -175,7 +175,7 @@ static int step_few(const struct step *step, const struct workspace *work, int64
         group.count = stop - number < GROUP ? (int)(stop - number) : GROUP;
         for (int j = 0; j < group.count; j++) {
             group.number[j] = number + j;
-            group.present[j] = step->asked.present[number + j];
+            group.present[j] = step->tokens[step->flat[number + j]];
             if (!start_row(&step->asked, number + j, group.present[j], &row)) return -1;
         }
         step_group(step, work, &group, &going, &who);
@@ -193,7 +193,7 @@ static int step_row(const struct step *step, const struct shelf *shelf, int64_t 
     struct landing landing;
     double told[2] = {0, 0}, log_z = 0, exit;
     int served = 1;
-    if (!start_row(asked, number, asked->present[number], &row)) return -1;
+    if (!start_row(asked, number, step->tokens[at], &row)) return -1;
     for (int which = COND; which <= (guided ? REF : COND); which++) {
         survey(asked, shelf, &row, which, 0, partition && !row.bare);
         served &= settle_floor(asked, &row, which);

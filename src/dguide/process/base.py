@@ -61,6 +61,9 @@ class Process(Extensible, ABC):
     """Whether noise is one token, the same everywhere."""
     absorbing: ClassVar[bool]
     """Whether a token that has left its noisy state never moves again."""
+    always_movable: ClassVar[bool] = False
+    """Whether `movable` is true of all tokens everywhere. It is not looked at where a class overrides `movable`, and not
+    this."""
     finite_level: ClassVar[float]
     """Highest noise level at which rates are finite: samplers that step along rates start there."""
 

@@ -92,11 +92,10 @@ class FlooredStep:
         if not (self.floor.usable and steps_at_once(rows.device, rows.dtype)):
             return None
         asking = self.asking
-        asked = self.predictions.floored(
-            asking.weight, asking.flat, self.floor, self.exits, partition=self._partition
-        )
+        flat = asking.flat  # stands for the present tokens, which are looked up in C
+        asked = self.predictions.floored(asking.weight, flat, self.floor, self.exits, partition=self._partition)
         streams = first_word(Stream.LANDING), first_word(Stream.CLOCK)
-        at = (asking.flat, *asking.counters)
+        at = (flat, *asking.counters)
         clocks = Clocks(draw, run.seed, *streams, *at, buffers.tokens, buffers.jumps, buffers.clocks)
         found = floored_step(asked, combination, leaving, clocks)
         if found is None:
@@ -119,8 +118,9 @@ class FlooredStep:
         # What reads a row twice may as well draw from it, for all rows.
         ahead = self._partition and run.decoding.plain
         uniforms = run.uniforms(Stream.LANDING, buffers.jumps[at], at) if ahead else None
+        present = self.predictions.tokens.flatten().index_select(0, self.asking.flat)
         asked = self.predictions.floored(
-            weight, self.asking.flat, self.floor, self.exits, partition=self._partition, uniforms=uniforms
+            weight, present, self.floor, self.exits, partition=self._partition, uniforms=uniforms
         )
         sums = floored_sums(asked)
         if sums is None:

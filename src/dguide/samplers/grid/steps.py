@@ -171,10 +171,9 @@ class GridSampler(OnGrid):
     def _move_generally(self, run: Run, state: State, grid: TimeGrid, buffers: StepBuffers) -> None:
         """Let every position that can move follow its guided law."""
         process, guidance = run.process, run.guidance
-        now, then = grid.noisy_times[state.index : state.index + 2]
         high, low = grid.levels[state.index : state.index + 2]
-        active = run.movable(state.tokens)
-        if not bool(active.any()):
+        active = None if run.all_movable else run.movable(state.tokens)
+        if active is not None and not bool(active.any()):
             return
         asking = run.asking(active, (high, low))
         where, weight = asking.where, asking.weight
@@ -184,6 +183,7 @@ class GridSampler(OnGrid):
         predictions = run.predict(state.tokens, grid.now(state), asking.query)
 
         def written(part: slice | Tensor) -> tuple[StageInput, Transition]:
+            now, then = grid.noisy_times[state.index : state.index + 2]
             seen = StageInput(state.tokens[where[0][part], where[1][part]], *predictions.laws(part))
             law = self.transition(process, guidance, seen.tokens, now, then, seen.cond, seen.ref, weight[part])
             return seen, law
