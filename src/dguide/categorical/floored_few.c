@@ -161,14 +161,15 @@ __attribute__((noinline)) static void weigh_group(const struct floored_task *ask
 /* log Z of all rows whose weights are known; see `log_z_of`. */
 __attribute__((noinline)) static void log_z_group(const struct floored_task *asked, struct group *group) {
     const double others = (double)(asked->rows.vocab - 1);
+    const int last = asked->rows.ref.values ? REF : COND;
     double each[2][GROUP];
-    for (int which = COND; which <= REF; which++) {
+    for (int which = COND; which <= last; which++) {
         const double *rest = group->rest[which], *own = group->own[which];
         for (int j = 0; j < GROUP; j++)
             each[which][j] = log_of(rest[j] + others * asked->share * (rest[j] + asked->damping * own[j]));
     }
     for (int j = 0; j < GROUP; j++) {
-        const double lost = each[COND][j] + group->weight[j] * (each[COND][j] - each[REF][j]);
+        const double lost = each[COND][j] + group->weight[j] * (each[COND][j] - each[last][j]);
         group->log_z[j] = group->lift[j] + log_of(group->total[j] > LOWEST_TOTAL ? group->total[j] : 1) - lost;
     }
 }

@@ -19,7 +19,7 @@ static void tell(const struct floored_task *asked, const struct group *group) {
         if (!task->partition && !task->uniforms) continue;
         found[TOTAL * step] = group->total[j];
         found[LIFT * step] = group->lift[j];
-        if (task->partition && guided) found[PARTITION * step] = group->log_z[j];
+        if (task->partition) found[PARTITION * step] = group->log_z[j];
         if (!task->uniforms) continue;
         const int token = pick(asked, group, j, task->uniforms[number]);
         task->token[number] = token;
@@ -43,7 +43,7 @@ static int few_rows(const struct floored_task *asked, const struct workspace *wo
         read_group(asked, work, COND, &group);
         if (task->ref.values) read_group(asked, work, REF, &group);
         if (task->partition || task->uniforms) weigh_group(asked, work, &group);
-        if (task->partition && task->ref.values) log_z_group(asked, &group);
+        if (task->partition) log_z_group(asked, &group);
         tell(asked, &group);
     }
     return 0;
