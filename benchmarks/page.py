@@ -16,7 +16,19 @@ from .targets import TARGETS, Results, verdict
 from .vocabulary import STYLES
 
 PAGE = common.ROOT / "docs" / "speed.md"
-NAMES = ("speed", "uniform", "masked", "draws", "confidence", "memory", "network", "pace", "scaling", "vocabulary", "gpu")
+NAMES = (
+    "speed",
+    "uniform",
+    "masked",
+    "draws",
+    "confidence",
+    "memory",
+    "network",
+    "pace",
+    "scaling",
+    "vocabulary",
+    "gpu",
+)
 MISSING = "*Not measured yet.*"
 PEOPLE = {
     "dguide ancestral": "**dguide**, `Ancestral`",

@@ -16,7 +16,6 @@ from dguide.categorical import (
     FlooredRequest,
     FlooredSums,
     LogitRows,
-    compiled,
     floored_compiled,
     floored_sums,
     floored_vectorised,

@@ -116,8 +116,8 @@ def floored_step(
     """Let the positions of N rows stay, or leave and land.
 
     Args:
-        asked: the rows, with `exits`, and with `partition` if the combination needs $Z_w$. The present tokens are those of
-            `clocks`; `uniforms` and `known` are not looked at.
+        asked: the rows, with `exits`, and with `partition` if the combination needs $Z_w$. The present tokens are those
+            of `clocks`; `uniforms` and `known` are not looked at.
         combination: how the two predictions make one step.
         leaving: what becomes of an integrated exit rate.
         clocks: the positions.
@@ -127,8 +127,8 @@ def floored_step(
         nothing could be done: for tensors that are laid out otherwise.
     """
     code, count, vocab = floored_compiled.library(), len(asked.cond), asked.cond.values.shape[-1]
-    laid_out = all([x.dtype == kind and x.is_cpu and x.is_contiguous()
-                    for x, kind in zip(clocks.tensors, _KINDS, strict=True)])  # fmt: skip
+    laid_out = all(x.dtype == kind and x.is_cpu and x.is_contiguous()
+                   for x, kind in zip(clocks.tensors, _KINDS, strict=True))  # fmt: skip
     if code is None or not laid_out or not all(compiled.readable(rows, count, vocab) for rows in asked.predictions):
         return None
     served = torch.empty(count, dtype=torch.uint8, device="cpu")

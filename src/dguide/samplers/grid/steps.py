@@ -190,7 +190,9 @@ class GridSampler(OnGrid):
 
         parts: Sequence[slice | Tensor]
         if grid.floored is not None and guidance.combines_rates:
-            step = FlooredStep(run, asking, predictions, *grid.floored[state.index], self.log_stay, self.told_leaving, written)
+            step = FlooredStep(
+                run, asking, predictions, *grid.floored[state.index], self.log_stay, self.told_leaving, written
+            )
             left = step.leap(buffers, (high, low), must)
             parts = [left[part] for part in chunks(len(left), process.vocab_size)] if len(left) else ()
         else:
