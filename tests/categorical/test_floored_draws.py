@@ -208,6 +208,14 @@ def test_a_known_row_is_drawn_as_one_that_is_read(fast: Fast) -> None:
         torch.testing.assert_close(at[0], p.gather(-1, found.token.unsqueeze(-1)).squeeze(-1), atol=1e-5, rtol=0)
 
 
+@every_way
+def test_what_was_forbidden_before_is_not_any_more(fast: Fast) -> None:
+    """The memory of one call is that of the next. Of many columns only those are marked that are looked at."""
+    c, u = noise(2, 12, 3000, seed=14).float()
+    fast(asked(c, u, FLOORS["between"], forbidden=torch.arange(1, 3000)))
+    judge(fast, asked(c, u, FLOORS["between"]))
+
+
 @pytest.mark.skipif(bool(NO_LIBRARY), reason=NO_LIBRARY)
 def test_implementations_draw_the_same_tokens() -> None:
     c, u = noise(2, 60, 700, seed=12).float() * 2

@@ -218,7 +218,8 @@ static void survey(const struct floored_task *asked, const struct shelf *shelf, 
     if (known) return;
     row->top[which] = top;
     row->rest[which] = top > -FLT_MAX ? sum * exp_of((double)ref - top) : 0;
-    row->here[which] = shelf->work.forbidden[x] ? -INFINITY : (double)entry(rows, at, x) - top;
+    const int barred = shelf->work.touched[x / TILE] && shelf->work.forbidden[x];
+    row->here[which] = barred ? -INFINITY : (double)entry(rows, at, x) - top;
 }
 
 /* What follows from S and log e_x. Returns whether the prediction can be served. */
