@@ -1,5 +1,5 @@
-/* Jumps whose rates are a prediction on a floor: `floor.py` has the symbols, and says why this is stable. It is compiled
- * after `compiled.c`, in one piece with it. */
+/* Jumps whose rates are a prediction on a floor: `floor.py` has the symbols, and says why this is stable. It is
+ * compiled after `compiled.c`, in one piece with it. */
 
 enum { COND, REF };
 enum { REST, HERE = 2, TOP = 4, TOTAL = 6, LIFT, SHARE, INTENSITY, TILTED = 11, PARTITION };
@@ -131,7 +131,7 @@ static ALWAYS double lost_of(double p) {
 
 /* log of the exit rates of some rows by one prediction, from S and b e_x; see `Exits` in floor.py. NaN if a rate is
  * too small. Loops of few steps, so that the compiler makes vectors of each. */
-__attribute__((noinline)) static void log_intensities(const struct floored_task *asked, const double *rest, const double *own, int count,
+static ALWAYS void log_intensities(const struct floored_task *asked, const double *rest, const double *own, int count,
                                    double *told) {
     double leave[GROUP], stay[GROUP], early[GROUP], late[GROUP];
     for (int j = 0; j < count; j++) {
@@ -193,8 +193,8 @@ static ALWAYS struct powers add_powers(const float *x, int m, float ref, float *
 /* S, log e_x and the largest logit of one prediction; with `keep`, e of all columns. If they are known, only e.
  *
  * What comes off the logits of a span is the largest of those before it, while that is not far below. */
-static void survey(const struct floored_task *asked, const struct shelf *shelf, struct floored *row, int which, int known,
-                   int keep) {
+static void survey(const struct floored_task *asked, const struct shelf *shelf, struct floored *row, int which,
+                   int known, int keep) {
     const struct task *task = &asked->rows;
     const struct rows *rows = which == COND ? &task->cond : &task->ref;
     const int64_t at = which == COND ? row->pair.cond : row->pair.ref, x = row->present;
@@ -363,8 +363,10 @@ static double lift_of(const struct floored_task *asked, const struct floored *ro
 static double log_z_of(const struct floored_task *asked, const struct floored *row, const struct landing *landing) {
     const double others = (double)(asked->rows.vocab - 1);
     double each[2] = {0, 0};
-    for (int which = COND; which <= (asked->rows.ref.values ? REF : COND); which++)
-        each[which] = log_of(row->rest[which] + others * asked->share * (row->rest[which] + asked->damping * row->own[which]));
+    for (int which = COND; which <= (asked->rows.ref.values ? REF : COND); which++) {
+        const double rest = row->rest[which], ground = asked->share * (rest + asked->damping * row->own[which]);
+        each[which] = log_of(rest + others * ground);
+    }
     const double lost = asked->rows.ref.values ? each[COND] + row->weight * (each[COND] - each[REF]) : each[COND];
     return lift_of(asked, row, landing->high) + log_of(landing->total) - lost;
 }

@@ -28,7 +28,7 @@ static ALWAYS void add_wide(double *sum, const float *x) {
 }
 
 /* Takes some rows of a task. Fewer than GROUP are filled up with the last of them. */
-__attribute__((noinline)) static void gather(const struct floored_task *asked, struct group *group) {
+static void gather(const struct floored_task *asked, struct group *group) {
     for (int j = 0; j < GROUP; j++) {
         if (j >= group->count) {
             group->number[j] = group->number[group->count - 1];
@@ -43,7 +43,7 @@ __attribute__((noinline)) static void gather(const struct floored_task *asked, s
 }
 
 /* Reads one prediction, and from it how strongly each row leaves. */
-__attribute__((noinline)) static void read_group(const struct floored_task *asked, const struct workspace *work, int which, struct group *group) {
+static void read_group(const struct floored_task *asked, const struct workspace *work, int which, struct group *group) {
     const struct task *task = &asked->rows;
     const struct rows *rows = which == COND ? &task->cond : &task->ref;
     const int n = (int)task->vocab, bare = asked->share == 0;
@@ -84,7 +84,7 @@ __attribute__((noinline)) static void read_group(const struct floored_task *aske
 }
 
 /* log2 T without a floor. Columns that only the reference forbids, and what is no number, make a row unserved. */
-__attribute__((noinline)) static void bare_group(const struct floored_task *asked, const struct workspace *work, struct group *group,
+static void bare_group(const struct floored_task *asked, const struct workspace *work, struct group *group,
                        float power[FEW][GROUP]) {
     const struct task *task = &asked->rows;
     const int n = (int)task->vocab, guided = task->ref.values != NULL;
@@ -105,7 +105,7 @@ __attribute__((noinline)) static void bare_group(const struct floored_task *aske
 }
 
 /* What T is made of on a floor: A, log2 of the rest, and `lift`, what log T lacks. */
-__attribute__((noinline)) static void raise_group(const struct floored_task *asked, struct group *group, float power[FEW][GROUP]) {
+static void raise_group(const struct floored_task *asked, struct group *group, float power[FEW][GROUP]) {
     const int n = (int)asked->rows.vocab, last = asked->rows.ref.values ? REF : COND;
     float slope[2][GROUP], height[2][GROUP];
     double lift[2][GROUP];
@@ -121,7 +121,7 @@ __attribute__((noinline)) static void raise_group(const struct floored_task *ask
         for (int j = 0; j < GROUP; j++) lift[which][j] = log_of(ground[j] > 1 ? ground[j] : 1);
     }
     for (int j = 0; j < GROUP; j++)
-        group->lift[j] = last == REF ? lift[COND][j] + group->weight[j] * (lift[COND][j] - lift[REF][j]) : lift[COND][j];
+        group->lift[j] = lift[COND][j] + group->weight[j] * (lift[COND][j] - lift[last][j]);
     for (int i = 0; i < n; i++)
         for (int j = 0; j < GROUP; j++) {
             const float a = slope[COND][j] * group->e[COND][i][j] + height[COND][j];
@@ -132,7 +132,7 @@ __attribute__((noinline)) static void raise_group(const struct floored_task *ask
 }
 
 /* The weights T of all rows, and their sums. */
-__attribute__((noinline)) static void weigh_group(const struct floored_task *asked, const struct workspace *work, struct group *group) {
+static void weigh_group(const struct floored_task *asked, const struct workspace *work, struct group *group) {
     const int n = (int)asked->rows.vocab, bare = asked->share == 0;
     float power[FEW][GROUP] ALIGNED, high[GROUP] ALIGNED;
     double sum[GROUP] ALIGNED = {0};
@@ -159,7 +159,7 @@ __attribute__((noinline)) static void weigh_group(const struct floored_task *ask
 }
 
 /* log Z of all rows whose weights are known; see `log_z_of`. */
-__attribute__((noinline)) static void log_z_group(const struct floored_task *asked, struct group *group) {
+static void log_z_group(const struct floored_task *asked, struct group *group) {
     const double others = (double)(asked->rows.vocab - 1);
     const int last = asked->rows.ref.values ? REF : COND;
     double each[2][GROUP];
@@ -175,7 +175,7 @@ __attribute__((noinline)) static void log_z_group(const struct floored_task *ask
 }
 
 /* The token that `uniform` stands for in row j. */
-__attribute__((noinline)) static int pick(const struct floored_task *asked, const struct group *group, int j, double uniform) {
+static int pick(const struct floored_task *asked, const struct group *group, int j, double uniform) {
     const int n = (int)asked->rows.vocab;
     const double target = target_of(uniform, group->total[j]);
     double cumulative = 0;

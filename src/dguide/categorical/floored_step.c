@@ -8,7 +8,7 @@ enum { EXPONENTIAL, LINEAR, SINGLE }; /* `Leaving` of floored_step.py */
 
 /* Rows of both predictions, and the positions of a batch that leave or stay by them. */
 struct step {
-    struct floored_task asked; /* of it `present`, `known` and `found` are not looked at; `served` becomes what is said below */
+    struct floored_task asked; /* `present`, `known` and `found` are not looked at; `served` becomes what is said below */
     int64_t whole, leaving;    /* `Combination` and `Leaving` of floored_step.py */
     double share;
     uniforms *draw; /* that of random.c */
@@ -45,7 +45,8 @@ static ALWAYS double tilted_log(double c, double u, double w) {
     return w == -1 ? u : c + w * further;
 }
 
-/* -log P(stay) of some rows from the logs of their exit rates by each prediction; without a reference u is NULL. */
+/* -log P(stay) of some rows from the logs of their exit rates by each prediction; without a reference u is NULL. Not
+ * inlined, since then fewer of its loops become vectors. */
 __attribute__((noinline)) static void guided_exits(const struct step *step, const double *c, const double *u, const double *w,
                                 const double *log_z, int count, double *exits) {
     double x[GROUP], log_leave[GROUP], u_exits[GROUP], u_leave[GROUP];
@@ -83,7 +84,7 @@ static ALWAYS int runs_out(const struct step *step, int64_t number, int64_t at, 
 }
 
 /* New clocks for those who leave, and what decides where they land. */
-__attribute__((noinline)) static void wind(const struct step *step, struct leavers *who) {
+static void wind(const struct step *step, struct leavers *who) {
     int64_t first[2 * GROUP], position[2 * GROUP], index[2 * GROUP];
     double found[2 * GROUP], log_found[GROUP];
     for (int j = 0; j < who->count; j++) {
@@ -107,7 +108,7 @@ static ALWAYS void arrive(const struct step *step, int64_t number, int64_t at, i
 }
 
 /* One of the rows of a group that leave is put among those of another. */
-__attribute__((noinline)) static void move_row(const struct floored_task *asked, const struct group *from, int j, struct group *to) {
+static void move_row(const struct floored_task *asked, const struct group *from, int j, struct group *to) {
     const int n = (int)asked->rows.vocab, last = asked->rows.ref.values ? REF : COND, k = to->count++;
     to->number[k] = from->number[j];
     to->present[k] = from->present[j];
@@ -119,7 +120,8 @@ __attribute__((noinline)) static void move_row(const struct floored_task *asked,
 }
 
 /* Lets those land that were put together. */
-static void land_group(const struct step *step, const struct workspace *work, struct group *group, struct leavers *who) {
+static void land_group(const struct step *step, const struct workspace *work, struct group *group,
+                       struct leavers *who) {
     if (!who->count) return;
     gather(&step->asked, group);
     weigh_group(&step->asked, work, group);

@@ -14,7 +14,8 @@ static void tell(const struct floored_task *asked, const struct group *group) {
             found[(TOP + which) * step] = group->top[which][j];
             if (asked->exits) found[(INTENSITY + which) * step] = group->told[which][j];
         }
-        if (asked->exits && guided) found[TILTED * step] = tilted(group->told[COND][j], group->told[REF][j], group->weight[j]);
+        if (asked->exits && guided)
+            found[TILTED * step] = tilted(group->told[COND][j], group->told[REF][j], group->weight[j]);
         task->served[number] = (unsigned char)group->served[j];
         if (!task->partition && !task->uniforms) continue;
         found[TOTAL * step] = group->total[j];
@@ -50,7 +51,8 @@ static int few_rows(const struct floored_task *asked, const struct workspace *wo
 }
 
 /* Surveys one prediction, or is told what a survey would find. Returns whether it can be served. */
-static int look_at(const struct floored_task *asked, const struct shelf *shelf, struct floored *row, int which, int keep) {
+static int look_at(const struct floored_task *asked, const struct shelf *shelf, struct floored *row, int which,
+                   int keep) {
     const struct task *task = &asked->rows;
     double *found = task->found + which * task->count + row->number;
     if (asked->known) {
