@@ -8,7 +8,7 @@ enum { EXPONENTIAL, LINEAR, SINGLE }; /* `Leaving` of floored_step.py */
 
 /* Rows of both predictions, and the positions of a batch that leave or stay by them. */
 struct step {
-    struct floored_task asked; /* `present`, `known` and `found` are not looked at; `served` becomes what is said below */
+    struct floored_task asked; /* not looked at: `present`, `known`, `found`; `served` becomes what is said below */
     int64_t whole, leaving;    /* `Combination` and `Leaving` of floored_step.py */
     double share;
     uniforms *draw; /* that of random.c */
@@ -47,8 +47,8 @@ static ALWAYS double tilted_log(double c, double u, double w) {
 
 /* -log P(stay) of some rows from the logs of their exit rates by each prediction; without a reference u is NULL. Not
  * inlined, since then fewer of its loops become vectors. */
-__attribute__((noinline)) static void guided_exits(const struct step *step, const double *c, const double *u, const double *w,
-                                const double *log_z, int count, double *exits) {
+__attribute__((noinline)) static void guided_exits(const struct step *step, const double *c, const double *u,
+                                                   const double *w, const double *log_z, int count, double *exits) {
     double x[GROUP], log_leave[GROUP], u_exits[GROUP], u_leave[GROUP];
     if (!u || !step->whole) {
         for (int j = 0; j < count; j++) x[j] = u ? tilted(c[j], u[j], w[j]) + step->share * log_z[j] : c[j];
