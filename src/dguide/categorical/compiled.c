@@ -92,6 +92,8 @@ static ALWAYS float scaled_exp(float x) {
 }
 
 #define UNSCALE 0x1p-40
+#define LOWEST_POWER (-125.0f) /* of 2, clear of denormal numbers */
+#define FAR 20.0f              /* e^20 of them can still be added in float32 */
 #define LOG2E 1.44269504f
 #define LOWEST (-103.97208f) /* log of half the least positive float32 */
 
@@ -474,14 +476,60 @@ int dguide_draw(const struct task *task, int64_t start, int64_t stop) {
 
 /* log Z alone: of both laws and of the tilted one only the sums are needed, no tile of which has to be found again. */
 
-/* In float32: the error of so few terms of one sign is that of the terms. */
-static ALWAYS void add_span(struct running *law, const float *x, int m, float largest) {
-    raise_to(law, largest);
-    const float top = law->top;
-    float sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int i = 0; i < m; i++) sum += weight_of_power(x[i] - top, LOG2E);
-    law->sum += sum;
+/* 2^y for y up to 86, to 3e-7, and 2^-125 for all that is smaller; NaN stays NaN. */
+static ALWAYS float power_of_two(float y) {
+    const float magic = 12582912.0f + 127.0f; /* see `scaled_exp` */
+    const float near = LOWEST_POWER > y ? LOWEST_POWER : y;
+    const float shifted = near + magic, r = near - (shifted - magic);
+    float p = 0.00132764668f;
+    p = p * r + 0.00967554129f;
+    p = p * r + 0.0555071329f;
+    p = p * r + 0.240221197f;
+    p = p * r + 0.693146967f;
+    p = p * r + 1.00000007f;
+    return p * from_bits(to_bits(shifted) << 23);
+}
+
+/* The sum of exp(x - ref), and the largest x: c, u or z of a row. `ref` is the largest of what came before, while that is
+ * not far below, so that one loop does all there is to do with a logit while the next ones arrive. */
+struct summed {
+    float ref, top;
+    double sum;
+};
+
+static double log_of_sum(const struct summed *law) { return law->ref + log(law->sum); }
+
+/* Puts `ref` where the largest of a span asks for it. Returns whether it has to be summed with that. */
+static int catches_up(struct summed *law, float top) {
+    law->top = top > law->top ? top : law->top;
+    if (!(top - law->ref > FAR)) return 0;
+    law->sum *= law->ref > -FLT_MAX ? exp((double)law->ref - top) : 0;
+    law->ref = top;
+    return 1;
+}
+
+/* A span of c, u and z: their sums in float32, since the error of so few terms of one sign is that of the terms. */
+struct span {
+    float sum[3], top[3], zero;
+};
+
+static ALWAYS struct span sum_span(const float *c, const float *u, const float *nearer, const unsigned char *mask, int m,
+                                   float slope, const struct summed *laws) {
+    const float c_ref = laws[0].ref, u_ref = laws[1].ref, z_ref = laws[2].ref;
+    float c_sum = 0, u_sum = 0, z_sum = 0, c_top = -FLT_MAX, u_top = -FLT_MAX, z_top = -FLT_MAX, zero = 0;
+#pragma omp simd reduction(+ : c_sum, u_sum, z_sum, zero) reduction(max : c_top, u_top, z_top)
+    for (int i = 0; i < m; i++) {
+        const float apart = c[i] - u[i], lost = mask && mask[i] ? -INFINITY : 0.0f;
+        const float z = nearer[i] + slope * apart + lost, cond = c[i] + lost, ref = u[i] + lost;
+        zero += u[i] - u[i];
+        c_sum += power_of_two((cond - c_ref) * LOG2E);
+        u_sum += power_of_two((ref - u_ref) * LOG2E);
+        z_sum += power_of_two((z - z_ref) * LOG2E);
+        c_top = cond > c_top ? cond : c_top;
+        u_top = ref > u_top ? ref : u_top;
+        z_top = z > z_top ? z : z_top;
+    }
+    return (struct span){{c_sum, u_sum, z_sum}, {c_top, u_top, z_top}, zero};
 }
 
 /* Returns 1 if the row is served, 0 if it is not for this, -1 if there is no such row. */
@@ -491,8 +539,8 @@ static int log_z_row(const struct task *task, const struct workspace *work, int6
     if (c_row < 0 || c_row >= task->cond.count || u_row < 0 || u_row >= task->ref.count) return -1;
     const int near_u = weight < -0.5;
     const float slope = (float)(near_u ? 1 + weight : weight);
-    float z[SPAN], c_copy[SPAN], u_copy[SPAN], zero = 0;
-    struct running c_law = NOTHING, u_law = NOTHING, law = NOTHING;
+    float c_copy[SPAN], u_copy[SPAN], zero = 0;
+    struct summed laws[3] = {{-FLT_MAX, -FLT_MAX, 0}, {-FLT_MAX, -FLT_MAX, 0}, {-FLT_MAX, -FLT_MAX, 0}};
     for (int64_t column = 0; column < task->vocab; column += SPAN) {
         const int n = task->vocab - column < SPAN ? (int)(task->vocab - column) : SPAN, m = padded(n);
         int odd = 0;
@@ -501,28 +549,23 @@ static int log_z_row(const struct task *task, const struct workspace *work, int6
         const float *c = load(&task->cond, c_row, column, n, m, mask, c_copy);
         const float *u = load(&task->ref, u_row, column, n, m, mask, u_copy);
         const float *nearer = near_u ? u : c;
-        float top = -INFINITY, c_top = -INFINITY, u_top = -INFINITY;
-#pragma omp simd reduction(+ : zero) reduction(max : top, c_top, u_top)
-        for (int i = 0; i < m; i++) {
-            z[i] = nearer[i] + slope * (c[i] - u[i]);
-            zero += u[i] - u[i];
-            top = z[i] > top ? z[i] : top;
-            c_top = c[i] > c_top ? c[i] : c_top;
-            u_top = u[i] > u_top ? u[i] : u_top;
+        struct span span;
+        if (!column) { /* a few logits say where to begin */
+            span = sum_span(c, u, nearer, mask, m < LANES ? m : LANES, slope, laws);
+            for (int i = 0; i < 3; i++) laws[i].ref = span.top[i];
         }
-        if (mask) {
-            forbid(c_copy, mask, m);
-            forbid(u_copy, mask, m);
-            forbid(z, mask, m);
-            top = largest(z, m), c_top = largest(c_copy, m), u_top = largest(u_copy, m);
-        }
-        add_span(&c_law, c, m, c_top);
-        add_span(&u_law, u, m, u_top);
-        add_span(&law, z, m, top);
+        span = mask ? sum_span(c, u, nearer, mask, m, slope, laws) : sum_span(c, u, nearer, NULL, m, slope, laws);
+        int late = 0;
+        for (int i = 0; i < 3; i++) late |= catches_up(&laws[i], span.top[i]);
+        if (late) span = sum_span(c, u, nearer, mask, m, slope, laws);
+        for (int i = 0; i < 3; i++) laws[i].sum += span.sum[i];
+        zero += span.zero;
     }
-    task->found[number] = log_sum(&law) - (1 + weight) * log_sum(&c_law) + weight * log_sum(&u_law);
-    const float lowest = NOTHING.top;
-    return zero == 0 && law.top > lowest && c_law.top > lowest && u_law.top > lowest && isfinite(task->found[number]);
+    task->found[number] =
+        log_of_sum(&laws[2]) - (1 + weight) * log_of_sum(&laws[0]) + weight * log_of_sum(&laws[1]);
+    int served = zero == 0 && isfinite(task->found[number]);
+    for (int i = 0; i < 3; i++) served &= laws[i].top > -FLT_MAX;
+    return served;
 }
 
 /* Of rows `start` to `stop` with a reference, log Z; returns what `dguide_draw` returns. */

@@ -9,8 +9,6 @@ enum { GROUP = 16, FEW = 64 }; /* rows that are worked on together where they ha
 #define LEAST_RATE 1e-300
 #define MOST_HERE 700.0
 #define LN2 0.69314718055994531
-#define LOWEST_POWER (-125.0f) /* of 2, clear of denormal numbers */
-#define FAR 20.0f               /* e^20 of them can still be added in float32 */
 #define MODEST_POWER 50.0      /* of 2: 2^50 of them are added in float32 without a look at what is the largest */
 
 struct floored_task {
@@ -37,20 +35,6 @@ struct floored {
     int modest; /* whether no power of 2 in the weights is beyond MODEST_POWER */
     double top[2], rest[2], here[2], own[2], scale[2], ground[2];
 };
-
-/* 2^y for y up to 86, to 3e-7, and 2^-125 for all that is smaller; NaN stays NaN. */
-static ALWAYS float power_of_two(float y) {
-    const float magic = 12582912.0f + 127.0f; /* see `scaled_exp` */
-    const float near = LOWEST_POWER > y ? LOWEST_POWER : y;
-    const float shifted = near + magic, r = near - (shifted - magic);
-    float p = 0.00132764668f;
-    p = p * r + 0.00967554129f;
-    p = p * r + 0.0555071329f;
-    p = p * r + 0.240221197f;
-    p = p * r + 0.693146967f;
-    p = p * r + 1.00000007f;
-    return p * from_bits(to_bits(shifted) << 23);
-}
 
 /* log2 of a normal positive number, to 1e-7 of itself near 1. */
 static ALWAYS float log2_of(float x) {
