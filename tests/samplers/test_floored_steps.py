@@ -10,8 +10,8 @@ from helpers import Network
 from mechanisms import Mixed, Partial
 
 import dguide
+from dguide.categorical import Combination, Leaving, floored_step, floored_vectorised, steps_at_once
 from dguide.categorical import floored as draws
-from dguide.categorical import floored_vectorised
 from dguide.samplers.grid import floored as steps
 from dguide.samplers.predictions import Predictions
 from dguide.samplers.run import Observer
@@ -162,6 +162,64 @@ def test_a_process_whose_two_ways_differ_is_refused():
 
     with pytest.raises(ValueError, match=r"Torn\.floored_rates: got log-intensities.*the same jumps"):
         Torn(4).verify()
+
+
+def test_forms_that_are_not_those_of_the_methods_are_refused():
+    @dataclass(frozen=True, eq=False)
+    class Torn(dguide.Unlocking):
+        combination = Combination(share=0.5)
+
+    @dataclass(frozen=True)
+    class Slow(dguide.Euler):
+        leaving = Leaving.SINGLE
+
+    @dataclass(frozen=True)
+    class Held(dguide.Uniform):
+        always_movable = True
+
+        def movable(self, tokens):
+            return tokens > 0
+
+    with pytest.raises(ValueError, match=r"Torn\.combination.*what combined_log_stay returns"):
+        Torn(1.0).verify()
+    with pytest.raises(ValueError, match=r"Slow\.leaving: got SINGLE, expected what log_stay returns"):
+        Slow(4).accept(dguide.Uniform(4), dguide.Normalized(1.0), Spread(4))
+    with pytest.raises(ValueError, match=r"Held.*always_movable.*a token that cannot move"):
+        Held(4).verify()
+
+
+@dataclass(frozen=True, eq=False)
+class Strong(dguide.Unlocking):
+    """It overrides what `combination` stands for."""
+
+    def log_intensity(self, tilted, log_z):
+        return tilted + log_z + 0.3
+
+
+@dataclass(frozen=True)
+class Timid(dguide.Euler):
+    """It overrides what `leaving` stands for."""
+
+    def log_stay(self, log_intensity):
+        return super().log_stay(log_intensity) / 2
+
+
+@dataclass(frozen=True, eq=False)
+class Told(Partial):
+    """It says what its own formula is."""
+
+    combination = Combination(share=0.5)
+
+
+@pytest.mark.parametrize(("guidance", "sampler", "at_once"), [(Strong(1.0), SAMPLERS[0], False),
+                                                              (dguide.Normalized(1.0), Timid(6), False),
+                                                              (Told(1.0), SAMPLERS[0], True)])  # fmt: skip
+def test_forms_are_believed_of_those_who_declare_them(guidance, sampler, at_once, monkeypatch):
+    taken = []
+    monkeypatch.setattr(steps, "floored_step", lambda *given: taken.append(given) or floored_step(*given))
+    own = drawn(dguide.Uniform(23), guidance, sampler)
+    assert bool(taken) == (at_once and steps_at_once(torch.device("cpu"), torch.float32))
+    assert torch.equal(own.tokens, drawn(Written(23), guidance, sampler).tokens)
 
 
 class Heard(Observer):
