@@ -27,9 +27,9 @@ Why this is stable:
   by -inf, and $w \log_2 (A / B)$ is finite for every w. Where f = 0 (the last step), T is
   $\exp((1+w) \ell^c_y - w \ell^u_y)$ and is taken from the logits themselves, as masks do: then nothing can underflow
   that counts, however small it is.
-- $2^{w \log_2(A/B)}$ is taken relative to its largest, so it does not overflow, unless the floors alone say that it is
-  between $2^{-50}$ and $2^{50}$. A weight can be lost only below $2^{-125}$ of that. Where the total is below $2^{-60}$,
-  the row is not served.
+- $2^{w \log_2(A/B)}$ is taken relative to its largest, so it does not overflow, unless the floors alone say that it
+  lies between $2^{-50}$ and $2^{50}$. A weight can be lost only below $2^{-125}$ of that. Where the total is below
+  $2^{-60}$, the row is not served.
 
 Rows between the two ($0 < G < 2^{-100}$), rows whose total is that small, rows with a prediction of x alone, and rows
 that hold NaN or +inf are not served. They are left to the caller, who writes their laws out in float64.
