@@ -10,8 +10,20 @@ from helpers import Network
 from mechanisms import Mixed, Partial
 
 import dguide
-from dguide.categorical import Combination, Leaving, floored_step, floored_vectorised, steps_at_once
+from dguide.categorical import (
+    Clocks,
+    Combination,
+    Exits,
+    Floor,
+    FlooredRequest,
+    Leaving,
+    LogitRows,
+    floored_step,
+    floored_vectorised,
+    steps_at_once,
+)
 from dguide.categorical import floored as draws
+from dguide.random import address
 from dguide.samplers.grid import floored as steps
 from dguide.samplers.predictions import Predictions
 from dguide.samplers.run import Observer
@@ -162,6 +174,33 @@ def test_a_process_whose_two_ways_differ_is_refused():
 
     with pytest.raises(ValueError, match=r"Torn\.floored_rates: got log-intensities.*the same jumps"):
         Torn(4).verify()
+
+
+@pytest.mark.skipif(not steps_at_once(torch.device("cpu"), torch.float32), reason="no C compiler that works")
+@pytest.mark.parametrize("broken", [5, 795])
+def test_a_row_that_is_left_out_is_told_whichever_thread_reads_it(broken):
+    """It stays as it is, and all others do what they do without it."""
+    rows = torch.arange(800)
+    logits = torch.randn(800, 1000, generator=torch.Generator().manual_seed(0))
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        states = []
+        for junk in (0.0, float("nan")):
+            logits[broken, 3] = junk
+            asked = FlooredRequest(LogitRows(logits, rows), None, torch.zeros(800).double(), rows, Floor(1.0, 1e-3, 0.1),
+                                   rows[:0], exits=Exits(1.0, 1.0, None))  # fmt: skip
+            kept = (rows % 1000, torch.zeros_like(rows), torch.full((800,), 0.5).double())
+            left, late = floored_step(asked, Combination(0.0), Leaving.EXPONENTIAL,
+                                      Clocks(address(), 1, 0, 1 << 24, rows, rows, rows * 0, *kept))  # fmt: skip
+            assert left.tolist() == [broken] * (junk != 0) and not len(late)
+            states.append(torch.stack(kept))
+    finally:
+        torch.set_num_threads(before)
+    others = rows != broken
+    assert torch.equal(states[0][:, others], states[1][:, others])
+    assert states[1][:, broken].tolist() == [broken, 0, 0.5]
+    assert int(states[0][1].sum()) > 700
 
 
 def test_forms_that_are_not_those_of_the_methods_are_refused():

@@ -220,8 +220,8 @@ static int step_row(const struct step *step, const struct shelf *shelf, int64_t 
     return 0;
 }
 
-/* Lets the positions of rows `start` to `stop` stay, or leave and land. Returns 0; 1 if one of them is not DONE, -1 if
- * there is no such row, -2 without memory. */
+/* Lets the positions of rows `start` to `stop` stay, or leave and land. Returns 0; -1 if one of them is not DONE,
+ * -2 without memory, -3 if there is no such row: of several threads the least counts. */
 int dguide_floored_step(const struct step *step, int64_t start, int64_t stop) {
     const struct task *task = &step->asked.rows;
     int result, open = 0;
@@ -233,5 +233,5 @@ int dguide_floored_step(const struct step *step, int64_t start, int64_t stop) {
     }
     for (int64_t number = start; number < stop && !result; number++) open |= task->served[number] != DONE;
     put_away(&shelf);
-    return result ? result : open;
+    return result == -1 ? -3 : result ? result : -open;
 }

@@ -24,7 +24,7 @@ _STEP = struct.Struct("=qqdqQ8q")
 """What `struct step` of the source has after `struct floored_task`."""
 _LEFT_OUT, _NOT_LANDED = 0, 2
 """What a step leaves in `served`."""
-_NO_MEMORY = -2
+_NO_MEMORY, _NO_ROW = -2, -3
 _NOTHING = torch.zeros(0, dtype=torch.int64, device="cpu")
 
 
@@ -139,7 +139,7 @@ def floored_step(
     result = compiled.run(code.dguide_floored_step, task, count, work, [*used, *clocks.tensors])
     if result == _NO_MEMORY:
         raise MemoryError("no memory to draw tokens in")
-    if result < 0:
+    if result == _NO_ROW:
         raise IndexError("rows or tokens that there are not")
     if result == 0:
         return _NOTHING, _NOTHING
