@@ -188,12 +188,14 @@ def test_a_row_that_is_left_out_is_told_whichever_thread_reads_it(broken):
         states = []
         for junk in (0.0, float("nan")):
             logits[broken, 3] = junk
-            asked = FlooredRequest(LogitRows(logits, rows), None, torch.zeros(800).double(), rows, Floor(1.0, 1e-3, 0.1),
-                                   rows[:0], exits=Exits(1.0, 1.0, None))  # fmt: skip
+            floor, exits = Floor(1.0, 1e-3, 0.1), Exits(1.0, 1.0, None)
+            no_weight = torch.zeros(800).double()
+            asked = FlooredRequest(LogitRows(logits, rows), None, no_weight, rows, floor, rows[:0], exits=exits)
             kept = (rows % 1000, torch.zeros_like(rows), torch.full((800,), 0.5).double())
             left, late = floored_step(asked, Combination(0.0), Leaving.EXPONENTIAL,
                                       Clocks(address(), 1, 0, 1 << 24, rows, rows, rows * 0, *kept))  # fmt: skip
-            assert left.tolist() == [broken] * (junk != 0) and not len(late)
+            assert left.tolist() == [broken] * (junk != 0)
+            assert not len(late)
             states.append(torch.stack(kept))
     finally:
         torch.set_num_threads(before)
