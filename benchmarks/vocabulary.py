@@ -86,7 +86,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
         axis.minorticks_off()
         axis.grid(True, which="major", color="0.9", linewidth=0.7)
         axis.set_axisbelow(True)
-        figure.legend(loc="outside right upper", frameon=False)
+        figure.legend(loc="outside upper center", ncols=2, frameon=False)
         save(figure, path)
         pyplot.close(figure)
 
