@@ -2,7 +2,7 @@
 
 Options after the names, such as --repeats 1, go to each of them. The names are:
 
-    speed, uniform, masked, draws, confidence, memory, network, pace, scaling
+    speed, uniform, masked, draws, confidence, memory, network, pace, scaling, vocabulary
     backbone, beside, steps, solve, prefix: not of the page, and without options from here
 """
 
@@ -16,7 +16,7 @@ from studies.common import parser
 
 from . import common, page
 
-NAMES = ("speed", "uniform", "masked", "draws", "confidence", "memory", "network", "pace", "scaling")
+NAMES = ("speed", "uniform", "masked", "draws", "confidence", "memory", "network", "pace", "scaling", "vocabulary")
 OTHERS = ("backbone", "beside", "steps", "solve", "prefix")
 """Not of the page, and without options from here."""
 

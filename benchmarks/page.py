@@ -13,9 +13,22 @@ from studies.common import parser
 
 from . import baselines, common, uniform_baselines
 from .targets import TARGETS, Results, verdict
+from .vocabulary import STYLES
 
 PAGE = common.ROOT / "docs" / "speed.md"
-NAMES = ("speed", "uniform", "masked", "draws", "confidence", "memory", "network", "pace", "scaling", "gpu")
+NAMES = (
+    "speed",
+    "uniform",
+    "masked",
+    "draws",
+    "confidence",
+    "memory",
+    "network",
+    "pace",
+    "scaling",
+    "vocabulary",
+    "gpu",
+)
 MISSING = "*Not measured yet.*"
 PEOPLE = {
     "dguide ancestral": "**dguide**, `Ancestral`",
@@ -186,6 +199,19 @@ def scaling(results: Results) -> str:
     rows = [(PEOPLE[who], *(f"{found[size]['exponents'][who]:.2f}" for size in found)) for who in people]
     ranges = (f"{size} ({s['values'][0]:,} to {s['values'][-1]:,})" for size, s in found.items())
     return f"{PICTURE}\n\n{table(('exponent of the cost in', *ranges), rows)}"
+
+
+VOCABULARY = "![Seconds of a step against the vocabulary, log-log](images/vocabulary.svg)"
+
+
+def vocabulary(results: Results) -> str:
+    found = results["vocabulary"]["results"]
+    rows = [
+        (label, *(common.seconds(value) for value in found["seconds"][who]), f"{found['exponents'][who]:.2f}")
+        for who, (label, *_) in STYLES.items()
+    ]
+    head = ("a step", *(f"V = {value:,}" for value in found["values"]), "exponent")
+    return f"{VOCABULARY}\n\n{table(head, rows)}"
 
 
 def gpu(results: Results) -> str:

@@ -11,7 +11,21 @@ import pytest
 import torch
 
 import dguide
-from benchmarks import baselines, common, confidence, gpu, masked, memory, models, network, pace, page, scaling, speed
+from benchmarks import (
+    baselines,
+    common,
+    confidence,
+    gpu,
+    masked,
+    memory,
+    models,
+    network,
+    pace,
+    page,
+    scaling,
+    speed,
+    vocabulary,
+)
 from benchmarks.common import Stub
 
 TINY = common.quick(common.IMAGE)
@@ -160,6 +174,17 @@ def test_the_draw_on_a_device_is_compared_with_a_copy(monkeypatch):
     assert found["shares"]["uniform: with log Z"] == pytest.approx(1.6)
     seconds = gpu.runs(TINY, "cpu", torch.float32, 1, gpu.waited)["seconds"]
     assert set(baselines.BASELINES) < set(seconds)
+
+
+def test_a_step_is_timed_at_each_size_of_the_vocabulary_and_drawn(tmp_path):
+    seen = vocabulary.works(replace(TINY, vocab=9, mask=9))
+    assert [steps for _, steps in seen.values()] == [4, 1, 4, 4, 1]
+    assert seen["uniform, Unlocking"][0]().tokens.max() <= 8
+    seconds = vocabulary.measure((8, 16), TINY, repeats=1)
+    assert set(seconds) == set(vocabulary.STYLES)
+    assert min(min(column) for column in seconds.values()) > 0
+    vocabulary.draw({"values": [8, 16], "seconds": seconds}, tmp_path / "v.svg")
+    assert all(label in (tmp_path / "v.svg").read_text() for label, *_ in vocabulary.STYLES.values())
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a device")

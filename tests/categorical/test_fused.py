@@ -18,6 +18,7 @@ from interpreter import Interpreter
 from dguide.categorical import Decoding
 from dguide.categorical import floored as jumps
 from dguide.categorical.cuda import floored_fused, fused, tiling
+from dguide.categorical.floored_step import steps_at_once
 from dguide.categorical.guided import implementation
 
 INSTALLED = importlib.util.find_spec("triton") is not None
@@ -40,7 +41,7 @@ def floored(draw: Interpreter) -> Interpreter:
 
 @pytest.fixture
 def many() -> int:
-    return 80
+    return 110
 
 
 @needs_triton
@@ -50,7 +51,7 @@ def test_cuda_is_served_by_the_kernels() -> None:
         assert implementation(cuda, dtype, Decoding(temperature=0.5)) is fused.fast
         assert jumps.implementation(cuda, dtype) is floored_fused.fast
         assert jumps.implementation(cpu, dtype) is not floored_fused.fast
-        assert not jumps.leaps(cuda, dtype)
+        assert not steps_at_once(cuda, dtype)
         assert implementation(cpu, dtype, Decoding()) is not fused.fast
     assert implementation(cuda, torch.float32, Decoding(top_k=3)) is not fused.fast
     assert implementation(cuda, torch.float64, Decoding()) is not fused.fast
