@@ -169,6 +169,20 @@ def test_a_mistyped_option_lists_those_there_are(run, model, wrong):
     assert all(f"--{name}" in err for name in ("labels", "weight", "guidance", "no-png", "first-index"))
 
 
+def test_the_list_of_commands_says_each_in_a_whole_sentence(run):
+    _, out, _ = run("--help")
+    said = out.partition("Commands:")[2].partition("Exit status")[0].strip().splitlines()
+    assert len(said) == len(COMMANDS)
+    assert all(line.endswith(".") and not line.endswith("...") for line in said)
+
+
+def test_a_language_model_is_sent_to_the_command_that_writes(run):
+    status, _, err = run("sample", "hf:bert", "--out", "x.npz")
+    assert status == 2
+    assert "got the language model hf:bert" in err
+    assert "`dguide generate`" in err
+
+
 @pytest.mark.parametrize("wrong", ["smaple", "zzz"])
 def test_a_mistyped_command_lists_those_there_are(run, wrong):
     status, _, err = run(wrong)

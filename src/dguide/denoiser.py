@@ -140,9 +140,19 @@ def check_same_structure(condition: Condition, other: Condition, what: str) -> N
         for place, (part, twin) in enumerate(zip(condition, other, strict=True)):
             check_same_structure(part, twin, f"{what}[{place}]")
     elif _shown(condition) != _shown(other):
-        remedy = in_tensor(other) if isinstance(condition, Tensor) else ""
-        raise bad(what, _shown(other), f"{_shown(condition)}, as in condition", remedy)
+        raise bad(what, _shown(other), f"{_shown(condition)}, as in condition", _alike(condition, other))
     with_data(what, other)
+
+
+def _alike(condition: Condition, other: Condition) -> str:
+    """What to do about a part of a condition that has another shape."""
+    if not isinstance(condition, Tensor):
+        return ""
+    if not isinstance(other, Tensor) or other.dtype != condition.dtype or not other.ndim == condition.ndim > 0:
+        return in_tensor(other)
+    if len(other) != len(condition):
+        return "It has a row for each sample."
+    return "Pad both to one width; for prompts of an adapted model: prompts(rows, like=condition)."
 
 
 def _shown(condition: Condition) -> str:

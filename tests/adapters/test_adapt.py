@@ -342,6 +342,37 @@ def test_what_cannot_be_adapted_is_refused():
         unconditional(IDS, TIME, torch.ones(3, dtype=torch.int64))
 
 
+def test_a_reference_has_the_columns_of_the_condition():
+    denoiser = adapt(Language(VOCAB).eval(), LANGUAGES["llada"])
+    condition, text = denoiser.prompts([[5, 7, 2], [6]]), denoiser.holes([[5, MASK, 2, 6], [6, MASK]])
+    told = {"process": denoiser.process, "length": 2, "guidance": Normalized(1.0), "sampler": dguide.FirstHitting()}
+    with pytest.raises(InputError, match=r"got torch.int64 \[2, 1\].*prompts\(rows, like=condition\)"):
+        sample(denoiser, condition=condition, reference=denoiser.prompts([[8], [8]]), **told)
+    with pytest.raises(InputError, match=r"got torch.int64 \[1, 3\].*It has a row for each sample"):
+        sample(denoiser, condition=condition, reference=denoiser.prompts([[8]], like=condition), **told)
+    near, wide = (denoiser.prompts([[8], [5]], **way) for way in ({"like": condition}, {"width": 3}))
+    assert all(torch.equal(near[part], wide[part]) for part in ("prompt", "real"))
+    assert denoiser.holes([[MASK], [MASK, 8]], like=text)["hole"].shape == (2, 4)
+    with pytest.raises(InputError, match=r"prompts: got 5 tokens, expected at most 4, .*prompts\(..., width=5\)"):
+        denoiser.holes([[5, 6, 7, 8, MASK]], like=text)
+    with pytest.raises(InputError, match=r"condition: got Tensor.*prompts\(\) of the denoiser"):
+        denoiser.prompts([[8]], like=condition["prompt"])
+    with pytest.raises(InputError, match="prompts: got a tensor, .*Leave out return_tensors"):
+        denoiser.prompts(condition["prompt"])
+
+
+def test_a_model_that_takes_other_arguments_is_refused():
+    denoiser = adapt(lambda input_ids: torch.zeros(*input_ids.shape, VOCAB), LANGUAGES["llada"])
+    with pytest.raises(InputError, match="arguments of the model: got an unexpected keyword .*attention_mask.*that takes tokens, attention_mask"):
+        denoiser(IDS, TIME, denoiser.prompts([[5], [5, 6], [7]]))
+
+    def broken(input_ids, attention_mask):
+        return torch.zeros(*input_ids.shape, VOCAB) + "1"
+
+    with pytest.raises(TypeError, match="unsupported operand"):
+        adapt(broken, LANGUAGES["llada"])(IDS, TIME, None)
+
+
 def test_all_mistakes_of_a_convention_are_told_at_once():
     with pytest.raises(InputError) as found:
         Convention(vocab_size=4, time="sigma", steps=3, null="mask", columns=2, forbidden=(9,), kept=(-1,))

@@ -12,6 +12,7 @@ from torch import nn
 
 import dguide
 from dguide import Convention, InputError, Masked, adapt, check_model, checkpoint
+from dguide.adapters.check.probe import gain
 
 
 class Denoiser:
@@ -244,6 +245,13 @@ def test_a_model_that_knows_nothing_predicts_worse_than_frequencies():
     tokens = data(POSTERIOR)[0]
     flat = check_model(lambda *given: noise(None, *given), process=Masked(WORDS), data=tokens)
     assert "predicts the data" in flat.wrong
+
+
+def test_a_few_tokens_decide_nothing_by_chance():
+    same, where = torch.zeros(2, 2), torch.ones(2, 2, dtype=torch.bool)
+    noise = torch.randn(1000, 2, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    assert not any(gain(same, other, where).sure for other in noise)
+    assert gain(same, noise[0].clamp(-1, 1) * 1e-6 - 1, where).sure
 
 
 def test_the_table_and_json_hold_every_line():

@@ -122,25 +122,24 @@ class Adapted(nn.Module):
 
         Args:
             rows: The tokens of the prompt of each sample, in the numbers of the model.
-            width: At least so many columns: a negative prompt as `reference` has the same number as the condition.
-            like: The condition to which they are a reference. They get as many columns; and with a block-causal model
-                their sequences begin where those of the condition do within a block.
+            width: At least so many columns. Needed for a condition whose negative prompts are longer.
+            like: The condition to which they are a reference (negative prompts). They get as many columns; and with a
+                block-causal model their sequences begin where those of the condition do within a block.
 
         Returns:
             {"prompt": tokens [B, P] int64, "real": [B, P] bool}; "lead" [B] too for a block-causal model.
         """
         told = self.convention
         self._check_prompted("prompts")
-        given = width if like is None else like["prompt"].shape[1]
-        made = padded(rows, told.pad_id, max(given, len(told.null_tokens)))
-        if like is not None and made["prompt"].shape[1] > given:
-            got, expected = f"{made['prompt'].shape[1]} tokens", f"at most {given}, the columns of the condition"
-            raise bad("prompts", got, expected, "Make the condition by prompts(..., width=).")
+        like = None if like is None else checked(told, like)
+        made = padded(rows, told.pad_id, max(width, len(told.null_tokens)), like)
         if told.block is not None:
             made["lead"] = lead_of(told, made["real"]) if like is None else like["lead"].cpu()
         return made
 
-    def holes(self, rows: Sequence[Sequence[int]], width: int = 0) -> dict[str, Tensor]:
+    def holes(
+        self, rows: Sequence[Sequence[int]], width: int = 0, *, like: dict[str, Tensor] | None = None
+    ) -> dict[str, Tensor]:
         """Texts with masks in them as a condition: the samples are what stands in place of the masks, in their order.
 
         The samples are as long as the most masks of a text; `lengths` of `dguide.sample` says how many the others have.
@@ -148,6 +147,7 @@ class Adapted(nn.Module):
         Args:
             rows: The tokens of each text, in the numbers of the model, with one mask at least.
             width: As of `prompts`.
+            like: As of `prompts`. A negative text has as many masks as the text.
 
         Returns:
             {"prompt": tokens [B, P] int64, "real": [B, P] bool, "hole": [B, P] bool}.
@@ -159,7 +159,9 @@ class Adapted(nn.Module):
         if convention.mask_id is None:
             raise bad("holes", "a model without a mask token", "one of the masked process")
         most = max((list(row).count(convention.mask_id) for row in rows), default=0)
-        return with_holes(rows, convention.mask_id, convention.pad_id, max(width, len(convention.null_tokens) + most))
+        like = None if like is None else checked(convention, like)
+        needed = max(width, len(convention.null_tokens) + most)
+        return with_holes(rows, convention.mask_id, convention.pad_id, needed, like)
 
     @torch.no_grad()
     def reads_padding(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -39,7 +40,7 @@ def logits_of(
         more: Further arguments by name.
 
     Raises:
-        ValueError: If the answer has no row for each token.
+        ValueError: If the answer has no row for each token, or the model takes no such arguments.
     """
     unnamed: list[Any] = []
     named: dict[str, Any] = {**told.arguments, **(more or {})}
@@ -52,11 +53,28 @@ def logits_of(
             unnamed.append(value)
         else:
             named[name] = value
-    answer = answered(module(*unnamed, **named))
+    try:
+        answer = answered(module(*unnamed, **named))
+    except TypeError as error:
+        _check_taken(module, unnamed, named, error)
+        raise
     if answer.shape[:2] != ids.shape:
         got, expected = list(answer.shape), f"[{', '.join(map(str, ids.shape))}, columns]"
         raise bad("answer of the model", got, f"{expected}, a row for each token that it reads")
     return answer
+
+
+def _check_taken(module: Callable[..., Any], unnamed: list[Any], named: dict[str, Any], cause: TypeError) -> None:
+    """Raise `ValueError` if a call failed since the model takes no such arguments."""
+    called = module.forward if isinstance(module, nn.Module) else module
+    try:
+        inspect.signature(called).bind(*unnamed, **named)
+    except TypeError as error:
+        expected = f"one that takes {', '.join(['tokens'] * bool(unnamed) + [*named])}, as the convention says"
+        remedy = "Fields of a Convention name the arguments: tokens_as, time_as, attention, cache, ..."
+        raise bad("arguments of the model", str(error).removeprefix("got "), expected, remedy) from cause
+    except ValueError:  # a builtin has no signature
+        return
 
 
 def dtype_of(module: Callable[..., Any]) -> torch.dtype:

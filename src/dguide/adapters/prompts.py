@@ -26,12 +26,17 @@ __all__ = [
 ]
 
 
-def padded(rows: Sequence[Sequence[int]], pad_id: int, width: int) -> dict[str, Tensor]:
-    """Prompts as a condition: {"prompt": tokens [B, P] int64, "real": [B, P] bool}, P at least `width`."""
+def padded(
+    rows: Sequence[Sequence[int]], pad_id: int, width: int, like: dict[str, Tensor] | None = None
+) -> dict[str, Tensor]:
+    """Prompts as a condition: {"prompt": tokens [B, P] int64, "real": [B, P] bool}, P at least `width`, as of `like`."""
+    if isinstance(rows, Tensor):
+        remedy = "Leave out return_tensors and padding of the tokenizer: dguide pads, and knows where."
+        raise bad("prompts", "a tensor", "a list with a list of tokens for each sample", remedy)
     if isinstance(rows, str) or not rows or any(isinstance(row, (str, int)) for row in rows):
         raise bad("prompts", repr(rows)[:60], "a list with a list of tokens for each sample")
     lists = [[int(token) for token in row] for row in rows]
-    size = max(width, *map(len, lists))
+    size = _columns(max(width, *map(len, lists)), like)
     prompt = torch.full((len(lists), size), pad_id, dtype=torch.int64)
     for row, tokens in zip(prompt, lists, strict=True):
         row[: len(tokens)] = torch.tensor(tokens, dtype=torch.int64)
@@ -39,9 +44,11 @@ def padded(rows: Sequence[Sequence[int]], pad_id: int, width: int) -> dict[str, 
     return {"prompt": prompt, "real": torch.arange(size) < lengths.unsqueeze(1)}
 
 
-def with_holes(rows: Sequence[Sequence[int]], mask_id: int, pad_id: int, width: int) -> dict[str, Tensor]:
+def with_holes(
+    rows: Sequence[Sequence[int]], mask_id: int, pad_id: int, width: int, like: dict[str, Tensor] | None = None
+) -> dict[str, Tensor]:
     """Texts with masks as a condition: as `padded`, and "hole" [B, P] bool where the tokens of the samples go."""
-    told = padded(rows, pad_id, width)
+    told = padded(rows, pad_id, width, like)
     hole = told["real"] & (told["prompt"] == mask_id)
     empty = [row for row, each in enumerate(hole.any(1).tolist()) if not each]
     if empty:
@@ -163,6 +170,15 @@ def laid_out(convention: Convention, tokens: Tensor, condition: Any) -> Iterator
     for length in distinct:
         which = (lengths == length).nonzero().squeeze(1)
         yield _rows(convention, text[which], real[which], hole[which], which, tokens.shape[1])
+
+
+def _columns(needed: int, like: dict[str, Tensor] | None) -> int:
+    """The columns of prompts that need so many; those of `like`, if they are a reference to it."""
+    given = needed if like is None else like["prompt"].shape[1]
+    if given < needed:
+        remedy = f"Make the condition by prompts(..., width={needed}), or holes()."
+        raise bad("prompts", f"{needed} tokens", f"at most {given}, the columns of the condition", remedy)
+    return given
 
 
 def everywhere(ids: tuple[int, ...], prompt: Tensor) -> Tensor:

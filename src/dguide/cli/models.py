@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from .. import checkpoint as checkpoints
-from ..adapters import MODELS, PublishedSource, opened
+from ..adapters import LANGUAGE_MODELS, MODELS, PublishedSource, opened
 from ..checkpoint import Checkpoint
 from ..data import Attribute, Codec
 from ..denoiser import Denoiser
@@ -65,6 +65,9 @@ def model_of(text: str, device: torch.device, pictures: torch.device | None = No
         ValueError: If there is none, or a file is damaged or of another kind.
     """
     name, colon, _ = text.partition(":")
+    if colon and name in LANGUAGE_MODELS:
+        remedy = "`dguide generate` writes text with it, and `dguide check-model` checks it."
+        raise bad("model", f"the language model {text}", "a checkpoint of dguide, or a model of images", remedy)
     if colon and len(name) > 1 and not Path(text).exists():  # a single letter is a drive of Windows
         return _published(text, device, pictures or device)
     text = str(expanded(Path(text)))

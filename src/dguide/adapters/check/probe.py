@@ -132,4 +132,14 @@ def gain(first: Tensor, second: Tensor, where: Tensor) -> Gain:
     mean, error = float(units.mean()), float(units.std()) / math.sqrt(len(units))
     if error == 0:
         return Gain(mean, math.copysign(math.inf, mean) if mean else 0.0)
-    return Gain(mean, mean / error)
+    errors = mean / error
+    return Gain(mean, errors if len(rows) >= _LEAST_ROWS else _normal(errors, len(units) - 1))
+
+
+def _normal(errors: float, freedom: int) -> float:
+    """Standard errors that are as rare for a normal law as `errors` are for Student's (approximation of Wallace).
+
+    A few positions of a few rows are soon five standard errors apart by chance.
+    """
+    z = math.sqrt(freedom * math.log1p(errors**2 / freedom)) * (8 * freedom + 1) / (8 * freedom + 3)
+    return math.copysign(z, errors)

@@ -65,17 +65,21 @@ class DiffusionGemma(nn.Module):
         )
         self.training = False
 
-    def prompts(self, rows: Sequence[Sequence[int]], width: int = 0) -> dict[str, Tensor]:
+    def prompts(
+        self, rows: Sequence[Sequence[int]], width: int = 0, *, like: dict[str, Tensor] | None = None
+    ) -> dict[str, Tensor]:
         """Prompts of any lengths of at least 1 as a condition.
 
         Args:
             rows: The tokens of the prompt of each sample.
-            width: At least so many columns: a negative prompt as `reference` has the same number as the condition.
+            width: At least so many columns. Needed for a condition whose negative prompts are longer.
+            like: The condition to which they are a reference (negative prompts). They get as many columns.
 
         Returns:
             {"prompt": tokens [B, P] int64, "real": [B, P] bool}.
         """
-        made = padded(rows, self.convention.pad_id, max(width, len(self.convention.null_tokens)))
+        like = None if like is None else checked(self.convention, like)
+        made = padded(rows, self.convention.pad_id, max(width, len(self.convention.null_tokens)), like)
         _all_there(made)
         return made
 

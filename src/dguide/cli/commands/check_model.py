@@ -73,9 +73,9 @@ def check_model(
     ),
     as_json: bool = typer.Option(False, "--json", help="Print JSON, for programs."),
 ) -> None:
-    """Check whether a model fits what dguide takes it for, before anything is sampled.
+    """Check whether a model fits, before anything is sampled.
 
-    Prints a line for each question: what was seen, what was expected, what to set. Among them: the mask token, shifted
+    Is it what dguide takes it for? Prints a line for each question: what was seen, what was expected, what to set. Among them: the mask token, shifted
     logits, probabilities, the direction of time, the null condition, training mode, padding, half precision, and which
     law a model of uniform noise predicts. The exit status is 1 if anything is wrong.
     """

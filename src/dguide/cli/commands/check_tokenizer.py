@@ -40,9 +40,9 @@ def check_tokenizer(
     seed: int = typer.Option(0, metavar="NUMBER", min=0, help="Seed of all random choices."),
     device: str = typer.Option("auto", metavar="NAME", help="auto (an accelerator if there is one), cpu, cuda, ..."),
 ) -> None:
-    """Check what a tokenizer of images loses: does a defect survive?
+    """Check what a tokenizer of images loses.
 
-    Encodes and decodes the test pictures, and compares them with the originals. Standard classifiers learn the real
+    Does a defect survive? Encodes and decodes the test pictures, and compares them with the originals. Standard classifiers learn the real
     training pictures and judge real and reconstructed test pictures, so that the page says which class is lost, by how
     much, and what to change. Writes report.md, report.json, and pictures of the worst reconstructions.
     """

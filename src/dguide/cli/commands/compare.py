@@ -139,9 +139,9 @@ def compare(
     ray: str | None = RAY,
     gpus_per_task: float = GPUS_PER_TASK,
 ) -> None:
-    """Compare settings of guidance for a model: which is best, by how much, and at what cost.
+    """Compare settings of guidance for a model.
 
-    All settings are drawn from the same random numbers and compared in pairs. One figure decides. Its differences from
+    Which one is best, by how much, and at what cost? All settings are drawn from the same random numbers and compared in pairs. One figure decides. Its differences from
     the baseline, the first setting, have intervals that hold together with 95 %. What is known so far is printed as
     each setting is done. The folder gets a report (compare.html), the table (compare.md, .parquet, .csv, .json),
     figures, and the samples. After an interruption the same command goes on.

@@ -39,9 +39,9 @@ def data(
     everything: bool = typer.Option(False, "--all", help=f"List all omitted entries, not only the first {_SHOWN}."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON, for programs."),
 ) -> None:
-    """Show the contents of a data set: sequences, classes, alphabet, and omitted entries with reasons.
+    """Show what is in a data set.
 
-    The data are prepared as for training, so the first call may take a while.
+    Sequences, classes, alphabet, and omitted entries with reasons. The data are prepared as for training, so the first call may take a while.
     """
     if png is not None:
         check_file("--png", png, ".png", 1_000_000)

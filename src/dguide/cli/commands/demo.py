@@ -50,9 +50,9 @@ def demo(
         _DEFAULT.seed, metavar="NUMBER", help="Seed of the samples, the same in all cells, and of the training."
     ),
 ) -> None:
-    """Compare guidance mechanisms and schedules on handwritten digits, with pictures and a table.
+    """Compare guidance on handwritten digits.
 
-    Samples digits from two trained models (masked and uniform process) with each mechanism (Normalized, Unlocking,
+    Writes pictures and a table. Samples digits from two trained models (masked and uniform process) with each mechanism (Normalized, Unlocking,
     Simple and those of --guidance), schedule (constant, ramp-up) and mean weight (0, 1, 3). Compares the samples with
     real digits and draws them. Shows how fast masks disappear in theory and in samples. Trains a small model.
     """

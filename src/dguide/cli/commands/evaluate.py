@@ -92,10 +92,10 @@ def evaluate(
     ),
     **drawing: Any,
 ) -> None:
-    """Compare samples with real data: accuracy, distances, diversity, copies; other metrics for strings.
+    """Compare samples with real data.
 
-    Each figure has an interval, a number of samples, and the value for real held-out data. --against compares with
-    other samples of the same seed. The options of
+    Accuracy, distances, diversity, copies; other metrics for strings. Each figure has an interval, a number of samples,
+    and the value for real held-out data. --against compares with other samples of the same seed. The options of
     `dguide sample` are for new samples from a CHECKPOINT only.
     """
     mistakes, source = Mistakes(), _at_home(source)

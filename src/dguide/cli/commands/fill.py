@@ -77,7 +77,7 @@ def fill(
     batch_size: int = typer.Option(64, metavar="NUMBER", min=1, help="Samples in one pass through the network."),
     device: str = typer.Option("auto", metavar="NAME", help="auto (an accelerator if there is one), cpu, cuda, ..."),
 ) -> None:
-    """Draw a region of an image anew for a class, and keep everything else.
+    """Draw a region of an image anew for a class.
 
     Pixels outside the region are those of IMAGE, bit for bit. Tokens of the model that touch the region are drawn with
     guidance, given all others. mask.png is the region, white. overview.png shows IMAGE, with the region in red, and the

@@ -64,9 +64,9 @@ def generate(
     ),
     as_json: bool = typer.Option(False, "--json", help="Print JSON, for programs."),
 ) -> None:
-    """Write guided text with a language model, or fill in masks.
+    """Write guided text, or fill in masks of a text.
 
-    Prints a text for each prompt, and on standard error what it cost. Code in the folder of the model is run only with
+    Takes a language model of transformers. Prints a text for each prompt, and on standard error what it cost. Code in the folder of the model is run only with
     hf:FOLDER,trust_remote_code=true. Nothing is downloaded.
     """
     mistakes = Mistakes()
@@ -107,7 +107,7 @@ def generate(
     else:
         print("\n".join(made.texts))
     calls = f"{made.calls.conditional} conditional and {made.calls.reference} reference calls a batch"
-    texts = f"{len(made.texts)} texts in {made.seconds:.1f} s"
+    texts = f"{len(made.texts)} text{'s' if len(made.texts) > 1 else ''} in {made.seconds:.1f} s"
     print(f"{texts}: {calls}, {made.tokens_per_forward:.2f} tokens a forward pass", file=sys.stderr)
     if tilt is not None:
         print(in_both_conventions(tilt), file=sys.stderr)

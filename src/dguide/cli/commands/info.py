@@ -23,9 +23,9 @@ def info(
     checkpoint: Path = typer.Argument(..., metavar="CHECKPOINT", help=MODEL),
     as_json: bool = typer.Option(False, "--json", help="Print JSON, for programs."),
 ) -> None:
-    """Show the contents of a checkpoint, or of the folder of a tokenizer: data, network, quality, and training.
+    """Show what is in a checkpoint, or a tokenizer of images.
 
-    The weights are checked against the checksum in the configuration.
+    Data, network, quality, and training. The weights are checked against the checksum in the configuration.
     """
     if tokenizers.is_one(checkpoint):
         found = tokenizers.load(checkpoint)

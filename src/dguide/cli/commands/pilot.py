@@ -131,7 +131,9 @@ def pilot(
     gpus_per_task: float = GPUS_PER_TASK,
     format_: str = typer.Option("html", "--format", metavar="html|pdf", help="pdf writes a PDF too, through Chromium."),
 ) -> None:
-    """Does guidance help on your data? With augment: do generated examples make a classifier better, and does it pay?
+    """Tell whether guidance helps on your data.
+
+    With augment: do generated examples make a classifier better, and does it pay?
 
     DATA alone: trains a model, unless there is one in the folder, and compares settings of guidance on it. Writes
     report.html, and the table and the figures of `dguide compare`. Only --train, --guidance, --weight, --sampler,

@@ -86,9 +86,9 @@ def read(
     batch_size: int = typer.Option(256, metavar="NUMBER", min=1, help="Sequences in one pass through the network."),
     device: str = typer.Option("auto", metavar="NAME", help="auto (an accelerator if there is one), cpu, cuda, ..."),
 ) -> None:
-    """Classify held-out sequences or files with the model itself, by the likelihood of each class.
+    """Classify sequences or files with the model itself.
 
-    Temperature and thresholds are fitted to the validation part of the data. All figures are of the test part. Standard
+    A class is more probable if the sequence is more likely under it. Without FILES, held-out data are read. Temperature and thresholds are fitted to the validation part of the data. All figures are of the test part. Standard
     classifiers that learnt the training part are judged beside it, and the page says which to use. Writes
     reading.md, reading.json, reading.csv with the probabilities of each sequence and its file or line, and figures.
     Files that nobody labelled are all read; then there is no accuracy, temperature or figure.

@@ -22,9 +22,9 @@ def theory(
         help=f"Draw only this figure, repeatable: {', '.join(FIGURES)}. The page keeps the others that it has.",
     ),
 ) -> None:
-    """Draw the effects of guidance in theory: figures, their numbers, and a page that explains them.
+    """Draw what guidance does, in small exact problems.
 
-    Solves small problems exactly. Shows the distribution that each mechanism and schedule gives, its pace, and the
+    Writes figures, their numbers, and a page that explains them. Shows the distribution that each mechanism and schedule gives, its pace, and the
     error of finite steps. Takes about 3 minutes on one free core. Afterwards, open index.html in the folder.
     """
     check_directory("--out", out)
