@@ -22,8 +22,11 @@ from .images.network import LearntFeatures
 from .metric import Comparison, Metric
 from .points.feature_sets import Features, InceptionFeatures, PixelFeatures
 from .statistics.estimate import Estimate
+from .texts.junctions import Junctions
 from .texts.molecules import molecule_estimates
+from .texts.peptides import Peptides
 from .texts.strings import string_estimates
+from .texts.words import Words
 
 __all__ = ["FEATURES", "METRICS", "Images", "Molecules", "Texts", "check_count", "evaluate_samples", "suited"]
 
@@ -108,7 +111,18 @@ class Texts(Metric):
         return string_estimates(comparison.dataset, comparison.tokens, comparison.labels, **comparison.options)
 
 
-METRICS: Registry[Metric] = Registry("metric", Metric, {"images": Images, "molecules": Molecules, "texts": Texts})
+METRICS: Registry[Metric] = Registry(
+    "metric",
+    Metric,
+    {
+        "images": Images,
+        "junctions": Junctions,
+        "molecules": Molecules,
+        "peptides": Peptides,
+        "texts": Texts,
+        "words": Words,
+    },
+)
 """All metrics, by name. Each data set uses those that suit it."""
 
 
