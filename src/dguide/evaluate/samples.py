@@ -25,7 +25,7 @@ from .statistics.estimate import Estimate
 from .texts.junctions import Junctions
 from .texts.molecules import molecule_estimates
 from .texts.peptides import Peptides
-from .texts.strings import string_estimates
+from .texts.strings import Training, string_estimates
 from .texts.words import Words
 
 __all__ = ["FEATURES", "METRICS", "Images", "Molecules", "Texts", "check_count", "evaluate_samples", "suited"]
@@ -108,7 +108,24 @@ class Texts(Metric):
         return dataset.shape is None and not Molecules().suits(dataset)
 
     def __call__(self, comparison: Comparison) -> Sequence[Estimate]:
-        return string_estimates(comparison.dataset, comparison.tokens, comparison.labels, **comparison.options)
+        return self._estimates(comparison, None)
+
+    def prepared(self, dataset: Dataset, seed: int) -> Metric:
+        return _Learnt(Training.of(dataset, seed))
+
+    def _estimates(self, comparison: Comparison, training: Training | None) -> Sequence[Estimate]:
+        dataset, tokens, labels = comparison.dataset, comparison.tokens, comparison.labels
+        return string_estimates(dataset, tokens, labels, training=training, **comparison.options)
+
+
+@dataclass(frozen=True, eq=False)
+class _Learnt(Texts):
+    """`Texts` that know the training data."""
+
+    training: Training | None = None
+
+    def __call__(self, comparison: Comparison) -> Sequence[Estimate]:
+        return self._estimates(comparison, self.training)
 
 
 METRICS: Registry[Metric] = Registry(

@@ -1,0 +1,100 @@
+"""What guidance does to the shipped models of DNA, peptides and plays: by weight, schedule and mechanism."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+import dguide
+from dguide import Constant, Normalized, RampUp, Simple, Unlocking, checkpoint
+from dguide.data import load
+from dguide.evaluate import evaluate_samples
+from dguide.evaluate.evaluation import figure
+from dguide.evaluate.samples import suited
+from dguide.guidance import Guidance, Schedule
+from studies.common import ROOT, Study, about, table
+
+__all__ = ["SETTINGS", "measured", "study"]
+
+SAMPLES, SEED = 300, 0
+SAMPLER = dguide.Ancestral(32)
+
+
+def ramp(mean: float) -> Schedule:
+    return RampUp(2 * mean)
+
+
+SETTINGS: dict[str, Guidance] = {
+    "none": Normalized(0.0),
+    "`Normalized`, ramp-up, 1": Normalized(ramp(1)),
+    "`Normalized`, ramp-up, 2": Normalized(ramp(2)),
+    "`Normalized`, ramp-up, 4": Normalized(ramp(4)),
+    "`Normalized`, constant, 2": Normalized(Constant(2.0)),
+    "`Unlocking`, ramp-up, 2": Unlocking(ramp(2)),
+    "`Unlocking`, constant, 2": Unlocking(Constant(2.0)),
+    "`Simple`, ramp-up, 2": Simple(ramp(2)),
+    "`Simple`, constant, 2": Simple(Constant(2.0)),
+}
+"""Mechanism, schedule and mean weight."""
+
+
+def measured(name: str) -> dict[str, Any]:
+    """The figures of every setting, each of the same condition and the same random numbers."""
+    loaded = checkpoint.load(ROOT / "checkpoints" / name)
+    data, runs = load(loaded.config.data), []
+    metrics = [each.prepared(data, SEED) for each in suited(data)]
+    labels = torch.arange(SAMPLES) % data.n_classes
+    for setting, guidance in SETTINGS.items():
+        drawn = dguide.sample(
+            loaded.model,
+            process=loaded.process,
+            length=data.length,
+            condition=labels,
+            guidance=guidance,
+            sampler=SAMPLER,
+            seed=SEED,
+        )
+        found = evaluate_samples(data, drawn.tokens, {data.conditions[0].name: labels}, metrics=metrics, seed=SEED)
+        calls = [drawn.calls.conditional, drawn.calls.reference]
+        runs.append({"setting": setting, "calls": calls, "figures": [figure(each) for each in found.estimates]})
+        print(f"{name}: {setting}", flush=True)
+    return {"checkpoint": name, "samples": SAMPLES, "runs": runs}
+
+
+def _cell(found: dict[str, Any] | None, end: str = "") -> str:
+    if found is None or found["value"] is None:
+        return ""
+    if end:
+        return "" if found["best"] is None else f"{found['best']:.3g}"
+    inside = "" if found["low"] is None else f" ({found['low']:.3g} to {found['high']:.3g})"
+    return f"{found['value']:.3g}{inside}"
+
+
+def sections(results: dict[str, Any], tables: dict[str, tuple[str, ...]]) -> dict[str, str]:
+    """A table for each mark of the page, of the figures with these names."""
+    made = {}
+    for mark, names in tables.items():
+        rows = []
+        for run in results["runs"]:
+            of = {each["name"]: each for each in run["figures"]}
+            rows.append([run["setting"], *(_cell(of.get(name)) for name in names)])
+        of = {each["name"]: each for each in results["runs"][0]["figures"]}
+        rows.append(["real held-out data", *(_cell(of.get(name), "best") for name in names)])
+        made[mark] = table(" | ".join(["guidance, mean weight", *(f":{name}" for name in names)]), rows)
+    return made
+
+
+def study(name: str, checkpoint_: str, tables: dict[str, tuple[str, ...]]) -> Study:
+    """The study of a checkpoint, whose figures stand on the page of its data."""
+    return Study(
+        name,
+        f"data-{name}.md",
+        "ten minutes of one core",
+        lambda: measured(checkpoint_),
+        lambda results: sections(results, tables),
+    )
+
+
+if __name__ == "__main__":
+    about(__doc__, "studies.splice, studies.peptides and studies.plays")
