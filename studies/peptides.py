@@ -8,7 +8,7 @@ __all__ = ["STUDY"]
 
 STUDY = study(
     "peptides",
-    "peptides-masked",
+    "amino acid",
     {
         "asked": ("valid", "accuracy", "unique", "copies", "Fréchet distance", "2-gram divergence"),
         "descriptors": ("amino acids", "net charge", "hydrophobicity", "hydrophobic moment"),

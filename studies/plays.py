@@ -8,7 +8,7 @@ __all__ = ["STUDY"]
 
 STUDY = study(
     "plays",
-    "plays-masked",
+    "character",
     {
         "asked": ("accuracy", "real words", "real long words", "copies"),
         "distances": ("2-gram divergence", "3-gram divergence", "4-gram divergence", "perplexity", "entropy"),

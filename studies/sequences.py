@@ -8,7 +8,8 @@ import torch
 
 import dguide
 from dguide import Constant, Normalized, RampUp, Simple, Unlocking, checkpoint
-from dguide.data import load
+from dguide.checkpoint import Checkpoint
+from dguide.data import Dataset, Strings, load
 from dguide.evaluate import evaluate_samples
 from dguide.evaluate.evaluation import figure
 from dguide.evaluate.samples import suited
@@ -59,7 +60,21 @@ def measured(name: str) -> dict[str, Any]:
         calls = [drawn.calls.conditional, drawn.calls.reference]
         runs.append({"setting": setting, "calls": calls, "figures": [figure(each) for each in found.estimates]})
         print(f"{name}: {setting}", flush=True)
-    return {"checkpoint": name, "samples": SAMPLES, "runs": runs}
+    return {"checkpoint": name, "samples": SAMPLES, "bits": bits(loaded, data), "runs": runs}
+
+
+def bits(loaded: Checkpoint, data: Dataset) -> dict[str, float]:
+    """Held-out bits of a sequence over its letters, with their standard error: an upper bound, as of the checkpoint.
+
+    Begin, end and padding are part of the sequence, but they are no letters.
+    """
+    assert isinstance(data.codec, Strings)
+    letters = sum(map(len, data.codec.decode(data.test.tokens))) / len(data.test)
+    factor = data.length / letters
+    value, error = loaded.config.test_bits, loaded.config.test_error
+    assert value is not None
+    assert error is not None
+    return {"value": value * factor, "error": error * factor}
 
 
 def _cell(found: dict[str, Any] | None, end: str = "") -> str:
@@ -71,9 +86,10 @@ def _cell(found: dict[str, Any] | None, end: str = "") -> str:
     return f"{found['value']:.3g}{inside}"
 
 
-def sections(results: dict[str, Any], tables: dict[str, tuple[str, ...]]) -> dict[str, str]:
-    """A table for each mark of the page, of the figures with these names."""
-    made = {}
+def sections(results: dict[str, Any], letter: str, tables: dict[str, tuple[str, ...]]) -> dict[str, str]:
+    """A table for each mark of the page, of the figures with these names; and the held-out bits of a letter."""
+    value, error = results["bits"]["value"], results["bits"]["error"]
+    made = {"bits": f"Held-out bits per {letter}: {value:.3f} ± {1.96 * error:.3f} (an upper bound)."}
     for mark, names in tables.items():
         rows = []
         for run in results["runs"]:
@@ -85,14 +101,14 @@ def sections(results: dict[str, Any], tables: dict[str, tuple[str, ...]]) -> dic
     return made
 
 
-def study(name: str, checkpoint_: str, tables: dict[str, tuple[str, ...]]) -> Study:
-    """The study of a checkpoint, whose figures stand on the page of its data."""
+def study(name: str, letter: str, tables: dict[str, tuple[str, ...]]) -> Study:
+    """The study of the checkpoint of a data set, whose figures stand on the page of the data."""
     return Study(
         name,
         f"data-{name}.md",
         "ten minutes of one core",
-        lambda: measured(checkpoint_),
-        lambda results: sections(results, tables),
+        lambda: measured(f"{name}-masked"),
+        lambda results: sections(results, letter, tables),
     )
 
 

@@ -8,7 +8,7 @@ __all__ = ["STUDY"]
 
 STUDY = study(
     "splice",
-    "splice-masked",
+    "base",
     {
         "asked": ("GT at EI", "AG at IE", "accuracy by place", "accuracy"),
         "distances": ("divergence by place", "3-gram divergence", "4-gram divergence", "perplexity", "copies"),
