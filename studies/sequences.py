@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -38,6 +39,29 @@ SETTINGS: dict[str, Guidance] = {
     "`Simple`, constant, 2": Simple(Constant(2.0)),
 }
 """Mechanism, schedule and mean weight."""
+FREE = ("none", "`Normalized`, ramp-up, 2", "`Normalized`, ramp-up, 4")
+"""Settings that are also measured with nothing held."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What is known of every sequence before it is drawn.
+
+    Args:
+        initial: The token of each place that is the same in all training data, elsewhere the mask, [L].
+        forbidden: The tokens that occur nowhere else.
+    """
+
+    initial: torch.Tensor
+    forbidden: tuple[int, ...]
+
+    @classmethod
+    def of(cls, data: Dataset, mask: int) -> Frame:
+        tokens = data.train.tokens
+        same = (tokens == tokens[0]).all(0)
+        elsewhere = set(tokens[:, ~same].unique().tolist())
+        initial = torch.where(same, tokens[0], mask)
+        return cls(initial, tuple(token for token in range(data.vocab_size) if token not in elsewhere))
 
 
 def measured(name: str) -> dict[str, Any]:
@@ -46,20 +70,24 @@ def measured(name: str) -> dict[str, Any]:
     data, runs = load(loaded.config.data), []
     metrics = [each.prepared(data, SEED) for each in suited(data)]
     labels = torch.arange(SAMPLES) % data.n_classes
-    for setting, guidance in SETTINGS.items():
+    frame = Frame.of(data, loaded.process.vocab_size)
+    for setting, held in [*((each, True) for each in SETTINGS), *((each, False) for each in FREE)]:
         drawn = dguide.sample(
             loaded.model,
             process=loaded.process,
             length=data.length,
             condition=labels,
-            guidance=guidance,
+            guidance=SETTINGS[setting],
             sampler=SAMPLER,
+            initial=frame.initial.expand(SAMPLES, -1) if held else None,
+            decoding=dguide.Decoding(forbidden=frame.forbidden if held else ()),
             seed=SEED,
         )
         found = evaluate_samples(data, drawn.tokens, {data.conditions[0].name: labels}, metrics=metrics, seed=SEED)
         calls = [drawn.calls.conditional, drawn.calls.reference]
-        runs.append({"setting": setting, "calls": calls, "figures": [figure(each) for each in found.estimates]})
-        print(f"{name}: {setting}", flush=True)
+        label = setting if held else f"{setting}, nothing held"
+        runs.append({"setting": label, "calls": calls, "figures": [figure(each) for each in found.estimates]})
+        print(f"{name}: {label}", flush=True)
     return {"checkpoint": name, "samples": SAMPLES, "bits": bits(loaded, data), "runs": runs}
 
 

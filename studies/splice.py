@@ -10,7 +10,7 @@ STUDY = study(
     "splice",
     "base",
     {
-        "asked": ("GT at EI", "AG at IE", "accuracy by place", "accuracy"),
+        "asked": ("GT at EI", "AG at IE", "accuracy by place", "accuracy", "length"),
         "distances": ("divergence by place", "3-gram divergence", "4-gram divergence", "perplexity", "copies"),
     },
 )
