@@ -11,7 +11,7 @@ import dguide
 from dguide import Constant, Normalized, RampUp, Simple, Unlocking, checkpoint
 from dguide.checkpoint import Checkpoint
 from dguide.data import Dataset, Strings, load
-from dguide.evaluate import evaluate_samples
+from dguide.evaluate import Metric, evaluate_samples
 from dguide.evaluate.evaluation import figure
 from dguide.evaluate.samples import suited
 from dguide.guidance import Guidance, Schedule
@@ -64,18 +64,32 @@ class Frame:
         return cls(initial, tuple(token for token in range(data.vocab_size) if token not in elsewhere))
 
 
-def measured(name: str) -> dict[str, Any]:
-    """The figures of every setting, each of the same condition and the same random numbers."""
-    loaded = checkpoint.load(ROOT / "checkpoints" / name)
-    data, runs = load(loaded.config.data), []
-    metrics = [each.prepared(data, SEED) for each in suited(data)]
-    labels = torch.arange(SAMPLES) % data.n_classes
-    frame = Frame.of(data, loaded.process.vocab_size)
-    for setting, held in [*((each, True) for each in SETTINGS), *((each, False) for each in FREE)]:
+ROWS = [*((each, True) for each in SETTINGS), *((each, False) for each in FREE)]
+"""Settings, and whether the frame is held."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A checkpoint whose samples are judged: all for the same conditions, by the same random numbers."""
+
+    loaded: Checkpoint
+    data: Dataset
+    metrics: tuple[Metric, ...]
+
+    @classmethod
+    def of(cls, name: str) -> Judged:
+        loaded = checkpoint.load(ROOT / "checkpoints" / name)
+        data = load(loaded.config.data)
+        return cls(loaded, data, tuple(each.prepared(data, SEED) for each in suited(data)))
+
+    def run(self, setting: str, held: bool) -> dict[str, Any]:
+        """Calls and figures of one row."""
+        frame = Frame.of(self.data, self.loaded.process.vocab_size)
+        labels = torch.arange(SAMPLES) % self.data.n_classes
         drawn = dguide.sample(
-            loaded.model,
-            process=loaded.process,
-            length=data.length,
+            self.loaded.model,
+            process=self.loaded.process,
+            length=self.data.length,
             condition=labels,
             guidance=SETTINGS[setting],
             sampler=SAMPLER,
@@ -83,12 +97,19 @@ def measured(name: str) -> dict[str, Any]:
             decoding=dguide.Decoding(forbidden=frame.forbidden if held else ()),
             seed=SEED,
         )
-        found = evaluate_samples(data, drawn.tokens, {data.conditions[0].name: labels}, metrics=metrics, seed=SEED)
-        calls = [drawn.calls.conditional, drawn.calls.reference]
+        condition = {self.data.conditions[0].name: labels}
+        found = evaluate_samples(self.data, drawn.tokens, condition, metrics=self.metrics, seed=SEED)
         label = setting if held else f"{setting}, nothing held"
-        runs.append({"setting": label, "calls": calls, "figures": [figure(each) for each in found.estimates]})
-        print(f"{name}: {label}", flush=True)
-    return {"checkpoint": name, "samples": SAMPLES, "bits": bits(loaded, data), "runs": runs}
+        print(f"{self.loaded.config.data}: {label}", flush=True)
+        calls = [drawn.calls.conditional, drawn.calls.reference]
+        return {"setting": label, "calls": calls, "figures": [figure(each) for each in found.estimates]}
+
+
+def measured(name: str) -> dict[str, Any]:
+    """The figures of every row, and the held-out bits."""
+    judged = Judged.of(name)
+    runs = [judged.run(setting, held) for setting, held in ROWS]
+    return {"checkpoint": name, "samples": SAMPLES, "bits": bits(judged.loaded, judged.data), "runs": runs}
 
 
 def bits(loaded: Checkpoint, data: Dataset) -> dict[str, float]:

