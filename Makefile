@@ -7,6 +7,7 @@
 PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.installed
+USED := accelerate, dguide.cli.commands, matplotlib.pyplot, pandas, sklearn.ensemble, torch._dynamo
 # Threads that wait without spinning: a busy neighbour then slows the work in proportion, not fivefold.
 DEMO_ENV := OMP_WAIT_POLICY=PASSIVE
 # One thread of torch for each of the two test processes. Modules are compiled once, not in every process that a test
@@ -51,7 +52,10 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV) || { \
 		$(PYTHON) -m venv --clear --without-pip $(VENV) && $(PYTHON) -m pip --python $(VENV)/bin/python install pip; }
 
+# Only the modules that are used are compiled, by importing them, also where the environment keeps Python from it: to
+# compile all that are installed takes as long as the rest of the installation.
 $(STAMP): $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "Installing dguide and what it needs into $(VENV) (a few minutes the first time)"
-	$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	$(VENV)/bin/python -m pip install --quiet --no-compile -c constraints.txt -e '.[dev]'
+	PYTHONDONTWRITEBYTECODE= $(VENV)/bin/python -c 'import $(USED)'
 	touch $@

@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tiny import save_learnt, save_strings
+from tiny import save_learnt
 
 from dguide import tokenizers
-from dguide.data import Strings
 from tests.tokenizers.small_tokenizers import tiny
 
 WITH_PEAK = """
@@ -41,15 +40,6 @@ def work(count):
     )
 print(grown(work))
 """
-COMMAND = """
-import contextlib, os
-from dguide.cli import main
-def work(count):
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-        assert main([*sys.argv[2:], "--count", str(count)]) == 0
-print(grown(work))
-"""
-
 FILL = """
 import contextlib, os
 from dguide.cli import main
@@ -75,19 +65,6 @@ def test_samples_are_held_once() -> None:
     count, batch = 3000, 20
     kept = 8 * 1024 * count
     assert grown(LIBRARY, count) < 1.3 * kept + 200 * 1024 * batch  # clocks, uniforms and logits of a batch
-
-
-def test_the_command_holds_small_integers_alone(tmp_path: Path) -> None:
-    """With sequences to fill in and a text for each sample, which are the most that it can be asked for."""
-    width, count = 6, 120_000
-    model = save_strings(tmp_path / "strings")
-    codec = Strings(("<begin>", "<end>", "<pad>", "a", "b", "c"), width)
-    initial = np.array([[*codec.encode("ab")[:4], 6, 6]])
-    np.savez(tmp_path / "initial.npz", tokens=initial, fixed=initial < 6)
-    options = ("--initial", tmp_path / "initial.npz", "--steps", 1, "--weight", 0, "--batch-size", 2000)
-    peak = grown(COMMAND, count, "sample", model, "--out", tmp_path / "x.npz", *options)
-    kept = count * (2 * width + 8 + 8 + 4)  # tokens, forced positions, and the two conditions
-    assert peak < 2 * kept + 30e6
 
 
 def test_filled_pictures_are_held_a_few_at_a_time(tmp_path: Path) -> None:

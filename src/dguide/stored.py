@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ from torch.overrides import TorchFunctionMode
 from .errors import bad, require
 from .files import replacing
 
-__all__ = ["Folder", "content_digest", "digest", "planning"]
+__all__ = ["Folder", "content_digest", "digest", "mistakes", "planning"]
 
 T = TypeVar("T")
 _DIGITS = 16
@@ -138,8 +138,7 @@ class Folder:
         try:
             found: T = pydantic.TypeAdapter(kind).validate_json(json.dumps(fields))
         except pydantic.ValidationError as error:
-            wrong = ", ".join(_wrong(each) for each in error.errors())
-            raise bad(f"configuration {path}", wrong, f"what {self.command} writes", again) from error
+            raise bad(f"configuration {path}", mistakes(error.errors()), f"what {self.command} writes", again) from error
         return found
 
     def file(self, directory: Path, expected: str) -> Path:
@@ -189,8 +188,16 @@ class Folder:
         return f"{stem}.{digits}.{suffix}"
 
 
+def mistakes(errors: Iterable[Mapping[str, Any]]) -> str:
+    """The errors that pydantic has with a text of JSON, in one line."""
+    return ", ".join(map(_wrong, errors))
+
+
 def _wrong(mistake: Mapping[str, Any]) -> str:
-    """The text of one pydantic error."""
     name = ".".join(str(part) for part in mistake["loc"])
-    texts = {"missing": f"missing {name}", "unexpected_keyword_argument": f"unknown {name}"}
+    texts = {
+        "missing": f"missing {name}",
+        "unexpected_keyword_argument": f"unknown {name}",
+        "json_invalid": mistake["msg"],  # its input is the whole text
+    }
     return texts.get(mistake["type"], f"{name} {mistake['input']!r} ({mistake['msg']})")

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from ..checkpoint import STATE
 from ..errors import bad, require
 from ..files import replacing
-from ..stored import content_digest
+from ..stored import content_digest, mistakes
 from .optimizers import MOMENTS
 
 __all__ = ["STATE", "Evaluation", "Journal", "read", "write"]
@@ -126,7 +126,8 @@ def read(
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is not a dict
         journal: Journal = pydantic.TypeAdapter(Journal).validate_json(header.get(KEY, ""))
     except (safetensors.SafetensorError, pydantic.ValidationError) as error:
-        raise bad(f"training state {path}", repr(error), "a file that dguide.train wrote", anew) from error
+        got = str(error) if isinstance(error, safetensors.SafetensorError) else mistakes(error.errors())
+        raise bad(f"training state {path}", got, "a file that dguide.train wrote", anew) from error
     if header.get(_DIGEST) != content_digest(header[KEY], tensors):
         raise bad(
             f"training state {path}", "content with another SHA-256", "that of the file when it was written", anew
