@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dguide.data import Dataset, Split, Strings
 from dguide.evaluate.texts.junctions import Junctions
-from dguide.evaluate.texts.peptides import DESCRIPTORS, Peptides, descriptors
+from dguide.evaluate.texts.peptides import DESCRIPTORS, HYDROPHOBICITY, Peptides, descriptors
 from dguide.plots import style
 from studies.common import about
 
@@ -52,12 +52,17 @@ def bases(dataset: Dataset, sides: tuple[Split, Split]) -> Any:
     return figure
 
 
+def valid(text: str) -> bool:
+    """Whether it is of one or more amino acids."""
+    return bool(text) and set(text) <= HYDROPHOBICITY.keys()
+
+
 def properties(dataset: Dataset, sides: tuple[Split, Split]) -> Any:
-    """Histograms of the descriptors of peptides, for each class."""
+    """Histograms of the descriptors of valid peptides, for each class."""
     figure = style.blank((11.0, 5.2))
     grid = figure.subplots(dataset.n_classes, len(DESCRIPTORS))
     values = [
-        [descriptors([text for text in decoded(dataset, split, label) if text]) for split in sides]
+        [descriptors(list(filter(valid, decoded(dataset, split, label)))) for split in sides]
         for label in range(dataset.n_classes)
     ]
     for column, name in enumerate(DESCRIPTORS):

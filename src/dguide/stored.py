@@ -138,7 +138,9 @@ class Folder:
         try:
             found: T = pydantic.TypeAdapter(kind).validate_json(json.dumps(fields))
         except pydantic.ValidationError as error:
-            raise bad(f"configuration {path}", mistakes(error.errors()), f"what {self.command} writes", again) from error
+            raise bad(
+                f"configuration {path}", mistakes(error.errors()), f"what {self.command} writes", again
+            ) from error
         return found
 
     def file(self, directory: Path, expected: str) -> Path:

@@ -81,6 +81,12 @@ def test_descriptors_are_those_of_the_definition() -> None:
     assert descriptors(["GIGKFLHSAKKFGKAFVGEIMNS"])[0, 1] == 3  # magainin 2: four lysines, one glutamate
 
 
+@pytest.mark.parametrize("text", ["", "KLX", "klk"])
+def test_what_is_no_peptide_has_no_descriptors(text: str) -> None:
+    with pytest.raises(ValueError, match="peptide: got .* expected one or more of the letters ACDEFGHIKLMNPQRSTVWY"):
+        descriptors(["KLK", text])
+
+
 def test_peptides_are_judged_beside_those_of_the_asked_class() -> None:
     random = np.random.default_rng(0)
     groups = ("KRLI", "DEGS")

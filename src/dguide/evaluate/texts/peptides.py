@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...data import Dataset, Strings
+from ...errors import bad
 from ..metric import Comparison, Metric
 from ..points.distances import frechet_distance
 from ..statistics.estimate import Estimate, Rows, estimate
@@ -116,9 +117,14 @@ def descriptors(texts: Sequence[str]) -> NDArray[np.float64]:
 
     Args:
         texts: Sequences of one or more of the 20 amino acids, by their letters.
+
+    Raises:
+        ValueError: If a sequence is empty or has another letter.
     """
     rows = []
     for text in texts:
+        if not text or not _LETTERS.issuperset(text):
+            raise bad("peptide", repr(text[:60]), f"one or more of the letters {''.join(sorted(_LETTERS))}")
         scale = [HYDROPHOBICITY[letter] for letter in text]
         moment = abs(sum(h * cmath.exp(1j * _TURN * k) for k, h in enumerate(scale))) / len(text)
         rows.append((len(text), sum(CHARGE.get(letter, 0) for letter in text), sum(scale) / len(text), moment))
