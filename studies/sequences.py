@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,11 +128,11 @@ def bits(loaded: Checkpoint, data: Dataset) -> dict[str, float]:
 
 
 def _cell(found: dict[str, Any] | None, end: str = "") -> str:
-    if found is None or found["value"] is None:
+    if found is None or math.isnan(found["value"]):
         return ""
     if end:
-        return "" if found["best"] is None else f"{found['best']:.3g}"
-    inside = "" if found["low"] is None else f" ({found['low']:.3g} to {found['high']:.3g})"
+        return "" if math.isnan(found["best"]) else f"{found['best']:.3g}"
+    inside = "" if math.isnan(found["low"]) else f" ({found['low']:.3g} to {found['high']:.3g})"
     return f"{found['value']:.3g}{inside}"
 
 

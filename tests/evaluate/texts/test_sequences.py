@@ -83,7 +83,7 @@ def test_descriptors_are_those_of_the_definition() -> None:
 
 @pytest.mark.parametrize("text", ["", "KLX", "klk"])
 def test_what_is_no_peptide_has_no_descriptors(text: str) -> None:
-    with pytest.raises(ValueError, match="peptide: got .* expected one or more of the letters ACDEFGHIKLMNPQRSTVWY"):
+    with pytest.raises(ValueError, match=r"peptide: got .* expected one or more of the letters ACDEFGHIKLMNPQRSTVWY"):
         descriptors(["KLK", text])
 
 
