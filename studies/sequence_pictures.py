@@ -83,7 +83,7 @@ def properties(dataset: Dataset, sides: tuple[Split, Split]) -> Any:
 
 def texts(dataset: Dataset, sides: tuple[Split, Split]) -> Any:
     """Some texts of each class."""
-    figure = style.blank((11.0, 0.27 * WIDE * dataset.n_classes + 1.2))
+    figure = style.blank((11.0, 0.135 * (WIDE + 1) * dataset.n_classes + 0.7))
     for axes, split, title in zip(figure.subplots(1, 2), sides, TITLES, strict=True):
         lines = []
         for label, name in enumerate(dataset.class_names):
