@@ -70,6 +70,7 @@ HEAVY = [
     "pydantic",
     "triton",
     "diffusers",
+    "transformers",
     "jinja2",
 ]
 NAMES_OF_PROCESSES = {"Masked", "Uniform"}

@@ -79,7 +79,7 @@ if not TYPE_CHECKING:
             return import_module(".filling", __name__).fill
         if name in ("PerSample", "compare"):
             return getattr(import_module(".pilot.compare", __name__), name)
-        if name in ("Convention", "adapt", "check_model"):
+        if name in ("Convention", "adapt", "check_model", "generate"):
             return getattr(import_module(".adapters", __name__), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -70,7 +70,7 @@ class Flow(nn.Module):
 class Language(nn.Module):
     """A bidirectional language model with random weights, absolute positions and one layer of attention.
 
-    Called as LLaDA, `model(ids, attention_mask=).logits`, as Dream, `model(ids, "full" or mask, tok_idx=).logits`, or
+    Called as LLaDA, `model(ids, attention_mask=).logits`, as Dream, `model(ids, "full" or mask, positions).logits`, or
     as a masked language model of transformers.
     """
 
@@ -85,9 +85,9 @@ class Language(nn.Module):
         self.query, self.key, self.value = weight(width, width), weight(width, width), weight(width, width)
         self.calls: list[tuple[int, ...]] = []
 
-    def forward(self, input_ids: Tensor, attention_mask: Any = None, tok_idx: Tensor | None = None) -> Any:
+    def forward(self, input_ids: Tensor, attention_mask: Any = None, position_ids: Tensor | None = None) -> Any:
         self.calls.append(tuple(input_ids.shape))
-        places = torch.arange(input_ids.shape[1]) if tok_idx is None else tok_idx
+        places = torch.arange(input_ids.shape[1]) if position_ids is None else position_ids
         x = 3 * (self.token[input_ids] + self.place[places])
         scores = (x @ self.query) @ (x @ self.key).mT
         if isinstance(attention_mask, Tensor):

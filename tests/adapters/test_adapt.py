@@ -204,6 +204,49 @@ def test_the_null_condition_is_as_the_convention_says(null, options, prompts):
     assert not bool((samples.tokens == MASK).any())
 
 
+TEXTS = [[10, MASK, 11, MASK, MASK, 12], [MASK, 13], [5, 6, 7, 8, 9, MASK, MASK]]
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_tokens_in_the_holes_of_a_text_are_read_and_predicted_there(name):
+    convention = LANGUAGES[name]
+    denoiser = adapt(Language(VOCAB).eval(), convention)
+    sequences = torch.tensor([[7, MASK, 9], [MASK, 8, 6], [MASK, MASK, 5]])
+    for attention in ("padding", "none"):
+        convention = replace(convention, attention=attention) if attention == "none" else convention
+        denoiser = adapt(Language(VOCAB).eval(), convention)
+        told = denoiser.holes(TEXTS)
+        for condition, masked in ((told, False), (denoiser.null(told), True)):
+            found = denoiser(sequences, TIME, condition)
+            for row, text in enumerate(TEXTS):
+                place = [i for i, token in enumerate(text) if token == MASK]
+                whole = torch.tensor([MASK if masked and token not in convention.kept else token for token in text])
+                whole[place] = sequences[row, : len(place)]
+                torch.testing.assert_close(found[row, : len(place)], by_hand(convention, whole, [])[place])
+
+
+@pytest.mark.parametrize("null", ["drop", "tokens"])
+def test_holes_stay_where_the_rest_of_the_text_is_dropped_or_replaced(null):
+    convention = replace(LANGUAGES["llada"], null=null, null_tokens=(5, 6) if null == "tokens" else ())
+    denoiser = adapt(Language(VOCAB).eval(), convention)
+    sequences = torch.tensor([[7, MASK, 9], [MASK, 8, 6], [MASK, MASK, 5]])
+    found = denoiser(sequences, TIME, denoiser.null(denoiser.holes(TEXTS)))
+    for row, count in enumerate((3, 1, 2)):
+        wanted = by_hand(convention, sequences[row, :count], convention.null_tokens)
+        torch.testing.assert_close(found[row, :count], wanted)
+
+
+def test_more_than_the_context_is_refused():
+    denoiser = adapt(Language(VOCAB).eval(), replace(LANGUAGES["llada"], context=6))
+    denoiser(IDS, TIME, denoiser.prompts([[10, 11], [13], []]))
+    with pytest.raises(InputError, match="sequence: got 7 tokens with its prompt, expected at most 6"):
+        denoiser(IDS, TIME, denoiser.prompts(PROMPTS))
+    with pytest.raises(InputError, match="no mask in number 1"):
+        denoiser.holes([[MASK], [5]])
+    with pytest.raises(InputError, match="got 3 holes, expected at most the length of samples, 2"):
+        denoiser(IDS[:, :2], TIME, denoiser.holes([[MASK] * 3] * 3))
+
+
 def test_a_negative_prompt_may_be_of_another_length():
     denoiser = adapt(Language(VOCAB).eval(), LANGUAGES["llada"])
     negative = [[5, 6, 7, 8, 9]] * 3

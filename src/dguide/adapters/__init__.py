@@ -5,24 +5,34 @@ from __future__ import annotations
 from .adapt import Adapted, adapt
 from .check import Line, ModelCheck, check_model
 from .convention import Convention
+from .hf import FAMILIES, Generated, Pretrained, Streamer, UntilEnd, family_of, generate, language_model
 from .maskgit import MaskGITFiles
 from .presets import CONVENTIONS
 from .published import ImageModel, Published, opened
-from .registry import MODELS
+from .registry import LANGUAGE_MODELS, MODELS
 from .source import PublishedSource
 
 __all__ = [
     "CONVENTIONS",
+    "FAMILIES",
+    "LANGUAGE_MODELS",
     "MODELS",
     "Adapted",
     "Convention",
+    "Generated",
     "ImageModel",
     "Line",
     "MaskGITFiles",
     "ModelCheck",
+    "Pretrained",
     "Published",
     "PublishedSource",
+    "Streamer",
+    "UntilEnd",
     "adapt",
     "check_model",
+    "family_of",
+    "generate",
+    "language_model",
     "opened",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any
 
 import torch
@@ -13,11 +14,14 @@ from ..errors import bad, in_tensor
 from ..process import Process
 from .convention import Convention
 from .presets import CONVENTIONS
-from .prompts import Rows, laid_out, null_prompt, padded, without_prompt
+from .prompts import Rows, laid_out, null_prompt, padded, with_holes, without_prompt
 from .times import told_time
 from .vocabulary import answered, as_logits, as_read
 
 __all__ = ["Adapted", "adapt"]
+
+_ROUNDING = 0.01
+"""Differences of logits that are rounding, as a share of their spread."""
 
 
 def adapt(
@@ -106,9 +110,52 @@ class Adapted(nn.Module):
         Returns:
             {"prompt": tokens [B, P] int64, "real": [B, P] bool}.
         """
-        if not self.convention.prompted:
-            raise bad("prompts", f"a model with null={self.convention.null!r}", "one that reads prompts")
+        self._check_prompted("prompts")
         return padded(rows, self.convention.pad_id, max(width, len(self.convention.null_tokens)))
+
+    def holes(self, rows: Sequence[Sequence[int]], width: int = 0) -> dict[str, Tensor]:
+        """Texts with masks in them as a condition: the samples are what stands in place of the masks, in their order.
+
+        The samples are as long as the most masks of a text; `lengths` of `dguide.sample` says how many the others have.
+
+        Args:
+            rows: The tokens of each text, in the numbers of the model, with one mask at least.
+            width: As of `prompts`.
+
+        Returns:
+            {"prompt": tokens [B, P] int64, "real": [B, P] bool, "hole": [B, P] bool}.
+        """
+        self._check_prompted("holes")
+        convention = self.convention
+        if convention.mask_id is None:
+            raise bad("holes", "a model without a mask token", "one of the masked process")
+        most = max((list(row).count(convention.mask_id) for row in rows), default=0)
+        return with_holes(rows, convention.mask_id, convention.pad_id, max(width, len(convention.null_tokens) + most))
+
+    @torch.no_grad()
+    def reads_padding(self) -> bool:
+        """Whether the model reads what stands in padding, although it is told of it: some drop the attention mask.
+
+        It is called once, with two rows of three tokens.
+        """
+        convention = self.convention
+        if convention.attention == "none":
+            return False
+        first = convention.offset
+        avoided = {convention.mask_id, convention.pad_id, *convention.forbidden}
+        one, other = islice((y for y in range(first, first + convention.vocab_size) if y not in avoided), 2)
+        place = next((weight.device for weight in self.parameters()), torch.device("cpu"))
+        ids = torch.tensor([[one, other, one], [one, other, other]], device=place)
+        real = torch.tensor([[True, True, False]] * 2, device=place)
+        moment = told_time(convention, self.process.noise, torch.ones(2, device=place))
+        answer = self._call(Rows(slice(None), ids, real, slice(0, 2)), moment, None).double()
+        known = answer[0].isfinite()
+        apart, spread = (answer[0] - answer[1])[known].abs().max(), answer[0][known].std()
+        return bool(apart > _ROUNDING * spread)
+
+    def _check_prompted(self, what: str) -> None:
+        if not self.convention.prompted:
+            raise bad(what, f"a model with null={self.convention.null!r}", "one that reads prompts")
 
     def null(self, condition: Condition) -> Condition:
         """The condition that means "no condition", with the structure of `condition`.
@@ -135,7 +182,7 @@ class Adapted(nn.Module):
         prompts = condition if convention.prompted and condition is not None else without_prompt(tokens)
         logits: Tensor | None = None
         for rows in laid_out(convention, as_read(convention, tokens), prompts):
-            part = self._call(rows, moment, labels, tokens.shape[1])
+            part = self._call(rows, moment, labels)
             if isinstance(rows.which, slice):
                 return part
             logits = part.new_empty(len(tokens), *part.shape[1:]) if logits is None else logits
@@ -143,7 +190,7 @@ class Adapted(nn.Module):
         assert logits is not None
         return logits
 
-    def _call(self, rows: Rows, time: Tensor | None, labels: Tensor | None, length: int) -> Tensor:
+    def _call(self, rows: Rows, time: Tensor | None, labels: Tensor | None) -> Tensor:
         """Logits [b, L, V] of the sequences in some rows."""
         told = self.convention
         unnamed: list[Any] = []
@@ -160,11 +207,13 @@ class Adapted(nn.Module):
                 unnamed.append(value)
             else:
                 named[name] = value
+        if told.context is not None and rows.ids.shape[1] > told.context:
+            raise bad("sequence", f"{rows.ids.shape[1]} tokens with its prompt", f"at most {told.context}, its context")
         answer = answered(self.module(*unnamed, **named))
         if answer.shape[:2] != rows.ids.shape:
             got, expected = list(answer.shape), f"[{', '.join(map(str, rows.ids.shape))}, columns]"
             raise bad("answer of the model", got, f"{expected}, a row for each token that it reads")
-        return as_logits(told, _at_sequence(answer, rows.start - int(told.shifted), length))
+        return as_logits(told, _at(answer, rows.places, int(told.shifted)))
 
 
 def _attention(kind: str, rows: Rows) -> Tensor | str:
@@ -177,13 +226,13 @@ def _attention(kind: str, rows: Rows) -> Tensor | str:
     return real[:, None, None, :].expand(-1, 1, real.shape[1], -1)
 
 
-def _at_sequence(answer: Tensor, first: Tensor, length: int) -> Tensor:
-    """The outputs [b, L, columns] for the sequence, from place `first` [b] on; a place before the row is place 0."""
-    places = first.unique().tolist()
-    if len(places) == 1 and places[0] >= 0:
-        return answer[:, places[0] : places[0] + length]
-    index = (first.unsqueeze(1) + torch.arange(length, device=first.device)).clamp_min(0)
-    return answer[torch.arange(len(answer), device=first.device).unsqueeze(1), index]
+def _at(answer: Tensor, places: Tensor | slice, shift: int) -> Tensor:
+    """The outputs [b, L, columns] for the tokens at some places, `shift` before them; place 0 is the first one."""
+    if isinstance(places, slice) and places.start >= shift:
+        return answer[:, places.start - shift : places.stop - shift]
+    if isinstance(places, slice):
+        places = torch.arange(places.start, places.stop, device=answer.device).expand(len(answer), -1)
+    return answer[torch.arange(len(answer), device=answer.device).unsqueeze(1), (places - shift).clamp_min(0)]
 
 
 def _labels(condition: Condition) -> Tensor:

@@ -56,6 +56,7 @@ class Convention:
         null_tokens: The prompt that means "no condition", for "tokens".
         kept: Tokens that stay when the prompt is masked, such as [CLS].
         pad_id: What stands in padding.
+        context: The most tokens of a row that the model reads, with the prompt. None for any number.
         tokens_as: The name of the argument for tokens [B, S]. None for the first one without a name.
         time_as: Likewise for the time [B].
         condition_as: Likewise for labels [B].
@@ -93,6 +94,7 @@ class Convention:
     null_tokens: tuple[int, ...] = ()
     kept: tuple[int, ...] = ()
     pad_id: int = 0
+    context: int | None = None
     tokens_as: str | None = None
     time_as: str | None = None
     condition_as: str | None = None
@@ -107,6 +109,7 @@ class Convention:
             mistakes.of(lambda name=name, kind=kind: choose(name, getattr(self, name), get_args(kind)))  # type: ignore[misc]
         mistakes.of(lambda: choose("prediction", self.prediction, PREDICTIONS))
         mistakes.of(lambda: positive("Convention vocab_size", self.vocab_size))
+        mistakes.of(lambda: None if self.context is None else positive("Convention context", self.context))
         for name, needed in self._together().items():
             given = getattr(self, name) not in (None, ())
             if given and not needed[0]:

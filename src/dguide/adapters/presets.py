@@ -31,8 +31,7 @@ def dream(vocab_size: int = 152064, mask_id: int = 151666) -> Convention:
         mask_id=mask_id,
         shifted=True,
         attention="square",
-        attention_as=None,
-        positions_as="tok_idx",
+        positions_as="position_ids",
         null="mask",
     )
 

@@ -1,4 +1,4 @@
-"""Prompts of different lengths in one batch: how they are held, and how rows are laid out for a model."""
+"""Prompts and texts with holes, of different lengths in one batch: how they are held and laid out for a model."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from ..errors import bad, in_tensor
 from .convention import Convention
 
-__all__ = ["Rows", "laid_out", "null_prompt", "padded", "without_prompt"]
+__all__ = ["Rows", "laid_out", "null_prompt", "padded", "with_holes", "without_prompt"]
 
 
 def padded(rows: Sequence[Sequence[int]], pad_id: int, width: int) -> dict[str, Tensor]:
@@ -28,46 +29,62 @@ def padded(rows: Sequence[Sequence[int]], pad_id: int, width: int) -> dict[str, 
     return {"prompt": prompt, "real": torch.arange(size) < lengths.unsqueeze(1)}
 
 
+def with_holes(rows: Sequence[Sequence[int]], mask_id: int, pad_id: int, width: int) -> dict[str, Tensor]:
+    """Texts with masks as a condition: as `padded`, and "hole" [B, P] bool where the tokens of the samples go."""
+    told = padded(rows, pad_id, width)
+    hole = told["real"] & (told["prompt"] == mask_id)
+    empty = [row for row, each in enumerate(hole.any(1).tolist()) if not each]
+    if empty:
+        raise bad("texts", f"no mask in number {empty[0]}", f"the mask {mask_id} wherever a token is to be drawn")
+    return told | {"hole": hole}
+
+
 def without_prompt(tokens: Tensor) -> dict[str, Tensor]:
     """The condition of samples [B, L] that have no prompt."""
     empty = tokens.new_empty(len(tokens), 0)
     return {"prompt": empty, "real": empty.bool()}
 
 
-def _checked(condition: Any) -> tuple[Tensor, Tensor]:
-    """The tokens of a prompt [B, P] and which of them are real [B, P]; refuses anything else."""
-    if isinstance(condition, dict) and condition.keys() == {"prompt", "real"}:
-        prompt, real = condition["prompt"], condition["real"]
-        if isinstance(prompt, Tensor) and isinstance(real, Tensor) and prompt.shape == real.shape and prompt.ndim == 2:
-            kinds = prompt.dtype, real.dtype
-            if kinds == (torch.int64, torch.bool):
-                return prompt, real
+def _checked(condition: Any) -> tuple[Tensor, Tensor, Tensor | None]:
+    """The tokens of a prompt [B, P], which of them are real, and which are holes; refuses anything else."""
+    if isinstance(condition, dict) and {"prompt", "real"} <= condition.keys() <= {"prompt", "real", "hole"}:
+        prompt, marks = condition["prompt"], [condition[name] for name in ("real", "hole") if name in condition]
+        shape = list(prompt.shape) if isinstance(prompt, Tensor) and prompt.ndim == 2 else None
+        wanted = [(torch.int64, shape), *[(torch.bool, shape)] * len(marks)]
+        if [(each.dtype, list(each.shape)) for each in (prompt, *marks) if isinstance(each, Tensor)] == wanted:
+            return prompt, marks[0], marks[1] if len(marks) > 1 else None
     got = f"a dict of {', '.join(map(str, condition))}" if isinstance(condition, dict) else type(condition).__name__
     expected = '{"prompt": tokens [B, P] int64, "real": [B, P] bool}'
-    raise bad("condition", got, expected, in_tensor(condition) or "The method prompts() of the denoiser makes it.")
+    remedy = in_tensor(condition) or "The method prompts() of the denoiser makes it; of texts with masks, holes()."
+    raise bad("condition", got, expected, remedy)
 
 
 def null_prompt(convention: Convention, condition: Any) -> dict[str, Tensor]:
-    """The prompts that mean "no condition", of the same shape.
+    """The prompts that mean "no condition", of the same shape and with as many holes.
 
     Raises:
         ValueError: If the condition is no prompt, or has no room for the null tokens.
     """
-    prompt, real = _checked(condition)
+    prompt, real, hole = _checked(condition)
+    rest = {} if hole is None else {"hole": hole}
     if convention.null == "drop":
-        return {"prompt": prompt, "real": torch.zeros_like(real)}
+        return {"prompt": prompt, "real": torch.zeros_like(real) if hole is None else hole, **rest}
     if convention.null == "mask":
         kept = torch.isin(prompt, torch.tensor(convention.kept, dtype=torch.int64, device=prompt.device))
         mask = convention.mask_id
         assert mask is not None
-        return {"prompt": torch.where(real & ~kept, mask, prompt), "real": real}
+        return {"prompt": torch.where(real & ~kept, mask, prompt), "real": real, **rest}
     size = len(convention.null_tokens)
-    if prompt.shape[1] < size:
-        remedy = "The method prompts() of the denoiser makes room for the null tokens."
-        raise bad("condition", f"prompts with room for {prompt.shape[1]} tokens", f"at least {size}", remedy)
+    holes = torch.zeros(len(prompt), 1, dtype=torch.int64, device=prompt.device) if hole is None else hole.sum(1, True)
+    needed = size + int(holes.max())
+    if prompt.shape[1] < needed:
+        remedy = "The methods prompts() and holes() of the denoiser make room for them."
+        raise bad("condition", f"prompts with room for {prompt.shape[1]} tokens", f"at least {needed}", remedy)
+    place = torch.arange(prompt.shape[1], device=prompt.device)
     twin = torch.full_like(prompt, convention.pad_id)
     twin[:, :size] = torch.tensor(convention.null_tokens, device=prompt.device)
-    return {"prompt": twin, "real": (torch.arange(prompt.shape[1], device=prompt.device) < size).expand_as(real)}
+    real = place < size + holes
+    return {"prompt": twin, "real": real} | ({} if hole is None else {"hole": real & (place >= size)})
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,54 +95,75 @@ class Rows:
         which: [b], which rows of the batch they are; a slice for all of them.
         ids: [b, S] int64, the tokens.
         real: [b, S] bool, False for padding; None where there is none.
-        start: [b], where the sequence of each row begins.
+        places: Where the tokens of each sample are: a slice, if that is the same for all; else [b, L], with any place
+            for those that a sample has too few holes for.
     """
 
     which: Tensor | slice
     ids: Tensor
     real: Tensor | None
-    start: Tensor
+    places: Tensor | slice
 
 
 def laid_out(convention: Convention, tokens: Tensor, condition: Any) -> Iterator[Rows]:
-    """`tokens` [B, L], in the numbers of the model, behind their prompts: one call, or one for each length.
+    """`tokens` [B, L], in the numbers of the model, behind their prompts or in their holes: one call, or several.
 
     Args:
-        convention: Says whether the model is told of padding.
+        convention: Says whether the model is told of padding. If not, each length is a call of its own.
         tokens: The sequences.
-        condition: Prompts, as `padded` makes them.
+        condition: Prompts, as `padded` or `with_holes` makes them.
     """
-    prompt, real = _checked(condition)
+    prompt, real, hole = _checked(condition)
     if len(prompt) != len(tokens):
         raise bad("condition", f"{len(prompt)} prompts", f"one for each of the {len(tokens)} sequences")
+    if hole is None:
+        text = torch.cat((prompt, tokens), 1)
+        hole = torch.arange(text.shape[1], device=text.device).expand_as(text) >= prompt.shape[1]
+        real = torch.cat((real, torch.ones_like(tokens, dtype=torch.bool)), 1)
+    else:
+        number = hole.cumsum(1) - 1
+        if int(number.max()) >= tokens.shape[1]:
+            raise bad(
+                "condition", f"{int(number.max()) + 1} holes", f"at most the length of samples, {tokens.shape[1]}"
+            )
+        text = torch.where(hole, tokens.gather(1, number.clamp_min(0)), prompt)
     lengths = real.sum(1)
     distinct = lengths.unique().tolist()
-    whole = slice(None)
     if len(distinct) == 1 or convention.attention != "none":
-        yield _rows(convention, tokens, prompt, real, whole)
+        yield _rows(convention, text, real, hole, slice(None), tokens.shape[1])
         return
     for length in distinct:
         which = (lengths == length).nonzero().squeeze(1)
-        yield _rows(convention, tokens[which], prompt[which], real[which], which)
+        yield _rows(convention, text[which], real[which], hole[which], which, tokens.shape[1])
 
 
-def _rows(convention: Convention, tokens: Tensor, prompt: Tensor, real: Tensor, which: Tensor | slice) -> Rows:
-    """[before, prompt, sequence, after, padding] for each row."""
-    count = len(tokens)
+def _rows(convention: Convention, text: Tensor, real: Tensor, hole: Tensor, which: Tensor | slice, length: int) -> Rows:
+    """[before, text, after, padding] for each row, with `length` places for its holes."""
+    before, after = (
+        torch.tensor(ids, dtype=torch.int64, device=text.device).expand(len(text), len(ids))
+        for ids in (convention.before, convention.after)
+    )
+    around = len(convention.before), len(convention.after)
+    ids = torch.cat((before, text, after), 1)
+    there, hole = pad(real, around, value=True), pad(hole, around, value=False)
+    if not bool(real.all()):
+        width = int(there.sum(1).max())
+        order = _first(there, width)  # what is real, in its order, then padding
+        ids, there, hole = (each.gather(1, order) for each in (ids, there, hole))
+        ids = torch.where(there, ids, convention.pad_id)
+    return Rows(which, ids, None if bool(there.all()) else there, _places(hole, length))
 
-    def fixed(ids: tuple[int, ...]) -> Tensor:
-        return torch.tensor(ids, dtype=torch.int64, device=tokens.device).expand(count, len(ids))
 
-    before, after = fixed(convention.before), fixed(convention.after)
-    start = real.sum(1) + len(convention.before)
-    if bool(real.all()):
-        return Rows(which, torch.cat((before, prompt, tokens, after), 1), None, start)
-    ids = torch.cat((before, prompt, tokens, after), 1)
-    ones = (each.new_ones(each.shape, dtype=torch.bool) for each in (before, tokens, after))
-    first, *rest = ones
-    there = torch.cat((first, real, *rest), 1)
-    width = int(there.sum(1).max())
-    order = (~there).to(torch.int8).argsort(dim=1, stable=True)[:, :width]  # what is real, in its order, then padding
-    ids, there = ids.gather(1, order), there.gather(1, order)
-    ids = torch.where(there, ids, convention.pad_id)
-    return Rows(which, ids, None if bool(there.all()) else there, start)
+def _places(hole: Tensor, length: int) -> Tensor | slice:
+    """As `Rows.places`."""
+    start = int(hole[0].to(torch.int8).argmax())
+    alike = slice(start, start + length)
+    if int(hole[:, alike].sum()) == len(hole) * length == int(hole.sum()):
+        return alike
+    return _first(hole, length)
+
+
+def _first(marked: Tensor, count: int) -> Tensor:
+    """The places [b, `count`] of what is marked [b, S], in its order, and then of others."""
+    order = (~marked).to(torch.int8).argsort(dim=1, stable=True)
+    return order[:, torch.arange(count, device=order.device).clamp_max(marked.shape[1] - 1)]

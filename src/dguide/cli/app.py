@@ -27,6 +27,7 @@ from .commands.data import data
 from .commands.demo import demo
 from .commands.evaluate import evaluate
 from .commands.fill import fill
+from .commands.generate import generate
 from .commands.info import info
 from .commands.pilot import pilot
 from .commands.read import read
@@ -100,6 +101,7 @@ for _command in (
     check_tokenizer,
     check_model,
     sample,
+    generate,
     fill,
     evaluate,
     compare,

@@ -29,10 +29,13 @@ class Scale:
 
 
 _ON_U, _ON_C, _ABOVE = "u + s * (c - u)", "(1 + s) * c - s * u", "u + (s + 1) * (c - u)"
+_BETWEEN = "s * c + (1 - s) * u"
 SCALES = {
     "dguide": Scale("weight", 0, _ON_C),
     "diffusers": Scale("guidance_scale", 1, _ON_U),
-    "mdlm": Scale("gamma", 1, "s * c + (1 - s) * u"),
+    "transformers": Scale("guidance_scale", 1, _ON_U),
+    "mdlm": Scale("gamma", 1, _BETWEEN),
+    "unlocking": Scale("gamma", 1, _BETWEEN),
     "llada": Scale("cfg_scale", 0, _ABOVE),
     "dllm": Scale("cfg_scale", 0, _ABOVE),
     "maskgit": Scale("w", 0, _ON_C),

@@ -44,7 +44,7 @@ _DEEPEST = 4
 """How many objects within each other are looked into."""
 _MOST = 200
 """Parts of an object that are looked at."""
-_FOREIGN = ("torch", "builtins", "dguide", "typing", "collections", "abc", "enum")
+_FOREIGN = ("torch", "transformers", "builtins", "dguide", "typing", "collections", "abc", "enum")
 """Packages whose classes hold no network of the user."""
 _REPEATS = 3
 """Calls that are compared with the first; what happens by chance in a network seldom spares all of them."""

@@ -59,7 +59,10 @@ def padding(probe: Probe) -> Line:
     other = torch.where(empty[alone], _another(told[tokens]), told[tokens])
     changed = _apart(_ask(probe, alone, {**told, tokens: other}), probe.logits[alone])
     columns = (~empty[row]).nonzero().squeeze(1)
-    cut = {**told, tokens: told[tokens][:, columns], mask: told[mask][:, columns]}
+    cut = {
+        name: each[:, columns] if isinstance(each, Tensor) and each.shape == told[mask].shape else each
+        for name, each in told.items()
+    }
     shorter = _apart(_ask(probe, alone, cut), probe.logits[alone])
     seen = f"with other tokens in padding {changed:.2g} apart in log-probability, without padding {shorter:.2g}"
     if changed > limit:

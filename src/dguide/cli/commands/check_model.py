@@ -21,17 +21,21 @@ from ...errors import Mistakes, bad
 from ...process import PROCESSES, Process
 from ...spec.imports import PATH
 from ...spec.imports import load as imported
+from ..languages import FOLDER, is_language, sequences
 from ..names import MODEL, device_of
 
 __all__ = ["check_model"]
+
+_LENGTH = 16
+"""Tokens of a sequence of a language model."""
 
 
 def check_model(
     model: str = typer.Argument(
         ...,
         metavar="MODEL",
-        help=f"{MODEL} Or your own as my_module:name: a denoiser, a loaded model with --convention, or a function "
-        "without arguments that returns one.",
+        help=f"{MODEL} {FOLDER} Or your own as my_module:name: a denoiser, a loaded model with --convention, or a "
+        "function without arguments that returns one.",
     ),
     data: str | None = typer.Option(
         None,
@@ -47,7 +51,14 @@ def check_model(
         help=f"Process of a model of your own: {PROCESSES.usage()}. [default: its attribute process]",
     ),
     length: int | None = typer.Option(
-        None, metavar="NUMBER", min=1, help="Tokens of a sequence of a model of your own, without --data."
+        None,
+        metavar="NUMBER",
+        min=1,
+        help="Tokens of a sequence of a model of your own, without --data, or of a language model. "
+        f"[default: {_LENGTH} for a language model]",
+    ),
+    texts: Path | None = typer.Option(
+        None, metavar="FILE", help="Text file for a language model: of each line the last tokens are predicted."
     ),
     unconditional: bool = typer.Option(False, help="A model of your own takes no condition."),
     count: int | None = typer.Option(
@@ -69,16 +80,27 @@ def check_model(
     law a model of uniform noise predicts. The exit status is 1 if anything is wrong.
     """
     mistakes, own = Mistakes(), PATH.fullmatch(model) is not None and not Path(model).exists()
-    place = mistakes.of(lambda: None if own and device is None else device_of(device or "auto"))
-    if own:
+    language = is_language(model)
+    place = mistakes.of(lambda: None if own and not language and device is None else device_of(device or "auto"))
+    if texts is not None and not language:
+        mistakes.add(bad("--texts", str(texts), "none, but for a language model as hf:FOLDER"))
+    if language:
+        given = {"--convention": convention, "--process": process, "--data": data}
+        given["--unconditional"] = "true" if unconditional else None
+        _refuse(given, f"language model {model}", mistakes)
+        length = length or _LENGTH
+        mistakes.settle()  # before a large model is loaded
+        assert place is not None
+        asked = _language(model, place, length, texts, mistakes)
+        length = None if texts is not None else length
+    elif own:
         if unconditional and data is None:
             mistakes.add(bad("--unconditional", "it without --data", "--data, whose conditions it leaves out"))
         asked = _own(model, convention, process, data, unconditional, mistakes)
     else:
-        given = {"--convention": convention, "--process": process, "--length": length}
-        given["--unconditional"] = unconditional or None
-        for option in (option for option, value in given.items() if value is not None):
-            mistakes.add(bad(option, f"a value beside the checkpoint {model}", "none, since it says so itself"))
+        given = {"--convention": convention, "--process": process, "--length": str(length) if length else None}
+        given["--unconditional"] = "true" if unconditional else None
+        _refuse(given, f"checkpoint {model}", mistakes)
         asked = _checkpoint(model, data, place, mistakes)
     mistakes.settle()
     assert asked is not None
@@ -95,6 +117,12 @@ def check_model(
     print(found.as_json() if as_json else found)
     if not found.ok:
         raise typer.Exit(1)
+
+
+def _refuse(given: dict[str, str | None], model: str, mistakes: Mistakes) -> None:
+    """Keeps a mistake for each option that has a value although the model says it."""
+    for option in (option for option, value in given.items() if value is not None):
+        mistakes.add(bad(option, f"a value beside the {model}", "none, since it says so itself"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +149,12 @@ def _own(
     if dataset is None:
         return _Asked(network, kind, None, None)
     return _Asked(network, kind, dataset.test.tokens, None if unconditional else dataset.condition(dataset.test))
+
+
+def _language(model: str, place: Device, length: int, texts: Path | None, mistakes: Mistakes) -> _Asked | None:
+    """A language model with its texts; None if there are mistakes, which are kept."""
+    found = mistakes.of(lambda: sequences(model, place, length, texts))
+    return None if found is None else _Asked(found[0], None, found[1], found[2])
 
 
 def _made(path: str) -> Any:
