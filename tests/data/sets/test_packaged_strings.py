@@ -62,11 +62,11 @@ def test_splice_leaves_out_unknown_bases_copies_and_what_is_of_two_classes(packa
     data = load("splice")
     assert (data.name, data.class_names, data.length, data.vocab_size) == ("splice", ("EI", "IE", "N"), 62, 7)
     assert {each.what: each.why for each in data.skipped} == {
-        "line 161": "a base is not known: N",
-        "line 162": "a copy of line 6",
+        "line 161": "a base that is not known",
+        "line 162": "a copy",
         "line 163": "also in the class EI",
         "line 7": "also in the class IE",
-        "line 164": "a copy of line 8",
+        "line 164": "a copy",
     }
     assert len(data.train) + len(data.validation) + len(data.test) == 159
     assert_families_are_in_one_part(data, 8, 0.5)

@@ -82,7 +82,7 @@ def _once(entries: Sequence[Entry], wins: str) -> tuple[list[Entry], list[Skippe
         if others and each.kind != wins:
             gone.append(Skipped(each.place, f"also in the class {', '.join(sorted(others))}"))
         elif each.text in kept:
-            gone.append(Skipped(each.place, f"a copy of {kept[each.text].place}"))
+            gone.append(Skipped(each.place, "a copy"))
         else:
             kept[each.text] = each
     return list(kept.values()), gone
