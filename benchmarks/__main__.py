@@ -2,8 +2,8 @@
 
 Options after the names, such as --repeats 1, go to each of them. The names are:
 
-    speed, uniform, masked, draws, confidence, memory, network, pace, scaling
-    backbone, beside, steps, solve: not of the page, and without options from here
+    speed, uniform, masked, draws, confidence, memory, network, pace, scaling, vocabulary
+    backbone, beside, steps, solve, prefix: not of the page, and without options from here
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from studies.common import parser
 
 from . import common, page
 
-NAMES = ("speed", "uniform", "masked", "draws", "confidence", "memory", "network", "pace", "scaling")
-OTHERS = ("backbone", "beside", "steps", "solve")
+NAMES = ("speed", "uniform", "masked", "draws", "confidence", "memory", "network", "pace", "scaling", "vocabulary")
+OTHERS = ("backbone", "beside", "steps", "solve", "prefix")
 """Not of the page, and without options from here."""
 
 

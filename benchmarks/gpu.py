@@ -1,8 +1,9 @@
-"""On a GPU: the fused guided draw against the bandwidth of a copy, and whole runs beside the baselines.
+"""On a GPU: the fused draws against the bandwidth of a copy, whole runs beside the baselines, and with a network.
 
-The draw reads both logits once and writes one token a row, so the least it could take is the time to read them. What it
-achieves in bytes a second is compared with a device-to-device copy of 1 GiB on the same card, a byte read and a byte
-written counted as two. Times are CUDA events, medians of interleaved repetitions.
+The draw of masks reads both logits once and writes one token a row, so the least it could take is the time to read
+them. Of the uniform process, who leaves is read off both logits once; log Z_w, and where rows land, take another read.
+What each achieves in bytes a second is compared with a device-to-device copy of 1 GiB on the same card, a byte read and
+a byte written counted as two. Times are CUDA events, medians of interleaved repetitions.
 
 Without CUDA it says so and exits with status 2. With --quick it tries itself out at tiny shapes, on the CPU too.
 """
@@ -18,10 +19,18 @@ import torch
 
 import dguide.categorical as categorical
 
-from . import baselines, common, speed
+from . import baselines, common, gpu_network, speed
 from .common import Stub
 
-ROWS, VOCAB = 4096, 126_464
+ROWS, VOCAB, LARGE_VOCAB = 4096, 126_464, 262_144
+READS = {
+    "draw": 1,
+    "draw with log Z": 1,
+    "uniform: who leaves": 1,
+    "uniform: with log Z": 2,
+    "uniform: where all land": 1,
+}
+"""How often each work reads both logits."""
 COPIED = 1 << 30
 Clock = Callable[[Callable[[], object]], float]
 
@@ -61,14 +70,16 @@ def bandwidth(device: str, rows: int, vocab: int, copied: int, repeats: int, clo
     pair = rows_of(cond, index), rows_of(ref, index)
     source = torch.empty(copied, dtype=torch.uint8, device=device).zero_()
     target = torch.empty_like(source)
-    works = {
+    works: dict[str, Callable[[], object]] = {
         "draw": lambda: categorical.guided_draw(*pair, weight, uniforms),  # type: ignore[attr-defined]
+        "draw with log Z": lambda: categorical.guided_draw(*pair, weight, uniforms, partition=True),  # type: ignore[attr-defined]
+        **jumps(*pair, weight, uniforms),
         "copy": lambda: target.copy_(source),
     }
     times = common.interleaved(works, repeats, clock)
     middle = common.medians(times)
     read = cond.numel() * cond.element_size() + ref.numel() * ref.element_size()
-    rates = {"draw": read / middle["draw"], "copy": 2 * copied / middle["copy"]}
+    rates = {who: times * read / middle[who] for who, times in READS.items()} | {"copy": 2 * copied / middle["copy"]}
     return {
         "rows": rows,
         "vocab": vocab,
@@ -76,7 +87,27 @@ def bandwidth(device: str, rows: int, vocab: int, copied: int, repeats: int, clo
         "seconds": middle,
         "bytes a second": rates,
         "share of copy": rates["draw"] / rates["copy"],
+        "shares": {who: rates[who] / rates["copy"] for who in READS},
         "times": times,
+    }
+
+
+def jumps(cond: Any, ref: Any, weight: Any, uniforms: Any) -> dict[str, Callable[[], object]]:
+    """What a step of the uniform process does with rows, in the middle of a run."""
+    nothing = torch.zeros(0, dtype=torch.int64, device=weight.device)
+    present = torch.arange(len(weight), device=weight.device) % cond.values.shape[-1]
+    floor, exits = categorical.Floor(1.0, 1e-5, 0.5), categorical.Exits(0.1, 0.2, (0.9, 0.8))
+    leaving = categorical.FlooredRequest(cond, ref, weight, present, floor, nothing, exits=exits)
+    known = categorical.floored_sums(leaving).known  # type: ignore[union-attr]
+    landing = leaving._replace(known=known, uniforms=uniforms)
+
+    def found(asked: Any, name: str) -> Callable[[], object]:
+        return lambda: getattr(categorical.floored_sums(asked), name)
+
+    return {
+        "uniform: who leaves": found(leaving, "tilted"),
+        "uniform: with log Z": found(leaving._replace(partition=True), "log_z"),
+        "uniform: where all land": found(landing, "token"),
     }
 
 
@@ -90,12 +121,18 @@ def runs(shape: common.Shape, device: str, dtype: torch.dtype, repeats: int, clo
 
 
 def show(results: dict[str, Any]) -> None:
-    found = results["draw"]
-    rates = found["bytes a second"]
-    print(
-        f"Guided draw of {found['rows']} rows, V = {found['vocab']:,}, bfloat16: {rates['draw'] / 1e9:.0f} GB/s, "
-        f"{100 * found['share of copy']:.0f} % of a copy's {rates['copy'] / 1e9:.0f} GB/s (target: at least 70 %)"
-    )
+    for found in (results["draw"], results["large draw"]):
+        rates = found["bytes a second"]
+        print(
+            f"{found['rows']} rows, V = {found['vocab']:,}, bfloat16; a copy: {rates['copy'] / 1e9:.0f} GB/s "
+            "(target: at least 70 % of it)"
+        )
+        for who, share in found["shares"].items():
+            print(f"  {who:24s}{rates[who] / 1e9:8.0f} GB/s{100 * share:6.0f} %")
+    print("\nWhole runs with a network of 100 million parameters, and their time outside it (target: at most 1 %)")
+    for who, value in results["networks"]["seconds"].items():
+        share = results["networks"]["share outside"][who]
+        print(f"  {who:36s}{common.seconds(value):>10s}{100 * share:8.2f} %")
     for run in results["runs"].values():
         own = run["seconds"]["dguide ancestral"]
         print(f"\n{run['shape']}, {run['dtype']}, whole runs")
@@ -105,7 +142,7 @@ def show(results: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    options = common.options(__doc__, 5, "gpu", "at most two and a half minutes")
+    options = common.options(__doc__, 5, "gpu", "at most four minutes")
     there = torch.cuda.is_available()
     if not there and not options.quick:
         print("benchmarks.gpu: no CUDA device is available to PyTorch here; nothing was measured.", file=sys.stderr)
@@ -117,7 +154,12 @@ def main() -> None:
     began = common.machine()
     began |= {"gpu": torch.cuda.get_device_name() if there else began["cpu"], "cuda": torch.version.cuda}
     sizes, repeats = ((8, 64, 1 << 10), 1) if options.quick else ((ROWS, VOCAB, COPIED), options.repeats)
-    results: dict[str, Any] = {"draw": bandwidth(device, *sizes, 4 * repeats, clock), "runs": {}}
+    results: dict[str, Any] = {"draw": bandwidth(device, *sizes, 4 * repeats, clock)}
+    rows, vocab, copied = sizes
+    large = 2 * vocab if options.quick else LARGE_VOCAB
+    results["large draw"] = bandwidth(device, rows, large, copied, 4 * repeats, clock)
+    results["networks"] = gpu_network.measure(device, options.quick, repeats, waited)
+    results["runs"] = {}
     for name, shape in common.SHAPES.items():
         shape = common.quick(shape) if options.quick else shape
         results["runs"][name] = runs(shape, device, torch.float32, repeats, waited)

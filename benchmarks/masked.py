@@ -20,6 +20,7 @@ from torch import Tensor
 
 import dguide
 from dguide.samplers import predictions
+from dguide.samplers.grid import masked_stages
 from dguide.samplers.run import Run
 
 from . import common
@@ -32,7 +33,7 @@ NEEDS = {
     "leave": "rows that leave",
     "masks": "all masks; again where one leaves",
     "hits": "all masks in every call; again at the hit",
-    "stages": "all masks in both stages, for the second those of both",
+    "stages": "all masks in both stages, for the second those of both; again where one leaves",
 }
 
 
@@ -87,7 +88,16 @@ def counted() -> Iterator[Rows]:
 
         return counting
 
+    extrapolated = masked_stages.extrapolated
+
+    def both(now: Any, before: Any, *given: Any, **options: Any) -> Any:
+        rows.read += len(now.cond) * sum(
+            side is not None for asked in (now, before) for side in (asked.cond, asked.ref)
+        )
+        return extrapolated(now, before, *given, **options)
+
     with contextlib.ExitStack() as stack:
+        stack.enter_context(mock.patch.object(masked_stages, "extrapolated", both))
         stack.enter_context(mock.patch.object(Run, "predict", asked))
         for name, sides in (("guided_draw", 2), ("guided_log_z", 2), ("log_law", 1)):
             stack.enter_context(mock.patch.object(predictions, name, reads(getattr(predictions, name), sides)))

@@ -134,7 +134,7 @@ def show(results: dict[str, Any], load: Load) -> None:
 
 
 def main() -> None:
-    options = common.options(__doc__, 5, "NAME-OF-THE-CARD", "at most two and a half minutes on a GPU")
+    options = common.options(__doc__, 5, "NAME-OF-THE-CARD", "at most two minutes on a GPU")
     device = best_device()
     load, repeats = (QUICK, 1) if options.quick else (FULL, options.repeats)
     began = common.machine() | {"card": card(device), "device": device.type}

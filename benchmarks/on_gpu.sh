@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What there is to know about dguide on a GPU, in at most 8 minutes: the tests of the kernels, the benchmark of the draw,
-# and the times of sampling and training. Results go to benchmarks/results.
+# What there is to know about dguide on a GPU, in at most 8 minutes: the tests of the kernels, the benchmark of the draws
+# and of whole runs, and the times of sampling and training. Results go to benchmarks/results.
 #
 #     benchmarks/on_gpu.sh            needs a CUDA device; PYTHON=... chooses the Python
 #     benchmarks/on_gpu.sh --quick    tries all of it on the CPU, in about a minute, and keeps no results
@@ -32,10 +32,12 @@ esac
 
 status=0
 part() {
+    local seconds=$1
+    shift
     echo "== $*"
-    timeout 150 "$python" -m "$@" || { echo "== failed with status $?: $*" >&2; status=1; }
+    timeout "$seconds" "$python" -m "$@" || { echo "== failed with status $?: $*" >&2; status=1; }
 }
-part pytest tests/gpu -ra
-part benchmarks.gpu "${options[@]+"${options[@]}"}"
-part benchmarks.models "${options[@]+"${options[@]}"}"
+part 120 pytest tests/gpu -ra
+part 240 benchmarks.gpu "${options[@]+"${options[@]}"}"
+part 120 benchmarks.models "${options[@]+"${options[@]}"}"
 exit $status

@@ -13,9 +13,22 @@ from studies.common import parser
 
 from . import baselines, common, uniform_baselines
 from .targets import TARGETS, Results, verdict
+from .vocabulary import STYLES
 
 PAGE = common.ROOT / "docs" / "speed.md"
-NAMES = ("speed", "uniform", "masked", "draws", "confidence", "memory", "network", "pace", "scaling", "gpu")
+NAMES = (
+    "speed",
+    "uniform",
+    "masked",
+    "draws",
+    "confidence",
+    "memory",
+    "network",
+    "pace",
+    "scaling",
+    "vocabulary",
+    "gpu",
+)
 MISSING = "*Not measured yet.*"
 PEOPLE = {
     "dguide ancestral": "**dguide**, `Ancestral`",
@@ -188,12 +201,36 @@ def scaling(results: Results) -> str:
     return f"{PICTURE}\n\n{table(('exponent of the cost in', *ranges), rows)}"
 
 
+VOCABULARY = "![Seconds of a step against the vocabulary, log-log](images/vocabulary.svg)"
+
+
+def vocabulary(results: Results) -> str:
+    found = results["vocabulary"]["results"]
+    rows = [
+        (label, *(common.seconds(value) for value in found["seconds"][who]), f"{found['exponents'][who]:.2f}")
+        for who, (label, *_) in STYLES.items()
+    ]
+    head = ("a step", *(f"V = {value:,}" for value in found["values"]), "exponent")
+    return f"{VOCABULARY}\n\n{table(head, rows)}"
+
+
 def gpu(results: Results) -> str:
     found = results["gpu"]["results"]
-    draw, rates = found["draw"], found["draw"]["bytes a second"]
+    draws = [found["draw"], found["large draw"]]
+    header = (f"{draws[0]['rows']} rows in bfloat16", *(f"V = {draw['vocab']:,}" for draw in draws))
+    body = [
+        (who, *(f"{draw['bytes a second'][who] / 1e9:.0f} GB/s, {100 * draw['shares'][who]:.0f} %" for draw in draws))
+        for who in draws[0]["shares"]
+    ]
+    body.append(("copy", *(f"{draw['bytes a second']['copy'] / 1e9:.0f} GB/s" for draw in draws)))
+    inside = found["networks"]
+    shares = [
+        (who, common.seconds(value), f"{100 * inside['share outside'][who]:.2f} %")
+        for who, value in inside["seconds"].items()
+    ]
     lines = [
-        f"Guided draw of {draw['rows']} rows in bfloat16, V = {draw['vocab']:,}: {rates['draw'] / 1e9:.0f} GB/s, "
-        f"{100 * draw['share of copy']:.0f} % of the {rates['copy'] / 1e9:.0f} GB/s of a copy.\n"
+        table(header, body) + "\n",
+        table(("network of 100 million parameters", "whole run", "share outside the network"), shares) + "\n",
     ]
     people = list(dict.fromkeys(who for run in found["runs"].values() for who in run["seconds"]))
     rows = []

@@ -34,6 +34,7 @@ STYLES = {
     PLAIN: ("softmax + multinomial, all positions", "#b5532a", "^"),
 }
 PICTURE = common.ROOT / "docs" / "images" / "scaling.svg"
+LOOK = {"font.size": 10, "svg.hashsalt": "dguide", "axes.spines.top": False, "axes.spines.right": False}
 
 
 def at(size: str, value: int, base: Shape) -> Shape:
@@ -73,8 +74,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    look = {"font.size": 10, "svg.hashsalt": "dguide", "axes.spines.top": False, "axes.spines.right": False}
-    with pyplot.rc_context(look):
+    with pyplot.rc_context(LOOK):
         figure, axes = pyplot.subplots(2, 2, figsize=(9.6, 7.4), sharey=True, layout="constrained")
         for axis, (size, found) in zip(axes.flat, results["sizes"].items(), strict=True):
             _panel(axis, size, found)
@@ -83,11 +83,16 @@ def draw(results: dict[str, Any], path: Path) -> None:
         handles = axes.flat[0].get_lines()
         figure.legend(handles, [STYLES[line.get_gid()][0] for line in handles], loc="outside upper center", ncols=3,
                       frameon=False)  # fmt: skip
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}")
-        figure.savefig(temporary, format=path.suffix.removeprefix("."), metadata={"Date": None}, dpi=110)
-        temporary.replace(path)
+        save(figure, path)
         pyplot.close(figure)
+
+
+def save(figure: Any, path: Path) -> None:
+    """Write a figure; readers see the old one or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}")
+    figure.savefig(temporary, format=path.suffix.removeprefix("."), metadata={"Date": None}, dpi=110)
+    temporary.replace(path)
 
 
 def _panel(axis: Any, size: str, found: dict[str, Any]) -> None:

@@ -160,6 +160,11 @@ TARGETS = (
     Target("GPU: bandwidth of the guided draw over that of a copy", 70,
            lambda results: 100 * float(results["gpu"]["results"]["draw"]["share of copy"]), least=True, unit=" %",
            digits=0),
+    Target("GPU: bandwidth of who leaves in a step of the uniform process over that of a copy", 70,
+           lambda results: 100 * float(results["gpu"]["results"]["draw"]["shares"]["uniform: who leaves"]), least=True,
+           unit=" %", digits=0),
+    Target("GPU: share of time outside a network of 100 million parameters, at worst", 1,
+           lambda results: 100 * max(results["gpu"]["results"]["networks"]["share outside"].values()), unit=" %"),
 )  # fmt: skip
 
 

@@ -13,7 +13,8 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from dguide.categorical import fused, kernels
+from dguide.categorical.cuda import floored_kernels as floored
+from dguide.categorical.cuda import kernels, tiling
 
 TYPES = {
     "cond_index": "*i64",
@@ -26,6 +27,12 @@ TYPES = {
     "token": "*i64",
     "served": "*i1",
     "found": "*fp64",
+    "present": "*i64",
+    "known": "*fp64",
+    "top": "*fp64",
+    "scales": "*fp64",
+    "grounds": "*fp64",
+    "vocab": "i32",
     "rows": "i32",
     "scale": "fp32",
 }
@@ -34,10 +41,10 @@ VOCAB = 126_464
 
 def compiled(kernel: Any, capability: int, dtype: str, more: bool) -> Any:
     """The kernel for vocabularies of 126,464 with reference, and with all statistics if `more`."""
-    tiles = -(-VOCAB // fused.TILE)
+    tiles = -(-VOCAB // tiling.TILE)
     constants = {
         "SLOTS": kernels.SLOTS if more else kernels.FEW_SLOTS,
-        "TILE": fused.TILE,
+        "TILE": tiling.TILE,
         "TILES": tiles,
         "PADDED": 1 << (tiles - 1).bit_length(),
         "GROUP": 4 if dtype == "fp32" else 8,
@@ -45,6 +52,8 @@ def compiled(kernel: Any, capability: int, dtype: str, more: bool) -> Any:
         "GREEDY": False,
         "TEMPERED": False,
         "PARTITION": more,
+        "BARE": False,
+        "DRAWS": True,
         "SPREAD": False,
     }
     keep = "*i32" if dtype == "fp32" else "*i16"
@@ -58,7 +67,7 @@ def compiled(kernel: Any, capability: int, dtype: str, more: bool) -> Any:
         {(i,): [["tt.divisibility", 16]] for i in aligned},
     )
     target = GPUTarget("cuda", capability, 32)
-    return triton.compile(source, target=target, options={"num_warps": fused.TILE // 512})
+    return triton.compile(source, target=target, options={"num_warps": tiling.TILE // 512})
 
 
 def report(name: str, kernel: Any) -> None:
@@ -74,8 +83,11 @@ def report(name: str, kernel: Any) -> None:
 
 
 if __name__ == "__main__":
-    newest, *older = map(int, sys.argv[1:])
+    newest, older = map(int, sys.argv[1:])
+    every = (kernels.summarise, kernels.choose, floored.survey, floored.gather, floored.weigh, floored.land)
+    for kernel in every:
+        report(f"{kernel.fn.__name__}-bf16-{newest}", compiled(kernel, newest, "bf16", False))
     for kernel in (kernels.summarise, kernels.choose):
-        for capability, dtype in ((newest, "fp32"), *((each, "bf16") for each in (newest, *older))):
-            report(f"{kernel.fn.__name__}-{dtype}-{capability}", compiled(kernel, capability, dtype, False))
+        report(f"{kernel.fn.__name__}-fp32-{newest}", compiled(kernel, newest, "fp32", False))
+    report(f"summarise-bf16-{older}", compiled(kernels.summarise, older, "bf16", False))
     report(f"summarise-bf16-partition-{newest}", compiled(kernels.summarise, newest, "bf16", True))

@@ -15,7 +15,7 @@ from helpers import chi_square, f64
 from torch import Tensor
 
 from dguide.categorical import Decoding, DrawRequest, Draws, LogitRows, vectorised
-from dguide.categorical.fused import TILE
+from dguide.categorical.cuda.tiling import TILE
 from dguide.random import Stream, uniform
 
 __all__ = [

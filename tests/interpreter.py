@@ -15,7 +15,9 @@ from typing import Any
 
 
 class Interpreter:
-    """`dguide.categorical.fused.fast` on CPU tensors, run by Triton's interpreter."""
+    """`fast` of `fused` on CPU tensors, run by Triton's interpreter; with a `FlooredRequest` as its
+    only argument that of `floored_fused`.
+    """
 
     def __init__(self) -> None:
         paths = os.pathsep.join(path for path in sys.path if path)
@@ -45,14 +47,15 @@ class Interpreter:
 
 
 def serve() -> None:
-    """Answer with `fast(DrawRequest(*arguments))`, or with what went wrong, until there are no more questions."""
+    """Answer with what `fast` finds, or with what went wrong, until there are no more questions."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what anyone prints must not get between the answers
 
     import numpy as np
     import torch
 
-    from dguide.categorical import DrawRequest, fused
+    from dguide.categorical import DrawRequest, FlooredRequest
+    from dguide.categorical.cuda import floored_fused, fused
 
     torch.set_num_threads(1)
     np.seterr(all="ignore")  # rows that are not served, and empty tiles, pass through inf - inf
@@ -62,7 +65,10 @@ def serve() -> None:
         except EOFError:
             return
         try:
-            answer = (True, fused.fast(DrawRequest(*arguments)))
+            if isinstance(arguments[0], FlooredRequest):
+                answer = (True, floored_fused.fast(*arguments))
+            else:
+                answer = (True, fused.fast(DrawRequest(*arguments)))
         except Exception:
             answer = (False, traceback.format_exc())
         pickle.dump(answer, answers)

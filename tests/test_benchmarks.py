@@ -11,7 +11,21 @@ import pytest
 import torch
 
 import dguide
-from benchmarks import baselines, common, confidence, gpu, masked, memory, models, network, pace, scaling, speed
+from benchmarks import (
+    baselines,
+    common,
+    confidence,
+    gpu,
+    masked,
+    memory,
+    models,
+    network,
+    pace,
+    page,
+    scaling,
+    speed,
+    vocabulary,
+)
 from benchmarks.common import Stub
 
 TINY = common.quick(common.IMAGE)
@@ -74,7 +88,7 @@ def test_rows_of_the_masked_process_are_counted_where_they_are_read(name):
     with masked.counted() as rows:
         masked.sampled(Stub(replace(TINY, batch=TINY.batch * particles)), TINY, case)
     again = rows.read - sum(rows.asked)
-    if case.needs in ("leave", "stages"):
+    if case.needs == "leave":
         assert again == 0
     elif case.needs == "masks" and "Remasking" not in name:
         assert again == 2 * landings
@@ -139,20 +153,38 @@ def test_scaling_varies_one_size_and_keeps_the_mask_last():
 
 
 def test_the_draw_on_a_device_is_compared_with_a_copy(monkeypatch):
-    rows = []
-    monkeypatch.setattr(gpu.categorical, "LogitRows", lambda values, index: (values, index), raising=False)
-    monkeypatch.setattr(gpu.categorical, "guided_draw", lambda *words: rows.append(words), raising=False)
-    clock = iter([2.0, 1.0]).__next__
-    found = gpu.bandwidth("cpu", rows=4, vocab=10, copied=100, repeats=1, clock=lambda work: (work(), clock())[1])
-    (cond, index), (ref, _), weight, uniforms = rows[-1]
-    assert cond.dtype == ref.dtype == torch.bfloat16
-    assert cond.shape == (4, 10)
-    assert index.tolist() == [0, 1, 2, 3]
+    rows, asked, sums = [], [], gpu.categorical.floored_sums
+    monkeypatch.setattr(gpu.categorical, "guided_draw", lambda *words, **more: rows.append((words, more)))
+    monkeypatch.setattr(gpu.categorical, "floored_sums", lambda what: asked.append(what) or sums(what))
+    found = gpu.bandwidth("cpu", rows=4, vocab=10, copied=100, repeats=1, clock=lambda work: (work(), 2.0)[1])
+    (cond, ref, weight, uniforms), _ = rows[-1]
+    assert cond.values.dtype == ref.values.dtype == torch.bfloat16
+    assert cond.values.shape == (4, 10)
+    assert cond.index.tolist() == [0, 1, 2, 3]
     assert weight.shape == uniforms.shape == (4,)
-    assert found["bytes a second"] == {"draw": 2 * 4 * 10 * 2 / 2.0, "copy": 2 * 100 / 1.0}
-    assert found["share of copy"] == pytest.approx(80 / 200)
+    assert {bool(more) for _, more in rows} == {False, True}
+    assert {(what.partition, what.known is None, what.uniforms is None) for what in asked} == {
+        (False, True, True), (True, True, True), (False, False, False)
+    }  # fmt: skip
+    read = 2 * 4 * 10 * 2 / 2.0
+    assert found["bytes a second"] == {
+        **{who: times * read for who, times in gpu.READS.items()}, "copy": 2 * 100 / 2.0
+    }  # fmt: skip
+    assert found["share of copy"] == pytest.approx(0.8)
+    assert found["shares"]["uniform: with log Z"] == pytest.approx(1.6)
     seconds = gpu.runs(TINY, "cpu", torch.float32, 1, gpu.waited)["seconds"]
     assert set(baselines.BASELINES) < set(seconds)
+
+
+def test_a_step_is_timed_at_each_size_of_the_vocabulary_and_drawn(tmp_path):
+    seen = vocabulary.works(replace(TINY, vocab=9, mask=9))
+    assert [steps for _, steps in seen.values()] == [4, 1, 4, 4, 1]
+    assert seen["uniform, Unlocking"][0]().tokens.max() <= 8
+    seconds = vocabulary.measure((8, 16), TINY, repeats=1)
+    assert set(seconds) == set(vocabulary.STYLES)
+    assert min(min(column) for column in seconds.values()) > 0
+    vocabulary.draw({"values": [8, 16], "seconds": seconds}, tmp_path / "v.svg")
+    assert all(label in (tmp_path / "v.svg").read_text() for label, *_ in vocabulary.STYLES.values())
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a device")
@@ -172,7 +204,12 @@ def test_the_parts_of_on_gpu_can_be_tried_without_a_device(part, monkeypatch, ca
     found = json.loads(path.read_text(encoding="utf-8"))
     printed = capsys.readouterr().out
     assert str(path) in printed
-    if part is models:
+    if part is gpu:
+        page.gpu({"gpu": found})
+        shares = found["results"]["networks"]["share outside"]
+        assert {"masked, Normalized", "uniform, Unlocking"} < set(shares)
+        assert all(0 < share < 1 for share in shares.values())
+    else:
         assert found["machine"]["card"] in printed
         for each in found["results"]["models"].values():
             assert {"guided", "not guided", "training", "training, bfloat16"} <= set(each["seconds"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,21 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 SCRIPTS = sorted(EXAMPLES.glob("*.py"))
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def needs(script: Path) -> pytest.MarkDecorator:
+    """A skip for the script whose model is in a package that the tests do not install."""
+    return pytest.mark.skipif(
+        script.stem == "antibodies" and not installed("antiberty"), reason="needs antiberty, 97 MB"
+    )
+
+
+def installed(package: str) -> bool:
+    try:
+        return bool(version(package))
+    except PackageNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize("script", [pytest.param(each, marks=needs(each), id=each.stem) for each in SCRIPTS])
 def test_an_example_runs(script, tmp_path):
     environment = os.environ | {"OMP_NUM_THREADS": "1", "TMPDIR": str(tmp_path)}  # temporary folders go to tmp_path
     done = python(script, cwd=tmp_path, env=environment, strict=True)

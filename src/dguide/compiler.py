@@ -16,6 +16,7 @@ import shutil
 import stat
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 __all__ = ["COMPILERS", "Unavailable", "cache_directory", "compiled"]
@@ -37,12 +38,15 @@ class Unavailable(Exception):
     """Why there is no library."""
 
 
-def compiled(source: Path) -> ctypes.CDLL | None:
-    """The library made of one C file, from the cache of the user if it is there; None if it cannot be had."""
+def compiled(source: Path, before: Sequence[Path] = ()) -> ctypes.CDLL | None:
+    """The library made of one C file, from the cache of the user if it is there; None if it cannot be had.
+
+    The files `before` are read first, in one piece with it.
+    """
     if os.environ.get("DGUIDE_COMPILED") == "0":
         return None
     try:
-        return ctypes.CDLL(str(_library(source)))
+        return ctypes.CDLL(str(_library(source, before)))
     except (Unavailable, OSError, RuntimeError, subprocess.SubprocessError) as reason:
         logging.getLogger(__name__).debug("%s is not compiled: %s", source.name, reason)
         return None
@@ -61,14 +65,14 @@ def cache_directory() -> Path:
         raise FileNotFoundError(f"no place for a cache: {error}") from error
 
 
-def _library(source: Path) -> Path:
+def _library(source: Path, before: Sequence[Path] = ()) -> Path:
     """The file of the library, made if it is not there."""
     if os.name != "posix":
         raise Unavailable(f"{os.name} is not POSIX")
     compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
     if compiler is None:
         raise Unavailable("no " + ", ".join(COMPILERS))
-    folder = cache_directory() / _identity(source.read_bytes(), compiler)
+    folder = cache_directory() / _identity(b"\0".join(path.read_bytes() for path in (*before, source)), compiler)
     for directory in (folder.parent, folder):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_ours(directory)
@@ -77,7 +81,7 @@ def _library(source: Path) -> Path:
         if library.name == _name(source, _digest(library)):
             return library
         library.unlink(missing_ok=True)  # damaged: to run it could end the process
-    return _compile(compiler, source, folder)
+    return _compile(compiler, source, before, folder)
 
 
 def _name(source: Path, digest: str) -> str:
@@ -126,12 +130,13 @@ def _nobody_else_in(group: int) -> bool:
     return user.pw_gid == group and user.pw_name == found.gr_name and set(found.gr_mem) <= {user.pw_name}
 
 
-def _compile(compiler: str, source: Path, folder: Path) -> Path:
+def _compile(compiler: str, source: Path, before: Sequence[Path], folder: Path) -> Path:
     """Compile under another name first: whoever else looks sees the whole library or none."""
     handle, name = tempfile.mkstemp(suffix=".so", prefix=".", dir=folder)
     os.close(handle)
     try:
-        command = [compiler, *_FLAGS, "-fPIC", "-shared", str(source), "-o", name, "-lm"]
+        included = [word for path in before for word in ("-include", str(path))]
+        command = [compiler, *_FLAGS, "-fPIC", "-shared", *included, str(source), "-o", name, "-lm"]
         done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=_SECONDS)
         if done.returncode:
             raise Unavailable(f"{' '.join(command)} failed: {done.stderr.decode(errors='replace')[-500:]}")

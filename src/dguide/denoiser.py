@@ -11,8 +11,10 @@ from torch import Tensor
 from .errors import bad, in_tensor, with_data
 
 __all__ = [
+    "BlockCausal",
     "Condition",
     "Denoiser",
+    "Prefix",
     "batch_of",
     "check_same_structure",
     "copied",
@@ -48,6 +50,44 @@ class Denoiser(Protocol):
 
     def __call__(self, tokens: Tensor, time: Tensor, condition: Condition, /) -> Tensor:
         """Logits [B, L, V]."""
+
+
+class Prefix(Protocol):
+    """What a block-causal network keeps of the tokens in front of the present block, for the rows of a batch.
+
+    Blocks are columns [k size, (k + 1) size) that are counted from the first block of the sequences. Where a sequence
+    begins within that block, the columns before it belong to the network: what stands in them is not read. It may also
+    keep what it answered last in the present block (self-conditioning), which `append` ends.
+    """
+
+    def append(self, tokens: Tensor, /) -> None:
+        """The present block, and any whole ones behind it, are final: `tokens` [R, n size] int64 of all rows."""
+
+    def __call__(self, tokens: Tensor, time: Tensor, rows: Tensor, /) -> Tensor:
+        """Logits [r, n, V] of the present block, n at most its size, from its `tokens` [r, size] and `time` [r].
+
+        `rows` [r] says which of the rows they are, in rising order. Columns behind the end of the sequences may miss.
+        """
+
+
+class BlockCausal(Denoiser, Protocol):
+    """A denoiser that reads its own block and those before it, and so can keep what it computed for those.
+
+    `dguide.Blocks` samples it block after block. Attributes besides those of a `Denoiser`:
+
+    ``block_size``, positions of a block; None for a network that reads everything.
+    """
+
+    block_size: int | None
+
+    def lead(self, condition: Condition, count: int, /) -> Tensor:
+        """How many columns of the first block stand before each sequence, [count] int64 from 0 to block_size - 1.
+
+        More than 0 where the prompt ends within a block. `count` is the number of sequences.
+        """
+
+    def prefix(self, condition: Condition, count: int, length: int, /) -> Prefix | None:
+        """A cache that is empty but for the prompts, for `count` sequences of `length` tokens; None without one."""
 
 
 def _map(function: Callable[..., Any], first: Condition, *others: Condition) -> Condition:

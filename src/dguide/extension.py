@@ -41,6 +41,7 @@ else:
         return hook
 
 
+@lru_cache(maxsize=1024)
 def speaks_for(cls: type, short: str, *hooks: str) -> bool:
     """Whether the method `short` of a class says what `hooks` say: whoever overrode one of them overrode it too."""
 

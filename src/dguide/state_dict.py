@@ -63,7 +63,7 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path, what: st
         tensors: The tensors from `read`.
         path: The file, for errors.
         what: What the network is called, for errors.
-        dtype: Precision of the weights.
+        dtype: Precision of the weights; integers stay integers.
 
     Raises:
         ValueError: If a tensor is missing, one has no place, or one has another shape: all of them at once.
@@ -83,7 +83,8 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path, what: st
         expected = f"the {len(asked)} tensors of {what}"
         remedy = "It holds another network, or one of other options. Pass the file that was published for this one."
         raise bad(f"weights {path}", "; ".join(wrong), expected, remedy)
-    network.load_state_dict({name: tensor.to(dtype) for name, tensor in tensors.items()}, assign=True)
+    cast = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+    network.load_state_dict(cast, assign=True)
     network.eval().requires_grad_(False)
 
 

@@ -138,9 +138,8 @@ class Folder:
         try:
             found: T = pydantic.TypeAdapter(kind).validate_json(json.dumps(fields))
         except pydantic.ValidationError as error:
-            raise bad(
-                f"configuration {path}", mistakes(error.errors()), f"what {self.command} writes", again
-            ) from error
+            got, expected = mistakes(error.errors()), f"what {self.command} writes"
+            raise bad(f"configuration {path}", got, expected, again) from error
         return found
 
     def file(self, directory: Path, expected: str) -> Path:
@@ -200,6 +199,6 @@ def _wrong(mistake: Mapping[str, Any]) -> str:
     texts = {
         "missing": f"missing {name}",
         "unexpected_keyword_argument": f"unknown {name}",
-        "json_invalid": mistake["msg"],  # its input is the whole text
+        "json_invalid": str(mistake["msg"]),  # its input is the whole text
     }
-    return texts.get(mistake["type"], f"{name} {mistake['input']!r} ({mistake['msg']})")
+    return texts.get(str(mistake["type"]), f"{name} {mistake['input']!r} ({mistake['msg']})")

@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import floored_laws
 import mpmath
 import pytest
 import torch
-from drawers import NO_LIBRARY, noise, uniforms
+from drawers import NO_LIBRARY, noise
+from floored_laws import FLOORS, asked, by_definition, judge
 from torch import Tensor
 
 from dguide.categorical import (
     Floor,
     FlooredRequest,
     FlooredSums,
-    LogitRows,
-    compiled,
     floored_compiled,
     floored_sums,
     floored_vectorised,
@@ -25,63 +25,10 @@ from dguide.categorical import (
 from dguide.categorical.floor import Sums
 
 Fast = Callable[[FlooredRequest], Sums]
-NOTHING = torch.zeros(0, dtype=torch.int64)
 COMPILED = pytest.param(floored_compiled.fast, marks=pytest.mark.skipif(bool(NO_LIBRARY), reason=NO_LIBRARY), id="C")
 every_way = pytest.mark.parametrize("fast", [COMPILED, pytest.param(floored_vectorised.fast, id="torch")])
 
-FLOORS = {
-    "noise": Floor(evidence=1.0, share=1e9, damping=1.0),
-    "between": Floor(evidence=1.0, share=1e-3, damping=0.01),
-    "leave-one-out": Floor(evidence=40.0, share=1e-2, damping=0.025),
-    "near data": Floor(evidence=1e15, share=1e-13, damping=1e-15),
-    "the last step": Floor(evidence=1.0, share=0.0, damping=1e-4),
-}
 every_floor = pytest.mark.parametrize("floor", FLOORS.values(), ids=list(FLOORS))
-WEIGHTS = (-1.0, -0.6, -0.2, 0.0, 0.7, 3.0)
-
-
-def asked(c: Tensor, u: Tensor | None, floor: Floor, seed: int = 0, forbidden: Tensor = NOTHING, many: int = 1):
-    """A request about every row of c and u, `many` times with other uniforms, for tokens in turn."""
-    index = torch.arange(len(c)).repeat(many)
-    weight = torch.tensor(WEIGHTS, dtype=torch.float64)[index % len(WEIGHTS)]
-    present = (7 * index + seed) % c.shape[-1]
-    ref = None if u is None else LogitRows(u, index)
-    return FlooredRequest(LogitRows(c, index), ref, weight, present, floor, forbidden, True, uniforms(len(index), seed))
-
-
-def by_definition(what: FlooredRequest) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """log p_x, log rest [P, N], log Z [N], and log q_w [N, V], written out in float64."""
-    x, (evidence, share, damping) = what.present.unsqueeze(-1), what.floor
-    here, rest, laws = [], [], []
-    for rows in what.predictions:
-        logits = rows.gather().double().index_fill(-1, what.forbidden, -math.inf)
-        p = logits.scatter(-1, x, logits.gather(-1, x) + math.log(evidence)).log_softmax(-1)
-        here.append(p.gather(-1, x).squeeze(-1))
-        others = p.scatter(-1, x, -math.inf)
-        rest.append(others.logsumexp(-1))
-        floor = math.log(share or 5e-324) + torch.logaddexp(rest[-1], here[-1] + math.log(damping))
-        floor = floor if share else torch.full_like(floor, -math.inf)
-        laws.append(torch.logaddexp(others, floor.unsqueeze(-1)).scatter(-1, x, -math.inf).log_softmax(-1))
-    z = laws[0]
-    if len(laws) == 2:
-        w = what.weight.unsqueeze(-1)
-        z = (z + w * (z - laws[1])).masked_fill(z.isneginf(), -math.inf)
-    return torch.stack(here), torch.stack(rest), z.logsumexp(-1), z.log_softmax(-1)
-
-
-def judge(fast: Fast, what: FlooredRequest, close: float = 2e-5) -> FlooredSums:
-    """Whether all that an implementation finds is right, of rows that it serves itself."""
-    found = FlooredSums(what, fast(what))
-    assert bool(found.served.all())
-    here, rest, log_z, law = by_definition(what)
-    for own, wanted in ((found.here, here), (found.rest, rest)):  # float64 ends at exp(-708)
-        torch.testing.assert_close(own.log().clamp_min(-700), wanted.clamp_min(-700), atol=close, rtol=1e-6)
-    torch.testing.assert_close(found.log_z, log_z, atol=close, rtol=0)
-    token, points = found.token.unsqueeze(-1), what.uniforms
-    own, upper = law.gather(-1, token).squeeze(-1), law.exp().cumsum(-1).gather(-1, token).squeeze(-1)
-    torch.testing.assert_close(found.log_prob, own, atol=close, rtol=0)
-    assert bool(((points < upper + close) & (points > upper - own.exp() - close)).all())
-    return found
 
 
 @pytest.mark.parametrize("vocab", [2, 3, 19, 256, 257, 1000])
@@ -199,7 +146,7 @@ def test_a_known_row_is_drawn_as_one_that_is_read(fast: Fast) -> None:
         found = FlooredSums(what, fast(what))
         again = FlooredSums(what, fast(what._replace(known=found.known)))
         assert torch.equal(found.token, again.token)
-        torch.testing.assert_close(found.log_prob, again.log_prob)
+        torch.testing.assert_close(found.log_prob, again.log_prob, atol=1e-6, rtol=0)
         if 1e-4 < floor.share < 1:  # and it is what was known that counts
             lifted = FlooredSums(what, fast(what._replace(known=found.known * 2.0)))
             assert not torch.allclose(found.log_prob, lifted.log_prob, atol=1e-9)
@@ -207,6 +154,14 @@ def test_a_known_row_is_drawn_as_one_that_is_read(fast: Fast) -> None:
         rest = by_definition(what)[1]
         p = c.double().scatter(-1, what.present.unsqueeze(-1), -math.inf).log_softmax(-1) + rest[0].unsqueeze(-1)
         torch.testing.assert_close(at[0], p.gather(-1, found.token.unsqueeze(-1)).squeeze(-1), atol=1e-5, rtol=0)
+
+
+@every_way
+def test_what_was_forbidden_before_is_not_any_more(fast: Fast) -> None:
+    """The memory of one call is that of the next. Of many columns only those are marked that are looked at."""
+    c, u = noise(2, 12, 3000, seed=14).float()
+    fast(asked(c, u, FLOORS["between"], forbidden=torch.arange(1, 3000)))
+    judge(fast, asked(c, u, FLOORS["between"]))
 
 
 @pytest.mark.skipif(bool(NO_LIBRARY), reason=NO_LIBRARY)
@@ -228,24 +183,31 @@ def test_float64_and_floors_that_are_no_number_are_for_others() -> None:
 
 
 @pytest.mark.skipif(bool(NO_LIBRARY), reason=NO_LIBRARY)
-def test_a_library_that_sums_something_else_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    cpu, right = torch.device("cpu"), compiled.library()
+def test_a_library_that_sums_something_else_is_not_used() -> None:
+    right = floored_compiled.library()
     assert right is not None
-    assert floored_compiled.serves(cpu, torch.float32)
 
     class Wrong:
-        """Leaves out the last row."""
+        """Leaves out the last row, of few columns or of many."""
+
+        def __init__(self, few: bool) -> None:
+            self.few, self.calls = few, 0
 
         def dguide_floored(self, task: bytes, start: int, stop: int) -> int:
-            return int(right.dguide_floored(task, start, stop - 1))
+            self.calls += 1
+            return int(right.dguide_floored(task, start, stop - (self.few == (self.calls > 3))))
 
-    monkeypatch.setattr(compiled, "library", Wrong)
-    assert not floored_compiled.serves(cpu, torch.float32)
+    assert floored_compiled._agrees(right)
+    assert not any(floored_compiled._agrees(Wrong(few)) for few in (False, True))
 
 
 @every_way
 def test_a_row_whose_weights_may_be_lost_is_left(fast: Fast) -> None:
-    """The largest power stands at a token of weight 2^-70: what float32 loses beside it could count."""
-    c, u = torch.tensor([[0.0, 0.0, -48.5], [0.0, 0.0, -12.0]]), torch.tensor([[0.0, 0.0, -80.0], [0.0, 0.0, -80.0]])
-    what = asked(c, u, Floor(1.0, 1e-25, 1e-3))._replace(weight=torch.full((2,), 6.0, dtype=torch.float64))
-    assert fast(what._replace(present=torch.tensor([0, 0]))).served.tolist() == [False, True]
+    floored_laws.test_a_row_whose_weights_may_be_lost_is_left(fast)
+
+
+@every_way
+def test_rows_of_extremes(fast: Fast) -> None:
+    for name in ("between", "the last step"):
+        floored_laws.test_rows_of_extremes(fast, name)
+    floored_laws.test_present_tokens_of_extremes(fast)

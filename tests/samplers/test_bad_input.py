@@ -13,6 +13,7 @@ from torch import Tensor
 
 import dguide
 from dguide import (
+    SMC,
     Ancestral,
     Blocks,
     EntropyBounded,
@@ -230,7 +231,11 @@ def test_samplers_that_fix_the_pace_refuse_what_would_set_it(sampler: Any) -> No
         (lambda: EntropyBounded(math.nan), "EntropyBounded bound: got nan"),
         (lambda: Halton(2, shape=(2, 0)), r"Halton shape: got \(2, 0\), expected \(rows, columns\)"),
         (lambda: Halton(2, shape=6), "Halton shape: got 6"),  # type: ignore[arg-type]
-        (lambda: Blocks(Ancestral(2)), "Blocks sampler: got Ancestral.*an instance of EntropyBounded.*LowConfidence"),  # type: ignore[arg-type]
+        (lambda: Blocks(SMC(2)), "Blocks sampler: got SMC.*an instance of Ancestral, EntropyBounded.*LowConfidence"),
+        (
+            lambda: SMC(2, Blocks(Ancestral(2))),
+            "SMC sampler: got Blocks around Ancestral.*Blocks around EntropyBounded",
+        ),
         (lambda: Blocks(TopMargin(2), 0), "Blocks size: got 0, expected an int of at least 1"),
     ],
 )

@@ -29,14 +29,14 @@ class Network(nn.Module):
         return torch.full_like(labels, 49)
 
 
-def draw(network: Any, process: Any) -> dguide.Samples:
+def draw(network: Any, process: Any, sampler: Any = None) -> dguide.Samples:
     return dguide.sample(
         network.eval(),
         process=process,
         length=6,
         condition=torch.zeros(2, dtype=torch.int64),
         guidance=dguide.Normalized(1.0),
-        sampler=dguide.Ancestral(3),
+        sampler=sampler or dguide.Ancestral(3),
     )
 
 
@@ -45,6 +45,32 @@ def test_a_mask_that_may_be_another_token_is_said(prompt: int) -> None:
     with pytest.warns(UserWarning, match=r"reads 9 tokens.*mask.* token 5\b.*mask_id=") as told:
         draw(Network(9, 5, prompt), dguide.Masked(5))
     assert len(told) == 1
+
+
+class InBlocks(Network):
+    """The same of blocks of three that know nothing of each other."""
+
+    block_size = 3
+
+    def lead(self, labels: Tensor, count: int) -> Tensor:
+        return torch.zeros(count, dtype=torch.int64)
+
+    def prefix(self, labels: Tensor, count: int, length: int) -> Any:
+        outer = self
+
+        class Kept:
+            def append(self, tokens: Tensor) -> None:
+                pass
+
+            def __call__(self, tokens: Tensor, time: Tensor, rows: Tensor) -> Tensor:
+                return outer(tokens, time, labels[rows])
+
+        return Kept()
+
+
+def test_a_mask_that_may_be_another_token_is_said_of_a_block() -> None:
+    with pytest.warns(UserWarning, match="reads 9 tokens"):
+        draw(InBlocks(9, 5), dguide.Masked(5), dguide.Blocks(dguide.FirstHitting(), 3))
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,13 @@ from itertools import pairwise
 import pytest
 import torch
 from helpers import Network
-from judge import COND, UNCOND, distance, draw, g_test, law
+from judge import COND, COND3, UNCOND, UNCOND3, distance, draw, g_test, law
 
 import dguide
 from dguide import Ancestral, Decoding, Masked, Normalized, RampUp, Remasking, Simple, Trapezoidal, Uniform, Unlocking
 from dguide.exact import Problem, chain, solve
 from dguide.exact.random_problems import dirichlet, ising, markov
+from dguide.samplers.run import Observer
 
 MECHANISMS = pytest.mark.parametrize("mechanism", [Normalized, Unlocking])
 PROCESSES = pytest.mark.parametrize("process", [Masked, Uniform])
@@ -244,3 +245,54 @@ def test_guidance_that_has_no_rates_is_refused() -> None:
 def test_particles_cannot_be_weighed_by_it() -> None:
     with pytest.raises(ValueError, match="SMC sampler: got Trapezoidal"):
         draw(Masked(3), Normalized(1.0), dguide.SMC(2, Trapezoidal(2)), count=1)
+
+
+class Narrow:
+    """An oracle that answers in float32, each time in the same place, and not where it is not asked."""
+
+    time_dependent = False
+
+    def __init__(self, oracle) -> None:
+        self.oracle, self.room = oracle, torch.empty(0)
+
+    def null(self, condition):
+        return self.oracle.null(condition)
+
+    def __call__(self, tokens, time, condition):
+        logits = self.oracle(tokens, time, condition).float()
+        if self.room.numel() < logits.numel():
+            self.room = torch.empty(logits.numel())
+        self.room.fill_(float("nan"))
+        return self.room[: logits.numel()].view_as(logits).copy_(logits)
+
+
+class Heard(Observer):
+    """Keeps what it is told of landings, all numbers of each in turn."""
+
+    def __init__(self) -> None:
+        self.told = []
+
+    def landed(self, run, landing) -> None:
+        parts = [x.double() for x in vars(landing).values() if x is not None]
+        self.told.append(torch.stack(parts, -1))
+
+
+@MECHANISMS
+@pytest.mark.parametrize("weight", [RampUp(3.0), 0.0, 0.7], ids=str)
+def test_rows_are_read_as_laws_are_written_out(mechanism, weight) -> None:
+    """Logits in float32 have the tokens that those in float64 have, and who looks on hears the same."""
+    oracle = Problem(Masked(2), COND3, UNCOND3).oracle()
+    tokens, heard = [], [Heard(), Heard()]
+    for network, listener in zip((oracle, Narrow(oracle)), heard, strict=True):
+        samples = dguide.sample(
+            network,
+            process=Masked(2),
+            length=3,
+            condition=torch.zeros(3000, dtype=torch.int64),
+            guidance=mechanism(weight),
+            sampler=Trapezoidal(3, theta=0.3),
+            callback=listener,
+        )
+        tokens.append(samples.tokens)
+    assert torch.equal(*tokens)
+    torch.testing.assert_close(*(torch.cat(each.told) for each in heard), atol=1e-4, rtol=0)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from .adapt import Adapted, adapt
+from .antibody import Antibodies, antibodies
 from .check import Line, ModelCheck, check_model
 from .convention import Convention
+from .diffusion_gemma import DiffusionGemma
+from .given import Given
 from .hf import FAMILIES, Generated, Pretrained, Streamer, UntilEnd, family_of, generate, language_model
 from .maskgit import MaskGITFiles
 from .presets import CONVENTIONS
@@ -18,8 +21,11 @@ __all__ = [
     "LANGUAGE_MODELS",
     "MODELS",
     "Adapted",
+    "Antibodies",
     "Convention",
+    "DiffusionGemma",
     "Generated",
+    "Given",
     "ImageModel",
     "Line",
     "MaskGITFiles",
@@ -30,6 +36,7 @@ __all__ = [
     "Streamer",
     "UntilEnd",
     "adapt",
+    "antibodies",
     "check_model",
     "family_of",
     "generate",

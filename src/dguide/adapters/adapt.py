@@ -9,14 +9,27 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..denoiser import Condition
+from ..denoiser import Condition, Prefix
 from ..errors import bad, in_tensor
 from ..process import Process
+from .calling import device_of, dtype_of, logits_of
 from .convention import Convention
+from .prefix import prefix_of
+from .prefix.attention import block_causal
 from .presets import CONVENTIONS
-from .prompts import Rows, laid_out, null_prompt, padded, with_holes, without_prompt
+from .prompts import (
+    Rows,
+    checked,
+    everywhere,
+    laid_out,
+    lead_of,
+    null_prompt,
+    padded,
+    with_holes,
+    without_prompt,
+)
 from .times import told_time
-from .vocabulary import answered, as_logits, as_read
+from .vocabulary import as_logits, as_read
 
 __all__ = ["Adapted", "adapt"]
 
@@ -90,6 +103,7 @@ class Adapted(nn.Module):
         process: The process that it belongs to, for `dguide.sample`.
         time_dependent: Whether its predictions depend on the time.
         prediction: Which law it predicts.
+        block_size: Positions of a block, if it is block-causal (`dguide.denoiser.BlockCausal`).
     """
 
     def __init__(self, module: Callable[..., Any], convention: Convention, process: Process) -> None:
@@ -98,20 +112,33 @@ class Adapted(nn.Module):
         told = convention.time != "none"
         self.time_dependent = told if convention.time_dependent is None else convention.time_dependent
         self.prediction = convention.prediction
+        self.block_size = convention.block
         self.training = False  # it has nothing that could be: the module has a mode of its own
 
-    def prompts(self, rows: Sequence[Sequence[int]], width: int = 0) -> dict[str, Tensor]:
+    def prompts(
+        self, rows: Sequence[Sequence[int]], width: int = 0, *, like: dict[str, Tensor] | None = None
+    ) -> dict[str, Tensor]:
         """Prompts of any lengths as a condition.
 
         Args:
             rows: The tokens of the prompt of each sample, in the numbers of the model.
             width: At least so many columns: a negative prompt as `reference` has the same number as the condition.
+            like: The condition to which they are a reference. They get as many columns; and with a block-causal model
+                their sequences begin where those of the condition do within a block.
 
         Returns:
-            {"prompt": tokens [B, P] int64, "real": [B, P] bool}.
+            {"prompt": tokens [B, P] int64, "real": [B, P] bool}; "lead" [B] too for a block-causal model.
         """
+        told = self.convention
         self._check_prompted("prompts")
-        return padded(rows, self.convention.pad_id, max(width, len(self.convention.null_tokens)))
+        given = width if like is None else like["prompt"].shape[1]
+        made = padded(rows, told.pad_id, max(given, len(told.null_tokens)))
+        if like is not None and made["prompt"].shape[1] > given:
+            got, expected = f"{made['prompt'].shape[1]} tokens", f"at most {given}, the columns of the condition"
+            raise bad("prompts", got, expected, "Make the condition by prompts(..., width=).")
+        if told.block is not None:
+            made["lead"] = lead_of(told, made["real"]) if like is None else like["lead"].cpu()
+        return made
 
     def holes(self, rows: Sequence[Sequence[int]], width: int = 0) -> dict[str, Tensor]:
         """Texts with masks in them as a condition: the samples are what stands in place of the masks, in their order.
@@ -127,6 +154,8 @@ class Adapted(nn.Module):
         """
         self._check_prompted("holes")
         convention = self.convention
+        if convention.block is not None:
+            raise bad("holes", "a block-causal model", "one that reads what follows a hole", "Use prompts().")
         if convention.mask_id is None:
             raise bad("holes", "a model without a mask token", "one of the masked process")
         most = max((list(row).count(convention.mask_id) for row in rows), default=0)
@@ -175,11 +204,8 @@ class Adapted(nn.Module):
     def forward(self, tokens: Tensor, time: Tensor, condition: Condition) -> Tensor:
         """Logits [B, L, V] from tokens [B, L], time [B] and condition."""
         convention = self.convention
-        if convention.null == "none" and condition is not None:
-            raise bad("condition", type(condition).__name__, "None: the convention has null='none'")
+        prompts, labels = self._told(condition, len(tokens))
         moment = told_time(convention, self.process.noise, time)
-        labels = _labels(condition) if convention.null == "label" else None
-        prompts = condition if convention.prompted and condition is not None else without_prompt(tokens)
         logits: Tensor | None = None
         for rows in laid_out(convention, as_read(convention, tokens), prompts):
             part = self._call(rows, moment, labels)
@@ -190,39 +216,64 @@ class Adapted(nn.Module):
         assert logits is not None
         return logits
 
+    def lead(self, condition: Condition, count: int) -> Tensor:
+        """How many columns of the first block stand before each of `count` sequences, [count] (`BlockCausal.lead`)."""
+        return self._told(condition, count)[0]["lead"]
+
+    def prefix(self, condition: Condition, count: int, length: int) -> Prefix | None:
+        """What the model keeps of earlier blocks (`BlockCausal.prefix`); None without a cache."""
+        told = self.convention
+        prompts, labels = self._told(condition, count)
+        before = everywhere(told.before, prompts["prompt"])
+        front = torch.cat((before, prompts["prompt"]), 1)
+        real = torch.cat((torch.ones_like(before, dtype=torch.bool), prompts["real"]), 1)
+        self._check_context(int(real.sum(1).max()) + length)
+        return prefix_of(self.module, told, self.process.noise, (front, real), prompts["lead"], labels, length)
+
+    def _check_context(self, tokens: int) -> None:
+        """Refuse sequences of more tokens, with their prompts, than the model can read."""
+        most = self.convention.context
+        if most is not None and tokens > most:
+            raise bad("sequence", f"{tokens} tokens with its prompt", f"at most {most}, its context")
+
+    def _told(self, condition: Condition, count: int) -> tuple[dict[str, Tensor], Tensor | None]:
+        """The prompts in front of `count` sequences, and their labels."""
+        convention = self.convention
+        if convention.null == "none" and condition is not None:
+            raise bad("condition", type(condition).__name__, "None: the convention has null='none'")
+        if convention.prompted and condition is not None:
+            return checked(convention, condition), None
+        labels = _labels(condition) if convention.null == "label" else None
+        return without_prompt(convention, count, device_of(self.module)), labels
+
     def _call(self, rows: Rows, time: Tensor | None, labels: Tensor | None) -> Tensor:
         """Logits [b, L, V] of the sequences in some rows."""
-        told = self.convention
-        unnamed: list[Any] = []
-        named: dict[str, Any] = dict(told.arguments)
-        values: list[tuple[str | None, Tensor | str]] = [(told.tokens_as, rows.ids)]
-        values += [] if time is None else [(told.time_as, time[rows.which])]
-        values += [] if labels is None else [(told.condition_as, labels[rows.which])]
-        values += [] if told.attention == "none" else [(told.attention_as, _attention(told.attention, rows))]
-        if told.positions_as is not None:
-            places = torch.arange(rows.ids.shape[1], device=rows.ids.device)
-            values.append((told.positions_as, places.expand_as(rows.ids)))
-        for name, value in values:
-            if name is None:
-                unnamed.append(value)
-            else:
-                named[name] = value
-        if told.context is not None and rows.ids.shape[1] > told.context:
-            raise bad("sequence", f"{rows.ids.shape[1]} tokens with its prompt", f"at most {told.context}, its context")
-        answer = answered(self.module(*unnamed, **named))
-        if answer.shape[:2] != rows.ids.shape:
-            got, expected = list(answer.shape), f"[{', '.join(map(str, rows.ids.shape))}, columns]"
-            raise bad("answer of the model", got, f"{expected}, a row for each token that it reads")
+        told, ids = self.convention, rows.ids
+        self._check_context(ids.shape[1])
+        answer = logits_of(
+            self.module,
+            told,
+            ids,
+            time=None if time is None else time[rows.which],
+            labels=None if labels is None else labels[rows.which],
+            attention=_attention(self.module, told, rows),
+            places=torch.arange(ids.shape[1], device=ids.device).expand_as(ids),
+        )
         return as_logits(told, _at(answer, rows.places, int(told.shifted)))
 
 
-def _attention(kind: str, rows: Rows) -> Tensor | str:
-    """What the model is told of padding. Padding may look at what is real, so that no row is without any."""
+def _attention(module: Callable[..., Any], told: Convention, rows: Rows) -> Tensor | str | None:
+    """What the model is told of the tokens that may be looked at."""
+    if told.attention == "none":
+        return None
     real = torch.ones_like(rows.ids, dtype=torch.bool) if rows.real is None else rows.real
-    if kind == "padding":
+    if rows.first_block is not None:
+        return block_causal(told, rows.first_block, real, real.shape[1], dtype_of(module))
+    if told.attention == "padding":
         return real.long()
     if rows.real is None:
         return "full"
+    # Padding may look at what is real, so that no row is without any.
     return real[:, None, None, :].expand(-1, 1, real.shape[1], -1)
 
 

@@ -10,14 +10,18 @@ from ..errors import Mistakes, bad, choose, positive
 from ..noise import Linear, Noise
 from ..process import PREDICTIONS, Masked, Prediction, Process, Uniform
 
-__all__ = ["Attention", "Convention", "Null", "Output", "Time"]
+__all__ = ["Attention", "Cache", "Convention", "Null", "Output", "Time"]
 
 Time: TypeAlias = Literal["none", "t", "1-t", "sigma", "step"]
 r"""What the model is told of the time: nothing, t, 1 - t, $\sigma = -\log \alpha(t)$, or the number of a step."""
 Output: TypeAlias = Literal["logits", "log-probabilities", "probabilities"]
 """What it answers."""
-Attention: TypeAlias = Literal["none", "padding", "square"]
-"""What it is told of padding: nothing; 1 and 0 [B, S]; or "full" where nothing is padded, else bool [B, 1, S, S]."""
+Attention: TypeAlias = Literal["none", "padding", "square", "blocks", "blocks-added"]
+"""What it is told of the tokens that may be looked at: nothing; padding, as 1 and 0 [B, S]; "full" where nothing is
+padded, else bool [B, 1, S, S]; earlier blocks and the own one, bool [B, 1, S, S]; or those as 0 and -inf."""
+Cache: TypeAlias = Literal["none", "past", "past-stored", "inside"]
+"""Where keys and values of earlier blocks are kept: nowhere; in `past_key_values`, to which every call adds, or only
+calls with `store_kv=True`; or in the layers of the model, by calls with `store_kv=True`."""
 Null: TypeAlias = Literal["none", "label", "mask", "drop", "tokens"]
 """What "no condition" is: there are no conditions; the null label; the prompt masked, dropped, or other tokens."""
 
@@ -48,8 +52,11 @@ class Convention:
             of the prompt, or of `before`. Where there is none, output 0 also predicts token 0, as Dream has it.
         output: What the model answers.
         prediction: Which law it predicts (`dguide.Uniform`).
-        attention: What it is told of padding, as `Attention` says. With "none" rows of each length are a call of
-            their own, without padding.
+        attention: What it is told of padding and blocks, as `Attention` says. With "none" rows of each length are a
+            call of their own, without padding.
+        block: Positions of a block, for a block-causal model: a token sees its own block, in both directions, and the
+            earlier ones. Blocks are counted from the first token of the prompt. `dguide.Blocks` samples it.
+        cache: Where it keeps keys and values of earlier blocks, as `Cache` says. It must not read the time.
         null: What "no condition" is, as `Null` says, and so what conditions are: labels [B] for "label"; prompts (see
             `Adapted.prompts`) for "mask", "drop" and "tokens".
         null_label: The null label. None for a model that has learnt none; guidance then needs `reference`.
@@ -60,6 +67,7 @@ class Convention:
         tokens_as: The name of the argument for tokens [B, S]. None for the first one without a name.
         time_as: Likewise for the time [B].
         condition_as: Likewise for labels [B].
+        cache_as: The name of the argument for a cache of transformers.
         attention_as: Likewise for the attention mask.
         positions_as: The name of the argument for position numbers [B, S]; None to pass none.
         arguments: Further arguments of every call, by name.
@@ -89,6 +97,8 @@ class Convention:
     output: Output = "logits"
     prediction: Prediction = "posterior"
     attention: Attention = "none"
+    block: int | None = None
+    cache: Cache = "none"
     null: Null = "none"
     null_label: int | None = None
     null_tokens: tuple[int, ...] = ()
@@ -98,13 +108,14 @@ class Convention:
     tokens_as: str | None = None
     time_as: str | None = None
     condition_as: str | None = None
+    cache_as: str = "past_key_values"
     attention_as: str | None = "attention_mask"
     positions_as: str | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         mistakes = Mistakes()
-        words = (("time", Time), ("output", Output), ("attention", Attention), ("null", Null))
+        words = (("time", Time), ("output", Output), ("attention", Attention), ("cache", Cache), ("null", Null))
         for name, kind in words:
             mistakes.of(lambda name=name, kind=kind: choose(name, getattr(self, name), get_args(kind)))  # type: ignore[misc]
         mistakes.of(lambda: choose("prediction", self.prediction, PREDICTIONS))
@@ -112,13 +123,14 @@ class Convention:
         mistakes.of(lambda: None if self.context is None else positive("Convention context", self.context))
         for name, needed in self._together().items():
             given = getattr(self, name) not in (None, ())
-            if given and not needed[0]:
+            if given and getattr(self, name) != "none" and not needed[0]:
                 mistakes.add(bad(f"Convention {name}", repr(getattr(self, name)), f"none without {needed[1]}"))
         needs = (("steps", self.time == "step"), ("longest", self.time == "sigma"))
         for name, needed_too in (*needs, ("null_tokens", self.null == "tokens")):
             if needed_too and getattr(self, name) in (None, ()):
                 mistakes.add(bad(f"Convention {name}", "none", f"a value, with {self._together()[name][1]}"))
         self._check_tokens(mistakes)
+        self._check_blocks(mistakes)
         mistakes.settle()
 
     def _together(self) -> dict[str, tuple[bool, str]]:
@@ -133,7 +145,34 @@ class Convention:
             "condition_as": (self.null == "label", "null='label'"),
             "null_tokens": (self.null == "tokens", "null='tokens'"),
             "kept": (self.null == "mask", "null='mask'"),
+            "cache": (self.block is not None, "block"),
         }
+
+    def _check_blocks(self, mistakes: Mistakes) -> None:
+        """Refuses what a block-causal model cannot be told, and caches that would not be exact."""
+        masked = self.attention in ("blocks", "blocks-added")
+        if self.block is not None:
+            mistakes.of(lambda: positive("Convention block", self.block))
+        elif masked:
+            mistakes.add(
+                bad("Convention attention", repr(self.attention), "a block, the positions that see each other")
+            )
+        if self.cache == "none":
+            return
+        wrong = {
+            "shifted": self.shifted,
+            "after": bool(self.after),
+            "time_dependent": self.time_dependent if self.time_dependent is not None else self.time != "none",
+            f"null={self.null!r}": self.cache == "inside" and self.prompted,
+            f"attention={self.attention!r}": masked == (self.cache == "inside"),
+        }
+        for name in (name for name, given in wrong.items() if given):
+            expected = "a model whose earlier blocks do not depend on it"
+            if name.startswith(("null", "attention")):
+                expected = (
+                    "no prompts and no mask with 'inside', and attention 'blocks' or 'blocks-added' with the others"
+                )
+            mistakes.add(bad(f"Convention cache={self.cache!r}", name, expected))
 
     def _check_tokens(self, mistakes: Mistakes) -> None:
         """Refuses tokens that the model cannot have, and laws that are none of its process."""

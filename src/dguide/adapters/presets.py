@@ -8,9 +8,21 @@ from typing import Literal
 from ..errors import choose
 from ..noise import Linear
 from ..spec import Registry
-from .convention import Convention
+from .convention import Attention, Cache, Convention
 
-__all__ = ["CONVENTIONS", "bd3lm", "dream", "duo", "flow_matching", "llada", "masked_lm", "mdlm", "udlm"]
+__all__ = [
+    "CONVENTIONS",
+    "bd3lm",
+    "dream",
+    "duo",
+    "flow_matching",
+    "llada",
+    "llada2",
+    "masked_lm",
+    "mdlm",
+    "sdar",
+    "udlm",
+]
 
 _LONGEST = -math.log(1e-3)
 """The largest sigma in training with the log-linear noise of MDLM: alpha = 1 - (1 - 0.001) t."""
@@ -52,12 +64,45 @@ def duo(vocab_size: int) -> Convention:
     return _with_sigma(vocab_size, prediction="leave-one-out")
 
 
-def bd3lm(vocab_size: int = 50258, mask_id: int = 50257) -> Convention:
+def bd3lm(vocab_size: int = 50258, mask_id: int = 50257, block: int | None = None) -> Convention:
     """BD3LM: masks, block by block from the left: sample by `dguide.Blocks` of its block size (arXiv 2503.09573).
 
-    It is called in its mode for sampling, without its cache: blocks see those before them and themselves.
+    It is called in its mode for sampling. With `block`, the `block_size` of its configuration, it keeps earlier blocks.
     """
-    return _with_sigma(vocab_size, mask_id=mask_id, time_dependent=False, arguments={"sample_mode": True})
+    kept = {} if block is None else {"block": block, "cache": "inside"}
+    rest = {"time_dependent": False, "arguments": {"sample_mode": True}, **kept}
+    return _with_sigma(vocab_size, mask_id=mask_id, **rest)
+
+
+def llada2(vocab_size: int = 157184, mask_id: int = 156895, block: int = 32, cached: bool = False) -> Convention:
+    """LLaDA2: block-causal, aligned, no time, prompts, an added mask [B, 1, S, S] (arXiv 2512.15745).
+
+    It has no published null condition. Here it is the prompt dropped: earlier blocks are never masked in training.
+    `cached` is for code that accepts masks of fewer tokens that ask than are seen; the published one refuses them.
+    """
+    return _block_causal(vocab_size, mask_id, block, "blocks-added", "past" if cached else "none")
+
+
+def sdar(vocab_size: int = 151936, mask_id: int = 151669, block: int = 4) -> Convention:
+    """SDAR: block-causal, aligned, no time, prompts, `past_key_values` with `store_kv` (arXiv 2510.06303).
+
+    It has no published null condition. Here it is the prompt dropped: earlier blocks are never masked in training.
+    """
+    return _block_causal(vocab_size, mask_id, block, "blocks", "past-stored")
+
+
+def _block_causal(vocab_size: int, mask_id: int, block: int, attention: Attention, cache: Cache) -> Convention:
+    """Called as `model(input_ids=, attention_mask=, position_ids=)`, with prompts."""
+    return Convention(
+        vocab_size=vocab_size,
+        mask_id=mask_id,
+        attention=attention,
+        block=block,
+        cache=cache,
+        tokens_as="input_ids",
+        positions_as="position_ids",
+        null="drop",
+    )
 
 
 def _with_sigma(vocab_size: int, **rest: object) -> Convention:
@@ -117,6 +162,8 @@ CONVENTIONS: Registry[Convention] = Registry(
         "udlm": udlm,
         "duo": duo,
         "bd3lm": bd3lm,
+        "llada2": llada2,
+        "sdar": sdar,
         "masked-lm": masked_lm,
         "flow_matching": flow_matching,
     },

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -13,7 +13,17 @@ from torch.nn.functional import pad
 from ..errors import bad, in_tensor
 from .convention import Convention
 
-__all__ = ["Rows", "laid_out", "null_prompt", "padded", "with_holes", "without_prompt"]
+__all__ = [
+    "Rows",
+    "checked",
+    "everywhere",
+    "laid_out",
+    "lead_of",
+    "null_prompt",
+    "padded",
+    "with_holes",
+    "without_prompt",
+]
 
 
 def padded(rows: Sequence[Sequence[int]], pad_id: int, width: int) -> dict[str, Tensor]:
@@ -39,24 +49,34 @@ def with_holes(rows: Sequence[Sequence[int]], mask_id: int, pad_id: int, width: 
     return told | {"hole": hole}
 
 
-def without_prompt(tokens: Tensor) -> dict[str, Tensor]:
-    """The condition of samples [B, L] that have no prompt."""
-    empty = tokens.new_empty(len(tokens), 0)
-    return {"prompt": empty, "real": empty.bool()}
+def without_prompt(convention: Convention, count: int, device: torch.device) -> dict[str, Tensor]:
+    """The condition of `count` samples that have no prompt."""
+    empty = torch.empty(count, 0, dtype=torch.int64, device=device)
+    lead = {} if convention.block is None else {"lead": lead_of(convention, empty.bool())}
+    return {"prompt": empty, "real": empty.bool(), **lead}
 
 
-def _checked(condition: Any) -> tuple[Tensor, Tensor, Tensor | None]:
-    """The tokens of a prompt [B, P], which of them are real, and which are holes; refuses anything else."""
-    if isinstance(condition, dict) and {"prompt", "real"} <= condition.keys() <= {"prompt", "real", "hole"}:
-        prompt, marks = condition["prompt"], [condition[name] for name in ("real", "hole") if name in condition]
-        shape = list(prompt.shape) if isinstance(prompt, Tensor) and prompt.ndim == 2 else None
-        wanted = [(torch.int64, shape), *[(torch.bool, shape)] * len(marks)]
-        if [(each.dtype, list(each.shape)) for each in (prompt, *marks) if isinstance(each, Tensor)] == wanted:
-            return prompt, marks[0], marks[1] if len(marks) > 1 else None
+def lead_of(convention: Convention, real: Tensor) -> Tensor:
+    """How many tokens of prompts, `real` [B, P], stand in the block in which their sequences begin, [B]."""
+    assert convention.block is not None
+    return (real.sum(1) + len(convention.before)) % convention.block
+
+
+def checked(convention: Convention, condition: Any) -> dict[str, Tensor]:
+    """The condition, if it is prompts for a model of this convention. Raises `ValueError` for anything else."""
+    bools, lead = {"prompt", "real"}, set() if convention.block is None else {"lead"}
+    allowed = [bools | lead] if lead else [bools, bools | {"hole"}]
+    if isinstance(condition, dict) and condition.keys() in allowed:
+        kinds = {"prompt": torch.int64, "lead": torch.int64}
+        dtypes = all(isinstance(x, Tensor) and x.dtype == kinds.get(n, torch.bool) for n, x in condition.items())
+        if dtypes and condition["prompt"].ndim == 2:
+            shapes = {condition[name].shape for name in condition.keys() - {"lead"}}
+            if len(shapes) == 1:
+                return condition
     got = f"a dict of {', '.join(map(str, condition))}" if isinstance(condition, dict) else type(condition).__name__
-    expected = '{"prompt": tokens [B, P] int64, "real": [B, P] bool}'
-    remedy = in_tensor(condition) or "The method prompts() of the denoiser makes it; of texts with masks, holes()."
-    raise bad("condition", got, expected, remedy)
+    expected = '{"prompt": tokens [B, P] int64, "real": [B, P] bool' + (', "lead": [B] int64}' if lead else "}")
+    made = "The method prompts() of the denoiser makes it" + ("." if lead else "; of texts with masks, holes().")
+    raise bad("condition", got, expected, in_tensor(condition) or made)
 
 
 def null_prompt(convention: Convention, condition: Any) -> dict[str, Tensor]:
@@ -65,15 +85,15 @@ def null_prompt(convention: Convention, condition: Any) -> dict[str, Tensor]:
     Raises:
         ValueError: If the condition is no prompt, or has no room for the null tokens.
     """
-    prompt, real, hole = _checked(condition)
-    rest = {} if hole is None else {"hole": hole}
+    condition = checked(convention, condition)
+    prompt, real, hole = condition["prompt"], condition["real"], condition.get("hole")
     if convention.null == "drop":
-        return {"prompt": prompt, "real": torch.zeros_like(real) if hole is None else hole, **rest}
+        return {**condition, "real": torch.zeros_like(real) if hole is None else hole}
     if convention.null == "mask":
         kept = torch.isin(prompt, torch.tensor(convention.kept, dtype=torch.int64, device=prompt.device))
         mask = convention.mask_id
         assert mask is not None
-        return {"prompt": torch.where(real & ~kept, mask, prompt), "real": real, **rest}
+        return {**condition, "prompt": torch.where(real & ~kept, mask, prompt)}
     size = len(convention.null_tokens)
     holes = torch.zeros(len(prompt), 1, dtype=torch.int64, device=prompt.device) if hole is None else hole.sum(1, True)
     needed = size + int(holes.max())
@@ -83,8 +103,9 @@ def null_prompt(convention: Convention, condition: Any) -> dict[str, Tensor]:
     place = torch.arange(prompt.shape[1], device=prompt.device)
     twin = torch.full_like(prompt, convention.pad_id)
     twin[:, :size] = torch.tensor(convention.null_tokens, device=prompt.device)
-    real = place < size + holes
-    return {"prompt": twin, "real": real} | ({} if hole is None else {"hole": real & (place >= size)})
+    there = place < size + holes
+    rest = {} if hole is None else {"hole": there & (place >= size)}
+    return {**condition, "prompt": twin, "real": there.expand_as(real), **rest}
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,12 +118,15 @@ class Rows:
         real: [b, S] bool, False for padding; None where there is none.
         places: Where the tokens of each sample are: a slice, if that is the same for all; else [b, L], with any place
             for those that a sample has too few holes for.
+        first_block: [b], where the block begins in which the sequence of each row does; None for a model without
+            blocks.
     """
 
     which: Tensor | slice
     ids: Tensor
     real: Tensor | None
     places: Tensor | slice
+    first_block: Tensor | None = None
 
 
 def laid_out(convention: Convention, tokens: Tensor, condition: Any) -> Iterator[Rows]:
@@ -113,7 +137,11 @@ def laid_out(convention: Convention, tokens: Tensor, condition: Any) -> Iterator
         tokens: The sequences.
         condition: Prompts, as `padded` or `with_holes` makes them.
     """
-    prompt, real, hole = _checked(condition)
+    condition = checked(convention, condition)
+    prompt, real, hole = condition["prompt"], condition["real"], condition.get("hole")
+    first_block = None
+    if convention.block is not None:
+        first_block = real.sum(1) + len(convention.before) - condition["lead"].to(real.device)
     if len(prompt) != len(tokens):
         raise bad("condition", f"{len(prompt)} prompts", f"one for each of the {len(tokens)} sequences")
     if hole is None:
@@ -130,19 +158,21 @@ def laid_out(convention: Convention, tokens: Tensor, condition: Any) -> Iterator
     lengths = real.sum(1)
     distinct = lengths.unique().tolist()
     if len(distinct) == 1 or convention.attention != "none":
-        yield _rows(convention, text, real, hole, slice(None), tokens.shape[1])
+        yield replace(_rows(convention, text, real, hole, slice(None), tokens.shape[1]), first_block=first_block)
         return
     for length in distinct:
         which = (lengths == length).nonzero().squeeze(1)
         yield _rows(convention, text[which], real[which], hole[which], which, tokens.shape[1])
 
 
+def everywhere(ids: tuple[int, ...], prompt: Tensor) -> Tensor:
+    """Tokens that are the same in every row of `prompt` [B, P]."""
+    return torch.tensor(ids, dtype=torch.int64, device=prompt.device).expand(len(prompt), len(ids))
+
+
 def _rows(convention: Convention, text: Tensor, real: Tensor, hole: Tensor, which: Tensor | slice, length: int) -> Rows:
     """[before, text, after, padding] for each row, with `length` places for its holes."""
-    before, after = (
-        torch.tensor(ids, dtype=torch.int64, device=text.device).expand(len(text), len(ids))
-        for ids in (convention.before, convention.after)
-    )
+    before, after = everywhere(convention.before, text), everywhere(convention.after, text)
     around = len(convention.before), len(convention.after)
     ids = torch.cat((before, text, after), 1)
     there, hole = pad(real, around, value=True), pad(hole, around, value=False)

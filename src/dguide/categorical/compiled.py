@@ -43,8 +43,6 @@ def library() -> ctypes.CDLL | None:
         return None
     code.dguide_draw.argtypes = [ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64]
     code.dguide_log_z.argtypes = [ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64]
-    code.dguide_floored.argtypes = [ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64]
-    code.dguide_leap.argtypes = [ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64]
     code.dguide_exp.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64]
     if _agrees(code):
         return code

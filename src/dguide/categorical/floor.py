@@ -13,8 +13,8 @@ The guided law of the landing is that of the weights
 $$T_y = (e^c_y + G_c)^{1+w} (e^u_y + G_u)^{-w} = A_y\, (A_y / B_y)^w,$$
 
 so the normalisers n drop out, and with them all that would need a pass before the one that sums. Both factors are
-computed in float32. Their sums are in float64, after some neighbours were added in float32 (four in C, a tile of 256 in
-PyTorch): all terms are positive, so that this costs no more than the rounding of each.
+computed in float32. Their sums are in float64, over tiles of 256 that are summed in float32: all terms are positive, so
+that this costs no more than the rounding of each.
 
 Why this is stable:
 
@@ -27,8 +27,9 @@ Why this is stable:
   by -inf, and $w \log_2 (A / B)$ is finite for every w. Where f = 0 (the last step), T is
   $\exp((1+w) \ell^c_y - w \ell^u_y)$ and is taken from the logits themselves, as masks do: then nothing can underflow
   that counts, however small it is.
-- $2^{w \log_2(A/B)}$ is taken relative to its largest, so it does not overflow. A weight can be lost only below
-  $2^{-126}$ of that. Where the total is below $2^{-60}$, the row is not served.
+- $2^{w \log_2(A/B)}$ is taken relative to its largest, so it does not overflow, unless the floors alone say that it
+  lies between $2^{-50}$ and $2^{50}$. A weight can be lost only below $2^{-125}$ of that. Where the total is below
+  $2^{-60}$, the row is not served.
 
 Rows between the two ($0 < G < 2^{-100}$), rows whose total is that small, rows with a prediction of x alone, and rows
 that hold NaN or +inf are not served. They are left to the caller, who writes their laws out in float64.
@@ -56,7 +57,6 @@ __all__ = [
     "Floor",
     "FlooredRequest",
     "FlooredSums",
-    "Read",
     "Sums",
     "log_laws",
 ]
@@ -155,17 +155,6 @@ class FlooredRequest(NamedTuple):
         )
 
 
-class Read(NamedTuple):
-    """Rows as the source in C was told of them, for a draw from them later: its `task`, and what that has addresses of.
-
-    `served` [N] bool is among these.
-    """
-
-    task: bytes
-    served: Tensor
-    used: list[Tensor]
-
-
 class Sums(NamedTuple):
     r"""What an implementation finds in N rows of P predictions.
 
@@ -180,7 +169,6 @@ class Sums(NamedTuple):
         log_intensity: [P, N] float64, log of the exit rates, from an implementation that finds them on its way.
         tilted: [N] float64, their tilt, from the same.
         log_z: [N] float64, from the same.
-        read: for `floored_compiled.leap`, from the implementation in C.
     """
 
     rest: Tensor
@@ -194,12 +182,17 @@ class Sums(NamedTuple):
     log_intensity: Tensor | None = None
     tilted: Tensor | None = None
     log_z: Tensor | None = None
-    read: Read | None = None
 
     def floor(self, by: Floor) -> Tensor:
         """G, [P, N]."""
         own = self.here.exp() * (by.damping * by.evidence)
         return (self.rest + own) * by.share
+
+    def scaled(self, by: Floor) -> tuple[Tensor, Tensor, Tensor]:
+        """s and s G, [P, N] float64, and which rows have a floor that is served, [N] bool."""
+        floor = self.floor(by)
+        scale = (1 / floor).clamp_max(1)
+        return scale, floor * scale, ((floor >= LOWEST_FLOOR) & floor.isfinite()).all(0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,9 +8,10 @@ from typing import TypeAlias
 import torch
 
 from . import floored_compiled, floored_vectorised
+from .cuda import floored_fused, tiling
 from .floor import FlooredRequest, FlooredSums, Sums
 
-__all__ = ["floored_sums", "implementation", "leaps"]
+__all__ = ["floored_sums", "implementation"]
 
 Implementation: TypeAlias = Callable[[FlooredRequest], Sums]
 
@@ -35,9 +36,6 @@ def floored_sums(asked: FlooredRequest) -> FlooredSums | None:
 
 def implementation(device: torch.device, dtype: torch.dtype) -> Implementation:
     """The quickest way of reading logits in float32 or half precision."""
-    return floored_compiled.fast if floored_compiled.serves(device, dtype) else floored_vectorised.fast
-
-
-def leaps(device: torch.device, dtype: torch.dtype) -> bool:
-    """Whether rows that were read may be left to `floored_compiled.leap`."""
-    return implementation(device, dtype) is floored_compiled.fast
+    if floored_compiled.serves(device, dtype):
+        return floored_compiled.fast
+    return floored_fused.fast if tiling.serves(device, dtype) else floored_vectorised.fast

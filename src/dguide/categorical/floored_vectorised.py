@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from .floor import LOWEST_FLOOR, LOWEST_TOTAL, MOST_HERE, FlooredRequest, Sums
-from .inverse import TILE, pick
+from .floor import LOWEST_TOTAL, MOST_HERE, FlooredRequest, Sums
+from .inverse import TILE, pick, wide_sum
 from .vectorised import at_token, chunks, gathered
 
 __all__ = ["fast"]
@@ -42,7 +42,7 @@ def _part(asked: FlooredRequest, memory: Tensor, weights: Tensor) -> Sums:
     bare = wanted and asked.floor.share == 0
     power = _from_logits(asked, laws, memory[2]) if bare else memory[2].zero_()
     each = [law.exp_() for law in laws]
-    rest = torch.stack([_wide_sum(law) for law in each]) if asked.known is None else asked.known[0]
+    rest = torch.stack([wide_sum(law) for law in each]) if asked.known is None else asked.known[0]
     log_here = torch.stack(here) - top
     served = ((rest > 0) & rest.isfinite() & (log_here < MOST_HERE)).all(0)
     sums = Sums(rest, log_here, top.double(), None, None, None, None, served)
@@ -67,14 +67,12 @@ def _from_logits(asked: FlooredRequest, laws: list[Tensor], out: Tensor) -> Tens
 
 def _on_the_floor(asked: FlooredRequest, sums: Sums, laws: list[Tensor], power: Tensor) -> tuple[Sums, Tensor, Tensor]:
     """Sums that know which floors are served, w log2(A / B) [n, V], and what log T lacks, [n]; e become A and B."""
-    floor = sums.floor(asked.floor)
-    scale = (1 / floor).clamp_max(1)
-    for law, s, g in zip(laws, scale.float(), (floor * scale).float(), strict=True):
+    scale, ground, well = sums.scaled(asked.floor)
+    for law, s, g in zip(laws, scale.float(), ground.float(), strict=True):
         law.mul_(s.unsqueeze(-1)).add_(g.unsqueeze(-1))
     if asked.ref is not None:
         torch.div(*laws, out=power).log2_().mul_(asked.weight.float().unsqueeze(-1))
-    served = sums.served & ((floor >= LOWEST_FLOOR) & floor.isfinite()).all(0)
-    return sums._replace(served=served), power, -asked.tilt(scale.log())
+    return sums._replace(served=sums.served & well), power, -asked.tilt(scale.log())
 
 
 def _weighed(
@@ -87,7 +85,7 @@ def _weighed(
     torch.exp2(power.sub_(high), out=each)
     if factor is not None:
         each.mul_(factor)
-    total = _wide_sum(weights)
+    total = wide_sum(weights)
     served = sums.served & (total >= LOWEST_TOTAL) & total.isfinite()
     sums = sums._replace(total=total, lift=lift + high.squeeze(-1).double() * math.log(2), served=served)
     if asked.uniforms is None:
@@ -95,10 +93,3 @@ def _weighed(
     each.masked_fill_(~served.unsqueeze(-1), 1.0)  # where nothing is drawn, anything may be
     token = pick(weights, asked.uniforms)
     return sums._replace(token=token, share=at_token(weights, token))
-
-
-def _wide_sum(values: Tensor) -> Tensor:
-    """The sum of each row, [n] float64: of tiles in float32, and of these in float64, without a copy of the rows."""
-    whole = values.shape[-1] // TILE * TILE
-    rest = values[:, whole:].sum(-1, dtype=torch.float64)
-    return rest + values[:, :whole].unflatten(-1, (-1, TILE)).sum(-1).sum(-1, dtype=torch.float64) if whole else rest

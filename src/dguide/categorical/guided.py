@@ -7,7 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from . import compiled, fused, vectorised
+from . import compiled, vectorised
+from .cuda import fused
 from .decoding import Decoding
 from .rows import DrawRequest, Draws, LogitRows
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["TILE", "draw", "first_above", "pick"]
+__all__ = ["TILE", "draw", "first_above", "pick", "wide_sum"]
 
 TILE = 256
 
@@ -56,6 +56,13 @@ def pick(weights: Tensor, uniforms: Tensor) -> Tensor:
     tile, into = first_above(tiles.sum(-1).double(), uniforms)
     column = first_above(tiles[torch.arange(rows, device=tiles.device), tile].double(), into)[0]
     return tile * TILE + column
+
+
+def wide_sum(values: Tensor) -> Tensor:
+    """The sum of each row, [n] float64: of tiles in float32, and of these in float64, without a copy of the rows."""
+    whole = values.shape[-1] // TILE * TILE
+    rest = values[:, whole:].sum(-1, dtype=torch.float64)
+    return rest + values[:, :whole].unflatten(-1, (-1, TILE)).sum(-1).sum(-1, dtype=torch.float64) if whole else rest
 
 
 def draw(log_weights: Tensor, uniforms: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from .inverse import TILE, pick
 from .law import tilt
 from .rows import DrawRequest, Draws, LogitRows
 
-__all__ = ["BadRow", "at_token", "chunks", "decoded", "exact", "fast", "gathered", "log_law"]
+__all__ = ["BadRow", "at_token", "chunks", "decoded", "exact", "fast", "gathered", "log_law", "tilted_into"]
 
 _CHUNK = 1 << 18
 """Entries of a chunk of rows: 1 MiB in float32."""
@@ -95,30 +95,39 @@ def fast(asked: DrawRequest) -> tuple[Draws, Tensor]:
 
     def part(rows: slice) -> tuple[Draws, Tensor]:
         some, count = asked.of(rows), rows.stop - rows.start
-        c, z = gathered(some.cond, all_c[:count]), all_z[:count]
-        laws: list[Tensor | None] = [c, None]
+        c, u, z = all_c[:count], all_u[:count], all_z[:count]
+        finite = tilted_into(some, c, u, z[:, :vocab])
+        laws: list[Tensor | None] = [c, None if some.ref is None else u]
         log_sums: list[Tensor | None] = [None, None]
-        finite = None
-        if some.ref is None:
-            z[:, :vocab] = c
-        else:
-            u = gathered(some.ref, all_u[:count])
-            if len(forbidden):
-                u.index_fill_(-1, forbidden, 0.0)
-            finite = u.sum(-1).isfinite()
-            torch.lerp(u, c, (1 + some.weight).float().unsqueeze(-1), out=z[:, :vocab])
-            laws[1] = u
-        if len(forbidden):
-            z.index_fill_(-1, forbidden, -math.inf)
         if asked.partition:
             for which, law in enumerate(laws):
                 if law is not None:
                     log_sums[which] = torch.logsumexp(law.index_fill_(-1, forbidden, -math.inf), -1).double()
         draws, whole = _drawn(some, z, torch.softmax(z, -1, out=all_q[:count]), laws, log_sums)
-        return draws, whole if finite is None else whole & finite
+        return draws, whole & finite
 
     found = [part(rows) for rows in parts]
     return Draws.joined([draws for draws, _ in found]), torch.cat([served for _, served in found])
+
+
+def tilted_into(asked: DrawRequest, c: Tensor, u: Tensor, z: Tensor) -> Tensor:
+    """Write c, u and z = c + w (c - u) of all rows in float32, [n, V] each; z is -inf where it is forbidden.
+
+    u is not written without a reference. Returns in which rows u is finite where it is allowed, [n] bool.
+    """
+    gathered(asked.cond, c)
+    finite = torch.ones_like(asked.uniforms, dtype=torch.bool)
+    if asked.ref is None:
+        z.copy_(c)
+    else:
+        gathered(asked.ref, u)
+        if len(asked.forbidden):
+            u.index_fill_(-1, asked.forbidden, 0.0)
+        finite = u.sum(-1).isfinite()
+        torch.lerp(u, c, (1 + asked.weight).float().unsqueeze(-1), out=z)
+    if len(asked.forbidden):
+        z.index_fill_(-1, asked.forbidden, -math.inf)
+    return finite
 
 
 def gathered(rows: LogitRows, out: Tensor) -> Tensor:

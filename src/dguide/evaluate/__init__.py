@@ -13,6 +13,7 @@ from .points.bias import Bias, bias
 from .points.distances import frechet_distance, kernel_distance
 from .points.feature_sets import Features, InceptionFeatures, PixelFeatures
 from .points.neighbours import Neighbourhood, PrecisionRecall, neighbourhood, precision_recall
+from .pseudo_likelihood import pseudo_likelihood
 from .reading.calibration import calibration_error, calibration_estimates, reliability
 from .reading.classes import Reading, class_counts, hypotheses, read
 from .reading.detection import Detection, Operating, defect_score, novelty_score
@@ -61,6 +62,7 @@ __all__ = [
     "paired_differences",
     "precision_recall",
     "proportion",
+    "pseudo_likelihood",
     "read",
     "reliability",
     "string_estimates",

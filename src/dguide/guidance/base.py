@@ -22,13 +22,13 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 import torch
 from torch import Tensor
 
-from ..categorical import normalise, tilt
+from ..categorical import Combination, Leaving, normalise, tilt
 from ..devices import on_cpu
 from ..errors import bad, number
 from ..extension import Extensible, false_declaration, final, speaks_for
 from ..process import Jump, Process
 from .schedule import Constant, PerSample, Schedule
-from .verify import verify_schedule
+from .verify import verify_agreement, verify_schedule
 from .weight import checked_weight, one_each
 
 __all__ = ["Guidance", "LogStay", "RateGuidance", "Step", "Transition", "known_jump_times", "normalise", "tilt"]
@@ -98,6 +98,8 @@ class Guidance(Extensible, ABC):
     that have no general step refuse the mechanism."""
     keeps_pace: ClassVar[bool]
     """Whether the guided exit rate is that of the two models, if these have the same one."""
+    combination: ClassVar[Combination | None] = None
+    """What `combined_log_stay` does, if it has that form: then steps of the uniform process are taken in C."""
 
     @classmethod
     def from_scale(cls: type[G], scale: float, **options: Any) -> G:
@@ -227,6 +229,12 @@ class Guidance(Extensible, ABC):
         return self.tilted_landing and speaks_for(type(self), "combined_log_stay", "guided", "combine")
 
     @property
+    def told_combination(self) -> Combination | None:
+        """`combination`, unless a class overrides `combined_log_stay`, or what that is made of, and not this."""
+        speaks = speaks_for(type(self), "combination", "combined_log_stay", "log_intensity", "guided", "combine")
+        return self.combination if speaks else None
+
+    @property
     def asks_log_z(self) -> bool:
         """Whether `combined_log_stay` looks at $Z_w$."""
         return True
@@ -251,10 +259,7 @@ class Guidance(Extensible, ABC):
         logits = torch.linspace(-1, 1, 24, dtype=torch.float64).sin_().mul(9).view(2, 3, 4)
         cond, ref = torch.log_softmax(logits, -1)
         weight = torch.tensor([-0.5, 1.0, 3.0], dtype=torch.float64)
-
-        def log_stay(log_intensity: Tensor) -> Tensor:
-            return -torch.exp(log_intensity)
-
+        log_stay = Leaving.EXPONENTIAL.log_stay
         law = self.guided(cond, ref, weight, Step(lambda log_p: Jump(rate, log_p), log_stay))
         landing, log_z = normalise(tilt(cond, ref, weight.unsqueeze(-1)))
         if self.tilted_landing and not torch.allclose(law.log_landing, landing):
@@ -274,19 +279,14 @@ class Guidance(Extensible, ABC):
         """Raise `ValueError` if `combined_log_stay` does not agree with `guided` where the two exit rates differ."""
         if not self.combines_rates:
             return
-
-        def intensity(log_p: Tensor) -> Tensor:
-            return log_p[:, 0] / 4
-
-        def log_stay(log_intensity: Tensor) -> Tensor:
-            return -torch.exp(log_intensity)
-
-        law = self.guided(cond, ref, weight, Step(lambda log_p: Jump(intensity(log_p), log_p), log_stay))
+        log_stay = Leaving.EXPONENTIAL.log_stay
+        law = self.guided(cond, ref, weight, Step(lambda log_p: Jump(log_p[:, 0] / 4, log_p), log_stay))
         asked = log_z if self.asks_log_z else torch.zeros_like(log_z)
-        told = self.combined_log_stay(intensity(cond), intensity(ref), weight, asked, log_stay)
-        if not torch.allclose(told, law.log_stay):
-            expected = f"what guided returns, {law.log_stay.tolist()}"
-            raise bad(f"{type(self).__name__}.combined_log_stay", told.tolist(), expected, "Make the two agree.")
+        given = (cond[:, 0] / 4, ref[:, 0] / 4, weight, asked, log_stay)
+        told, form = self.combined_log_stay(*given), self.told_combination
+        verify_agreement(f"{type(self).__name__}.combined_log_stay", told, "guided", law.log_stay)
+        if form is not None:
+            verify_agreement(f"{type(self).__name__}.combination", form.log_stay(*given), "combined_log_stay", told)
 
 
 def known_jump_times(process: Process, guidance: Guidance) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ..categorical import Combination
 from .base import RateGuidance
 from .schedule import PerSample, Schedule
 
@@ -27,6 +28,7 @@ class Normalized(RateGuidance):
 
     weight: float | Tensor | Schedule | PerSample  # type: ignore[assignment]
     keeps_pace = True
+    combination = Combination(share=0.0)
 
     def __post_init__(self) -> None:
         self._accept_weight()

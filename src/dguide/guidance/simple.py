@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..categorical import Combination, log_leave
 from .base import Guidance, LogStay, Step, Transition, normalise, tilt
 from .schedule import PerSample, Schedule
 
@@ -31,6 +32,7 @@ class Simple(Guidance):
     level = "transition probabilities"
     tilted_landing = True
     keeps_pace = False
+    combination = Combination(share=1.0, whole=True)
 
     def __post_init__(self) -> None:
         self._accept_weight()
@@ -42,19 +44,13 @@ class Simple(Guidance):
         return Transition(stays - torch.logaddexp(stays, leaves), landing)
 
     def combined_log_stay(self, cond: Tensor, ref: Tensor, weight: Tensor, log_z: Tensor, log_stay: LogStay) -> Tensor:
-        c, u = log_stay(cond), log_stay(ref)
-        stays, leaves = tilt(c, u, weight), tilt(_log_leave(c), _log_leave(u), weight) + log_z
-        return stays - torch.logaddexp(stays, leaves)
+        return self.combination.log_stay(cond, ref, weight, log_z, log_stay)
 
     def guided_log_stay(self, log_intensity: Tensor, log_z: Tensor, log_stay: LogStay) -> Tensor:
         stays = log_stay(log_intensity)
-        return stays - torch.logaddexp(stays, _log_leave(stays) + log_z)
-
-
-def _log_leave(log_stay: Tensor) -> Tensor:
-    return torch.log(-torch.expm1(log_stay))
+        return stays - torch.logaddexp(stays, log_leave(stays) + log_z)
 
 
 def _leaving(law: Transition) -> Tensor:
     """log P(leave, and land on y), [N, V]."""
-    return _log_leave(law.log_stay).unsqueeze(-1) + law.log_landing
+    return log_leave(law.log_stay).unsqueeze(-1) + law.log_landing

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ..categorical import Combination
 from .base import RateGuidance
 from .schedule import PerSample, Schedule
 
@@ -28,6 +29,7 @@ class Unlocking(RateGuidance):
 
     weight: float | Tensor | Schedule | PerSample  # type: ignore[assignment]
     keeps_pace = False
+    combination = Combination(share=1.0)
 
     def __post_init__(self) -> None:
         self._accept_weight()

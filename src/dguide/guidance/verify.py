@@ -1,4 +1,4 @@
-"""Whether the parts of a schedule fit each other, which samplers rely on."""
+"""Whether the parts of a schedule, or of a mechanism, fit each other, which samplers rely on."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from dataclasses import is_dataclass
 from itertools import pairwise
 
 import torch
+from torch import Tensor
 
 from ..errors import bad
 from ..extension import once_by_value
 from .schedule import Schedule
 
-__all__ = ["verify_schedule"]
+__all__ = ["verify_agreement", "verify_schedule"]
 
 
 @once_by_value
@@ -38,3 +39,9 @@ def verify_schedule(schedule: Schedule) -> None:
                 raise bad(
                     f"{name}.average from m = {a:g} to {b:g}", f"{told:.6g}", f"{mean:.6g}, the mean of its weights"
                 )
+
+
+def verify_agreement(name: str, told: Tensor, other: str, wanted: Tensor) -> None:
+    """Raise `ValueError` unless what `name` says is what `other` returns."""
+    if not torch.allclose(told, wanted):
+        raise bad(name, told.tolist(), f"what {other} returns, {wanted.tolist()}", "Make the two agree.")

@@ -61,6 +61,9 @@ class Process(Extensible, ABC):
     """Whether noise is one token, the same everywhere."""
     absorbing: ClassVar[bool]
     """Whether a token that has left its noisy state never moves again."""
+    always_movable: ClassVar[bool] = False
+    """Whether `movable` is true of all tokens everywhere. Where a class overrides `movable`, and not this, it is not
+    looked at."""
     finite_level: ClassVar[float]
     """Highest noise level at which rates are finite: samplers that step along rates start there."""
 
@@ -216,6 +219,9 @@ def _verify(process: Process) -> None:
         raise false_declaration(cls, "point_mass", f"noise of the tokens {noise.tolist()}")
     if process.absorbing and bool(process.movable(torch.arange(process.vocab_size)).sum() > 1):
         raise false_declaration(cls, "absorbing", "a clean token that can move")
+    told = process.always_movable and speaks_for(cls, "always_movable", "movable")
+    if told and not bool(process.movable(torch.arange(process.vocab_size)).all()):
+        raise false_declaration(cls, "always_movable", "a token that cannot move")
     if process.time_agnostic and not torch.allclose(process.propagated(noise, late, early, log_p), log_p):
         raise false_declaration(cls, "time_agnostic", "a prediction that changes with time")
     if (process.prediction_free_rate or process.prediction == "posterior") and not torch.allclose(

@@ -68,6 +68,7 @@ class Uniform(Process):
     time_agnostic = False
     point_mass = False
     absorbing = False
+    always_movable = True
     finite_level = 1 - 1e-3
 
     def __post_init__(self) -> None:

@@ -4,6 +4,7 @@ from ..denoiser import Condition, Denoiser
 from ..extension import kebab
 from ..spec import Registry
 from .api import Samples, Trajectory, prepare, sample
+from .blocks.sampler import Blocks
 from .diagnostics import Diagnostics, DiagnosticsTable
 from .first_hitting import FirstHitting
 from .grid.ancestral import Ancestral
@@ -21,7 +22,6 @@ from .sampler import Sampler
 from .smc import SMC, Particles
 from .state import State
 from .unmasking.base import Candidates, Unmasking
-from .unmasking.blocks import Blocks
 from .unmasking.confidence import LowConfidence, LowEntropy, Scored, TopMargin
 from .unmasking.counts import Counted
 from .unmasking.entropy_bounded import EntropyBounded

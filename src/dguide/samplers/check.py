@@ -19,10 +19,13 @@ from ..extension import listed
 from ..guidance import Guidance, Normalized, PerSample
 from ..process import Process
 from ..random import check_seed
+from .blocks.caching import block_size_of
+from .blocks.sampler import Blocks
 from .first_call import check_declared, check_parts
 from .lengths import Lengths
 from .run import Observer, Run
 from .sampler import Sampler
+from .smc import SMC
 
 __all__ = ["Request", "check_first_index"]
 
@@ -126,6 +129,7 @@ class Request:
             fixed=None if self.fixed is None else self.fixed.to(where),
         )
         sampler.accept(process, guidance, denoiser)
+        _whole_blocks(sampler, denoiser, self.length)
         return checked
 
     def runs(self, observers: tuple[Observer, ...] = ()) -> Iterator[Run]:
@@ -166,6 +170,20 @@ def _decoding(decoding: Decoding, process: Process) -> None:
         raise bad("Decoding forbidden", decoding.forbidden[-1], f"tokens from 0 to vocab_size - 1 = {vocab - 1}")
     if len({*process.excluded, *decoding.forbidden}) == vocab:
         raise bad("Decoding forbidden", f"all {vocab} tokens", "at least one token to draw")
+
+
+def _whole_blocks(sampler: Sampler, denoiser: Denoiser, length: int) -> None:
+    """Warn of a block-causal network whose blocks are all drawn at once."""
+    size = block_size_of(denoiser)
+    inside = sampler.sampler if isinstance(sampler, SMC) else sampler
+    if size is not None and length > size and not isinstance(inside, Blocks):
+        name = type(inside).__name__
+        warnings.warn(
+            f"the network reads blocks of {size} positions, each after final ones, and {name} draws all {length} "
+            f"positions at once: use Blocks({name}(...), size={size})",
+            UserWarning,
+            stacklevel=5,
+        )
 
 
 def _not_training(network: object) -> None:

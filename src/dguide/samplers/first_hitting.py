@@ -205,8 +205,8 @@ class _Race:
         i = met.nonzero().squeeze(-1)
         at = (pending[i], first[i])
         weight = run.guidance.weight_at(_inside(level, low, top)[i], run.rows[pending[i]])
-        true = self._speeds(self.row[at], weight)
-        ratio = true - log_speed[i, first[i]]
+        bound = log_speed[i, first[i]]
+        ratio = (bound if run.guidance.level_free else self._speeds(self.row[at], weight)) - bound
         if bool((ratio[~narrow[i]] > self.hair).any()):
             what = f"FirstHitting with {type(run.guidance).__name__}"
             expected = "a log_intensity that is convex in w, as log Z_w is"
@@ -228,21 +228,33 @@ class _Race:
         # Not much wider than the last one that was good.
         low = torch.maximum(low, level - self.reach[pending])
         bound = torch.full(self.clocks[pending].shape, -math.inf, dtype=torch.float64, device=level.device)
+        begin: Tensor | None = None  # what was found where a segment begins holds for a half of it too
         wide = torch.arange(len(pending), device=level.device)
         while len(wide):
             top, end = level[wide], low[wide]
             sample = self.run.rows[pending[wide]]
-            weights = [self.run.guidance.weight_at(_inside(m, end, top), sample) for m in (top, end)]
+            first_w, last_w = (self.run.guidance.weight_at(_inside(m, end, top), sample) for m in (top, end))
             b, position = self.active[pending[wide]].nonzero().unbind(-1)
-            rows, first_w, last_w = self.row[pending[wide[b]], position], *(w[b] for w in weights)
-            first = self._speeds(rows, first_w)
-            last = first if torch.equal(first_w, last_w) else self._speeds(rows, last_w)
-            bound[wide[b], position] = torch.maximum(first, last)
+            at, rows = (wide[b], position), self.row[pending[wide[b]], position]
+            known = None if begin is None else begin[at]
+            first, last = self._ends(rows, first_w[b], last_w[b], known)
+            begin = torch.empty_like(bound) if begin is None else begin
+            begin[at], bound[at] = first, torch.maximum(first, last)
             steep = torch.zeros_like(top).index_put((b[(first - last).abs() > _SPREAD],), torch.ones_like(top[0])) > 0
             wide = wide[steep & (top - end > _NARROW * top)]
             low[wide] = (level[wide] + low[wide]) / 2
         self.reach = self.reach.index_copy(0, pending, 2 * (level - low))
         return low, bound
+
+    def _ends(self, rows: Tensor, first: Tensor, last: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
+        """`_speeds` of some rows at two weights; those at the first may be `known`."""
+        if known is not None:
+            return known, self._speeds(rows, last)
+        if torch.equal(first, last):
+            return (self._speeds(rows, first),) * 2
+        # A row for either weight in turn: where it is read again, it is at hand.
+        both = self._speeds(rows.repeat_interleave(2), torch.stack((first, last), -1).flatten())
+        return both[::2], both[1::2]
 
     def _speeds(self, rows: Tensor, weight: Tensor) -> Tensor:
         """log of how much faster than unguided the clocks of some rows run, [N]."""

@@ -36,9 +36,9 @@ def watched(model: object, tokens: Tensor, process: Process) -> Iterator[None]:
 
     def look(embedding: nn.Embedding) -> Callable[[nn.Module, tuple[object, ...]], None]:
         def hook(module: nn.Module, given: tuple[object, ...]) -> None:
-            # Embeddings of positions and labels may be larger. A prompt may stand in front of the tokens.
+            # Embeddings of positions and labels may be larger.
             ids = given[0] if given else None
-            if isinstance(ids, Tensor) and ids.ndim == 2 and torch.equal(ids[:, -tokens.shape[1] :], tokens):
+            if isinstance(ids, Tensor) and ids.ndim == 2 and _of(ids, tokens):
                 told.append(embedding.num_embeddings)
 
         return hook
@@ -57,3 +57,11 @@ def watched(model: object, tokens: Tensor, process: Process) -> Iterator[None]:
             UserWarning,
             stacklevel=3,
         )
+
+
+def _of(ids: Tensor, tokens: Tensor) -> bool:
+    """Whether `ids` [B, S] are `tokens` [B, L], with a prompt in front of them, or a block of them."""
+    count, length = ids.shape[1], tokens.shape[1]
+    if count >= length:
+        return torch.equal(ids[:, -length:], tokens)
+    return any(torch.equal(ids, tokens[:, start : start + count]) for start in range(length - count + 1))

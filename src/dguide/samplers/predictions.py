@@ -178,19 +178,15 @@ class Predictions:
     def floored(
         self,
         weight: Tensor,
-        flat: Tensor,
+        present: Tensor,
         floor: Floor,
         exits: Exits,
         *,
         partition: bool = False,
         uniforms: Tensor | None = None,
     ) -> FlooredRequest:
-        """What is asked of `dguide.categorical.floored_sums` at the present tokens; the arguments are its own.
-
-        `flat` says which entry of `tokens` each position is, [N].
-        """
+        """What is asked of `dguide.categorical.floored_sums`; the arguments are its own."""
         first, *rest = self.asked
-        present = self.tokens.flatten().index_select(0, flat)
         ref = rest[0] if rest else None
         return FlooredRequest(
             first, ref, weight, present, floor, self.forbidden, partition, uniforms, known=None, exits=exits

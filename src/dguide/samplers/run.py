@@ -14,6 +14,7 @@ from ..categorical import Decoding, Draws, LogitRows
 from ..denoiser import Condition, Denoiser, stack, take
 from ..devices import users_default
 from ..errors import bad
+from ..extension import speaks_for
 from ..guidance import Guidance, known_jump_times
 from ..process import Process
 from ..random import Stream, uniform
@@ -87,16 +88,28 @@ class Run:
             self.memory[key] = work(sampler, self.process)
         return self.memory[key]  # type: ignore[no-any-return]
 
-    def altered(self, **changes: Any) -> Run:
-        """The same samples with other `fixed`, `observers` or `rng_epoch`, and what was worked out for the calls."""
+    def altered(self, *, conditions: Condition = None, **changes: Any) -> Run:
+        """The same samples with other `fixed`, `observers`, `rng_epoch` or networks, and what was worked out for calls.
+
+        Networks that are told something else than those of this run are told `conditions`.
+        """
         run = replace(self, **changes)
-        vars(run).update(conditions=self.conditions, forbidden=self.forbidden)
+        vars(run).update(
+            conditions=self.conditions if conditions is None else conditions,
+            forbidden=self.forbidden,
+        )
         return run
 
     def movable(self, tokens: Tensor) -> Tensor:
         """Where `tokens` [B, L] can still change, bool."""
         free = self.process.movable(tokens)
         return free if self.fixed is None else free & ~self.fixed
+
+    @cached_property
+    def all_movable(self) -> bool:
+        """Whether all positions can change in every step."""
+        process = type(self.process)
+        return self.fixed is None and process.always_movable and speaks_for(process, "always_movable", "movable")
 
     def uniforms(self, stream: Stream, draw: Tensor | int, where: Positions | None = None) -> Tensor:
         """Uniforms of a stream for all positions [B, L], or for the positions `where` (sample, position) [N]."""
@@ -112,9 +125,12 @@ class Run:
             position = position + self.length * self.rng_epoch[sample]  # counters that no position has used
         return self.index[sample], position
 
-    def asking(self, active: Tensor, levels: tuple[float, float]) -> Asking:
-        """What a step asks of the positions that are `active` [B, L], with the mean of w between two noise levels."""
-        if bool(active.all()):
+    def asking(self, active: Tensor | None, levels: tuple[float, float]) -> Asking:
+        """What a step asks of the positions that are `active` [B, L], with the mean of w between two noise levels.
+
+        None stands for all positions.
+        """
+        if active is None or bool(active.all()):
             return self._whole if self.guidance.level_free else self._asking(self._everywhere, levels)
         return self._asking(active.nonzero().unbind(-1), levels)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import ClassVar
 
 import torch
@@ -37,6 +38,8 @@ class Sampler(Extensible, ABC):
     """Whether a position may land more than once, or not on every token its guided law allows. `SMC` refuses both."""
     general_step: ClassVar[bool] = False
     """Whether it has a step for a mechanism whose landing is not $q_w$ (`Guidance.tilted_landing`)."""
+    in_blocks: ClassVar[bool] = True
+    """Whether it can draw some positions of longer samples while the others stay: `Blocks` has such a one inside."""
     predictable: ClassVar[bool] = True
     """Whether the positions that land in a step depend on what was decided before it only, and not on the tokens that
     land."""
@@ -83,6 +86,10 @@ class Sampler(Extensible, ABC):
 
     def _verify(self) -> None:
         """Raise `ValueError` if a method of the class is wrong on a small example."""
+
+    def replanned(self, state: State) -> State:
+        """The state after somebody else decided tokens in it: what was worked out ahead is worked out again."""
+        return replace(state, plan=None)
 
     @final
     def check_unfinished(self, run: Run, state: State) -> None:

@@ -43,10 +43,12 @@ from ..extension import listed
 from ..guidance import Constant, Guidance
 from ..process import Process
 from ..random import Stream
+from .blocks.sampler import Blocks
 from .first_hitting import FirstHitting
 from .run import Landing, Observer, Run
 from .sampler import Sampler
 from .state import State
+from .unmasking.base import Unmasking
 
 __all__ = ["SMC", "Particles"]
 
@@ -102,6 +104,7 @@ class SMC(Sampler):
     weight: float | None = None
     threshold: float = 0.5
 
+    in_blocks = False
     predictable = False  # resampling looks at the tokens
     guarantee = "exact in the limit of many particles, up to the steps of the sampler inside"
 
@@ -118,6 +121,9 @@ class SMC(Sampler):
                 "one that chooses who lands without it",
                 f"Its tokens have no known probability to be weighed by. Use one of {_inside()}.",
             )
+        if isinstance(self.sampler, Blocks) and not isinstance(self.sampler.sampler, Unmasking):
+            got = f"Blocks around {type(self.sampler.sampler).__name__}, whose time starts anew in each block"
+            raise bad("SMC sampler", got, f"Blocks around {listed(Unmasking, predictable=True)}")
         if self.weight is not None:
             object.__setattr__(self, "weight", number("SMC weight", self.weight))
             if not (math.isfinite(self.weight) and self.weight >= -1):

@@ -71,4 +71,4 @@ class UntilEnd(Sampler):
         if not bool(rest.any()):
             return state
         first = state.tokens.gather(1, known.long().argmax(1, keepdim=True))
-        return replace(state, tokens=torch.where(rest, first, state.tokens), plan=None)
+        return self.sampler.replanned(replace(state, tokens=torch.where(rest, first, state.tokens)))

@@ -217,4 +217,4 @@ def _sampler(given: Sampler | None, block: int | None, holes: int) -> Sampler:
     if given is not None and not isinstance(given, Sampler):
         raise bad("sampler", repr(given), "a sampler such as dguide.LowConfidence(steps=64)")
     inner = LowConfidence(steps=min(holes, block or holes)) if given is None else given
-    return inner if block is None else Blocks(inner, size=block)  # type: ignore[arg-type]
+    return inner if block is None else Blocks(inner, size=block)

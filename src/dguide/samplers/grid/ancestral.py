@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ...categorical import Leaving
 from ...extension import speaks_for
 from ...process import Floored, Jump, Process
-from .base import log_stay
 from .steps import GridSampler
 
 __all__ = ["Ancestral"]
@@ -29,6 +29,7 @@ class Ancestral(GridSampler):
     """
 
     guarantee = "exact given predictions frozen within a step; first order in the steps"
+    leaving = Leaving.EXPONENTIAL
 
     def start(self, process: Process) -> float:
         return 1.0
@@ -41,4 +42,4 @@ class Ancestral(GridSampler):
         return process.floored_posterior(time, earlier, like) if told else None
 
     def log_stay(self, log_intensity: Tensor) -> Tensor:
-        return log_stay(log_intensity)
+        return Leaving.EXPONENTIAL.log_stay(log_intensity)

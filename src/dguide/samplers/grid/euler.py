@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
+from ...categorical import Leaving
 from .steps import RateSampler
 
 __all__ = ["Euler"]
@@ -26,6 +26,7 @@ class Euler(RateSampler):
     """
 
     guarantee = "first order in the steps"
+    leaving = Leaving.LINEAR
 
     def log_stay(self, log_intensity: Tensor) -> Tensor:
-        return torch.log1p(-torch.exp(log_intensity.clamp_max(0.0)))
+        return Leaving.LINEAR.log_stay(log_intensity)

@@ -20,11 +20,12 @@ from ...categorical import (
     Floor,
     FlooredRequest,
     FlooredSums,
+    Leaving,
     chunks,
+    floored_step,
     floored_sums,
-    leap,
-    leaps,
     log_laws,
+    steps_at_once,
 )
 from ...guidance import RateGuidance, Transition
 from ...process import Floored
@@ -58,6 +59,7 @@ class FlooredStep:
         floor: what is the same for all positions.
         exits: how the tokens leave by one prediction.
         log_stay: log-probability to stay from the log of an integrated exit rate.
+        leaving: what `log_stay` is, if it has such a form.
         written: the laws of some of the positions, written out.
     """
 
@@ -67,6 +69,7 @@ class FlooredStep:
     floor: Floor
     exits: Exits
     log_stay: Callable[[Tensor], Tensor]
+    leaving: Leaving | None
     written: Callable[[Tensor], tuple[StageInput, Transition]]
 
     def leap(self, buffers: StepBuffers, levels: tuple[float, float], must: Tensor | None) -> Tensor:
@@ -77,43 +80,52 @@ class FlooredStep:
             levels: noise levels between which it happens, the higher first.
             must: [N], who leaves even if the clock has not run out; None for nobody.
         """
+        left = self._at_once(buffers) if must is None else None
+        return self._one_by_one(buffers, levels, must) if left is None else left
+
+    def _at_once(self, buffers: StepBuffers) -> Tensor | None:
+        """`leap` in C, where nobody has to know more of the step than its tokens; None where that cannot be."""
+        run, rows, draw = self.run, self.predictions.asked[0].values, address()
+        combination, leaving = run.guidance.told_combination, self.leaving
+        if combination is None or leaving is None or draw is None or run.observers or not run.decoding.plain:
+            return None
+        if not (self.floor.usable and steps_at_once(rows.device, rows.dtype)):
+            return None
+        asking = self.asking
+        flat = asking.flat  # stands for the present tokens, which are looked up in C
+        asked = self.predictions.floored(asking.weight, flat, self.floor, self.exits, partition=self._partition)
+        streams = first_word(Stream.LANDING), first_word(Stream.CLOCK)
+        at = (flat, *asking.counters)
+        clocks = Clocks(draw, run.seed, *streams, *at, buffers.tokens, buffers.jumps, buffers.clocks)
+        found = floored_step(asked, combination, leaving, clocks)
+        if found is None:
+            return None
+        left, late = found
+        if len(late):
+            sample, position = to = (asking.where[0][late], asking.where[1][late])
+            uniforms = run.uniforms(Stream.LANDING, buffers.jumps[to] - 1, to)
+            buffers.tokens[sample, position] = self._written_out(late, uniforms).token
+        return left
+
+    @property
+    def _partition(self) -> bool:
+        """Whether somebody looks at $Z_w$."""
+        return len(self.predictions.asked) == 2 and self.run.guidance.asks_log_z
+
+    def _one_by_one(self, buffers: StepBuffers, levels: tuple[float, float], must: Tensor | None) -> Tensor:
+        """`leap` in PyTorch, from the sums of each row."""
         run, at, weight = self.run, self.asking.where, self.asking.weight
-        partition = len(self.predictions.asked) == 2 and run.guidance.asks_log_z
-        quick = self._quick(must)
         # What reads a row twice may as well draw from it, for all rows.
-        ahead = partition and run.decoding.plain and not quick
+        ahead = self._partition and run.decoding.plain
         uniforms = run.uniforms(Stream.LANDING, buffers.jumps[at], at) if ahead else None
+        present = self.predictions.tokens.flatten().index_select(0, self.asking.flat)
         asked = self.predictions.floored(
-            weight, self.asking.flat, self.floor, self.exits, partition=partition, uniforms=uniforms
+            weight, present, self.floor, self.exits, partition=self._partition, uniforms=uniforms
         )
         sums = floored_sums(asked)
         if sums is None:
             return torch.arange(len(weight), device=weight.device)
-        log_stay = self._log_stay(sums)
-        left = self._leap_at_once(buffers, sums, log_stay) if quick else None
-        return self._leap(buffers, asked, sums, log_stay, levels, must) if left is None else left
-
-    def _quick(self, must: Tensor | None) -> bool:
-        """Whether nobody has to know more of the step than its tokens."""
-        run, rows = self.run, self.predictions.asked[0].values
-        return run.decoding.plain and not run.observers and must is None and leaps(rows.device, rows.dtype)
-
-    def _leap_at_once(self, buffers: StepBuffers, sums: FlooredSums, log_stay: Tensor) -> Tensor | None:
-        """`leap` without a look at single positions; None where that cannot be."""
-        run, draw = self.run, address()
-        if sums.sums.read is None or draw is None:
-            return None
-        streams = first_word(Stream.LANDING), first_word(Stream.CLOCK)
-        at = (self.asking.flat, *self.asking.counters)
-        clocks = Clocks(draw, run.seed, *streams, *at, buffers.tokens, buffers.jumps, buffers.clocks)
-        found = leap(sums.sums.read, log_stay, clocks)
-        if found is None:
-            return None
-        left, late, uniforms = found
-        if len(late):
-            sample, position = self.asking.where
-            buffers.tokens[sample[late], position[late]] = self._written_out(late, uniforms).token
-        return left
+        return self._leap(buffers, asked, sums, self._log_stay(sums), levels, must)
 
     def _leap(
         self,

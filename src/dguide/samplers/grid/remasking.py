@@ -140,7 +140,8 @@ class Remasking(GridSampler):
         again = float(self.again(run.process, *grid.noisy_times[state.index : state.index + 2]))
         if again:
             decided = ~run.process.movable(state.tokens)
-            mine = decided if run.initial is None else decided & run.movable(run.initial)
+            mine = decided if run.fixed is None else decided & ~run.fixed
+            mine = mine if run.initial is None else mine & run.movable(run.initial)
             where = mine.nonzero().unbind(-1)
             masked = run.uniforms(Stream.REMASK, state.index, where) < again
             to = (where[0][masked], where[1][masked])

@@ -6,11 +6,12 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from ...categorical import Draws, chunks
+from ...categorical import Draws, Leaving, chunks
 from ...errors import bad
 from ...extension import final, once_by_value, speaks_for
 from ...guidance import Guidance, Step, Transition, known_jump_times
@@ -40,6 +41,10 @@ class GridSampler(OnGrid):
       the landing itself. Where all rates are a prediction on a floor (`floored`), it reads how strongly positions
       leave, and draws for those that do. Elsewhere it writes out the guided law of every position that can move.
     """
+
+    leaving: ClassVar[Leaving | None] = None
+    """What `log_stay` is, if it has such a form: then steps of the uniform process are taken in C. It is not looked at
+    where a class overrides `log_stay`, and not this."""
 
     @abstractmethod
     def intensity(self, process: Process, tokens: Tensor, time: Tensor, earlier: Tensor, log_p: Tensor) -> Jump:
@@ -87,6 +92,14 @@ class GridSampler(OnGrid):
         if not bool((told <= 0).all()):
             got = f"{told.tolist()} for log-intensities {log_intensity.tolist()}"
             raise bad(f"{type(self).__name__}.log_stay", got, "log-probabilities, at most 0")
+        form = self.told_leaving
+        if form is not None and not torch.allclose(form.log_stay(log_intensity), told):
+            raise bad(f"{type(self).__name__}.leaving", form.name, f"what log_stay returns, {told.tolist()}")
+
+    @property
+    def told_leaving(self) -> Leaving | None:
+        """`leaving`, if it says what `log_stay` returns."""
+        return self.leaving if speaks_for(type(self), "leaving", "log_stay") else None
 
     def length(self, run: Run, state: State) -> int:
         if isinstance(state.plan, JumpTimes):
@@ -158,10 +171,9 @@ class GridSampler(OnGrid):
     def _move_generally(self, run: Run, state: State, grid: TimeGrid, buffers: StepBuffers) -> None:
         """Let every position that can move follow its guided law."""
         process, guidance = run.process, run.guidance
-        now, then = grid.noisy_times[state.index : state.index + 2]
         high, low = grid.levels[state.index : state.index + 2]
-        active = run.movable(state.tokens)
-        if not bool(active.any()):
+        active = None if run.all_movable else run.movable(state.tokens)
+        if active is not None and not bool(active.any()):
             return
         asking = run.asking(active, (high, low))
         where, weight = asking.where, asking.weight
@@ -171,13 +183,16 @@ class GridSampler(OnGrid):
         predictions = run.predict(state.tokens, grid.now(state), asking.query)
 
         def written(part: slice | Tensor) -> tuple[StageInput, Transition]:
+            now, then = grid.noisy_times[state.index : state.index + 2]
             seen = StageInput(state.tokens[where[0][part], where[1][part]], *predictions.laws(part))
             law = self.transition(process, guidance, seen.tokens, now, then, seen.cond, seen.ref, weight[part])
             return seen, law
 
         parts: Sequence[slice | Tensor]
         if grid.floored is not None and guidance.combines_rates:
-            step = FlooredStep(run, asking, predictions, *grid.floored[state.index], self.log_stay, written)
+            step = FlooredStep(
+                run, asking, predictions, *grid.floored[state.index], self.log_stay, self.told_leaving, written
+            )
             left = step.leap(buffers, (high, low), must)
             parts = [left[part] for part in chunks(len(left), process.vocab_size)] if len(left) else ()
         else:

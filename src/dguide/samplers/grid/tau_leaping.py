@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
+from ...categorical import Leaving
 from .steps import RateSampler
 
 __all__ = ["TauLeaping"]
@@ -26,7 +26,7 @@ class TauLeaping(RateSampler):
     """
 
     guarantee = "first order in the steps"
+    leaving = Leaving.SINGLE
 
     def log_stay(self, log_intensity: Tensor) -> Tensor:
-        log_leave = log_intensity - torch.exp(log_intensity)
-        return torch.log1p(-torch.exp(log_leave))
+        return Leaving.SINGLE.log_stay(log_intensity)

@@ -45,14 +45,14 @@ from ...errors import bad, number
 from ...extension import listed
 from ...guidance import Guidance, RateGuidance, Transition, known_jump_times
 from ...process import Jump, Process
-from ..predictions import Positions
 from ..run import Run
 from ..state import State
-from .base import OnGrid, Stage, StageInput, log_stay, times_of
-from .jump_times import fraction
-from .moves import StepBuffers
+from .base import OnGrid, Stage, StageInput, log_stay
+from .masked_stages import MaskedStages
+from .two_stages import Marks, WrittenStages
 
 __all__ = ["Trapezoidal"]
+
 
 _SURE = 100.0
 """Log of an integrated rate that is as good as infinite."""
@@ -66,8 +66,9 @@ class Trapezoidal(OnGrid):
     There is no guarantee to be nearer than `Ancestral` at equal calls. At most two calls a step. For the masked
     process with `Normalized`, the jump times are known beforehand: a step in which samples need only one of its stages
     asks for that alone. With `Unlocking`, a sample of which nothing left in the first stage is not asked about again.
-    Laws of all positions that may leave in a step are kept for its second stage in float64: with `Unlocking` those of
-    every mask. The module has the equations. Source: arXiv 2502.00234.
+    Logits that the second stage extrapolates from are copied: with `Unlocking` those of every mask of a sample that
+    changed. For the uniform process laws of all positions are kept in float64 instead. The module has the equations.
+    Source: arXiv 2502.00234.
 
     Args:
         steps: number of steps T.
@@ -118,6 +119,11 @@ class Trapezoidal(OnGrid):
         high, low = process.noise.level(time), process.noise.level(earlier)
         return process.noise.time(high - self.theta * (high - low))
 
+    @property
+    def _ahead(self) -> float:
+        """The factor $a_1$."""
+        return 1 / (2 * self.theta * (1 - self.theta))
+
     def _second(
         self,
         process: Process,
@@ -138,7 +144,7 @@ class Trapezoidal(OnGrid):
             None if x is None else process.propagated(before.tokens, time, middle, x) for x in (before.cond, before.ref)
         )
         old = _jump(process, guidance, StageInput(before.tokens, cond, ref), middle, earlier, weight)
-        ahead = 1 / (2 * self.theta * (1 - self.theta))
+        ahead = self._ahead
         log_new, log_old = (x.log_intensity.unsqueeze(-1) + x.log_landing for x in (jump, old))
         top = torch.maximum(log_new, log_old).amax(-1, keepdim=True)
         top = torch.where(top.isinf(), 0.0, top)
@@ -154,7 +160,29 @@ class Trapezoidal(OnGrid):
 
     def step(self, run: Run, state: State) -> State:
         self.check_unfinished(run, state)
-        return _TwoStages(self, run, state).taken()
+        marks = run.once(_marked, self)[state.index]
+
+        def stages() -> tuple[Stage, ...]:
+            return self.stages(run.process, run.guidance, marks.times[0], marks.times[2])
+
+        if _reads_rows(run.process, run.guidance):
+            return MaskedStages(run, state, marks, stages, self._ahead).taken()
+        return WrittenStages(run, state, marks, stages).taken()
+
+
+def _marked(sampler: Trapezoidal, process: Process) -> list[Marks]:
+    """The marks of each step."""
+    times = sampler.times(process)
+    time, earlier = times[:-1], times[1:]
+    marks = torch.stack((time, sampler.middle(process, time, earlier), earlier), -1)
+    levels = process.noise.level(marks).tolist()
+    rates: list[list[float]] = [[] for _ in levels]
+    if process.prediction_free_rate and process.point_mass:
+        # A law of one column: no prediction matters.
+        noise, blank = torch.full_like(marks[:, :2], process.noise_token).long(), torch.zeros_like(marks[:, :2, None])
+        jump = process.posterior(noise, marks[:, :2], marks[:, 1:], blank)
+        rates = jump.log_intensity.clamp_max(_SURE).tolist()
+    return [Marks(tuple(at.unbind()), tuple(m), tuple(r)) for at, m, r in zip(marks, levels, rates, strict=True)]
 
 
 def _on_rates(guidance: Guidance) -> RateGuidance:
@@ -166,6 +194,12 @@ def _on_rates(guidance: Guidance) -> RateGuidance:
             "A mechanism that is defined by its step cannot be extrapolated; use Ancestral for it.",
         )
     return guidance
+
+
+def _reads_rows(process: Process, guidance: Guidance) -> bool:
+    """Whether a position leaves for $q_w$ at a rate of which only $Z_w$ has to be read, at whatever time it is read."""
+    plain = process.prediction_free_rate and process.point_mass and process.time_agnostic
+    return plain and guidance.tilted_landing
 
 
 def _jump(
@@ -188,105 +222,3 @@ def _first(
     process: Process, guidance: RateGuidance, time: Tensor, middle: Tensor, views: Sequence[StageInput], weight: Tensor
 ) -> Transition:
     return Transition.of(_jump(process, guidance, views[-1], time, middle, weight), log_stay)
-
-
-class _TwoStages:
-    """One step of a batch.
-
-    Attributes:
-        high, middle, low: noise levels at its beginning, between its stages, and at its end.
-        weights: [B, L], w at each position's own jump, where that is known beforehand.
-        steady: whether predictions of a state that has not changed have not either.
-    """
-
-    def __init__(self, sampler: Trapezoidal, run: Run, state: State) -> None:
-        self.run, self.state, self.buffers = run, state, StepBuffers.of(state)
-        process = run.process
-        time, self.earlier = run.once(times_of, sampler)[state.index : state.index + 2]
-        self.stages = sampler.stages(process, run.guidance, time, self.earlier)
-        marks = torch.stack((time, self.stages[1].time, self.earlier))
-        self.high, self.middle, self.low = process.noise.level(marks).tolist()
-        nets = (run.denoiser, run.reference)
-        self.steady = process.time_agnostic and not any(getattr(net, "time_dependent", False) for net in nets)
-        self.weights: Tensor | None = None
-
-    def taken(self) -> State:
-        """The state after the step."""
-        run, buffers = self.run, self.buffers
-        active = run.movable(buffers.tokens)
-        first = second = active
-        if run.known_jump_times:
-            first, second = self._known_times(active)
-        asked = first | second
-        if self.steady and run.known_jump_times:  # where nothing leaves first, the second call says it all
-            asked = asked & first.any(-1, keepdim=True)
-        before = asked.nonzero().unbind(-1)
-        old = self._looked(0, before, (0, 1))
-        left = self._move(0, before, [old])
-        changed = torch.zeros_like(active[:, 0]).index_fill(0, before[0][left], True)
-        if not run.known_jump_times:
-            second = run.movable(buffers.tokens)
-        row = torch.full_like(buffers.tokens, -1)
-        row[before] = torch.arange(len(before[0]), device=row.device)
-        holds = (row >= 0) & ~changed.unsqueeze(-1) & self.steady  # what was said of these
-        at = (second & holds).nonzero().unbind(-1)
-        self._move(1, at, [old[row[at]]])
-        at = (second & ~holds).nonzero().unbind(-1)
-        new, known = self._looked(1, at, (1,)), row[at] >= 0
-        part = (at[0][known], at[1][known])
-        self._move(1, part, [old[row[part]], new[known]])
-        self._move(1, (at[0][~known], at[1][~known]), [new[~known]])
-        return buffers.state(self.state, float(self.earlier))
-
-    def _known_times(self, active: Tensor) -> tuple[Tensor, Tensor]:
-        """Who leaves in which stage, [B, L] bool each, where that is known beforehand; the others' clocks run on."""
-        run, clocks = self.run, self.buffers.clocks
-        token = torch.full((1,), run.process.noise_token, device=clocks.device)
-        blank = torch.zeros(1, 1, dtype=torch.float64, device=clocks.device)  # a law of one column, as good as any
-        views = [StageInput(token, blank, None)]
-        early, late = (-stage.law(views, blank[0]).log_stay for stage in self.stages)
-        first = active & (clocks <= early)
-        second = active & ~first & ((clocks - early <= late) | (self.low == 0))
-        inside = torch.where(
-            first,
-            self.high - (self.high - self.middle) * fraction(clocks, early),
-            self.middle - (self.middle - self.low) * fraction(clocks - early, late),
-        )
-        self.weights = run.guidance.weight_at(inside.flatten(), run.rows.repeat_interleave(run.length)).view_as(clocks)
-        clocks.sub_(torch.where(active & ~first & ~second, early + late, 0.0))
-        if self.steady:  # these are not asked before they leave
-            clocks.sub_(torch.where(second & ~first.any(-1, keepdim=True), early, 0.0))
-        return first, second
-
-    def _weight(self, stage: int, at: Positions) -> Tensor:
-        """w of the positions `at` in a stage, [N]."""
-        if self.weights is not None:
-            return self.weights[at]
-        high, low = self._levels(stage)
-        return self.run.guidance.weight_over(low, high, self.run.rows[at[0]])
-
-    def _levels(self, stage: int) -> tuple[float, float]:
-        return (self.middle, self.low) if stage else (self.high, self.middle)
-
-    def _looked(self, stage: int, at: Positions, needed: tuple[int, ...]) -> StageInput:
-        """What the networks say of the positions `at` when a stage begins, for use in the stages `needed`."""
-        run, tokens = self.run, self.buffers.tokens
-        if not len(at[0]):
-            nothing = torch.zeros(0, run.process.vocab_size, dtype=torch.float64, device=tokens.device)
-            return StageInput(tokens[at], nothing, nothing)
-        weights = torch.cat([self._weight(k, at) for k in needed])
-        moment = torch.full_like(self.state.time, float(self.stages[stage].time))
-        predictions = run.predict(tokens, moment, run.query(at, weights))
-        laws = [predictions.laws(part) for part in predictions.parts()]
-        cond, ref = (torch.cat([x for x in side if x is not None]) if side[0] is not None else None
-                     for side in zip(*laws, strict=True))  # fmt: skip
-        return StageInput(tokens[at], cond, ref)
-
-    def _move(self, stage: int, at: Positions, views: list[StageInput]) -> Tensor:
-        """Let the positions `at` take a stage, and say which of them left, [N] bool."""
-        if not len(at[0]):
-            return torch.zeros(0, dtype=torch.bool, device=at[0].device)
-        law = self.stages[stage].law(views, self._weight(stage, at))
-        high, low = self._levels(stage)
-        must = self.run.process.unfinished(self.buffers.tokens[at]) if low == 0 else None
-        return self.buffers.leap(self.run, at, law, views[-1], (high, low), must)

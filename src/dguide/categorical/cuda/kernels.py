@@ -7,10 +7,6 @@ the tile and the sum of $\exp(z - \max)$, and with each further statistic its ow
 [N, SLOTS, TILES]. `choose` runs one program a row: it picks a tile by these sums, reads that tile again and picks the
 token in it by a running sum in float64, so that a token in the tail has its share of a tile beside any head.
 
-Sums of a tile are float32 over the few neighbours that one load brings to a thread, float64 beyond. The terms are
-positive: that is exact to the few roundings of float32 that each term has anyway, at one conversion and one addition in
-float64 for 8 columns (4 in single precision), which even cards with hardly any float64 units have time for.
-
 A column that float32 would get wrong becomes z = +inf: the maximum, which is needed anyway, then tells of it.
 """
 
@@ -19,6 +15,8 @@ from __future__ import annotations
 
 import triton
 import triton.language as tl
+
+from .kernel_parts import FAR, INF, exp, finite, first_above, largest, load_pair, pull_of, sum_of, tilt
 
 __all__ = ["FEW_SLOTS", "SLOTS", "choose", "summarise"]
 
@@ -44,56 +42,18 @@ LOG_MAX = tl.constexpr(5)
 ENTROPY = tl.constexpr(6)
 MARGIN = tl.constexpr(7)
 
-INF = tl.constexpr(float("inf"))
-FAR = tl.constexpr(-1e37)  # rows that lie below it altogether are not for float32
-LOG2E = tl.constexpr(1.4426950408889634)
-
-
-@triton.jit
-def _pull(weight):
-    """How z is built from c, u and w: from u for w < -1/2, from c otherwise; so w = -1 is u and w = 0 is c exactly.
-
-    And up to which c, if to any, it is right that z = -inf: what is forbidden has weight zero where c counts, and for
-    w > 0 so has a c that is finite only by name, whose z overflows.
-    """
-    from_ref = weight < -0.5
-    pull = tl.where(from_ref, 1 + weight, weight).to(tl.float32)
-    nothing = tl.where(from_ref, -INF, 10 * FAR)
-    return from_ref, pull, tl.where(pull > 1e-30, nothing, float("nan")).to(tl.float32)
-
-
-@triton.jit
-def _tilt(c, u, from_ref, pull):
-    """c + w (c - u)."""
-    apart = c - u
-    return tl.fma(apart, tl.zeros_like(apart) + pull, tl.where(from_ref, u, c))
-
 
 @triton.jit
 def _tile(cond, ref, weight, keep, whole, tile, TILE: tl.constexpr, HAS_REF: tl.constexpr):
     """z, c, u of a tile: -inf in columns that do not count; z = +inf in those that float32 would get wrong."""
     columns = tile * TILE + tl.arange(0, TILE)
     whole = tl.load(whole + tile) != 0
-    # Hardly any tile needs a mask, which may cost wide loads. All are under way before the first is looked at.
-    if whole:
-        c = tl.load(cond + columns, eviction_policy="evict_first")
-        u = c
-        if HAS_REF:
-            u = tl.load(ref + columns, eviction_policy="evict_first")
-    else:
-        counts = tl.load(keep + columns) != 0
-        c = tl.load(cond + columns, mask=counts, other=0.0, eviction_policy="evict_first")
-        u = c
-        if HAS_REF:
-            u = tl.load(ref + columns, mask=counts, other=0.0, eviction_policy="evict_first")
-    c = c.to(tl.float32)
+    c, u = load_pair(cond, ref, keep, whole, columns, HAS_REF)
     if HAS_REF:
-        u = u.to(tl.float32)
-        from_ref, pull, nothing = _pull(weight)
-        z = _tilt(c, u, from_ref, pull)
+        from_ref, pull, nothing = pull_of(weight)
+        z = tilt(c, u, from_ref, pull)
         right = (tl.abs(u) < INF) & ((tl.abs(z) < INF) | (c <= nothing))
     else:
-        u = c
         z = c
         right = c < INF
     z = tl.where(right, z, INF)
@@ -106,53 +66,12 @@ def _tile(cond, ref, weight, keep, whole, tile, TILE: tl.constexpr, HAS_REF: tl.
 
 
 @triton.jit
-def _finite(top):
-    """A maximum that can be subtracted."""
-    return tl.where(top == -INF, 0.0, top)
-
-
-@triton.jit
-def _sum(terms, GROUP: tl.constexpr):
-    few = tl.sum(tl.reshape(terms, (terms.shape[0] // GROUP, GROUP)), 1)
-    return tl.sum(few.to(tl.float64), 0)
-
-
-@triton.jit
-def _max(values, GROUP: tl.constexpr):
-    return tl.max(tl.max(tl.reshape(values, (values.shape[0] // GROUP, GROUP)), 1), 0)
-
-
-@triton.jit
-def _exp(x, scale):
-    """exp(scale x) of what is not positive, its smallest values flushed to zero: one instruction on the way."""
-    return tl.exp2(x * (scale * LOG2E))
-
-
-@triton.jit
 def _log_sum(parts, at, here, TILES: tl.constexpr, TOP_SLOT: tl.constexpr, MASS_SLOT: tl.constexpr):
     """Log of the sum of the exponentials over all tiles."""
     top = tl.load(parts + TOP_SLOT * TILES + at, mask=here, other=-INF)
     mass = tl.load(parts + MASS_SLOT * TILES + at, mask=here, other=0.0)
-    best = _finite(tl.max(top, 0))
+    best = finite(tl.max(top, 0))
     return best + tl.log(tl.sum(mass * tl.exp(top - best), 0))
-
-
-@triton.jit
-def _first_above(weights, share, positions):
-    """First position whose cumulative weight exceeds the share of the total, how far into it that is, and the total.
-
-    A running sum that is computed in parallel may fall by a rounding: only a positive weight is ever taken, and the
-    last of them where rounding leads to the total itself.
-    """
-    running = tl.cumsum(weights, 0)
-    total = tl.max(running, 0)
-    target = share * total
-    last = tl.max(tl.where(weights > 0, positions, 0), 0)
-    first = tl.min(tl.where((weights > 0) & (running > target), positions, last), 0)
-    own = tl.sum(tl.where(positions == first, weights, 0.0), 0)
-    before = tl.sum(tl.where(positions == first, running, 0.0), 0) - own
-    into = (target - before) / tl.where(own > 0, own, 1.0)
-    return first, tl.minimum(tl.maximum(into, 0.0), 1.0), total
 
 
 @triton.jit
@@ -188,31 +107,31 @@ def summarise(
         ref += tl.load(ref_index + row) * ref_stride
         w = tl.load(weight + row)
     z, c, u = _tile(cond, ref, w, keep, whole, tile, TILE, HAS_REF)
-    top = _max(z, GROUP)
+    top = largest(z, GROUP)
     parts += row * SLOTS * TILES + tile
     tl.store(parts + TOP * TILES, top.to(tl.float64))
-    below = z - _finite(top)
+    below = z - finite(top)
     if TEMPERED:
-        tl.store(parts + MASS * TILES, _sum(_exp(below, scale), GROUP))
+        tl.store(parts + MASS * TILES, sum_of(exp(below, scale), GROUP))
     if (PARTITION or SPREAD) or not (GREEDY or TEMPERED):
-        each = _exp(below, 1.0)
+        each = exp(below, 1.0)
         if TEMPERED:
-            tl.store(parts + PLAIN * TILES, _sum(each, GROUP))
+            tl.store(parts + PLAIN * TILES, sum_of(each, GROUP))
         else:
-            tl.store(parts + MASS * TILES, _sum(each, GROUP))
+            tl.store(parts + MASS * TILES, sum_of(each, GROUP))
         if SPREAD:
-            tl.store(parts + LEAN * TILES, _sum(tl.where(each > 0, each * below, 0.0), GROUP))
+            tl.store(parts + LEAN * TILES, sum_of(tl.where(each > 0, each * below, 0.0), GROUP))
             highest = z == top
-            runner = _max(tl.where(highest, -INF, z), GROUP)
+            runner = largest(tl.where(highest, -INF, z), GROUP)
             several = tl.sum(highest.to(tl.int32), 0) > 1
             tl.store(parts + SECOND * TILES, tl.where(several, top, runner).to(tl.float64))
     if PARTITION and HAS_REF:
-        cond_top = _max(c, GROUP)
+        cond_top = largest(c, GROUP)
         tl.store(parts + COND_TOP * TILES, cond_top.to(tl.float64))
-        tl.store(parts + COND_MASS * TILES, _sum(_exp(c - _finite(cond_top), 1.0), GROUP))
-        ref_top = _max(u, GROUP)
+        tl.store(parts + COND_MASS * TILES, sum_of(exp(c - finite(cond_top), 1.0), GROUP))
+        ref_top = largest(u, GROUP)
         tl.store(parts + REF_TOP * TILES, ref_top.to(tl.float64))
-        tl.store(parts + REF_MASS * TILES, _sum(_exp(u - _finite(ref_top), 1.0), GROUP))
+        tl.store(parts + REF_MASS * TILES, sum_of(exp(u - finite(ref_top), 1.0), GROUP))
 
 
 @triton.jit
@@ -260,7 +179,7 @@ def choose(
         total = 1.0
     else:
         mass = tl.load(parts + MASS * TILES + at, mask=here, other=0.0)
-        tile, into, total = _first_above(mass * tl.exp(lift * scale), tl.load(uniforms + row), at)
+        tile, into, total = first_above(mass * tl.exp(lift * scale), tl.load(uniforms + row), at)
 
     cond += tl.load(cond_index + row) * cond_stride
     w = 0.0
@@ -273,8 +192,8 @@ def choose(
     if GREEDY:
         column = tl.min(tl.where(z == peak, columns, TILES * TILE), 0)
     else:
-        each = _exp(z - _finite(peak), scale).to(tl.float64)
-        column, _, _ = _first_above(each, into, columns)
+        each = exp(z - finite(peak), scale).to(tl.float64)
+        column, _, _ = first_above(each, into, columns)
     column = tl.where(right, column, 0)
     tl.store(token + row, column.to(tl.int64))
     tl.store(served + row, right)
@@ -283,8 +202,8 @@ def choose(
     z_at = c_at
     if HAS_REF:
         u_at = tl.load(ref + column).to(tl.float32)
-        from_ref, pull, _ = _pull(w)
-        z_at = _tilt(c_at, u_at, from_ref, pull)
+        from_ref, pull, _ = pull_of(w)
+        z_at = tilt(c_at, u_at, from_ref, pull)
     below = z_at.to(tl.float64) - best
     found += row
     if GREEDY:

@@ -1,0 +1,7 @@
+"""DiffusionGemma of transformers as a denoiser."""
+
+from __future__ import annotations
+
+from .denoiser import DiffusionGemma
+
+__all__ = ["DiffusionGemma"]
