@@ -17,6 +17,7 @@ from torch import Tensor
 
 import dguide
 from dguide.nn import CudaGraphs, Inference
+from studies.common import about
 
 from . import common, network
 
@@ -94,3 +95,7 @@ def measure(device: str, quick: bool, repeats: int, clock: Clock) -> dict[str, A
             shares[name].append(1 - waiting[0].inside / total)
     outside = {name: statistics.median(values) for name, values in shares.items()}
     return {"seconds": common.medians(times), "share outside": outside, "times": times, "shares": shares}
+
+
+if __name__ == "__main__":
+    about(__doc__, "benchmarks.gpu")

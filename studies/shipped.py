@@ -19,19 +19,20 @@ from torch import Tensor
 import dguide
 from dguide import Normalized, RampUp, checkpoint
 from dguide.checkpoint import Checkpoint
-from dguide.data import Dataset, load
+from dguide.data import Dataset, Strings, load
 from dguide.evaluate import evaluate_samples, likelihood
 from dguide.evaluate.evaluation import figure
 from dguide.guidance import Guidance
 from dguide.plots import images, style
 from dguide.samplers import Sampler
+from studies import sequence_pictures
 from studies.common import ROOT, Study, commit, header, parser, write
 
 __all__ = ["STUDY"]
 
 FOLDER, IMAGES = ROOT / "checkpoints", ROOT / "docs/images"
 SEED, ROWS = 0, 5
-IMAGES_DRAWN, MOLECULES_DRAWN = 500, 1000
+IMAGES_DRAWN, MOLECULES_DRAWN, SEQUENCES_SHOWN = 500, 1000, 300
 NONE, RAMP = "none", "ramp-up, mean 1"
 GUIDANCE: dict[str, Guidance] = {
     NONE: Normalized(0.0),
@@ -60,7 +61,9 @@ FIGURES_OF_MOLECULES = ("valid", "unique of valid", "novel of unique", "Fréchet
 
 
 def cases(loaded: Checkpoint, dataset: Dataset) -> Iterator[tuple[str, str, str, dict[str, Tensor]]]:
-    """Sampler, guidance, what is asked in words, and the condition by name."""
+    """Sampler, guidance, what is asked in words, and the condition by name; none for sequences with a study each."""
+    if sequences(dataset):
+        return
     if dataset.shape is not None:
         condition = {dataset.conditions[0].name: torch.arange(IMAGES_DRAWN) % dataset.n_classes}
         for guidance in (NONE, RAMP):
@@ -74,6 +77,11 @@ def cases(loaded: Checkpoint, dataset: Dataset) -> Iterator[tuple[str, str, str,
         for guidance in GUIDANCE if masked else (NONE, RAMP):  # the uniform process changes all tokens in every step
             told = untold | {condition.name: torch.ones(MOLECULES_DRAWN, dtype=torch.int64)}
             yield best(loaded), guidance, condition.class_names[1], told
+
+
+def sequences(dataset: Dataset) -> bool:
+    """Whether a study of its own judges the samples: of strings that are no molecules."""
+    return isinstance(dataset.codec, Strings) and dataset.codec.split != "smiles"
 
 
 def draw(
@@ -174,10 +182,14 @@ def molecules(dataset: Dataset, shown: Tensor, path: Path) -> None:
 
 
 def picture(name: str) -> None:
-    """Writes docs/images/data-NAME.png: images asked for each class, molecules of which nothing is asked."""
+    """Writes docs/images/data-NAME.png: what is asked for each class, and molecules of which nothing is asked."""
     loaded = checkpoint.load(FOLDER / name)
     dataset, path = load(loaded.config.data), IMAGES / f"data-{name}.png"
-    if dataset.shape is None:
+    if sequences(dataset):
+        asked = {dataset.conditions[0].name: torch.arange(SEQUENCES_SHOWN) % dataset.n_classes}
+        drawn = draw(loaded, dataset, FOR_IMAGES, RAMP, asked)
+        style.save(sequence_pictures.picture(dataset, drawn.tokens, asked[dataset.conditions[0].name]), path)
+    elif dataset.shape is None:
         untold = {each.name: each.not_given.expand(60) for each in dataset.conditions}
         molecules(dataset, draw(loaded, dataset, best(loaded), NONE, untold).tokens, path)
     else:
@@ -232,6 +244,8 @@ def sections(results: dict[str, Any]) -> dict[str, str]:
             f"{bytes_ / 1e6:.1f} | {loaded.config.steps:,} | {bits[0]} | {bits[1]} | {found['bits']['sequences']:,} |"
         )
         runs = found["runs"]
+        if not runs:
+            continue
         if runs[0]["asked"] != "nothing":
             drawn = f"asked, guidance; {drawn_of(runs)} by {runs[0]['sampler']}"
             found_of[name] = "\n".join(table(FIGURES_OF_IMAGES, runs, drawn))

@@ -36,6 +36,7 @@ COMMANDS = (
     "data",
     "sample",
     "fill",
+    "generate",
     "evaluate",
     "read",
     "compare",
@@ -234,8 +235,8 @@ def test_a_mistyped_name_lists_those_there_are(run, model, tmp_path, option, wro
         (["--sampler", "smc:sampler=(ancestral:steps=4)", "--steps", "5"], "steps twice"),
         (["--sampler", "smc", "--steps", "5"], "got --steps, expected its own options, particles, sampler, weight"),
         (
-            ["--sampler", "blocks:sampler=ancestral"],
-            "sampler of sampler blocks: got 'ancestral', expected a sampler that is a Unmasking",
+            ["--sampler", "blocks:sampler=smc"],
+            "Blocks sampler: got SMC",
         ),
         (["--sampler", "nothing:Here"], "there is no module nothing on the path of Python"),
         (["--guidance", "normalized:weight=2"], "The weight is an argument, or the option --weight"),

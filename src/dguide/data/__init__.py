@@ -26,7 +26,10 @@ from .pictures import Pictures
 from .sets.digits import digits
 from .sets.elpv import elpv, elpv_pictures
 from .sets.mnist import mnist
+from .sets.peptides import peptides
+from .sets.plays import plays
 from .sets.qm9 import qm9
+from .sets.splice import splice
 from .sets.wafer import wafer
 from .sources import Source, from_pixels
 
@@ -92,7 +95,10 @@ LOADERS: Registry[Dataset] = Loaders(
         "images": images,
         "mnist": mnist,
         "npz": archive,
+        "peptides": peptides,
+        "plays": plays,
         "qm9": qm9,
+        "splice": splice,
         "wafer": wafer,
     },
 )

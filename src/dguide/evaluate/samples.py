@@ -22,8 +22,11 @@ from .images.network import LearntFeatures
 from .metric import Comparison, Metric
 from .points.feature_sets import Features, InceptionFeatures, PixelFeatures
 from .statistics.estimate import Estimate
+from .texts.junctions import Junctions
 from .texts.molecules import molecule_estimates
-from .texts.strings import string_estimates
+from .texts.peptides import Peptides
+from .texts.strings import Training, string_estimates
+from .texts.words import Words
 
 __all__ = ["FEATURES", "METRICS", "Images", "Molecules", "Texts", "check_count", "evaluate_samples", "suited"]
 
@@ -105,10 +108,38 @@ class Texts(Metric):
         return dataset.shape is None and not Molecules().suits(dataset)
 
     def __call__(self, comparison: Comparison) -> Sequence[Estimate]:
-        return string_estimates(comparison.dataset, comparison.tokens, comparison.labels, **comparison.options)
+        return self._estimates(comparison, None)
+
+    def prepared(self, dataset: Dataset, seed: int) -> Metric:
+        return _Learnt(Training.of(dataset, seed))
+
+    def _estimates(self, comparison: Comparison, training: Training | None) -> Sequence[Estimate]:
+        dataset, tokens, labels = comparison.dataset, comparison.tokens, comparison.labels
+        return string_estimates(dataset, tokens, labels, training=training, **comparison.options)
 
 
-METRICS: Registry[Metric] = Registry("metric", Metric, {"images": Images, "molecules": Molecules, "texts": Texts})
+@dataclass(frozen=True, eq=False)
+class _Learnt(Texts):
+    """`Texts` that know the training data."""
+
+    training: Training | None = None
+
+    def __call__(self, comparison: Comparison) -> Sequence[Estimate]:
+        return self._estimates(comparison, self.training)
+
+
+METRICS: Registry[Metric] = Registry(
+    "metric",
+    Metric,
+    {
+        "images": Images,
+        "junctions": Junctions,
+        "molecules": Molecules,
+        "peptides": Peptides,
+        "texts": Texts,
+        "words": Words,
+    },
+)
 """All metrics, by name. Each data set uses those that suit it."""
 
 

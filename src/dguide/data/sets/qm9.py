@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import importlib.metadata
-import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from ...errors import MissingExtra, require
+from ...errors import require
 from ..base import Dataset, Split
 from ..cache import Arrays, cached
 from ..codecs.strings import Strings
@@ -19,6 +18,7 @@ from ..condition import Above, quantile
 from ..files.assemble import complete
 from ..holdout import TEST, TRAIN, VALIDATION
 from .molecules import in_parallel, measure, parse
+from .packaged import files_of
 
 __all__ = ["qm9"]
 
@@ -48,7 +48,7 @@ def qm9(percentile: float = 90.0) -> Dataset:
         ValueError: If the percentile is not between 0 and 100, or a class would be empty.
         dguide.errors.MissingExtra: If `qm9pack` or RDKit is not installed.
     """
-    folder = _folder()
+    folder = files_of("qm9pack", "'dguide[molecules]'", "data")
     require("rdkit", "molecules")
     files = sorted(folder.glob("qm9_part*.csv"))
     recipe = {
@@ -66,14 +66,6 @@ def qm9(percentile: float = 90.0) -> Dataset:
     part[number == _TEST], part[number == _VALIDATION] = TEST, VALIDATION
     name = "qm9" if percentile == 90 else f"qm9:percentile={percentile:g}"
     return complete(Dataset(name, *whole.parts(part), codec, conditions))
-
-
-def _folder() -> Path:
-    # Located without an import: the package imports others that no longer exist.
-    spec = importlib.util.find_spec("qm9pack")
-    if spec is None or spec.origin is None:
-        raise MissingExtra("qm9pack is not installed: pip install 'dguide[molecules]'")
-    return Path(spec.origin).parent / "data"
 
 
 def _prepare(files: list[Path]) -> Arrays:

@@ -20,7 +20,7 @@ from ..statistics.intervals import dependent_share, distinct_share, share
 from ..statistics.means import mean
 from .ngrams import NGrams, Sequences, divergence
 
-__all__ = ["string_estimates"]
+__all__ = ["Training", "string_estimates"]
 
 ORDER = 4
 """Largest n of the n-grams."""
@@ -32,7 +32,13 @@ Judge = Callable[[list[str]], NDArray[np.int64]]
 
 
 def string_estimates(
-    dataset: Dataset, tokens: Tensor, labels: Tensor, *, repetitions: int = 200, seed: int = 0
+    dataset: Dataset,
+    tokens: Tensor,
+    labels: Tensor,
+    *,
+    training: Training | None = None,
+    repetitions: int = 200,
+    seed: int = 0,
 ) -> tuple[Estimate, ...]:
     r"""Figures of generated strings. Computes the same figures for equally many held-out strings.
 
@@ -56,6 +62,7 @@ def string_estimates(
         dataset: A data set of strings; its codec has `encode` and `decode`.
         tokens: Generated sequences, [N, L] int64.
         labels: Requested classes of the first condition, [N]; the number of classes means "not given".
+        training: What is known of the training data, if several sets of samples are judged; else it is found out.
         repetitions: Number of halves for the intervals; 0 for intervals of shares only.
         seed: Seed of the halves, and of the choice of held-out strings.
 
@@ -63,16 +70,14 @@ def string_estimates(
         ValueError: If the data are not strings, the tokens do not fit them, or there is not one label for each string.
         dguide.errors.MissingExtra: If scikit-learn is not installed.
     """
-    codec = dataset.codec
-    if not isinstance(codec, Written):
-        raise bad("data set of strings", dataset.name, "strings: a codec that encodes and decodes text")
+    codec = _written(dataset)
     codec.check(tokens)
     classes = requested_classes(dataset, {dataset.conditions[0].name: labels}, len(tokens))
     count = len(tokens)
     mixture = Mixture.of(dataset, classes, count).kept(count, dataset.test)
     counts = mixture.counts(count, dataset.test, drawn=True)
     split, groups = mixture.take(dataset.test, counts, seed)
-    training = _Training.of(dataset, codec, seed)
+    training = Training.of(dataset, seed) if training is None else training
     drawn = _Texts.of(codec, tokens, classes.get(dataset.conditions[0].name))
     rows = mixture.own(counts, seed)
     rows = rows if 0 < len(rows) < count else np.arange(count)
@@ -87,6 +92,13 @@ def string_estimates(
         (each.beside(best[each.name]) if each.name in best else each).noted(*notes)
         for each in _figures(drawn, equal, rows, training, repetitions, seed)
     )
+
+
+def _written(dataset: Dataset) -> Written:
+    codec = dataset.codec
+    if not isinstance(codec, Written):
+        raise bad("data set of strings", dataset.name, "strings: a codec that encodes and decodes text")
+    return codec
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,8 +128,15 @@ class _Texts:
 
 
 @dataclass(frozen=True, eq=False)
-class _Training:
-    """N-grams, texts and a classifier of the training split."""
+class Training:
+    """What is known of the training data of strings.
+
+    Args:
+        grams: Their n-grams.
+        texts: The different strings.
+        judge: A classifier of strings; None if all have the same class.
+        n_classes: Number of classes.
+    """
 
     grams: NGrams
     texts: frozenset[str]
@@ -125,8 +144,9 @@ class _Training:
     n_classes: int
 
     @classmethod
-    def of(cls, dataset: Dataset, codec: Written, seed: int) -> _Training:
-        split = dataset.train
+    def of(cls, dataset: Dataset, seed: int) -> Training:
+        """N-grams, texts and classifier of a data set of strings; others raise `ValueError`."""
+        codec, split = _written(dataset), dataset.train
         some = _Texts.of(codec, split.some(max(1, _MOST_TOKENS // split.tokens.shape[1]), seed).tokens, None)
         texts = codec.decode(split.tokens)
         judge = _judge(texts, split.labels.numpy(), seed) if dataset.n_classes else None
@@ -152,7 +172,7 @@ def _judge(texts: list[str], labels: NDArray[np.int64], seed: int) -> Judge | No
 
 
 def _figures(
-    drawn: _Texts, equal: _Texts, own: Rows, training: _Training, repetitions: int, seed: int
+    drawn: _Texts, equal: _Texts, own: Rows, training: Training, repetitions: int, seed: int
 ) -> list[Estimate]:
     """All figures: of `equal`, the rows `own`, if they depend on the number of strings, otherwise of `drawn`."""
 
@@ -194,7 +214,7 @@ def _figures(
     ]
 
 
-def _accuracy(drawn: _Texts, training: _Training) -> list[Estimate]:
+def _accuracy(drawn: _Texts, training: Training) -> list[Estimate]:
     """Share of strings in which the classifier sees the requested class, if one was given."""
     if training.judge is None or drawn.labels is None:
         return []
