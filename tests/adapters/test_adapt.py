@@ -357,13 +357,16 @@ def test_a_reference_has_the_columns_of_the_condition():
         denoiser.holes([[5, 6, 7, 8, MASK]], like=text)
     with pytest.raises(InputError, match=r"condition: got Tensor.*prompts\(\) of the denoiser"):
         denoiser.prompts([[8]], like=condition["prompt"])
-    with pytest.raises(InputError, match="prompts: got a tensor, .*Leave out return_tensors"):
+    with pytest.raises(InputError, match=r"prompts: got a tensor, .*Leave out return_tensors"):
         denoiser.prompts(condition["prompt"])
 
 
 def test_a_model_that_takes_other_arguments_is_refused():
     denoiser = adapt(lambda input_ids: torch.zeros(*input_ids.shape, VOCAB), LANGUAGES["llada"])
-    with pytest.raises(InputError, match="arguments of the model: got an unexpected keyword .*attention_mask.*that takes tokens, attention_mask"):
+    with pytest.raises(
+        InputError,
+        match=r"arguments of the model: got an unexpected keyword .*attention_mask.*that takes tokens, attention_mask",
+    ):
         denoiser(IDS, TIME, denoiser.prompts([[5], [5, 6], [7]]))
 
     def broken(input_ids, attention_mask):
@@ -371,6 +374,22 @@ def test_a_model_that_takes_other_arguments_is_refused():
 
     with pytest.raises(TypeError, match="unsupported operand"):
         adapt(broken, LANGUAGES["llada"])(IDS, TIME, None)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"guidance": 1.0}, r"guidance: got 1.0, .*Normalized\(weight=...\)"),
+        ({"process": None}, r"process: got None, .*denoiser\.process"),
+        ({"denoiser": lambda *given: SimpleNamespace(logits=None)}, r"\[B, L, V\].*dguide\.adapt"),
+    ],
+)
+def test_who_forgets_a_part_of_a_call_is_told_which(changed, said):
+    denoiser = adapt(Language(VOCAB).eval(), LANGUAGES["llada"])
+    told = {"denoiser": denoiser, "process": denoiser.process, "guidance": None, "sampler": dguide.FirstHitting()}
+    told = told | changed
+    with pytest.raises(InputError, match=said):
+        sample(told.pop("denoiser"), length=2, count=2, **told)
 
 
 def test_all_mistakes_of_a_convention_are_told_at_once():

@@ -202,7 +202,7 @@ WRONG = [
     ({"negative_prompts": "a", "guidance": None}, "negative_prompts: got some without guidance"),
     (
         {"prompts": ["a [MASK]"], "max_new_tokens": None, "negative_prompts": "a dog"},
-        "negative prompt 0: got no mask",
+        r"negative prompt 0: got no mask, expected \[MASK\], as many as its prompt has",
     ),
     (
         {"prompts": ["a [MASK]"], "max_new_tokens": None, "negative_prompts": "[MASK] [MASK]"},
@@ -218,6 +218,7 @@ WRONG = [
     ({"tokenizer": Words(template=False), "prompts": [TALK]}, "prompt 0: got a conversation, .*no chat template"),
     ({"prompts": [[{"role": "dog", "content": "a"}]]}, "prompt 0: got a conversation that .* refuses: no such role"),
     ({"tokenizer": 3}, "tokenizer: got int, expected a tokenizer of transformers"),
+    ({"model": "bert"}, "model: got 'bert', expected a loaded model"),
     ({"model": language().train()}, "model: got Language in training mode"),
     ({"model": language("gpt2")}, "family of the model: got model_type 'gpt2' of class gpt2.*convention='masked-lm'"),
     ({"model": language("bert", is_decoder=True)}, "of class BertForMaskedLM, a decoder"),

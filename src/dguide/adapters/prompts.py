@@ -29,7 +29,7 @@ __all__ = [
 def padded(
     rows: Sequence[Sequence[int]], pad_id: int, width: int, like: dict[str, Tensor] | None = None
 ) -> dict[str, Tensor]:
-    """Prompts as a condition: {"prompt": tokens [B, P] int64, "real": [B, P] bool}, P at least `width`, as of `like`."""
+    """Prompts as a condition: {"prompt": tokens [B, P] int64, "real": [B, P] bool}, P as in `like`, or `width`."""
     if isinstance(rows, Tensor):
         remedy = "Leave out return_tensors and padding of the tokenizer: dguide pads, and knows where."
         raise bad("prompts", "a tensor", "a list with a list of tokens for each sample", remedy)

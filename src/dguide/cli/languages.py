@@ -58,6 +58,8 @@ def sequences(text: str, device: torch.device, length: int, file: Path | None) -
     mask = denoiser.convention.mask_id
     kept = [row for row in rows if len(row) > length and mask not in row]
     if not kept:
-        raise bad(f"--texts {file}", f"{len(lines)} lines of at most {length} tokens", "a longer one, or a smaller --length")
+        raise bad(
+            f"--texts {file}", f"{len(lines)} lines of at most {length} tokens", "a longer one, or a smaller --length"
+        )
     told = denoiser.prompts([row[:-length] for row in kept])
     return denoiser, torch.tensor([row[-length:] for row in kept]), told

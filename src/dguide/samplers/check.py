@@ -16,7 +16,7 @@ from ..denoiser import Condition, Denoiser, batch_of, check_same_structure, copi
 from ..devices import usable_device, users_default
 from ..errors import bad, in_tensor, positive, with_data
 from ..extension import listed
-from ..guidance import Guidance, Normalized, PerSample
+from ..guidance import Guidance, Normalized, PerSample, Schedule
 from ..process import Process
 from ..random import check_seed
 from .blocks.caching import block_size_of
@@ -101,7 +101,9 @@ class Request:
         check_declared("reference", self.reference, process)
         for what, value, base in (("guidance", guidance, Guidance), ("sampler", sampler, Sampler)):
             if not isinstance(value, base):
-                raise bad(what, repr(value), f"an instance of {listed(base)}")
+                weight = base is Guidance and isinstance(value, int | float | Tensor | Schedule)
+                remedy = "A weight goes into a mechanism: Normalized(weight=...)." if weight else ""
+                raise bad(what, repr(value), f"an instance of {listed(base)}", remedy)
         positive("length", self.length)
         if self.lengths is not None:
             return self.whole.checked()

@@ -36,6 +36,7 @@ __all__ = [
     "check_parts",
     "check_repeatable",
     "check_type",
+    "in_answer",
     "modules_in",
     "out_of_range",
 ]
@@ -61,7 +62,8 @@ def check_parts(denoiser: object, process: object) -> None:
         got = f"the class {name}" if isinstance(denoiser, type) else name
         raise bad("denoiser", got, "a callable (tokens, time, condition) -> logits", "Pass an object.")
     if not isinstance(process, Process):
-        raise bad("process", repr(process), f"an instance of {listed(Process)}")
+        remedy = "A denoiser of dguide.adapt has one: denoiser.process." if process is None else ""
+        raise bad("process", repr(process), f"an instance of {listed(Process)}", remedy)
     check_declared("denoiser", denoiser, process)
 
 
@@ -93,6 +95,11 @@ def out_of_range(name: str, tokens: Tensor, condition: Condition) -> Iterator[No
         raise bad(name, f"IndexError: {error}", expected, remedy) from error
 
 
+def in_answer(answer: object) -> str:
+    """The remedy for an object that holds logits, as models of transformers return it; nothing for other answers."""
+    return "Return its .logits, or let dguide.adapt call the model." if hasattr(answer, "logits") else ""
+
+
 def check_answer(name: str, logits: object, tokens: Tensor, vocab: int) -> Tensor:
     """The answer for `tokens` [B, L]. Raise `ValueError` unless it is logits [B, L, V] on their device.
 
@@ -101,7 +108,7 @@ def check_answer(name: str, logits: object, tokens: Tensor, vocab: int) -> Tenso
     shape = [*tokens.shape, vocab]
     if not isinstance(logits, Tensor) or list(logits.shape) != shape:
         got = f"{list(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
-        raise bad(name, got, f"a tensor [B, L, V] = {shape}")
+        raise bad(name, got, f"a tensor [B, L, V] = {shape}", in_answer(logits))
     check_type(name, logits, tokens.device)
     largest = logits.detach().amax(-1)
     if not bool(largest.isfinite().all()):

@@ -18,7 +18,7 @@ from ..extension import speaks_for
 from ..guidance import Guidance, known_jump_times
 from ..process import Process
 from ..random import Stream, uniform
-from .first_call import check_logits, check_repeatable, check_type, out_of_range
+from .first_call import check_logits, check_repeatable, check_type, in_answer, out_of_range
 from .mask_token import watched
 from .predictions import Asking, Positions, Predictions, Query
 from .state import State
@@ -285,7 +285,7 @@ class Run:
     def _other_shape(self, name: str, logits: object, form: str, shape: tuple[int, ...]) -> ValueError:
         """The error for an answer that is no tensor of `shape`. It counts samples as the user does, not rows."""
         if not isinstance(logits, Tensor):
-            return bad(name, type(logits).__name__, f"a tensor {form}")
+            return bad(name, type(logits).__name__, f"a tensor {form}", in_answer(logits))
         got, samples, remedy = tuple(logits.shape), len(self.rows.unique()), ""
         if len(shape) == 3 and got[:1] == shape[:1]:
             got, shape = (samples, *got[1:]), (samples, *shape[1:])

@@ -45,6 +45,10 @@ def family_of(model: Any) -> str:
     >>> family_of(SimpleNamespace(config=SimpleNamespace(model_type="Dream", architectures=["DreamModel"])))
     'dream'
     """
+    if isinstance(model, str):
+        raise bad(
+            "model", repr(model), "a loaded model", "Load it by AutoModelForMaskedLM.from_pretrained(...), or such."
+        )
     config = getattr(model, "config", None)
     kind = str(getattr(config, "model_type", "")).casefold()
     classes = [*(getattr(config, "architectures", None) or ()), type(model).__name__]

@@ -75,9 +75,9 @@ def check_model(
 ) -> None:
     """Check whether a model fits, before anything is sampled.
 
-    Is it what dguide takes it for? Prints a line for each question: what was seen, what was expected, what to set. Among them: the mask token, shifted
-    logits, probabilities, the direction of time, the null condition, training mode, padding, half precision, and which
-    law a model of uniform noise predicts. The exit status is 1 if anything is wrong.
+    Is it what dguide takes it for? Prints a line for each question: what was seen, what was expected, what to set.
+    Among them: the mask token, shifted logits, probabilities, the direction of time, the null condition, training mode,
+    padding, half precision, and which law a model of uniform noise predicts. The exit status is 1 if anything is wrong.
     """
     mistakes, own = Mistakes(), PATH.fullmatch(model) is not None and not Path(model).exists()
     language = is_language(model)

@@ -42,9 +42,10 @@ def check_tokenizer(
 ) -> None:
     """Check what a tokenizer of images loses.
 
-    Does a defect survive? Encodes and decodes the test pictures, and compares them with the originals. Standard classifiers learn the real
-    training pictures and judge real and reconstructed test pictures, so that the page says which class is lost, by how
-    much, and what to change. Writes report.md, report.json, and pictures of the worst reconstructions.
+    Does a defect survive? Encodes and decodes the test pictures, and compares them with the originals. Standard
+    classifiers learn the real training pictures and judge real and reconstructed test pictures, so that the page says
+    which class is lost, by how much, and what to change. Writes report.md, report.json, and pictures of the worst
+    reconstructions.
     """
     check_directory("--out", out)
     for module, extra in (("matplotlib", "cli"), ("scipy.stats", "exact"), ("sklearn.ensemble", "train")):

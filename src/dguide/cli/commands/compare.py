@@ -141,10 +141,11 @@ def compare(
 ) -> None:
     """Compare settings of guidance for a model.
 
-    Which one is best, by how much, and at what cost? All settings are drawn from the same random numbers and compared in pairs. One figure decides. Its differences from
-    the baseline, the first setting, have intervals that hold together with 95 %. What is known so far is printed as
-    each setting is done. The folder gets a report (compare.html), the table (compare.md, .parquet, .csv, .json),
-    figures, and the samples. After an interruption the same command goes on.
+    Which one is best, by how much, and at what cost? All settings are drawn from the same random numbers and compared
+    in pairs. One figure decides. Its differences from the baseline, the first setting, have intervals that hold
+    together with 95 %. What is known so far is printed as each setting is done. The folder gets a report
+    (compare.html), the table (compare.md, .parquet, .csv, .json), figures, and the samples. After an interruption the
+    same command goes on.
 
     --tune searches mechanism, schedule, mean weight and steps with Optuna, in tuning.journal.
     """

@@ -41,7 +41,8 @@ def data(
 ) -> None:
     """Show what is in a data set.
 
-    Sequences, classes, alphabet, and omitted entries with reasons. The data are prepared as for training, so the first call may take a while.
+    Sequences, classes, alphabet, and omitted entries with reasons. The data are prepared as for training, so the first
+    call may take a while.
     """
     if png is not None:
         check_file("--png", png, ".png", 1_000_000)

@@ -52,9 +52,10 @@ def demo(
 ) -> None:
     """Compare guidance on handwritten digits.
 
-    Writes pictures and a table. Samples digits from two trained models (masked and uniform process) with each mechanism (Normalized, Unlocking,
-    Simple and those of --guidance), schedule (constant, ramp-up) and mean weight (0, 1, 3). Compares the samples with
-    real digits and draws them. Shows how fast masks disappear in theory and in samples. Trains a small model.
+    Writes pictures and a table. Samples digits from two trained models (masked and uniform process) with each mechanism
+    (Normalized, Unlocking, Simple and those of --guidance), schedule (constant, ramp-up) and mean weight (0, 1, 3).
+    Compares the samples with real digits and draws them. Shows how fast masks disappear in theory and in samples.
+    Trains a small model.
     """
     for name in guidance:
         MECHANISMS.call(name, typed=True)

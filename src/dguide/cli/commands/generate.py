@@ -66,8 +66,8 @@ def generate(
 ) -> None:
     """Write guided text, or fill in masks of a text.
 
-    Takes a language model of transformers. Prints a text for each prompt, and on standard error what it cost. Code in the folder of the model is run only with
-    hf:FOLDER,trust_remote_code=true. Nothing is downloaded.
+    Takes a language model of transformers. Prints a text for each prompt, and on standard error what it cost. Code in
+    the folder of the model is run only with hf:FOLDER,trust_remote_code=true. Nothing is downloaded.
     """
     mistakes = Mistakes()
     files = mistakes.of(lambda: pretrained(model))

@@ -24,8 +24,9 @@ def theory(
 ) -> None:
     """Draw what guidance does, in small exact problems.
 
-    Writes figures, their numbers, and a page that explains them. Shows the distribution that each mechanism and schedule gives, its pace, and the
-    error of finite steps. Takes about 3 minutes on one free core. Afterwards, open index.html in the folder.
+    Writes figures, their numbers, and a page that explains them. Shows the distribution that each mechanism and
+    schedule gives, its pace, and the error of finite steps. Takes about 3 minutes on one free core. Afterwards, open
+    index.html in the folder.
     """
     check_directory("--out", out)
     began = time.perf_counter()
