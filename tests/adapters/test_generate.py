@@ -202,7 +202,7 @@ WRONG = [
     ({"negative_prompts": "a", "guidance": None}, "negative_prompts: got some without guidance"),
     (
         {"prompts": ["a [MASK]"], "max_new_tokens": None, "negative_prompts": "a dog"},
-        r"negative prompt 0: got no mask, expected \[MASK\], as many as its prompt has",
+        r"negative prompt 0: got no mask, expected \[MASK\] as often as its prompt has it",
     ),
     (
         {"prompts": ["a [MASK]"], "max_new_tokens": None, "negative_prompts": "[MASK] [MASK]"},
