@@ -92,6 +92,9 @@ def test_a_loaded_model_is_adapted_by_its_convention(run, module):
     status, _, err = run("check-model", f"{module}:published", *options)
     assert status == 2
     assert "as the convention says" in err
+    status, _, err = run("check-model", f"{module}:published", *options[2:4])
+    assert status == 2
+    assert "got neither --convention nor --process" in err
 
 
 def test_a_checkpoint_with_several_conditions_is_told_them(run, module, tmp_path):

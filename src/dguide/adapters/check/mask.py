@@ -48,11 +48,10 @@ def mask_token(probe: Probe) -> Line:
             best, found = better, token
     mean = float(base[probe.where].mean())
     if best is not None:
-        seen = f"{mean:.2f} bits a token behind token {mask}, and {best.bits:.2f} fewer behind token {found}"
+        seen = f"{mean:.2f} bits a token with mask {mask}, and {best.bits:.2f} fewer with mask {found}"
         return Line(MASK, "wrong", seen, expected, f"mask_id={found}.")
-    seen = (
-        f"{mean:.2f} bits a token behind token {mask}; {len(tried)} of {len(free)} tokens that are no data were tried"
-    )
+    others = f"{len(tried)} of {len(free)} tokens that are no data were tried" if free else "all others are data"
+    seen = f"{mean:.2f} bits a token with mask {mask}; {others}"
     if len(tried) < len(free):
         return Line(MASK, "not decidable", f"{seen}, not the others", expected)
     return Line(MASK, "right", seen, expected)

@@ -115,7 +115,8 @@ class Texts:
             raise bad(what, f"{masks} masks beside max_new_tokens", "one of the two", remedy)
         if not masks and new is None:
             spelt = self.tokenizer.convert_ids_to_tokens(self.mask_id)
-            drawn = "as often as its prompt has it" if what.startswith("negative") else "wherever a token is to be drawn"
+            negative = what.startswith("negative")
+            drawn = "as often as its prompt has it" if negative else "wherever a token is to be drawn"
             raise bad(what, "no mask", f"{spelt} {drawn}", "Or max_new_tokens, to write on.")
         middle = middle + [self.mask_id] * (new or 0)
         before, after = around

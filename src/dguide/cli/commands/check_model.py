@@ -146,6 +146,8 @@ def _own(
     if means is not None and network is not None:
         module: Any = network
         network = mistakes.of(lambda: adapt(module, means, process=kind))
+    elif convention is process is None and network is not None and getattr(network, "process", None) is None:
+        mistakes.add(bad(path, "neither --convention nor --process", "one of them", "Or an attribute process."))
     if dataset is None:
         return _Asked(network, kind, None, None)
     return _Asked(network, kind, dataset.test.tokens, None if unconditional else dataset.condition(dataset.test))

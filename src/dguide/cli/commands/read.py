@@ -88,7 +88,7 @@ def read(
 ) -> None:
     """Classify sequences or files with the model itself.
 
-    A class is more probable if the sequence is more likely under it. Without FILES, held-out data are read. Temperature
+    A class is more probable if the sequence is more likely under it. Without FILE, held-out data are read. Temperature
     and thresholds are fitted to the validation part of the data. All figures are of the test part. Standard classifiers
     that learnt the training part are judged beside it, and the page says which to use. Writes reading.md, reading.json,
     reading.csv with the probabilities of each sequence and its file or line, and figures. Files that nobody labelled
