@@ -30,6 +30,14 @@ def exact(tokens: torch.Tensor, time: torch.Tensor, condition: None) -> torch.Te
     return LOGITS[tokens[:, 0], tokens[:, 1], tokens[:, 2]]
 
 
+def test_given_tokens_are_never_drawn_anew() -> None:
+    denoiser = Given(exact, PROCESS)
+    condition = denoiser.given(torch.tensor([[0, 2, 1]]), torch.tensor([True, False, True]))
+    told = {"process": PROCESS, "length": 3, "condition": condition, "guidance": dguide.Normalized(1.0)}
+    with pytest.raises(InputError, match=r"initial: got none, .*initial=denoiser\.initial\(condition\)"):
+        dguide.sample(denoiser, sampler=dguide.FirstHitting(), **told)
+
+
 def test_guidance_tilts_by_how_well_the_new_token_predicts_the_given_ones() -> None:
     """With one token to fill in: p(x | g) p(g | x)^w, from the law itself."""
     denoiser = Given(exact, PROCESS)

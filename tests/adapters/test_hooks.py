@@ -159,6 +159,8 @@ def test_what_does_not_fit_is_told_at_once():
         model(torch.full((1, 4), MASK), past_key_values=[])
     with pytest.raises(dguide.InputError, match="a number, or one for each of 2 rows"):
         hooks.guided_logits(logits(2, 5), logits(2, 5), torch.ones(3))
+    with pytest.raises(dguide.InputError, match=r"weight: got RampUp.*schedule\.average\(low, high\)"):
+        hooks.guided_logits(logits(2, 5), logits(2, 5), dguide.RampUp(1.0))
     with aligned.on(model), pytest.raises(dguide.InputError, match="tokens, first or as input_ids"):
         model(ids=torch.full((1, 4), MASK))
     with pytest.raises(dguide.InputError, match=r"got list, expected prompts, as the method prompts\(\)"):

@@ -207,6 +207,13 @@ def test_a_network_of_blocks_that_are_drawn_at_once_is_warned_of(sampler: Any) -
         causal(Causal(), sampler)
 
 
+def test_a_network_that_only_names_its_blocks_is_told_what_is_missing() -> None:
+    network = oracle(MASKED, LENGTH)
+    network.block_size = 1
+    with pytest.raises(dguide.InputError, match="denoiser: got block_size without lead and prefix"):
+        causal(network, Blocks(FirstHitting(), 1))
+
+
 def test_a_network_has_blocks_of_its_own_size() -> None:
     with pytest.raises(
         dguide.InputError, match="Blocks size: got 2, expected 1, the size of the blocks of the network"

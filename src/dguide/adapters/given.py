@@ -59,7 +59,7 @@ class Given(nn.Module):
         if not isinstance(process, Process):
             raise bad("process", repr(process), "that of the denoiser", "Given(denoiser, process)")
         self.denoiser, self.process = denoiser, process
-        self.mask = process.noise_token
+        self.mask, self.needs_initial = process.noise_token, True  # `dguide.sample` refuses to draw without it
         self.time_dependent = bool(getattr(denoiser, "time_dependent", False))
         self.training = False  # it has nothing that could be: the denoiser has a mode of its own
 

@@ -110,6 +110,7 @@ class Request:
         _decoding(self.decoding, process)
         for network in (denoiser, self.reference):
             _not_training(network)
+        _held(denoiser, self.initial)
         if self.initial is not None:
             _tokens(self.initial, batch_of(self.condition), self.length, process)
         count = self.samples
@@ -155,6 +156,12 @@ class Request:
                 observers=observers,
                 repeatable=repeatable,
             )
+
+
+def _held(denoiser: Denoiser, initial: Tensor | None) -> None:
+    """Refuse to draw tokens anew that the condition gives (`dguide.adapters.Given`)."""
+    if initial is None and getattr(denoiser, "needs_initial", False):
+        raise bad("initial", "none", "the tokens that are given", "Pass initial=denoiser.initial(condition).")
 
 
 def check_first_index(first: int, count: int) -> int:

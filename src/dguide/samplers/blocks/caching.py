@@ -36,6 +36,10 @@ def leads(run: Run) -> Tensor | None:
         return None
     count = len(run.index)
     network = cast(BlockCausal, run.denoiser)
+    missing = [name for name in ("lead", "prefix") if not callable(getattr(network, name, None))]
+    if missing:
+        got, expected = f"block_size without {' and '.join(missing)}", "all names of dguide.denoiser.BlockCausal"
+        raise bad("denoiser", got, expected, "One that reads every block has no attribute block_size, or None.")
     lead = other = network.lead(run.condition, count).to(run.index.device)
     if callable(run.reference):
         if block_size_of(run.reference) == network.block_size:
