@@ -22,9 +22,8 @@ from .prompts import (
     checked,
     everywhere,
     laid_out,
-    lead_of,
     null_prompt,
-    padded,
+    prompts_of,
     with_holes,
     without_prompt,
 )
@@ -129,16 +128,8 @@ class Adapted(nn.Module):
         Returns:
             {"prompt": tokens [B, P] int64, "real": [B, P] bool}; "lead" [B] too for a block-causal model.
         """
-        told = self.convention
         self._check_prompted("prompts")
-        given = width if like is None else like["prompt"].shape[1]
-        made = padded(rows, told.pad_id, max(given, len(told.null_tokens)))
-        if like is not None and made["prompt"].shape[1] > given:
-            got, expected = f"{made['prompt'].shape[1]} tokens", f"at most {given}, the columns of the condition"
-            raise bad("prompts", got, expected, "Make the condition by prompts(..., width=).")
-        if told.block is not None:
-            made["lead"] = lead_of(told, made["real"]) if like is None else like["lead"].cpu()
-        return made
+        return prompts_of(self.convention, rows, width, like)
 
     def holes(self, rows: Sequence[Sequence[int]], width: int = 0) -> dict[str, Tensor]:
         """Texts with masks in them as a condition: the samples are what stands in place of the masks, in their order.
@@ -158,8 +149,7 @@ class Adapted(nn.Module):
             raise bad("holes", "a block-causal model", "one that reads what follows a hole", "Use prompts().")
         if convention.mask_id is None:
             raise bad("holes", "a model without a mask token", "one of the masked process")
-        most = max((list(row).count(convention.mask_id) for row in rows), default=0)
-        return with_holes(rows, convention.mask_id, convention.pad_id, max(width, len(convention.null_tokens) + most))
+        return with_holes(convention, rows, width)
 
     @torch.no_grad()
     def reads_padding(self) -> bool:

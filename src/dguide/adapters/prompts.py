@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ..errors import bad, in_tensor
+from ..errors import Mistakes, bad, in_tensor
 from .convention import Convention
 
 __all__ = [
@@ -21,17 +22,23 @@ __all__ = [
     "lead_of",
     "null_prompt",
     "padded",
+    "prompts_of",
+    "token_lists",
     "with_holes",
     "without_prompt",
 ]
 
 
-def padded(rows: Sequence[Sequence[int]], pad_id: int, width: int) -> dict[str, Tensor]:
-    """Prompts as a condition: {"prompt": tokens [B, P] int64, "real": [B, P] bool}, P at least `width`."""
-    if isinstance(rows, str) or not rows or any(isinstance(row, (str, int)) for row in rows):
-        raise bad("prompts", repr(rows)[:60], "a list with a list of tokens for each sample")
-    lists = [[int(token) for token in row] for row in rows]
-    size = max(width, *map(len, lists))
+def padded(rows: Sequence[Sequence[int]], pad_id: int, width: int, room: int = 0) -> dict[str, Tensor]:
+    """Prompts as a condition: {"prompt": tokens [B, P] int64, "real": [B, P] bool}, P at least `width` and `room`."""
+    mistakes = Mistakes()
+    lists = mistakes.of(lambda: token_lists("prompts", rows))
+    for name, value in (("pad_id", pad_id), ("width of prompts", width)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            mistakes.add(bad(name, repr(value), "an int of at least 0"))
+    mistakes.settle()
+    assert lists is not None
+    size = max(width, room, *map(len, lists))
     prompt = torch.full((len(lists), size), pad_id, dtype=torch.int64)
     for row, tokens in zip(prompt, lists, strict=True):
         row[: len(tokens)] = torch.tensor(tokens, dtype=torch.int64)
@@ -39,9 +46,46 @@ def padded(rows: Sequence[Sequence[int]], pad_id: int, width: int) -> dict[str, 
     return {"prompt": prompt, "real": torch.arange(size) < lengths.unsqueeze(1)}
 
 
-def with_holes(rows: Sequence[Sequence[int]], mask_id: int, pad_id: int, width: int) -> dict[str, Tensor]:
+def token_lists(what: str, rows: Any) -> list[list[int]]:
+    """The tokens of each prompt, from lists, or from whole numbers in tensors or arrays."""
+    rows = rows.tolist() if hasattr(rows, "tolist") else rows
+    if not isinstance(rows, Sequence) or isinstance(rows, (str, bytes)) or not rows:
+        raise bad(what, repr(rows)[:60], "a list with a list of tokens for each sample")
+    found = [row.tolist() if hasattr(row, "tolist") else row for row in rows]
+    for number, row in enumerate(found):
+        listed = isinstance(row, Sequence) and not isinstance(row, (str, bytes))
+        if not listed or not all(isinstance(y, Integral) and not isinstance(y, bool) and int(y) >= 0 for y in row):
+            expected = "a list with a list of tokens for each sample, which are ints of at least 0"
+            raise bad(what, f"for sample {number} {row!r}"[:80], expected)
+    return [[int(token) for token in row] for row in found]
+
+
+def prompts_of(
+    convention: Convention, rows: Sequence[Sequence[int]], width: int, like: dict[str, Tensor] | None
+) -> dict[str, Tensor]:
+    """Prompts as a condition, or as the reference to the condition `like`."""
+    room = len(convention.null_tokens)
+    if like is None:
+        made = padded(rows, convention.pad_id, width, room)
+        return made if convention.block is None else made | {"lead": lead_of(convention, made["real"])}
+    condition = checked(convention, like)
+    count, columns = condition["prompt"].shape
+    if width:
+        raise bad("width of prompts", width, "none beside like, which has as many columns as the condition")
+    made = padded(rows, convention.pad_id, columns, room)
+    if made["prompt"].shape != (count, columns):
+        got = f"{len(made['prompt'])} of up to {made['prompt'].shape[1]} tokens"
+        expected = f"{count} of at most {columns}, the columns of the condition"
+        raise bad("prompts", got, expected, "Make the condition by prompts(..., width=).")
+    return made if convention.block is None else made | {"lead": condition["lead"].cpu()}
+
+
+def with_holes(convention: Convention, rows: Sequence[Sequence[int]], width: int) -> dict[str, Tensor]:
     """Texts with masks as a condition: as `padded`, and "hole" [B, P] bool where the tokens of the samples go."""
-    told = padded(rows, pad_id, width)
+    mask_id, pad_id = convention.mask_id, convention.pad_id
+    assert mask_id is not None
+    most = max(row.count(mask_id) for row in token_lists("prompts", rows))
+    told = padded(rows, pad_id, width, len(convention.null_tokens) + most)
     hole = told["real"] & (told["prompt"] == mask_id)
     empty = [row for row, each in enumerate(hole.any(1).tolist()) if not each]
     if empty:

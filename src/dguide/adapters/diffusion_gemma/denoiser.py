@@ -12,7 +12,7 @@ from ...denoiser import Condition
 from ...errors import bad
 from ...process import Uniform
 from ..convention import Convention
-from ..prompts import checked, null_prompt, padded
+from ..prompts import checked, null_prompt, prompts_of
 from .canvases import Canvases
 
 __all__ = ["DiffusionGemma"]
@@ -65,17 +65,20 @@ class DiffusionGemma(nn.Module):
         )
         self.training = False
 
-    def prompts(self, rows: Sequence[Sequence[int]], width: int = 0) -> dict[str, Tensor]:
+    def prompts(
+        self, rows: Sequence[Sequence[int]], width: int = 0, *, like: dict[str, Tensor] | None = None
+    ) -> dict[str, Tensor]:
         """Prompts of any lengths of at least 1 as a condition.
 
         Args:
             rows: The tokens of the prompt of each sample.
             width: At least so many columns: a negative prompt as `reference` has the same number as the condition.
+            like: The condition to which they are a reference. They get as many columns.
 
         Returns:
             {"prompt": tokens [B, P] int64, "real": [B, P] bool}.
         """
-        made = padded(rows, self.convention.pad_id, max(width, len(self.convention.null_tokens)))
+        made = prompts_of(self.convention, rows, width, like)
         _all_there(made)
         return made
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from ...denoiser import Condition
-from ...errors import Mistakes, bad, positive
+from ...errors import Mistakes, bad, in_tensor, positive
 from ..adapt import Adapted
 from ..convention import Convention
 from ..vocabulary import answered, as_logits
@@ -74,10 +75,11 @@ class SecondCall:
         mistakes.of(lambda: positive("prompt_length", prompt_length))
         mistakes.of(lambda: None if steps is None else positive("steps", steps))
         told = mistakes.of(lambda: as_normalized(guidance))
-        if attention_mask is not None and (attention_mask.ndim != 2 or attention_mask.shape[1] != prompt_length):
-            got, expected = list(attention_mask.shape), f"[B, {prompt_length}], a column for each token of the prompt"
-            mistakes.add(bad("attention_mask", got, expected))
-        if reference is not None and not (isinstance(reference, dict) and reference.keys() == {"prompt", "real"}):
+        if attention_mask is not None and not _of_rows(attention_mask, prompt_length):
+            got = list(attention_mask.shape) if isinstance(attention_mask, Tensor) else type(attention_mask).__name__
+            expected = f"a tensor [B, {prompt_length}], a column for each token of the prompt"
+            mistakes.add(bad("attention_mask", got, expected, in_tensor(attention_mask)))
+        if reference is not None and not _of_prompts(reference):
             expected = "prompts, as the method prompts() of the denoiser makes them"
             mistakes.add(bad("reference of a hook", type(reference).__name__, expected))
         mistakes.settle()
@@ -123,7 +125,8 @@ class SecondCall:
         place = row, position + self.prompt_length
         cond = as_logits(self.denoiser.convention, logits[place])
         found = guided_logits(cond, ref, weight[row], forbidden=[self.mask])
-        return logits.to(found.dtype).index_put(place, found)
+        spare = logits.shape[-1] - found.shape[-1]  # columns without a token, which are no law of the denoiser
+        return logits.to(found.dtype).index_put(place, pad(found, (0, spare), value=-torch.inf))
 
     @contextmanager
     def on(self, model: nn.Module) -> Iterator[SecondCall]:
@@ -192,6 +195,16 @@ def _each(what: str, rows: Tensor, tokens: Tensor) -> Tensor:
     return rows.to(tokens.device).expand(len(tokens), -1)
 
 
+def _of_rows(value: object, columns: int | None = None) -> bool:
+    """Whether it is a tensor [B, P]; of so many columns, if these are told."""
+    return isinstance(value, Tensor) and value.ndim == 2 and columns in (None, value.shape[1])
+
+
+def _of_prompts(value: object) -> bool:
+    """Whether it is prompts, without holes."""
+    return isinstance(value, dict) and value.keys() == {"prompt", "real"} and all(map(_of_rows, value.values()))
+
+
 def _fitting(convention: Convention) -> None:
     """Refuses a convention that the tokens and logits of a loop cannot have."""
     mask, size = convention.mask_id, convention.vocab_size
@@ -199,8 +212,9 @@ def _fitting(convention: Convention) -> None:
         "a mask": mask is not None,
         "prompts": convention.prompted,
         "logits": convention.output != "probabilities",
-        "tokens in the numbers of the model": not convention.offset and convention.columns in (None, size),
+        "tokens in the numbers of the model": not convention.offset,
         "the mask among them": mask is None or mask < size,
+        "attention in both directions": convention.block is None,
     }
     lacks = [name for name, given in fits.items() if not given]
     if lacks:
