@@ -8,7 +8,7 @@ import pytest
 import torch
 from block_causal import Past
 from judge import g_test
-from words import CLS, COLUMNS, CONTEXT, EOT, MASK, SEP, VOCAB, Words, language
+from words import CLS, COLUMNS, CONTEXT, EOT, MASK, SEP, SPECIAL, VOCAB, Words, language
 
 import dguide
 from dguide import Ancestral, Blocks, FirstHitting, InputError, LowConfidence, Normalized, generate
@@ -353,3 +353,18 @@ def test_an_end_that_cannot_be_drawn_is_refused():
         rest = {"process": denoiser.process, "length": 2, "condition": denoiser.prompts([[7]])}
         with pytest.raises(InputError, match=f"UntilEnd ends: got {end}, expected tokens that can be drawn"):
             dguide.sample(denoiser, sampler=UntilEnd(FirstHitting(), (end,)), **rest)
+
+
+def test_a_model_may_number_its_tokens_from_another_one_on():
+    model, words, first = language(), Words(around=False), len(SPECIAL)
+    numbers = {"vocab_size": len(VOCAB) - first, "offset": first, "columns": COLUMNS, "mask_id": MASK}
+    means = dguide.Convention(attention="padding", null="mask", **numbers)
+    rest = {"max_new_tokens": 8, "convention": means, "block": 2, **GUIDED}
+    whole = generate(model, words, PROMPTS, stop=(), **rest)
+    calls, whole_calls = len(model.calls), sum(rows for rows, _ in model.calls)
+    likely = whole.tokens[0][1]
+    ended = generate(model, words, PROMPTS, stop=[likely], **rest)
+    assert ended.tokens == tuple(up_to(row, words.decode([likely])) for row in whole.tokens)
+    assert sum(rows for rows, _ in model.calls[calls:]) < whole_calls
+    with pytest.raises(InputError, match=r"stop: got '<eot>', expected .* that the model may draw"):
+        generate(model, words, PROMPTS, stop=["<eot>"], **rest)

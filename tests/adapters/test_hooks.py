@@ -203,3 +203,17 @@ TWO = torch.zeros(1, 2)
 def test_what_no_hook_can_use_is_refused(made, said):
     with pytest.raises(dguide.InputError, match=said):
         made()
+
+
+def test_the_reference_is_told_the_time_of_the_step():
+    told = []
+
+    def model(ids, time):
+        told.append(time)
+        return torch.zeros(*ids.shape, WORDS)
+
+    means = dguide.Convention(vocab_size=WORDS, mask_id=MASK, time="t", null="mask", noise=dguide.noise.Cosine())
+    tokens = torch.tensor([[3, MASK, MASK, MASK, 5], [3, 4, 5, 6, MASK]])
+    hooks.SecondCall(dguide.adapt(model, means), 1.0, prompt_length=1).guided(tokens, torch.zeros(2, 5, WORDS))
+    wanted = means.noise.time(torch.tensor([0.75, 0.25], dtype=torch.float64))
+    assert torch.cat(told).double().allclose(wanted)

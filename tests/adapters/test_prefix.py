@@ -174,3 +174,19 @@ def test_caches_that_would_not_be_exact_are_refused() -> None:
             count=1,
             sampler=Blocks(FirstHitting(), BLOCK),
         )
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_tokens_before_every_prompt_count_in_its_blocks(cached: bool) -> None:
+    rest = {"sampler": Blocks(LowConfidence(2), BLOCK), "guidance": GUIDED, "length": LENGTH}
+    drawn = []
+    for before in ((), (3, 8)):
+        means = replace(SDAR, before=before, cache="past-stored" if cached else "none")
+        denoiser = adapt(Past(VOCAB).eval(), means)
+        rows, away = ([[*(() if before else (3, 8)), *row] for row in part] for part in (PROMPTS, NEGATIVE))
+        condition = denoiser.prompts(rows, width=11)
+        reference = denoiser.prompts(away, like=condition)
+        drawn.append(
+            dguide.sample(denoiser, process=means.process(), condition=condition, reference=reference, **rest).tokens
+        )
+    assert torch.equal(*drawn)
