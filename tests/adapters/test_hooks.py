@@ -184,7 +184,7 @@ def test_a_model_with_columns_without_a_token_is_guided_and_never_draws_them():
 
 LLADA = Loop(shifted=False).denoiser
 SDAR = dguide.adapt(lambda ids, **told: ids, "sdar", vocab_size=WORDS, mask_id=MASK)
-TWO = torch.zeros(1, 2)
+HOOK, TWO = hooks.SecondCall(LLADA, 1.0, prompt_length=1), torch.zeros(1, 2)
 
 
 @pytest.mark.parametrize(
@@ -198,6 +198,13 @@ TWO = torch.zeros(1, 2)
         (lambda: hooks.guided_logits(TWO.long(), TWO, 1.0), "conditional logits: got torch.int64"),
         (lambda: hooks.paired_prompts([["a"]], 3, 0), "(?s)prompts: got for sample 0.*references: got 3"),
         (lambda: hooks.paired_prompts([[1]], [[2]], None), "pad_id: got None"),
+        (lambda: HOOK.guided([[1, 2]], TWO), "tokens of the loop: got list"),
+        (
+            lambda: HOOK.guided(TWO.long(), TWO),
+            r"logits of the loop: got shape \[1, 2\], expected a tensor of 3 dimensions",
+        ),
+        (lambda: HOOK.on(3).__enter__(), "model: got int, expected the model that the loop calls"),
+        (lambda: hooks.PairedCanvas(1.0, 2).on(len).__enter__(), "model: got builtin_function_or_method"),
     ],
 )
 def test_what_no_hook_can_use_is_refused(made, said):

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...errors import Mistakes, bad
 from ..prompts import padded, token_lists
 
-__all__ = ["doubled", "halves", "paired_prompts"]
+__all__ = ["as_module", "doubled", "halves", "paired_prompts"]
 
 
 def paired_prompts(
@@ -50,6 +50,13 @@ def paired_prompts(
     place = torch.arange(width) - (width - told["real"].sum(1, keepdim=True))  # in the row without its padding
     ids = torch.where(place >= 0, told["prompt"].gather(1, place.clamp_min(0)), pad_id)
     return {"input_ids": ids, "attention_mask": (place >= 0).long()}
+
+
+def as_module(model: object) -> nn.Module:
+    """The model of a loop, which calls hooks. Raises `ValueError` for anything else."""
+    if not isinstance(model, nn.Module):
+        raise bad("model", type(model).__name__, "the model that the loop calls, a torch.nn.Module")
+    return model
 
 
 def halves(batch: Tensor) -> tuple[Tensor, Tensor]:

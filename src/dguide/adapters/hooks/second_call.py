@@ -17,6 +17,7 @@ from ..convention import Convention
 from ..vocabulary import answered, as_logits
 from .levels import of_masks
 from .logits import Weight, as_normalized, guided_logits
+from .pairs import as_module
 
 __all__ = ["SecondCall"]
 
@@ -108,11 +109,8 @@ class SecondCall:
         Raises:
             ValueError: If the shapes do not fit.
         """
-        count, length = tokens.shape
-        if logits.shape[:2] != tokens.shape or length <= self.prompt_length:
-            got = f"logits {list(logits.shape)} for tokens {list(tokens.shape)}"
-            expected = f"logits [B, S, columns] for tokens [B, S], of which {self.prompt_length} are the prompt"
-            raise bad("step of the loop", got, expected, "The loop must call the model with the whole sequence.")
+        _check_step(tokens, logits, self.prompt_length)
+        count = len(tokens)
         answer = tokens[:, self.prompt_length :]
         masks = answer == self.mask
         left = masks.sum(1)
@@ -138,7 +136,7 @@ class SecondCall:
         if self.denoiser.convention.shifted:
             remedy = "Guide its logits once they are shifted: pass the hook as generation_logits_hook_func."
             raise bad("model", "output i predicts token i + 1", "aligned logits", remedy)
-        handle = model.register_forward_hook(self._after, with_kwargs=True)
+        handle = as_module(model).register_forward_hook(self._after, with_kwargs=True)
         try:
             yield self
         finally:
@@ -186,6 +184,20 @@ class SecondCall:
             )
             told = self.denoiser.null({"prompt": prompt, "real": real})
         return {name: _each("reference", each, tokens) for name, each in told.items()}
+
+
+def _check_step(tokens: object, logits: object, prompt_length: int) -> None:
+    """Refuses what is no step of a loop that calls the model with the whole sequence."""
+    for name, value, axes in (("tokens", tokens, 2), ("logits", logits, 3)):
+        if not isinstance(value, Tensor) or value.ndim != axes:
+            got = f"shape {list(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+            raise bad(f"{name} of the loop", got, f"a tensor of {axes} dimensions", in_tensor(value))
+    assert isinstance(tokens, Tensor)
+    assert isinstance(logits, Tensor)
+    if logits.shape[:2] != tokens.shape or tokens.shape[1] <= prompt_length:
+        got = f"logits {list(logits.shape)} for tokens {list(tokens.shape)}"
+        expected = f"logits [B, S, columns] for tokens [B, S], of which {prompt_length} are the prompt"
+        raise bad("step of the loop", got, expected, "The loop must call the model with the whole sequence.")
 
 
 def _each(what: str, rows: Tensor, tokens: Tensor) -> Tensor:
