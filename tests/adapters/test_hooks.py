@@ -201,7 +201,7 @@ HOOK, TWO = hooks.SecondCall(LLADA, 1.0, prompt_length=1), torch.zeros(1, 2)
         (lambda: HOOK.guided([[1, 2]], TWO), "tokens of the loop: got list"),
         (
             lambda: HOOK.guided(TWO.long(), TWO),
-            r"logits of the loop: got shape \[1, 2\], expected a tensor of 3 dimensions",
+            r"logits of the loop: got shape \[1, 2\], expected",
         ),
         (lambda: HOOK.on(3).__enter__(), "model: got int, expected the model that the loop calls"),
         (lambda: hooks.PairedCanvas(1.0, 2).on(len).__enter__(), "model: got builtin_function_or_method"),
