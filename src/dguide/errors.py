@@ -143,6 +143,9 @@ def choose(what: str, name: str, names: Iterable[str]) -> str:
     A name in another Unicode form is the same: files and keyboards differ in how they write an accent.
     """
     known = sorted(names)
+    expected = "one of " + ", ".join(known) if known else "none, since there are none"
+    if not isinstance(name, str):
+        raise bad(what, repr(name), f"a name, {expected}")
     if name in known:
         return name
     for each in known:
@@ -150,5 +153,4 @@ def choose(what: str, name: str, names: Iterable[str]) -> str:
             return each
     near = difflib.get_close_matches(name, known, n=1)
     got = repr(name if len(name) <= 200 else f"{name[:200]}...")
-    expected = "one of " + ", ".join(known) if known else "none, since there are none"
     raise bad(f"unknown {what}", got, expected, f"Did you mean {near[0]!r}?" if near else "")

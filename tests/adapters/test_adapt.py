@@ -398,3 +398,39 @@ def test_all_mistakes_of_a_convention_are_told_at_once():
     said = str(found.value)
     for part in ("steps: got 3", "longest: got none", "'mask' without mask_id", "columns: got 2", "[9]", "(-1,)"):
         assert part in said
+
+
+LLADA = dguide.adapt(lambda ids, attention_mask: ids, "llada", vocab_size=9, mask_id=8)
+SDAR = dguide.adapt(lambda ids, **told: ids, "sdar", vocab_size=9, mask_id=8)
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (lambda: LLADA.prompts(3), "prompts: got 3, expected a list with a list of tokens"),
+        (lambda: LLADA.prompts([[1], None]), "prompts: got for sample 1 None"),
+        (lambda: LLADA.prompts([["a"]], width=-1), r"(?s)prompts: got for sample 0 \['a'\].*width of prompts: got -1"),
+        (lambda: LLADA.prompts([[1.5]]), r"sample 0 \[1.5\], .* which are ints"),
+        (lambda: LLADA.prompts([[-1]]), r"sample 0 \[-1\]"),
+        (lambda: LLADA.holes([8]), "prompts: got for sample 0 8"),
+        (lambda: LLADA.prompts([[1]], like=3), "condition: got int"),
+        (lambda: SDAR.prompts([[1]], like=LLADA.prompts([[1]])), "condition: got a dict of prompt, real"),
+        (
+            lambda: SDAR.prompts([[1], [2]], like=SDAR.prompts([[1]])),
+            "2 of up to 1 tokens, expected 1 of at most 1",
+        ),
+        (
+            lambda: SDAR.prompts([[1]], 3, like=SDAR.prompts([[1]])),
+            "width of prompts: got 3, expected none",
+        ),
+    ],
+)
+def test_prompts_that_are_none_are_refused(made, said):
+    with pytest.raises(InputError, match=said):
+        made()
+
+
+def test_prompts_may_be_tensors():
+    wanted = LLADA.prompts([[1, 2], [3, 4]])
+    for rows in (torch.tensor([[1, 2], [3, 4]]), [torch.tensor([1, 2]), torch.tensor([3, 4]).numpy()]):
+        assert LLADA.prompts(rows)["prompt"].equal(wanted["prompt"])

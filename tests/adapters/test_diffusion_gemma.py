@@ -114,3 +114,14 @@ def test_what_it_cannot_be_asked_is_refused(model: Any) -> None:
         draw(model, length=6)
     with pytest.raises(InputError, match="Blocks size: got 8, expected 4"):
         draw(model, size=8)
+
+
+def test_check_model_finds_what_its_encoder_keeps_right_and_prompts_as_wide_as_the_condition(model: Any) -> None:
+    denoiser = DiffusionGemma(model)
+    condition = denoiser.prompts(PROMPTS)
+    assert denoiser.prompts([[2], [2, 3]], like=condition)["prompt"].shape == condition["prompt"].shape
+    with pytest.raises(InputError, match="at most 8, the columns of the condition"):
+        denoiser.prompts([[2] * 9, [2]], like=condition)
+    found = dguide.check_model(denoiser, length=LENGTH, condition=condition)
+    assert found.ok, found
+    assert found["kept blocks"].verdict == found["padding is not read"].verdict == "right"

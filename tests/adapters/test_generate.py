@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
+from block_causal import Past
 from judge import g_test
-from words import CLS, COLUMNS, CONTEXT, EOT, MASK, SEP, VOCAB, Words, language
+from words import CLS, COLUMNS, CONTEXT, EOT, MASK, SEP, SPECIAL, VOCAB, Words, language
 
 import dguide
 from dguide import Ancestral, Blocks, FirstHitting, InputError, LowConfidence, Normalized, generate
+from dguide.adapters import UntilEnd
 
 PROMPTS = ["the cat", "a dog sat on the mat", "dog"]
 TALK = [{"role": "user", "content": "the cat"}]
@@ -212,6 +216,17 @@ WRONG = [
     ({"max_new_tokens": 0, "block": 0}, "max_new_tokens: got 0.*\n.*block: got 0"),
     ({"stop": ["cat dog", 99]}, "stop: got 'cat dog', 99, expected single tokens"),
     ({"stop": "<eot>"}, "stop: got '<eot>', expected a list"),
+    ({"stop": 2.5}, "stop: got 2.5, expected a list"),
+    (
+        {"stop": [[1], True, 5.0, "[MASK]", "horse"]},
+        r"stop: got \[1\], True, 5.0, '\[MASK\]', 'horse', expected single",
+    ),
+    ({"guidance": 3}, "guidance: got 3"),
+    ({"seed": -1}, "seed: got -1"),
+    ({"batch_size": 0}, "batch_size: got 0"),
+    ({"decoding": None}, "decoding: got None"),
+    ({"progress": 3}, "progress: got 3"),
+    ({"convention": 3}, "convention of generate: got 3, expected a name, one of dream"),
     ({"sampler": 3}, "sampler: got 3"),
     ({"sampler": Blocks(), "block": 2}, "Blocks sampler: got Blocks"),
     ({"chat": 1}, "chat: got 1, expected True or False"),
@@ -270,3 +285,87 @@ def test_a_model_that_drops_its_attention_mask_is_called_length_by_length():
     denoisers = [dguide.adapters.language_model(each, words) for each in (model, deaf)]
     assert [each.convention.attention for each in denoisers] == ["padding", "none"]
     assert not dguide.adapters.language_model(language("Dream"), words).reads_padding()
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_a_block_causal_model_is_written_in_its_own_blocks_with_what_it_keeps(cached):
+    sdar = dguide.adapters.CONVENTIONS.call("sdar").having(vocab_size=len(VOCAB), mask_id=MASK, block=4)()
+    model, words, away = Past(len(VOCAB)).eval(), Words(around=False), ["ran on a mat a", "", "cat"]
+    means = sdar if cached else replace(sdar, cache="none")
+    drawn = generate(model, words, PROMPTS, negative_prompts=away, convention=means, max_new_tokens=7, **GUIDED)
+    plain = dguide.adapt(Past(len(VOCAB)).eval(), replace(sdar, cache="none"))
+    condition = plain.prompts([ids(prompt) for prompt in PROMPTS], width=6)
+    wanted = dguide.sample(
+        plain,
+        process=plain.process,
+        length=7,
+        condition=condition,
+        reference=plain.prompts([ids(text) for text in away], like=condition),
+        sampler=Blocks(LowConfidence(4), 4),
+        **GUIDED,
+    )
+    assert drawn.tokens == tuple(up_to(tuple(row), "[SEP]") for row in wanted.tokens.tolist())
+    assert (model.work < plain.module.work) is cached
+    for wrong, said in [
+        ({"block": 2}, "block: got 2, expected 4, the size of the blocks of the model"),
+        ({"prompts": ["a [MASK] cat"], "max_new_tokens": None}, "prompt 0: got tokens behind a mask"),
+        ({"tokenizer": Words()}, "(?s)prompt 0: got tokens behind a mask.*prompt 1"),
+        ({"prompts": [""]}, "prompt 0: got no token that could be masked"),
+    ]:
+        work = model.work
+        rest = {"tokenizer": words, "prompts": PROMPTS, "max_new_tokens": 4} | wrong
+        with pytest.raises(InputError, match=said):
+            generate(model, convention=means, **rest, **GUIDED)
+        assert model.work == work
+
+
+def test_a_token_that_ends_a_text_is_named_as_it_is_spelt():
+    class Bytes(Words):
+        def get_vocab(self):
+            return {f"_{word}": token for word, token in VOCAB.items()}
+
+    model, rest = language(), {"max_new_tokens": 10, **GUIDED}
+    assert (
+        generate(model, Bytes(around=False), PROMPTS, stop=["user", "_sat"], **rest).tokens
+        == generate(model, Words(around=False), PROMPTS, stop=["user", "sat"], **rest).tokens
+    )
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (lambda: UntilEnd(3, 5), "(?s)UntilEnd sampler: got 3.*UntilEnd ends: got 5, expected a tuple of tokens"),
+        (lambda: UntilEnd(FirstHitting(), ("a",)), r"ends: got \('a',\)"),
+        (lambda: UntilEnd(FirstHitting(), (True,)), r"ends: got \(True,\)"),
+        (lambda: UntilEnd(FirstHitting(), ()), r"ends: got \(\)"),
+        (lambda: UntilEnd(UntilEnd(FirstHitting(), (5,)), (6,)), "sampler: got UntilEnd"),
+        (lambda: Blocks(UntilEnd(FirstHitting(), (5,)), 2), "Blocks sampler: got UntilEnd"),
+        (lambda: dguide.SMC(sampler=UntilEnd(FirstHitting(), (5,))), "SMC sampler: got UntilEnd"),
+    ],
+)
+def test_what_stops_at_an_end_is_checked(made, said):
+    with pytest.raises(InputError, match=said):
+        made()
+
+
+def test_an_end_that_cannot_be_drawn_is_refused():
+    denoiser = dguide.adapters.language_model(language(), Words())
+    for end in (MASK, 99):
+        rest = {"process": denoiser.process, "length": 2, "condition": denoiser.prompts([[7]])}
+        with pytest.raises(InputError, match=f"UntilEnd ends: got {end}, expected tokens that can be drawn"):
+            dguide.sample(denoiser, sampler=UntilEnd(FirstHitting(), (end,)), **rest)
+
+
+def test_a_model_may_number_its_tokens_from_another_one_on():
+    model, words, first = language(), Words(around=False), len(SPECIAL)
+    numbers = {"vocab_size": len(VOCAB) - first, "offset": first, "columns": COLUMNS, "mask_id": MASK}
+    means = dguide.Convention(attention="padding", null="mask", **numbers)
+    rest = {"max_new_tokens": 8, "convention": means, "block": 2, **GUIDED}
+    whole = generate(model, words, PROMPTS, stop=(), **rest)
+    calls, whole_calls = len(model.calls), sum(rows for rows, _ in model.calls)
+    likely = whole.tokens[0][1]
+    ended = generate(model, words, PROMPTS, stop=[likely], **rest)
+    assert ended.tokens == tuple(up_to(row, words.decode([likely])) for row in whole.tokens)
+    assert sum(rows for rows, _ in model.calls[calls:]) < whole_calls
+    with pytest.raises(InputError, match=r"stop: got '<eot>', expected .* that the model may draw"):
+        generate(model, words, PROMPTS, stop=["<eot>"], **rest)

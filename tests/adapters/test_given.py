@@ -94,3 +94,10 @@ def test_a_process_without_a_mask_and_another_condition_are_refused() -> None:
         Given(exact, dguide.Uniform(3))
     with pytest.raises(InputError, match=r"condition: got torch.int64 \[2\].*given\(\) of the denoiser makes it"):
         Given(exact, PROCESS).null(torch.zeros(2, dtype=torch.int64))
+    with pytest.raises(InputError, match="denoiser: got 3, expected a callable"):
+        Given(3, PROCESS)
+    for tokens in ([[1, -7]], [[1, 99]]):
+        with pytest.raises(InputError, match=f"tokens: got {tokens[0][1]}, expected 0 to vocab_size - 1"):
+            Given(exact, PROCESS).given(torch.tensor(tokens), torch.tensor([False, True]))
+    with pytest.raises(InputError, match=r"condition: got \[1, 1\], expected \[1, 2\], the shape of the sequences"):
+        Given(exact, PROCESS)(torch.zeros(1, 2, dtype=torch.int64), torch.ones(1), torch.tensor([[1]]))

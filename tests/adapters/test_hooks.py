@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
@@ -170,3 +171,58 @@ def test_what_does_not_fit_is_told_at_once():
         three.guided(torch.full((2, 4), MASK), logits(2, 4, WORDS))
     with pytest.raises(dguide.InputError, match="2 for 3 prompts"):
         hooks.paired_prompts([[1], [2], [3]], [[1], [2]], pad_id=0)
+
+
+def test_a_model_with_columns_without_a_token_is_guided_and_never_draws_them():
+    model, tokens = Language(WORDS + 3).eval(), torch.tensor([[3, 4, MASK, 5]])
+    llada = dguide.adapters.CONVENTIONS.call("llada").having(vocab_size=WORDS, mask_id=MASK)()
+    denoiser = dguide.adapt(model, dataclasses.replace(llada, columns=WORDS + 3))
+    plain, null = (model(ids).logits for ids in (tokens, torch.tensor([[MASK, MASK, MASK, 5]])))
+    guided = hooks.SecondCall(denoiser, 2.0, prompt_length=2).guided(tokens, plain)
+    wanted = hooks.guided_logits(plain[:, 2, :WORDS], null[:, 2, :WORDS], 2.0, forbidden=[MASK])
+    assert guided[:, 2].softmax(-1).allclose(pad(wanted.softmax(-1), (0, 3)))
+    assert guided[:, [0, 1, 3]].equal(plain[:, [0, 1, 3]])
+
+
+LLADA = Loop(shifted=False).denoiser
+SDAR = dguide.adapt(lambda ids, **told: ids, "sdar", vocab_size=WORDS, mask_id=MASK)
+HOOK, TWO = hooks.SecondCall(LLADA, 1.0, prompt_length=1), torch.zeros(1, 2)
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (lambda: hooks.SecondCall(LLADA, 1.0, prompt_length=2, attention_mask=[[1, 1]]), "attention_mask: got list"),
+        (lambda: hooks.SecondCall(LLADA, 1.0, prompt_length=2, reference=[[1]]), "reference of a hook: got list"),
+        (lambda: hooks.SecondCall(SDAR, 1.0, prompt_length=2), "one without attention in both directions"),
+        (lambda: hooks.guided_logits(TWO, TWO, RAMP), "weight: got 'ramp-up:3.0', .* take the hook of the loop"),
+        (lambda: hooks.guided_logits(TWO, [1.0], 1.0), "logits of the reference: got list"),
+        (lambda: hooks.guided_logits(TWO.long(), TWO, 1.0), "conditional logits: got torch.int64"),
+        (lambda: hooks.paired_prompts([["a"]], 3, 0), "(?s)prompts: got for sample 0.*references: got 3"),
+        (lambda: hooks.paired_prompts([[1]], [[2]], None), "pad_id: got None"),
+        (lambda: HOOK.guided([[1, 2]], TWO), "tokens of the loop: got list"),
+        (
+            lambda: HOOK.guided(TWO.long(), TWO),
+            r"logits of the loop: got shape \[1, 2\], expected",
+        ),
+        (lambda: HOOK.on(3).__enter__(), "model: got int, expected the model that the loop calls"),
+        (lambda: hooks.PairedCanvas(1.0, 2).on(len).__enter__(), "model: got builtin_function_or_method"),
+    ],
+)
+def test_what_no_hook_can_use_is_refused(made, said):
+    with pytest.raises(dguide.InputError, match=said):
+        made()
+
+
+def test_the_reference_is_told_the_time_of_the_step():
+    told = []
+
+    def model(ids, time):
+        told.append(time)
+        return torch.zeros(*ids.shape, WORDS)
+
+    means = dguide.Convention(vocab_size=WORDS, mask_id=MASK, time="t", null="mask", noise=dguide.noise.Cosine())
+    tokens = torch.tensor([[3, MASK, MASK, MASK, 5], [3, 4, 5, 6, MASK]])
+    hooks.SecondCall(dguide.adapt(model, means), 1.0, prompt_length=1).guided(tokens, torch.zeros(2, 5, WORDS))
+    wanted = means.noise.time(torch.tensor([0.75, 0.25], dtype=torch.float64))
+    assert torch.cat(told).double().allclose(wanted)

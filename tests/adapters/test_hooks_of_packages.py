@@ -54,6 +54,12 @@ def test_a_guider_for_images_has_its_vocabulary_where_they_have_it():
     assert torch.softmax(pred, 1).allclose(torch.softmax((1 + w) * cond - w * ref, 1), atol=1e-6)
 
 
+def test_all_that_a_guider_cannot_use_is_told_at_once():
+    wrong = r"schedule: got 'x'.*noise of the guider: got 3.*vocab_dim: got 'a'.*enabled: got 3"
+    with pytest.raises(dguide.InputError, match=f"(?s){wrong}"):
+        hooks.DiscreteGuidance("x", noise=3, vocab_dim="a", enabled=3)
+
+
 @pytest.mark.parametrize("name", ["DiscreteGuidance", *GUIDED])
 def test_settings_come_back_from_their_file(name, tmp_path):
     made = getattr(hooks, name)

@@ -174,3 +174,41 @@ def test_caches_that_would_not_be_exact_are_refused() -> None:
             count=1,
             sampler=Blocks(FirstHitting(), BLOCK),
         )
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_tokens_before_every_prompt_count_in_its_blocks(cached: bool) -> None:
+    rest = {"sampler": Blocks(LowConfidence(2), BLOCK), "guidance": GUIDED, "length": LENGTH}
+    drawn = []
+    for before in ((), (3, 8)):
+        means = replace(SDAR, before=before, cache="past-stored" if cached else "none")
+        denoiser = adapt(Past(VOCAB).eval(), means)
+        rows, away = ([[*(() if before else (3, 8)), *row] for row in part] for part in (PROMPTS, NEGATIVE))
+        condition = denoiser.prompts(rows, width=11)
+        reference = denoiser.prompts(away, like=condition)
+        drawn.append(
+            dguide.sample(denoiser, process=means.process(), condition=condition, reference=reference, **rest).tokens
+        )
+    assert torch.equal(*drawn)
+
+
+class FromZero(Past):
+    """Counts positions from 0 in every call, as a model that is not told them."""
+
+    def forward(self, input_ids: torch.Tensor, position_ids: torch.Tensor, **told: Any) -> Any:
+        return super().forward(input_ids, position_ids=position_ids - position_ids[:, :1], **told)
+
+
+def test_check_model_tells_whether_what_is_kept_changes_the_answer() -> None:
+    for convention in (SDAR, LLADA2, BD3LM):
+        denoiser = adapt(model_of(convention), convention)
+        condition = denoiser.prompts(PROMPTS) if convention.prompted else None
+        found = dguide.check_model(denoiser, length=12, condition=condition, count=4)
+        assert found["kept blocks"].verdict == "right", found
+    wrong = adapt(FromZero(VOCAB).eval(), SDAR)
+    line = dguide.check_model(wrong, length=12, condition=wrong.prompts(PROMPTS), count=4)["kept blocks"]
+    assert (line.verdict, line.remedy[:5]) == ("wrong", "cache")
+    odd = dguide.check_model(adapt(model_of(BD3LM), BD3LM), length=10, count=4)["kept blocks"]
+    assert (odd.verdict, "multiple of the block" in odd.seen) == ("not decidable", True)
+    none = adapt(Past(VOCAB).eval(), replace(SDAR, cache="none"))
+    assert dguide.check_model(none, length=3, count=2)["kept blocks"].verdict == "does not apply"

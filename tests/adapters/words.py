@@ -19,7 +19,7 @@ CONTEXT = 32
 class Words:
     """Words between spaces are tokens; texts stand between [CLS] and [SEP], if `around`."""
 
-    pad_token_id, mask_token_id, eos_token_id = PAD, MASK, SEP
+    pad_token_id, unk_token_id, mask_token_id, eos_token_id = PAD, UNK, MASK, SEP
     all_special_ids = (PAD, UNK, CLS, SEP, MASK)
 
     def __init__(self, around: bool = True, template: bool = True) -> None:

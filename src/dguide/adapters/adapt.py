@@ -22,9 +22,8 @@ from .prompts import (
     checked,
     everywhere,
     laid_out,
-    lead_of,
     null_prompt,
-    padded,
+    prompts_of,
     with_holes,
     without_prompt,
 )
@@ -129,13 +128,8 @@ class Adapted(nn.Module):
         Returns:
             {"prompt": tokens [B, P] int64, "real": [B, P] bool}; "lead" [B] too for a block-causal model.
         """
-        told = self.convention
         self._check_prompted("prompts")
-        like = None if like is None else checked(told, like)
-        made = padded(rows, told.pad_id, max(width, len(told.null_tokens)), like)
-        if told.block is not None:
-            made["lead"] = lead_of(told, made["real"]) if like is None else like["lead"].cpu()
-        return made
+        return prompts_of(self.convention, rows, width, like)
 
     def holes(
         self, rows: Sequence[Sequence[int]], width: int = 0, *, like: dict[str, Tensor] | None = None
@@ -158,10 +152,7 @@ class Adapted(nn.Module):
             raise bad("holes", "a block-causal model", "one that reads what follows a hole", "Use prompts().")
         if convention.mask_id is None:
             raise bad("holes", "a model without a mask token", "one of the masked process")
-        most = max((list(row).count(convention.mask_id) for row in rows), default=0)
-        like = None if like is None else checked(convention, like)
-        needed = max(width, len(convention.null_tokens) + most)
-        return with_holes(rows, convention.mask_id, convention.pad_id, needed, like)
+        return with_holes(convention, rows, width, like)
 
     @torch.no_grad()
     def reads_padding(self) -> bool:
@@ -179,7 +170,8 @@ class Adapted(nn.Module):
         ids = torch.tensor([[one, other, one], [one, other, other]], device=place)
         real = torch.tensor([[True, True, False]] * 2, device=place)
         moment = told_time(convention, self.process.noise, torch.ones(2, device=place))
-        answer = self._call(Rows(slice(None), ids, real, slice(0, 2)), moment, None).double()
+        first_block = None if convention.block is None else torch.zeros(2, dtype=torch.int64, device=place)
+        answer = self._call(Rows(slice(None), ids, real, slice(0, 2), first_block), moment, None).double()
         known = answer[0].isfinite()
         apart, spread = (answer[0] - answer[1])[known].abs().max(), answer[0][known].std()
         return bool(apart > _ROUNDING * spread)

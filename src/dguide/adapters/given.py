@@ -56,8 +56,13 @@ class Given(nn.Module):
     def __init__(self, denoiser: Denoiser, process: Process | None = None) -> None:
         super().__init__()
         process = getattr(denoiser, "process", None) if process is None else process
+        mistakes = Mistakes()
+        if not callable(denoiser) or isinstance(denoiser, type):
+            mistakes.add(bad("denoiser", repr(denoiser), "a callable (tokens, time, condition) -> logits"))
         if not isinstance(process, Process):
-            raise bad("process", repr(process), "that of the denoiser", "Given(denoiser, process)")
+            mistakes.add(bad("process", repr(process), "that of the denoiser", "Given(denoiser, process)"))
+        mistakes.settle()
+        assert isinstance(process, Process)
         self.denoiser, self.process = denoiser, process
         self.mask, self.needs_initial = process.noise_token, True  # `dguide.sample` refuses to draw without it
         self.time_dependent = bool(getattr(denoiser, "time_dependent", False))
@@ -88,6 +93,9 @@ class Given(nn.Module):
         given = where.to(tokens.device).expand(tokens.shape)
         if bool((given & (tokens == self.mask)).any()):
             raise bad("tokens", "a mask where a token is given", "the token", "Unset where there.")
+        outside = tokens[given & ((tokens < 0) | (tokens >= self.process.vocab_size))]
+        if len(outside):
+            raise bad("tokens", int(outside[0]), f"0 to vocab_size - 1 = {self.process.vocab_size - 1} where given")
         if not bool(given.any(1).all()) or bool(given.all(1).any()):
             raise bad("where", "a sequence with nothing or everything given", "a part of each sequence")
         return torch.where(given, tokens, _FREE)
@@ -102,7 +110,9 @@ class Given(nn.Module):
 
     def forward(self, tokens: Tensor, time: Tensor, condition: Condition) -> Tensor:
         """Logits [B, L, V] from tokens [B, L], time [B] and condition."""
-        return self.denoiser(torch.where(_checked(condition) == _FREE, tokens, condition), time, None)
+        if _checked(condition).shape != tokens.shape:
+            raise bad("condition", list(condition.shape), f"{list(tokens.shape)}, the shape of the sequences")
+        return self.denoiser(torch.where(condition == _FREE, tokens, condition), time, None)
 
 
 def _checked(condition: Any) -> Tensor:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ..errors import bad, in_tensor
+from ..errors import Mistakes, bad, in_tensor
 from .convention import Convention
 
 __all__ = [
@@ -21,22 +22,23 @@ __all__ = [
     "lead_of",
     "null_prompt",
     "padded",
+    "prompts_of",
+    "token_lists",
     "with_holes",
     "without_prompt",
 ]
 
 
-def padded(
-    rows: Sequence[Sequence[int]], pad_id: int, width: int, like: dict[str, Tensor] | None = None
-) -> dict[str, Tensor]:
-    """Prompts as a condition: {"prompt": tokens [B, P] int64, "real": [B, P] bool}, P as in `like`, or `width`."""
-    if isinstance(rows, Tensor):
-        remedy = "Leave out return_tensors and padding of the tokenizer: dguide pads, and knows where."
-        raise bad("prompts", "a tensor", "a list with a list of tokens for each sample", remedy)
-    if isinstance(rows, str) or not rows or any(isinstance(row, (str, int)) for row in rows):
-        raise bad("prompts", repr(rows)[:60], "a list with a list of tokens for each sample")
-    lists = [[int(token) for token in row] for row in rows]
-    size = _columns(max(width, *map(len, lists)), like)
+def padded(rows: Sequence[Sequence[int]], pad_id: int, width: int, room: int = 0) -> dict[str, Tensor]:
+    """Prompts as a condition: {"prompt": tokens [B, P] int64, "real": [B, P] bool}, P at least `width` and `room`."""
+    mistakes = Mistakes()
+    lists = mistakes.of(lambda: token_lists("prompts", rows))
+    for name, value in (("pad_id", pad_id), ("width of prompts", width)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            mistakes.add(bad(name, repr(value), "an int of at least 0"))
+    mistakes.settle()
+    assert lists is not None
+    size = max(width, room, *map(len, lists))
     prompt = torch.full((len(lists), size), pad_id, dtype=torch.int64)
     for row, tokens in zip(prompt, lists, strict=True):
         row[: len(tokens)] = torch.tensor(tokens, dtype=torch.int64)
@@ -44,11 +46,59 @@ def padded(
     return {"prompt": prompt, "real": torch.arange(size) < lengths.unsqueeze(1)}
 
 
+def token_lists(what: str, rows: Any) -> list[list[int]]:
+    """The tokens of each prompt, from lists, or from whole numbers in tensors or arrays."""
+    if isinstance(rows, Tensor):  # as padded by a tokenizer, which would not be known any more
+        remedy = "Leave out return_tensors and padding of the tokenizer: dguide pads, and knows where."
+        raise bad(what, "a tensor", "a list with a list of tokens for each sample", remedy)
+    if not isinstance(rows, Sequence) or isinstance(rows, (str, bytes)) or not rows:
+        raise bad(what, repr(rows)[:60], "a list with a list of tokens for each sample")
+    found = [row.tolist() if hasattr(row, "tolist") else row for row in rows]
+    for number, row in enumerate(found):
+        listed = isinstance(row, Sequence) and not isinstance(row, (str, bytes))
+        if not listed or not all(isinstance(y, Integral) and not isinstance(y, bool) and int(y) >= 0 for y in row):
+            expected = "a list with a list of tokens for each sample, which are ints of at least 0"
+            raise bad(what, f"for sample {number} {row!r}"[:80], expected)
+    return [[int(token) for token in row] for row in found]
+
+
+def prompts_of(
+    convention: Convention, rows: Sequence[Sequence[int]], width: int, like: dict[str, Tensor] | None
+) -> dict[str, Tensor]:
+    """Prompts as a condition, or as the reference to the condition `like`."""
+    made = _beside(convention, rows, width, like, len(convention.null_tokens))
+    if convention.block is None:
+        return made
+    return made | {"lead": lead_of(convention, made["real"]) if like is None else like["lead"].cpu()}
+
+
+def _beside(
+    convention: Convention, rows: Sequence[Sequence[int]], width: int, like: dict[str, Tensor] | None, room: int
+) -> dict[str, Tensor]:
+    """As `padded`, with the shape of `like`."""
+    if like is None:
+        return padded(rows, convention.pad_id, width, room)
+    condition = checked(convention, like)
+    count, columns = condition["prompt"].shape
+    if width:
+        raise bad("width of prompts", width, "none beside like, which has as many columns as the condition")
+    made = padded(rows, convention.pad_id, columns, room)
+    if made["prompt"].shape != (count, columns):
+        got = f"{len(made['prompt'])} of up to {made['prompt'].shape[1]} tokens"
+        expected = f"{count} of at most {columns}, the columns of the condition"
+        remedy = f"Make the condition by prompts(..., width={made['prompt'].shape[1]}), or holes()."
+        raise bad("prompts", got, expected, remedy)
+    return made
+
+
 def with_holes(
-    rows: Sequence[Sequence[int]], mask_id: int, pad_id: int, width: int, like: dict[str, Tensor] | None = None
+    convention: Convention, rows: Sequence[Sequence[int]], width: int, like: dict[str, Tensor] | None
 ) -> dict[str, Tensor]:
     """Texts with masks as a condition: as `padded`, and "hole" [B, P] bool where the tokens of the samples go."""
-    told = padded(rows, pad_id, width, like)
+    mask_id = convention.mask_id
+    assert mask_id is not None
+    most = max(row.count(mask_id) for row in token_lists("prompts", rows))
+    told = _beside(convention, rows, width, like, len(convention.null_tokens) + most)
     hole = told["real"] & (told["prompt"] == mask_id)
     empty = [row for row, each in enumerate(hole.any(1).tolist()) if not each]
     if empty:
@@ -170,15 +220,6 @@ def laid_out(convention: Convention, tokens: Tensor, condition: Any) -> Iterator
     for length in distinct:
         which = (lengths == length).nonzero().squeeze(1)
         yield _rows(convention, text[which], real[which], hole[which], which, tokens.shape[1])
-
-
-def _columns(needed: int, like: dict[str, Tensor] | None) -> int:
-    """The columns of prompts that need so many; those of `like`, if they are a reference to it."""
-    given = needed if like is None else like["prompt"].shape[1]
-    if given < needed:
-        remedy = f"Make the condition by prompts(..., width={needed}), or holes()."
-        raise bad("prompts", f"{needed} tokens", f"at most {given}, the columns of the condition", remedy)
-    return given
 
 
 def everywhere(ids: tuple[int, ...], prompt: Tensor) -> Tensor:

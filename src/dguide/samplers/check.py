@@ -25,7 +25,6 @@ from .first_call import check_declared, check_parts
 from .lengths import Lengths
 from .run import Observer, Run
 from .sampler import Sampler
-from .smc import SMC
 
 __all__ = ["Request", "check_first_index"]
 
@@ -184,7 +183,9 @@ def _decoding(decoding: Decoding, process: Process) -> None:
 def _whole_blocks(sampler: Sampler, denoiser: Denoiser, length: int) -> None:
     """Warn of a block-causal network whose blocks are all drawn at once."""
     size = block_size_of(denoiser)
-    inside = sampler.sampler if isinstance(sampler, SMC) else sampler
+    inside = sampler
+    while not isinstance(inside, Blocks) and isinstance(getattr(inside, "sampler", None), Sampler):
+        inside = inside.sampler  # type: ignore[attr-defined]
     if size is not None and length > size and not isinstance(inside, Blocks):
         name = type(inside).__name__
         warnings.warn(

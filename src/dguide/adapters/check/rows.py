@@ -1,20 +1,23 @@
-"""Does the answer for a sequence depend on its batch, or on padding?"""
+"""Does the answer for a sequence depend on its batch, on padding, or on what is kept of earlier blocks?"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
-from ...denoiser import Condition, take
+from ...denoiser import BlockCausal, Condition, Prefix, take
+from ...devices import users_default
+from ...errors import InputError
+from ...samplers.blocks.caching import Caching, block_size_of
 from .probe import Probe, apart
 from .record import Line
 
-__all__ = ["batch", "padding"]
+__all__ = ["batch", "kept", "padding"]
 
-BATCH, PADDING = "the same in any batch", "padding is not read"
+BATCH, PADDING, KEPT = "the same in any batch", "padding is not read", "kept blocks"
 _ALONE = 3
 """Sequences that are asked for alone."""
 _TOLERATED = {torch.float16: 0.1, torch.bfloat16: 0.5, torch.float32: 1e-3, torch.float64: 1e-9}
@@ -70,6 +73,51 @@ def padding(probe: Probe) -> Line:
     if shorter > limit:
         return Line(PADDING, "wrong", seen, expected, "positions: they must count what is real only.")
     return Line(PADDING, "right", seen, expected)
+
+
+def kept(probe: Probe) -> Line:
+    """How far the answer from what the model keeps of earlier blocks is from that for the whole sequence."""
+    few = slice(_ALONE)
+    tokens, condition = probe.noisy[few], take(probe.condition, few)
+    count, length = tokens.shape
+    size = block_size_of(probe.denoiser)
+    if size is None:
+        return Line(KEPT, "does not apply", "the model is not block-causal")
+    network = cast(BlockCausal, probe.denoiser)
+    expected = "the same answer with a cache as without"
+    try:
+        prefix = network.prefix(condition, count, length)
+    except InputError as error:
+        return Line(KEPT, "not decidable", str(error), expected)
+    if prefix is None:
+        return Line(KEPT, "does not apply", "the model keeps nothing")
+    gap = _apart(_block_by_block(probe, prefix), probe.logits[few])
+    limit = _TOLERATED[probe.dtype]
+    seen = f"{length} tokens in blocks of {size}, with a cache and without: up to {gap:.2g} apart in log-probability"
+    if gap > limit:
+        return Line(KEPT, "wrong", seen, expected, "cache, attention and positions of the convention; or cache='none'.")
+    return Line(KEPT, "right", seen, expected)
+
+
+def _block_by_block(probe: Probe, prefix: Prefix) -> Tensor:
+    """The answer for the first sequences from what is kept, block by block, [n, L, V]."""
+    few, network = slice(_ALONE), cast(BlockCausal, probe.denoiser)
+    tokens, time = probe.noisy[few], probe.time[few].to(torch.get_default_dtype())
+    condition, numbers = take(probe.condition, few), torch.arange(len(tokens), device=tokens.device)
+    size = block_size_of(network)
+    assert size is not None
+    lead = network.lead(condition, len(tokens)).to(tokens.device)
+    caching = Caching(network, prefix, lead, size)
+    block = (torch.arange(tokens.shape[1], device=tokens.device) + lead.unsqueeze(1)) // size
+    found = torch.empty_like(probe.logits[few])
+    for number in range(int(block.max()) + 1):
+        where = block == number
+        with torch.no_grad(), users_default():
+            caching.advance(tokens, number)
+            answer = caching.logits_at(tokens, time, (condition, numbers), where.flatten().nonzero().squeeze(1))
+        found[where] = answer.to(found.dtype)
+        probe.counter.calls += 1
+    return found
 
 
 def _ask(probe: Probe, rows: slice, condition: Condition) -> Tensor:

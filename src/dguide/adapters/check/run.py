@@ -53,6 +53,7 @@ _QUESTIONS = (
     _Asked(null.SCALE, null.scale, alone=True),
     _Asked(rows.BATCH, rows.batch, alone=True),
     _Asked(rows.PADDING, rows.padding, alone=True),
+    _Asked(rows.KEPT, rows.kept, alone=True),
     _Asked(answer.HALF, half.half, alone=True),
 )
 

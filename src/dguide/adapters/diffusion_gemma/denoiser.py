@@ -12,7 +12,7 @@ from ...denoiser import Condition
 from ...errors import bad
 from ...process import Uniform
 from ..convention import Convention
-from ..prompts import checked, null_prompt, padded
+from ..prompts import checked, null_prompt, prompts_of
 from .canvases import Canvases
 
 __all__ = ["DiffusionGemma"]
@@ -78,8 +78,7 @@ class DiffusionGemma(nn.Module):
         Returns:
             {"prompt": tokens [B, P] int64, "real": [B, P] bool}.
         """
-        like = None if like is None else checked(self.convention, like)
-        made = padded(rows, self.convention.pad_id, max(width, len(self.convention.null_tokens)), like)
+        made = prompts_of(self.convention, rows, width, like)
         _all_there(made)
         return made
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import torch
 
 from ...denoiser import Denoiser
+from ...errors import Mistakes, bad
+from ...extension import listed
 from ...guidance import Guidance
 from ...process import Process
 from ...samplers import Run, Sampler, State
@@ -23,14 +25,29 @@ class UntilEnd(Sampler):
     stops.
 
     Args:
-        sampler: What draws the tokens.
+        sampler: What draws the tokens: any but another `UntilEnd`. To write in blocks put `Blocks` inside.
         ends: The tokens that end a text, as samples number them.
+
+    Raises:
+        ValueError: For another sampler, or what is no token; at the start for a token that the process does not have.
     """
 
     sampler: Sampler
     ends: tuple[int, ...]
 
+    in_blocks = False
+    predictable = False  # what lands behind an end depends on it
     guarantee = "that of the sampler inside, up to the end"
+
+    def __post_init__(self) -> None:
+        mistakes = Mistakes()
+        if not isinstance(self.sampler, Sampler) or isinstance(self.sampler, UntilEnd):
+            mistakes.add(bad("UntilEnd sampler", repr(self.sampler), f"an instance of {listed(Sampler)} but UntilEnd"))
+        ends = self.ends
+        tokens = isinstance(ends, tuple) and all(type(each) is int and each >= 0 for each in ends)
+        if not tokens or not ends:
+            mistakes.add(bad("UntilEnd ends", repr(ends), "a tuple of tokens, as in (3,)"))
+        mistakes.settle()
 
     @property
     def revisits(self) -> bool:  # type: ignore[override]
@@ -41,14 +58,14 @@ class UntilEnd(Sampler):
         return self.sampler.general_step
 
     @property
-    def predictable(self) -> bool:  # type: ignore[override]
-        return self.sampler.predictable
-
-    @property
     def extra_weights(self) -> tuple[float, ...]:
         return self.sampler.extra_weights
 
     def check(self, process: Process, guidance: Guidance, denoiser: Denoiser) -> None:
+        wrong = [token for token in self.ends if token >= process.vocab_size or token in process.excluded]
+        if wrong:
+            expected = f"tokens that can be drawn, from 0 to {process.vocab_size - 1}"
+            raise bad("UntilEnd ends", ", ".join(map(str, wrong)), expected)
         self.sampler.accept(process, guidance, denoiser)
 
     def begin(self, run: Run) -> State:

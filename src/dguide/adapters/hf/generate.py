@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...categorical import Decoding
+from ...errors import switch
 from ...guidance import Guidance
 from ...samplers import Calls, Sampler, sample
+from ...samplers.check import Request
 from ..convention import Convention
 from .request import request_of
 from .streaming import Streamer, stream_of
@@ -86,6 +88,7 @@ def generate(
         negative_prompts: What guidance tilts away from: one, or one for each prompt, of any length; with as many masks.
         max_new_tokens: Tokens to write behind each prompt at most. None to fill in masks.
         block: Write in blocks of so many tokens, from left to right (`Blocks`). `steps` of the sampler are of a block.
+            A block-causal model is always written in its own blocks, and keeps what it computed for earlier ones.
         chat: Texts are what a user says: they go through the chat template.
         stop: Tokens that end a text, by number or as text. By default those that tokenizer and config name, and the one
             with which the chat template ends an answer. A masked language model has none without a conversation. What
@@ -124,24 +127,23 @@ def generate(
     condition, reference = asked.conditions()
     lengths = asked.lengths
     longest = int(lengths.values.max())
+    drawing: dict[str, Any] = {
+        "process": asked.denoiser.process,
+        "length": longest,
+        "condition": condition,
+        "reference": reference,
+        "guidance": guidance,
+        "sampler": asked.sampler,
+        "lengths": None if bool((lengths.values == longest).all()) else lengths,
+        "decoding": decoding,
+        "seed": seed,
+        "first_index": first_index,
+        "batch_size": batch_size,
+    }
+    switch("progress", progress)
+    Request(denoiser=asked.denoiser, **drawing).checked()  # called() may call the model
     began = time.perf_counter()
-    denoiser = asked.called()
-    drawn = sample(
-        denoiser,
-        process=denoiser.process,
-        length=longest,
-        condition=condition,
-        reference=reference,
-        guidance=guidance,
-        sampler=asked.sampler,
-        lengths=None if bool((lengths.values == longest).all()) else lengths,
-        decoding=decoding,
-        seed=seed,
-        first_index=first_index,
-        batch_size=batch_size,
-        progress=progress,
-        callback=stream,
-    )
+    drawn = sample(asked.called(), progress=progress, callback=stream, **drawing)
     seconds = time.perf_counter() - began
     rows = drawn.tokens.tolist()
     tokens = tuple(asked.kept(number, row) for number, row in enumerate(rows))

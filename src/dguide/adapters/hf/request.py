@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -58,10 +59,17 @@ class Request:
         return self.denoiser if even else without_padding_read(self.denoiser)
 
     def conditions(self) -> tuple[dict[str, Tensor], dict[str, Tensor] | None]:
-        """The condition and the reference, as wide as each other."""
-        rows, away = ([each.tokens for each in part or ()] for part in (self.canvases, self.negative))
+        """The condition and the reference, as wide as each other. A block-causal model reads nothing behind holes."""
+        in_blocks, denoiser = self.denoiser.block_size is not None, self.denoiser
+        rows, away = (
+            [each.tokens[: each.holes[0]] if in_blocks else each.tokens for each in part or ()]
+            for part in (self.canvases, self.negative)
+        )
         width = max(map(len, (*rows, *away)))
-        return self.denoiser.holes(rows, width), self.denoiser.holes(away, width) if away else None
+        if not in_blocks:
+            return denoiser.holes(rows, width), denoiser.holes(away, width) if away else None
+        condition = denoiser.prompts(rows, width)
+        return condition, denoiser.prompts(away, like=condition) if away else None
 
     def kept(self, number: int, drawn: Sequence[int]) -> tuple[int, ...]:
         """The tokens of prompt `number` up to the end of its text, in the numbers of the tokenizer."""
@@ -105,12 +113,13 @@ def request_of(
     canvases = texts.canvases("prompt", asked, max_new_tokens, mistakes)
     negative = None if away is None else texts.canvases("negative prompt", away, max_new_tokens, mistakes)
     usual = _usual_ends(model, tokenizer, texts.ends(asked), means)
-    ends = usual if stop is None else mistakes.of(lambda: _named_ends(tokenizer, stop)) or ()
+    ends = usual if stop is None else mistakes.of(partial(_named_ends, texts, stop, means)) or ()
     mistakes.settle()
     if negative is not None and len(negative) == 1:
         negative *= len(canvases)
     _check_canvases(canvases, negative, means, guidance, mistakes)
-    drawn = mistakes.of(lambda: _sampler(sampler, block, max(len(canvas.holes) for canvas in canvases)))
+    holes, own = max(len(canvas.holes) for canvas in canvases), means.block
+    drawn = mistakes.of(lambda: _sampler(sampler, block, own, holes))
     mistakes.settle()
     assert drawn is not None
     filled = max_new_tokens is None
@@ -142,20 +151,23 @@ def _convention(model: Any, tokenizer: Any, given: Convention | str | None) -> C
 def _usual_ends(model: Any, tokenizer: Any, turn: tuple[int, ...], means: Convention) -> tuple[int, ...]:
     """Tokens that end a text by config and tokenizer, if they may be drawn; in a conversation, which has turns, all."""
     usual = (token for token in end_tokens(model, tokenizer) if turn or token not in means.forbidden)
-    return tuple(sorted({*usual, *turn}))
+    return tuple(sorted({*usual, *turn} & _drawn(means)))
 
 
-def _named_ends(tokenizer: Any, stop: Sequence[int | str]) -> tuple[int, ...]:
+def _drawn(means: Convention) -> set[int]:
+    """The tokens that samples may be made of."""
+    return {*range(means.offset, means.offset + means.vocab_size)} - {means.mask_id}
+
+
+def _named_ends(texts: Texts, stop: Sequence[int | str], means: Convention) -> tuple[int, ...]:
     """Tokens that end a text, as the user named them."""
-    if isinstance(stop, (str, int)):
+    if isinstance(stop, str) or not isinstance(stop, Iterable):
         raise bad("stop", repr(stop), "a list of tokens, by number or as text")
-    known = tokenizer.get_vocab()
-    numbers = {*known.values()}
-    found = [known.get(each) if isinstance(each, str) else each for each in stop]
-    wrong = [each for each, token in zip(stop, found, strict=True) if token not in numbers]
+    named, drawn = [(each, texts.token(each)) for each in stop], _drawn(means)
+    wrong = [repr(each) for each, token in named if token not in drawn]
     if wrong:
-        raise bad("stop", ", ".join(map(repr, wrong)), "single tokens of the tokenizer")
-    return tuple(sorted({token for token in found if token is not None}))
+        raise bad("stop", ", ".join(wrong), "single tokens of the tokenizer that the model may draw")
+    return tuple(sorted({token for _, token in named if token is not None}))
 
 
 def _with_ends(means: Convention, ends: tuple[int, ...], *, filled: bool) -> Convention:
@@ -176,9 +188,11 @@ def _check_canvases(
     _check_pairs(canvases, negative, mistakes)
     for what, rows in (("prompt", canvases), ("negative prompt", negative or [])):
         _check_context(what, rows, means.context, mistakes)
+        if means.block is not None:
+            _check_behind(what, rows, mistakes)
     if guidance is None and negative is not None:
         mistakes.add(bad("negative_prompts", "some without guidance", "guidance=, which tilts away from them"))
-    if guidance is not None and negative is None and means.null == "mask":
+    if guidance is not None and negative is None and means.null in ("mask", "drop"):
         _check_guided(canvases, means, mistakes)
 
 
@@ -212,9 +226,21 @@ def _check_guided(canvases: list[Canvas], means: Convention, mistakes: Mistakes)
             mistakes.add(bad(f"prompt {number}", "no token that could be masked", "one, to guide by", remedy))
 
 
-def _sampler(given: Sampler | None, block: int | None, holes: int) -> Sampler:
-    """The sampler, in blocks if asked for."""
+def _check_behind(what: str, rows: list[Canvas], mistakes: Mistakes) -> None:
+    """Keeps which prompts have tokens behind a hole, which a block-causal model cannot read."""
+    for number, canvas in enumerate(rows):
+        first = canvas.holes[0]
+        if canvas.tokens[first:] != canvas.tokens[first : first + 1] * len(canvas.holes):
+            remedy = "Write on by max_new_tokens, with a tokenizer that puts nothing behind a text."
+            mistakes.add(bad(f"{what} {number}", "tokens behind a mask", "none: the model is block-causal", remedy))
+
+
+def _sampler(given: Sampler | None, block: int | None, own: int | None, holes: int) -> Sampler:
+    """The sampler, in blocks if asked for, or if the model has its `own`."""
     if given is not None and not isinstance(given, Sampler):
         raise bad("sampler", repr(given), "a sampler such as dguide.LowConfidence(steps=64)")
-    inner = LowConfidence(steps=min(holes, block or holes)) if given is None else given
-    return inner if block is None else Blocks(inner, size=block)
+    if own is not None and block not in (None, own):
+        raise bad("block", block, f"{own}, the size of the blocks of the model", "Leave it out.")
+    size = own if block is None and (given is None or given.in_blocks) else block
+    inner = LowConfidence(steps=min(holes, size or holes)) if given is None else given
+    return inner if size is None else Blocks(inner, size=size)

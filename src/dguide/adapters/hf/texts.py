@@ -100,6 +100,18 @@ class Texts:
         behind = whole[len(opened) :] if whole[: len(opened)] == opened else []
         return tuple(token for token in behind[:1] if token in special)
 
+    def token(self, named: Any) -> int | None:
+        """The token of that number, of that name in the vocabulary, or that a text is by itself; None if none is.
+
+        Vocabularies of bytes name a token by other letters than it stands for.
+        """
+        known, found = self.tokenizer.get_vocab(), named
+        if isinstance(named, str):
+            spelt = self._ids(named, False) if named not in known else [known[named]]
+            found = spelt[0] if len(spelt) == 1 and spelt[0] != getattr(self.tokenizer, "unk_token_id", None) else None
+        number = isinstance(found, int) and not isinstance(found, bool) and found in {*known.values()}
+        return found if number else None
+
     def _talk(self, prompt: Prompt) -> Sequence[Mapping[str, Any]] | None:
         if isinstance(prompt, str):
             return [{"role": "user", "content": prompt}] if self.chat else None

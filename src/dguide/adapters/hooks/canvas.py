@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ...errors import bad, positive
 from .levels import of_step
 from .logits import Weight, as_normalized, guided_logits
-from .pairs import doubled, halves
+from .pairs import as_module, doubled, halves
 
 __all__ = ["PairedCanvas"]
 
@@ -53,7 +53,7 @@ class PairedCanvas:
     @contextmanager
     def on(self, model: nn.Module) -> Iterator[PairedCanvas]:
         """Keeps the two canvases of each pair the same, in calls of a `DiffusionGemmaForBlockDiffusion`."""
-        inner = getattr(model, "model", model)  # generate calls model.forward, and hooks belong to __call__
+        inner = getattr(as_module(model), "model", model)  # generate calls model.forward, and hooks belong to __call__
         handle = inner.register_forward_pre_hook(_follow, with_kwargs=True)
         self._paired = True
         try:

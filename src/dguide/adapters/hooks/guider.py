@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ...errors import bad
+from ...errors import Mistakes, bad, switch
 from ...noise import Noise, parse
 from .installed import of_diffusers
 from .levels import of_step
@@ -55,13 +55,19 @@ class DiscreteGuidance(of_diffusers("BaseGuidance")):  # type: ignore[misc]
         stop: float = 1.0,
         enabled: bool = True,
     ) -> None:
-        self._guidance = as_normalized(guidance)
-        self._noise = parse(noise) if isinstance(noise, str) else noise
-        self._vocab_dim = vocab_dim
+        mistakes = Mistakes()
+        told = mistakes.of(lambda: as_text(as_normalized(guidance)))
+        level = mistakes.of(lambda: _noise_of(noise))
+        if isinstance(vocab_dim, bool) or not isinstance(vocab_dim, int):
+            mistakes.add(bad("vocab_dim", repr(vocab_dim), "a dimension, such as -1 or 1"))
+        mistakes.of(lambda: switch("enabled", enabled))
+        mistakes.settle()
+        assert level is not None
+        self._guidance, self._noise, self._vocab_dim = as_normalized(guidance), level, vocab_dim
         super().__init__(start, stop, enabled)
         self.register_to_config(
-            guidance=as_text(self._guidance),
-            noise=str(self._noise),
+            guidance=told,
+            noise=str(level),
             vocab_dim=vocab_dim,
             start=start,
             stop=stop,
@@ -115,3 +121,11 @@ class DiscreteGuidance(of_diffusers("BaseGuidance")):  # type: ignore[misc]
         elif not int(self._start * steps) <= step < int(self._stop * steps):
             return 0.0
         return float(of_step(step, steps, self._noise).weight(self._guidance, 1))
+
+
+def _noise_of(noise: str | Noise) -> Noise:
+    """The noise schedule of a loop, which may be named."""
+    found = parse(noise) if isinstance(noise, str) else noise
+    if not isinstance(found, Noise):
+        raise bad("noise of the guider", repr(noise), "a noise schedule, or its name, such as 'cosine'")
+    return found

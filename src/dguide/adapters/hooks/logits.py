@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Real
 from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
-from ...errors import bad
+from ...errors import bad, in_tensor
 from ...guidance import Guidance, Normalized, Schedule, normalise, parse_schedule, tilt
 
 __all__ = ["Weight", "as_normalized", "as_text", "guided_logits"]
@@ -69,6 +70,13 @@ def guided_logits(cond: Tensor, ref: Tensor, weight: float | Tensor, *, forbidde
     >>> guided_logits(cond, ref, 0.0) is cond
     True
     """
+    for name, value in (("conditional logits", cond), ("logits of the reference", ref)):
+        if not (isinstance(value, Tensor) and value.dtype.is_floating_point and value.ndim):
+            got = f"{value.dtype} {list(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+            raise bad(name, got, "a floating tensor [B, ..., V]", in_tensor(value))
+    if not isinstance(weight, Real | Tensor) or isinstance(weight, bool):
+        remedy = "A schedule depends on the step: take the hook of the loop." if isinstance(weight, str) else ""
+        raise bad("weight", repr(weight), "a number, or one for each row", remedy or in_tensor(weight))
     if cond.shape != ref.shape:
         raise bad("logits of the reference", list(ref.shape), f"{list(cond.shape)}, the shape of the conditional ones")
     if not isinstance(weight, int | float | Tensor):

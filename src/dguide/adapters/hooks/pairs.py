@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ...errors import bad
-from ..prompts import padded
+from ...errors import Mistakes, bad
+from ..prompts import padded, token_lists
 
-__all__ = ["doubled", "halves", "paired_prompts"]
+__all__ = ["as_module", "doubled", "halves", "paired_prompts"]
 
 
 def paired_prompts(
@@ -36,15 +36,27 @@ def paired_prompts(
     >>> batch["input_ids"].tolist()
     [[5, 6], [0, 7], [0, 1], [0, 1]]
     """
-    if len(references) not in (1, len(prompts)):
-        got = f"{len(references)} for {len(prompts)} prompts"
+    mistakes = Mistakes()
+    rows = mistakes.of(lambda: token_lists("prompts", prompts))
+    others = mistakes.of(lambda: token_lists("references", references))
+    mistakes.settle()
+    assert rows is not None
+    assert others is not None
+    if len(others) not in (1, len(rows)):
+        got = f"{len(others)} for {len(rows)} prompts"
         raise bad("references", got, "one for each prompt, or one for all")
-    others = list(references) * (len(prompts) // max(1, len(references)))
-    told = padded([*prompts, *others], pad_id, 0)
+    told = padded([*rows, *others * (len(rows) // len(others))], pad_id, 0)
     width = told["prompt"].shape[1]
     place = torch.arange(width) - (width - told["real"].sum(1, keepdim=True))  # in the row without its padding
     ids = torch.where(place >= 0, told["prompt"].gather(1, place.clamp_min(0)), pad_id)
     return {"input_ids": ids, "attention_mask": (place >= 0).long()}
+
+
+def as_module(model: object) -> nn.Module:
+    """The model of a loop, which calls hooks. Raises `ValueError` for anything else."""
+    if not isinstance(model, nn.Module):
+        raise bad("model", type(model).__name__, "the model that the loop calls, a torch.nn.Module")
+    return model
 
 
 def halves(batch: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,14 +8,16 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from ...denoiser import Condition
-from ...errors import Mistakes, bad, positive
+from ...errors import Mistakes, bad, in_tensor, positive
 from ..adapt import Adapted
 from ..convention import Convention
 from ..vocabulary import answered, as_logits
 from .levels import of_masks
 from .logits import Weight, as_normalized, guided_logits
+from .pairs import as_module
 
 __all__ = ["SecondCall"]
 
@@ -74,10 +76,11 @@ class SecondCall:
         mistakes.of(lambda: positive("prompt_length", prompt_length))
         mistakes.of(lambda: None if steps is None else positive("steps", steps))
         told = mistakes.of(lambda: as_normalized(guidance))
-        if attention_mask is not None and (attention_mask.ndim != 2 or attention_mask.shape[1] != prompt_length):
-            got, expected = list(attention_mask.shape), f"[B, {prompt_length}], a column for each token of the prompt"
-            mistakes.add(bad("attention_mask", got, expected))
-        if reference is not None and not (isinstance(reference, dict) and reference.keys() == {"prompt", "real"}):
+        if attention_mask is not None and not _of_rows(attention_mask, prompt_length):
+            got = list(attention_mask.shape) if isinstance(attention_mask, Tensor) else type(attention_mask).__name__
+            expected = f"a tensor [B, {prompt_length}], a column for each token of the prompt"
+            mistakes.add(bad("attention_mask", got, expected, in_tensor(attention_mask)))
+        if reference is not None and not _of_prompts(reference):
             expected = "prompts, as the method prompts() of the denoiser makes them"
             mistakes.add(bad("reference of a hook", type(reference).__name__, expected))
         mistakes.settle()
@@ -106,11 +109,8 @@ class SecondCall:
         Raises:
             ValueError: If the shapes do not fit.
         """
-        count, length = tokens.shape
-        if logits.shape[:2] != tokens.shape or length <= self.prompt_length:
-            got = f"logits {list(logits.shape)} for tokens {list(tokens.shape)}"
-            expected = f"logits [B, S, columns] for tokens [B, S], of which {self.prompt_length} are the prompt"
-            raise bad("step of the loop", got, expected, "The loop must call the model with the whole sequence.")
+        _check_step(tokens, logits, self.prompt_length)
+        count = len(tokens)
         answer = tokens[:, self.prompt_length :]
         masks = answer == self.mask
         left = masks.sum(1)
@@ -123,7 +123,8 @@ class SecondCall:
         place = row, position + self.prompt_length
         cond = as_logits(self.denoiser.convention, logits[place])
         found = guided_logits(cond, ref, weight[row], forbidden=[self.mask])
-        return logits.to(found.dtype).index_put(place, found)
+        spare = logits.shape[-1] - found.shape[-1]  # columns without a token, which are no law of the denoiser
+        return logits.to(found.dtype).index_put(place, pad(found, (0, spare), value=-torch.inf))
 
     @contextmanager
     def on(self, model: nn.Module) -> Iterator[SecondCall]:
@@ -135,7 +136,7 @@ class SecondCall:
         if self.denoiser.convention.shifted:
             remedy = "Guide its logits once they are shifted: pass the hook as generation_logits_hook_func."
             raise bad("model", "output i predicts token i + 1", "aligned logits", remedy)
-        handle = model.register_forward_hook(self._after, with_kwargs=True)
+        handle = as_module(model).register_forward_hook(self._after, with_kwargs=True)
         try:
             yield self
         finally:
@@ -185,11 +186,35 @@ class SecondCall:
         return {name: _each("reference", each, tokens) for name, each in told.items()}
 
 
+def _check_step(tokens: object, logits: object, prompt_length: int) -> None:
+    """Refuses what is no step of a loop that calls the model with the whole sequence."""
+    for name, value, axes in (("tokens", tokens, 2), ("logits", logits, 3)):
+        if not isinstance(value, Tensor) or value.ndim != axes:
+            got = f"shape {list(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+            raise bad(f"{name} of the loop", got, f"a tensor of {axes} dimensions", in_tensor(value))
+    assert isinstance(tokens, Tensor)
+    assert isinstance(logits, Tensor)
+    if logits.shape[:2] != tokens.shape or tokens.shape[1] <= prompt_length:
+        got = f"logits {list(logits.shape)} for tokens {list(tokens.shape)}"
+        expected = f"logits [B, S, columns] for tokens [B, S], of which {prompt_length} are the prompt"
+        raise bad("step of the loop", got, expected, "The loop must call the model with the whole sequence.")
+
+
 def _each(what: str, rows: Tensor, tokens: Tensor) -> Tensor:
     """`rows` [B, P], or [1, P] for all, with one for each of `tokens` [B, S], where these are."""
     if len(rows) not in (1, len(tokens)):
         raise bad(f"{what} of a hook", f"{len(rows)} rows", f"one for each of {len(tokens)} sequences, or one for all")
     return rows.to(tokens.device).expand(len(tokens), -1)
+
+
+def _of_rows(value: object, columns: int | None = None) -> bool:
+    """Whether it is a tensor [B, P]; of so many columns, if these are told."""
+    return isinstance(value, Tensor) and value.ndim == 2 and columns in (None, value.shape[1])
+
+
+def _of_prompts(value: object) -> bool:
+    """Whether it is prompts, without holes."""
+    return isinstance(value, dict) and value.keys() == {"prompt", "real"} and all(map(_of_rows, value.values()))
 
 
 def _fitting(convention: Convention) -> None:
@@ -199,8 +224,9 @@ def _fitting(convention: Convention) -> None:
         "a mask": mask is not None,
         "prompts": convention.prompted,
         "logits": convention.output != "probabilities",
-        "tokens in the numbers of the model": not convention.offset and convention.columns in (None, size),
+        "tokens in the numbers of the model": not convention.offset,
         "the mask among them": mask is None or mask < size,
+        "attention in both directions": convention.block is None,
     }
     lacks = [name for name, given in fits.items() if not given]
     if lacks:
