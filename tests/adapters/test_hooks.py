@@ -195,7 +195,7 @@ HOOK, TWO = hooks.SecondCall(LLADA, 1.0, prompt_length=1), torch.zeros(1, 2)
         (lambda: hooks.SecondCall(LLADA, 1.0, prompt_length=2, attention_mask=[[1, 1]]), "attention_mask: got list"),
         (lambda: hooks.SecondCall(LLADA, 1.0, prompt_length=2, reference=[[1]]), "reference of a hook: got list"),
         (lambda: hooks.SecondCall(SDAR, 1.0, prompt_length=2), "one without attention in both directions"),
-        (lambda: hooks.guided_logits(TWO, TWO, RAMP), "weight: got 'ramp-up:3.0', .* take the hook of the loop"),
+        (lambda: hooks.guided_logits(TWO, TWO, RAMP), "weight: got 'ramp-up:3.0', .*schedule.average"),
         (lambda: hooks.guided_logits(TWO, [1.0], 1.0), "logits of the reference: got list"),
         (lambda: hooks.guided_logits(TWO.long(), TWO, 1.0), "conditional logits: got torch.int64"),
         (lambda: hooks.paired_prompts([["a"]], 3, 0), "(?s)prompts: got for sample 0.*references: got 3"),

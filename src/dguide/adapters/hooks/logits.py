@@ -75,13 +75,10 @@ def guided_logits(cond: Tensor, ref: Tensor, weight: float | Tensor, *, forbidde
             got = f"{value.dtype} {list(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
             raise bad(name, got, "a floating tensor [B, ..., V]", in_tensor(value))
     if not isinstance(weight, Real | Tensor) or isinstance(weight, bool):
-        remedy = "A schedule depends on the step: take the hook of the loop." if isinstance(weight, str) else ""
-        raise bad("weight", repr(weight), "a number, or one for each row", remedy or in_tensor(weight))
+        remedy = "Of a schedule: its mean over the noise levels of a step, schedule.average(low, high)."
+        raise bad("weight", repr(weight), "a number, or one for each row", in_tensor(weight) or remedy)
     if cond.shape != ref.shape:
         raise bad("logits of the reference", list(ref.shape), f"{list(cond.shape)}, the shape of the conditional ones")
-    if not isinstance(weight, int | float | Tensor):
-        remedy = "Of a schedule: its mean over the noise levels of a step, schedule.average(low, high)."
-        raise bad("weight", repr(weight), "a number, or a tensor [B]", remedy)
     rows = torch.as_tensor(weight, dtype=torch.float64, device=cond.device)
     if rows.shape not in ((), cond.shape[:1]):
         raise bad("weight", f"shape {list(rows.shape)}", f"a number, or one for each of {len(cond)} rows")
