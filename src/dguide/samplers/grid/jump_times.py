@@ -125,12 +125,13 @@ def jump_times(run: Run, state: State, grid: TimeGrid) -> JumpTimes:
     places = torch.cat((place, place + calls[turn]))
     sides = torch.empty_like(places).index_copy(0, places, torch.cat((alone, alone + batch)))
     twice = [x.split([2 * n for n in numbers]) for x in (sides % batch, sides)]
-    columns = (sample, position, row, sample * run.length + position, weight, uniforms)
+    again = row + calls[step] * run.length
+    columns = (sample, position, row, again, sample * run.length + position, weight, uniforms)
     parts = zip(alone.split(numbers), *twice, *(column.split(sizes) for column in columns), strict=True)
     jumps, start = {}, 0
-    for k, (chosen, both, side, who, where, rows, flat, w, u) in enumerate(parts):
+    for k, (chosen, both, side, who, where, rows, others, flat, w, u) in enumerate(parts):
         if sizes[k]:
-            query = run.query_of((who, where), chosen, rows, cond[k], ref[k], (both, side))
+            query = run.query_of((who, where), chosen, rows, cond[k], ref[k], (both, side, others))
             jumps[first + k] = StepJumps(query, flat, slice(start, start + sizes[k]), w, u)
             start += sizes[k]
     return JumpTimes(grid, jumps, level, forced)
