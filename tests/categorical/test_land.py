@@ -56,7 +56,7 @@ def test_a_bad_row_is_named_and_a_place_that_there_is_not_is_refused() -> None:
     cond, ref, weight, uniforms = problem(19, torch.float32)
     place, tokens = torch.arange(N), torch.zeros(N, dtype=torch.int64)
     with pytest.raises(IndexError):
-        guided_land(cond, ref, weight, uniforms, tokens, place + 1, forbidden=NOTHING)
+        guided_land(cond, None, weight, uniforms, tokens, place + 1, forbidden=NOTHING)
     cond.values[cond.index[11], 3] = math.nan
     with pytest.raises(BadRow) as caught:
         guided_land(cond, ref, full(N, 1.0), uniforms, tokens, place, forbidden=NOTHING)
