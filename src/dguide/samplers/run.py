@@ -174,7 +174,7 @@ class Run:
         cond, ref = (
             [True] * turns
             if any(extra != alone for extra in self.extra_weights)
-            else (torch.bincount(turn[weight != alone], minlength=turns) > 0).tolist()
+            else (torch.bincount(turn, weight != alone, minlength=turns) > 0).tolist()
             for alone in (-1, 0)
         )
         return cond, ref
@@ -218,7 +218,7 @@ class Run:
             condition_rows = chosen + batch
         return Query(where[0], where[1], batch_rows, condition_rows, row, others, both, cond, ref)
 
-    def predict(self, tokens: Tensor, time: Tensor, query: Query) -> Predictions:
+    def predict(self, tokens: Tensor, time: Tensor, query: Query, now: float | None = None) -> Predictions:
         """Call the networks.
 
         Only samples with a position in question are in the call, and only the networks that matter; both are called at
@@ -228,11 +228,15 @@ class Run:
             tokens: [B, L].
             time: [B].
             query: what is asked.
+            now: `time`, if it is the same for all samples.
         """
-        x, t = take(tokens, query.batch_rows), take(time, query.batch_rows)
-        if isinstance(query.batch_rows, slice):
-            x, t = x.clone(), t.clone()  # a network may write to what it is given
-        t, told = t.to(torch.get_default_dtype()), take(self.conditions, query.condition_rows)
+        x, told = take(tokens, query.batch_rows), take(self.conditions, query.condition_rows)
+        x = x.clone() if isinstance(query.batch_rows, slice) else x  # a network may write to what it is given
+        kind = torch.get_default_dtype()
+        if now is None:
+            t = take(time, query.batch_rows).to(kind, copy=True)
+        else:
+            t = torch.full(x.shape[:1], now, dtype=kind, device=x.device)
         self.calls.conditional += query.cond
         self.calls.reference += query.ref
         cond: LogitRows | None = None
@@ -277,7 +281,8 @@ class Run:
         if not isinstance(logits, Tensor) or tuple(logits.shape) != shape:
             raise self._other_shape(name, logits, form, shape)
         check_type(name, logits, tokens.device)
-        logits = logits.detach()  # a denoiser may take gradients inside
+        if logits.requires_grad:  # a denoiser may take gradients inside
+            logits = logits.detach()
         if new:
             self.seen.append(model)
             check_logits(name, logits[0] if at is None else logits)

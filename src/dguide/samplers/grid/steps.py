@@ -121,7 +121,8 @@ class GridSampler(OnGrid):
         jumps = plan.jumps.get(state.index)
         tokens, forced = state.tokens, state.forced
         if jumps is not None:
-            predictions = run.predict(tokens, grid.now(state), jumps.query)
+            now = grid.times[state.index]
+            predictions = run.predict(tokens, grid.now(state), jumps.query, now)
             tokens = tokens.clone(memory_format=torch.contiguous_format)
             if run.observers:
                 draws = predictions.draw(jumps.weight, jumps.uniforms, partition=True)
