@@ -192,8 +192,9 @@ def test_a_mechanism_with_the_values_of_a_verified_one_is_not_verified_again() -
             seen.append(self.share)
             return tilted
 
-    for weight, share in ((1.0, 1.0), (1.0, 1.0), (1.0, 0.5), (torch.ones(2), 1.0), (torch.ones(2), 1.0)):
+    each = torch.ones(2, dtype=torch.float64)
+    for weight, share in ((1.0, 1.0), (1.0, 1.0), (1.0, 0.5), (each, 1.0), (each, 1.0)):
         before = len(seen)
         Watched(weight, share).verify()
         seen.append(len(seen) > before)
-    assert [each for each in seen if isinstance(each, bool)] == [True, False, True, True, True]
+    assert [known for known in seen if isinstance(known, bool)] == [True, False, True, True, True]
