@@ -50,7 +50,7 @@ def verify_agreement(name: str, told: Tensor, other: str, wanted: Tensor) -> Non
 
 
 def once_by_fields(mechanism: Any, work: Callable[[], None]) -> None:
-    """Do `work`, unless it was done for a mechanism of this class with these fields, the weight of which is no tensor."""
+    """Do `work`, unless it was done for a mechanism of this class with these fields, whose weight is no tensor."""
     _worked(_Fields(mechanism, work))
 
 
