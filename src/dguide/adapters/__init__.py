@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .adapt import Adapted, adapt
+from .amused import Amused
 from .antibody import Antibodies, antibodies
 from .check import Line, ModelCheck, check_model
 from .convention import Convention
@@ -21,6 +22,7 @@ __all__ = [
     "LANGUAGE_MODELS",
     "MODELS",
     "Adapted",
+    "Amused",
     "Antibodies",
     "Convention",
     "DiffusionGemma",
