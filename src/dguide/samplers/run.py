@@ -174,7 +174,7 @@ class Run:
         cond, ref = (
             [True] * turns
             if any(extra != alone for extra in self.extra_weights)
-            else (torch.bincount(turn, weight != alone, minlength=turns) > 0).tolist()
+            else (torch.bincount(turn[weight != alone], minlength=turns) > 0).tolist()
             for alone in (-1, 0)
         )
         return cond, ref

@@ -122,7 +122,7 @@ def jump_times(run: Run, state: State, grid: TimeGrid) -> JumpTimes:
     step, flat, clock = (x.index_select(0, order) for x in (step, flat, clock))
     sample, position = flat // run.length, flat % run.length
     rest = clock - torch.cat((spent.new_zeros(1), spent)).index_select(0, step)
-    # Weights that are the same at all levels need none, and so does a run that nobody looks at.
+    # Where w is the same at all levels they are found only if an observer asks.
     level = rest if run.guidance.level_free else _levels(grid, step + first, rest)
     weight = run.guidance.weight_at(level, run.rows.index_select(0, sample))
     uniforms = run.uniforms(Stream.LANDING, 0, (sample, position))
