@@ -9,7 +9,20 @@ import pytest
 import torch
 from torch import Tensor
 
-from dguide import Ancestral, Constant, FirstHitting, Interval, Masked, Piecewise, Power, RampUp, Sine, V, sample
+from dguide import (
+    Ancestral,
+    Constant,
+    FirstHitting,
+    Interval,
+    Masked,
+    Normalized,
+    Piecewise,
+    Power,
+    RampUp,
+    Sine,
+    V,
+    sample,
+)
 from dguide.exact import Problem
 from dguide.guidance import RateGuidance, Schedule
 from dguide.guidance.verify import verify_schedule
@@ -166,3 +179,22 @@ def test_first_hitting_notices_a_rate_above_its_bound() -> None:
             guidance=Concave(weight),
             sampler=FirstHitting(),
         )
+
+
+def test_a_mechanism_with_the_values_of_a_verified_one_is_not_verified_again() -> None:
+    seen = []
+
+    @dataclass(frozen=True, eq=False)
+    class Watched(Normalized):
+        share: float = 1.0
+
+        def log_intensity(self, tilted: Tensor, log_z: Tensor) -> Tensor:
+            seen.append(self.share)
+            return tilted
+
+    each = torch.ones(2, dtype=torch.float64)
+    for weight, share in ((1.0, 1.0), (1.0, 1.0), (1.0, 0.5), (each, 1.0), (each, 1.0)):
+        before = len(seen)
+        Watched(weight, share).verify()
+        seen.append(len(seen) > before)
+    assert [known for known in seen if isinstance(known, bool)] == [True, False, True, True, True]

@@ -5,7 +5,7 @@ from .extrapolated import Extrapolated, extrapolated
 from .floor import Exits, Floor, FlooredRequest, FlooredSums, log_laws
 from .floored import floored_sums
 from .floored_step import Clocks, Combination, Leaving, floored_step, log_leave, steps_at_once
-from .guided import guided_draw, guided_log_z
+from .guided import guided_draw, guided_land, guided_log_z
 from .inverse import draw
 from .law import normalise, tilt
 from .rows import DrawRequest, Draws, LogitRows
@@ -33,6 +33,7 @@ __all__ = [
     "floored_step",
     "floored_sums",
     "guided_draw",
+    "guided_land",
     "guided_log_z",
     "log_law",
     "log_laws",

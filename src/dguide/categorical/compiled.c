@@ -45,7 +45,14 @@ struct task {
     int64_t partition, spread;
     int64_t *token;
     unsigned char *served;
-    double *found; /* eight columns of `count` if partition or spread, else one */
+    double *found; /* eight columns of `count` if partition or spread, else one; NULL if only tokens are wanted */
+};
+
+/* Draws whose tokens go to their places in a batch: `token` of `rows` has `places` entries, `place` says which. */
+struct landing {
+    struct task rows;
+    const int64_t *place;
+    int64_t places;
 };
 
 static float from_bits(uint32_t bits) {
@@ -361,7 +368,7 @@ static int64_t choose(const struct task *task, const struct workspace *work, con
 }
 
 /* Draws from one row. Returns 1 if it did, 0 if the row is not for it, -1 if there is no such row. */
-static int draw_row(const struct task *task, const struct workspace *work, int64_t number) {
+static int draw_row(const struct task *task, const struct workspace *work, int64_t number, int64_t *drawn) {
     const int guided = task->ref.values != NULL;
     const double weight = guided ? task->weight[number] : 0;
     const struct pair pair = {task->cond.index[number], guided ? task->ref.index[number] : 0, (float)weight,
@@ -397,7 +404,8 @@ static int draw_row(const struct task *task, const struct workspace *work, int64
     const double total = settle(work, tiles, top, rate);
     if (!(total > 0 && total < INFINITY && zero == 0)) return 0;
     const int64_t token = choose(task, work, &pair, tiles, task->uniforms[number], total, top, rate, z);
-    task->token[number] = token;
+    *drawn = token;
+    if (!task->found) return 1;
 
     double *found = task->found + number;
     const int64_t step = task->count;
@@ -466,12 +474,30 @@ int dguide_draw(const struct task *task, int64_t start, int64_t stop) {
     int result;
     const struct workspace work = workspace_of(task, (task->vocab + TILE - 1) / TILE, &result);
     for (int64_t number = start; number < stop && !result; number++) {
-        const int served = draw_row(task, &work, number);
+        const int served = draw_row(task, &work, number, task->token + number);
         if (served < 0) result = served;
         else task->served[number] = (unsigned char)served;
     }
     free(work.sums);
     return result;
+}
+
+/* Draws rows `start` to `stop` to their places. Returns 0, or -1 if some were not served; -2 without memory and -3 for a
+ * number out of range: nothing is to be used. */
+int dguide_land(const struct landing *asked, int64_t start, int64_t stop) {
+    const struct task *task = &asked->rows;
+    int result, left = 0;
+    const struct workspace work = workspace_of(task, (task->vocab + TILE - 1) / TILE, &result);
+    for (int64_t number = start; number < stop && !result; number++) {
+        const int64_t place = asked->place[number];
+        const int inside = place >= 0 && place < asked->places;
+        const int served = inside ? draw_row(task, &work, number, task->token + place) : -1;
+        task->served[number] = served > 0;
+        left |= !served;
+        if (served < 0) result = served;
+    }
+    free(work.sums);
+    return result == -1 ? -3 : result ? result : -left;
 }
 
 /* log Z alone: of both laws and of the tilted one only the sums are needed, no tile of which has to be found again. */

@@ -24,12 +24,19 @@ from . import vectorised
 from .decoding import Decoding
 from .rows import DrawRequest, Draws, LogitRows
 
-__all__ = ["KINDS", "NO_ROWS", "fast", "flat", "library", "log_z", "readable", "run", "serves", "told"]
+__all__ = ["KINDS", "NO_ROWS", "fast", "flat", "land", "library", "log_z", "readable", "run", "serves", "told"]
 
 KINDS = {torch.float32: 0, torch.bfloat16: 1, torch.float16: 2}
 NO_ROWS = (0, 0, 0, 0, 0)
 _TASK = struct.Struct("=5q5q6qd5q")
 """`struct task` of the source: all of its members have 8 bytes."""
+
+_PLACES = struct.Struct("=qq")
+"""What `struct landing` has after it."""
+
+_LEFT_OUT = -1
+"""What it returns where all rows were drawn but some that it does not serve."""
+_NONE = torch.zeros(0, dtype=torch.int64, device="cpu")
 
 _WORTH_THREADS = 1 << 20
 """Entries from which waking other threads costs little beside the work."""
@@ -42,6 +49,7 @@ def library() -> ctypes.CDLL | None:
     if code is None:
         return None
     code.dguide_draw.argtypes = [ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64]
+    code.dguide_land.argtypes = [ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64]
     code.dguide_log_z.argtypes = [ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64]
     code.dguide_exp.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64]
     if _agrees(code):
@@ -68,6 +76,28 @@ def fast(asked: DrawRequest) -> tuple[Draws, Tensor]:
         if found is not None:
             return found
     return vectorised.fast(asked)
+
+
+def land(asked: DrawRequest, tokens: Tensor, place: Tensor) -> Tensor | None:
+    """Draw as `fast` does, and only put the tokens to the entries `place` [N] of `tokens`, which is changed.
+
+    Returns which rows were not served, [M]; None if it can do nothing of this, and all are still to be drawn.
+    """
+    code = library()
+    here = all(x.is_cpu for x in (asked.weight, asked.uniforms, asked.forbidden, tokens, place))
+    whole = tokens.is_contiguous() and tokens.dtype == place.dtype == torch.int64
+    if code is None or not (here and whole and place.shape == asked.uniforms.shape):
+        return None
+    if not _fits(asked.cond, asked.ref, asked.uniforms):
+        return None
+    place = flat(place, torch.int64)
+    served = torch.empty(place.shape[0], dtype=torch.bool, device="cpu")
+    task, used = _task(asked, tokens, served, None)
+    task += _PLACES.pack(place.data_ptr(), tokens.numel())
+    result = run(code.dguide_land, task, place.shape[0], asked.cond.values.shape[1], [*used, place])
+    if result < _LEFT_OUT:
+        return None
+    return (~served).nonzero().squeeze(-1) if result else _NONE
 
 
 def log_z(asked: DrawRequest) -> tuple[Tensor, Tensor] | None:
@@ -105,7 +135,7 @@ def _draw(code: ctypes.CDLL, asked: DrawRequest) -> tuple[Draws, Tensor] | None:
     return Draws(token, log_prob, *laws, *(shape if spread else ())), served
 
 
-def _task(asked: DrawRequest, token: Tensor | None, served: Tensor, found: Tensor) -> tuple[bytes, list[Tensor]]:
+def _task(asked: DrawRequest, token: Tensor | None, served: Tensor, found: Tensor | None) -> tuple[bytes, list[Tensor]]:
     """What the source is told, and all that it is given addresses of. Without `token` nothing is drawn."""
     cond, ref = asked.cond, asked.ref
     count, vocab = cond.index.shape[0], cond.values.shape[1]
@@ -127,10 +157,10 @@ def _task(asked: DrawRequest, token: Tensor | None, served: Tensor, found: Tenso
         asked.spread,
         0 if token is None else token.data_ptr(),
         served.data_ptr(),
-        found.data_ptr(),
+        0 if found is None else found.data_ptr(),
     )
-    used = [cond.values, index, ref_index, weight, uniforms, forbidden, served, found]
-    return task, used + [x for x in (token, None if ref is None else ref.values) if x is not None]
+    used = [cond.values, index, ref_index, weight, uniforms, forbidden, served]
+    return task, used + [x for x in (token, found, None if ref is None else ref.values) if x is not None]
 
 
 def flat(values: Tensor, dtype: torch.dtype) -> Tensor:

@@ -12,7 +12,7 @@ from .cuda import fused
 from .decoding import Decoding
 from .rows import DrawRequest, Draws, LogitRows
 
-__all__ = ["guided_draw", "guided_log_z", "implementation"]
+__all__ = ["guided_draw", "guided_land", "guided_log_z", "implementation"]
 
 _PLAIN = Decoding()
 
@@ -79,6 +79,37 @@ def guided_draw(
     left = (~served).nonzero().squeeze(-1)
     draws.put(left, _exactly(asked, left))
     return draws
+
+
+def guided_land(
+    cond: LogitRows,
+    ref: LogitRows | None,
+    weight: Tensor,
+    uniforms: Tensor,
+    tokens: Tensor,
+    place: Tensor,
+    *,
+    decoding: Decoding = _PLAIN,
+    forbidden: Tensor,
+) -> None:
+    """Draw the tokens of `guided_draw`, and put them to their places in a batch. On the CPU in C this is one call.
+
+    Args:
+        cond, ref, weight, uniforms, decoding, forbidden: as in `guided_draw`, of N rows.
+        tokens: [B, L] int64, one after the other in memory; it is changed.
+        place: [N] int64, which entry of `tokens`, counted row after row, each draw becomes.
+
+    Raises:
+        BadRow: as in `guided_draw`; then `tokens` mean nothing.
+    """
+    asked = DrawRequest(cond, ref, weight, uniforms, decoding, forbidden, False, False)
+    in_c = implementation(cond.values.device, cond.values.dtype, decoding) is compiled.fast
+    left = compiled.land(asked, tokens, place) if in_c else None
+    if left is None:
+        draws = guided_draw(cond, ref, weight, uniforms, decoding=decoding, forbidden=forbidden)
+        tokens.view(-1).index_copy_(0, place, draws.token)
+    elif len(left):
+        tokens.view(-1).index_copy_(0, place[left], _exactly(asked, left).token)
 
 
 def guided_log_z(cond: LogitRows, ref: LogitRows, weight: Tensor, *, forbidden: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ from ..errors import bad, number
 from ..extension import Extensible, false_declaration, final, speaks_for
 from ..process import Jump, Process
 from .schedule import Constant, PerSample, Schedule
-from .verify import verify_agreement, verify_schedule
+from .verify import once_by_fields, verify_agreement, verify_schedule
 from .weight import checked_weight, one_each
 
 __all__ = ["Guidance", "LogStay", "RateGuidance", "Step", "Transition", "known_jump_times", "normalise", "tilt"]
@@ -254,6 +254,10 @@ class Guidance(Extensible, ABC):
                 raise bad(what, "nothing", "a class attribute", f"See the docstring of Guidance, and declare {name}.")
         if not isinstance(self.weight, Tensor):
             verify_schedule(self.weight if isinstance(self.weight, Schedule) else self.weight.schedule)
+        once_by_fields(self, self._verify_example)
+        object.__setattr__(self, "_verified", True)
+
+    def _verify_example(self) -> None:
         self._verify_rates()
         cls, rate = type(self), torch.tensor([-2.0, -0.5, 0.3], dtype=torch.float64)
         logits = torch.linspace(-1, 1, 24, dtype=torch.float64).sin_().mul(9).view(2, 3, 4)
@@ -273,7 +277,6 @@ class Guidance(Extensible, ABC):
                 remedy = "Make the two agree; with RateGuidance, change log_intensity and not the intensity of combine."
                 raise bad(f"{cls.__name__}.guided_log_stay", told.tolist(), expected, remedy)
         self._verify_combined(cond, ref, weight, log_z)
-        object.__setattr__(self, "_verified", True)
 
     def _verify_combined(self, cond: Tensor, ref: Tensor, weight: Tensor, log_z: Tensor) -> None:
         """Raise `ValueError` if `combined_log_stay` does not agree with `guided` where the two exit rates differ."""

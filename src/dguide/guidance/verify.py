@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import is_dataclass
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,7 +14,7 @@ from ..errors import bad
 from ..extension import once_by_value
 from .schedule import Schedule
 
-__all__ = ["verify_agreement", "verify_schedule"]
+__all__ = ["once_by_fields", "verify_agreement", "verify_schedule"]
 
 
 @once_by_value
@@ -45,3 +47,29 @@ def verify_agreement(name: str, told: Tensor, other: str, wanted: Tensor) -> Non
     """Raise `ValueError` unless what `name` says is what `other` returns."""
     if not torch.allclose(told, wanted):
         raise bad(name, told.tolist(), f"what {other} returns, {wanted.tolist()}", "Make the two agree.")
+
+
+def once_by_fields(mechanism: Any, work: Callable[[], None]) -> None:
+    """Do `work`, unless it was done for a mechanism of this class with these fields, whose weight is no tensor."""
+    _worked(_Fields(mechanism, work))
+
+
+class _Fields:
+    """The fields of a mechanism, and what is done once for them."""
+
+    def __init__(self, mechanism: Any, work: Callable[[], None]) -> None:
+        self.work, self.constant = work, isinstance(mechanism.weight, Schedule)
+        self.values = (type(mechanism), *vars(mechanism).values())
+
+    def __hash__(self) -> int:
+        if not self.constant:
+            raise TypeError("the numbers of a tensor may change")
+        return hash(self.values)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Fields) and self.values == other.values
+
+
+@once_by_value
+def _worked(fields: _Fields) -> None:
+    fields.work()

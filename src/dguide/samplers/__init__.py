@@ -17,10 +17,10 @@ from .grid.trapezoidal import Trapezoidal
 from .grids import equal_work_grid
 from .lengths import Lengths
 from .predictions import Predictions, Query
-from .run import Calls, Landing, Observer, Run
+from .run import Calls, Observer, Run
 from .sampler import Sampler
 from .smc import SMC, Particles
-from .state import State
+from .state import Landing, State
 from .unmasking.base import Candidates, Unmasking
 from .unmasking.confidence import LowConfidence, LowEntropy, Scored, TopMargin
 from .unmasking.counts import Counted

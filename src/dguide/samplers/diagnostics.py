@@ -28,7 +28,8 @@ from ..devices import on_cpu
 from ..errors import bad, number, positive, require
 from ..process import Process
 from .predictions import Predictions
-from .run import Landing, Observer, Run
+from .run import Observer, Run
+from .state import Landing
 
 __all__ = ["Diagnostics", "DiagnosticsTable"]
 

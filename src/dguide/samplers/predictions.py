@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TypeAlias, TypeVar
 
 import torch
@@ -20,6 +19,7 @@ from ..categorical import (
     LogitRows,
     chunks,
     guided_draw,
+    guided_land,
     guided_log_z,
     log_law,
 )
@@ -45,8 +45,8 @@ class Query:
             position, twice if one network makes both predictions.
         condition_rows: which rows of `Run.conditions` each row of the call is given, [R] or a slice.
         row: [N], which of the R L positions of the call each is.
-        reference_offset: how many positions further on the reference prediction of a position is, if it comes from the
-            same call; else 0.
+        reference_row: [N], the same of the reference prediction.
+        stacked: whether both predictions come from one call.
         cond: whether the conditional prediction is needed.
         ref: whether the reference prediction is needed.
     """
@@ -56,21 +56,21 @@ class Query:
     batch_rows: Tensor | slice
     condition_rows: Tensor | slice
     row: Tensor
-    reference_offset: int
+    reference_row: Tensor
+    stacked: bool
     cond: bool
     ref: bool
 
     def __len__(self) -> int:
         return self.sample.shape[0]
 
-    @cached_property
-    def reference_row(self) -> Tensor:
-        """As `row`, of the reference prediction from the same call."""
-        return self.row + self.reference_offset
-
     def __getitem__(self, part: slice | Tensor) -> Query:
         """The same call, of which only the positions `part` matter."""
-        return replace(self, sample=self.sample[part], position=self.position[part], row=self.row[part])
+        row = self.row[part]
+        reference_row = row if self.reference_row is self.row else self.reference_row[part]
+        return replace(
+            self, sample=self.sample[part], position=self.position[part], row=row, reference_row=reference_row
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,6 +166,15 @@ class Predictions:
         if self.cond is None:
             return replace(draws, log_cond=None, log_ref=draws.log_cond)
         return draws
+
+    def land(self, weight: Tensor, uniforms: Tensor, tokens: Tensor, place: Tensor) -> None:
+        """Draw the same, and put it to the places [N] in `tokens` [B, L]; see `dguide.categorical.guided_land`."""
+        first, *rest = self.asked
+        ref = rest[0] if rest else None
+        decoding, forbidden = self.decoding, self.forbidden
+        self._checked(
+            lambda: guided_land(first, ref, weight, uniforms, tokens, place, decoding=decoding, forbidden=forbidden)
+        )
 
     def _checked(self, work: Callable[[], T]) -> T:
         """What `work` finds in all rows, and an error that says where a bad one is."""

@@ -21,9 +21,9 @@ from ..random import Stream, uniform
 from .first_call import check_logits, check_repeatable, check_type, in_answer, out_of_range
 from .mask_token import watched
 from .predictions import Asking, Positions, Predictions, Query
-from .state import State
+from .state import Landing, State
 
-__all__ = ["Calls", "Landing", "Observer", "Run"]
+__all__ = ["Calls", "Observer", "Run"]
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -194,27 +194,31 @@ class Run:
         row: Tensor,
         cond: bool,
         ref: bool,
-        twice: tuple[Tensor, Tensor] | None = None,
+        twice: tuple[Tensor, Tensor, Tensor] | None = None,
     ) -> Query:
         """The query for positions of the samples `chosen` that are number `row` [N] of their positions.
 
-        `twice` are `batch_rows` and `condition_rows` of a call for both predictions, if they are known.
+        `twice` is what `Query` says of rows in a call for both predictions, if it is known.
         """
         batch, one_network = self.index.shape[0], not callable(self.reference)
         both = cond and ref and one_network
         batch_rows: Tensor | slice = chosen
         condition_rows: Tensor | slice = chosen
+        others = row
         if both:
-            batch_rows, condition_rows = twice or (torch.cat((chosen, chosen)), torch.cat((chosen, chosen + batch)))
+            batch_rows, condition_rows, others = twice or (
+                torch.cat((chosen, chosen)),
+                torch.cat((chosen, chosen + batch)),
+                row + chosen.shape[0] * self.length,
+            )
         elif chosen.shape[0] == batch:
             batch_rows = slice(None)
             condition_rows = slice(batch) if cond or not one_network else slice(batch, None)
         elif one_network and not cond:
             condition_rows = chosen + batch
-        offset = chosen.shape[0] * self.length if both else 0
-        return Query(where[0], where[1], batch_rows, condition_rows, row, offset, cond, ref)
+        return Query(where[0], where[1], batch_rows, condition_rows, row, others, both, cond, ref)
 
-    def predict(self, tokens: Tensor, time: Tensor, query: Query) -> Predictions:
+    def predict(self, tokens: Tensor, time: Tensor, query: Query, now: float | None = None) -> Predictions:
         """Call the networks.
 
         Only samples with a position in question are in the call, and only the networks that matter; both are called at
@@ -224,21 +228,25 @@ class Run:
             tokens: [B, L].
             time: [B].
             query: what is asked.
+            now: `time`, if it is the same for all samples.
         """
-        x, t = take(tokens, query.batch_rows), take(time, query.batch_rows)
-        if isinstance(query.batch_rows, slice):
-            x, t = x.clone(), t.clone()  # a network may write to what it is given
-        t, told = t.to(torch.get_default_dtype()), take(self.conditions, query.condition_rows)
+        x, told = take(tokens, query.batch_rows), take(self.conditions, query.condition_rows)
+        x = x.clone() if isinstance(query.batch_rows, slice) else x  # a network may write to what it is given
+        kind = torch.get_default_dtype()
+        if now is None:
+            t = take(time, query.batch_rows).to(kind, copy=True)
+        else:
+            t = torch.full(x.shape[:1], now, dtype=kind, device=x.device)
         self.calls.conditional += query.cond
         self.calls.reference += query.ref
         cond: LogitRows | None = None
         ref: LogitRows | None = None
-        if query.reference_offset:
+        if query.stacked:
             rows = (query.row, query.reference_row)
             cond, ref = self._call(self.denoiser, x, t, told, rows, "conditional and reference")
         elif query.cond:
             (cond,) = self._call(self.denoiser, x, t, told, (query.row,), "conditional")
-        if query.ref and not query.reference_offset:
+        if query.ref and not query.stacked:
             model = self.reference if callable(self.reference) else self.denoiser
             (ref,) = self._call(model, x, t, told, (query.row,), "reference")
         answers = Predictions(query, cond, ref, self.decoding, self.forbidden, self.process, tokens, time, self.rows)
@@ -273,7 +281,8 @@ class Run:
         if not isinstance(logits, Tensor) or tuple(logits.shape) != shape:
             raise self._other_shape(name, logits, form, shape)
         check_type(name, logits, tokens.device)
-        logits = logits.detach()  # a denoiser may take gradients inside
+        if logits.requires_grad:  # a denoiser may take gradients inside
+            logits = logits.detach()
         if new:
             self.seen.append(model)
             check_logits(name, logits[0] if at is None else logits)
@@ -304,30 +313,6 @@ class Run:
             answer = check_repeatable(name, model, call)
         self.repeatable.append(model)
         return answer
-
-
-@dataclass(frozen=True, eq=False)
-class Landing:
-    """Tokens that some positions of a batch took in one step.
-
-    Attributes:
-        sample: [N], row in the batch.
-        position: [N], position in the sample.
-        token: [N], what it became.
-        level: [N], noise level at which it did; along a grid with rates that depend on the prediction only the step is
-            known, and they are spread evenly over it.
-        log_cond: [N], log-probability of the token in the conditional prediction; None if that was not called.
-        log_ref: [N], the same in the prediction of the reference.
-        log_proposal: [N], log-probability with which it was drawn, given that the position was to take a token.
-    """
-
-    sample: Tensor
-    position: Tensor
-    token: Tensor
-    level: Tensor
-    log_cond: Tensor | None
-    log_ref: Tensor | None
-    log_proposal: Tensor
 
 
 class Observer:

@@ -45,9 +45,9 @@ from ..process import Process
 from ..random import Stream
 from .blocks.sampler import Blocks
 from .first_hitting import FirstHitting
-from .run import Landing, Observer, Run
+from .run import Observer, Run
 from .sampler import Sampler
-from .state import State
+from .state import Landing, State
 from .unmasking.base import Unmasking
 
 __all__ = ["SMC", "Particles"]

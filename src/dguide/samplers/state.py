@@ -1,4 +1,4 @@
-"""Where a batch stands between two steps."""
+"""Where a batch stands between two steps, and what landed in one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-__all__ = ["State"]
+__all__ = ["Landing", "State"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,3 +37,27 @@ class State:
     plan: Any = None
     ancestors: Tensor | None = None
     log_normalizer: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Landing:
+    """Tokens that some positions of a batch took in one step.
+
+    Attributes:
+        sample: [N], row in the batch.
+        position: [N], position in the sample.
+        token: [N], what it became.
+        level: [N], noise level at which it did; along a grid with rates that depend on the prediction only the step is
+            known, and they are spread evenly over it.
+        log_cond: [N], log-probability of the token in the conditional prediction; None if that was not called.
+        log_ref: [N], the same in the prediction of the reference.
+        log_proposal: [N], log-probability with which it was drawn, given that the position was to take a token.
+    """
+
+    sample: Tensor
+    position: Tensor
+    token: Tensor
+    level: Tensor
+    log_cond: Tensor | None
+    log_ref: Tensor | None
+    log_proposal: Tensor

@@ -8,6 +8,7 @@ are worked out at once for a whole run; a step is left with a call of the networ
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -78,14 +79,21 @@ class JumpTimes:
     Attributes:
         grid: the times of the steps.
         jumps: by number of the step; a step in which no position leaves has none.
-        level: noise levels at which positions leave, of all jumps in turn.
+        step: number of the step, of all jumps in turn.
+        rest: what their clocks have left when it begins, the same way.
         forced: [B] int64, how many of each sample have to leave in the last step although their clock has not run out.
     """
 
     grid: TimeGrid
     jumps: dict[int, StepJumps]
-    level: Tensor
+    step: Tensor
+    rest: Tensor
     forced: Tensor
+
+    @cached_property
+    def level(self) -> Tensor:
+        """Noise levels at which positions leave, of all jumps in turn."""
+        return _levels(self.grid, self.step, self.rest)
 
 
 def fraction(clock: Tensor, exit_rate: Tensor) -> Tensor:
@@ -95,20 +103,28 @@ def fraction(clock: Tensor, exit_rate: Tensor) -> Tensor:
     return torch.where(late, -torch.expm1(exit_rate - clock), inside)
 
 
+def _levels(grid: TimeGrid, step: Tensor, rest: Tensor) -> Tensor:
+    """Noise levels at which clocks run out that have `rest` [N] left at the beginning of the step of number `step`."""
+    noise, exit_rates = grid.noise.to(step.device), grid.exit_rates.to(step.device)
+    high, low = (noise.index_select(0, step + later) for later in (0, 1))
+    return high - (high - low) * fraction(rest, exit_rates.index_select(0, step))
+
+
 def jump_times(run: Run, state: State, grid: TimeGrid) -> JumpTimes:
     """Work out who leaves in which of the steps of `grid` that are left; all must have left at its end, at noise 0."""
     active, first = run.movable(state.tokens), state.index
-    levels, exit_rates, spent = (
-        x.to(active.device) for x in (grid.noise[first:], grid.exit_rates[first:], grid.exit_rates[first:].cumsum(0))
-    )
-    sample, position = active.nonzero().unbind(-1)
-    clock, steps = state.clocks[sample, position], exit_rates.shape[0]
+    exit_rates = grid.exit_rates[first:].to(active.device)
+    spent, steps = exit_rates.cumsum(0), exit_rates.shape[0]
+    flat = active.flatten().nonzero().squeeze(-1)
+    clock = state.clocks.flatten().index_select(0, flat)
     step = torch.searchsorted(spent, clock).clamp_max(steps - 1)
     order = torch.argsort(step, stable=True)
-    step, sample, position, clock = (x[order] for x in (step, sample, position, clock))
-    rest = clock - torch.where(step > 0, spent[step - 1], 0.0)
-    level = levels[step] - (levels[step] - levels[step + 1]) * fraction(rest, exit_rates[step])
-    weight = run.guidance.weight_at(level, run.rows[sample])
+    step, flat, clock = (x.index_select(0, order) for x in (step, flat, clock))
+    sample, position = flat // run.length, flat % run.length
+    rest = clock - torch.cat((spent.new_zeros(1), spent)).index_select(0, step)
+    # Where w is the same at all levels they are found only if an observer asks.
+    level = rest if run.guidance.level_free else _levels(grid, step + first, rest)
+    weight = run.guidance.weight_at(level, run.rows.index_select(0, sample))
     uniforms = run.uniforms(Stream.LANDING, 0, (sample, position))
     # Samples with a position in a step are in its call: number them within each step.
     batch = len(run.index)
@@ -116,21 +132,22 @@ def jump_times(run: Run, state: State, grid: TimeGrid) -> JumpTimes:
     alone, turn = pairs % batch, pairs // batch
     calls = torch.bincount(turn, minlength=steps)
     before = calls.cumsum(0) - calls
-    row = (which - before[step]) * run.length + position
+    row = (which - before.index_select(0, step)) * run.length + position
     cond, ref = run.calls_by_turn(weight, step, steps)
-    forced = torch.bincount(sample[rest > exit_rates[step]], minlength=batch)
+    forced = torch.bincount(sample[rest > exit_rates.index_select(0, step)], minlength=batch)
     sizes, numbers = torch.bincount(step, minlength=steps).tolist(), calls.tolist()
     # The calls for both predictions: the samples of each step, and then the same again.
-    place = torch.arange(len(pairs), device=pairs.device) + before[turn]
-    places = torch.cat((place, place + calls[turn]))
+    place = torch.arange(len(pairs), device=pairs.device) + before.index_select(0, turn)
+    places = torch.cat((place, place + calls.index_select(0, turn)))
     sides = torch.empty_like(places).index_copy(0, places, torch.cat((alone, alone + batch)))
     twice = [x.split([2 * n for n in numbers]) for x in (sides % batch, sides)]
-    columns = (sample, position, row, sample * run.length + position, weight, uniforms)
+    again = row + calls.index_select(0, step) * run.length
+    columns = (sample, position, row, again, flat, weight, uniforms)
     parts = zip(alone.split(numbers), *twice, *(column.split(sizes) for column in columns), strict=True)
     jumps, start = {}, 0
-    for k, (chosen, both, side, who, where, rows, flat, w, u) in enumerate(parts):
+    for k, (chosen, both, side, who, where, rows, others, entry, w, u) in enumerate(parts):
         if sizes[k]:
-            query = run.query_of((who, where), chosen, rows, cond[k], ref[k], (both, side))
-            jumps[first + k] = StepJumps(query, flat, slice(start, start + sizes[k]), w, u)
+            query = run.query_of((who, where), chosen, rows, cond[k], ref[k], (both, side, others))
+            jumps[first + k] = StepJumps(query, entry, slice(start, start + sizes[k]), w, u)
             start += sizes[k]
-    return JumpTimes(grid, jumps, level, forced)
+    return JumpTimes(grid, jumps, step + first, rest, forced)

@@ -121,13 +121,17 @@ class GridSampler(OnGrid):
         jumps = plan.jumps.get(state.index)
         tokens, forced = state.tokens, state.forced
         if jumps is not None:
-            predictions = run.predict(tokens, grid.now(state), jumps.query)
-            draws = predictions.draw(jumps.weight, jumps.uniforms, partition=bool(run.observers))
-            tokens = tokens.flatten().index_copy(0, jumps.flat, draws.token).view_as(tokens)
+            now = grid.times[state.index]
+            predictions = run.predict(tokens, grid.now(state), jumps.query, now)
+            tokens = tokens.clone(memory_format=torch.contiguous_format)
+            if run.observers:
+                draws = predictions.draw(jumps.weight, jumps.uniforms, partition=True)
+                tokens.view(-1).index_copy_(0, jumps.flat, draws.token)
+                run.landed((jumps.query.sample, jumps.query.position), plan.level[jumps.rows], draws)
+            else:
+                predictions.land(jumps.weight, jumps.uniforms, tokens, jumps.flat)
             if grid.levels[state.index + 1] == 0:
                 forced = forced + plan.forced
-            if run.observers:
-                run.landed((jumps.query.sample, jumps.query.position), plan.level[jumps.rows], draws)
         return State(
             tokens,
             state.clocks - grid.spent[state.index],
