@@ -77,9 +77,9 @@ def counted() -> Iterator[Rows]:
     """Counts rows while it lasts."""
     rows, predict = Rows(), Run.predict
 
-    def asked(run: Run, tokens: Tensor, moment: Tensor, query: Any) -> Any:
+    def asked(run: Run, tokens: Tensor, moment: Tensor, query: Any, *more: Any) -> Any:
         rows.asked += [len(query)] * (query.cond + query.ref)
-        return predict(run, tokens, moment, query)
+        return predict(run, tokens, moment, query, *more)
 
     def reads(work: Callable[..., Any], sides: int) -> Callable[..., Any]:
         def counting(*given: Any, **options: Any) -> Any:
@@ -99,7 +99,7 @@ def counted() -> Iterator[Rows]:
     with contextlib.ExitStack() as stack:
         stack.enter_context(mock.patch.object(masked_stages, "extrapolated", both))
         stack.enter_context(mock.patch.object(Run, "predict", asked))
-        for name, sides in (("guided_draw", 2), ("guided_log_z", 2), ("log_law", 1)):
+        for name, sides in (("guided_draw", 2), ("guided_land", 2), ("guided_log_z", 2), ("log_law", 1)):
             stack.enter_context(mock.patch.object(predictions, name, reads(getattr(predictions, name), sides)))
         yield rows
 

@@ -353,7 +353,7 @@ def test_a_reference_has_the_columns_of_the_condition():
     near, wide = (denoiser.prompts([[8], [5]], **way) for way in ({"like": condition}, {"width": 3}))
     assert all(torch.equal(near[part], wide[part]) for part in ("prompt", "real"))
     assert denoiser.holes([[MASK], [MASK, 8]], like=text)["hole"].shape == (2, 4)
-    with pytest.raises(InputError, match=r"prompts: got .*of up to 5 tokens, expected 2 of at most 4, .*prompts\(..., width=5\)"):
+    with pytest.raises(InputError, match=r"prompts: got .* 5 tokens, expected 2 of at most 4, .*width=5\)"):
         denoiser.holes([[5, 6, 7, 8, MASK]], like=text)
     with pytest.raises(InputError, match=r"condition: got Tensor.*prompts\(\) of the denoiser"):
         denoiser.prompts([[8]], like=condition["prompt"])

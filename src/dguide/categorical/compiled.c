@@ -49,7 +49,7 @@ struct task {
 };
 
 /* Draws whose tokens go to their places in a batch: `token` of `rows` has `places` entries, `place` says which. */
-struct landing {
+struct land_task {
     struct task rows;
     const int64_t *place;
     int64_t places;
@@ -484,7 +484,7 @@ int dguide_draw(const struct task *task, int64_t start, int64_t stop) {
 
 /* Draws rows `start` to `stop` to their places. Returns 0, or -1 if some were not served; -2 without memory and -3 for a
  * number out of range: nothing is to be used. */
-int dguide_land(const struct landing *asked, int64_t start, int64_t stop) {
+int dguide_land(const struct land_task *asked, int64_t start, int64_t stop) {
     const struct task *task = &asked->rows;
     int result, left = 0;
     const struct workspace work = workspace_of(task, (task->vocab + TILE - 1) / TILE, &result);
