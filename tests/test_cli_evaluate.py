@@ -206,7 +206,7 @@ def no_work(monkeypatch):
         ({}, ["--features", "pixel"], "unknown features: got 'pixel', expected one of inception, learnt, pixels"),
         ({}, ["--features", "inception"], "got no weights"),
         ({}, ["--metric", "images:features=pixel"], "unknown features: got 'pixel'"),
-        ({}, ["--metric", "image"], "unknown metric: got 'image', expected one of images, junctions, molecules, peptides"),
+        ({}, ["--metric", "image"], "unknown metric: got 'image', expected one of images, junctions, molecules"),
         ({}, ["--metric", "texts"], "metric: got texts, expected one for digits: images"),
         ({}, ["--metric", "images", "--features", "pixels"], "Write images:features=NAME instead"),
         ({}, ["--inception-weights", "x.pth"], "got weights, expected weights with inception"),
