@@ -19,6 +19,7 @@ __all__ = [
     "check_same_structure",
     "copied",
     "in_turn",
+    "shown",
     "stack",
     "take",
     "tensors_of",
@@ -155,10 +156,15 @@ def _alike(condition: Condition, other: Condition) -> str:
     return "Pad both to one width; for prompts of an adapted model: prompts(rows, like=condition)."
 
 
+def shown(value: object) -> str:
+    """A tensor by dtype and shape, and anything else by its class, for an error."""
+    return f"{value.dtype} {list(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+
+
 def _shown(condition: Condition) -> str:
     """A tensor by dtype and shape, a dict by its keys, and anything else by its class."""
     if isinstance(condition, Tensor):
-        return f"{condition.dtype} {list(condition.shape)}"
+        return shown(condition)
     keys = f" of {', '.join(map(str, condition))}" if isinstance(condition, dict) else ""
     length = f" of {len(condition)}" if isinstance(condition, (list, tuple)) else ""
     return "None" if condition is None else f"{type(condition).__name__}{keys}{length}"

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..denoiser import Condition, Prefix
+from ..denoiser import Condition, Prefix, shown
 from ..errors import bad, in_tensor
 from ..process import Process
 from .calling import device_of, dtype_of, logits_of
@@ -166,7 +166,7 @@ class Adapted(nn.Module):
         first = convention.offset
         avoided = {convention.mask_id, convention.pad_id, *convention.forbidden}
         one, other = islice((y for y in range(first, first + convention.vocab_size) if y not in avoided), 2)
-        place = next((weight.device for weight in self.parameters()), torch.device("cpu"))
+        place = device_of(self.module)
         ids = torch.tensor([[one, other, one], [one, other, other]], device=place)
         real = torch.tensor([[True, True, False]] * 2, device=place)
         moment = told_time(convention, self.process.noise, torch.ones(2, device=place))
@@ -284,5 +284,5 @@ def _labels(condition: Condition) -> Tensor:
     """The condition, which must be labels."""
     if isinstance(condition, Tensor) and condition.ndim == 1 and not condition.dtype.is_floating_point:
         return condition
-    got = f"{condition.dtype} {list(condition.shape)}" if isinstance(condition, Tensor) else type(condition).__name__
+    got = shown(condition)
     raise bad("condition", got, "labels, an int64 tensor [B]", in_tensor(condition))

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from ..denoiser import Condition
-from ..errors import Mistakes, bad, in_tensor
+from ..errors import Mistakes, bad
 from ..process import Masked
+from .calling import device_of
+from .prompts import not_made
 
 __all__ = ["Amused"]
 
@@ -98,7 +100,7 @@ class Amused(nn.Module):
             truncation=True,
             max_length=self.tokenizer.model_max_length,
         )
-        ids = encoded.input_ids.to(next(self.text_encoder.parameters()).device)
+        ids = encoded.input_ids.to(device_of(self.text_encoder))
         told = self.text_encoder(ids, return_dict=True, output_hidden_states=True)
         return {"pooled": told.text_embeds, "hidden": told.hidden_states[-2]}
 
@@ -128,8 +130,8 @@ class Amused(nn.Module):
     def pictures(self, tokens: Tensor) -> Tensor:
         """Images [B, 3, height, width] float32 from 0 to 1, from tokens [B, L]."""
         grid = (len(tokens), *self.shape, self.vqvae.config.latent_channels)
-        place = next(self.vqvae.parameters()).device
-        decoded = self.vqvae.decode(tokens.unflatten(1, self.shape).to(place), force_not_quantize=True, shape=grid)
+        codes = tokens.unflatten(1, self.shape).to(device_of(self.vqvae))
+        decoded = self.vqvae.decode(codes, force_not_quantize=True, shape=grid)
         return torch.as_tensor(decoded.sample).float().clamp(0, 1)
 
 
@@ -138,6 +140,4 @@ def _checked(condition: Any) -> dict[str, Tensor]:
         ranks = [(each.ndim, each.is_floating_point()) for each in condition.values() if isinstance(each, Tensor)]
         if sorted(ranks) == [(2, True), (3, True)] and condition["pooled"].ndim == 2:
             return condition
-    got = f"a dict of {', '.join(map(str, condition))}" if isinstance(condition, dict) else type(condition).__name__
-    expected = '{"pooled": [B, D], "hidden": [B, T, E]}'
-    raise bad("condition", got, expected, in_tensor(condition) or "The method prompts() of the denoiser makes it.")
+    raise not_made(condition, '{"pooled": [B, D], "hidden": [B, T, E]}')

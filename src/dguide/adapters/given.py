@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..denoiser import Condition, Denoiser
+from ..denoiser import Condition, Denoiser, shown
 from ..errors import Mistakes, bad, in_tensor
 from ..process import Process
 
@@ -84,12 +84,12 @@ class Given(nn.Module):
         """
         mistakes = Mistakes()
         if not isinstance(tokens, Tensor) or tokens.dtype != torch.int64 or tokens.ndim != 2:
-            mistakes.add(bad("tokens", _shown(tokens), "an int64 tensor [B, L]", in_tensor(tokens)))
+            mistakes.add(bad("tokens", shown(tokens), "an int64 tensor [B, L]", in_tensor(tokens)))
         if not isinstance(where, Tensor) or where.dtype != torch.bool or where.ndim not in (1, 2):
-            mistakes.add(bad("where", _shown(where), "a bool tensor [L] or [B, L]", in_tensor(where)))
+            mistakes.add(bad("where", shown(where), "a bool tensor [L] or [B, L]", in_tensor(where)))
         mistakes.settle()
         if where.shape not in (tokens.shape, tokens.shape[1:]):
-            raise bad("where", _shown(where), f"the shape of the tokens, {list(tokens.shape)}, or [{tokens.shape[1]}]")
+            raise bad("where", shown(where), f"the shape of the tokens, {list(tokens.shape)}, or [{tokens.shape[1]}]")
         given = where.to(tokens.device).expand(tokens.shape)
         if bool((given & (tokens == self.mask)).any()):
             raise bad("tokens", "a mask where a token is given", "the token", "Unset where there.")
@@ -118,8 +118,4 @@ class Given(nn.Module):
 def _checked(condition: Any) -> Tensor:
     if isinstance(condition, Tensor) and condition.dtype == torch.int64 and condition.ndim == 2:
         return condition
-    raise bad("condition", _shown(condition), "an int64 tensor [B, L]", "The method given() of the denoiser makes it.")
-
-
-def _shown(value: object) -> str:
-    return f"{value.dtype} {list(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+    raise bad("condition", shown(condition), "an int64 tensor [B, L]", "The method given() of the denoiser makes it.")

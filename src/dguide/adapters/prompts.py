@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ..errors import Mistakes, bad, in_tensor
+from ..errors import InputError, Mistakes, bad, in_tensor
 from .convention import Convention
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "everywhere",
     "laid_out",
     "lead_of",
+    "not_made",
     "null_prompt",
     "padded",
     "prompts_of",
@@ -130,10 +131,15 @@ def checked(convention: Convention, condition: Any) -> dict[str, Tensor]:
             shapes = {condition[name].shape for name in condition.keys() - {"lead"}}
             if len(shapes) == 1:
                 return condition
-    got = f"a dict of {', '.join(map(str, condition))}" if isinstance(condition, dict) else type(condition).__name__
     expected = '{"prompt": tokens [B, P] int64, "real": [B, P] bool' + (', "lead": [B] int64}' if lead else "}")
-    made = "The method prompts() of the denoiser makes it" + ("." if lead else "; of texts with masks, holes().")
-    raise bad("condition", got, expected, in_tensor(condition) or made)
+    raise not_made(condition, expected, "" if lead else "; of texts with masks, holes()")
+
+
+def not_made(condition: object, expected: str, others: str = "") -> InputError:
+    """The error for a condition that no method prompts() made, nor any of the `others` that the remedy names."""
+    got = f"a dict of {', '.join(map(str, condition))}" if isinstance(condition, dict) else type(condition).__name__
+    remedy = f"The method prompts() of the denoiser makes it{others}."
+    return bad("condition", got, expected, in_tensor(condition) or remedy)
 
 
 def null_prompt(convention: Convention, condition: Any) -> dict[str, Tensor]:

@@ -109,18 +109,23 @@ static ALWAYS float weight_of(float x) {
     return x < LOWEST ? 0.0f : e; /* further down `e` means nothing; NaN stays NaN */
 }
 
-/* 2^40 2^(x rate) for x rate <= 0; to 3e-7; see `scaled_exp`. */
-static ALWAYS float weight_of_power(float x, float rate) {
-    const float magic = 12582912.0f + 127.0f + 40.0f;
-    float shifted = x * rate + magic;
-    float r = x * rate - (shifted - magic);
+/* 2^r for r from -1/2 to 1/2, to 3e-7. */
+static ALWAYS float fraction_of_power(float r) {
     float p = 0.00132764668f;
     p = p * r + 0.00967554129f;
     p = p * r + 0.0555071329f;
     p = p * r + 0.240221197f;
     p = p * r + 0.693146967f;
     p = p * r + 1.00000007f;
-    float e = p * from_bits(to_bits(shifted) << 23);
+    return p;
+}
+
+/* 2^40 2^(x rate) for x rate <= 0; to 3e-7; see `scaled_exp`. */
+static ALWAYS float weight_of_power(float x, float rate) {
+    const float magic = 12582912.0f + 127.0f + 40.0f;
+    float shifted = x * rate + magic;
+    float r = x * rate - (shifted - magic);
+    float e = fraction_of_power(r) * from_bits(to_bits(shifted) << 23);
     return x < -150.0f / rate ? 0.0f : e;
 }
 
@@ -507,13 +512,7 @@ static ALWAYS float power_of_two(float y) {
     const float magic = 12582912.0f + 127.0f; /* see `scaled_exp` */
     const float near = LOWEST_POWER > y ? LOWEST_POWER : y;
     const float shifted = near + magic, r = near - (shifted - magic);
-    float p = 0.00132764668f;
-    p = p * r + 0.00967554129f;
-    p = p * r + 0.0555071329f;
-    p = p * r + 0.240221197f;
-    p = p * r + 0.693146967f;
-    p = p * r + 1.00000007f;
-    return p * from_bits(to_bits(shifted) << 23);
+    return fraction_of_power(r) * from_bits(to_bits(shifted) << 23);
 }
 
 /* The sum of exp(x - ref), and the largest x: c, u or z of a row. `ref` is the largest of what came before, while that is

@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from ..denoiser import take, to_device
+from ..denoiser import shown, take, to_device
 from ..devices import on_cpu, users_default
 from ..errors import bad, in_tensor, positive
 from ..process import Process
@@ -87,7 +87,7 @@ def _positions(process: Process, tokens: Tensor, positions: Tensor | None) -> Te
     """The positions that are asked for. Raises `ValueError` for what cannot be asked."""
     mask = process.noise_token
     if not isinstance(tokens, Tensor) or tokens.dtype != torch.int64 or tokens.ndim != 2 or not tokens.numel():
-        got = f"{tokens.dtype} {list(tokens.shape)}" if isinstance(tokens, Tensor) else type(tokens).__name__
+        got = shown(tokens)
         raise bad("tokens", got, "an int64 tensor [N, L] that is not empty", in_tensor(tokens))
     length = tokens.shape[1]
     asked = torch.arange(length) if positions is None else positions

@@ -12,6 +12,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from ..denoiser import shown
 from ..devices import on_cpu
 from ..errors import bad
 from ..files import replacing
@@ -86,7 +87,7 @@ class Tokenizer(ABC):
             or images.ndim != 4
         ):
             expected = f"torch.uint8 [N, {', '.join(map(str, sides))}], of this tokenizer"
-            raise bad("images", _kind(images), expected, "Rows, columns and channels are the last three dimensions.")
+            raise bad("images", shown(images), expected, "Rows, columns and channels are the last three dimensions.")
         tokens = [
             self._encode(part.permute(0, 3, 1, 2).float() / 127.5 - 1).flatten(1)[:count].cpu()
             for part, count in _batches(images, title, self.batch)
@@ -113,7 +114,7 @@ class Tokenizer(ABC):
         if shape != (self.length,) or tokens.dtype != torch.int64:
             rows, columns = self.grid
             expected = f"torch.int64 [..., {self.length}], {rows} x {columns} tokens of this tokenizer"
-            raise bad("tokens", _kind(tokens), expected)
+            raise bad("tokens", shown(tokens), expected)
         if tokens.numel() and not 0 <= int(tokens.min()) <= int(tokens.max()) < self.codes:
             raise bad("tokens", f"{int(tokens.min())} to {int(tokens.max())}", f"codes from 0 to {self.codes - 1}")
         pictures = torch.zeros(tokens.shape[:-1].numel(), self.height, self.width, self.channels, dtype=torch.uint8)
@@ -147,8 +148,3 @@ def _batches(rows: Tensor, title: str | None, batch: int) -> Iterator[tuple[Tens
         full = part.new_zeros(batch, *part.shape[1:])
         full[: len(part)] = part
         yield full, len(part)
-
-
-def _kind(value: object) -> str:
-    """Dtype and shape of a tensor in words; else the name of the class."""
-    return f"{value.dtype} {list(value.shape)}" if isinstance(value, Tensor) else type(value).__name__

@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..denoiser import batch_of, tensors_of
+from ..denoiser import batch_of, shown, tensors_of
 from ..devices import usable_device
 from ..errors import bad, with_data
 from ..process import Process
@@ -53,7 +53,7 @@ def loss(
         remedy = "Make it once before the loop: torch.Generator().manual_seed(0)."
         raise bad("generator", repr(generator), "a torch.Generator", remedy)
     if not isinstance(tokens, Tensor) or tokens.dtype != torch.int64 or tokens.ndim != 2 or not tokens.numel():
-        got = f"{tokens.dtype} {list(tokens.shape)}" if isinstance(tokens, Tensor) else type(tokens).__name__
+        got = shown(tokens)
         raise bad("tokens", got, "an int64 tensor [B, L]")
     for tensor in (tokens, *tensors_of(condition)):
         usable_device(tensor.device)

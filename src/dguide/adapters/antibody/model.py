@@ -12,6 +12,7 @@ from ...devices import usable_device
 from ...errors import bad
 from ...process import Process
 from ..adapt import Adapted, adapt
+from ..calling import device_of
 from ..convention import Convention
 from .files import weights
 from .network import VOCABULARY, load, longest
@@ -65,8 +66,7 @@ class Antibodies:
         tokens = checked(sequences) if isinstance(sequences, Tensor) else encode(sequences)
         if tokens.shape[1] > longest(network):
             raise bad("sequences", f"{tokens.shape[1]} amino acids", f"at most {longest(network)}")
-        place = next(network.parameters()).device
-        tokens = tokens.to(place)
+        tokens = tokens.to(device_of(network))
         before, behind = (tokens.new_full((len(tokens), 1), each) for each in (_BEFORE, _BEHIND))
         ids = torch.cat((before, torch.where(tokens == MASK, _MASK, tokens + _FIRST), behind), 1)
         pooled = network.bert(input_ids=ids).pooler_output  # type: ignore[operator]

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from ...denoiser import Condition, Denoiser, batch_of, take, to_device
+from ...denoiser import Condition, Denoiser, batch_of, shown, take, to_device
 from ...devices import on_cpu, usable_device
 from ...errors import Mistakes, bad, in_tensor, positive
 from ...process import Process
@@ -149,7 +149,7 @@ def _sizes(
 
 def _check_data(process: Process, data: Tensor) -> None:
     if not isinstance(data, Tensor) or data.dtype != torch.int64 or data.ndim != 2:
-        got = f"{data.dtype} {list(data.shape)}" if isinstance(data, Tensor) else type(data).__name__
+        got = shown(data)
         raise bad("data", got, "an int64 tensor [N, L]", in_tensor(data))
     if data.numel() and not 0 <= int(data.min()) <= int(data.max()) < process.vocab_size:
         span = f"tokens from {int(data.min())} to {int(data.max())}"

@@ -12,12 +12,13 @@ from ...extension import listed
 from ...guidance import Guidance
 from ...process import Process
 from ...samplers import Run, Sampler, State
+from ...samplers.around import Around
 
 __all__ = ["UntilEnd"]
 
 
 @dataclass(frozen=True)
-class UntilEnd(Sampler):
+class UntilEnd(Around):
     """Stops a sample once its text is known: one of the `ends` stands in it, and everything before is decided.
 
     What was masked behind the end then takes that token too, and the networks are called for the other samples only.
@@ -48,18 +49,6 @@ class UntilEnd(Sampler):
         if not tokens or not ends:
             mistakes.add(bad("UntilEnd ends", repr(ends), "a tuple of tokens, as in (3,)"))
         mistakes.settle()
-
-    @property
-    def revisits(self) -> bool:  # type: ignore[override]
-        return self.sampler.revisits
-
-    @property
-    def general_step(self) -> bool:  # type: ignore[override]
-        return self.sampler.general_step
-
-    @property
-    def extra_weights(self) -> tuple[float, ...]:
-        return self.sampler.extra_weights
 
     def check(self, process: Process, guidance: Guidance, denoiser: Denoiser) -> None:
         wrong = [token for token in self.ends if token >= process.vocab_size or token in process.excluded]

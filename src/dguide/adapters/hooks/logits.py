@@ -10,6 +10,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from ...denoiser import shown
 from ...errors import bad, in_tensor
 from ...guidance import Guidance, Normalized, Schedule, normalise, parse_schedule, tilt
 
@@ -72,7 +73,7 @@ def guided_logits(cond: Tensor, ref: Tensor, weight: float | Tensor, *, forbidde
     """
     for name, value in (("conditional logits", cond), ("logits of the reference", ref)):
         if not (isinstance(value, Tensor) and value.dtype.is_floating_point and value.ndim):
-            got = f"{value.dtype} {list(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+            got = shown(value)
             raise bad(name, got, "a floating tensor [B, ..., V]", in_tensor(value))
     if not isinstance(weight, Real | Tensor) or isinstance(weight, bool):
         remedy = "Of a schedule: its mean over the noise levels of a step, schedule.average(low, high)."

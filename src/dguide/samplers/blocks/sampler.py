@@ -9,6 +9,7 @@ from ...errors import bad, positive
 from ...extension import listed
 from ...guidance import Guidance
 from ...process import Process
+from ..around import Around
 from ..run import Run
 from ..sampler import Sampler
 from ..state import State
@@ -20,7 +21,7 @@ __all__ = ["Blocks"]
 
 
 @dataclass(frozen=True)
-class Blocks(Sampler):
+class Blocks(Around):
     """Draw a block of positions with another sampler, then the next block.
 
     Blocks are counted from the first mask of each sample, so a prompt in `initial` is followed by whole blocks. Those
@@ -59,18 +60,6 @@ class Blocks(Sampler):
     @property
     def predictable(self) -> bool:  # type: ignore[override]
         return self.sampler.predictable
-
-    @property
-    def revisits(self) -> bool:  # type: ignore[override]
-        return self.sampler.revisits
-
-    @property
-    def general_step(self) -> bool:  # type: ignore[override]
-        return self.sampler.general_step
-
-    @property
-    def extra_weights(self) -> tuple[float, ...]:
-        return self.sampler.extra_weights
 
     def check(self, process: Process, guidance: Guidance, denoiser: Denoiser) -> None:
         self.sampler.check(process, guidance, denoiser)
