@@ -1,0 +1,7 @@
+"""The studies of docs/results.md: what the papers say of guidance, tried on real data."""
+
+from __future__ import annotations
+
+from .evidence import NAMES, Evidence, Scale, named
+
+__all__ = ["NAMES", "Evidence", "Scale", "named"]

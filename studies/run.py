@@ -1,0 +1,46 @@
+"""Regenerates a study of docs/results.md: python -m studies.run NAME.
+
+An interrupted study goes on where it stopped: its parts are kept in runs/evidence/NAME. With --quick a reduced study
+ends in minutes; its results go to results-quick/, and the page is not changed.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from studies.common import ROOT, parser, write
+from studies.evidence import NAMES, Evidence, Scale, named
+
+__all__ = ["run"]
+
+QUICK = ROOT / "results-quick"
+
+
+def run(study: Evidence, quick: bool = False, fill: bool = False, folder: Path | None = None) -> Path:
+    """Computes a study, stores its results, writes its figures into the page. Returns the file of the results."""
+    path = QUICK / f"{study.name}.json" if quick else study.results
+    if not fill:
+        kept = folder or ROOT / "runs/evidence" / (f"{study.name}-quick" if quick else study.name)
+        write(path, json.dumps(study.measure(Scale(quick, kept))) + "\n")
+    found = json.loads(path.read_text(encoding="utf-8"))
+    study.pictures(found, QUICK if quick else ROOT / "docs/images")
+    if not quick:
+        write(ROOT / "docs" / study.page, study.text())
+    return path
+
+
+def main() -> None:
+    rows = [f"  {study.name}: {study.takes}; --quick {study.takes_quick}" for study in map(named, NAMES)]
+    takes = "\n".join(["by study", *rows])
+    command = parser(__doc__, "studies/results/NAME.json, and its numbers in docs/results.md", takes)
+    command.add_argument("name", choices=NAMES, metavar="NAME", help="one of the studies below")
+    command.add_argument("--quick", action="store_true", help="the reduced size, into results-quick/")
+    command.add_argument("--fill", action="store_true", help="write the page from the stored results, in no time")
+    command.add_argument("--folder", type=Path, help="where finished parts are kept, instead of runs/evidence/NAME")
+    given = command.parse_args()
+    print(run(named(given.name), given.quick, given.fill, given.folder).relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()
