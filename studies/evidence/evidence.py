@@ -17,7 +17,7 @@ from studies.common import ROOT, commit, filled, header, write
 
 __all__ = ["NAMES", "Evidence", "Scale", "named"]
 
-NAMES: tuple[str, ...] = ()
+NAMES: tuple[str, ...] = ("sceptic",)
 """The studies, in the order of the page; each is the attribute `EVIDENCE` of a module here (`-` as `_`)."""
 
 
@@ -32,8 +32,10 @@ class Scale:
 
     quick: bool
     folder: Path
-    seconds: list[float] = field(default_factory=list)
-    """Processor time of each part, also of those that were made before."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Processor time of each part by the name of its file, also of those that were made before."""
+    spent: list[float] = field(default_factory=list)
+    """Processor time of the parts that were made now."""
 
     def kept(self, part: dict[str, Any], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """What `make` returns for a part of the study, from its file if it was made before.
@@ -49,9 +51,10 @@ class Scale:
             start, source = _spent(), commit()
             result = make()
             record = {"part": part, "commit": source, "seconds": _spent() - start, "result": result}
+            self.spent.append(record["seconds"])
             write(path, json.dumps(record) + "\n")
         stored = json.loads(path.read_text(encoding="utf-8"))
-        self.seconds.append(stored["seconds"])
+        self.seconds[path.name] = stored["seconds"]
         return dict(stored["result"])
 
 
@@ -101,9 +104,10 @@ class Evidence:
     def measure(self, scale: Scale) -> dict[str, Any]:
         """Computes the results, and says where they come from."""
         torch.set_num_threads(1)
-        source = commit()
+        source, start = commit(), _spent()
         found = self.compute(scale)
-        return header(self.command, source, sum(scale.seconds)) | {"quick": scale.quick} | found
+        between = _spent() - start - sum(scale.spent)  # what is computed of the parts, and not kept
+        return header(self.command, source, sum(scale.seconds.values()) + between) | {"quick": scale.quick} | found
 
 
 def named(name: str) -> Evidence:

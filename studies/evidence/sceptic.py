@@ -1,0 +1,131 @@
+"""What could make the results wrong, tried on the digits: other figures, other numbers of samples, other models.
+
+Stated before the samples were drawn. The figure that decides is the Fréchet distance in pixels, at mean weight 3 and
+equal seeds. Three findings are tried:
+
+1. constant: with a constant weight `Normalized` is better than `Unlocking`.
+2. late: with `Normalized` the ramp-up is better than the constant weight.
+3. early: with `Normalized` the constant weight is better than the inverse schedule.
+
+A finding is confirmed by a figure if the interval of the difference lies above 0, refuted if it lies below, and else
+undecided. The level is 95 % for all differences of a table together (Bonferroni).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dguide.data import Dataset, load
+from dguide.evaluate import Evaluation, PixelFeatures, frechet_distance
+from dguide.evaluate.evaluation import figure
+from dguide.theory.summary import rank_correlation
+from studies.evidence.evidence import Evidence, Scale
+from studies.evidence.sceptic_draws import DATA, MODEL, SETTINGS, Size, Source, further, shipped
+from studies.evidence.sceptic_judges import DECIDES, FIGURES, Judges, averaged, differences
+from studies.evidence.sceptic_page import sections
+
+__all__ = ["EVIDENCE", "FINDINGS"]
+
+FINDINGS = {
+    "constant": ("`Normalized`, constant", "`Unlocking`, constant"),
+    "late": ("`Normalized`, ramp-up", "`Normalized`, constant"),
+    "early": ("`Normalized`, constant", "`Normalized`, inverse"),
+}
+"""The setting that the finding says is better, and the other one."""
+COMPARED = tuple(dict.fromkeys(setting for pair in FINDINGS.values() for setting in pair))
+SUBSETS, REPEATS = (1.0, 0.5, 0.35, 0.25, 0.15), 20
+"""Shares of the samples whose Fréchet distance is taken, and how many random sets of each share."""
+
+
+def compute(scale: Scale) -> dict[str, Any]:
+    size, dataset, model = Size.of(scale.quick), load(DATA), shipped()
+    sources = [model, *(further(scale, network, steps) for network, steps in size.training.items())]
+    drawn = {name: [model.drawn(scale, size, name, seed) for seed in size.seeds] for name in SETTINGS}
+    judges = Judges.fit(dataset, size.seen)
+    judged = {name: [judges(tokens, size.labels) for tokens in sets] for name, sets in drawn.items()}
+    return {
+        "model": MODEL,
+        "sha256": model.sha256,
+        "count": size.count,
+        "seeds": list(size.seeds),
+        "steps": size.steps,
+        "figure": DECIDES,
+        "settings": {name: [figure(averaged(each)) for each in _by_figure(sets)] for name, sets in judged.items()},
+        "agreement": agreement(judged),
+        "findings": found_by(judged, size.labels, FIGURES),
+        "numbers": {name: by_number(dataset, torch.cat(sets)) for name, sets in drawn.items()},
+        "real": by_number(dataset, dataset.test.tokens),
+        "models": [of_model(scale, size, judges, source) for source in sources],
+    }
+
+
+def _by_figure(sets: list[Evaluation]) -> list[list[Any]]:
+    return [list(each) for each in zip(*(found.estimates for found in sets), strict=True)]
+
+
+def found_by(judged: dict[str, list[Evaluation]], labels: Tensor, figures: tuple[str, ...], of: int = 1) -> list[Any]:
+    """Each finding by each figure; `of` such tables stand together."""
+    level = 1 - 0.05 / (len(FINDINGS) * len(figures) * of)
+    return [
+        {"finding": name, "figure": each.name, "difference": each.value, "low": each.low, "high": each.high}
+        | {"level": level, "verdict": verdict(each.low, each.high)}
+        for name, (better, other) in FINDINGS.items()
+        for each in differences(judged[better], judged[other], labels, level)
+    ]
+
+
+def verdict(low: float, high: float) -> str:
+    """What an interval of a difference says of a finding that it is above 0."""
+    return "confirmed" if low > 0 else "refuted" if high < 0 else "undecided"
+
+
+def agreement(judged: dict[str, list[Evaluation]]) -> list[dict[str, Any]]:
+    """Rank correlation, over the settings, of each figure with the one that decides; above 0 if they agree."""
+    means = {
+        name: np.array([averaged([found[name] for found in sets]).value for sets in judged.values()]) for name in FIGURES
+    }
+    turned = {name: -1 if found.better == "lower" else 1 for name in FIGURES for found in [judged["none"][0][name]]}
+    base = turned[DECIDES] * means[DECIDES]
+    rows = []
+    for name in FIGURES[1:]:
+        if np.ptp(means[name]) > 0:
+            found = rank_correlation(base.tolist(), (turned[name] * means[name]).tolist())
+            rows.append({"figure": name, "value": found.value, "low": found.low, "high": found.high, "n": found.count})
+    return rows
+
+
+def by_number(dataset: Dataset, tokens: Tensor) -> dict[str, Any]:
+    r"""Fréchet distance in pixels by number of samples n, and at n to infinity by a line in 1 / n.
+
+    The line is fitted to means over random subsets, by weights n.
+
+    Source: Chong and Forsyth (arXiv 1911.07023).
+    """
+    space = PixelFeatures.of(dataset)
+    real, points = space(dataset.train.tokens), space(tokens)
+    generator, numbers, means = np.random.default_rng(0), [], []
+    for part in SUBSETS:
+        number = int(part * len(points))
+        sets = [generator.permutation(len(points))[:number] for _ in range(1 if part == 1 else REPEATS)]
+        numbers.append(number)
+        means.append(float(np.mean([frechet_distance(real, points[rows]) for rows in sets])))
+    slope, limit = np.polyfit(1 / np.array(numbers), means, 1, w=np.sqrt(numbers))
+    return {"n": numbers, "mean": means, "limit": float(limit), "slope": float(slope)}
+
+
+def of_model(scale: Scale, size: Size, judges: Judges, source: Source) -> dict[str, Any]:
+    """The findings of a model by the figure that decides, with the first seed."""
+    seed, figures = size.seeds[0], (DECIDES,)
+    judged = {
+        name: [judges(source.drawn(scale, size, name, seed), size.labels, figures)] for name in ("none", *COMPARED)
+    }
+    values = {name: figure(found[0][DECIDES]) for name, found in judged.items()}
+    found = found_by(judged, size.labels, figures, 1 + len(size.training))
+    return {"name": source.name, "sha256": source.sha256, "settings": values, "findings": found} | source.about
+
+
+EVIDENCE = Evidence("sceptic", "ten minutes of one core", "two minutes", compute, sections, page="sceptic.md")

@@ -1,0 +1,146 @@
+"""Samples of the sceptic's study: the settings, and the models that they are drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import dguide
+from dguide import Ancestral, Normalized, Unlocking, checkpoint
+from dguide.checkpoint import Checkpoint
+from dguide.data import load
+from dguide.guidance import Constant, Guidance, InverseLinear, RampUp
+from dguide.train import TrainConfig, train
+from studies.common import ROOT
+from studies.evidence.evidence import Scale
+
+__all__ = ["DATA", "MODEL", "SETTINGS", "Size", "Source", "further", "shipped"]
+
+MODEL, DATA, MEAN = "digits-masked", "digits", 3.0
+SETTINGS: dict[str, Guidance] = {
+    "none": Normalized(0.0),
+    "`Normalized`, constant": Normalized(Constant(MEAN)),
+    "`Normalized`, ramp-up": Normalized(RampUp(2 * MEAN)),
+    "`Normalized`, inverse": Normalized(InverseLinear(MEAN)),
+    "`Unlocking`, constant": Unlocking(Constant(MEAN)),
+    "`Unlocking`, ramp-up": Unlocking(RampUp(2 * MEAN)),
+    "`Unlocking`, inverse": Unlocking(InverseLinear(MEAN)),
+}
+"""Mechanism and schedule, of mean weight 3."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is drawn and trained.
+
+    Attributes:
+        count: samples of a setting and seed, the classes in turn.
+        steps: of the sampler.
+        seeds: of the shipped model; the others have the first one.
+        training: steps of training by the size of the network.
+        seen: training images of the networks that judge, with repetitions.
+    """
+
+    count: int
+    steps: int
+    seeds: tuple[int, ...]
+    training: Mapping[str, int]
+    seen: int
+
+    @classmethod
+    def of(cls, quick: bool) -> Size:
+        if quick:
+            return cls(100, 8, (0,), {"tiny": 200}, 8_000)
+        return cls(350, 16, (0, 1), {"tiny": 3_000, "small": 2_000}, 40_000)
+
+    @property
+    def labels(self) -> Tensor:
+        return torch.arange(self.count) % 10
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model, and how it came about.
+
+    Attributes:
+        name: in the tables.
+        sha256: of its weights.
+        about: the command of its training, its seed and its validation bits.
+        load: reads the weights; only what is not drawn yet needs them.
+    """
+
+    name: str
+    sha256: str
+    about: dict[str, Any]
+    load: Callable[[], Checkpoint]
+
+    def drawn(self, scale: Scale, size: Size, setting: str, seed: int) -> Tensor:
+        """Samples [N, L] of a setting."""
+        part = {"sha256": self.sha256, "setting": repr(SETTINGS[setting]), "steps": size.steps, "seed": seed}
+        found = scale.kept(part | {"count": size.count}, lambda: self._draw(size, setting, seed))
+        print(f"{self.name}: {setting}, seed {seed}", flush=True)
+        return torch.tensor([list(bytes.fromhex(row)) for row in found["tokens"]])
+
+    def _draw(self, size: Size, setting: str, seed: int) -> dict[str, Any]:
+        loaded = self.load()
+        tokens = dguide.sample(
+            loaded.model,
+            process=loaded.process,
+            length=loaded.model.length,
+            condition=size.labels,
+            guidance=SETTINGS[setting],
+            sampler=Ancestral(size.steps),
+            seed=seed,
+        ).tokens
+        return {"tokens": [bytes(row).hex() for row in tokens.tolist()]}
+
+
+def shipped() -> Source:
+    """The model that comes with the source."""
+    folder = ROOT / "checkpoints" / MODEL
+    return _source(MODEL, folder, checkpoint.digest(folder / checkpoint.WEIGHTS), lambda: checkpoint.load(folder))
+
+
+def further(scale: Scale, network: str, steps: int) -> Source:
+    """A model of the same data with another seed and perhaps another size, trained in the folder of the study."""
+    folder = scale.folder / f"{network}-{steps}"
+    config = TrainConfig(
+        out=folder,
+        data=DATA,
+        size=network,
+        steps=steps,
+        seed=1,
+        batch_size=32,
+        weight_decay=0.1,
+        dropout=0.1,
+        shift=1,
+        evaluate_every=500,
+        device="cpu",
+    )
+    recipe = config.recipe() | {"data digest": load(DATA).digest}
+
+    def made() -> dict[str, Any]:
+        train(config)
+        return {"sha256": checkpoint.digest(folder / checkpoint.WEIGHTS)}
+
+    def again() -> Checkpoint:
+        train(config)  # changes nothing where it is finished
+        return checkpoint.load(folder)
+
+    return _source(f"{network}, seed 1", folder, scale.kept({"training": recipe}, made)["sha256"], again)
+
+
+def _source(name: str, folder: Path, sha256: str, read: Callable[[], Checkpoint]) -> Source:
+    loaded = read()
+    if checkpoint.digest(folder / checkpoint.WEIGHTS) != sha256:
+        raise SystemExit(f"{folder} has other weights than those that were trained here; delete the folder")
+    config = loaded.config
+    command = config.command.replace(str(folder), folder.name)
+    size = sum(each.numel() for each in loaded.model.parameters())
+    told = {"command": command, "seed": config.seed, "steps": config.steps, "parameters": size}
+    return Source(name, sha256, told | {"validation bits": config.validation_bits}, read)
