@@ -86,7 +86,8 @@ def verdict(low: float, high: float) -> str:
 def agreement(judged: dict[str, list[Evaluation]]) -> list[dict[str, Any]]:
     """Rank correlation, over the settings, of each figure with the one that decides; above 0 if they agree."""
     means = {
-        name: np.array([averaged([found[name] for found in sets]).value for sets in judged.values()]) for name in FIGURES
+        name: np.array([averaged([found[name] for found in sets]).value for sets in judged.values()])
+        for name in FIGURES
     }
     turned = {name: -1 if found.better == "lower" else 1 for name in FIGURES for found in [judged["none"][0][name]]}
     base = turned[DECIDES] * means[DECIDES]

@@ -81,7 +81,9 @@ class Judges:
         return Evaluation(self.dataset.name, False, tuple(by_name[name] for name in figures), len(tokens), 0.0)
 
 
-def differences(first: Sequence[Evaluation], second: Sequence[Evaluation], labels: Tensor, level: float) -> list[Estimate]:
+def differences(
+    first: Sequence[Evaluation], second: Sequence[Evaluation], labels: Tensor, level: float
+) -> list[Estimate]:
     """How much better the first setting is than the second one by each figure: pairs of equal seed, mean over seeds."""
     by_seed = [
         paired_differences(one, two, strata=labels.numpy(), level=level) for one, two in zip(first, second, strict=True)
