@@ -2,6 +2,7 @@
 # make lint: style and types                                make coverage: the tests, and what they cover
 # make bench: what the samplers cost, and docs/speed.md
 # make bench-gpu: tests and times on a GPU, where there is one
+# make results-quick: all studies of docs/results.md at a reduced size, 10 minutes of two cores, in results-quick/
 # Each creates .venv when it is missing or out of date.
 
 PYTHON ?= python3
@@ -16,7 +17,7 @@ TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
 # Neighbouring tests go to one process, which makes what they share once; one that has run out takes from the other.
 PYTEST := $(TEST_ENV) $(VENV)/bin/python -m pytest -n 2 --dist worksteal
 
-.PHONY: demo test coverage lint bench bench-gpu clean
+.PHONY: demo test coverage lint bench bench-gpu results-quick clean
 .DELETE_ON_ERROR:
 
 demo: $(STAMP)
@@ -40,6 +41,9 @@ bench: $(STAMP)
 bench-gpu: $(STAMP)
 	PYTHON=$(VENV)/bin/python benchmarks/on_gpu.sh
 	$(VENV)/bin/python -m benchmarks.page
+
+results-quick: $(STAMP)
+	$(VENV)/bin/python -m studies.quick
 
 clean:
 	rm -rf demo build dist .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 import dguide
+from dguide.files import replacing
 
 __all__ = ["ROOT", "Study", "about", "commit", "filled", "header", "parser", "table", "write"]
 
@@ -55,11 +56,10 @@ def header(made_by: str, source: str, seconds: float) -> dict[str, Any]:
 
 
 def write(path: Path, text: str) -> None:
-    """Writes a file that others see whole or not at all."""
+    """Writes a file that others see whole or not at all, also if several processes write it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def table(head: str, rows: list[list[str]]) -> str:

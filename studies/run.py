@@ -1,7 +1,8 @@
 """Regenerates a study of docs/results.md: python -m studies.run NAME.
 
 An interrupted study goes on where it stopped: its parts are kept in runs/evidence/NAME. With --quick a reduced study
-ends in minutes; its results go to results-quick/, and the page is not changed.
+ends in minutes; its results go to results-quick/, and the page is not changed. `python -m studies.quick` runs the
+reduced size of all of them.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from studies import results
 from studies.common import ROOT, parser, write
 from studies.evidence import NAMES, Evidence, Scale, named
 
-__all__ = ["run"]
+__all__ = ["QUICK", "run"]
 
 QUICK = ROOT / "results-quick"
 
@@ -25,8 +27,11 @@ def run(study: Evidence, quick: bool = False, fill: bool = False, folder: Path |
         write(path, json.dumps(study.measure(Scale(quick, kept))) + "\n")
     found = json.loads(path.read_text(encoding="utf-8"))
     study.pictures(found, QUICK if quick else ROOT / "docs/images")
-    if not quick:
+    if quick:
+        study.sections(found)  # what fails here would else fail when all studies have ended
+    else:
         write(ROOT / "docs" / study.page, study.text())
+        results.fill()
     return path
 
 
@@ -39,7 +44,12 @@ def main() -> None:
     command.add_argument("--fill", action="store_true", help="write the page from the stored results, in no time")
     command.add_argument("--folder", type=Path, help="where finished parts are kept, instead of runs/evidence/NAME")
     given = command.parse_args()
-    print(run(named(given.name), given.quick, given.fill, given.folder).relative_to(ROOT))
+    if given.fill and given.folder:
+        command.error("--folder with --fill, which makes no parts. Leave one of them out.")
+    study = named(given.name)
+    if given.fill and not (QUICK / f"{study.name}.json" if given.quick else study.results).exists():
+        command.error(f"--fill, but {study.name} has no results yet. Run it without --fill first.")
+    print(run(study, given.quick, given.fill, given.folder).relative_to(ROOT))
 
 
 if __name__ == "__main__":

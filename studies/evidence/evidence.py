@@ -6,8 +6,10 @@ import hashlib
 import importlib
 import json
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -40,22 +42,45 @@ class Scale:
     def kept(self, part: dict[str, Any], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """What `make` returns for a part of the study, from its file if it was made before.
 
+        A file that is damaged is made again, and so is one of another part. Several processes may work in one folder:
+        each file is written whole, and those of one part differ in nothing but the time.
+
         Args:
             part: All that the result depends on, as JSON can hold it: model (with the digest of its weights), data,
                 setting, seeds, counts.
             make: Computes the result, which JSON can hold.
         """
-        text = json.dumps(part, sort_keys=True)
-        path = self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.json"
-        if not path.exists():
+        path = self.folder / f"{_digest(part)[:24]}.json"
+        stored = _read(path, part)
+        if stored is None:
             start, source = _spent(), commit()
-            result = make()
+            result = json.loads(json.dumps(make()))  # as it is read: a part gives the same when it is made and later
             record = {"part": part, "commit": source, "seconds": _spent() - start, "result": result}
             self.spent.append(record["seconds"])
-            write(path, json.dumps(record) + "\n")
-        stored = json.loads(path.read_text(encoding="utf-8"))
+            write(path, json.dumps(record | {"sha256": _digest(result)}) + "\n")
+            stored = record
         self.seconds[path.name] = stored["seconds"]
         return dict(stored["result"])
+
+
+def _digest(thing: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(thing, sort_keys=True).encode()).hexdigest()
+
+
+def _read(path: Path, part: dict[str, Any]) -> dict[str, Any] | None:
+    """The record of a part; None if there is none, or it is not what was written."""
+    if not path.exists():
+        return None
+    try:
+        record = dict(json.loads(path.read_text(encoding="utf-8")))
+        known = record.get("sha256", _digest(record["result"]))  # files of the first days have none
+        whole = known == _digest(record["result"]) and _digest(record["part"]) == _digest(part)
+    except (ValueError, KeyError, TypeError):  # ValueError: no JSON, or no text
+        whole = False
+    if whole:
+        return record
+    print(f"{path}: damaged, so it is made again", file=sys.stderr, flush=True)
+    return None
 
 
 def _spent() -> float:
@@ -107,7 +132,8 @@ class Evidence:
         source, start = commit(), _spent()
         found = self.compute(scale)
         between = _spent() - start - sum(scale.spent)  # what is computed of the parts, and not kept
-        return header(self.command, source, sum(scale.seconds.values()) + between) | {"quick": scale.quick} | found
+        about = header(self.command, source, sum(scale.seconds.values()) + between)
+        return about | {"date": date.today().isoformat(), "quick": scale.quick} | found
 
 
 def named(name: str) -> Evidence:

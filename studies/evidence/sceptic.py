@@ -13,6 +13,7 @@ undecided. The level is 95 % for all differences of a table together (Bonferroni
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,12 @@ import torch
 from torch import Tensor
 
 from dguide.data import Dataset, load
-from dguide.evaluate import Evaluation, PixelFeatures, frechet_distance
+from dguide.evaluate import Evaluation, PixelFeatures, estimate, frechet_distance
 from dguide.evaluate.evaluation import figure
+from dguide.evaluate.statistics.estimate import Rows, Statistic
 from dguide.theory.summary import rank_correlation
 from studies.evidence.evidence import Evidence, Scale
+from studies.evidence.findings import verdict
 from studies.evidence.sceptic_draws import DATA, MODEL, SETTINGS, Size, Source, further, shipped
 from studies.evidence.sceptic_judges import DECIDES, FIGURES, Judges, averaged, differences
 from studies.evidence.sceptic_page import sections
@@ -37,6 +40,8 @@ FINDINGS = {
 }
 """The setting that the finding says is better, and the other one."""
 COMPARED = tuple(dict.fromkeys(setting for pair in FINDINGS.values() for setting in pair))
+HALVES = 40
+"""Number of halves for the interval of a rank correlation."""
 SUBSETS, REPEATS = (1.0, 0.5, 0.35, 0.25, 0.15), 20
 """Shares of the samples whose Fréchet distance is taken, and how many random sets of each share."""
 
@@ -55,7 +60,7 @@ def compute(scale: Scale) -> dict[str, Any]:
         "steps": size.steps,
         "figure": DECIDES,
         "settings": {name: [figure(averaged(each)) for each in _by_figure(sets)] for name, sets in judged.items()},
-        "agreement": agreement(judged),
+        "agreement": agreement(judged, size.labels),
         "findings": found_by(judged, size.labels, FIGURES),
         "numbers": {name: by_number(dataset, torch.cat(sets)) for name, sets in drawn.items()},
         "real": by_number(dataset, dataset.test.tokens),
@@ -71,32 +76,52 @@ def found_by(judged: dict[str, list[Evaluation]], labels: Tensor, figures: tuple
     """Each finding by each figure; `of` such tables stand together."""
     level = 1 - 0.05 / (len(FINDINGS) * len(figures) * of)
     return [
-        {"finding": name, "figure": each.name, "difference": each.value, "low": each.low, "high": each.high}
-        | {"level": level, "verdict": verdict(each.low, each.high)}
+        {"finding": name, "better": better, "other": other, "figure": each.name, "level": level}
+        | {"difference": each.value, "low": each.low, "high": each.high, "verdict": verdict(each.low, each.high)}
         for name, (better, other) in FINDINGS.items()
         for each in differences(judged[better], judged[other], labels, level)
     ]
 
 
-def verdict(low: float, high: float) -> str:
-    """What an interval of a difference says of a finding that it is above 0."""
-    return "confirmed" if low > 0 else "refuted" if high < 0 else "undecided"
+def agreement(judged: dict[str, list[Evaluation]], labels: Tensor) -> list[dict[str, Any]]:
+    """Rank correlation, over the settings, of each figure with the one that decides; 1 if both rank them alike.
 
-
-def agreement(judged: dict[str, list[Evaluation]]) -> list[dict[str, Any]]:
-    """Rank correlation, over the settings, of each figure with the one that decides; above 0 if they agree."""
-    means = {
-        name: np.array([averaged([found[name] for found in sets]).value for sets in judged.values()])
-        for name in FIGURES
-    }
-    turned = {name: -1 if found.better == "lower" else 1 for name in FIGURES for found in [judged["none"][0][name]]}
-    base = turned[DECIDES] * means[DECIDES]
+    The settings are fixed, and the samples are random: the interval is from disjoint halves of them (`estimate`).
+    """
+    base = [_Ranked([sets[seed] for sets in judged.values()], DECIDES) for seed in range(len(judged["none"]))]
     rows = []
     for name in FIGURES[1:]:
-        if np.ptp(means[name]) > 0:
-            found = rank_correlation(base.tolist(), (turned[name] * means[name]).tolist())
-            rows.append({"figure": name, "value": found.value, "low": found.low, "high": found.high, "n": found.count})
+        found = []
+        for seed, decides in enumerate(base):
+            other = _Ranked([sets[seed] for sets in judged.values()], name)
+            statistic = _correlation(decides, other)
+            options = {"strata": labels.numpy(), "repetitions": HALVES, "bounds": (-1.0, 1.0)}
+            found.append(estimate(name, statistic, len(labels), **options))
+        rows.append(figure(averaged(found)))
     return rows
+
+
+class _Ranked:
+    """A figure of all settings for some of their samples, larger where it is better; remembered by these."""
+
+    def __init__(self, settings: list[Evaluation], name: str) -> None:
+        self.sign = -1.0 if settings[0][name].better == "lower" else 1.0
+        self.statistics = [each[name].statistic for each in settings]
+        self.known: dict[bytes, list[float]] = {}
+
+    def __call__(self, rows: Rows) -> list[float]:
+        key = rows.tobytes()
+        if key not in self.known:
+            self.known[key] = [self.sign * statistic(rows) for statistic in self.statistics if statistic is not None]
+        return self.known[key]
+
+
+def _correlation(one: _Ranked, two: _Ranked) -> Statistic:
+    def statistic(rows: Rows) -> float:
+        first, second = one(rows), two(rows)
+        return rank_correlation(first, second).value if np.ptp(first) and np.ptp(second) else math.nan
+
+    return statistic
 
 
 def by_number(dataset: Dataset, tokens: Tensor) -> dict[str, Any]:
