@@ -86,9 +86,9 @@ def _of_grid(grid: Mapping[str, Any]) -> Iterator[Row]:
             yield _tested(grid, finding, tests, min(shown, key=lambda test: _distance(test["cells"][0])))
 
 
-def _distance(cell: list[Any]) -> tuple[float, float, str]:
+def _distance(cell: list[Any]) -> tuple[float, float]:
     """How far a cell is from the one that stands for the others."""
-    return abs(cell[3] - STEPS), abs(cell[2] - MEAN), "" if cell[0] == "Normalized" else str(cell[0])
+    return abs(cell[3] - STEPS), abs(cell[2] - MEAN)
 
 
 def _finding(test: Mapping[str, Any]) -> str:
@@ -98,8 +98,10 @@ def _finding(test: Mapping[str, Any]) -> str:
     if len(test["cells"]) != 2:
         return ""
     (mechanism, schedule, *_), (other, against, *_) = test["cells"]
-    if mechanism != other:
-        return CONSTANT if schedule == against == "constant" else ""
+    if (schedule, against) == ("constant", "constant"):
+        return CONSTANT if (mechanism, other) == ("Normalized", "Unlocking") else ""
+    if (mechanism, other) != ("Normalized", "Normalized"):
+        return ""
     return {("ramp-up", "constant"): LATE, ("constant", "inverse"): EARLY}.get((schedule, against), "")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dguide.evaluate import Proportion
 from dguide.plots import style
@@ -13,7 +14,7 @@ from studies.evidence.findings import ALIKE, CONSTANT, EARLY, FINDINGS, LATE, Re
 from studies.mechanisms import NAMES as MECHANISMS
 from studies.mechanisms import unpacked
 
-__all__ = ["PICTURE", "picture", "sections"]
+__all__ = ["ORDER", "PICTURE", "WORDS", "by_model", "exact", "figure", "picture", "sections", "sentence"]
 
 PICTURE = "results.svg"
 LOOKS = {
@@ -151,12 +152,16 @@ def by_data(found: Sequence[Row]) -> str:
 
 
 def picture(results: Results, path: Path) -> None:
-    """Draws each gain as a share of the figure of the other setting, a panel for each finding that was measured."""
-    found = rows(results)
+    """Writes the figure of the first page."""
+    style.save(figure(rows(results)), path)
+
+
+def figure(found: Sequence[Row]) -> Any:
+    """Each gain as a share of the figure of the other setting, a panel for each finding that was measured."""
     panels = {name: some for name in FINDINGS if (some := [row for row in found if row.finding == name])}
     heights = [len(some) + 1 for some in panels.values()]
-    figure = style.blank((8.0, 0.9 + 0.27 * sum(heights)))
-    axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    drawn = style.blank((8.0, 0.9 + 0.27 * sum(heights)))
+    axes = drawn.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     for each, (name, some) in zip(axes, panels.items(), strict=True):
         each.set_title(f"{WORDS[name].label}", loc="left", fontsize=11)
         each.axvline(0, color="black", linewidth=1, zorder=1)
@@ -173,4 +178,4 @@ def picture(results: Results, path: Path) -> None:
         "gain in % of the figure of the other setting, with its interval\n"
         "circle: above 0; square: below 0; open diamond: not decided"
     )
-    style.save(figure, path)
+    return drawn

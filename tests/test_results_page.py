@@ -1,0 +1,183 @@
+"""The first page of docs/results.md: what its sentences, tables and figure make of the stored results."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import replace
+
+import pytest
+
+from studies.evidence import findings, page, summary
+from studies.evidence.findings import CONSTANT, EARLY, FINDINGS, LATE
+
+FIGURE = "a distance"
+
+
+def tested(cells, difference=0.0, low=0.0, high=0.0, verdict="holds", name="a-name"):
+    return {"name": name, "cells": cells, "difference": difference, "low": low, "high": high} | {
+        "level": 0.99,
+        "verdict": verdict,
+    }
+
+
+def grid(*tests, model="digits-masked", better="lower"):
+    """Results of a grid in which the figure of each cell is its place."""
+    cells = list(dict.fromkeys(tuple(cell) for test in tests for cell in test["cells"]))
+    return {
+        "model": model,
+        "count": 100,
+        "seeds": [0, 1],
+        "figure": FIGURE,
+        "made by": f"python -m studies.run grid-{model}",
+        "commit": "0123456789",
+        "seconds of one core": 60,
+        "cells": [
+            dict(zip(("mechanism", "schedule", "mean", "steps"), cell, strict=True))
+            | {"figures": [{"name": FIGURE, "value": 10.0 + place, "better": better}]}
+            for place, cell in enumerate(cells)
+        ],
+        "hypotheses": list(tests),
+    }
+
+
+def cell(mechanism, schedule, mean=3.0, steps=16):
+    return [mechanism, schedule, mean, steps]
+
+
+def against(mean=3.0, steps=16, other="Unlocking"):
+    return [cell("Normalized", "constant", mean, steps), cell(other, "constant", mean, steps)]
+
+
+def test_a_gain_is_positive_where_the_first_cell_is_better():
+    """So a smaller distance and a larger share both are a gain."""
+    test = tested(against(), -1.0, -1.5, -0.25, "holds")
+    (row,) = findings.rows({"grid-digits-masked": grid(test)})
+    assert (row.finding, row.gain, row.other) == (CONSTANT, (1.0, 0.25, 1.5), 11.0)
+    assert (row.samples, row.seeds, row.level, row.beforehand) == (200, 2, 0.99, True)
+    (row,) = findings.rows({"grid-digits-masked": grid(tested(against(), 1.0, 0.5, 1.5, "holds"), better="higher")})
+    assert row.gain == (1.0, 0.5, 1.5)
+
+
+def test_a_grid_takes_the_place_of_earlier_studies_of_its_model_and_finding():
+    stored = {name: made for name, made in page.results().items() if not name.startswith("grid-")}
+    before = findings.rows(stored)
+    late = tested([cell("Normalized", "ramp-up"), cell("Normalized", "constant")], -1.0, -2.0, 0.5, "is open")
+    after = findings.rows(stored | {"grid-digits-masked": grid(late)})
+    gone = [row for row in before if row not in after]
+    assert gone
+    assert {(row.finding, row.model) for row in gone} == {(LATE, "digits-masked")}
+    (new,) = [row for row in after if row not in before]
+    assert new.verdict == "undecided"
+
+
+def test_each_test_of_a_grid_goes_to_the_finding_of_its_cells():
+    tests = [
+        tested(against()),
+        tested(against(other="Simple")),
+        tested([cell("Normalized", "ramp-up"), cell("Normalized", "constant")]),
+        tested([cell("Unlocking", "ramp-up"), cell("Unlocking", "constant")]),
+        tested([cell("Normalized", "constant"), cell("Normalized", "inverse")]),
+        tested([cell("Normalized", "power-1.5"), cell("Normalized", "ramp-up")]),
+        tested([cell("Normalized", "ramp-up"), cell("Unlocking", "ramp-up")]),
+        tested([*against(), *against(steps=64)], name="gap-shrinks"),
+        tested([*against(), *against(steps=64)], name="alike-with-ramp"),
+    ]
+    found = findings.rows({"grid-digits-masked": grid(*tests)})
+    assert [(row.finding, row.tests) for row in found] == [(name, 1) for name in FINDINGS]
+
+
+def test_the_shown_test_of_a_grid_is_the_one_at_mean_3_and_16_steps():
+    tests = [
+        tested(against(mean, steps), -mean, -6, -0.1, "holds")
+        for mean, steps in itertools.product((5.0, 3.0, 1.0), (64, 16, 8))
+    ]
+    (row,) = findings.rows({"grid-digits-masked": grid(*tests)})
+    assert (row.setting, row.gain[0], row.tests) == ("w = 3, T = 16", 3.0, 9)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "said"),
+    [
+        (["holds", "confirmed"], "confirmed"),
+        (["holds", "is open"], "bounded"),
+        (["holds", "is wrong"], "bounded"),
+        (["is wrong", "is open"], "refuted"),
+        (["is open", "undecided"], "undecided"),
+    ],
+)
+def test_verdicts_together(verdicts, said):
+    assert findings.together(verdicts) == said
+
+
+def row(model, verdict, finding=CONSTANT):
+    return findings.Row(finding, model, "w = 3", FIGURE, (1.0, 0.5, 1.5), 0.95, 10.0, 1, 1, verdict, True, "it")
+
+
+@pytest.mark.parametrize("finding", FINDINGS)
+def test_a_sentence_is_chosen_by_the_verdicts_and_has_their_counts(finding):
+    words = summary.WORDS[finding]
+    for verdicts, advice in (
+        (["confirmed", "bounded", "undecided"], words.holds),
+        (["confirmed", "undecided"], words.still_open),
+        (["undecided"], words.still_open),
+        ([], words.still_open),
+        (["confirmed", "confirmed", "refuted"], words.mixed),
+        (["refuted"], words.mixed),
+    ):
+        said = summary.sentence(finding, [row(f"m{k}", each, finding) for k, each in enumerate(verdicts)])
+        held = sum(each in ("confirmed", "bounded") for each in verdicts)
+        assert said.startswith(f"**{advice}.** On {held} of {len(verdicts)} data sets ")
+        assert all(f"{each}: " in said for each in verdicts)
+
+
+def test_a_model_counts_once_however_many_rows_it_has():
+    assert summary.by_model([row("a", "confirmed"), row("a", "undecided"), row("b", "refuted")]) == {
+        "a": "bounded",
+        "b": "refuted",
+    }
+
+
+def test_the_cause_depends_on_the_shares():
+    stored = page.results()["mechanisms"]
+    assert summary.exact({"mechanisms": stored}).startswith("**The pace is one cause.**")
+    # The same distance for all: no pace is worse than another.
+    equal = [case | {"distance": [[key, 0.5] for key, _ in case["distance"]]} for case in stored["orders"]]
+    said = summary.exact({"mechanisms": stored | {"orders": equal}})
+    assert not said.startswith("**The pace is one cause.**")
+
+
+def test_every_number_of_a_finding_has_its_interval_samples_seeds_and_model():
+    """Checked on the page, so that no other writer can leave one out."""
+    text = page.PAGE.read_text(encoding="utf-8")
+    for name in FINDINGS:
+        body = re.search(rf"<!-- begin finding {name} -->\n(.*?)<!-- end", text, re.DOTALL)
+        assert body
+        for line in body[1].splitlines()[2:]:
+            model, _, _, _, gain, level, drawn, verdict, _, command = (each.strip() for each in line.split("|")[1:-1])
+            assert re.fullmatch(r"`[\w-]+`", model)
+            assert re.fullmatch(r"\S+ \(\S+ to \S+\)", gain)
+            assert re.fullmatch(r"9\d\.?\d* %", level)
+            assert re.fullmatch(r"[\d,]+, \d+", drawn)
+            assert verdict.split()[0] in summary.ORDER
+            assert command.startswith("`python -m studies.")
+
+
+def test_the_figure_has_a_mark_for_each_row_at_its_gain(tmp_path):
+    pytest.importorskip("matplotlib")
+    held, open_ = tested(against(), -1.0, -1.5, -0.5, "holds"), tested(against(), -1.0, -3.0, 1.0, "is open")
+    drawn = [summary.figure(findings.rows({"grid-x": grid(test)})) for test in (held, open_)]
+    marks = [[line for axes in each.axes for line in axes.lines if line.get_marker() != "None"] for each in drawn]
+    assert [[float(line.get_xdata()[0]) for line in some] for some in marks] == [[100 / 11]] * 2
+    assert marks[0][0].get_marker() != marks[1][0].get_marker()
+    earlier = replace(row("b", "refuted", EARLY), gain=(-1.0, -2.0, -0.5))
+    assert len(summary.figure([row("a", "confirmed"), earlier]).axes) == 2
+
+
+def test_the_table_of_studies_adds_up_their_time():
+    made = grid()
+    said = page.studies(
+        {"sceptic": made | {"seconds of one core": 7200}, "pairs": made | {"seconds of one core": 3600}}
+    )
+    assert "3.0 hours of one core" in said
+    assert "not measured yet" in said  # of the others
