@@ -56,7 +56,7 @@ class Size:
     def of(cls, quick: bool) -> Size:
         if quick:
             return cls(100, 8, (0,), {"tiny": 200}, 8_000)
-        return cls(350, 16, (0, 1), {"tiny": 3_000, "small": 2_000}, 40_000)
+        return cls(350, 16, (0, 1), {"tiny": 3_000, "small": 1_500}, 40_000)
 
     @property
     def labels(self) -> Tensor:
