@@ -1,6 +1,7 @@
 """Regenerates a study of docs/results.md: python -m studies.run NAME.
 
-An interrupted study goes on where it stopped: its parts are kept in runs/evidence/NAME. With --quick a reduced study
+An interrupted study goes on where it stopped: its parts are kept in runs/evidence/NAME. With --kept its results are
+those of the parts that are there, and they say what is missing. With --quick a reduced study
 ends in minutes; its results go to results-quick/, and the page is not changed. `python -m studies.quick` runs the
 reduced size of all of them.
 """
@@ -12,19 +13,24 @@ from pathlib import Path
 
 from studies import results
 from studies.common import ROOT, parser, write
-from studies.evidence import NAMES, Evidence, Scale, named
+from studies.evidence import NAMES, Evidence, NotMade, Scale, named
 
 __all__ = ["QUICK", "run"]
 
 QUICK = ROOT / "results-quick"
 
 
-def run(study: Evidence, quick: bool = False, fill: bool = False, folder: Path | None = None) -> Path:
-    """Computes a study, stores its results, writes its figures into the page. Returns the file of the results."""
+def run(
+    study: Evidence, quick: bool = False, fill: bool = False, folder: Path | None = None, makes: bool = True
+) -> Path:
+    """Computes a study, stores its results, writes its figures into the page. Returns the file of the results.
+
+    `makes` is that of `Scale`. Raises `NotMade` if parts are missing that the study cannot do without.
+    """
     path = QUICK / f"{study.name}.json" if quick else study.results
     if not fill:
         kept = folder or ROOT / "runs/evidence" / (f"{study.name}-quick" if quick else study.name)
-        write(path, json.dumps(study.measure(Scale(quick, kept))) + "\n")
+        write(path, json.dumps(study.measure(Scale(quick, kept, makes))) + "\n")
     found = json.loads(path.read_text(encoding="utf-8"))
     study.pictures(found, QUICK if quick else ROOT / "docs/images")
     if quick:
@@ -42,14 +48,18 @@ def main() -> None:
     command.add_argument("name", choices=NAMES, metavar="NAME", help="one of the studies below")
     command.add_argument("--quick", action="store_true", help="the reduced size, into results-quick/")
     command.add_argument("--fill", action="store_true", help="write the page from the stored results, in no time")
+    command.add_argument("--kept", action="store_true", help="from the finished parts; none is made")
     command.add_argument("--folder", type=Path, help="where finished parts are kept, instead of runs/evidence/NAME")
     given = command.parse_args()
-    if given.fill and given.folder:
-        command.error("--folder with --fill, which makes no parts. Leave one of them out.")
+    if given.fill and (given.folder or given.kept):
+        command.error("--folder or --kept with --fill, which reads no parts. Leave one of them out.")
     study = named(given.name)
     if given.fill and not (QUICK / f"{study.name}.json" if given.quick else study.results).exists():
         command.error(f"--fill, but {study.name} has no results yet. Run it without --fill first.")
-    print(run(study, given.quick, given.fill, given.folder).relative_to(ROOT))
+    try:
+        print(run(study, given.quick, given.fill, given.folder, not given.kept).relative_to(ROOT))
+    except NotMade as error:
+        command.error(f"--kept, but {error}, which the study needs. Run it without --kept first.")
 
 
 if __name__ == "__main__":

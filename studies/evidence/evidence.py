@@ -17,10 +17,14 @@ import torch
 
 from studies.common import ROOT, commit, filled, header, write
 
-__all__ = ["NAMES", "Evidence", "Scale", "named"]
+__all__ = ["NAMES", "Evidence", "NotMade", "Scale", "named"]
 
 NAMES: tuple[str, ...] = ("sceptic",)
 """The studies, in the order of the page; each is the attribute `EVIDENCE` of a module here (`-` as `_`)."""
+
+
+class NotMade(Exception):
+    """A part of a study that is not there, where none is to be made."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +34,13 @@ class Scale:
     Args:
         quick: Whether the reduced size is asked for.
         folder: Where finished parts are kept, so that an interrupted study goes on.
+        makes: Whether parts are made that are not there. Otherwise they raise `NotMade`, and a study that can do
+            without them says in its results what is missing.
     """
 
     quick: bool
     folder: Path
+    makes: bool = True
     seconds: dict[str, float] = field(default_factory=dict)
     """Processor time of each part by the name of its file, also of those that were made before."""
     spent: list[float] = field(default_factory=list)
@@ -49,9 +56,14 @@ class Scale:
             part: All that the result depends on, as JSON can hold it: model (with the digest of its weights), data,
                 setting, seeds, counts.
             make: Computes the result, which JSON can hold.
+
+        Raises:
+            NotMade: If the part is not there, and none is to be made.
         """
         path = self.folder / f"{_digest(part)[:24]}.json"
         stored = _read(path, part)
+        if stored is None and not self.makes:
+            raise NotMade(f"{self.folder} has no part {part}")
         if stored is None:
             start, source = _spent(), commit()
             result = json.loads(json.dumps(make()))  # as it is read: a part gives the same when it is made and later

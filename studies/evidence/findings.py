@@ -144,7 +144,6 @@ def _of_sceptic(results: Results) -> Iterator[Row]:
         return
     for each in found["findings"]:
         if each["figure"] == found["figure"]:
-            other = next(f for f in found["settings"][each["other"]] if f["name"] == found["figure"])
             yield Row(
                 each["finding"],
                 found["model"],
@@ -152,7 +151,7 @@ def _of_sceptic(results: Results) -> Iterator[Row]:
                 found["figure"],
                 (each["difference"], each["low"], each["high"]),
                 each["level"],
-                other["value"],
+                found["settings"][each["other"]][found["figure"]],
                 found["count"] * len(found["seeds"]),
                 len(found["seeds"]),
                 each["verdict"],

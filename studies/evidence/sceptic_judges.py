@@ -37,6 +37,9 @@ FIGURES = (
 )
 """The figures, the one that decides first."""
 
+HALVES = 100
+"""Number of halves for the interval of a difference."""
+
 
 @dataclass(frozen=True, eq=False)
 class Judges:
@@ -65,7 +68,7 @@ class Judges:
         return cls(dataset, networks, Classifier.fit(dataset))
 
     def __call__(self, tokens: Tensor, labels: Tensor, figures: Sequence[str] = FIGURES) -> Evaluation:
-        """The figures of samples [N, L] of the classes `labels` [N]."""
+        """The figures of samples [N, L] of the classes `labels` [N], without intervals: those of differences count."""
         first = self.features[SEEN]
         spaces: dict[str, tuple[LearntFeatures, Features]] = {"pixels": (first, PixelFeatures.of(self.dataset))}
         spaces |= {name: (network, network) for name, network in self.features.items()}
@@ -73,7 +76,7 @@ class Judges:
             replace(each, name=f"{each.name.removesuffix(' on the asked class')}, {name}")
             for name, (judge, features) in spaces.items()
             if any(figure.endswith(f", {name}") for figure in figures)
-            for each in image_estimates(self.dataset, tokens, labels, judge=judge, features=features)
+            for each in image_estimates(self.dataset, tokens, labels, judge=judge, features=features, repetitions=0)
         ]
         hits = (self.machine.predict(tokens) == labels).numpy()
         found.append(share("accuracy, support vector machine", hits, better="higher"))
@@ -86,7 +89,8 @@ def differences(
 ) -> list[Estimate]:
     """How much better the first setting is than the second one by each figure: pairs of equal seed, mean over seeds."""
     by_seed = [
-        paired_differences(one, two, strata=labels.numpy(), level=level) for one, two in zip(first, second, strict=True)
+        paired_differences(one, two, strata=labels.numpy(), level=level, repetitions=HALVES)
+        for one, two in zip(first, second, strict=True)
     ]
     return [averaged([_gain(each) for each in figure]) for figure in zip(*by_seed, strict=True)]
 

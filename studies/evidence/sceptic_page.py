@@ -66,7 +66,8 @@ def _models(found: Found) -> str:
     for model in found["models"]:
         verdicts = ", ".join(f"{each['finding']} {each['verdict']}" for each in model["findings"])
         parts.append(f"{model['name']}: {verdicts}")
-    return "; ".join(parts) + "."
+    missing = f" Not measured yet: {'; '.join(found['missing'])}." if found["missing"] else ""
+    return "; ".join(parts) + "." + missing
 
 
 def by_figure(found: Found) -> str:
