@@ -103,14 +103,13 @@ class Source:
 def shipped() -> Source:
     """The model that comes with the source."""
     folder = ROOT / "checkpoints" / MODEL
-    return _source(MODEL, folder, checkpoint.digest(folder / checkpoint.WEIGHTS), lambda: checkpoint.load(folder))
+    return Source(MODEL, **_about(folder), load=lambda: checkpoint.load(folder))
 
 
 def further(scale: Scale, network: str, steps: int) -> Source:
     """A model of the same data with another seed and perhaps another size, trained in the folder of the study."""
-    folder = scale.folder / f"{network}-{steps}"
     config = TrainConfig(
-        out=folder,
+        out=scale.folder / f"{network}-{steps}",
         data=DATA,
         size=network,
         steps=steps,
@@ -123,24 +122,31 @@ def further(scale: Scale, network: str, steps: int) -> Source:
         device="cpu",
     )
     recipe = config.recipe() | {"data digest": load(DATA).digest}
-
-    def made() -> dict[str, Any]:
-        train(config)
-        return {"sha256": checkpoint.digest(folder / checkpoint.WEIGHTS)}
+    about = scale.kept({"training": recipe}, lambda: _trained(config))
 
     def again() -> Checkpoint:
-        train(config)  # changes nothing where it is finished
-        return checkpoint.load(folder)
+        if _trained(config)["sha256"] != about["sha256"]:
+            raise SystemExit(f"{config.out} has other weights than those that were trained here; delete it")
+        return checkpoint.load(config.out)
 
-    return _source(f"{network}, seed 1", folder, scale.kept({"training": recipe}, made)["sha256"], again)
+    return Source(f"{network}, seed 1", **about, load=again)
 
 
-def _source(name: str, folder: Path, sha256: str, read: Callable[[], Checkpoint]) -> Source:
-    loaded = read()
-    if checkpoint.digest(folder / checkpoint.WEIGHTS) != sha256:
-        raise SystemExit(f"{folder} has other weights than those that were trained here; delete the folder")
+def _trained(config: TrainConfig) -> dict[str, Any]:
+    """What is told of the weights; trains them, or goes on, if they are not finished."""
+    if not train(config).finished:
+        raise SystemExit(f"{config.out}: stopped; the same command goes on")
+    return _about(config.out)
+
+
+def _about(folder: Path) -> dict[str, Any]:
+    loaded = checkpoint.load(folder)
     config = loaded.config
-    command = config.command.replace(str(folder), folder.name)
-    size = sum(each.numel() for each in loaded.model.parameters())
-    told = {"command": command, "seed": config.seed, "steps": config.steps, "parameters": size}
-    return Source(name, sha256, told | {"validation bits": config.validation_bits}, read)
+    about = {
+        "command": config.command.replace(str(folder), folder.name),
+        "seed": config.seed,
+        "steps": config.steps,
+        "parameters": sum(each.numel() for each in loaded.model.parameters()),
+        "validation bits": config.validation_bits,
+    }
+    return {"sha256": checkpoint.digest(folder / checkpoint.WEIGHTS), "about": about}
