@@ -18,7 +18,7 @@ pytest.importorskip("sklearn")  # the digits
 
 from dguide import checkpoint
 from studies import quick, run
-from studies.evidence import NAMES, Evidence, Scale, named, page
+from studies.evidence import NAMES, Evidence, NotMade, Scale, named, page
 from studies.evidence import sceptic_draws as draws
 
 ROOT = Path(__file__).parents[1]
@@ -198,8 +198,20 @@ def test_the_first_page_is_that_of_the_stored_results():
     assert page.text(page.results()) == page.PAGE.read_text(encoding="utf-8"), "python -m studies.results"
 
 
-@pytest.mark.parametrize("words", [["--fill", "--folder", "x"], ["--fill", "--quick"]])
-def test_filling_without_results_or_with_a_folder_is_refused(words, monkeypatch, tmp_path, capsys):
+def test_parts_that_are_there_are_taken_and_none_is_made(tmp_path):
+    folder = tmp_path / "parts"
+    kept = Scale(False, folder, makes=False)
+    with pytest.raises(NotMade, match="'number': 0"):
+        study(folder).measure(kept)
+    assert not (tmp_path / "made").exists()
+    whole = measured(folder)
+    again = study(folder).measure(kept)
+    assert {name: again[name] for name in whole} == whole
+    assert times_made(folder) == [*PARTS]
+
+
+@pytest.mark.parametrize("words", [["--fill", "--folder", "x"], ["--fill", "--kept"], ["--fill", "--quick"]])
+def test_filling_without_results_or_with_parts_is_refused(words, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(run, "QUICK", tmp_path)
     monkeypatch.setattr("sys.argv", ["run", NAMES[0], *words])
     with pytest.raises(SystemExit) as end:
