@@ -14,7 +14,8 @@ pytest.importorskip("sklearn")  # the digits
 
 from dguide.data import load
 from dguide.evaluate import Estimate, LearntFeatures
-from studies.evidence import sceptic, sceptic_page
+from studies.evidence import NotMade, Scale, sceptic, sceptic_page
+from studies.evidence import sceptic_draws as draws
 from studies.evidence import sceptic_judges as judging
 
 
