@@ -70,10 +70,12 @@ def test_the_time_of_parts_that_were_made_before_counts_once(tmp_path):
     folder = tmp_path / "parts"
     study(folder).measure(Scale(False, folder))
     for path in folder.glob("*.json"):
-        path.write_text(json.dumps(json.loads(path.read_text()) | {"seconds": 100.0}))
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"seconds": 100.0, "commit": "another"}))
     again = study(folder)
     twice = replace(again, compute=lambda scale: again.compute(scale) | again.compute(scale))
-    assert 300 <= twice.measure(Scale(False, folder))["seconds of one core"] < 310
+    found = twice.measure(Scale(False, folder))
+    assert 300 <= found["seconds of one core"] < 310
+    assert found["commits of parts"] == ["another"]
 
 
 @pytest.mark.parametrize(

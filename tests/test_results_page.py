@@ -127,7 +127,7 @@ def test_a_sentence_is_chosen_by_the_verdicts_and_has_their_counts(finding):
     ):
         said = summary.sentence(finding, [row(f"m{k}", each, finding) for k, each in enumerate(verdicts)])
         held = sum(each in ("confirmed", "bounded") for each in verdicts)
-        assert said.startswith(f"**{advice}.** On {held} of {len(verdicts)} data sets ")
+        assert said.startswith(f"**{advice}.** {words.claim} on {held} of {len(verdicts)} data sets ")
         assert all(f"{each}: " in said for each in verdicts)
 
 

@@ -39,6 +39,8 @@ STUDIES = [name for name in PROGRAMS if hasattr(importlib.import_module(name), "
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
 WITHOUT = {
     "studies.coverage": "a folder, which fills its page itself",
+    "studies.run": "the studies of docs/results.md, which test_evidence.py compares with their pages",
+    "studies.results": "writes docs/results.md from what is stored; test_evidence.py compares them",
     "benchmarks.models": "times the machine of who reads; no page has its numbers",
 }
 """Commands that pages name although they are no `Study`."""

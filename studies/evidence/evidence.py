@@ -45,6 +45,8 @@ class Scale:
     """Processor time of each part by the name of its file, also of those that were made before."""
     spent: list[float] = field(default_factory=list)
     """Processor time of the parts that were made now."""
+    commits: set[str] = field(default_factory=set)
+    """Commits of the source that made the parts."""
 
     def kept(self, part: dict[str, Any], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """What `make` returns for a part of the study, from its file if it was made before.
@@ -72,6 +74,7 @@ class Scale:
             write(path, json.dumps(record | {"sha256": _digest(result)}) + "\n")
             stored = record
         self.seconds[path.name] = stored["seconds"]
+        self.commits.add(stored["commit"])
         return dict(stored["result"])
 
 
@@ -145,7 +148,8 @@ class Evidence:
         found = self.compute(scale)
         between = _spent() - start - sum(scale.spent)  # what is computed of the parts, and not kept
         about = header(self.command, source, sum(scale.seconds.values()) + between)
-        return about | {"date": date.today().isoformat(), "quick": scale.quick} | found
+        about |= {"date": date.today().isoformat(), "commits of parts": sorted(scale.commits), "quick": scale.quick}
+        return about | found
 
 
 def named(name: str) -> Evidence:

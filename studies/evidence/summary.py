@@ -47,28 +47,28 @@ class Words:
 WORDS = {
     CONSTANT: Words(
         "Constant weight: Normalized over Unlocking",
-        "with a constant weight `Normalized` was shown to be better than `Unlocking`",
+        "With a constant weight `Normalized` was shown to be better than `Unlocking`",
         "With a constant weight take `Normalized`",
         "With a constant weight try more than one mechanism: which one is better depends on the data",
         "Which mechanism to take with a constant weight is open on most of the data",
     ),
     LATE: Words(
         "Normalized: ramp-up over constant",
-        "with `Normalized` the ramp-up was shown to be better than the constant weight",
+        "With `Normalized` the ramp-up was shown to be better than the constant weight",
         "Guide late",
         "Try a late schedule: whether it helps depends on the data",
         "Whether a late schedule helps is open on most of the data",
     ),
     EARLY: Words(
         "Normalized: constant over inverse",
-        "with `Normalized` the inverse schedule was shown to be worse than the constant weight",
+        "With `Normalized` the inverse schedule was shown to be worse than the constant weight",
         "Do not guide strongly near noise",
         "Strong guidance near noise can harm: whether it does depends on the data",
         "Whether strong guidance near noise harms is open on most of the data",
     ),
     ALIKE: Words(
         "Ramp-up: Normalized over Unlocking",
-        "with the ramp-up the mechanisms were shown to be alike",
+        "With the ramp-up the mechanisms were shown to be alike",
         "With a late schedule take any mechanism",
         "With a late schedule the mechanism can still matter",
         "Whether the mechanism matters with a late schedule is open on most of the data",
@@ -100,7 +100,7 @@ def sentence(finding: str, found: Sequence[Row]) -> str:
     held = len(some["confirmed"]) + len(some["bounded"])
     advice = said.mixed if some["refuted"] else said.holds if 2 * held > len(verdicts) else said.still_open
     counts = "; ".join(f"{word}: {', '.join(f'`{name}`' for name in names)}" for word, names in some.items() if names)
-    return f"**{advice}.** On {held} of {len(verdicts)} data sets {said.claim} ({counts or 'not measured yet'})."
+    return f"**{advice}.** {said.claim} on {held} of {len(verdicts)} data sets ({counts or 'not measured yet'})."
 
 
 def exact(results: Results) -> str:
