@@ -212,14 +212,25 @@ def test_parts_that_are_there_are_taken_and_none_is_made(tmp_path):
     assert times_made(folder) == [*PARTS]
 
 
-@pytest.mark.parametrize("words", [["--fill", "--folder", "x"], ["--fill", "--kept"], ["--fill", "--quick"]])
-def test_filling_without_results_or_with_parts_is_refused(words, monkeypatch, tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--fill", "--folder", "x"], "Leave one of them out"),
+        (["--fill", "--kept"], "Leave one of them out"),
+        (["--fill", "--quick"], "Run it without --fill first"),
+        (["--kept", "--folder", "nowhere"], "Run it without --kept first"),
+    ],
+)
+def test_what_cannot_be_filled_or_taken_is_refused_with_the_remedy(words, said, monkeypatch, tmp_path, capsys):
+    it = replace(study(tmp_path / "nowhere"), name="sceptic")
     monkeypatch.setattr(run, "QUICK", tmp_path)
+    monkeypatch.setattr(run, "named", lambda name: it)
     monkeypatch.setattr("sys.argv", ["run", NAMES[0], *words])
     with pytest.raises(SystemExit) as end:
         run.main()
     assert end.value.code == 2
-    assert "--fill" in capsys.readouterr().err.splitlines()[-1]
+    assert said in capsys.readouterr().err.splitlines()[-1]
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.fixture

@@ -106,8 +106,8 @@ def agreement(judged: dict[str, list[Evaluation]], labels: Tensor) -> list[dict[
         for seed, decides in enumerate(base):
             other = _Ranked([sets[seed] for sets in judged.values()], name)
             statistic = _correlation(decides, other)
-            options = {"strata": labels.numpy(), "repetitions": HALVES, "bounds": (-1.0, 1.0)}
-            found.append(estimate(name, statistic, len(labels), **options))
+            strata = labels.numpy()
+            found.append(estimate(name, statistic, len(labels), bounds=(-1.0, 1.0), strata=strata, repetitions=HALVES))
         rows.append(figure(averaged(found)))
     return rows
 
@@ -165,4 +165,4 @@ def of_model(scale: Scale, size: Size, judges: Judges, source: Source) -> dict[s
     return {"name": source.name, "sha256": source.sha256, "settings": values, "findings": found} | source.about
 
 
-EVIDENCE = Evidence("sceptic", "fifteen minutes of one core", "two minutes", compute, sections, page="sceptic.md")
+EVIDENCE = Evidence("sceptic", "ten minutes of one core", "a minute", compute, sections, page="sceptic.md")

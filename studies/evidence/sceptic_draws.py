@@ -33,6 +33,18 @@ SETTINGS: dict[str, Guidance] = {
 }
 """Mechanism and schedule, of mean weight 3."""
 
+RECIPE = {
+    "data": DATA,
+    "seed": 1,
+    "batch_size": 32,
+    "weight_decay": 0.1,
+    "dropout": 0.1,
+    "shift": 1,
+    "evaluate_every": 500,
+    "device": "cpu",
+}
+"""Settings of the training of other models: those of the shipped one, but for the seed."""
+
 
 @dataclass(frozen=True)
 class Size:
@@ -108,18 +120,8 @@ def shipped() -> Source:
 
 def further(scale: Scale, network: str, steps: int) -> Source:
     """A model of the same data with another seed and perhaps another size, trained in the folder of the study."""
-    config = TrainConfig(
-        out=scale.folder / f"{network}-{steps}",
-        data=DATA,
-        size=network,
-        steps=steps,
-        seed=1,
-        batch_size=32,
-        weight_decay=0.1,
-        dropout=0.1,
-        shift=1,
-        evaluate_every=500,
-        device="cpu",
+    config = TrainConfig.model_validate(
+        RECIPE | {"out": scale.folder / f"{network}-{steps}", "size": network, "steps": steps}
     )
     recipe = config.recipe() | {"data digest": load(DATA).digest}
     about = scale.kept({"training": recipe}, lambda: _trained(config))

@@ -59,7 +59,7 @@ class Judges:
     def fit(cls, dataset: Dataset, seen: int) -> Judges:
         """Trains the networks on `seen` images each, with repetitions."""
         held_out = (dataset.validation, dataset.test)
-        other = Split(*(torch.cat([getattr(part, name) for part in held_out]) for name in ("tokens", "labels")))
+        other = Split(torch.cat([part.tokens for part in held_out]), torch.cat([part.labels for part in held_out]))
         networks = {
             SEEN: LearntFeatures.fit(dataset, seen=seen),
             OTHER: LearntFeatures.fit(dataset, seen=seen, seed=1),

@@ -85,7 +85,7 @@ def _rank(found: Found) -> str:
     if math.isnan(found["value"]):
         return "none: it is the same for all settings"
     if math.isnan(found["low"]):
-        return f"{found['value']:.2f} (the same in all halves)"
+        return f"{found['value']:.2f} (no interval: the halves are alike)"
     return f"{found['value']:.2f} ({found['low']:.2f} to {found['high']:.2f})"
 
 
