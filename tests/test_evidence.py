@@ -248,7 +248,8 @@ def both(monkeypatch, tmp_path):
         return SimpleNamespace(returncode=int(name == "bad"))
 
     monkeypatch.setattr(quick, "QUICK", tmp_path)
-    monkeypatch.setattr(quick, "named", studies.__getitem__)
+    for module in (quick, page):
+        monkeypatch.setattr(module, "named", studies.__getitem__)
     monkeypatch.setattr(quick.subprocess, "run", subprocess_run)
     return tmp_path
 

@@ -96,15 +96,14 @@ def test_agreement_is_near_1_for_figures_that_rank_alike(judges, labels, sets, m
     assert found["value"] < -0.9
 
 
-def test_the_limit_of_a_distance_without_samples_bias_is_near_that_of_many(digits):
-    """Of training images beside themselves it is 0; a part of them is further away, by about 1 / n."""
+def test_the_limit_of_a_distance_is_where_its_line_in_1_over_n_ends(digits):
+    """Of n of the N training images beside all of them the distance is about proportional to 1 / n - 1 / N."""
     generator = torch.Generator().manual_seed(0)
     some = digits.train.tokens[torch.randperm(len(digits.train), generator=generator)[:700]]
     found = sceptic.by_number(digits, some)
     assert found["n"] == [700, 350, 244, 175, 105]
     assert all(np.diff(found["mean"]) > 0)
-    assert abs(found["limit"]) < found["mean"][0]
-    assert found["slope"] > 0
+    assert found["limit"] == pytest.approx(-found["slope"] / len(digits.train), rel=0.25)
 
 
 def test_a_finding_that_is_refuted_by_another_figure_is_named():
