@@ -46,6 +46,7 @@ def _run(name: str) -> int:
 def pages(failed: Sequence[str], names: Sequence[str] = NAMES) -> list[Path]:
     """Writes the pages with the reduced numbers into results-quick/."""
     found = page.results(QUICK)
+    summary.picture(found, QUICK / summary.PICTURE)
     written = []
     for name in dict.fromkeys([page.PAGE.name, *(named(each).page for each in names)]):
         text = (ROOT / "docs" / name).read_text(encoding="utf-8")
@@ -56,7 +57,6 @@ def pages(failed: Sequence[str], names: Sequence[str] = NAMES) -> list[Path]:
                 text = _filled(text, study.name, None if study.name in failed else found.get(study.name))
         written.append(QUICK / name)
         write(written[-1], _marked(text, failed))
-    summary.picture(found, QUICK / summary.PICTURE)
     return written
 
 

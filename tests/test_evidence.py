@@ -276,6 +276,7 @@ def test_the_reduced_pages_say_so_and_their_links_lead_from_their_folder(both, m
     assert before == {path: path.stat().st_mtime_ns for path in (ROOT / "docs").rglob("*")}
     assert {path.name for path in written} == {"results.md", "sceptic.md"}
     assert "77777" in (both / "sceptic.md").read_text()
+    assert "](results.svg)" in (both / "results.md").read_text()
     for path in written:
         text = path.read_text(encoding="utf-8")
         assert text.splitlines()[2].startswith("**Reduced size**")

@@ -79,20 +79,21 @@ def test_the_mean_over_k_seeds_has_an_interval_shorter_by_the_root_of_k():
 
 
 def test_agreement_is_near_1_for_figures_that_rank_alike(judges, labels, sets, monkeypatch):
-    """The damage grows from setting to setting, and both distances see it. Damage in another order is another rank."""
+    """The damage grows from setting to setting, and both figures see it. Damage in another order is another rank."""
     real, damaged = sets
-    names = tuple(name for name in judging.FIGURES if name.startswith("Fréchet"))[:2]
+    names = (judging.DECIDES, "coverage, network")  # one is better where it is lower, the other where it is higher
     monkeypatch.setattr(sceptic, "FIGURES", names)
     monkeypatch.setattr(sceptic, "HALVES", 4)
     some = [judges(torch.where(torch.arange(64) < 16 * k, damaged, real), labels, names) for k in range(5)]
-    (found,) = sceptic.agreement({"none": [some[0]], **{f"{k}": [each] for k, each in enumerate(some)}}, labels)
+    settings = ("none", "a quarter", "half", "three quarters", "all")
+    (found,) = sceptic.agreement({name: [each] for name, each in zip(settings, some, strict=True)}, labels)
     assert found["name"] == names[1]
     assert found["value"] > 0.9
-    two = {
-        f"{k}": [replace(each, estimates=(one[names[0]], each[names[1]]))]
-        for k, (one, each) in enumerate(zip(some, reversed(some), strict=True))
+    turned = {
+        name: [replace(each, estimates=(one[names[0]], each[names[1]]))]
+        for name, one, each in zip(settings, some, reversed(some), strict=True)
     }
-    (found,) = sceptic.agreement({"none": two["0"], **two}, labels)
+    (found,) = sceptic.agreement(turned, labels)
     assert found["value"] < -0.9
 
 

@@ -24,14 +24,14 @@ def sections(found: Found) -> dict[str, str]:
 
 def about(found: Found) -> str:
     """What was drawn, and what the three tables say in one sentence each."""
-    seeds = ", ".join(map(str, found["seeds"]))
+    seeds = ("seed " if len(found["seeds"]) == 1 else "each of the seeds ") + ", ".join(map(str, found["seeds"]))
     others = [each for each in found["findings"] if each["figure"] != found["figure"]]
     first = {each["finding"]: each for each in found["findings"] if each["figure"] == found["figure"]}
     opposite = [each for each in others if {each["verdict"], first[each["finding"]]["verdict"]} == OPPOSITE]
     same = sum(each["verdict"] == first[each["finding"]]["verdict"] for each in others)
     said = [
         f"Model `{found['model']}` (SHA-256 of the weights {found['sha256'][:12]}), {len(found['settings'])} settings, "
-        f"{found['count']} samples of each\nfor each of the seeds {seeds}, T = {found['steps']} steps of `Ancestral`.",
+        f"{found['count']} samples of each\nfor {seeds}, T = {found['steps']} steps of `Ancestral`.",
         f"- **Other figures**: of {len(others)} verdicts by other figures {same} are those of the figure that decides, "
         f"and {_no(len(opposite))} the opposite{_which(opposite)}.",
         f"- **Other numbers of samples**: {_ranks(found)}",
