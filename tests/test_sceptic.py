@@ -88,13 +88,13 @@ def test_agreement_is_near_1_for_figures_that_rank_alike(judges, labels, sets, m
     settings = ("none", "a quarter", "half", "three quarters", "all")
     (found,) = sceptic.agreement({name: [each] for name, each in zip(settings, some, strict=True)}, labels)
     assert found["name"] == names[1]
-    assert found["value"] > 0.9
+    assert found["value"] > 0.8
     turned = {
         name: [replace(each, estimates=(one[names[0]], each[names[1]]))]
         for name, one, each in zip(settings, some, reversed(some), strict=True)
     }
     (found,) = sceptic.agreement(turned, labels)
-    assert found["value"] < -0.9
+    assert found["value"] < -0.8
 
 
 def test_the_limit_of_a_distance_is_where_its_line_in_1_over_n_ends(digits):
