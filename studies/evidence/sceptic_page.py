@@ -33,7 +33,8 @@ def about(found: Found) -> str:
         f"Model `{found['model']}` (SHA-256 of the weights {found['sha256'][:12]}), {len(found['settings'])} settings, "
         f"{found['count']} samples of each\nfor {seeds}, T = {found['steps']} steps of `Ancestral`.",
         f"- **Other figures**: of {len(others)} verdicts by other figures {same} are those of the figure that decides, "
-        f"and {_no(len(opposite))} the opposite{_which(opposite)}.",
+        f"and {_no(len(opposite))} the opposite{_which(opposite)}. In the rest one of the "
+        "two is undecided.",
         f"- **Other numbers of samples**: {_ranks(found)}",
         f"- **Other models**: {_models(found)}",
     ]
@@ -44,7 +45,7 @@ OPPOSITE = {"confirmed", "refuted"}
 
 
 def _no(count: int) -> str:
-    return f"{count or 'none'} {'is' if count == 1 else 'are'}"
+    return f"{count or 'none'} {'are' if count > 1 else 'is'}"
 
 
 def _which(opposite: list[Any]) -> str:
