@@ -115,7 +115,7 @@ def test_a_part_of_the_first_days_without_a_checksum_is_taken(tmp_path):
 def test_two_processes_work_in_one_folder_at_once(tmp_path):
     folder = tmp_path / "parts"
     folder.mkdir()
-    both = FORK.Barrier(2)
+    both = FORK.Barrier(2, timeout=20)  # so that nobody waits for one that failed
     started = [FORK.Process(target=measured, args=(folder,), kwargs={"at": 1, "fault": both.wait}) for _ in range(2)]
     for process in started:
         process.start()
