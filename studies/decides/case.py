@@ -58,6 +58,11 @@ class Case:
     signals: dict[str, float]
     gains: dict[str, Gain]
 
+    @property
+    def group(self) -> str:
+        """What is left out together: the data set, the kind of random problem, or the blurred digits."""
+        return self.name.rsplit(" | ", 2)[0] if self.source == "exact" else self.source
+
     def record(self) -> dict[str, Any]:
         """As JSON can hold it."""
         return asdict(self)

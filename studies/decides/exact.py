@@ -67,7 +67,7 @@ def one(
         }
         for what, wanted in told.items():
             far = {setting: (float(total_variation(law, wanted)), 0.0) for setting, law in laws.items()}
-            name = f"{family}, {seed}, {errors}"
+            name = f"{family} | {seed} | {errors}"
             cases[what].append(Case("exact", name, weight, steps, signals_of(signals, steps), gains(far)).record())
     estimates = {
         "inconsistency": signals.mean(lambda s: s.error_ratio),

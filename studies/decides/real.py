@@ -1,0 +1,139 @@
+"""Signals of the shipped masked models, and the outcomes that other studies have measured.
+
+The outcomes come from whatever is there: the grid of a model (studies/results/grid-MODEL.json) if it exists, else the
+study of its data. The signals are measured on validation data.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dguide import checkpoint
+from dguide.checkpoint import Checkpoint
+from dguide.data import Dataset, load
+from dguide.theory.outlook import Outlook, outlook
+from studies.common import ROOT
+from studies.decides.case import SETTINGS, gains
+
+__all__ = ["DECIDES", "Outcome", "held_out_outlook", "outcomes", "ready"]
+
+RESULTS, CHECKPOINTS = ROOT / "studies/results", ROOT / "checkpoints"
+DECIDES = {"splice": "4-gram divergence", "peptides": "Fréchet distance", "plays": "4-gram divergence"}
+"""The figure that decides in the studies of sequences: the distance to data, of the longest n-grams if there is none
+in a space of features. Grids name theirs."""
+SQUARED = ("Fréchet distance", "divergence")
+"""Figures that are squared distances: half the logarithm of their ratio counts."""
+STEPS_DIGITS, STEPS_SEQUENCES = 16, 32
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was measured of a model at one mean weight and number of steps.
+
+    Attributes:
+        model: name of the checkpoint.
+        weight, steps: mean w, and T.
+        figure: the figure that decides.
+        distance: its value as a distance to data, and the standard error, by mechanism and schedule.
+        file: where it stands.
+    """
+
+    model: str
+    weight: float
+    steps: int
+    figure: str
+    distance: dict[tuple[str, str], tuple[float, float]]
+    file: str
+
+    @property
+    def useful(self) -> bool:
+        return bool(gains(self.distance))
+
+
+def as_distance(figure: dict[str, Any]) -> tuple[float, float]:
+    """A figure as a distance of 0 or more, with its standard error; nan where it has no interval.
+
+    The error is that of its interval, at the level of the interval. Of a share it is the shortfall from 1.
+    """
+    value = figure["value"] if figure.get("better") != "higher" else 1 - figure["value"]
+    low, high = figure.get("low"), figure.get("high")
+    known = low is not None and high is not None and not math.isnan(low + high)
+    error = (high - low) / (2 * 1.96) if known else math.nan
+    if not any(name in figure["name"] for name in SQUARED):
+        return value, error
+    root = math.sqrt(max(value, 0.0))
+    return root, error / (2 * root) if root else math.nan
+
+
+def outcomes(folder: Path = RESULTS) -> list[Outcome]:
+    """All outcomes of masked models in a folder of results: grids first, then the studies of data without a grid."""
+    found = [outcome for path in sorted(folder.glob("grid-*.json")) for outcome in of_grid(path)]
+    known = {outcome.model for outcome in found}
+    found += [outcome for outcome in (*of_digits(folder), *of_sequences(folder)) if outcome.model not in known]
+    return [outcome for outcome in found if outcome.useful]
+
+
+def of_grid(path: Path) -> Iterator[Outcome]:
+    """Of a grid: one outcome for each mean weight above 0 and number of steps."""
+    grid = json.loads(path.read_text(encoding="utf-8"))
+    cells = [cell for cell in grid["cells"] if cell["mean"] > 0]
+    for mean, steps in sorted({(cell["mean"], cell["steps"]) for cell in cells}):
+        distance = {}
+        for cell in cells:
+            setting = (cell["mechanism"], cell["schedule"])
+            deciding = [each for each in cell["figures"] if each["name"] == grid["figure"]]
+            if (cell["mean"], cell["steps"]) == (mean, steps) and setting in SETTINGS and deciding:
+                distance[setting] = as_distance(deciding[0])
+        yield Outcome(grid["model"], mean, steps, grid["figure"], distance, path.name)
+
+
+def of_digits(folder: Path) -> Iterator[Outcome]:
+    """Of the table of README, which has no intervals."""
+    path = folder / "digits.json"
+    rows = json.loads(path.read_text(encoding="utf-8"))["rows"]["digits-masked"] if path.exists() else []
+    for weight in sorted({row["mean_weight"] for row in rows} - {0.0}):
+        distance = {
+            (row["mechanism"], row["schedule"]): as_distance({"name": "Fréchet distance", "value": row["frechet"]})
+            for row in rows
+            if row["mean_weight"] == weight and (row["mechanism"], row["schedule"]) in SETTINGS
+        }
+        yield Outcome("digits-masked", weight, STEPS_DIGITS, "Fréchet distance", distance, path.name)
+
+
+def of_sequences(folder: Path) -> Iterator[Outcome]:
+    """Of the studies of DNA, peptides and plays."""
+    for name, figure in DECIDES.items():
+        path = folder / f"{name}.json"
+        runs = json.loads(path.read_text(encoding="utf-8"))["runs"] if path.exists() else []
+        distance = {}
+        for run in runs:
+            for mechanism, schedule in SETTINGS:
+                if run["setting"] == f"`{mechanism}`, {schedule}, 2":
+                    deciding = next(each for each in run["figures"] if each["name"] == figure)
+                    distance[mechanism, schedule] = as_distance(deciding)
+        yield Outcome(f"{name}-masked", 2.0, STEPS_SEQUENCES, figure, distance, path.name)
+
+
+def ready(model: str) -> tuple[Checkpoint, Dataset]:
+    """A checkpoint and its data."""
+    loaded = checkpoint.load(CHECKPOINTS / model)
+    return loaded, load(loaded.config.data)
+
+
+def held_out_outlook(loaded: Checkpoint, dataset: Dataset, weight: float, sequences: int, seed: int = 0) -> Outlook:
+    """The outlook of a checkpoint on validation data."""
+    split = dataset.validation
+    return outlook(
+        loaded.model,
+        loaded.process,
+        split.tokens,
+        dataset.condition(split),
+        weight=weight,
+        sequences=sequences,
+        seed=seed,
+    )

@@ -1,0 +1,115 @@
+"""How well a prediction of gains does: signs, ranks, and whether it knows where nothing happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from dguide.evaluate.statistics.means import mean_interval
+from dguide.theory.summary import Correlation, rank_correlation
+from studies.decides.case import QUESTIONS, Case
+from studies.decides.rule import Rule
+
+__all__ = ["Pair", "Score", "Share", "left_out", "pairs", "score"]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A predicted gain and the one that was measured."""
+
+    case: Case
+    question: str
+    predicted: float
+
+    @property
+    def measured(self) -> float:
+        return self.case.gains[self.question].value
+
+    @property
+    def decided(self) -> bool:
+        return self.case.gains[self.question].decided
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share of right signs: the mean over groups, with its interval, since pairs of one group are not independent.
+
+    Attributes:
+        value, low, high: the mean, and its 95 % interval (Student, over groups); nan for fewer than two groups.
+        right, count: right signs, and decided pairs, of all groups together.
+        groups: number of groups.
+    """
+
+    value: float
+    low: float
+    high: float
+    right: int
+    count: int
+    groups: int
+
+    @classmethod
+    def of(cls, right: dict[str, list[bool]]) -> Share:
+        """From what is right, by group."""
+        means = np.array([sum(each) / len(each) for each in right.values()])
+        low, high = (float(end) for end in np.clip(mean_interval(means), 0, 1))
+        total = sum(map(sum, right.values()))
+        return cls(float(means.mean()), low, high, total, sum(map(len, right.values())), len(right))
+
+
+@dataclass(frozen=True)
+class Score:
+    """A score over pairs.
+
+    Attributes:
+        rule: right signs of the rule, of the gains that are decided; None if none is.
+        trivial: the same of the trivial predictor, "the first setting is better".
+        ranks: rank correlation of predicted and measured gains, all of them; its interval takes pairs as independent.
+        sizes: that of their absolute values: whether the rule knows where little happens.
+        pairs: how many there are.
+    """
+
+    rule: Share | None
+    trivial: Share | None
+    ranks: Correlation | None
+    sizes: Correlation | None
+    pairs: int
+
+    def record(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def pairs(fitted: Sequence[Case], cases: Sequence[Case]) -> list[Pair]:
+    """Predictions for `cases` by rules that were fitted to others."""
+    rules = {question: Rule.fit(fitted, question) for question in QUESTIONS}
+    return [Pair(case, name, rules[name](case)) for case in cases for name in QUESTIONS if name in case.gains]
+
+
+def left_out(fitted: Sequence[Case], cases: Sequence[Case]) -> list[Pair]:
+    """Predictions for each group of `cases` by rules that were fitted to `fitted` and to all other groups."""
+    found = []
+    for group in sorted({case.group for case in cases}):
+        others = [case for case in cases if case.group != group]
+        found += pairs([*fitted, *others], [case for case in cases if case.group == group])
+    return found
+
+
+def score(found: Sequence[Pair]) -> Score:
+    """Of all pairs together."""
+    decided = [pair for pair in found if pair.decided]
+
+    def share(right: Callable[[Pair], bool]) -> Share | None:
+        groups: dict[str, list[bool]] = {}
+        for pair in decided:
+            groups.setdefault(pair.case.group, []).append(right(pair))
+        return Share.of(groups) if groups else None
+
+    def ranks(of: Callable[[float], float]) -> Correlation | None:
+        predicted, measured = [of(p.predicted) for p in found], [of(p.measured) for p in found]
+        alike = len(set(predicted)) < 2 or len(set(measured)) < 2
+        return None if len(found) < 4 or alike else rank_correlation(predicted, measured)
+
+    rule, trivial = share(lambda p: p.predicted * p.measured > 0), share(lambda p: p.measured > 0)
+    return Score(rule, trivial, ranks(float), ranks(abs), len(found))
