@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from dguide.theory.outlook import Outlook
 
-__all__ = ["QUESTIONS", "SETTINGS", "Case", "Gain", "gains", "outlook_record", "signals_of"]
+__all__ = ["QUESTIONS", "SETTINGS", "Case", "Gain", "Setting", "gains", "outlook_record", "signals_of"]
 
-SETTINGS = (("Normalized", "constant"), ("Normalized", "ramp-up"), ("Unlocking", "constant"), ("Unlocking", "ramp-up"))
-QUESTIONS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
+Setting: TypeAlias = "tuple[str, str]"
+"""Mechanism and schedule."""
+SETTINGS: tuple[Setting, ...] = (
+    ("Normalized", "constant"),
+    ("Normalized", "ramp-up"),
+    ("Unlocking", "constant"),
+    ("Unlocking", "ramp-up"),
+)
+QUESTIONS: dict[str, tuple[Setting, Setting]] = {
     "Normalized or Unlocking, constant": (("Normalized", "constant"), ("Unlocking", "constant")),
     "Normalized or Unlocking, ramp-up": (("Normalized", "ramp-up"), ("Unlocking", "ramp-up")),
     "late or constant, Normalized": (("Normalized", "ramp-up"), ("Normalized", "constant")),
@@ -114,11 +122,18 @@ def outlook_record(found: Outlook) -> list[dict[str, float]]:
     ]  # fmt: skip
 
 
-def gains(distance: dict[tuple[str, str], tuple[float, float]]) -> dict[str, Gain]:
-    """The gains that are known, from distances and their standard errors by setting."""
+def gains(
+    distance: Mapping[Setting, tuple[float, float]], paired: Mapping[frozenset[Setting], float] | None = None
+) -> dict[str, Gain]:
+    """The gains that are known, from distances and their standard errors by setting.
+
+    `paired` has standard errors of gains from samples of equal seeds, by the two settings. Where there is none, the two
+    distances are taken as independent, which makes the error too large.
+    """
     found = {}
     for name, pair in QUESTIONS.items():
         if all(setting in distance and distance[setting][0] > 0 for setting in pair):
             (near, error), (far, other) = (distance[setting] for setting in pair)
-            found[name] = Gain(math.log(far / near), math.hypot(error / near, other / far))
+            apart = (paired or {}).get(frozenset(pair), math.hypot(error / near, other / far))
+            found[name] = Gain(math.log(far / near), apart)
     return found

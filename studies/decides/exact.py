@@ -50,9 +50,7 @@ def cases(seed: int) -> list[dict[str, Any]]:
     return found
 
 
-def one(
-    family: str, errors: str, seed: int, problem: Problem, denoiser: Denoiser, weight: float
-) -> dict[str, Any]:
+def one(family: str, errors: str, seed: int, problem: Problem, denoiser: Denoiser, weight: float) -> dict[str, Any]:
     """Signals, errors and outcomes of one problem at one weight."""
     tokens, labels = held_out(problem, SEQUENCES, seed)
     signals = outlook(denoiser, problem.process, tokens, labels, weight=weight, sequences=SEQUENCES, seed=seed)

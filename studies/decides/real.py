@@ -9,16 +9,17 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dguide import checkpoint
 from dguide.checkpoint import Checkpoint
 from dguide.data import Dataset, load
+from dguide.evaluate.statistics.variance import z_quantile
 from dguide.theory.outlook import Outlook, outlook
 from studies.common import ROOT
-from studies.decides.case import SETTINGS, gains
+from studies.decides.case import SETTINGS, Gain, Setting, gains
 
 __all__ = ["DECIDES", "Outcome", "held_out_outlook", "outcomes", "ready"]
 
@@ -41,18 +42,20 @@ class Outcome:
         figure: the figure that decides.
         distance: its value as a distance to data, and the standard error, by mechanism and schedule.
         file: where it stands.
+        paired: standard errors of the gains of two settings, where samples were compared pair by pair.
     """
 
     model: str
     weight: float
     steps: int
     figure: str
-    distance: dict[tuple[str, str], tuple[float, float]]
+    distance: dict[Setting, tuple[float, float]]
     file: str
+    paired: dict[frozenset[Setting], float] = field(default_factory=dict)
 
-    @property
-    def useful(self) -> bool:
-        return bool(gains(self.distance))
+    def gains(self) -> dict[str, Gain]:
+        """The gains that are known."""
+        return gains(self.distance, self.paired)
 
 
 def as_distance(figure: dict[str, Any]) -> tuple[float, float]:
@@ -63,11 +66,20 @@ def as_distance(figure: dict[str, Any]) -> tuple[float, float]:
     value = figure["value"] if figure.get("better") != "higher" else 1 - figure["value"]
     low, high = figure.get("low"), figure.get("high")
     known = low is not None and high is not None and not math.isnan(low + high)
-    error = (high - low) / (2 * 1.96) if known else math.nan
-    if not any(name in figure["name"] for name in SQUARED):
+    error = standard_error(low, high, figure.get("level", 0.95)) if known else math.nan
+    if not squared(figure["name"]):
         return value, error
     root = math.sqrt(max(value, 0.0))
     return root, error / (2 * root) if root else math.nan
+
+
+def squared(figure: str) -> bool:
+    return any(name in figure for name in SQUARED)
+
+
+def standard_error(low: float, high: float, level: float) -> float:
+    """The standard error that an interval of a level stands for."""
+    return (high - low) / (2 * z_quantile(level))
 
 
 def outcomes(folder: Path = RESULTS) -> list[Outcome]:
@@ -75,12 +87,13 @@ def outcomes(folder: Path = RESULTS) -> list[Outcome]:
     found = [outcome for path in sorted(folder.glob("grid-*.json")) for outcome in of_grid(path)]
     known = {outcome.model for outcome in found}
     found += [outcome for outcome in (*of_digits(folder), *of_sequences(folder)) if outcome.model not in known]
-    return [outcome for outcome in found if outcome.useful]
+    return [outcome for outcome in found if outcome.gains()]
 
 
 def of_grid(path: Path) -> Iterator[Outcome]:
     """Of a grid: one outcome for each mean weight above 0 and number of steps."""
     grid = json.loads(path.read_text(encoding="utf-8"))
+    halved = 2 if squared(grid["figure"]) else 1
     cells = [cell for cell in grid["cells"] if cell["mean"] > 0]
     for mean, steps in sorted({(cell["mean"], cell["steps"]) for cell in cells}):
         distance = {}
@@ -89,7 +102,23 @@ def of_grid(path: Path) -> Iterator[Outcome]:
             deciding = [each for each in cell["figures"] if each["name"] == grid["figure"]]
             if (cell["mean"], cell["steps"]) == (mean, steps) and setting in SETTINGS and deciding:
                 distance[setting] = as_distance(deciding[0])
-        yield Outcome(grid["model"], mean, steps, grid["figure"], distance, path.name)
+        paired = {
+            pair: error / (halved * math.sqrt(math.prod(distance[setting][0] ** halved for setting in pair)))
+            for pair, error in differences(grid["hypotheses"], mean, steps).items()
+            if pair <= distance.keys() and all(distance[setting][0] > 0 for setting in pair)
+        }
+        yield Outcome(grid["model"], mean, steps, grid["figure"], distance, path.name, paired)
+
+
+def differences(tests: list[dict[str, Any]], mean: float, steps: int) -> dict[frozenset[Setting], float]:
+    """Standard errors of the differences between two settings at one mean weight and number of steps."""
+    found = {}
+    for test in tests:
+        one, two = test["cells"]
+        if one[2:] == two[2:] == [mean, steps]:
+            pair = frozenset(((one[0], one[1]), (two[0], two[1])))
+            found[pair] = standard_error(test["low"], test["high"], test["level"])
+    return found
 
 
 def of_digits(folder: Path) -> Iterator[Outcome]:

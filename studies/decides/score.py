@@ -24,6 +24,14 @@ class Pair:
     question: str
     predicted: float
 
+    def record(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        case = self.case
+        gain = case.gains[self.question]
+        return {"data": case.source, "model": case.name, "weight": case.weight, "steps": case.steps,
+                "question": self.question, "predicted": self.predicted, "measured": gain.value, "error": gain.error,
+                "decided": gain.decided}  # fmt: skip
+
     @property
     def measured(self) -> float:
         return self.case.gains[self.question].value

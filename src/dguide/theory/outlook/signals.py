@@ -125,7 +125,7 @@ class Pairs:
 
 
 def _gain(after: Tensor, before: Tensor, token: Tensor) -> Tensor:
-    """log p_j(b | a) - log p_j(b), [N, K, K] at (i, j), of the laws with i filled [N, K, K, V] and without [N, K, V]."""
+    """log p_j(b | a) - log p_j(b), [N, K, K] at (i, j), of laws with i filled [N, K, K, V] and without [N, K, V]."""
     column = token.unsqueeze(-1)
     at = after.gather(-1, token.unsqueeze(1).unsqueeze(-1).expand(*after.shape[:3], 1)).squeeze(-1)
     return at - before.gather(-1, column).squeeze(-1).unsqueeze(1)

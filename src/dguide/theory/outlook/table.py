@@ -58,18 +58,20 @@ class Signals:
         known = pairs.cond.isfinite() & pairs.ref.isfinite()
         cond, ref = pairs.cond[known], pairs.ref[known]
         return cls(
-            level,
-            singles.log_z,
-            float(singles.log_z.mean()),
-            float(singles.log_z.std(-1).mean()),
-            _clash(pairs),
-            float(pairs.depends.mean()),
-            *(float(each.square().mean().sqrt()) / 2 for each in (cond, ref, cond - ref)),
-            float(singles.claimed.mean()),
-            float(singles.confirmed.mean()),
-            float((singles.claimed - singles.confirmed).mean(-1).std()) / math.sqrt(len(first)),
-            float((first * singles.claimed).sum()),
-            float((first * singles.confirmed).sum()),
+            level=level,
+            positions=singles.log_z,
+            log_z=float(singles.log_z.mean()),
+            spread=float(singles.log_z.std(-1).mean()),
+            clash=_clash(pairs),
+            dependence=float(pairs.depends.mean()),
+            error_cond=_error(cond),
+            error_ref=_error(ref),
+            error_ratio=_error(cond - ref),
+            claimed=float(singles.claimed.mean()),
+            confirmed=float(singles.confirmed.mean()),
+            unsure=float((singles.claimed - singles.confirmed).mean(-1).std()) / math.sqrt(len(first)),
+            claimed_first=float((first * singles.claimed).sum()),
+            confirmed_first=float((first * singles.confirmed).sum()),
         )
 
     @property
@@ -128,6 +130,11 @@ class Outlook:
         cells = [heads, *(tuple(f"{value:.3g}" for value in row) for row in rows)]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         return "\n".join("  ".join(x.rjust(n) for x, n in zip(row, widths, strict=True)) for row in cells)
+
+
+def _error(inconsistency: Tensor) -> float:
+    """The error of a log-probability, if those of four are independent."""
+    return float(inconsistency.square().mean().sqrt()) / 2
 
 
 def _clash(pairs: Pairs) -> float:
