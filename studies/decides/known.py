@@ -6,6 +6,7 @@ from typing import Any
 
 from studies.decides import exact, kernel
 from studies.evidence.evidence import Scale
+from studies.order_effects import PER_CLASS
 
 __all__ = ["blurred_digits", "random_problems"]
 
@@ -29,7 +30,7 @@ def blurred_digits(scale: Scale) -> list[dict[str, Any]]:
     ready, found = kernel.ready(), []
     for errors in QUICK_ERRORS if scale.quick else kernel.ERRORS:
         part = {"part": "blurred digits", "errors": errors, "planted": kernel.ERRORS[errors], "weight": kernel.WEIGHT,
-                "steps": kernel.STEPS, "seed": kernel.SEED, "images": kernel.PER_CLASS}  # fmt: skip
+                "steps": kernel.STEPS, "seed": kernel.SEED, "images": PER_CLASS}  # fmt: skip
         found.append(scale.kept(part, lambda errors=errors: kernel.cases(errors, *ready)))  # type: ignore[misc]
         print(f"decides: blurred digits, {errors}", flush=True)
     return found

@@ -149,7 +149,7 @@ def pictures(found: dict[str, Any], folder: Path) -> None:
         axes.set_xlabel("predicted log-ratio")
         axes.grid(alpha=0.25)
     figure.axes[0].set_ylabel("measured log-ratio of distances\n(above 0: the first is nearer)")
-    handles = {}
+    handles: dict[str, Any] = {}
     for axes in figure.axes:
         handles |= {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles), frameon=False)

@@ -64,9 +64,8 @@ def as_distance(figure: dict[str, Any]) -> tuple[float, float]:
     The error is that of its interval, at the level of the interval. Of a share it is the shortfall from 1.
     """
     value = figure["value"] if figure.get("better") != "higher" else 1 - figure["value"]
-    low, high = figure.get("low"), figure.get("high")
-    known = low is not None and high is not None and not math.isnan(low + high)
-    error = standard_error(low, high, figure.get("level", 0.95)) if known else math.nan
+    low, high = (math.nan if figure.get(end) is None else figure[end] for end in ("low", "high"))
+    error = standard_error(low, high, figure.get("level", 0.95))
     if not squared(figure["name"]):
         return value, error
     root = math.sqrt(max(value, 0.0))

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from studies.decides.case import QUESTIONS, Case
+from studies.decides.case import Case
 
 __all__ = ["FEATURES", "PENALTY", "Rule", "features"]
 
@@ -55,8 +55,7 @@ class Rule:
 
     @classmethod
     def fit(cls, cases: Sequence[Case], question: str) -> Rule:
-        """Fits the gains of `question`, a name in `QUESTIONS`; each source has the same total weight."""
-        assert question in QUESTIONS
+        """Fits the gains of `question`, which some case has; each source has the same total weight."""
         used = [case for case in cases if question in case.gains]
         x = torch.tensor([features(case) for case in used], dtype=torch.float64)
         y = torch.tensor([case.gains[question].value for case in used], dtype=torch.float64)

@@ -91,8 +91,9 @@ class Score:
 
 def pairs(fitted: Sequence[Case], cases: Sequence[Case]) -> list[Pair]:
     """Predictions for `cases` by rules that were fitted to others."""
-    rules = {question: Rule.fit(fitted, question) for question in QUESTIONS}
-    return [Pair(case, name, rules[name](case)) for case in cases for name in QUESTIONS if name in case.gains]
+    known = [name for name in QUESTIONS if any(name in case.gains for case in fitted)]
+    rules = {name: Rule.fit(fitted, name) for name in known}
+    return [Pair(case, name, rule(case)) for case in cases for name, rule in rules.items() if name in case.gains]
 
 
 def left_out(fitted: Sequence[Case], cases: Sequence[Case]) -> list[Pair]:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from .signals import Pairs, Singles
@@ -32,8 +31,6 @@ class Signals:
         claimed: $KL(p_c \Vert p_u)$ of a masked position in nats, mean.
         confirmed: $\log p_c(x) / p_u(x)$ of the held-out tokens in nats, mean.
         unsure: standard error of `claimed` minus `confirmed`; nan for one sequence.
-        claimed_first, confirmed_first: the same means with the weights $Z_i / \sum_j Z_j$ of each sequence, the chance
-            that `Unlocking` decides position i first.
     """
 
     level: float
@@ -48,13 +45,10 @@ class Signals:
     claimed: float
     confirmed: float
     unsure: float
-    claimed_first: float
-    confirmed_first: float
 
     @classmethod
     def of(cls, level: float, singles: Singles, pairs: Pairs) -> Signals:
         """From what was measured of each position and pair."""
-        first = torch.softmax(singles.log_z, -1) / len(singles.log_z)
         known = pairs.cond.isfinite() & pairs.ref.isfinite()
         cond, ref = pairs.cond[known], pairs.ref[known]
         return cls(
@@ -69,9 +63,7 @@ class Signals:
             error_ratio=_error(cond - ref),
             claimed=float(singles.claimed.mean()),
             confirmed=float(singles.confirmed.mean()),
-            unsure=float((singles.claimed - singles.confirmed).mean(-1).std()) / math.sqrt(len(first)),
-            claimed_first=float((first * singles.claimed).sum()),
-            confirmed_first=float((first * singles.confirmed).sum()),
+            unsure=float((singles.claimed - singles.confirmed).mean(-1).std()) / math.sqrt(len(singles.claimed)),
         )
 
     @property
