@@ -27,12 +27,12 @@ def scored(found: dict[str, Any]) -> str:
     return "\n".join(
         [
             f"The rule was fitted to {known['pairs']:,} gains of random problems and blurred digits.",
-            f"It was then scored on {score['pairs']} gains of real models, of which {score['rule']['count']} are decided.",
-            f"It has the right sign in {shares(score['rule'])}.",
+            f"It was then scored on {score['pairs']} gains of real models.",
+            f"{score['rule']['count']} of them are decided. The rule has the right sign in {shares(score['rule'])}.",
             f'"`Normalized` and ramp-up are always better" has it in {shares(score["trivial"])}.',
             f"Fitted to the other data sets too, the rule has it in {shares(seen['rule'])}.",
             f"Its rank correlation with the gains is {words_of(score['ranks'])}.",
-            f"Without the signs it is {words_of(score['sizes'])}: this says whether the rule knows where little happens.",
+            f"Without the signs it is {words_of(score['sizes'])}, which says whether it knows where little happens.",
             f"On the problems with known truth, one kind left out, the rule is right in {shares(known['rule'])},",
             f"and the trivial predictor in {shares(known['trivial'])}.",
         ]

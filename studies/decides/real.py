@@ -6,6 +6,7 @@ study of its data. The signals are measured on validation data.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from dguide.theory.outlook import Outlook, outlook
 from studies.common import ROOT
 from studies.decides.case import SETTINGS, Gain, Setting, gains
 
-__all__ = ["DECIDES", "Outcome", "held_out_outlook", "outcomes", "ready"]
+__all__ = ["DECIDES", "Outcome", "digest", "held_out_outlook", "outcomes", "ready"]
 
 RESULTS, CHECKPOINTS = ROOT / "studies/results", ROOT / "checkpoints"
 DECIDES = {"splice": "4-gram divergence", "peptides": "Fréchet distance", "plays": "4-gram divergence"}
@@ -151,6 +152,11 @@ def ready(model: str) -> tuple[Checkpoint, Dataset]:
     """A checkpoint and its data."""
     loaded = checkpoint.load(CHECKPOINTS / model)
     return loaded, load(loaded.config.data)
+
+
+def digest(model: str) -> str:
+    """SHA-256 of the weights."""
+    return hashlib.sha256((CHECKPOINTS / model / "model.safetensors").read_bytes()).hexdigest()
 
 
 def held_out_outlook(loaded: Checkpoint, dataset: Dataset, weight: float, sequences: int, seed: int = 0) -> Outlook:

@@ -93,12 +93,18 @@ def test_errors_of_the_condition_are_claimed_and_not_confirmed():
 
 
 def test_overclaim_is_zero_where_more_is_confirmed():
-    law = torch.tensor([[0.4, 0.1], [0.1, 0.4]], dtype=torch.float64)
+    law = torch.tensor([[0.7, 0.1], [0.1, 0.1]], dtype=torch.float64)
     # The prediction is less sure than the held-out tokens, all of which are 0.
     problem = Problem(Masked(2), law, torch.full((2, 2), 0.25))
     tokens, labels = torch.zeros(50, 2, dtype=torch.int64), torch.zeros(50, dtype=torch.int64)
     found = outlook(problem.oracle(), problem.process, tokens, labels, weight=1.0, levels=[0.5])
+    assert found.levels[0].confirmed > found.levels[0].claimed > 0
     assert found.levels[0].overclaim == 0.0
+
+
+def test_a_condition_that_changes_nothing_has_no_signals():
+    law = torch.tensor([[0.7, 0.1], [0.1, 0.1]], dtype=torch.float64)
+    tokens, labels = torch.zeros(50, 2, dtype=torch.int64), torch.zeros(50, dtype=torch.int64)
     assert outlook(Oracle(Masked(2), [law], law), Masked(2), tokens, labels, weight=1.0).mean(
         lambda s: abs(s.log_z) + s.clash + abs(s.claimed)
     ) == pytest.approx(0, abs=1e-12)
