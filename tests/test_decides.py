@@ -8,16 +8,16 @@ import math
 import pytest
 
 from studies.decides import real
-from studies.decides.case import QUESTIONS, Case, Gain, gains
+from studies.decides.case import QUESTIONS, Case, Gain, gains, jsonable
 from studies.decides.rule import FEATURES, Rule
-from studies.decides.score import Pair, left_out, pairs, score
+from studies.decides.score import Pair, alone, left_out, pairs, score
 from studies.evidence.decides import EVIDENCE
 
 CONSTANT = next(iter(QUESTIONS))
 
 
-def case(source="exact", crowding=0.0, strength=0.0, value=0.0, error=0.0, name="a | 0 | none", **more):
-    signals = {"crowding": crowding, "orders": 0.0, "error": 0.0, "strength": strength} | more
+def case(source="exact", crowding=0.0, strength=0.0, value=0.0, error=0.0, name="a | 0 | none", noise=0.0):
+    signals = {"crowding": crowding, "orders": 0.0, "error": noise, "strength": strength}
     return Case(source, name, 3.0, 16, signals, {CONSTANT: Gain(value, error)})
 
 
@@ -64,6 +64,32 @@ def test_the_score_is_that_of_decided_signs_by_data_set():
     assert got.trivial.value == pytest.approx(0.375)
     assert got.pairs == 7
     assert (got.rule.low, got.rule.high) == (0.0, 1.0)  # two groups say little
+
+
+def test_the_rule_is_compared_with_the_trivial_predictor_by_data_set():
+    found = [
+        Pair(case("one", value=-1.0), CONSTANT, -1.0),
+        *(Pair(case("two", value=1.0), CONSTANT, 1.0) for _ in "abc"),
+    ]
+    assert score(found).better[0] == pytest.approx(0.5)  # right in one data set of two in which the other is wrong
+    undecided = score([Pair(case(value=0.1, error=1.0), CONSTANT, 1.0)])
+    assert (undecided.rule, undecided.trivial, undecided.better) == (None, None, None)
+
+
+def test_a_single_signal_is_ranked_with_the_gains():
+    cases = [case(crowding=i, strength=-i, noise=(7 * i) % 5, value=i) for i in range(20)]
+    for each in cases:
+        del each.signals["orders"]  # all alike
+    found = alone(cases, CONSTANT)
+    assert found["crowding"].value == pytest.approx(1)
+    assert found["strength"].value == pytest.approx(-1)
+
+
+def test_a_case_survives_the_file():
+    told = case(crowding=0.25, value=1.0, error=math.nan)
+    kept = json.loads(json.dumps(jsonable(told.record()), allow_nan=False))
+    assert Case.of(kept).signals == told.signals
+    assert math.isnan(Case.of(kept).gains[CONSTANT].error)
 
 
 def test_what_is_left_out_is_not_seen():

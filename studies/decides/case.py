@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from dguide.theory.outlook import Outlook
 
-__all__ = ["QUESTIONS", "SETTINGS", "Case", "Gain", "Setting", "gains", "outlook_record", "signals_of"]
+__all__ = ["QUESTIONS", "SETTINGS", "Case", "Gain", "Setting", "gains", "jsonable", "outlook_record", "signals_of"]
 
 Setting: TypeAlias = "tuple[str, str]"
 """Mechanism and schedule."""
@@ -72,13 +72,17 @@ class Case:
         return self.name.rsplit(" | ", 2)[0] if self.source == "exact" else self.source
 
     def record(self) -> dict[str, Any]:
-        """As JSON can hold it."""
+        """As a dict."""
         return asdict(self)
 
     @classmethod
     def of(cls, record: dict[str, Any]) -> Case:
-        """From `record`."""
-        return cls(**record | {"gains": {name: Gain(**each) for name, each in record["gains"].items()}})
+        """From `record`, or from `jsonable` of it."""
+        known = {
+            name: Gain(each["value"], math.nan if each["error"] is None else each["error"])
+            for name, each in record["gains"].items()
+        }
+        return cls(**record | {"gains": known})
 
 
 def signals_of(found: Outlook, steps: int) -> dict[str, float]:
@@ -137,3 +141,12 @@ def gains(
             apart = (paired or {}).get(frozenset(pair), math.hypot(error / near, other / far))
             found[name] = Gain(math.log(far / near), apart)
     return found
+
+
+def jsonable(thing: Any) -> Any:
+    """Six digits of each number, and null for NaN, which is no JSON."""
+    if isinstance(thing, float):
+        return None if math.isnan(thing) else float(f"{thing:.6g}")
+    if isinstance(thing, dict):
+        return {key: jsonable(value) for key, value in thing.items()}
+    return [jsonable(each) for each in thing] if isinstance(thing, (list, tuple)) else thing

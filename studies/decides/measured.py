@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from dguide.checkpoint import Checkpoint
 from dguide.data import Dataset
-from studies.decides import drawn, real
-from studies.decides.case import QUESTIONS, Case, outlook_record, signals_of
+from studies.decides import real
+from studies.decides.case import Case, outlook_record, signals_of
 from studies.evidence.evidence import Scale
 
 __all__ = ["WEIGHT", "measured"]
@@ -29,8 +28,6 @@ def measured(scale: Scale) -> tuple[list[dict[str, Any]], list[Case]]:
         if not loaded.process.absorbing:
             continue
         mine = [outcome for outcome in outcomes if outcome.model == model]
-        if not mine and model in drawn.MODELS:
-            mine = [small(scale, model, loaded, dataset)]
         by_weight = {
             weight: signals(scale, model, loaded, dataset, weight)
             for weight in sorted({WEIGHT, *(outcome.weight for outcome in mine)})
@@ -62,15 +59,3 @@ def signals(scale: Scale, model: str, loaded: Checkpoint, dataset: Dataset, weig
             "steps": STEPS}  # fmt: skip
     print(f"decides: signals of {model} at w = {weight:g}", flush=True)
     return scale.kept(part, make)
-
-
-def small(scale: Scale, model: str, loaded: Checkpoint, dataset: Dataset) -> real.Outcome:
-    """The outcome of a small comparison, from the kept parts if it was made before."""
-    count = drawn.QUICK_COUNT if scale.quick else drawn.COUNT
-    part = {"part": "drawn", "model": model, "sha256": real.digest(model), "weight": drawn.WEIGHT,
-            "steps": drawn.STEPS, "count": count, "seed": drawn.SEED, "repetitions": drawn.REPETITIONS}  # fmt: skip
-    found = scale.kept(part, lambda: drawn.compared(loaded, dataset, count))
-    print(f"decides: small comparison of {model}", flush=True)
-    distance = {(each["mechanism"], each["schedule"]): (each["distance"], math.nan) for each in found["cells"]}
-    paired = {frozenset(QUESTIONS[name]): error for name, error in found["errors"].items()}
-    return real.Outcome(model, drawn.WEIGHT, drawn.STEPS, drawn.FIGURE, distance, "decides.json", paired)

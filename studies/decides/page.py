@@ -23,28 +23,41 @@ def sections(found: dict[str, Any]) -> dict[str, str]:
 
 def scored(found: dict[str, Any]) -> str:
     """What the rule is worth, beside the trivial predictor."""
+    target = found["score"]["known, target"]
     score, known, seen = (found["score"][name] for name in ("real", "known", "real, others seen"))
+    constant, alone = next(iter(found["alone"].items()))
+    best = max(alone, key=lambda name: abs(alone[name]["value"]))
     return "\n".join(
         [
-            f"The rule was fitted to {known['pairs']:,} gains of random problems and blurred digits.",
-            f"It was then scored on {score['pairs']} gains of real models.",
-            f"{score['rule']['count']} of them are decided. The rule has the right sign in {shares(score['rule'])}.",
-            f'"`Normalized` and ramp-up are always better" has it in {shares(score["trivial"])}.',
-            f"Fitted to the other data sets too, the rule has it in {shares(seen['rule'])}.",
-            f"Its rank correlation with the gains is {words_of(score['ranks'])}.",
-            f"Without the signs it is {words_of(score['sizes'])}, which says whether it knows where little happens.",
-            f"On the problems with known truth, one kind left out, the rule is right in {shares(known['rule'])},",
-            f"and the trivial predictor in {shares(known['trivial'])}.",
+            f"**Problems with known truth**, {known['pairs']:,} gains, one kind of problem left out at a time.",
+            f"The rule has the right sign in {shares(known['rule'])}.",
+            f'"`Normalized` and ramp-up are always better" has it in {shares(known["trivial"])}.',
+            f"The difference is {difference(known['better'])}. Of single signals, `{best}` goes best with the first",
+            f"question ({constant}): rank correlation {words_of(alone[best])}.",
+            "By the distance to the tilted target instead, on random problems alone, the rule has the right sign in",
+            f"{shares(target['rule'])}, the trivial predictor in {shares(target['trivial'])}.",
+            "",
+            f"**Real models**, {score['pairs']} gains, none of which the rule has seen.",
+            f"{score['rule']['count']} of them are decided.",
+            f"The rule has the right sign in {shares(score['rule'])}, the trivial predictor in",
+            f"{shares(score['trivial'])}. If the other data sets are fitted too, the rule has it in",
+            f"{shares(seen['rule'])}. The rank correlation of predicted and measured gains is",
+            f"{words_of(score['ranks'])}. Without the signs it is {words_of(score['sizes'])}.",
         ]
     )
 
 
+def difference(better: list[Any]) -> str:
+    """The mean over groups of the difference of two shares, with its interval if there is one."""
+    value, low, high = better
+    return f"{value:.2f}" + ("" if low is None else f" ({low:.2f} to {high:.2f})")
+
+
 def shares(share: dict[str, Any]) -> str:
     """The numbers of all together, and the mean over groups with its interval."""
-    return (
-        f"{share['right']:,} of {share['count']:,} (mean over {share['groups']} groups {share['value']:.2f}, "
-        f"{share['low']:.2f} to {share['high']:.2f})"
-    )
+    inside = "" if share["low"] is None else f", {share['low']:.2f} to {share['high']:.2f}"
+    groups = f"; mean over {share['groups']} groups {share['value']:.2f}{inside}" if share["groups"] > 1 else ""
+    return f"{share['right']:,} of {share['count']:,}{f' ({groups[2:]})' if groups else ', all of one data set'}"
 
 
 def words_of(correlation: dict[str, Any] | None) -> str:
@@ -127,7 +140,7 @@ def pictures(found: dict[str, Any], folder: Path) -> None:
             if not some:
                 continue
             look = style.series(number)
-            errors = [0.0 if e["error"] is None or math.isnan(e["error"]) else 1.96 * e["error"] for e in some]
+            errors = [0.0 if e["error"] is None else 1.96 * e["error"] for e in some]
             axes.errorbar(
                 [e["predicted"] for e in some],
                 [e["measured"] for e in some],

@@ -13,7 +13,7 @@ from dguide.theory.summary import Correlation, rank_correlation
 from studies.decides.case import QUESTIONS, Case
 from studies.decides.rule import Rule
 
-__all__ = ["Pair", "Score", "Share", "left_out", "pairs", "score"]
+__all__ = ["Pair", "Score", "Share", "alone", "left_out", "pairs", "score"]
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ class Score:
     Attributes:
         rule: right signs of the rule, of the gains that are decided; None if none is.
         trivial: the same of the trivial predictor, "the first setting is better".
+        better: share of right signs of the rule minus that of the trivial predictor: mean over groups, low, high.
         ranks: rank correlation of predicted and measured gains, all of them; its interval takes pairs as independent.
         sizes: that of their absolute values: whether the rule knows where little happens.
         pairs: how many there are.
@@ -81,6 +82,7 @@ class Score:
 
     rule: Share | None
     trivial: Share | None
+    better: tuple[float, float, float] | None
     ranks: Correlation | None
     sizes: Correlation | None
     pairs: int
@@ -107,18 +109,29 @@ def left_out(fitted: Sequence[Case], cases: Sequence[Case]) -> list[Pair]:
 
 def score(found: Sequence[Pair]) -> Score:
     """Of all pairs together."""
-    decided = [pair for pair in found if pair.decided]
+    groups: dict[str, list[Pair]] = {}
+    for pair in found:
+        if pair.decided:
+            groups.setdefault(pair.case.group, []).append(pair)
 
-    def share(right: Callable[[Pair], bool]) -> Share | None:
-        groups: dict[str, list[bool]] = {}
-        for pair in decided:
-            groups.setdefault(pair.case.group, []).append(right(pair))
-        return Share.of(groups) if groups else None
+    def right(of: Callable[[Pair], bool]) -> dict[str, list[bool]]:
+        return {name: [of(pair) for pair in some] for name, some in groups.items()}
 
     def ranks(of: Callable[[float], float]) -> Correlation | None:
         predicted, measured = [of(p.predicted) for p in found], [of(p.measured) for p in found]
         alike = len(set(predicted)) < 2 or len(set(measured)) < 2
         return None if len(found) < 4 or alike else rank_correlation(predicted, measured)
 
-    rule, trivial = share(lambda p: p.predicted * p.measured > 0), share(lambda p: p.measured > 0)
-    return Score(rule, trivial, ranks(float), ranks(abs), len(found))
+    rule, trivial = right(lambda p: p.predicted * p.measured > 0), right(lambda p: p.measured > 0)
+    if not groups:
+        return Score(None, None, None, ranks(float), ranks(abs), len(found))
+    gained = np.array([(sum(rule[name]) - sum(trivial[name])) / len(rule[name]) for name in groups])
+    better = (float(gained.mean()), *mean_interval(gained))
+    return Score(Share.of(rule), Share.of(trivial), better, ranks(float), ranks(abs), len(found))
+
+
+def alone(cases: Sequence[Case], question: str) -> dict[str, Correlation]:
+    """Rank correlation of each signal with the gains of a question."""
+    used = [case for case in cases if question in case.gains]
+    gains = [case.gains[question].value for case in used]
+    return {name: rank_correlation([case.signals[name] for case in used], gains) for name in used[0].signals}
