@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from dguide.plots import style
-from dguide.theory.summary import rank_correlation
+from dguide.theory.summary import quartiles, rank_correlation
 from studies.common import table
 from studies.decides.case import QUESTIONS
 
@@ -32,15 +31,17 @@ def scored(found: dict[str, Any]) -> str:
             f"**Problems with known truth**, {known['pairs']:,} gains, one kind of problem left out at a time.",
             f"The rule has the right sign in {shares(known['rule'])}.",
             f'"`Normalized` and ramp-up are always better" has it in {shares(known["trivial"])}.',
-            f"The difference is {difference(known['better'])}. Of single signals, `{best}` goes best with the first",
-            f"question ({constant}): rank correlation {words_of(alone[best])}.",
+            f"The difference is {difference(known['better'])}: {verdict(known)}.",
+            f"Of single signals, `{best}` goes best with the first question ({constant}): rank correlation {words_of(alone[best])}.",
             "By the distance to the tilted target instead, on random problems alone, the rule has the right sign in",
-            f"{shares(target['rule'])}, the trivial predictor in {shares(target['trivial'])}.",
+            f"{shares(target['rule'])}, the trivial predictor in",
+            f"{shares(target['trivial'])}.",
             "",
             f"**Real models**, {score['pairs']} gains, none of which the rule has seen.",
             f"{score['rule']['count']} of them are decided.",
             f"The rule has the right sign in {shares(score['rule'])}, the trivial predictor in",
-            f"{shares(score['trivial'])}. If the other data sets are fitted too, the rule has it in",
+            f"{shares(score['trivial'])}: {verdict(score)}.",
+            "If the other data sets are fitted too, the rule has it in",
             f"{shares(seen['rule'])}. The rank correlation of predicted and measured gains is",
             f"{words_of(score['ranks'])}. Without the signs it is {words_of(score['sizes'])}.",
         ]
@@ -51,6 +52,16 @@ def difference(better: list[Any]) -> str:
     """The mean over groups of the difference of two shares, with its interval if there is one."""
     value, low, high = better
     return f"{value:.2f}" + ("" if low is None else f" ({low:.2f} to {high:.2f})")
+
+
+def verdict(score: dict[str, Any]) -> str:
+    """Whether the rule is better than the trivial predictor."""
+    _, low, high = score["better"]
+    if low is None:
+        return "one data set cannot tell which of them is better"
+    if low > 0:
+        return "the rule is better"
+    return "the trivial predictor is better" if high < 0 else "it is not shown that either is better"
 
 
 def shares(share: dict[str, Any]) -> str:
@@ -101,23 +112,24 @@ def signals(found: dict[str, Any]) -> str:
 
 def estimates(found: dict[str, Any]) -> str:
     """How far the estimates of errors are right where the truth is known."""
-    lines = []
+    lines = ["Estimate over truth, as median (quartiles) over problems with planted errors:", ""]
     for words, kind in (("random problems", "problems"), ("blurred digits", "blurred")):
         some = [each for each in found[kind] if "none" not in each["errors"]]
         told = [of_truth(some, name) for name in ("inconsistency", "overclaim")]
-        apart = median(abs(each["estimates"]["shared"] - each["truth"]["shared"]) for each in some)
-        lines.append(
-            f"On {len(some)} {words} with planted errors the order of pairs finds {told[0]} of the true error of the "
-            f"log-ratio, and\nheld-out tokens find {told[1]}. What the errors share is {apart:.2f} off in the median."
-        )
+        apart = quartiles([abs(each["estimates"]["shared"] - each["truth"]["shared"]) for each in some])
+        lines += [
+            f"- {words} ({len(some)}), error of the log-ratio from the order of pairs: {told[0]};",
+            f"- {words}, from held-out tokens: {told[1]};",
+            f"- {words}, what the errors share: off by {apart}.",
+        ]
     return "\n".join(lines)
 
 
 def of_truth(some: list[dict[str, Any]], name: str) -> str:
-    """The median share of the true error that an estimate has, and the rank correlation of the two."""
+    """The share of the true error that an estimate has, and the rank correlation of the two."""
     ratios = [each["estimates"][name] / each["truth"]["ratio"] for each in some]
     ranks = ranked(some, lambda each: each["estimates"][name], lambda each: each["truth"]["ratio"])
-    return f"{median(ratios):.2f}{f' (rank correlation {ranks})' if ranks else ''}"
+    return f"{quartiles(ratios)}{f', rank correlation {ranks}' if ranks else ''}"
 
 
 def ranked(

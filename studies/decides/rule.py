@@ -9,7 +9,8 @@ $$y = \beta_1\, \text{crowding} + \beta_2\, \text{orders} + \beta_3\, \text{orde
 The first is the pace, the second the order, the third the order under errors (the winner's curse), the fourth errors
 that guidance multiplies, the fifth how strongly it acts. The coefficients are those of ridge regression on the problems
 with known truth (random problems and blurred digits, each kind with the same total weight), with penalty 1 for signals
-divided by their root mean square. Signals of real models are cut to the range of the problems that were fitted.
+divided by their root mean square. Signals of real models are cut at the largest ones of the problems that were fitted,
+and at the smallest ones if these are below 0, so that a model without signals is predicted to have no gain.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ class Rule:
     def __call__(self, case: Case) -> float:
         """The predicted gain of a case."""
         x = torch.tensor(features(case), dtype=torch.float64)
-        x = torch.minimum(torch.maximum(x, _row(self.low)), _row(self.high))
+        x = torch.minimum(torch.maximum(x, _row(self.low).clamp_max(0)), _row(self.high))
         return float(x / _row(self.scale) @ _row(self.coefficients))
 
 

@@ -48,8 +48,8 @@ def compute(scale: Scale) -> dict[str, Any]:
 
 EVIDENCE = Evidence(
     "decides",
-    "6 minutes of one core, and the results of the grids that are there",
-    "a minute",
+    "5 minutes of one core, beside the results of grids that it reads",
+    "2 minutes",
     compute,
     sections,
     pictures,
