@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
 from studies.decides import real
 from studies.decides.case import QUESTIONS, Case, Gain, gains, jsonable
+from studies.decides.measured import check_weights
 from studies.decides.rule import FEATURES, Rule
 from studies.decides.score import Pair, alone, left_out, pairs, score
 from studies.evidence.decides import EVIDENCE
@@ -114,7 +116,7 @@ def grid(tmp_path, figure, values, better="lower"):
     cells.append({"mechanism": "Normalized", "schedule": "none", "mean": 0.0, "steps": 16, "figures": []})
     keys = [["Normalized", "constant", 3.0, 16], ["Unlocking", "constant", 3.0, 16]]
     tests = [{"name": "a", "cells": keys, "difference": -3.0, "low": -4.0, "high": -2.0, "level": level}]
-    text = {"model": "digits-masked", "figure": figure, "cells": cells, "hypotheses": tests}
+    text = {"model": "digits-masked", "sha256": "0", "figure": figure, "cells": cells, "hypotheses": tests}
     (tmp_path / "grid-digits-masked.json").write_text(json.dumps(text))
     return real.outcomes(tmp_path)
 
@@ -128,6 +130,13 @@ def test_a_grid_is_read_with_its_paired_differences(tmp_path):
     # 1 is 2.576 standard errors at the level of 99 %; the log of the root has half the relative error
     assert gain.error == pytest.approx(1 / 2.576 / 2 / 2, rel=1e-3)
     assert set(outcome.gains()) == {CONSTANT, "late or constant, Normalized"}
+
+
+def test_outcomes_of_other_weights_are_refused(tmp_path):
+    (outcome,) = grid(tmp_path, "valid", {("Normalized", "constant"): 0.9, ("Unlocking", "constant"): 0.8})
+    with pytest.raises(SystemExit, match="other weights of digits-masked"):
+        check_weights("digits-masked", [outcome])
+    check_weights("digits-masked", [replace(outcome, sha256=real.digest("digits-masked"))])
 
 
 def test_a_share_counts_by_what_it_lacks(tmp_path):

@@ -6,6 +6,7 @@ That to the tilted target is kept beside it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from dguide import Ancestral, Normalized, RampUp, Unlocking
 from dguide.exact import Problem, chain, total_variation
-from dguide.guidance import Schedule
+from dguide.guidance import RateGuidance, Schedule
 from dguide.samplers import Denoiser
 from dguide.theory import order_effects
 from dguide.theory.outlook import outlook
@@ -24,7 +25,7 @@ from studies.decides.truth import true_errors
 __all__ = ["WEIGHTS", "cases", "held_out", "schedules"]
 
 WEIGHTS, STEPS, SEQUENCES = (1.0, 3.0), (4, 16), 512
-MECHANISMS = {"Normalized": Normalized, "Unlocking": Unlocking}
+MECHANISMS: dict[str, Callable[[float | Schedule], RateGuidance]] = {"Normalized": Normalized, "Unlocking": Unlocking}
 
 
 def schedules(weight: float) -> dict[str, float | Schedule]:

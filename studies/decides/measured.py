@@ -10,7 +10,7 @@ from studies.decides import real
 from studies.decides.case import Case, outlook_record, signals_of
 from studies.evidence.evidence import Scale
 
-__all__ = ["WEIGHT", "measured"]
+__all__ = ["WEIGHT", "check_weights", "measured"]
 
 WEIGHT = 3.0
 """w of the signals that the page shows, for every model."""
@@ -28,6 +28,7 @@ def measured(scale: Scale) -> tuple[list[dict[str, Any]], list[Case]]:
         if not loaded.process.absorbing:
             continue
         mine = [outcome for outcome in outcomes if outcome.model == model]
+        check_weights(model, mine)
         by_weight = {
             weight: signals(scale, model, loaded, dataset, weight)
             for weight in sorted({WEIGHT, *(outcome.weight for outcome in mine)})
@@ -37,6 +38,15 @@ def measured(scale: Scale) -> tuple[list[dict[str, Any]], list[Case]]:
             known = by_weight[outcome.weight]["by steps"][str(outcome.steps)]
             cases.append(Case(loaded.config.data, model, outcome.weight, outcome.steps, known, outcome.gains()))
     return shown, cases
+
+
+def check_weights(model: str, outcomes: list[real.Outcome]) -> None:
+    """Ends the program if samples were drawn by other weights than those whose signals are measured."""
+    for outcome in outcomes:
+        if outcome.sha256 not in ("", real.digest(model)):
+            raise SystemExit(
+                f"{outcome.file} is of other weights of {model} than checkpoints/{model}: measure it again"
+            )
 
 
 def signals(scale: Scale, model: str, loaded: Checkpoint, dataset: Dataset, weight: float) -> dict[str, Any]:

@@ -43,6 +43,7 @@ class Outcome:
         figure: the figure that decides.
         distance: its value as a distance to data, and the standard error, by mechanism and schedule.
         file: where it stands.
+        sha256: of the weights that drew the samples, if it is known.
         paired: standard errors of the gains of two settings, where samples were compared pair by pair.
     """
 
@@ -52,6 +53,7 @@ class Outcome:
     figure: str
     distance: dict[Setting, tuple[float, float]]
     file: str
+    sha256: str = ""
     paired: dict[frozenset[Setting], float] = field(default_factory=dict)
 
     def gains(self) -> dict[str, Gain]:
@@ -107,7 +109,7 @@ def of_grid(path: Path) -> Iterator[Outcome]:
             for pair, error in differences(grid["hypotheses"], mean, steps).items()
             if pair <= distance.keys() and all(distance[setting][0] > 0 for setting in pair)
         }
-        yield Outcome(grid["model"], mean, steps, grid["figure"], distance, path.name, paired)
+        yield Outcome(grid["model"], mean, steps, grid["figure"], distance, path.name, grid["sha256"], paired)
 
 
 def differences(tests: list[dict[str, Any]], mean: float, steps: int) -> dict[frozenset[Setting], float]:
