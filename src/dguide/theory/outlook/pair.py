@@ -1,0 +1,59 @@
+"""The two predictions of a network, at chosen positions of corrupted sequences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from ...denoiser import take, to_device
+from ...devices import users_default
+from ...process import Process
+from ...samplers import Condition, Denoiser
+from ...samplers.first_call import check_answer, check_logits, check_repeatable, out_of_range
+
+__all__ = ["Pair"]
+
+_NAME = "logits of the denoiser"
+
+
+@dataclass
+class Pair:
+    """A denoiser with its condition and without it.
+
+    Attributes:
+        denoiser: gives logits [B, L, V] from tokens [B, L], time [B] and condition [B].
+        process: its process.
+        batch_size: rows of one call.
+        device: device of the denoiser.
+        calls: rows that the denoiser was called for so far.
+    """
+
+    denoiser: Denoiser
+    process: Process
+    batch_size: int
+    device: torch.device
+    calls: int = field(default=0, init=False)
+
+    def __call__(self, tokens: Tensor, level: float, condition: Condition, where: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-probabilities [R, P, V] float64 at positions `where` [R, P], with the condition and without it."""
+        null = self.denoiser.null(condition)  # type: ignore[attr-defined]
+        return self._laws(tokens, level, condition, where), self._laws(tokens, level, null, where)
+
+    def _laws(self, tokens: Tensor, level: float, condition: Condition, where: Tensor) -> Tensor:
+        moment, found = self.process.noise.time(torch.tensor(level, dtype=torch.float64)), []
+        for rows in torch.arange(len(tokens)).split(self.batch_size):
+            noisy, values = tokens[rows].to(self.device), to_device(take(condition, rows), self.device)
+            time = moment.expand(len(rows)).to(self.device, torch.get_default_dtype())
+            ask = partial(self.denoiser, noisy, time, values)
+            with out_of_range(_NAME, noisy, values), users_default():
+                answer = ask() if self.calls else check_repeatable(_NAME, self.denoiser, ask)
+            logits = check_answer(_NAME, answer, noisy, self.process.vocab_size)
+            self.calls += len(rows)
+            here = where[rows].to(self.device).unsqueeze(-1).expand(-1, -1, logits.shape[-1])
+            wanted = logits.gather(1, here).cpu()
+            check_logits(_NAME, wanted)
+            found.append(self.process.log_probs(wanted.double()))
+        return torch.cat(found)
