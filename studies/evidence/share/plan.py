@@ -1,0 +1,66 @@
+"""What is drawn, in order: the most telling cells first, so that any number of groups is a study that says something.
+
+`COMPUTED` and `COMPUTED_SMALL` say how many groups the committed results have. To go on, raise them and start the
+command again: finished parts are kept. All groups of the model take four hours of one core, those of the small problems
+seven minutes.
+"""
+
+from __future__ import annotations
+
+from studies.evidence.share.cells import BOTH, FIRST_HITTING, MEANS, STEPS, Cell
+
+__all__ = ["COMPUTED", "COMPUTED_SMALL", "GROUPS", "QUICK", "QUICK_SMALL", "SMALL", "THREE"]
+
+THREE = (*BOTH, "Simple")
+_CHAIN = ("TauLeaping", "Unrejected", "Ancestral")
+_ALL = ("Released", "TauLeaping", "Unrejected", "Euler", "Ancestral")
+_LATE, _EARLY = "ramp-up", "inverse"
+
+GROUPS: dict[str, list[Cell]] = {
+    "mean 3, T = 16, and one position a call": [
+        *Cell.several(BOTH, ("TauLeaping", "Unrejected", "Ancestral", "Released"), (16,)),
+        *Cell.several(BOTH, [FIRST_HITTING], ()),
+        *Cell.several(BOTH, ["TauLeaping"], (16,), _LATE),
+    ],
+    "T = 8": Cell.several(BOTH, _ALL, (8,)),
+    "T = 32": Cell.several(BOTH, ("Released", *_CHAIN), (32,)),
+    "`Simple`, and `Euler`": [
+        *Cell.several(["Simple"], ("TauLeaping", "Ancestral"), (8, 16)),
+        *Cell.several(BOTH, ["Euler"], (16,)),
+    ],
+    "ramp-up": [
+        *Cell.several(BOTH, _CHAIN, (8, 16), _LATE),
+        *Cell.several(BOTH, [FIRST_HITTING], (), _LATE),
+    ],
+    "T = 64": Cell.several(BOTH, _CHAIN, (64,)),
+    "T = 128": Cell.several(BOTH, _CHAIN, (128,)),
+    "inverse": [
+        *Cell.several(BOTH, _CHAIN, (8, 16), _EARLY),
+        *Cell.several(BOTH, [FIRST_HITTING], (), _EARLY),
+    ],
+    "all schedules and means, all T, all samplers": [
+        cell
+        for mean in MEANS
+        for schedule in ("constant", _LATE, _EARLY)
+        for cell in Cell.several(THREE, (*_ALL, FIRST_HITTING), STEPS, schedule, mean)
+    ],
+}
+"""Cells of the model of digits by name of the group."""
+COMPUTED = 3
+
+SMALL: dict[str, list[Cell]] = {
+    "constant, mean 3": Cell.several(THREE, (*_ALL, FIRST_HITTING), STEPS),
+    "ramp-up, mean 3": Cell.several(BOTH, (*_CHAIN, FIRST_HITTING), STEPS, _LATE),
+    "constant, mean 1": Cell.several(BOTH, (*_CHAIN, FIRST_HITTING), STEPS, mean=1.0),
+    "constant, mean 5": Cell.several(BOTH, (*_CHAIN, FIRST_HITTING), STEPS, mean=5.0),
+    "inverse, mean 3": Cell.several(BOTH, (*_CHAIN, FIRST_HITTING), STEPS, _EARLY),
+}
+"""Cells of each of the small problems, the same way."""
+COMPUTED_SMALL = 1
+
+QUICK = [
+    *Cell.several(BOTH, [FIRST_HITTING], ()),
+    *Cell.several(BOTH, ("Released", *_CHAIN), (8,)),
+]
+QUICK_SMALL = Cell.several(THREE, (*_CHAIN, FIRST_HITTING), (8, 16))
+"""Cells of the reduced size."""
