@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
@@ -12,14 +12,14 @@ from studies.evidence.share.figure import pictures
 from studies.evidence.share.hypotheses import HYPOTHESES, judged
 from studies.evidence.share.models import Distances, Model
 from studies.evidence.share.parts import PARTS, part
-from studies.evidence.share.plan import COMPUTED, COMPUTED_SMALL, GROUPS, QUICK, QUICK_SMALL, SMALL
-from studies.evidence.share.small import measured, small_problems
+from studies.evidence.share.plan import COMPUTED, COMPUTED_SMALL, GROUPS, QUICK, QUICK_SMALL, SMALL, UNIFORM
+from studies.evidence.share.small import measured, numbers
 from studies.evidence.share.words import sections
 
 __all__ = ["EVIDENCE"]
 
 MODEL, SEEDS, COUNT = "digits-masked", (0, 1, 2), 100
-QUICK_COUNT, QUICK_PROBLEMS = 20, (2, 14)
+QUICK_COUNT, QUICK_PROBLEMS = 20, [2, 14]
 """Samples of a seed, and numbers of the small problems, of the reduced size."""
 
 
@@ -42,10 +42,14 @@ def compute(scale: Scale) -> dict[str, Any]:
 
 def small(scale: Scale) -> Iterator[dict[str, Any]]:
     """The cells of all small problems."""
-    plan = [QUICK_SMALL] if scale.quick else list(SMALL.values())[:COMPUTED_SMALL]
-    numbers: Iterable[int] = QUICK_PROBLEMS if scale.quick else range(len(small_problems()))
-    for cells, number in product(plan, numbers):
-        yield from measured(scale, number, cells)
+    if scale.quick:
+        plan = [(QUICK_SMALL, QUICK_PROBLEMS, "masked"), (UNIFORM, QUICK_PROBLEMS, "uniform")]
+    else:
+        plan = [(cells, numbers(strong), "masked") for cells, strong in list(SMALL.values())[:COMPUTED_SMALL]]
+        plan.append((UNIFORM, numbers(strong=True), "uniform"))
+    for cells, which, process in plan:
+        for number in which:
+            yield from measured(scale, number, cells, process)
 
 
 def parts(distances: Distances, cells: list[Cell]) -> Iterator[dict[str, Any]]:

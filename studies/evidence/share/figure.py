@@ -10,17 +10,20 @@ from typing import Any
 from dguide.plots import style
 from studies.evidence.share.cells import FIRST_HITTING, STEPS
 from studies.evidence.share.samplers import SAMPLERS
+from studies.evidence.share.small import STRONG
 
-__all__ = ["FILE", "STRONG", "pictures", "strong"]
+__all__ = ["FILE", "pictures", "strong"]
 
-FILE, STRONG = "results-sampler-share.png", 3.0
+FILE = "results-sampler-share.png"
 Curve = Callable[[str, str, "int | None"], "float | None"]
 """The distance with a mechanism, a sampler and T; None if it was not measured."""
 
 
-def strong(found: dict[str, Any], mean: float = 3.0) -> list[dict[str, Any]]:
-    """The cells of the small problems with log Z_w above `STRONG`, constant weight."""
-    return [c for c in found["small"] if (c["schedule"], c["mean"]) == ("constant", mean) and c["log_z"] > STRONG]
+def strong(found: dict[str, Any], process: str = "masked") -> list[dict[str, Any]]:
+    """The cells of the small problems with log Z_w above `STRONG`, constant weight of mean 3."""
+    asked = (process, "constant", 3.0)
+    rows = [c for c in found["small"] if (c["process"], c["schedule"], c["mean"]) == asked]
+    return [c for c in rows if c["log_z"] > STRONG]
 
 
 def pictures(found: dict[str, Any], folder: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from studies.evidence.share.cells import BOTH, FIRST_HITTING, MEANS, STEPS, Cell
 
-__all__ = ["COMPUTED", "COMPUTED_SMALL", "GROUPS", "QUICK", "QUICK_SMALL", "SMALL", "THREE"]
+__all__ = ["COMPUTED", "COMPUTED_SMALL", "GROUPS", "QUICK", "QUICK_SMALL", "SMALL", "THREE", "UNIFORM"]
 
 THREE = (*BOTH, "Simple")
 _CHAIN = ("TauLeaping", "Unrejected", "Ancestral")
@@ -48,15 +48,27 @@ GROUPS: dict[str, list[Cell]] = {
 """Cells of the model of digits by name of the group."""
 COMPUTED = 3
 
-SMALL: dict[str, list[Cell]] = {
-    "constant, mean 3": Cell.several(THREE, (*_ALL, FIRST_HITTING), STEPS),
-    "ramp-up, mean 3": Cell.several(BOTH, (*_CHAIN, FIRST_HITTING), STEPS, _LATE),
-    "constant, mean 1": Cell.several(BOTH, (*_CHAIN, FIRST_HITTING), STEPS, mean=1.0),
-    "constant, mean 5": Cell.several(BOTH, (*_CHAIN, FIRST_HITTING), STEPS, mean=5.0),
-    "inverse, mean 3": Cell.several(BOTH, (*_CHAIN, FIRST_HITTING), STEPS, _EARLY),
+SMALL: dict[str, tuple[list[Cell], bool]] = {
+    "mean 3, constant": (Cell.several(THREE, (*_ALL, FIRST_HITTING), STEPS), True),
+    "small problems with log Z_w below 3": (Cell.several(THREE, (*_ALL, FIRST_HITTING), STEPS), False),
+    "small problems with other schedules": (
+        [
+            cell
+            for schedule in (_LATE, _EARLY)
+            for cell in Cell.several(BOTH, (*_CHAIN, FIRST_HITTING), STEPS, schedule)
+        ],
+        True,
+    ),
+    "small problems with mean weights 1 and 5": (
+        [cell for mean in (1.0, 5.0) for cell in Cell.several(BOTH, (*_CHAIN, FIRST_HITTING), STEPS, mean=mean)],
+        True,
+    ),
 }
-"""Cells of each of the small problems, the same way."""
+"""Cells by name of the group, and whether of the problems with log Z_w above 3 at w = 3, or of the others."""
 COMPUTED_SMALL = 1
+
+UNIFORM = Cell.several(BOTH, (*_CHAIN, FIRST_HITTING), (8, 16, 32))
+"""Cells of each of the small problems with the uniform process, which has no position to force."""
 
 QUICK = [
     *Cell.several(BOTH, [FIRST_HITTING], ()),

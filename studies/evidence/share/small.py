@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from torch import Tensor
 
+from dguide import Uniform
 from dguide.exact import Problem, chain, kl_divergence, solve, total_variation
 from dguide.samplers import OnGrid
 from dguide.theory.limits import limit
@@ -16,9 +18,9 @@ from dguide.theory.strength import problems
 from studies.evidence.evidence import Scale
 from studies.evidence.share.cells import Cell
 
-__all__ = ["measured", "small_problems"]
+__all__ = ["STRONG", "measured", "numbers", "small_problems"]
 
-TOLERANCE = 1e-6
+TOLERANCE, STRONG = 1e-6, 3.0
 
 
 @lru_cache(maxsize=1)
@@ -27,20 +29,26 @@ def small_problems() -> tuple[tuple[str, Problem], ...]:
     return tuple(problems()[1])
 
 
-def measured(scale: Scale, number: int, cells: list[Cell]) -> list[dict[str, Any]]:
+def numbers(strong: bool) -> list[int]:
+    """The numbers of the problems with log Z_w above `STRONG` at w = 3, or of the others."""
+    return [n for n, (_, problem) in enumerate(small_problems()) if (problem.log_z(3.0) > STRONG) == strong]
+
+
+def measured(scale: Scale, number: int, cells: list[Cell], process: str = "masked") -> list[dict[str, Any]]:
     """The cells of one problem, all of the same weight, with their distances to the target and to continuous time.
 
     Args:
         scale: where finished parts are kept.
         number: of the problem in `small_problems`.
-        cells: the cells; `FirstHitting` is continuous time itself.
+        cells: the cells; `FirstHitting` stands for continuous time itself, with the uniform process too.
+        process: "masked" or "uniform".
     """
     kind, problem = small_problems()[number]
-    first = cells[0]
     part = {"problem": number, "name": problem.name, "cells": [cell.about() for cell in cells]}
-    log_z = problem.log_z(first.mean)
+    if process == "uniform":
+        problem, part = replace(problem, process=Uniform(problem.process.vocab_size)), part | {"process": process}
     found = scale.kept(part, lambda: {"cells": [_distances(problem, cell) for cell in cells]})
-    shared = {"problem": number, "kind": kind, "log_z": log_z}
+    shared = {"problem": number, "kind": kind, "process": process, "log_z": problem.log_z(cells[0].mean)}
     return [cell.about() | shared | far for cell, far in zip(cells, found["cells"], strict=True)]
 
 

@@ -7,11 +7,12 @@ from typing import Any
 
 from dguide.evaluate import proportion
 from studies.common import table
-from studies.evidence.share.cells import STEPS, Cell
-from studies.evidence.share.figure import FILE, STRONG, strong
+from studies.evidence.share.cells import Cell
+from studies.evidence.share.figure import FILE, strong
 from studies.evidence.share.hypotheses import STEPS as T
 from studies.evidence.share.one_position import forced
 from studies.evidence.share.parts import PARTS, part
+from studies.evidence.share.small import STRONG
 
 __all__ = ["sections"]
 
@@ -25,6 +26,9 @@ HEADS = {
     "order": "order",
     "end": "released end",
 }
+
+EQUAL = 1e-6
+"""Distances that differ by less are the same: so accurate is the solution in continuous time."""
 
 
 def sections(found: dict[str, Any]) -> dict[str, str]:
@@ -120,25 +124,36 @@ def hypotheses_table(found: dict[str, Any]) -> str:
 
 
 def small_text(found: dict[str, Any]) -> str:
-    """The same parts on the small problems: on how many of them each is above 0, and its median."""
-    far = {(c["problem"], c["mechanism"], c["sampler"], c["steps"]): c["target"] for c in strong(found)}
-    numbers = list(dict.fromkeys(c["problem"] for c in strong(found)))
-    steps = [t for t in STEPS if (numbers[0], "Normalized", "TauLeaping", t) in far]
-    rows = []
-    for t in steps:
-        row = [str(t)]
-        for name in [each for each in PARTS if each != "end" or (numbers[0], "Normalized", "Released", t) in far]:
-            values = [sum(s * far[n, c.mechanism, c.sampler, c.steps] for s, c in part(name, t)) for n in numbers]
-            above = proportion(sum(v > 0 for v in values), len(values))
-            row.append(f"{median(values):.3f}; {sum(v > 0 for v in values)} ({above.low:.2f} to {above.high:.2f})")
-        rows.append(row)
-    heads = " | ".join(f":{HEADS[name]}" for name in list(PARTS)[: len(rows[0]) - 1])
+    """The same parts on the small problems, for both processes."""
+    count = len({c["problem"] for c in strong(found)})
     said = (
-        f"The same parts on the {len(numbers)} small problems with log Z_w above {STRONG:g}, exactly, as total "
-        "variation to the target: the median, on how\nmany of the problems it is above 0, and the 95 % interval of "
-        "that share:"
+        f"The same parts on the {count} small problems with log Z_w above {STRONG:g}, exactly, as total variation to "
+        "the target: the median over the problems,\nthe number of problems on which the part is above 0, and the 95 % "
+        "interval of that share:"
     )
-    return f"{said}\n\n{table(f':T | {heads}', rows)}"
+    uniform = (
+        "With the uniform process nothing is forced, and *order* is the gap in continuous time. The same problems, "
+        "noised to random tokens:"
+    )
+    return "\n\n".join([said, small_table(strong(found)), uniform, small_table(strong(found, "uniform"))])
+
+
+def small_table(cells: list[dict[str, Any]]) -> str:
+    """The parts by T, of the cells of some problems."""
+    far = {(c["problem"], c["mechanism"], c["sampler"], c["steps"]): c["target"] for c in cells}
+    numbers = list(dict.fromkeys(c["problem"] for c in cells))
+    names = [name for name in PARTS if name != "end" or any(c["sampler"] == "Released" for c in cells)]
+    rows = []
+    for t in sorted({c["steps"] for c in cells if c["steps"]}):
+        row = [str(t)]
+        for name in names:
+            signed = part(name, t)
+            values = [sum(sign * far[n, c.mechanism, c.sampler, c.steps] for sign, c in signed) for n in numbers]
+            above = sum(value > EQUAL for value in values)
+            share = proportion(above, len(values))
+            row.append(f"{median(values) + 0.0:.3f}; {above} ({share.low:.2f} to {share.high:.2f})")
+        rows.append(row)
+    return table(f":T | {' | '.join(f':{HEADS[name]}' for name in names)}", rows)
 
 
 def one_position() -> str:
