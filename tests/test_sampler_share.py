@@ -12,6 +12,8 @@ from dguide import Masked, Normalized, Simple, Unlocking
 from dguide.exact import Problem, chain, solve, total_variation
 from dguide.exact.random_problems import dirichlet
 from dguide.theory.strength import SCHEDULES
+from studies.common import ROOT
+from studies.evidence.sampler_share import EVIDENCE
 from studies.evidence.share.cells import BOTH, FIRST_HITTING, STEPS, Cell
 from studies.evidence.share.hypotheses import HYPOTHESES, judged
 from studies.evidence.share.one_position import LEAVES, forced
@@ -107,6 +109,12 @@ def test_every_hypothesis_can_be_judged_from_the_groups_that_are_computed():
     wanted = {cell for each in HYPOTHESES for _, cell in each.signed}
     assert wanted <= cells
     assert {cell for name in PARTS for _, cell in part(name, 8)} <= {*QUICK}
+
+
+def test_the_section_of_the_page_is_that_of_the_results():
+    page = ROOT / "docs" / EVIDENCE.page
+    assert EVIDENCE.text() == page.read_text(encoding="utf-8"), f"{EVIDENCE.command} --fill"
+    assert EVIDENCE.command in page.read_text(encoding="utf-8")
 
 
 def test_verdicts_follow_the_intervals():

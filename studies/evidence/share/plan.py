@@ -46,7 +46,7 @@ GROUPS: dict[str, list[Cell]] = {
     ],
 }
 """Cells of the model of digits by name of the group."""
-COMPUTED = 3
+COMPUTED = 2
 
 SMALL: dict[str, tuple[list[Cell], bool]] = {
     "mean 3, constant": (Cell.several(THREE, (*_ALL, FIRST_HITTING), STEPS), True),
