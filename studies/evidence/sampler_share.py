@@ -64,8 +64,8 @@ def parts(distances: Distances, cells: list[Cell]) -> Iterator[dict[str, Any]]:
 
 EVIDENCE = Evidence(
     "sampler-share",
-    "a quarter of an hour of one core",
-    "a minute",
+    "five minutes of one core for the groups in the results; four hours for all",
+    "half a minute",
     compute,
     sections,
     pictures,

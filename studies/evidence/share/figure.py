@@ -35,7 +35,10 @@ def pictures(found: dict[str, Any], folder: Path) -> None:
     for axes, mechanism in zip(rows, mechanisms, strict=True):
         for panel, (title, curve) in zip(axes, columns.items(), strict=True):
             panel.set_title(f"{mechanism}: {title}", fontsize=10)
-            lines(panel, mechanism, curve)
+            if not lines(panel, mechanism, curve):
+                panel.text(0.5, 0.5, "not measured yet", transform=panel.transAxes, ha="center", color="0.4")
+    for panel in rows[0]:
+        panel.set_ylim(bottom=0)
     for panel in rows[-1]:
         panel.set_xlabel("T, network calls")
     handles = {text: line for panel in rows.flat for line, text in zip(*panel.get_legend_handles_labels(), strict=True)}
@@ -44,8 +47,8 @@ def pictures(found: dict[str, Any], folder: Path) -> None:
     style.save(figure, folder / FILE)
 
 
-def lines(panel: Any, mechanism: str, curve: Curve) -> None:
-    """The samplers of one mechanism."""
+def lines(panel: Any, mechanism: str, curve: Curve) -> bool:
+    """The samplers of one mechanism. Returns whether there is one."""
     for number, sampler in enumerate(SAMPLERS):
         at = [(t, value) for t in STEPS if (value := curve(mechanism, sampler, t)) is not None]
         if at:
@@ -55,9 +58,9 @@ def lines(panel: Any, mechanism: str, curve: Curve) -> None:
         panel.axhline(limit, color="0.4", linestyle="--", linewidth=1.1, label=f"{FIRST_HITTING}, continuous time")
     panel.set_xscale("log", base=2)
     panel.set_xticks(STEPS, [str(t) for t in STEPS])
-    panel.set_ylim(bottom=0)
     panel.grid(alpha=0.25)
     panel.spines[["top", "right"]].set_visible(False)
+    return bool(panel.lines)
 
 
 def exact(found: dict[str, Any]) -> Curve:

@@ -65,17 +65,18 @@ def paragraph(found: dict[str, Any], parts: dict[Key, dict[str, Any]]) -> str:
     """The finding at the T of the hypotheses."""
     at = {name: parts[name, T, "constant", 3.0] for name in PARTS}
     left = {name: cell_of(found, Cell(name, "TauLeaping", T))["forced"] for name in ("Normalized", "Unlocking")}
-    without = at["gap"]["difference"] - at["rejection"]["difference"]
-    verb = (
-        "hides" if at["rejection"]["high"] < 0 else "adds" if at["rejection"]["low"] > 0 else "does not clearly change"
+    without = part("gap", T) + [(-sign, cell) for sign, cell in part("rejection", T)]
+    apart = sum(sign * cell_of(found, cell)["figures"][0]["value"] for sign, cell in without)
+    works = (
+        "against" if at["rejection"]["high"] < 0 else "for" if at["rejection"]["low"] > 0 else "neither for nor against"
     )
     return (
         f"With `TauLeaping`, w = 3 (constant) and T = {T}, `Unlocking` is {ends(at['gap'])} further from the data than "
-        f"`Normalized` (95 % intervals, {about(found)}).\nThe rejection {verb} a part of the gap: it accounts for "
-        f"{ends(at['rejection'])}, and without it the gap is {without:.2f}. With one position a call, where no sampler "
-        f"errs,\nthe gap is {ends(at['order'])}: this is the mechanism's. At the end `TauLeaping` forces "
-        f"{left['Normalized']:.1f} positions of a sample with `Normalized`, and {left['Unlocking']:.1f} with "
-        "`Unlocking`."
+        f"`Normalized`\n({about(found)}; 95 % intervals). The rejection of several jumps works {works} the gap: it "
+        f"contributes\n{ends(at['rejection'])}. The same steps without rejection have a gap of {apart:.2f}. With one "
+        f"position a call, where the sampler has no error, the gap is\n{ends(at['order'])}. At the end `TauLeaping` "
+        f"forces {left['Normalized']:.1f} of the positions of a sample with `Normalized`, and {left['Unlocking']:.1f} "
+        "with `Unlocking`."
     )
 
 
@@ -88,7 +89,7 @@ def cell_of(found: dict[str, Any], cell: Cell) -> dict[str, Any]:
 def parts_table(found: dict[str, Any], parts: dict[Key, dict[str, Any]]) -> str:
     """The parts of the gap by schedule and T."""
     rows = []
-    for schedule, steps in dict.fromkeys((p["schedule"], p["steps"]) for p in parts.values()):
+    for schedule, steps in dict.fromkeys((p["schedule"], p["steps"]) for p in parts.values() if p["part"] == "gap"):
         cells = [parts.get((name, steps, schedule, 3.0)) for name in PARTS]
         forced_ = [
             f"{cell_of(found, Cell(m, 'TauLeaping', steps, schedule))['forced']:.1f}"
