@@ -23,22 +23,22 @@ GROUPS: dict[str, list[Cell]] = {
         *Cell.several(BOTH, ["TauLeaping"], (16,), _LATE),
     ],
     "T = 8": Cell.several(BOTH, _ALL, (8,)),
-    "T = 32": Cell.several(BOTH, ("Released", *_CHAIN), (32,)),
-    "`Simple`, and `Euler`": [
+    "digits with T = 32": Cell.several(BOTH, ("Released", *_CHAIN), (32,)),
+    "digits with `Simple`": [
         *Cell.several(["Simple"], ("TauLeaping", "Ancestral"), (8, 16)),
         *Cell.several(BOTH, ["Euler"], (16,)),
     ],
-    "ramp-up": [
+    "digits with the ramp-up": [
         *Cell.several(BOTH, _CHAIN, (8, 16), _LATE),
         *Cell.several(BOTH, [FIRST_HITTING], (), _LATE),
     ],
-    "T = 64": Cell.several(BOTH, _CHAIN, (64,)),
-    "T = 128": Cell.several(BOTH, _CHAIN, (128,)),
-    "inverse": [
+    "digits with T = 64": Cell.several(BOTH, _CHAIN, (64,)),
+    "digits with T = 128": Cell.several(BOTH, _CHAIN, (128,)),
+    "digits with the inverse": [
         *Cell.several(BOTH, _CHAIN, (8, 16), _EARLY),
         *Cell.several(BOTH, [FIRST_HITTING], (), _EARLY),
     ],
-    "all schedules and means, all T, all samplers": [
+    "digits with every other combination": [
         cell
         for mean in MEANS
         for schedule in ("constant", _LATE, _EARLY)
@@ -49,7 +49,7 @@ GROUPS: dict[str, list[Cell]] = {
 COMPUTED = 2
 
 SMALL: dict[str, tuple[list[Cell], bool]] = {
-    "mean 3, constant": (Cell.several(THREE, (*_ALL, FIRST_HITTING), STEPS), True),
+    "small problems with log Z_w above 3": (Cell.several(THREE, (*_ALL, FIRST_HITTING), STEPS), True),
     "small problems with log Z_w below 3": (Cell.several(THREE, (*_ALL, FIRST_HITTING), STEPS), False),
     "small problems with other schedules": (
         [
