@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -96,9 +95,11 @@ class Model:
     def sampled(self, cell: Cell) -> Sampled:
         """The samples of all seeds, from the file of each seed if it was drawn before."""
         found = [self._of_seed(cell, seed) for seed in self.seeds]
-        joined = (torch.tensor([row for each in found for row in each[what]]) for what in ("tokens", "forced", "last"))
+        tokens, forced, last = (
+            torch.tensor([row for each in found for row in each[what]]) for what in ("tokens", "forced", "last")
+        )
         conditional, reference = (max(each["calls"][k] for each in found) for k in (0, 1))
-        return Sampled(*joined, (conditional, reference))
+        return Sampled(tokens, forced, last, (conditional, reference))
 
     def _of_seed(self, cell: Cell, seed: int) -> dict[str, Any]:
         about = {key: value for key, value in self.about().items() if key not in ("seeds", "figure")}
@@ -192,7 +193,7 @@ class Distances:
     def cell(self, cell: Cell) -> dict[str, Any]:
         """A cell of the results."""
         samples, found = self.of(cell), self.sum(FIGURE, [(1, cell)])
-        rest: Mapping[str, Any] = {
+        rest: dict[str, Any] = {
             "calls": list(samples.calls),
             "forced": float(samples.forced.double().mean()),
             "last": float(samples.last.double().mean()),
