@@ -19,7 +19,7 @@ from studies.common import ROOT, commit, filled, header, write
 
 __all__ = ["NAMES", "Evidence", "NotMade", "Scale", "named"]
 
-NAMES: tuple[str, ...] = ("decides", "sceptic")
+NAMES: tuple[str, ...] = ("decides", "sampler-share", "sceptic")
 """The studies, in the order of the page; each is the attribute `EVIDENCE` of a module here (`-` as `_`)."""
 
 

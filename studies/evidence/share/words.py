@@ -1,0 +1,181 @@
+"""What the page says: a paragraph, the figure, the table of the parts, the small problems and the hypotheses."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import Any
+
+from dguide.evaluate import proportion
+from studies.common import table
+from studies.evidence.share.cells import Cell
+from studies.evidence.share.figure import FILE, strong
+from studies.evidence.share.hypotheses import STEPS as T
+from studies.evidence.share.one_position import forced
+from studies.evidence.share.parts import PARTS, part
+from studies.evidence.share.small import STRONG
+
+__all__ = ["sections"]
+
+Key = tuple[str, int, str, float]
+"""Part, T, schedule and mean weight."""
+HEADS = {
+    "gap": "gap with `TauLeaping`",
+    "rejection": "rejection",
+    "held rates": "held rates",
+    "pace": "pace",
+    "order": "order",
+    "end": "released end",
+}
+
+EQUAL = 1e-6
+"""Distances that differ by less are the same: so accurate is the solution in continuous time."""
+
+
+def sections(found: dict[str, Any]) -> dict[str, str]:
+    parts = {(p["part"], p["steps"], p["schedule"], p["mean"]): p for p in found["parts"]}
+    said = [
+        paragraph(found, parts),
+        f"![Distance of the samples against the number of network calls T, for each mechanism and sampler]"
+        f"(images/{FILE})",
+        "Left: medians over the small problems with log Z_w above "
+        f"{STRONG:g}, exact. Right: {about(found)}; held-out images have {found['held-out']:.2f}.",
+        parts_table(found, parts),
+        hypotheses_table(found),
+        small_text(found),
+        one_position(),
+        missing(found),
+    ]
+    return {"sampler share": "\n\n".join(filter(None, said))}
+
+
+def about(found: dict[str, Any]) -> str:
+    """Model, figure, samples and seeds."""
+    seeds = ", ".join(map(str, found["seeds"]))
+    count = found["count"] * len(found["seeds"])
+    return f"`{found['model']}`, {found['figure']}, {count} samples a cell, seeds {seeds}"
+
+
+def ends(entry: dict[str, Any], digits: int = 2) -> str:
+    """A difference with its interval."""
+    value, low, high = (f"{entry[key] + 0.0:.{digits}f}" for key in ("difference", "low", "high"))
+    return f"{value} ({low} to {high})"
+
+
+def paragraph(found: dict[str, Any], parts: dict[Key, dict[str, Any]]) -> str:
+    """The finding at the T of the hypotheses."""
+    at = {name: parts[name, T, "constant", 3.0] for name in PARTS}
+    left = {name: cell_of(found, Cell(name, "TauLeaping", T))["forced"] for name in ("Normalized", "Unlocking")}
+    without = part("gap", T) + [(-sign, cell) for sign, cell in part("rejection", T)]
+    apart = sum(sign * cell_of(found, cell)["figures"][0]["value"] for sign, cell in without)
+    works = (
+        "against" if at["rejection"]["high"] < 0 else "for" if at["rejection"]["low"] > 0 else "neither for nor against"
+    )
+    return (
+        f"With `TauLeaping`, w = 3 (constant) and T = {T}, `Unlocking` is {ends(at['gap'])} further from the data than "
+        f"`Normalized`\n({about(found)}; 95 % intervals). The rejection of several jumps works {works} the gap: it "
+        f"contributes\n{ends(at['rejection'])}. The same steps without rejection have a gap of {apart:.2f}. With one "
+        f"position a call, where the sampler has no error, the gap is\n{ends(at['order'])}. At the end `TauLeaping` "
+        f"forces {left['Normalized']:.1f} of the positions of a sample with `Normalized`, and {left['Unlocking']:.1f} "
+        "with `Unlocking`."
+    )
+
+
+def cell_of(found: dict[str, Any], cell: Cell) -> dict[str, Any]:
+    """A cell of the results."""
+    wanted = cell.about()
+    return next(dict(each) for each in found["cells"] if {key: each[key] for key in wanted} == wanted)
+
+
+def parts_table(found: dict[str, Any], parts: dict[Key, dict[str, Any]]) -> str:
+    """The parts of the gap by schedule and T."""
+    rows = []
+    for schedule, steps in dict.fromkeys((p["schedule"], p["steps"]) for p in parts.values() if p["part"] == "gap"):
+        cells = [parts.get((name, steps, schedule, 3.0)) for name in PARTS]
+        forced_ = [
+            f"{cell_of(found, Cell(m, 'TauLeaping', steps, schedule))['forced']:.1f}"
+            for m in ("Normalized", "Unlocking")
+        ]
+        rows.append([schedule, str(steps), *("" if p is None else ends(p) for p in cells), ", ".join(forced_)])
+    heads = " | ".join(f":{HEADS[name]}" for name in PARTS)
+    head = f"schedule, mean 3 | :T | {heads} | :forced with `TauLeaping`: `Normalized`, `Unlocking`"
+    return f"{EXPLAINED}\n\n{table(head, rows)}"
+
+
+EXPLAINED = """The gap is the distance of `Unlocking` minus that of `Normalized`. *Rejection* is the gap of `TauLeaping`
+minus that of the same steps that take the first of several jumps. *Held rates* is the latter minus the gap of
+`Ancestral`, whose steps follow the exact posterior. *Pace* is the gap of `Ancestral` minus the gap with one position a
+call, and *order* is that gap. These four add up to the gap of `TauLeaping`. *Released end* is the gap of the released
+code (steps down to t = 0.01, then the most probable token at every mask) minus the gap of `TauLeaping`. A part above 0
+is a harm to `Unlocking`."""
+
+
+def hypotheses_table(found: dict[str, Any]) -> str:
+    """The hypotheses and their verdicts."""
+    rows = [[each["name"], ends(each, 3), each["verdict"]] for each in found["hypotheses"]]
+    if not rows:
+        return ""
+    level = found["hypotheses"][0]["level"]
+    return "\n\n".join(
+        [
+            f"Stated before the samples were drawn, all with T = {T}; intervals of {100 * level:.1f} %, which hold "
+            "together with 95 %.\nWith 300 samples a gap of 0.14, and a difference of gaps of 0.11, are found with "
+            "probability 0.8. So said a pilot of 100 samples of another seed;\nits rejection of -0.45 put the second "
+            "hypothesis in doubt, which stands as it was stated.",
+            table("hypothesis | :difference | verdict", rows),
+        ]
+    )
+
+
+def small_text(found: dict[str, Any]) -> str:
+    """The same parts on the small problems, for both processes."""
+    count = len({c["problem"] for c in strong(found)})
+    said = (
+        f"The same parts on the {count} small problems with log Z_w above {STRONG:g}, exactly, as total variation to "
+        "the target: the median over the problems,\nthe number of problems on which the part is above 0, and the 95 % "
+        "interval of that share:"
+    )
+    uniform = (
+        "With the uniform process nothing is forced, and *order* is the gap in continuous time. The same problems, "
+        "noised to random tokens:"
+    )
+    return "\n\n".join([said, small_table(strong(found)), uniform, small_table(strong(found, "uniform"))])
+
+
+def small_table(cells: list[dict[str, Any]]) -> str:
+    """The parts by T, of the cells of some problems."""
+    far = {(c["problem"], c["mechanism"], c["sampler"], c["steps"]): c["target"] for c in cells}
+    numbers = list(dict.fromkeys(c["problem"] for c in cells))
+    names = [name for name in PARTS if name != "end" or any(c["sampler"] == "Released" for c in cells)]
+    rows = []
+    for t in sorted({c["steps"] for c in cells if c["steps"]}):
+        row = [str(t)]
+        for name in names:
+            signed = part(name, t)
+            values = [sum(sign * far[n, c.mechanism, c.sampler, c.steps] for sign, c in signed) for n in numbers]
+            above = sum(value > EQUAL for value in values)
+            share = proportion(above, len(values))
+            row.append(f"{median(values) + 0.0:.3f}; {above} ({share.low:.2f} to {share.high:.2f})")
+        rows.append(row)
+    return table(f":T | {' | '.join(f':{HEADS[name]}' for name in names)}", rows)
+
+
+def one_position() -> str:
+    """The closed form."""
+    often = {z: forced("TauLeaping", z, 8) for z in (1.0, 5.0, 20.0, 100.0)}
+    rest = ", ".join(f"{p:.2f} for Z_w = {z:g}" for z, p in often.items() if z > 1)
+    return (
+        "One position shows what rejection does. In a step of integrated rate Lambda it leaves with probability Lambda "
+        "exp(-Lambda), which is at most 0.37 and\nfalls again above Lambda = 1. With T = 8 it has not left of itself "
+        f"by the end with probability {often[1.0]:.2f} for Z_w = 1, the rate of `Normalized`;\n{rest}. In the jump "
+        "process a larger Z_w always leaves sooner.\nSo the rejection holds back just those positions that "
+        "`Unlocking` decides first."
+    )
+
+
+def missing(found: dict[str, Any]) -> str:
+    """What is planned and not in the results."""
+    if not found["missing"]:
+        return ""
+    return (
+        f"Planned, and not measured yet: {'; '.join(found['missing'])}. `studies/evidence/share/plan.py` has the cells."
+    )
