@@ -45,7 +45,7 @@ def sections(found: dict[str, Any]) -> dict[str, str]:
         one_position(),
         missing(found),
     ]
-    return {"sampler share": "\n\n".join(filter(None, said))}
+    return {"sampler-share": "\n\n".join(filter(None, said))}
 
 
 def about(found: dict[str, Any]) -> str:
