@@ -1,0 +1,147 @@
+"""The page of the grid: what each data set says, as tables and a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from studies.common import table
+
+from .grid_cells import NAMES, SCHEDULES
+from .grid_picture import picture
+from .verdicts import HOLDS, OPEN, WRONG, summary
+
+__all__ = ["effect", "pictures", "sections", "strengths"]
+
+
+def sections(found: Mapping[str, Any]) -> dict[str, str]:
+    """The part of a data set on the page of the grid."""
+    name = f"grid-{found['model']}"
+    return {
+        f"{name} about": about(found),
+        f"{name} verdicts": verdicts(found),
+        f"{name} figures": figures(found),
+        f"{name} strengths": strengths(found),
+    }
+
+
+def pictures(found: Mapping[str, Any], folder: Path) -> None:
+    picture(found, folder / f"grid-{found['model']}.png")
+
+
+def about(found: Mapping[str, Any]) -> str:
+    """How it was made, what was found out beforehand about the power, and what is missing."""
+    seeds, made = ", ".join(map(str, found["seeds"])), " (a program generated the data)" if found["synthetic"] else ""
+    lines = [
+        f"Model `{found['model']}` (SHA-256 of the weights {found['sha256'][:12]}), data `{found['data']}`{made}.",
+        f"Figure that decides: {found['figure']}. {found['count']} samples a seed, seeds {seeds}, sampler `Ancestral`.",
+        f"{found['family']} tests, each with an interval of level 1 - 0.05 / {found['family']}.",
+    ]
+    if found["power"] is not None:
+        power = found["power"]
+        lines.append(
+            f"Power, from {power['count']} samples of seed {power['seed']} at 16 steps, before the grid: 80 % find"
+            f" a difference of {power['mechanisms']:.2g} between `Normalized` and `Unlocking` (constant, mean 3),"
+            f" and one of {power['guidance']:.2g} between `Normalized` and no guidance."
+        )
+    planned = len(found["cells"]) + len(found["missing"])
+    missing = missing_words(found)
+    done = "all cells" if not missing else f"{len(found['cells'])} of {planned} cells; missing: {missing}"
+    lines.append(f"Measured: {done}.")
+    return "\n".join(lines)
+
+
+def missing_words(found: Mapping[str, Any]) -> str:
+    """The missing cells, as mean weights by steps."""
+    means: dict[int, set[float]] = {}
+    for _, _, mean, steps in found["missing"]:
+        means.setdefault(steps, set()).add(mean)
+    words = (
+        f"{steps} steps at mean {', '.join(f'{mean:g}' for mean in sorted(some))}" for steps, some in means.items()
+    )
+    return "; ".join(words)
+
+
+def verdicts(found: Mapping[str, Any]) -> str:
+    """A row for each hypothesis."""
+    rows = []
+    for row in summary(found):
+        counts = row["counts"]
+        measured = sum(counts.values())
+        rows.append(
+            [
+                f"[{row['name']}](results.md#{row['name']})",
+                row["verdict"],
+                f"{counts[HOLDS]}, {counts[WRONG]}, {counts[OPEN]} of {measured}"
+                + ("" if measured == row["planned"] else f" ({row['planned']} planned)"),
+                span(row["holds at log Z"]),
+                span(row["not at log Z"]),
+                effect(row["largest"]),
+            ]
+        )
+    return table(
+        "hypothesis | verdict | holds, wrong, open | holds at log Z_w | not at log Z_w | largest decided effect", rows
+    )
+
+
+def span(ends: list[float] | None) -> str:
+    return "" if ends is None else f"{ends[0]:.2g} to {ends[1]:.2g}"
+
+
+def effect(test: Mapping[str, Any] | None) -> str:
+    """A difference with its interval and its cells."""
+    if test is None:
+        return ""
+    mechanism, schedule, mean, steps = test["cells"][0]
+    at = f"{mechanism}, {schedule}, mean {mean:g}, {steps} steps"
+    return f"{test['difference']:.3g} ({test['low']:.3g} to {test['high']:.3g}): {test['label']} ({at})"
+
+
+def figures(found: Mapping[str, Any]) -> str:
+    """The figure that decides and those beside it, at the steps that were measured first, by mean weight."""
+    names = [found["figure"], *found["also"]]
+    steps = found["cells"][0]["steps"] if found["cells"] else 0
+    rows = []
+    for cell in sorted((each for each in found["cells"] if each["steps"] == steps), key=_order):
+        of = {each["name"]: each for each in cell["figures"]}
+        first = "no guidance" if cell["mean"] == 0 else f"{cell['mean']:g}, {cell['schedule']}, `{cell['mechanism']}`"
+        calls = "{} + {}".format(*cell["calls"])
+        rows.append([first, calls, *(_value(of[name]) for name in names)])
+    if found["cells"]:
+        of = {each["name"]: each for each in found["cells"][0]["figures"]}
+        rows.append(["real data", "", *(f"{of[name]['best']:.3g}" for name in names)])
+    return table(
+        f"mean w, schedule, mechanism ({steps} steps) | calls | {' | '.join(f':{name}' for name in names)}", rows
+    )
+
+
+def _order(cell: Mapping[str, Any]) -> tuple[float, int, int]:
+    place = list(SCHEDULES).index(cell["schedule"]) if cell["schedule"] in SCHEDULES else -1
+    return cell["mean"], place, NAMES.index(cell["mechanism"])
+
+
+def _value(each: Mapping[str, Any]) -> str:
+    inside = "" if each["low"] != each["low"] else f" ({each['low']:.3g} to {each['high']:.3g})"
+    return f"{each['value']:.3g}{inside}"
+
+
+def strengths(found: Mapping[str, Any]) -> str:
+    """log Z_w near noise, in the middle and near data."""
+    rows = []
+    seen = {(each["mechanism"], each["schedule"], each["mean"]): each["log_z"] for each in found["cells"]}
+    for (mechanism, schedule, mean), levels in sorted(
+        seen.items(),
+        key=lambda each: (each[0][2], *_order(dict(zip(("mechanism", "schedule", "mean"), each[0], strict=True)))[1:]),
+    ):
+        if levels is not None:
+            thirds = (levels[-2:], levels[4:6], levels[:2])
+            rows.append([f"{mean:g}", schedule, f"`{mechanism}`", *(_mean(some) for some in thirds), _mean(levels)])
+    return table(
+        ":mean w | schedule | mechanism | :m from 0.8 to 1 | :m from 0.4 to 0.6 | :m from 0 to 0.2 | :mean", rows
+    )
+
+
+def _mean(values: list[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    return f"{sum(known) / len(known):.2g}" if known else ""
