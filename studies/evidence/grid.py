@@ -68,7 +68,7 @@ def compute(plan: Plan, scale: Scale) -> dict[str, Any]:
     found = _Found(grid, cells)
     return {
         "model": plan.model,
-        "sha256": grid.loaded.sha256,
+        "sha256": grid.sha256,
         "data": grid.data.name,
         "synthetic": grid.data.synthetic,
         "count": plan.count,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -44,6 +45,12 @@ class Grid:
         return checkpoint.load(ROOT / "checkpoints" / self.plan.model)
 
     @cached_property
+    def sha256(self) -> str:
+        """Digest of the weights, as the checkpoint has it."""
+        text = (ROOT / "checkpoints" / self.plan.model / checkpoint.CONFIG).read_text(encoding="utf-8")
+        return str(json.loads(text)["sha256"])
+
+    @cached_property
     def data(self) -> Dataset:
         return load(self.loaded.config.data)
 
@@ -83,7 +90,7 @@ class Grid:
         return {
             "what": what,
             "model": self.plan.model,
-            "sha256": self.loaded.sha256,
+            "sha256": self.sha256,
             "data": self.loaded.config.data_digest,
             "cell": cell.key,
             "asked": self.plan.asked,
