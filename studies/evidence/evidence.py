@@ -17,7 +17,17 @@ from studies.common import ROOT, commit, filled, header, write
 
 __all__ = ["NAMES", "Evidence", "Scale", "named"]
 
-NAMES: tuple[str, ...] = ("grid-digits-masked", "grid-digits-uniform")
+NAMES: tuple[str, ...] = (
+    "grid-digits-masked",
+    "grid-digits-uniform",
+    "grid-mnist14-masked",
+    "grid-wafer16-masked",
+    "grid-qm9-masked",
+    "grid-qm9-uniform",
+    "grid-splice-masked",
+    "grid-peptides-masked",
+    "grid-plays-masked",
+)
 """The studies, in the order of the page; each is the attribute `EVIDENCE` of a module here (`-` as `_`)."""
 
 
