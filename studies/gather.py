@@ -1,18 +1,21 @@
-"""Writes the results of a grid from the cells that are there so far, and draws none.
+"""Writes the results of a grid from the cells that are there, after it has made those of its first blocks.
 
-Then `python -m studies.run NAME --fill` writes the page.
+Then `python -m studies.run NAME --fill` writes the page, which says what is missing.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from studies.common import ROOT, parser, write
 from studies.evidence import Scale, named
-from studies.evidence.grid import NotMade
+from studies.evidence.grid import NotMade, compute
 from studies.evidence.grid_plans import PLANS
 
 __all__ = ["Kept"]
@@ -29,13 +32,21 @@ class Kept(Scale):
 
 
 def main() -> None:
-    command = parser(__doc__, "studies/results/NAME.json", "a minute")
+    command = parser(__doc__, "studies/results/NAME.json", "a minute, and the time of the cells that are made")
     command.add_argument("name", choices=PLANS, metavar="NAME", help="one of the studies of the grid")
+    command.add_argument(
+        "--blocks", type=int, default=0, help="make the cells of so many blocks first; by default none"
+    )
     command.add_argument("--folder", type=Path, help="where finished parts are kept, instead of runs/evidence/NAME")
     given = command.parse_args()
+    plan, folder = PLANS[given.name], given.folder or ROOT / "runs/evidence" / given.name
+    if not 0 <= given.blocks <= len(plan.blocks):
+        command.error(f"--blocks {given.blocks}: expected 0 to {len(plan.blocks)}, the blocks of {given.name}")
+    if given.blocks:
+        torch.set_num_threads(1)
+        compute(replace(plan, blocks=plan.blocks[: given.blocks]), Scale(quick=False, folder=folder))
     study = named(given.name)
-    scale = Kept(quick=False, folder=given.folder or ROOT / "runs/evidence" / given.name)
-    write(study.results, json.dumps(study.measure(scale)) + "\n")
+    write(study.results, json.dumps(study.measure(Kept(quick=False, folder=folder))) + "\n")
     print(study.results.relative_to(ROOT))
 
 

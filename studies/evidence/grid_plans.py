@@ -110,8 +110,8 @@ PLANS: dict[str, Plan] = {
     for plan in (
         _images("digits-masked", FULL, 0),
         _images("digits-uniform", FULL, 0),
-        _images("mnist14-masked", PART, 0),
-        _images("wafer16-masked", PART, 0),
+        _images("mnist14-masked", PART, 0, 128),
+        _images("wafer16-masked", PART, 0, 128),
         _molecules("qm9-masked", 0),
         _molecules("qm9-uniform", 0),
         _strings("splice-masked", 3, ("accuracy", "perplexity", "unique"), 0),
