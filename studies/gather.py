@@ -34,9 +34,7 @@ class Kept(Scale):
 def main() -> None:
     command = parser(__doc__, "studies/results/NAME.json", "a minute, and the time of the cells that are made")
     command.add_argument("name", choices=PLANS, metavar="NAME", help="one of the studies of the grid")
-    command.add_argument(
-        "--blocks", type=int, default=0, help="make the cells of so many blocks first"
-    )
+    command.add_argument("--blocks", type=int, default=0, help="make the cells of so many blocks first")
     command.add_argument("--folder", type=Path, help="where finished parts are kept, instead of runs/evidence/NAME")
     given = command.parse_args()
     plan, folder = PLANS[given.name], given.folder or ROOT / "runs/evidence" / given.name

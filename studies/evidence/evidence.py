@@ -27,6 +27,7 @@ NAMES: tuple[str, ...] = (
     "grid-splice-masked",
     "grid-peptides-masked",
     "grid-plays-masked",
+    "verdicts",
 )
 """The studies, in the order of the page; each is the attribute `EVIDENCE` of a module here (`-` as `_`)."""
 

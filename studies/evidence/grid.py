@@ -18,8 +18,8 @@ from .grid_cells import Cell
 from .grid_judged import Grid
 from .grid_page import pictures, sections
 from .grid_plans import PLANS, Plan, reduced
+from .grid_verdicts import of_claim
 from .hypotheses import BEST, HYPOTHESES, Claim, family
-from .verdicts import of_claim
 
 __all__ = ["NotMade", "evidence"]
 
@@ -77,7 +77,7 @@ def compute(plan: Plan, scale: Scale) -> dict[str, Any]:
         "also": list(plan.also),
         "power": power,
         "family": family(plan),
-        "planned": {each.name: sum(1 for _ in each.claims(plan)) for each in HYPOTHESES},
+        "planned": {each.name: len(each.tests(plan)) for each in HYPOTHESES},
         "cells": [found.record(cell) for cell in cells],
         "missing": [cell.key for cell in missing],
         "hypotheses": list(found.tests()),
@@ -123,7 +123,7 @@ class _Found:
         """All tests of which the cells are there."""
         level = 1 - ERROR / family(self.grid.plan)
         for hypothesis in HYPOTHESES:
-            for claim in map(self.chosen, hypothesis.claims(self.grid.plan)):
+            for claim in map(self.chosen, hypothesis.tests(self.grid.plan)):
                 if claim is not None and all(cell in self.cells for cell in claim.cells):
                     yield {"name": hypothesis.name, **self.test(claim, hypothesis.name == "guidance-helps", level)}
 

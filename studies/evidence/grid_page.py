@@ -10,7 +10,7 @@ from studies.common import table
 
 from .grid_cells import NAMES, SCHEDULES
 from .grid_picture import picture
-from .verdicts import HOLDS, OPEN, WRONG, summary
+from .grid_verdicts import HOLDS, OPEN, WRONG, summary
 
 __all__ = ["effect", "pictures", "sections", "strengths"]
 

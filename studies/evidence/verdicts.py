@@ -1,65 +1,62 @@
-"""What the grid of a data set says of each hypothesis."""
+"""What all grids say of each hypothesis: the table of verdicts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
 from typing import Any
 
-import numpy as np
+from studies.common import ROOT, table
 
-from .hypotheses import HYPOTHESES
+from .evidence import Evidence, Scale
+from .grid_page import effect, missing_words
+from .grid_plans import PLANS
+from .grid_verdicts import HOLDS, OPEN, WRONG, summary
+from .hypotheses import HYPOTHESES, family
 
-__all__ = ["HOLDS", "OPEN", "WRONG", "of_claim", "of_hypothesis", "summary"]
-
-HOLDS, WRONG, OPEN = "holds", "is wrong", "is open"
-"""What an interval says of a claim."""
-
-
-def of_claim(low: float, high: float, better: str) -> str:
-    """Whether a sum is on the better side of 0."""
-    low, high = (low, high) if better == "higher" else (-high, -low)
-    return HOLDS if low > 0 else WRONG if high < 0 else OPEN
+__all__ = ["EVIDENCE"]
 
 
-def of_hypothesis(verdicts: Sequence[str]) -> str:
-    """What the claims say together.
+def compute(scale: Scale) -> dict[str, Any]:
+    """The verdicts of the grids that have results; nothing is drawn, so both scales are the same."""
+    grids = []
+    for name in PLANS:
+        path = ROOT / f"studies/results/{name}.json"
+        if path.exists():
+            found = json.loads(path.read_text(encoding="utf-8"))
+            about = {key: found[key] for key in ("model", "figure", "count", "seeds", "family", "missing")}
+            grids.append(about | {"verdicts": summary(found)})
+    return {"grids": grids}
 
-    Confirmed: all of them hold. Bounded: some hold. Refuted: none holds, and some are wrong. Otherwise undecided.
-    """
-    if verdicts and all(each == HOLDS for each in verdicts):
-        return "confirmed"
-    if HOLDS in verdicts:
-        return "bounded"
-    return "refuted" if WRONG in verdicts else "undecided"
+
+def sections(results: dict[str, Any]) -> dict[str, str]:
+    return {"hypotheses": hypotheses(), "verdicts": verdicts(results["grids"])}
 
 
-def summary(found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """For each hypothesis its verdict on a data set, the counts, where it holds, and the largest effect.
+def hypotheses() -> str:
+    """The findings with their tests, from the module that states them."""
+    lines = [f'- <a id="{each.name}"></a>**{each.name}.** {each.claim} Test: {each.by}' for each in HYPOTHESES]
+    counts = ", ".join(f"{family(plan)} on `{plan.model}`" for plan in PLANS.values())
+    return "\n".join([*lines, "", f"Tests, all steps and mean weights of the plan together: {counts}."])
 
-    Args:
-        found: The results of a grid.
-    """
+
+def verdicts(grids: list[dict[str, Any]]) -> str:
+    """A row for each hypothesis and data set."""
     rows = []
-    for hypothesis in HYPOTHESES:
-        tests = [each for each in found["hypotheses"] if each["name"] == hypothesis.name]
-        decided = [each for each in tests if each["verdict"] != OPEN] or tests
-        held, other = (
-            [each["log_z"] for each in tests if (each["verdict"] == HOLDS) == side] for side in (True, False)
-        )
-        rows.append(
-            {
-                "name": hypothesis.name,
-                "verdict": of_hypothesis([each["verdict"] for each in tests]) if tests else "not measured",
-                "counts": {word: sum(each["verdict"] == word for each in tests) for word in (HOLDS, WRONG, OPEN)},
-                "planned": found["planned"][hypothesis.name],
-                "holds at log Z": _range(held),
-                "not at log Z": _range(other),
-                "largest": max(decided, key=lambda each: abs(each["difference"]), default=None),
-            }
-        )
-    return rows
+    for place, hypothesis in enumerate(HYPOTHESES):
+        for number, grid in enumerate(grids):
+            row = grid["verdicts"][place]
+            counts = row["counts"]
+            numbers = f"{counts[HOLDS]}, {counts[WRONG]}, {counts[OPEN]}"
+            name = f"[{hypothesis.name}](#{hypothesis.name})" if number == 0 else ""
+            rows.append([name, f"`{grid['model']}`", row["verdict"], numbers, effect(row["largest"])])
+    partial = [f"`{grid['model']}` lacks {missing_words(grid)}" for grid in grids if grid["missing"]]
+    absent = [f"`{plan.model}`" for name, plan in PLANS.items() if plan.model not in {grid["model"] for grid in grids}]
+    lines = [table("hypothesis | model | verdict | holds, wrong, open | largest decided effect", rows)]
+    if partial:
+        lines += ["", f"Not all cells are measured: {'; '.join(partial)}."]
+    if absent:
+        lines += ["", f"Not measured yet: {', '.join(absent)}."]
+    return "\n".join(lines)
 
 
-def _range(values: Sequence[float | None]) -> list[float] | None:
-    known = [value for value in values if value is not None and np.isfinite(value)]
-    return [min(known), max(known)] if known else None
+EVIDENCE = Evidence("verdicts", "seconds, from the results of the grids", "the same", compute, sections)
