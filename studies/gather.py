@@ -44,7 +44,10 @@ def main() -> None:
         torch.set_num_threads(1)
         compute(replace(plan, blocks=plan.blocks[: given.blocks]), Scale(quick=False, folder=folder))
     study = named(given.name)
-    write(study.results, json.dumps(study.measure(Kept(quick=False, folder=folder))) + "\n")
+    found = study.measure(Kept(quick=False, folder=folder))
+    if not found["cells"]:
+        raise SystemExit(f"{folder} has no cell of {given.name}: --blocks 1 makes the first ones")
+    write(study.results, json.dumps(found) + "\n")
     print(study.results.relative_to(ROOT))
 
 

@@ -39,6 +39,8 @@ STUDIES = [name for name in PROGRAMS if hasattr(importlib.import_module(name), "
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
 WITHOUT = {
     "studies.coverage": "a folder, which fills its page itself",
+    "studies.run": "makes the studies of docs/results.md, whose pages a test of their own compares",
+    "studies.gather": "makes some cells of a study of the grid",
     "benchmarks.models": "times the machine of who reads; no page has its numbers",
 }
 """Commands that pages name although they are no `Study`."""

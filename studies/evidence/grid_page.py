@@ -21,13 +21,18 @@ def sections(found: Mapping[str, Any]) -> dict[str, str]:
     return {
         f"{name} about": about(found),
         f"{name} verdicts": verdicts(found),
-        f"{name} figures": figures(found),
+        f"{name} figures": "\n\n".join([_picture(found), figures(found)]),
         f"{name} strengths": strengths(found),
     }
 
 
 def pictures(found: Mapping[str, Any], folder: Path) -> None:
     picture(found, folder / f"grid-{found['model']}.png")
+
+
+def _picture(found: Mapping[str, Any]) -> str:
+    what = f"{found['figure']} against the mean weight, a panel a schedule, a line a mechanism"
+    return f"![{what}](images/grid-{found['model']}.png)"
 
 
 def about(found: Mapping[str, Any]) -> str:
@@ -48,7 +53,7 @@ def about(found: Mapping[str, Any]) -> str:
     planned = len(found["cells"]) + len(found["missing"])
     missing = missing_words(found)
     done = "all cells" if not missing else f"{len(found['cells'])} of {planned} cells; missing: {missing}"
-    lines.append(f"Measured: {done}.")
+    lines.append(f"Measured: {done}. `python -m studies.run grid-{found['model']}` makes them all.")
     return "\n".join(lines)
 
 
@@ -99,18 +104,19 @@ def effect(test: Mapping[str, Any] | None) -> str:
 
 
 def figures(found: Mapping[str, Any]) -> str:
-    """The figure that decides and those beside it, at the steps that were measured first, by mean weight."""
+    """The figure that decides and those beside it, at the steps and the mean weight that were measured first."""
     names = [found["figure"], *found["also"]]
-    steps = found["cells"][0]["steps"] if found["cells"] else 0
+    plain, *guided = found["cells"]
+    steps, mean = plain["steps"], guided[0]["mean"] if guided else 0
+    shown = [each for each in guided if (each["steps"], each["mean"]) == (steps, mean)]
     rows = []
-    for cell in sorted((each for each in found["cells"] if each["steps"] == steps), key=_order):
+    for cell in [plain, *sorted(shown, key=_order)]:
         of = {each["name"]: each for each in cell["figures"]}
         first = "no guidance" if cell["mean"] == 0 else f"{cell['mean']:g}, {cell['schedule']}, `{cell['mechanism']}`"
         calls = "{} + {}".format(*cell["calls"])
         rows.append([first, calls, *(_value(of[name]) for name in names)])
-    if found["cells"]:
-        of = {each["name"]: each for each in found["cells"][0]["figures"]}
-        rows.append(["real data", "", *(f"{of[name]['best']:.3g}" for name in names)])
+    of = {each["name"]: each for each in plain["figures"]}
+    rows.append(["real data", "", *(f"{of[name]['best']:.3g}" for name in names)])
     return table(
         f"mean w, schedule, mechanism ({steps} steps) | calls | {' | '.join(f':{name}' for name in names)}", rows
     )
@@ -129,14 +135,11 @@ def _value(each: Mapping[str, Any]) -> str:
 def strengths(found: Mapping[str, Any]) -> str:
     """log Z_w near noise, in the middle and near data."""
     rows = []
-    seen = {(each["mechanism"], each["schedule"], each["mean"]): each["log_z"] for each in found["cells"]}
-    for (mechanism, schedule, mean), levels in sorted(
-        seen.items(),
-        key=lambda each: (each[0][2], *_order(dict(zip(("mechanism", "schedule", "mean"), each[0], strict=True)))[1:]),
-    ):
-        if levels is not None:
-            thirds = (levels[-2:], levels[4:6], levels[:2])
-            rows.append([f"{mean:g}", schedule, f"`{mechanism}`", *(_mean(some) for some in thirds), _mean(levels)])
+    seen = {(each["mean"], each["schedule"], each["mechanism"]): each for each in found["cells"] if each["log_z"]}
+    for cell in sorted(seen.values(), key=_order):
+        levels = cell["log_z"]
+        parts = (levels[-2:], levels[4:6], levels[:2], levels)
+        rows.append([f"{cell['mean']:g}", cell["schedule"], f"`{cell['mechanism']}`", *map(_mean, parts)])
     return table(
         ":mean w | schedule | mechanism | :m from 0.8 to 1 | :m from 0.4 to 0.6 | :m from 0 to 0.2 | :mean", rows
     )

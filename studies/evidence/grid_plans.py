@@ -108,15 +108,15 @@ def _strings(model: str, order: int, also: tuple[str, ...], hours: float) -> Pla
 PLANS: dict[str, Plan] = {
     plan.name: plan
     for plan in (
-        _images("digits-masked", FULL, 0),
-        _images("digits-uniform", FULL, 0),
-        _images("mnist14-masked", PART, 0, 128),
-        _images("wafer16-masked", PART, 0, 128),
-        _molecules("qm9-masked", 0),
-        _molecules("qm9-uniform", 0),
-        _strings("splice-masked", 3, ("accuracy", "perplexity", "unique"), 0),
-        _strings("peptides-masked", 2, ("accuracy", "valid", "unique"), 0),
-        _strings("plays-masked", 3, ("accuracy", "real words", "unique"), 0),
+        _images("digits-masked", FULL, 3.7),
+        _images("digits-uniform", FULL, 5.1),
+        _images("mnist14-masked", PART, 2.0, 128),
+        _images("wafer16-masked", PART, 2.6, 128),
+        _molecules("qm9-masked", 0.6),
+        _molecules("qm9-uniform", 0.8),
+        _strings("splice-masked", 3, ("accuracy", "perplexity", "unique"), 1.2),
+        _strings("peptides-masked", 2, ("accuracy", "valid", "unique"), 0.7),
+        _strings("plays-masked", 3, ("accuracy", "real words", "unique"), 1.1),
     )
 }
 """The plans by the name of their study."""

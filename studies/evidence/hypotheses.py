@@ -77,7 +77,7 @@ def _strong(plan: Plan) -> tuple[float, ...]:
 
 
 def _gap(other: str, schedule: str, mean: float, steps: int, factor: float = 1.0) -> tuple[tuple[Cell, float], ...]:
-    """`Normalized` less another mechanism, times a factor; for a distance this is minus the gap between them."""
+    """`Normalized` minus another mechanism, times a factor; for a distance this is minus the gap between them."""
     return ((Cell(NAMES[0], schedule, mean, steps), factor), (Cell(other, schedule, mean, steps), -factor))
 
 
@@ -131,31 +131,31 @@ HYPOTHESES: tuple[Hypothesis, ...] = (
     Hypothesis(
         "normalised-is-better",
         "With a constant weight of mean 2, 3 and 5, `Normalized` is better than `Unlocking` and than `Simple`.",
-        "`Normalized` less the other one, at each number of steps.",
+        "`Normalized` minus the other one, at each number of steps.",
         _normalized,
     ),
     Hypothesis(
         "early-harms",
         "Strong guidance near noise harms: inverse is worse than constant.",
-        "Constant less inverse, for each mechanism, mean weight and number of steps.",
+        "Constant minus inverse, for each mechanism, mean weight and number of steps.",
         _schedules("constant", "inverse"),
     ),
     Hypothesis(
         "late-helps",
         "Guidance near data helps: ramp-up is better than constant.",
-        "Ramp-up less constant, in the same way.",
+        "Ramp-up minus constant, in the same way.",
         _schedules("ramp-up", "constant"),
     ),
     Hypothesis(
         "power-beats-ramp",
         "A weight that is a little later still is a little better: `Power` with exponent 1.5 against ramp-up.",
-        "`Power` less ramp-up, in the same way.",
+        "`Power` minus ramp-up, in the same way.",
         _schedules("power-1.5", "ramp-up"),
     ),
     Hypothesis(
         "ramp-beats-interval",
         "Ramp-up is better than an interval of noise levels, 0.25 to 0.75.",
-        "Ramp-up less interval, in the same way.",
+        "Ramp-up minus interval, in the same way.",
         _schedules("ramp-up", "interval"),
     ),
     Hypothesis(
@@ -167,20 +167,20 @@ HYPOTHESES: tuple[Hypothesis, ...] = (
     ),
     Hypothesis(
         "gap-shrinks",
-        "The gap of the first row shrinks with the number of steps, since its cause is partly the pace.",
-        "The gap at fewer steps less that at more.",
+        "The gap of normalised-is-better shrinks with the number of steps, since its cause is partly the pace.",
+        "The gap at more steps minus the gap at fewer.",
         _shrinks,
     ),
     Hypothesis(
         "gap-stays",
-        f"But it does not vanish, since its cause is partly the order: {LEFT:g} of it are left.",
-        f"The gap at more steps less {LEFT:g} of that at fewer.",
+        f"But the gap does not vanish, since its cause is partly the order: at least {LEFT:g} of it is left.",
+        f"The gap at more steps minus {LEFT:g} of the gap at fewer.",
         _stays,
     ),
     Hypothesis(
         "guidance-helps",
         "Guidance helps at all.",
-        "The best guided setting less no guidance, at each number of steps. The first seed chooses the setting, on the"
+        "The best guided setting minus no guidance, at each number of steps. The first seed chooses the setting, on the"
         " validation part; the figures are those of the other seeds, on the test part.",
         _guided,
     ),
