@@ -109,14 +109,16 @@ class _Found:
 
     def record(self, cell: Cell) -> dict[str, Any]:
         """A cell as the file of results has it."""
-        judged = self.cells[cell]
+        judged, plan = self.cells[cell], self.grid.plan
+        shown = (plan.figure, *plan.also)
         return {
             "mechanism": cell.mechanism,
             "schedule": cell.schedule,
             "mean": cell.mean,
             "steps": cell.steps,
             "log_z": self.by_level(cell),
-            **{name: judged[name] for name in ("calls", "forced", "figures", "choice")},
+            **{name: judged[name] for name in ("calls", "forced", "choice")},
+            "figures": [each for each in judged["figures"] if each["name"] in shown],
         }
 
     def tests(self) -> Iterator[dict[str, Any]]:
