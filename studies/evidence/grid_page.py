@@ -12,7 +12,7 @@ from .grid_cells import NAMES, SCHEDULES
 from .grid_picture import picture
 from .grid_verdicts import HOLDS, OPEN, WRONG, summary
 
-__all__ = ["effect", "pictures", "sections", "strengths"]
+__all__ = ["effect", "missing_words", "pictures", "sections"]
 
 
 def sections(found: Mapping[str, Any]) -> dict[str, str]:
@@ -21,6 +21,7 @@ def sections(found: Mapping[str, Any]) -> dict[str, str]:
     return {
         f"{name} about": about(found),
         f"{name} verdicts": verdicts(found),
+        f"{name} where": where(found),
         f"{name} figures": "\n\n".join([_picture(found), figures(found)]),
         f"{name} strengths": strengths(found),
     }
@@ -88,6 +89,25 @@ def verdicts(found: Mapping[str, Any]) -> str:
     return table(
         "hypothesis | verdict | holds, wrong, open | holds at log Z_w | not at log Z_w | largest decided effect", rows
     )
+
+
+def where(found: Mapping[str, Any]) -> str:
+    """Of the hypotheses that hold in part: the share of tests that hold, by mean weight and by steps."""
+    tests = [each | {"mean": _most(each, 2), "steps": _most(each, 3)} for each in found["hypotheses"]]
+    columns = [(key, value) for key in ("mean", "steps") for value in sorted({each[key] for each in tests})]
+    rows = []
+    for row in summary(found):
+        if row["verdict"] == "bounded":
+            mine = [each for each in tests if each["name"] == row["name"]]
+            some = ([each["verdict"] for each in mine if each[key] == value] for key, value in columns)
+            rows.append([row["name"], *(f"{each.count(HOLDS)} of {len(each)}" if each else "" for each in some)])
+    heads = (f":mean {value:g}" if key == "mean" else f":{value:g} steps" for key, value in columns)
+    return table(f"holds in | {' | '.join(heads)}", rows) if rows else "No hypothesis holds in part only."
+
+
+def _most(test: Mapping[str, Any], place: int) -> float:
+    """The largest mean weight or number of steps of a test."""
+    return max(float(cell[place]) for cell in test["cells"])
 
 
 def span(ends: list[float] | None) -> str:
