@@ -58,14 +58,15 @@ def compute(plan: Plan, scale: Scale) -> dict[str, Any]:
     grid = Grid(plan, scale)
     power = _power(grid)
     cells, missing = dict[Cell, dict[str, Any]](), list[Cell]()
+    found = _Found(grid, cells)
     for cell in plan.cells:
         try:
             cells[cell] = grid.judged(cell)
         except NotMade:
             missing.append(cell)
         else:
+            found.by_level(cell)  # now, so that a partial grid has it
             print(plan.name, cell.words, flush=True)
-    found = _Found(grid, cells)
     return {
         "model": plan.model,
         "sha256": grid.sha256,
