@@ -7,8 +7,8 @@ and `python -m studies.gather NAME` writes the page from the cells that there ar
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from dguide.pilot.compare import detectable
@@ -32,7 +32,6 @@ PILOT = (
     Cell("Normalized", "constant", 3.0, 16),
     Cell("Unlocking", "constant", 3.0, 16),
 )
-Strength = Callable[[Cell], float | None]
 
 
 class NotMade(Exception):
@@ -57,15 +56,14 @@ def compute(plan: Plan, scale: Scale) -> dict[str, Any]:
     """The results of a plan, of the cells that there are or can be made."""
     grid = Grid(plan, scale)
     power = _power(grid)
-    cells, missing = dict[Cell, dict[str, Any]](), list[Cell]()
-    found = _Found(grid, cells)
+    found, missing = _Found(grid), list[Cell]()
     for cell in plan.cells:
         try:
-            cells[cell] = grid.judged(cell)
+            found.cells[cell] = grid.judged(cell)
         except NotMade:
             missing.append(cell)
         else:
-            found.by_level(cell)  # now, so that a partial grid has it
+            found.watch(cell)  # now, so that a partial grid has it
             print(plan.name, cell.words, flush=True)
     return {
         "model": plan.model,
@@ -79,7 +77,7 @@ def compute(plan: Plan, scale: Scale) -> dict[str, Any]:
         "power": power,
         "family": family(plan),
         "planned": {each.name: len(each.tests(plan)) for each in HYPOTHESES},
-        "cells": [found.record(cell) for cell in cells],
+        "cells": [found.record(cell) for cell in found.cells],
         "missing": [cell.key for cell in missing],
         "hypotheses": list(found.tests()),
     }
@@ -106,7 +104,8 @@ class _Found:
     """Judged cells, and the tests that they allow."""
 
     grid: Grid
-    cells: Mapping[Cell, dict[str, Any]]
+    cells: dict[Cell, dict[str, Any]] = field(default_factory=dict)
+    levels: dict[tuple[str, str, float], list[float | None]] = field(default_factory=dict)
 
     def record(self, cell: Cell) -> dict[str, Any]:
         """A cell as the file of results has it."""
@@ -166,16 +165,25 @@ class _Found:
             "verdict": of_claim(found.low, found.high, better),
         }
 
+    def watch(self, cell: Cell) -> None:
+        """Measures log Z_w, once for all steps; it stays None where it is not there and none is to be made."""
+        if cell.mean == 0 or _guidance(cell) in self.levels:
+            return
+        try:
+            self.levels[_guidance(cell)] = list(self.grid.strength(cell)["log_z"])
+        except NotMade:
+            return
+
     def by_level(self, cell: Cell) -> list[float | None] | None:
         """log Z_w by noise level; None without guidance."""
-        if cell.mean == 0:
-            return None
-        try:
-            return list(self.grid.strength(cell)["log_z"])
-        except NotMade:
-            return None
+        return self.levels.get(_guidance(cell))
 
     def log_z(self, cell: Cell) -> float | None:
         """The mean of log Z_w over the noise levels."""
         known = [value for value in self.by_level(cell) or () if value is not None]
         return sum(known) / len(known) if known else None
+
+
+def _guidance(cell: Cell) -> tuple[str, str, float]:
+    """The cell without its steps."""
+    return cell.mechanism, cell.schedule, cell.mean
