@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -148,7 +149,9 @@ def _order(cell: Mapping[str, Any]) -> tuple[float, int, int]:
 
 
 def _value(each: Mapping[str, Any]) -> str:
-    inside = "" if each["low"] != each["low"] else f" ({each['low']:.3g} to {each['high']:.3g})"
+    if math.isnan(each["value"]):
+        return ""
+    inside = "" if math.isnan(each["low"]) else f" ({each['low']:.3g} to {each['high']:.3g})"
     return f"{each['value']:.3g}{inside}"
 
 
@@ -167,4 +170,4 @@ def strengths(found: Mapping[str, Any]) -> str:
 
 def _mean(values: list[float | None]) -> str:
     known = [value for value in values if value is not None]
-    return f"{sum(known) / len(known):.2g}" if known else ""
+    return f"{round(sum(known) / len(known), 6) + 0:.2g}" if known else ""
