@@ -98,7 +98,7 @@ def where(found: Mapping[str, Any]) -> str:
     columns = [(key, value) for key in ("mean", "steps") for value in sorted({each[key] for each in tests})]
     rows = []
     for row in summary(found):
-        if row["verdict"] == "bounded":
+        if row["verdict"].startswith("bounded"):
             mine = [each for each in tests if each["name"] == row["name"]]
             some = ([each["verdict"] for each in mine if each[key] == value] for key, value in columns)
             rows.append([row["name"], *(f"{each.count(HOLDS)} of {len(each)}" if each else "" for each in some)])

@@ -42,6 +42,7 @@ def summary(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows = []
     for hypothesis in HYPOTHESES:
         tests = [each for each in found["hypotheses"] if each["name"] == hypothesis.name]
+        planned = found["planned"][hypothesis.name]
         decided = [each for each in tests if each["verdict"] != OPEN] or tests
         held, other = (
             [each["log_z"] for each in tests if (each["verdict"] == HOLDS) == side] for side in (True, False)
@@ -49,15 +50,22 @@ def summary(found: Mapping[str, Any]) -> list[dict[str, Any]]:
         rows.append(
             {
                 "name": hypothesis.name,
-                "verdict": of_hypothesis([each["verdict"] for each in tests]) if tests else "not measured",
+                "verdict": _so_far([each["verdict"] for each in tests], planned),
                 "counts": {word: sum(each["verdict"] == word for each in tests) for word in (HOLDS, WRONG, OPEN)},
-                "planned": found["planned"][hypothesis.name],
+                "planned": planned,
                 "holds at log Z": _range(held),
                 "not at log Z": _range(other),
                 "largest": max(decided, key=lambda each: abs(each["difference"]), default=None),
             }
         )
     return rows
+
+
+def _so_far(verdicts: Sequence[str], planned: int) -> str:
+    """The verdict of those tests that are measured, which says if others are missing."""
+    if not verdicts:
+        return "not measured"
+    return of_hypothesis(verdicts) + (" so far" if len(verdicts) < planned else "")
 
 
 def _range(values: Sequence[float | None]) -> list[float] | None:

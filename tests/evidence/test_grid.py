@@ -25,6 +25,7 @@ from studies.evidence.grid_figures import DivergenceTo, FrechetTo
 from studies.evidence.grid_halves import Halving
 from studies.evidence.grid_page import pictures, sections
 from studies.evidence.grid_plans import PLANS, Block
+from studies.evidence.grid_verdicts import summary
 from studies.gather import Kept
 
 FIGURE = "Fréchet distance to test images"
@@ -109,6 +110,9 @@ def test_a_grid_that_is_killed_goes_on_and_a_partial_one_says_what_is_missing(sm
     assert partial["missing"] == [["Simple", "inverse", 3.0, 2]]
     assert 0 < len(partial["hypotheses"]) < len(whole["hypotheses"])
     assert partial["hypotheses"][0]["level"] == whole["hypotheses"][0]["level"]  # that of all that is planned
+    verdicts = {row["name"]: row["verdict"] for row in summary(partial)}
+    assert verdicts["early-harms"].endswith(" so far")
+    assert not verdicts["late-helps"].endswith(" so far")  # it has all of its cells
     assert "15 of 16 cells; missing: 2 steps at mean 3" in sections(partial)["grid-digits-masked about"]
 
     assert compute(plan, Scale(quick=False, folder=folder)) == whole
