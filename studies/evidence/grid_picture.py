@@ -26,7 +26,7 @@ def picture(found: Mapping[str, Any], path: Path) -> None:
         axes.set_xlabel("mean weight $w$")
         axes.grid(alpha=0.25)
     lowest, highest = _ends(cells, found["figure"])
-    if lowest > 0 and highest > 8 * lowest:
+    if lowest > 0 and highest > 30 * lowest:
         panels[0].set_yscale("log")
     panels[0].set_ylabel(found["figure"])
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(NAMES), frameon=False)
