@@ -53,4 +53,5 @@ EVIDENCE = Evidence(
     compute,
     sections,
     pictures,
+    "results-decides.md",
 )

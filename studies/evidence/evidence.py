@@ -19,8 +19,22 @@ from studies.common import ROOT, commit, filled, header, write
 
 __all__ = ["NAMES", "Evidence", "NotMade", "Scale", "named"]
 
-NAMES: tuple[str, ...] = ("decides", "sampler-share", "sceptic")
-"""The studies, in the order of the page; each is the attribute `EVIDENCE` of a module here (`-` as `_`)."""
+NAMES: tuple[str, ...] = (
+    "grid-digits-masked",
+    "grid-digits-uniform",
+    "grid-mnist14-masked",
+    "grid-wafer16-masked",
+    "grid-qm9-masked",
+    "grid-qm9-uniform",
+    "grid-splice-masked",
+    "grid-peptides-masked",
+    "grid-plays-masked",
+    "verdicts",
+    "sampler-share",
+    "decides",
+    "sceptic",
+)
+"""The studies, in the order of the page; each is the attribute `EVIDENCE` of a module here (`-` as `_`), but for the grids."""
 
 
 class NotMade(Exception):
@@ -154,5 +168,8 @@ class Evidence:
 
 def named(name: str) -> Evidence:
     """The study of a name in `NAMES`."""
+    if name.startswith("grid-"):
+        grid: Evidence = importlib.import_module("studies.evidence.grid").evidence(name)
+        return grid
     found: Evidence = importlib.import_module(f"studies.evidence.{name.replace('-', '_')}").EVIDENCE
     return found

@@ -69,4 +69,5 @@ EVIDENCE = Evidence(
     compute,
     sections,
     pictures,
+    "results-samplers.md",
 )
