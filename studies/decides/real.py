@@ -116,6 +116,8 @@ def differences(tests: list[dict[str, Any]], mean: float, steps: int) -> dict[fr
     """Standard errors of the differences between two settings at one mean weight and number of steps."""
     found = {}
     for test in tests:
+        if len(test["cells"]) != 2:
+            continue
         one, two = test["cells"]
         if one[2:] == two[2:] == [mean, steps]:
             pair = frozenset(((one[0], one[1]), (two[0], two[1])))

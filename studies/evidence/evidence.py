@@ -34,7 +34,7 @@ NAMES: tuple[str, ...] = (
     "decides",
     "sceptic",
 )
-"""The studies, in the order of the page; each is the attribute `EVIDENCE` of a module here (`-` as `_`), but for the grids."""
+"""The studies, in the order of the page; each but the grids is `EVIDENCE` of a module here (`-` as `_`)."""
 
 
 class NotMade(Exception):

@@ -59,6 +59,4 @@ def verdicts(grids: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-EVIDENCE = Evidence(
-    "verdicts", "seconds, from the results of the grids", "the same", compute, sections, page="results-grid.md"
-)
+EVIDENCE = Evidence("verdicts", "seconds, from the grids", "the same", compute, sections, page="results-grid.md")

@@ -26,7 +26,6 @@ from studies.evidence.grid_halves import Halving
 from studies.evidence.grid_page import pictures, sections
 from studies.evidence.grid_plans import PLANS, Block
 from studies.evidence.grid_verdicts import summary
-from studies.gather import Kept
 
 FIGURE = "Fréchet distance to test images"
 
@@ -106,7 +105,7 @@ def test_a_grid_that_is_killed_goes_on_and_a_partial_one_says_what_is_missing(sm
     lost = next(path for path in folder.glob("*.json") if _is(path, "figures", ["Simple", "inverse", 3.0, 2]))
     kept = lost.read_text(encoding="utf-8")
     lost.unlink()
-    partial = compute(plan, Kept(quick=False, folder=folder))
+    partial = compute(plan, Scale(quick=False, folder=folder, makes=False))
     assert partial["missing"] == [["Simple", "inverse", 3.0, 2]]
     assert 0 < len(partial["hypotheses"]) < len(whole["hypotheses"])
     assert partial["hypotheses"][0]["level"] == whole["hypotheses"][0]["level"]  # that of all that is planned
