@@ -111,7 +111,10 @@ def test_gradients_flow_through_logits_at() -> None:
 
 
 def test_attention_in_half_precision_is_that_of_float32_where_a_cpu_trains() -> None:
-    """Also under autocast, which would take it back to half precision."""
+    """Also under autocast, which would take it back to half precision. Float64 stays."""
+    exact = torch.randn(3, 2, 3, 5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(3)).unbind()
+    assert attention(*exact).dtype == torch.float64
+    assert torch.equal(attention(*exact), torch.nn.functional.scaled_dot_product_attention(*exact))
     parts = [torch.randn(2, 3, 5, 4, generator=torch.Generator().manual_seed(k)).bfloat16() for k in range(3)]
     expected = torch.nn.functional.scaled_dot_product_attention(*(part.float() for part in parts)).bfloat16()
     with torch.autocast("cpu", torch.bfloat16):

@@ -57,7 +57,8 @@ def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
     There its gradient takes 2 to 4 times as long in bfloat16: the kernel of PyTorch converts each tile by itself.
     """
-    if query.device.type != "cpu" or query.dtype == torch.float32 or not torch.is_grad_enabled():
+    half = query.dtype in (torch.bfloat16, torch.float16)
+    if not half or query.device.type != "cpu" or not torch.is_grad_enabled():
         return F.scaled_dot_product_attention(query, key, value)
     with torch.autocast("cpu", enabled=False):
         return F.scaled_dot_product_attention(query.float(), key.float(), value.float()).to(query.dtype)

@@ -77,7 +77,8 @@ class Muon(torch.optim.Optimizer):
                 torch._foreach_mul_(moments, group["momentum"])
                 torch._foreach_add_(moments, [matrix.grad for matrix in matrices])
                 momenta = torch.stack([moment.flatten(1) for moment in moments])
-                update = orthogonalise((gradients + group["momentum"] * momenta).to(self.dtype)).to(gradients.dtype)
+                directions = gradients + group["momentum"] * momenta
+                update = orthogonalise(directions.to(self.dtype or directions.dtype)).to(directions.dtype)
                 steps = [each.view_as(matrix) for each, matrix in zip(update, matrices, strict=True)]
                 torch._foreach_mul_(matrices, 1 - group["lr"] * group["weight_decay"])
                 torch._foreach_add_(matrices, steps, alpha=-self._size(*shape) * group["lr"])

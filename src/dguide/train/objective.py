@@ -27,8 +27,9 @@ def loss(
 ) -> Tensor:
     """The loss of a network on a batch, to be minimised: an unbiased estimate of its bits per token, [].
 
-    `dguide train` minimises the same. The batch is corrupted to noise levels that cover (0, 1) evenly. So that guidance
-    has a reference, replace the condition by the null condition in a share of the samples before.
+    `dguide train` minimises the same. The batch is corrupted to noise levels that cover (0, 1) evenly; or, for the
+    masked process and a network with `time_dependent = False`, to numbers of masks that cover 1 to L evenly. So that
+    guidance has a reference, replace the condition by the null condition in a share of the samples before.
 
     Args:
         process: The process to train for.
