@@ -55,6 +55,22 @@ def test_steps_are_those_of_torch(shape: tuple[int, int], scale: Scale) -> None:
     assert (ours - theirs).abs().mean() < 0.05 * moved
 
 
+def test_the_iteration_takes_another_dtype_and_the_weights_keep_theirs(tmp_path: Path) -> None:
+    ours, half = (nn.Parameter(normal((16, 48))) for _ in range(2))
+    optimizers_ = Muon([ours], lr=0.02), Muon([half], lr=0.02, dtype=torch.bfloat16)
+    for each, optimizer in zip((ours, half), optimizers_, strict=True):
+        each.grad = normal((16, 48), 1)
+        optimizer.step()
+    moved, same = ours - normal((16, 48)), half - normal((16, 48))
+    assert half.dtype == optimizers_[1].state[half]["momentum"].dtype == torch.float32
+    assert not torch.equal(moved, same)
+    assert (moved - same).norm() < 0.1 * moved.norm()  # bfloat16 has 8 bits
+    config = TrainConfig(out=tmp_path, steps=1, size="tiny", optimizer="muon", precision="bf16")
+    found = optimizers(build(config, load("digits"))[1], config)[1]
+    assert isinstance(found, Muon)
+    assert found.dtype == torch.bfloat16
+
+
 def test_every_parameter_has_one_optimizer(tmp_path: Path) -> None:
     settings = {"out": tmp_path, "steps": 1, "width": 16, "layers": 2, "heads": 2, "process": "uniform"}
     for name, count in (("adamw", 1), ("muon", 2)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from pathlib import Path
 from typing import Any
@@ -44,10 +45,46 @@ def test_training_minimises_the_same_loss(tmp_path: Path) -> None:
     draws = generator(config.seed, Stream.STEP, 3)
     random_offsets(config.batch_size, 0, config.shift_share, draws)
     torch.rand(config.batch_size, generator=draws, dtype=torch.float64)  # the draw of the label dropout
-    found = loss(process, model, batch.clean, batch.condition, draws)
-    torch.testing.assert_close(found, _loss(model, process, batch))
-    found.backward()
-    assert any(bool(parameter.grad.any()) for parameter in model.parameters() if parameter.grad is not None)
+    with torch.no_grad():  # a new network predicts the same everywhere
+        for number, parameter in enumerate(model.parameters()):
+            parameter += 0.1 * torch.randn(parameter.shape, generator=source(number))
+    gradients = []
+    for found in (loss(process, model, batch.clean, batch.condition, draws), _loss(model, process, batch)):
+        gradients.append((found.detach(), *torch.autograd.grad(found, list(model.parameters()))))
+    for everywhere, at_masks in zip(*gradients, strict=True):  # the second has logits of the masked positions only
+        torch.testing.assert_close(at_masks, everywhere, rtol=1e-3, atol=1e-5)
+        assert everywhere.any()
+
+
+def test_the_number_of_masks_gives_the_same_loss_with_less_noise() -> None:
+    """Summed over all sets of masks by hand; the network says something else for each set."""
+    process, length = dguide.Masked(2, noise=dguide.noise.Cosine()), 3
+    clean = torch.zeros(1, length, dtype=torch.int64)
+
+    class Network:
+        def __init__(self, time_dependent: bool) -> None:
+            self.time_dependent = time_dependent
+
+        def __call__(self, tokens: torch.Tensor, time: torch.Tensor, condition: Any) -> torch.Tensor:
+            first = ((tokens == 2) * torch.tensor([1.0, 2.0, 4.0])).sum(1, keepdim=True) + torch.arange(length)
+            return torch.stack((torch.zeros_like(first), first.sin()), -1)
+
+    exact = 0.0
+    for hidden in itertools.product((False, True), repeat=length):
+        count = sum(hidden)
+        if count:
+            noisy = torch.where(torch.tensor([hidden]), 2, clean)
+            surprise = -Network(False)(noisy, torch.zeros(1), None).log_softmax(-1)[0, :, 0]
+            share = 1 / (count * math.comb(length, count))  # the integral of m^(k-1) (1-m)^(L-k)
+            exact += share * float(surprise[torch.tensor(hidden)].sum()) / (length * math.log(2))
+    draws, tokens = source(), clean.expand(300, -1)
+    found = {
+        reads: torch.stack([loss(process, Network(reads), tokens, None, draws) for _ in range(60)])
+        for reads in (False, True)
+    }
+    for each in found.values():
+        assert abs(float(each.mean()) - exact) < 4 * float(each.std()) / 60**0.5
+    assert found[False].std() < 0.7 * found[True].std()
 
 
 class Short(torch.nn.Module):

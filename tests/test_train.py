@@ -21,7 +21,7 @@ from dguide import checkpoint
 from dguide.cli import main
 from dguide.data import load
 from dguide.evaluate import likelihood
-from dguide.process import Masked
+from dguide.process import Masked, Uniform
 from dguide.stored import content_digest
 from dguide.train import SIZES, Evaluation, TrainConfig, train
 from dguide.train.batch import Stream, draw, generator
@@ -526,18 +526,29 @@ def test_each_round_sees_every_sequence_once_across_batches(tmp_path: Path) -> N
 
 
 def test_noise_levels_cover_the_interval_evenly_and_labels_are_dropped(tmp_path: Path) -> None:
-    digits, process = load("digits"), Masked(16)
+    digits = load("digits")
     settings = config(tmp_path, batch_size=400, label_dropout=0.3)
     shares, firsts = [], []
     for step in range(20):
-        batch = draw(settings, digits, process, null_label, step)
+        batch = draw(settings, digits, Uniform(16), null_label, step)
         assert torch.equal((batch.time * 400).floor().long(), torch.arange(400))
         firsts.append(float(batch.time[0]) * 400)
         shares.append(float((batch.condition == 10).double().mean()))
-        hidden = (batch.noisy == 16).double().mean(1)
-        assert abs(float(hidden.mean()) - 0.5) < 0.02
     assert 0.2 < sum(firsts) / 20 < 0.8
     assert sum(shares) / 20 == pytest.approx(0.3, abs=0.02)
+
+
+def test_numbers_of_masks_are_spread_evenly_and_their_places_at_random(tmp_path: Path) -> None:
+    digits, settings, places = load("digits"), config(tmp_path, batch_size=400), torch.zeros(64)
+    for step in range(20):
+        batch = draw(settings, digits, Masked(16), null_label, step)
+        masks = (batch.noisy == 16).sum(1)
+        assert torch.equal(masks, (batch.time * 64).round().long())
+        assert set(torch.bincount(masks).tolist()[1:]) <= {6, 7}  # 400 sequences, 64 numbers of masks
+        assert masks.min() == 1
+        places += (batch.noisy == 16).sum(0)
+    expected = 20 * 400 * 65 / 128
+    assert float(((places - expected).square() / (expected * 63 / 128)).sum()) < 120  # chi-square, 63 degrees
 
 
 def test_half_of_the_images_are_moved_and_each_batch_says_which(tmp_path: Path) -> None:

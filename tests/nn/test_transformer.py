@@ -10,6 +10,7 @@ from torch import Tensor
 
 from dguide import noise
 from dguide.nn import DiffusionTransformer
+from dguide.nn.blocks import attention
 
 
 def test_fresh_network_predicts_the_uniform_law() -> None:
@@ -107,6 +108,19 @@ def test_gradients_flow_through_logits_at() -> None:
     model.logits_at(*inputs(4), rows).square().sum().backward()
     for parameter, gradient in zip(model.parameters(), expected, strict=True):
         torch.testing.assert_close(parameter.grad, gradient, rtol=1e-3, atol=1e-4)
+
+
+def test_attention_in_half_precision_is_that_of_float32_where_a_cpu_trains() -> None:
+    """Also under autocast, which would take it back to half precision. Float64 stays."""
+    exact = torch.randn(3, 2, 3, 5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(3)).unbind()
+    assert attention(*exact).dtype == torch.float64
+    assert torch.equal(attention(*exact), torch.nn.functional.scaled_dot_product_attention(*exact))
+    parts = [torch.randn(2, 3, 5, 4, generator=torch.Generator().manual_seed(k)).bfloat16() for k in range(3)]
+    expected = torch.nn.functional.scaled_dot_product_attention(*(part.float() for part in parts)).bfloat16()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(attention(*parts), expected)
+        with torch.no_grad():
+            assert attention(*parts).dtype == torch.bfloat16
 
 
 def test_evidence_is_finite_at_both_ends() -> None:

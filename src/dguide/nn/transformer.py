@@ -169,25 +169,35 @@ class DiffusionTransformer(nn.Module):
         """The null condition in the structure of `condition`: the null label, or nan for a number."""
         return null_of(self.n_classes, condition)
 
-    def forward(self, tokens: Tensor, time: Tensor, condition: Condition, augmentation: Tensor | None = None) -> Tensor:
-        """Logits of the clean token at every position.
+    def forward(
+        self,
+        tokens: Tensor,
+        time: Tensor,
+        condition: Condition,
+        augmentation: Tensor | None = None,
+        rows: Tensor | None = None,
+    ) -> Tensor:
+        """Logits of the clean token at every position, or at some of them.
 
         Args:
             tokens: Noisy tokens, [B, L] int64.
             time: Time of each sequence in [0, 1], [B], any floating dtype.
             condition: Class of each sequence, or the null label `n_classes`, [B] int64; or a dict of conditions.
             augmentation: Number of the augmentation of each sequence, [B] int64; by default 0, none.
+            rows: Positions, [N] int64, as in `logits_at`; by default all.
 
         Returns:
-            Logits, [B, L, V].
+            Logits, [B, L, V], or [N, V] for `rows`.
 
         Raises:
             ValueError: If shapes, dtypes or ranges are not as above.
         """
-        self.check_shapes(tokens, time, condition)
-        self.check_ranges(tokens, condition)
-        logits = self.readout(self.trunk(tokens, time, condition, augmentation))
-        return self.add_evidence(logits, tokens, time.unsqueeze(-1))
+        self.check_shapes(tokens, time, condition, rows)
+        self.check_ranges(tokens, condition, rows)
+        logits = self.readout(self.trunk(tokens, time, condition, augmentation), rows)
+        if rows is None:
+            return self.add_evidence(logits, tokens, time.unsqueeze(-1))
+        return self.add_evidence(logits, tokens.flatten()[rows], time[rows // self.length])
 
     def logits_at(self, tokens: Tensor, time: Tensor, condition: Condition, rows: Tensor) -> Tensor:
         """Logits of the clean token at some positions: rows of `forward`, up to rounding.
@@ -206,10 +216,7 @@ class DiffusionTransformer(nn.Module):
         Raises:
             ValueError: If shapes, dtypes or ranges are not as above.
         """
-        self.check_shapes(tokens, time, condition, rows)
-        self.check_ranges(tokens, condition, rows)
-        logits = self.readout(self.trunk(tokens, time, condition), rows)
-        return self.add_evidence(logits, tokens.flatten()[rows], time[rows // self.length])
+        return self.forward(tokens, time, condition, rows=rows)
 
     def trunk(self, tokens: Tensor, time: Tensor, condition: Condition, augmentation: Tensor | None = None) -> Trunk:
         """The part of the network in which positions depend on each other. Arguments as in `forward`, not checked."""

@@ -96,7 +96,7 @@ def draw(
     if config.shift and dataset.shape is not None:
         clean = shift(clean, offsets, dataset.shape)
     dropped = torch.rand(size, generator=source, dtype=torch.float64) < config.label_dropout
-    noisy, time = corrupted(process, clean, source)
+    noisy, time = corrupted(process, clean, source, reads_time=not process.prediction_free_rate)
     given = dataset.condition(split)
     not_given = null(given)
     if isinstance(given, dict):

@@ -165,5 +165,11 @@ class Denoising(Task[DiffusionTransformer, Batch]):
 
 
 def _loss(network: nn.Module, process: Process, batch: Batch) -> torch.Tensor:
-    logits = network(batch.noisy, batch.time, batch.condition, batch.augmentation)
-    return bits(process, logits, batch.clean, batch.noisy, batch.time)
+    """The bits per token of a batch. A position where the reverse process cannot move has none, and needs no logits."""
+    clean, noisy, time = batch.clean, batch.noisy, batch.time
+    if process.always_movable:
+        return bits(process, network(noisy, time, batch.condition, batch.augmentation), clean, noisy, time)
+    rows = process.movable(noisy).flatten().nonzero().squeeze(1)
+    logits = network(noisy, time, batch.condition, batch.augmentation, rows)
+    parts = clean.flatten()[rows], noisy.flatten()[rows], time[rows // clean.shape[1]]
+    return bits(process, logits, *parts, tokens=clean.numel())

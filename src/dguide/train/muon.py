@@ -3,7 +3,8 @@ r"""Muon, an optimizer for matrices: momentum, made nearly orthogonal, so that a
 The weights [m, i, k, k] of a convolution are taken as the matrix [m, i k k].
 
 `torch.optim.Muon` computes the same, but only in bfloat16 and one matrix at a time. On a processor that emulates
-bfloat16 this takes several times as long as the rest of a step. This version keeps the dtype of the weights.
+bfloat16 this takes several times as long as the rest of a step. This version keeps the dtype of the weights, unless it
+is told another one.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ class Muon(torch.optim.Optimizer):
         momentum: $\mu$.
         weight_decay: $\lambda$.
         scale: `match_rms_adamw` or `original`.
+        dtype: The dtype of the iteration; by default that of the weights. A processor that multiplies bfloat16 takes
+            half the time with it.
     """
 
     def __init__(
@@ -54,9 +57,10 @@ class Muon(torch.optim.Optimizer):
         momentum: float = 0.95,
         weight_decay: float = 0.0,
         scale: Scale = "match_rms_adamw",
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__(matrices, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
-        self.scale = scale
+        self.scale, self.dtype = scale, dtype
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
@@ -73,7 +77,8 @@ class Muon(torch.optim.Optimizer):
                 torch._foreach_mul_(moments, group["momentum"])
                 torch._foreach_add_(moments, [matrix.grad for matrix in matrices])
                 momenta = torch.stack([moment.flatten(1) for moment in moments])
-                update = orthogonalise(gradients + group["momentum"] * momenta)
+                directions = gradients + group["momentum"] * momenta
+                update = orthogonalise(directions.to(self.dtype or directions.dtype)).to(directions.dtype)
                 steps = [each.view_as(matrix) for each, matrix in zip(update, matrices, strict=True)]
                 torch._foreach_mul_(matrices, 1 - group["lr"] * group["weight_decay"])
                 torch._foreach_add_(matrices, steps, alpha=-self._size(*shape) * group["lr"])

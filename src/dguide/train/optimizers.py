@@ -39,7 +39,8 @@ def divided(
     ]
     result: list[Optimizer] = [AdamW(groups, lr=config.rate, betas=(0.9, 0.99))]
     if matrices:
-        result.append(Muon(matrices, lr=config.rate, weight_decay=config.weight_decay, scale=scale))
+        half = torch.bfloat16 if config.precision == "bf16" else None
+        result.append(Muon(matrices, lr=config.rate, weight_decay=config.weight_decay, scale=scale, dtype=half))
     return result
 
 
