@@ -1,18 +1,18 @@
 r"""The right end r of the ramp, from 0 to 1, and weights 1 to 5: the figure of arXiv 2507.08965, with shipped models.
 
-The schedule is `RampUp(w, right=r)`: the weight rises from 0 at noise level 1 to w at level r, and stays there. So r = 1
-is a constant weight, and r = 0 the latest ramp. The code of the paper's authors keeps the largest weight w as r varies.
-Then the mean weight $w (1 + r) / 2$ doubles from r = 0 to r = 1, so such a curve shows two things at once: earlier
-guidance, and more of it. Here the largest weight is kept in one half of the settings, and the mean in the other half.
+The schedule is `RampUp(w, right=r)`: the weight rises from 0 at noise level 1 to w at level r, and stays there. So
+r = 1 is a constant weight, and r = 0 the latest ramp. The code of the paper's authors keeps the largest weight w as r
+varies. Then the mean weight $w (1 + r) / 2$ doubles from r = 0 to r = 1, so such a curve shows two things at once:
+earlier guidance, and more of it. Here the largest weight is kept in one half of the settings, and the mean in the other.
 
 Hypotheses, stated before the samples were drawn. For each model, mechanism and weight, and for both ways to keep w:
 the Fréchet distance rises with r. The test is the slope of `trend.Curve`, with an interval at the level
 1 - 0.05 / H for the H hypotheses about a model. `confirmed` also needs that no step from one r to the next one falls,
 with intervals for all steps of all hypotheses together.
 
-The power, stated before too. A pilot drew 120 samples of `digits-masked` with seed 100 and judged them by the validation
-part (`Normalized`, equal means). It had slopes of 0.81 at w = 3 and of 0.60 at w = 1. For H = 20, 600 samples find a
-slope of 0.66 at w = 3, and of 0.47 at w = 1, with probability 0.8.
+The power, stated before too. A pilot drew 120 samples of `digits-masked` with seed 100 and judged them by the
+validation part (`Normalized`, equal means). It had slopes of 0.81 at w = 3 and of 0.60 at w = 1. For H = 20, 600
+samples find a slope of 0.66 at w = 3, and of 0.47 at w = 1, with probability 0.8.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def dataset(model: str) -> Dataset:
 
 
 def schedule(kept: str, w: float, end: float) -> RampUp:
-    """The ramp that ends at `end`, with the largest weight w or with the mean w; rounded, so that equal ones are one."""
+    """The ramp that ends at `end`, with the largest weight or the mean w; rounded, so that equal ones are one."""
     return RampUp(round(w if kept == "top" else 2 * w / (1 + end), 9), right=end)
 
 
