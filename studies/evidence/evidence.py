@@ -17,7 +17,7 @@ from studies.common import ROOT, commit, filled, header, write
 
 __all__ = ["NAMES", "Evidence", "Scale", "named"]
 
-NAMES: tuple[str, ...] = ()
+NAMES: tuple[str, ...] = ("ramp-end", "qm9-protocol")
 """The studies, in the order of the page; each is the attribute `EVIDENCE` of a module here (`-` as `_`)."""
 
 

@@ -3,7 +3,7 @@ r"""The right end r of the ramp, from 0 to 1, and weights 1 to 5: the figure of 
 The schedule is `RampUp(w, right=r)`: the weight rises from 0 at noise level 1 to w at level r, and stays there. So
 r = 1 is a constant weight, and r = 0 the latest ramp. The code of the paper's authors keeps the largest weight w as r
 varies. Then the mean weight $w (1 + r) / 2$ doubles from r = 0 to r = 1, so such a curve shows two things at once:
-earlier guidance, and more of it. Here the largest weight is kept in one half of the settings, and the mean in the other.
+earlier guidance, and more of it. Here one half of the settings keeps the largest weight, and the other half the mean.
 
 Hypotheses, stated before the samples were drawn. For each model, mechanism and weight, and for both ways to keep w:
 the Fréchet distance rises with r. The test is the slope of `trend.Curve`, with an interval at the level
