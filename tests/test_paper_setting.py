@@ -62,7 +62,7 @@ def test_ramps_keep_their_mean_or_their_top_and_end_where_the_code_of_the_paper_
 
 
 def test_samples_are_those_of_sample_and_are_not_drawn_twice(tmp_path, monkeypatch):
-    setting, labels = ramp_end.setting("Unlocking", 1.0), torch.arange(3)
+    labels = torch.arange(3)
     monkeypatch.setattr(ramp_end, "STEPS", 2)
     setting = ramp_end.setting("Unlocking", 1.0)
     scale = Scale(True, tmp_path)

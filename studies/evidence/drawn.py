@@ -80,8 +80,9 @@ def draw(scale: Scale, model: str, setting: Setting, condition: Mapping[str, Ten
             )
             for seed in seeds
         ]
-        tokens = torch.cat([run.tokens for run in runs]).numpy().astype(np.uint8)
-        assert source.process.vocab_size <= 256
+        tokens = torch.cat([run.tokens for run in runs]).numpy()
+        assert tokens.max() < 256  # one byte each
+        tokens = tokens.astype(np.uint8)
         forced = torch.cat([run.forced for run in runs]).double().mean().item()
         calls = [max(run.calls.conditional for run in runs), max(run.calls.reference for run in runs)]
         packed = base64.b85encode(zlib.compress(tokens.tobytes())).decode()

@@ -280,4 +280,4 @@ def compute(scale: Scale) -> dict[str, Any]:
     return measured(scale, rows(), COUNT)
 
 
-EVIDENCE = Evidence("qm9-protocol", "an hour and a half of one core", "a minute", compute, page.sections)
+EVIDENCE = Evidence("qm9-protocol", "an hour of one core", "a minute", compute, page.sections)

@@ -25,14 +25,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from dguide import Ancestral, Normalized, RampUp, Unlocking
 from dguide.data import Dataset, load
-from dguide.evaluate import LearntFeatures
+from dguide.evaluate import Estimate, LearntFeatures
 from dguide.evaluate.evaluation import figure
 from dguide.evaluate.points.distances import Normal
 from dguide.evaluate.statistics.intervals import share
+from dguide.guidance import Guidance
 from dguide.study import Setting
 
 from . import ramp_end_page as page
@@ -44,7 +46,7 @@ __all__ = ["EVIDENCE"]
 
 STEPS, ERROR = 16, 0.05
 ENDS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-MECHANISMS = {"Normalized": Normalized, "Unlocking": Unlocking}
+MECHANISMS: dict[str, type[Guidance]] = {"Normalized": Normalized, "Unlocking": Unlocking}
 KEPT = ("mean", "top")
 """What stays w as r varies: the largest weight, as in the paper's code, or the mean."""
 
@@ -112,14 +114,14 @@ class Judge:
         labels = self.design.labels().repeat(len(self.design.seeds)).numpy()
         return Curve(ends, [self.features(each.tokens) for each in samples], self.real, labels)
 
-    def hits(self, drawn: Drawn) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    def hits(self, drawn: Drawn) -> NDArray[np.bool_]:
         """Which samples show their class, as the classifier sees it."""
         asked = self.design.labels().repeat(len(self.design.seeds))
-        found: np.ndarray[Any, np.dtype[np.bool_]] = (self.features.classes(drawn.tokens) == asked).numpy()
+        found: NDArray[np.bool_] = (self.features.classes(drawn.tokens) == asked).numpy()
         return found
 
 
-def cell(judge: Judge, mechanism: str, weight: RampUp | float, drawn: Drawn, distance: Any) -> dict[str, Any]:
+def cell(judge: Judge, mechanism: str, weight: RampUp | float, drawn: Drawn, distance: Estimate) -> dict[str, Any]:
     """A cell of the results."""
     accuracy = share(
         "accuracy on the asked class", judge.hits(drawn), best=judge.features.held_out.value, better="higher"
@@ -209,7 +211,7 @@ def compute(scale: Scale) -> dict[str, Any]:
 
 EVIDENCE = Evidence(
     "ramp-end",
-    "two hours of one core",
+    "an hour and a half of one core",
     "a minute",
     compute,
     page.sections,
