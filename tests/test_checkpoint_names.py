@@ -106,3 +106,9 @@ def test_without_the_extra_its_command_is_named(monkeypatch: pytest.MonkeyPatch)
     for work in (lambda: checkpoint.load("org/model"), lambda: checkpoint.push("digits-masked", "org/model")):
         with pytest.raises(ImportError, match=r"pip install 'dguide\[hub\]'"):
             work()
+
+
+@pytest.mark.parametrize("name", ["hf:somewhere/model", "maskgit:weights.pth", "/a/folder/hf:model"])
+def test_a_published_model_in_place_of_a_checkpoint_is_told_where_it_belongs(name):
+    with pytest.raises(ValueError, match=r"A published model .* is for dguide sample or dguide generate"):
+        checkpoint.load(name)

@@ -9,6 +9,7 @@ A checkpoint is a directory, or the name of one that comes with dguide (`names`)
 from __future__ import annotations
 
 import inspect
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -46,6 +47,8 @@ STATE = "state.safetensors"
 """The state of a training run, which writes its checkpoint to the same directory."""
 FORMAT = "dguide-checkpoint-1"
 _FOLDER = Folder(CONFIG, WEIGHTS, FORMAT, "dguide train", "checkpoint")
+_PUBLISHED = re.compile(r"(^|/)[a-z][\w-]+:")
+"""The start of `hf:FOLDER` or `maskgit:FILE`, also where a path came before it."""
 
 
 @dataclass(frozen=True)
@@ -225,7 +228,10 @@ def _check_there(directory: Path) -> None:
         raise bad(f"checkpoint {directory}", got, expected, remedy)
     there = f"a directory without {missing[0]}" if directory.is_dir() else "no such directory"
     expected = f"a directory with {CONFIG} and {WEIGHTS}, or one of {', '.join(names())}"
-    raise bad(f"checkpoint {directory}", there, expected, "Pass the directory that training wrote.")
+    remedy = "Pass the directory that training wrote."
+    if _PUBLISHED.search(directory.as_posix()):
+        remedy = "A published model (hf:FOLDER, maskgit:FILE, ...) is for dguide sample or dguide generate."
+    raise bad(f"checkpoint {directory}", there, expected, remedy)
 
 
 def _check_network(path: Path, network: dict[str, Any], shapes: dict[str, list[int]]) -> None:
