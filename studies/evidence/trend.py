@@ -24,6 +24,9 @@ from dguide.evaluate.statistics.estimate import Rows
 
 __all__ = ["Curve", "verdict"]
 
+_EQUAL = 1e-9
+"""Distances that differ by less are the same, up to rounding."""
+
 
 @dataclass(frozen=True, eq=False)
 class Curve:
@@ -88,6 +91,6 @@ def verdict(slope: Estimate, steps: Sequence[Estimate]) -> str:
     `confirmed` if the trend rises and no step falls, `bounded` if it rises and a step falls, `refuted` if it falls,
     else `undecided`; each by its interval.
     """
-    if slope.low > 0:
-        return "bounded" if any(step.high < 0 for step in steps) else "confirmed"
-    return "refuted" if slope.high < 0 else "undecided"
+    if slope.low > _EQUAL:
+        return "bounded" if any(step.high < -_EQUAL for step in steps) else "confirmed"
+    return "refuted" if slope.high < -_EQUAL else "undecided"
