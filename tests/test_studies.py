@@ -39,6 +39,7 @@ STUDIES = [name for name in PROGRAMS if hasattr(importlib.import_module(name), "
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
 WITHOUT = {
     "studies.coverage": "a folder, which fills its page itself",
+    "studies.run": "its own tests compare the page with each study",
     "studies.imagenet": "needs published weights; no page has its numbers",
     "benchmarks.models": "times the machine of who reads; no page has its numbers",
 }
