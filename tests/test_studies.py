@@ -42,6 +42,7 @@ WITHOUT = {
     "studies.run": "the studies of docs/results.md, which test_evidence.py compares with their pages",
     "studies.results": "writes docs/results.md from what is stored; test_evidence.py compares them",
     "studies.gather": "makes some cells of a study of the grid",
+    "studies.imagenet": "needs published weights; no page has its numbers",
     "benchmarks.models": "times the machine of who reads; no page has its numbers",
 }
 """Commands that pages name although they are no `Study`."""

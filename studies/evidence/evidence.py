@@ -30,6 +30,8 @@ NAMES: tuple[str, ...] = (
     "grid-peptides-masked",
     "grid-plays-masked",
     "verdicts",
+    "ramp-end",
+    "qm9-protocol",
     "sampler-share",
     "decides",
     "sceptic",

@@ -1,0 +1,106 @@
+"""The section and the figure of the study `ramp-end`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dguide.evaluate.evaluation import shown
+from dguide.plots import style
+from studies.common import table
+
+__all__ = ["between", "missing", "pictures", "sections"]
+
+KEPT = {"mean": "mean w", "top": "largest w"}
+
+
+def sections(found: dict[str, Any]) -> dict[str, str]:
+    return {"ramp-end": "\n\n".join(section(grid) for grid in found["grids"])}
+
+
+def section(grid: dict[str, Any]) -> str:
+    """How a model was judged, its hypotheses, and what is missing."""
+    seeds, count = grid["seeds"], grid["count"]
+    unguided = grid["cells"][0]
+    about = (
+        f"`{grid['model']}` (weights {grid['sha256'][:8]}): {count * len(seeds):,} samples a point, {count} of each of "
+        f"the seeds\n{', '.join(map(str, seeds))}; `Ancestral({unguided['steps']})`; Fréchet distance to the "
+        f"{grid['real']:,} test images in learnt features. Without guidance it\nis {cell(unguided)}."
+    )
+    rows = [row(grid, each) for each in grid["hypotheses"]]
+    heads = "mechanism | kept as r varies | :w | :distance at r = 0 | :at r = 1 | :slope | steps of r | verdict"
+    return "\n\n".join(filter(None, (about, table(heads, rows), missing(grid["stated"], len(rows)))))
+
+
+def row(grid: dict[str, Any], hypothesis: dict[str, Any]) -> list[str]:
+    cells = curve(grid, hypothesis)
+    rises = sum(low > 0 for _, low, _ in hypothesis["steps"])
+    falls = sum(high < 0 for _, _, high in hypothesis["steps"])
+    return [
+        f"`{hypothesis['mechanism']}`",
+        KEPT[hypothesis["kept"]],
+        f"{hypothesis['weight']:g}",
+        cell(cells[0]),
+        cell(cells[-1]),
+        f"{shown(hypothesis['difference'])} ({between(hypothesis)})",
+        f"{rises} rise, {falls} fall, of {len(cells) - 1}",
+        hypothesis["verdict"],
+    ]
+
+
+def curve(grid: dict[str, Any], hypothesis: dict[str, Any]) -> list[dict[str, Any]]:
+    """The cells of a hypothesis, by the right end."""
+    names = ("mechanism", "kept", "weight")
+    own = [each for each in grid["cells"] if all(each.get(name) == hypothesis[name] for name in names)]
+    return sorted(own, key=lambda each: float(each["right"]))
+
+
+def cell(of: dict[str, Any]) -> str:
+    distance = of["figures"][0]
+    return f"{shown(distance['value'])} ({between(distance)})"
+
+
+def between(figure: dict[str, Any]) -> str:
+    return f"{shown(figure['low'])} to {shown(figure['high'])}"
+
+
+def missing(stated: int, there: int, what: str = "hypotheses") -> str:
+    """A sentence on what the results lack of what was stated; nothing if they have it all."""
+    if there == stated:
+        return ""
+    return f"**{there} of the {stated} stated {what} are computed so far.** The command computes the others."
+
+
+def pictures(found: dict[str, Any], folder: Path) -> None:
+    """The distance against the right end, a line for each weight."""
+    for grid in found["grids"]:
+        style.save(picture(grid), folder / f"results-ramp-end-{grid['model']}.png")
+
+
+def picture(grid: dict[str, Any]) -> Any:
+    mechanisms = list(dict.fromkeys(each["mechanism"] for each in grid["hypotheses"]))
+    figure = style.blank((9.0, 3.6 * len(mechanisms)))
+    axes = figure.subplots(len(mechanisms), 2, sharex=True, sharey="row", squeeze=False)
+    for line, mechanism in zip(axes, mechanisms, strict=True):
+        for panel, (kept, words) in zip(line, KEPT.items(), strict=True):
+            panel.set_title(f"{mechanism}, {words} kept", fontsize=11)
+            own = [each for each in grid["hypotheses"] if (each["mechanism"], each["kept"]) == (mechanism, kept)]
+            for number, hypothesis in enumerate(sorted(own, key=lambda each: float(each["weight"]))):
+                draw(panel, curve(grid, hypothesis), f"w = {hypothesis['weight']:g}", number)
+            panel.axhline(grid["cells"][0]["figures"][0]["value"], color="0.5", lw=1, label="no guidance")
+            panel.legend(fontsize=9)
+    for panel in axes[-1]:
+        panel.set_xlabel("right end r of the ramp (r = 1: constant weight)")
+    for line in axes:
+        line[0].set_ylabel("Fréchet distance (95 %)")
+    return figure
+
+
+def draw(panel: Any, cells: list[dict[str, Any]], label: str, number: int) -> None:
+    ends, figures = [each["right"] for each in cells], [each["figures"][0] for each in cells]
+    values = [each["value"] for each in figures]
+    reach = [
+        [max(0.0, each["value"] - each["low"]) for each in figures],
+        [max(0.0, each["high"] - each["value"]) for each in figures],
+    ]
+    panel.errorbar(ends, values, reach, label=label, capsize=3, **style.series(number))
