@@ -13,7 +13,7 @@ from pathlib import Path
 
 from studies import results
 from studies.common import ROOT, parser, write
-from studies.evidence import NAMES, Evidence, NotMade, Scale, named
+from studies.evidence import NAMES, Evidence, NotMade, Scale, named, stored
 
 __all__ = ["QUICK", "run"]
 
@@ -31,7 +31,7 @@ def run(
     if not fill:
         kept = folder or ROOT / "runs/evidence" / (f"{study.name}-quick" if quick else study.name)
         write(path, json.dumps(study.measure(Scale(quick, kept, makes))) + "\n")
-    found = json.loads(path.read_text(encoding="utf-8"))
+    found = stored(path)
     study.pictures(found, QUICK if quick else ROOT / "docs/images")
     if quick:
         study.sections(found)  # what fails here would else fail when all studies have ended

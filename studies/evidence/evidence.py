@@ -17,7 +17,9 @@ import torch
 
 from studies.common import ROOT, commit, filled, header, write
 
-__all__ = ["NAMES", "Evidence", "NotMade", "Scale", "named"]
+from .tested import CONFIRMED, REFUTED, UNDECIDED
+
+__all__ = ["NAMES", "Evidence", "NotMade", "Scale", "named", "stored"]
 
 NAMES: tuple[str, ...] = (
     "grid-digits-masked",
@@ -151,7 +153,7 @@ class Evidence:
 
     def found(self) -> dict[str, Any]:
         """The stored results."""
-        return dict(json.loads(self.results.read_text(encoding="utf-8")))
+        return stored(self.results)
 
     def text(self) -> str:
         """The page as the stored results have it."""
@@ -166,6 +168,19 @@ class Evidence:
         about = header(self.command, source, sum(scale.seconds.values()) + between)
         about |= {"date": date.today().isoformat(), "commits of parts": sorted(scale.commits), "quick": scale.quick}
         return about | found
+
+
+def stored(path: Path) -> dict[str, Any]:
+    """The results of a file."""
+    return dict(json.loads(path.read_text(encoding="utf-8"), object_hook=_reworded))
+
+
+def _reworded(part: dict[str, Any]) -> dict[str, Any]:
+    """A part of results with the verdicts of today in place of those of the first grids."""
+    return {_FIRST_WORDS.get(k, k): _FIRST_WORDS.get(v, v) if isinstance(v, str) else v for k, v in part.items()}
+
+
+_FIRST_WORDS = {"holds": CONFIRMED, "is wrong": REFUTED, "is open": UNDECIDED}
 
 
 def named(name: str) -> Evidence:
