@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -54,11 +55,13 @@ class Scale:
         folder: Where finished parts are kept, so that an interrupted study goes on.
         makes: Whether parts are made that are not there. Otherwise they raise `NotMade`, and a study that can do
             without them says in its results what is missing.
+        minutes: The processor time after which no further part is made.
     """
 
     quick: bool
     folder: Path
     makes: bool = True
+    minutes: float = math.inf
     seconds: dict[str, float] = field(default_factory=dict)
     """Processor time of each part by the name of its file, also of those that were made before."""
     spent: list[float] = field(default_factory=list)
@@ -82,7 +85,7 @@ class Scale:
         """
         path = self.folder / f"{_digest(part)[:24]}.json"
         stored = _read(path, part)
-        if stored is None and not self.makes:
+        if stored is None and not (self.makes and sum(self.spent) < 60 * self.minutes):
             raise NotMade(f"{self.folder} has no part {part}")
         if stored is None:
             start, source = _spent(), commit()

@@ -1,7 +1,7 @@
 """The grid of a checkpoint: mechanisms by schedules, mean weights and steps, and what it says of the hypotheses.
 
 The cells are drawn and judged one after the other, and each is kept. So a run that is killed goes on where it stopped,
-and `python -m studies.gather NAME` writes the page from the cells that there are so far.
+and `python -m studies.run NAME --kept` writes the page from the cells that there are so far.
 """
 
 from __future__ import annotations
@@ -57,6 +57,8 @@ def compute(plan: Plan, scale: Scale) -> dict[str, Any]:
             found.cells[cell] = grid.judged(cell)
         except NotMade:
             missing.append(cell)
+            if len(missing) == len(plan.cells):
+                raise
         else:
             found.watch(cell)  # now, so that a partial grid has it
             print(plan.name, cell.words, flush=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from studies.common import table
+from studies.common import inside, table
 
 from .grid_cells import NAMES, SCHEDULES
 from .grid_picture import picture
@@ -127,7 +127,7 @@ def effect(test: Mapping[str, Any] | None) -> str:
         return ""
     mechanism, schedule, mean, steps = test["cells"][0]
     at = f"{mechanism}, {schedule}, mean {mean:g}, {steps} steps"
-    return f"{test['difference']:.3g} ({test['low']:.3g} to {test['high']:.3g}): {test['label']} ({at})"
+    return f"{inside(test['difference'], test['low'], test['high'], '.3g')}: {test['label']} ({at})"
 
 
 def figures(found: Mapping[str, Any]) -> str:
@@ -155,10 +155,7 @@ def _order(cell: Mapping[str, Any]) -> tuple[float, int, int]:
 
 
 def _value(each: Mapping[str, Any]) -> str:
-    if math.isnan(each["value"]):
-        return ""
-    inside = "" if math.isnan(each["low"]) else f" ({each['low']:.3g} to {each['high']:.3g})"
-    return f"{each['value']:.3g}{inside}"
+    return "" if math.isnan(each["value"]) else inside(each["value"], each["low"], each["high"], ".3g")
 
 
 def strengths(found: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from dguide.evaluate import Proportion
 from dguide.plots import style
-from studies.common import table
+from studies.common import inside, table
 from studies.evidence.findings import ALIKE, CONSTANT, EARLY, FINDINGS, LATE, Results, Row, rows
 from studies.evidence.tested import BOUNDED, CONFIRMED, REFUTED, UNDECIDED, together
 from studies.mechanisms import NAMES as MECHANISMS
@@ -132,7 +132,6 @@ def by_data(found: Sequence[Row]) -> str:
         return "Not measured yet."
     lines = []
     for row in found:
-        value, low, high = row.gain
         tests = "" if row.tests == 1 else f" ({row.tests} tests)"
         lines.append(
             [
@@ -140,7 +139,7 @@ def by_data(found: Sequence[Row]) -> str:
                 row.setting,
                 row.figure,
                 f"{row.other:.3g}",
-                f"{value:.2g} ({low:.2g} to {high:.2g})",
+                inside(*row.gain, ".2g"),
                 f"{100 * row.level:.4g} %",
                 f"{row.samples:,}, {row.seeds}",
                 f"{row.verdict}{tests}",
