@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import re
@@ -18,7 +19,7 @@ import torch
 import dguide
 from dguide.files import replacing
 
-__all__ = ["ROOT", "Study", "about", "commit", "filled", "header", "parser", "table", "write"]
+__all__ = ["ROOT", "Study", "about", "commit", "filled", "header", "inside", "parser", "table", "write"]
 
 ROOT = Path(__file__).parents[1]
 
@@ -60,6 +61,13 @@ def write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def inside(value: float, low: float | None, high: float | None, form: str = ".2f") -> str:
+    """A figure with its interval, each number in a format, as 0.52 (0.50 to 0.54); alone if it has no interval."""
+    if low is None or high is None or math.isnan(low) or math.isnan(high):
+        return f"{value:{form}}"
+    return f"{value:{form}} ({low:{form}} to {high:{form}})"
 
 
 def table(head: str, rows: list[list[str]]) -> str:

@@ -18,7 +18,7 @@ from dguide.demo.judge import Judge
 from dguide.demo.settings import MASKED, common_data, find_checkpoints
 from dguide.demo.table import ceiling_row, row
 from dguide.plots import style
-from studies.common import ROOT, Study, table
+from studies.common import ROOT, Study, inside, table
 
 __all__ = ["STUDY"]
 
@@ -62,7 +62,7 @@ def sections(results: dict[str, Any]) -> dict[str, str]:
 
 
 def figures(each: dict[str, Any]) -> list[str]:
-    accuracy = f"{each['accuracy']:.3f} ({each['accuracy_low']:.3f} to {each['accuracy_high']:.3f})"
+    accuracy = inside(each["accuracy"], each["accuracy_low"], each["accuracy_high"], ".3f")
     return [accuracy, f"{each['precision']:.3f}", f"{each['recall']:.3f}", f"{each['frechet']:.2f}"]
 
 

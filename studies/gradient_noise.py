@@ -13,7 +13,7 @@ from dguide.checkpoint import Checkpoint
 from dguide.data import Dataset, load
 from dguide.evaluate.statistics.means import mean_interval
 from dguide.train.objective import bits, corrupted
-from studies.common import Study, table
+from studies.common import Study, inside, table
 
 __all__ = ["STUDY"]
 
@@ -75,7 +75,7 @@ def sections(results: dict[str, Any]) -> dict[str, str]:
     lines = []
     for way in (LEVEL, NUMBER, COMPLEMENT):
         of = {row["model"]: row for row in results["rows"] if row["drawn"] == way}
-        cells = [f"{row['variance']:.2f} ({row['low']:.2f} to {row['high']:.2f})" for row in of.values()]
+        cells = [inside(row["variance"], row["low"], row["high"]) for row in of.values()]
         lines.append([way, *cells])
     return {"noise of gradients": table(f"drawn at random | {' | '.join(f':`{name}`' for name in MODELS)}", lines)}
 

@@ -18,7 +18,7 @@ from dguide.theory.jumps import Jumps
 from dguide.theory.order_effects import OrderEffects
 from dguide.theory.strength import LOG_Z_BINS, SCHEDULES, Strength
 from dguide.theory.summary import Quartiles, quartiles
-from studies.common import Study, table
+from studies.common import Study, inside, table
 
 __all__ = ["STUDY"]
 
@@ -89,7 +89,7 @@ def sections(results: dict[str, Any]) -> dict[str, str]:
 
 
 def share(of: Proportion) -> str:
-    return f"{of.value:.2f} ({of.low:.2f} to {of.high:.2f})"
+    return inside(of.value, of.low, of.high)
 
 
 def by_strength(data: Strength) -> str:

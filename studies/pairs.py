@@ -23,7 +23,7 @@ from dguide.data import load
 from dguide.evaluate import Estimate, Evaluation, LearntFeatures, paired_differences
 from dguide.evaluate.images.estimates import image_estimates
 from dguide.evaluate.statistics.variance import t_quantile
-from studies.common import ROOT, Study, table
+from studies.common import ROOT, Study, inside, table
 
 __all__ = ["STUDY"]
 
@@ -99,7 +99,7 @@ def sections(results: dict[str, Any]) -> dict[str, str]:
         for (one, two), widths in zip(PAIRS, results["widths"], strict=True):
             found = worth(results["values"][one][figure], results["values"][two][figure])
             seen = [each for each in widths[figure] if each is not None]
-            cells.append("" if found is None else "{:.1f} ({:.1f} to {:.1f})".format(*found))
+            cells.append("" if found is None else inside(*found, ".1f"))
             cells.append(f"{median(seen):.1f}" if seen else "")
         rows.append([figure, *cells])
     heads = " | ".join(f":{one} and {two} | :by the intervals" for one, two in PAIRS)

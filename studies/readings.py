@@ -18,7 +18,7 @@ from dguide.data import Dataset, load
 from dguide.evaluate import class_counts, hypotheses, proportion, read
 from dguide.evaluate.reading.standard import standard_classifiers
 from dguide.evaluate.reading.verdict import Verdict, verdict
-from studies.common import ROOT, Study, table
+from studies.common import ROOT, Study, inside, table
 
 __all__ = ["STUDY"]
 
@@ -60,7 +60,7 @@ def compute() -> dict[str, Any]:
 
 
 def interval(figure: dict[str, Any]) -> str:
-    return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
+    return inside(figure["value"], figure["low"], figure["high"], ".3f")
 
 
 def sections(results: dict[str, Any]) -> dict[str, str]:
@@ -68,11 +68,7 @@ def sections(results: dict[str, Any]) -> dict[str, str]:
     for name, found in results["digits"].items():
         of = {each["name"]: each for each in found["estimates"]}
         heat = of.get("temperature")
-        shown = (
-            "none: too few mistakes"
-            if heat is None
-            else f"{heat['value']:.2g} ({heat['low']:.2g} to {heat['high']:.2g})"
-        )
+        shown = "none: too few mistakes" if heat is None else inside(heat["value"], heat["low"], heat["high"], ".2g")
         loss = of["log loss"]  # the first one is that of the probabilities as read
         rows.append([f"`{name}`", interval(of["accuracy"]), f"{loss['value']:.3f}", shown])
     for beside in found["classifiers"]:  # they learn the same for both models

@@ -16,7 +16,7 @@ from dguide.evaluate import Metric, evaluate_samples
 from dguide.evaluate.evaluation import figure
 from dguide.evaluate.samples import suited
 from dguide.guidance import Guidance, Schedule
-from studies.common import ROOT, Study, about, table
+from studies.common import ROOT, Study, about, inside, table
 
 __all__ = ["SETTINGS", "measured", "study"]
 
@@ -132,8 +132,7 @@ def _cell(found: dict[str, Any] | None, end: str = "") -> str:
         return ""
     if end:
         return "" if math.isnan(found["best"]) else f"{found['best']:.3g}"
-    inside = "" if math.isnan(found["low"]) else f" ({found['low']:.3g} to {found['high']:.3g})"
-    return f"{found['value']:.3g}{inside}"
+    return inside(found["value"], found["low"], found["high"], ".3g")
 
 
 def sections(results: dict[str, Any], letter: str, tables: dict[str, tuple[str, ...]]) -> dict[str, str]:

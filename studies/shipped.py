@@ -26,7 +26,7 @@ from dguide.guidance import Guidance
 from dguide.plots import images, style
 from dguide.samplers import Sampler
 from studies import sequence_pictures
-from studies.common import ROOT, Study, commit, header, parser, write
+from studies.common import ROOT, Study, commit, header, inside, parser, write
 
 __all__ = ["STUDY"]
 
@@ -207,7 +207,7 @@ def cell(figures_of: dict[str, dict[str, Any]], name: str) -> str:
     if name not in figures_of or figures_of[name]["value"] is None or math.isnan(figures_of[name]["value"]):
         return ""
     found = figures_of[name]
-    return f"{found['value']:.3g} ({found['low']:.3g} to {found['high']:.3g})"
+    return inside(found["value"], found["low"], found["high"], ".3g")
 
 
 def table(names: tuple[str, ...], runs: list[dict[str, Any]], first: str) -> list[str]:

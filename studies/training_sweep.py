@@ -30,7 +30,7 @@ from dguide.train.denoisers import Denoising
 from dguide.train.loop import run
 from dguide.train.objective import corrupted
 from dguide.train.task import Measured
-from studies.common import ROOT, Study, commit, header, parser, table, write
+from studies.common import ROOT, Study, commit, header, inside, parser, table, write
 from studies.evidence import Scale
 
 __all__ = ["STUDY"]
@@ -211,10 +211,10 @@ def line(name: str, mine: list[dict[str, Any]], first: list[dict[str, Any]]) -> 
     cells = [name, f"{mine[0]['cost']:.2f}", f"{mine[0]['steps']:,}", f"{bits.mean():.3f}"]
     if mine is first:
         low, high = mean_interval(bits)
-        return [*cells[:-1], f"{bits.mean():.3f} ({low:.3f} to {high:.3f})", "", str(len(seeds))]
+        return [*cells[:-1], inside(bits.mean(), low, high, ".3f"), "", str(len(seeds))]
     difference = bits - np.mean([run["test"] for run in first if run["seed"] in seeds], 0)
     low, high = mean_interval(difference)
-    return [*cells, f"{difference.mean():+.3f} ({low:+.3f} to {high:+.3f})", str(len(seeds))]
+    return [*cells, inside(difference.mean(), low, high, "+.3f"), str(len(seeds))]
 
 
 def sections(results: dict[str, Any]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from dguide.evaluate import proportion
 from dguide.exact import chain, solve, total_variation
 from dguide.exact.random_problems import RANDOM_PROBLEMS
 from studies import calls
-from studies.common import Study, table
+from studies.common import Study, inside, table
 
 __all__ = ["STUDY"]
 
@@ -74,7 +74,7 @@ def nearer(ours: list[float], theirs: list[float]) -> str:
     """On which share of the problems the first is nearer, with its interval."""
     pairs = list(zip(ours, theirs, strict=True))
     share = proportion(sum(a < b - EQUAL for a, b in pairs), len(pairs))
-    return f"{share.value:.2f} ({share.low:.2f} to {share.high:.2f})"
+    return inside(share.value, share.low, share.high)
 
 
 STUDY = Study("trapezoidal", "samplers.md", "some seconds of one core", compute, sections)

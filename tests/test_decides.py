@@ -14,6 +14,7 @@ from studies.decides.measured import check_weights
 from studies.decides.rule import FEATURES, Rule
 from studies.decides.score import Pair, alone, left_out, pairs, score
 from studies.evidence.decides import EVIDENCE
+from studies.evidence.models import weights
 
 CONSTANT = next(iter(QUESTIONS))
 
@@ -136,7 +137,7 @@ def test_outcomes_of_other_weights_are_refused(tmp_path):
     (outcome,) = grid(tmp_path, "valid", {("Normalized", "constant"): 0.9, ("Unlocking", "constant"): 0.8})
     with pytest.raises(SystemExit, match="other weights of digits-masked"):
         check_weights("digits-masked", [outcome])
-    check_weights("digits-masked", [replace(outcome, sha256=real.digest("digits-masked"))])
+    check_weights("digits-masked", [replace(outcome, sha256=weights("digits-masked"))])
 
 
 def test_a_share_counts_by_what_it_lacks(tmp_path):

@@ -9,6 +9,7 @@ import os
 import re
 import signal
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,7 +19,7 @@ pytest.importorskip("sklearn")  # the digits
 
 from dguide import checkpoint
 from studies import quick, run
-from studies.evidence import NAMES, Evidence, NotMade, Scale, named, page
+from studies.evidence import NAMES, Evidence, NotMade, Scale, evidence, named, page, stored
 from studies.evidence import sceptic_draws as draws
 
 ROOT = Path(__file__).parents[1]
@@ -212,11 +213,31 @@ def test_parts_that_are_there_are_taken_and_none_is_made(tmp_path):
     assert times_made(folder) == [*PARTS]
 
 
+def test_after_the_minutes_no_further_part_is_made(tmp_path, monkeypatch):
+    monkeypatch.setattr(evidence, "_spent", count(step=60.0).__next__)  # each part takes a minute
+    folder = tmp_path / "parts"
+    with pytest.raises(NotMade, match="'number': 2"):
+        study(folder).measure(Scale(False, folder, minutes=1.5))
+    assert times_made(folder) == [0, 1]
+    study(folder).measure(Scale(False, folder, minutes=0.5))  # kept parts cost none of them
+    assert times_made(folder) == [*PARTS]
+
+
+def test_the_first_words_of_the_verdicts_are_read_as_those_of_today(tmp_path):
+    path = tmp_path / "found.json"
+    path.write_text('{"hypotheses": [{"verdict": "is wrong"}], "counts": {"holds": 3, "is open": 0}}')
+    assert stored(path) == {"hypotheses": [{"verdict": "refuted"}], "counts": {"confirmed": 3, "undecided": 0}}
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["--fill", "--folder", "x"], "Leave one of them out"),
         (["--fill", "--kept"], "Leave one of them out"),
+        (["--fill", "--minutes", "1"], "Leave one of them out"),
+        (["--minutes", "0"], "expected more than 0"),
+        (["--minutes", "nan"], "expected more than 0"),
+        (["--minutes", "1", "--kept"], "no --kept"),
         (["--fill", "--quick"], "Run it without --fill first"),
         (["--kept", "--folder", "nowhere"], "Run it without --kept first"),
     ],

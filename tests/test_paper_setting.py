@@ -13,8 +13,9 @@ import dguide
 from dguide.evaluate import frechet_distance
 from dguide.evaluate.points.distances import Normal
 from studies import imagenet
-from studies.evidence import Scale, drawn, named, qm9_protocol, ramp_end
+from studies.evidence import Scale, drawn, models, named, qm9_protocol, ramp_end
 from studies.evidence.ramp_end_page import missing
+from studies.evidence.tested import record
 from studies.evidence.trend import Curve, verdict
 
 
@@ -71,7 +72,7 @@ def test_samples_are_those_of_sample_and_are_not_drawn_twice(tmp_path, monkeypat
     setting = ramp_end.setting("Unlocking", 1.0)
     scale = Scale(True, tmp_path)
     first = drawn.draw(scale, "digits-masked", setting, {"digit": labels}, (0, 1))
-    source = drawn.loaded("digits-masked")
+    source = models.loaded("digits-masked")
     alone = dguide.sample(
         source.model,
         process=source.process,
@@ -123,8 +124,8 @@ def test_a_planted_difference_in_yield_is_found_and_has_its_sign():
     names = [f"M{k}" for k in range(200)]
     good = judged(*((name, True, 3) for name in names))
     poor = judged(*((name if k % 2 else "", True, 3) for k, name in enumerate(names)))
-    assert qm9_protocol.verdict(qm9_protocol.difference(good, poor, 0.99)) == "confirmed"
-    assert qm9_protocol.verdict(qm9_protocol.difference(poor, good, 0.99)) == "refuted"
+    assert record(qm9_protocol.difference(good, poor, 0.99))["verdict"] == "confirmed"
+    assert record(qm9_protocol.difference(poor, good, 0.99))["verdict"] == "refuted"
 
 
 def test_the_page_says_what_is_not_computed_yet():

@@ -10,11 +10,12 @@ import pytest
 
 from studies.evidence import findings, page, summary
 from studies.evidence.findings import CONSTANT, EARLY, FINDINGS, LATE
+from studies.evidence.tested import BOUNDED, CONFIRMED, REFUTED, UNDECIDED, together
 
 FIGURE = "a distance"
 
 
-def claim(cells, difference=0.0, low=0.0, high=0.0, verdict="holds", name="a-name"):
+def claim(cells, difference=0.0, low=0.0, high=0.0, verdict=CONFIRMED, name="a-name"):
     return {"name": name, "cells": cells, "difference": difference, "low": low, "high": high} | {
         "level": 0.99,
         "verdict": verdict,
@@ -51,18 +52,18 @@ def against(mean=3.0, steps=16, other="Unlocking"):
 
 def test_a_gain_is_positive_where_the_first_cell_is_better():
     """So a smaller distance and a larger share both are a gain."""
-    test = claim(against(), -1.0, -1.5, -0.25, "holds")
+    test = claim(against(), -1.0, -1.5, -0.25, CONFIRMED)
     (row,) = findings.rows({"grid-digits-masked": grid(test)})
     assert (row.finding, row.gain, row.other) == (CONSTANT, (1.0, 0.25, 1.5), 11.0)
     assert (row.samples, row.seeds, row.level, row.beforehand) == (200, 2, 0.99, True)
-    (row,) = findings.rows({"grid-digits-masked": grid(claim(against(), 1.0, 0.5, 1.5, "holds"), better="higher")})
+    (row,) = findings.rows({"grid-digits-masked": grid(claim(against(), 1.0, 0.5, 1.5, CONFIRMED), better="higher")})
     assert row.gain == (1.0, 0.5, 1.5)
 
 
 def test_a_grid_takes_the_place_of_earlier_studies_of_its_model_and_finding():
     stored = {name: made for name, made in page.results().items() if not name.startswith("grid-")}
     before = findings.rows(stored)
-    late = claim([cell("Normalized", "ramp-up"), cell("Normalized", "constant")], -1.0, -2.0, 0.5, "is open")
+    late = claim([cell("Normalized", "ramp-up"), cell("Normalized", "constant")], -1.0, -2.0, 0.5, UNDECIDED)
     after = findings.rows(stored | {"grid-digits-masked": grid(late)})
     gone = [row for row in before if row not in after]
     assert gone
@@ -89,7 +90,7 @@ def test_each_test_of_a_grid_goes_to_the_finding_of_its_cells():
 
 def test_the_shown_test_of_a_grid_is_the_one_at_mean_3_and_16_steps():
     tests = [
-        claim(against(mean, steps), -mean, -6, -0.1, "holds")
+        claim(against(mean, steps), -mean, -6, -0.1, CONFIRMED)
         for mean, steps in itertools.product((5.0, 3.0, 1.0), (64, 16, 8))
     ]
     (row,) = findings.rows({"grid-digits-masked": grid(*tests)})
@@ -99,15 +100,17 @@ def test_the_shown_test_of_a_grid_is_the_one_at_mean_3_and_16_steps():
 @pytest.mark.parametrize(
     ("verdicts", "said"),
     [
-        (["holds", "confirmed"], "confirmed"),
-        (["holds", "is open"], "bounded"),
-        (["holds", "is wrong"], "bounded"),
-        (["is wrong", "is open"], "refuted"),
-        (["is open", "undecided"], "undecided"),
+        ([CONFIRMED, CONFIRMED], "confirmed"),
+        ([CONFIRMED, UNDECIDED], "bounded"),
+        ([CONFIRMED, REFUTED], "bounded"),
+        ([CONFIRMED, BOUNDED], "bounded"),
+        ([REFUTED, UNDECIDED], "refuted"),
+        ([UNDECIDED, UNDECIDED], "undecided"),
+        ([], "undecided"),
     ],
 )
 def test_verdicts_together(verdicts, said):
-    assert findings.together(verdicts) == said
+    assert together(verdicts) == said
 
 
 def row(model, verdict, finding=CONSTANT):
@@ -165,7 +168,7 @@ def test_every_number_of_a_finding_has_its_interval_samples_seeds_and_model():
 
 def test_the_figure_has_a_mark_for_each_row_at_its_gain(tmp_path):
     pytest.importorskip("matplotlib")
-    held, open_ = claim(against(), -1.0, -1.5, -0.5, "holds"), claim(against(), -1.0, -3.0, 1.0, "is open")
+    held, open_ = claim(against(), -1.0, -1.5, -0.5, CONFIRMED), claim(against(), -1.0, -3.0, 1.0, UNDECIDED)
     drawn = [summary.figure(findings.rows({"grid-x": grid(test)})) for test in (held, open_)]
     marks = [[line for axes in each.axes for line in axes.lines if line.get_marker() != "None"] for each in drawn]
     assert [[float(line.get_xdata()[0]) for line in some] for some in marks] == [[100 / 11]] * 2

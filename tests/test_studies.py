@@ -41,7 +41,6 @@ WITHOUT = {
     "studies.coverage": "a folder, which fills its page itself",
     "studies.run": "the studies of docs/results.md, which test_evidence.py compares with their pages",
     "studies.results": "writes docs/results.md from what is stored; test_evidence.py compares them",
-    "studies.gather": "makes some cells of a study of the grid",
     "studies.imagenet": "needs published weights; no page has its numbers",
     "benchmarks.models": "times the machine of who reads; no page has its numbers",
 }

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from dguide.checkpoint import Checkpoint
-from dguide.data import Dataset
 from studies.decides import real
 from studies.decides.case import Case, outlook_record, signals_of
 from studies.evidence.evidence import Scale
+from studies.evidence.models import FOLDER, dataset, loaded, weights
 
 __all__ = ["WEIGHT", "check_weights", "measured"]
 
@@ -21,41 +20,40 @@ STEPS = (8, 16, 32, 64)
 def measured(scale: Scale) -> tuple[list[dict[str, Any]], list[Case]]:
     """The signals of every masked model at one weight, and a case for each outcome."""
     outcomes = real.outcomes()
-    models = sorted({path.name for path in real.CHECKPOINTS.iterdir()} | {outcome.model for outcome in outcomes})
+    models = sorted({path.name for path in FOLDER.iterdir()} | {outcome.model for outcome in outcomes})
     shown, cases = [], []
     for model in models:
-        loaded, dataset = real.ready(model)
-        if not loaded.process.absorbing:
+        data = loaded(model).config.data
+        if not loaded(model).process.absorbing:
             continue
         mine = [outcome for outcome in outcomes if outcome.model == model]
         check_weights(model, mine)
         by_weight = {
-            weight: signals(scale, model, loaded, dataset, weight)
-            for weight in sorted({WEIGHT, *(outcome.weight for outcome in mine)})
+            weight: signals(scale, model, weight) for weight in sorted({WEIGHT, *(outcome.weight for outcome in mine)})
         }
-        shown.append(by_weight[WEIGHT] | {"model": model, "data": loaded.config.data})
+        shown.append(by_weight[WEIGHT] | {"model": model, "data": data})
         for outcome in mine:
             known = by_weight[outcome.weight]["by steps"][str(outcome.steps)]
-            cases.append(Case(loaded.config.data, model, outcome.weight, outcome.steps, known, outcome.gains()))
+            cases.append(Case(data, model, outcome.weight, outcome.steps, known, outcome.gains()))
     return shown, cases
 
 
 def check_weights(model: str, outcomes: list[real.Outcome]) -> None:
     """Ends the program if samples were drawn by other weights than those whose signals are measured."""
     for outcome in outcomes:
-        if outcome.sha256 not in ("", real.digest(model)):
+        if outcome.sha256 not in ("", weights(model)):
             raise SystemExit(
                 f"{outcome.file} is of other weights of {model} than checkpoints/{model}: measure it again"
             )
 
 
-def signals(scale: Scale, model: str, loaded: Checkpoint, dataset: Dataset, weight: float) -> dict[str, Any]:
+def signals(scale: Scale, model: str, weight: float) -> dict[str, Any]:
     """The outlook of a model at one weight, from the kept parts if it was measured before."""
     sequences = QUICK_SEQUENCES if scale.quick else SEQUENCES
-    digest = real.digest(model)
+    digest = weights(model)
 
     def make() -> dict[str, Any]:
-        found = real.held_out_outlook(loaded, dataset, weight, sequences)
+        found = real.held_out_outlook(loaded(model), dataset(model), weight, sequences)
         return {
             "levels": outlook_record(found),
             "by steps": {str(steps): signals_of(found, steps) for steps in STEPS},

@@ -9,7 +9,7 @@ from typing import Any
 
 from dguide.plots import style
 from dguide.theory.summary import quartiles, rank_correlation
-from studies.common import table
+from studies.common import inside, table
 from studies.decides.case import QUESTIONS
 
 __all__ = ["pictures", "sections"]
@@ -52,7 +52,7 @@ def scored(found: dict[str, Any]) -> str:
 def difference(better: list[Any]) -> str:
     """The mean over groups of the difference of two shares, with its interval if there is one."""
     value, low, high = better
-    return f"{value:.2f}" + ("" if low is None else f" ({low:.2f} to {high:.2f})")
+    return inside(value, low, high)
 
 
 def verdict(score: dict[str, Any]) -> str:
@@ -67,13 +67,13 @@ def verdict(score: dict[str, Any]) -> str:
 
 def shares(share: dict[str, Any]) -> str:
     """The numbers of all together, and the mean over groups with its interval."""
-    inside = "" if share["low"] is None else f", {share['low']:.2f} to {share['high']:.2f}"
-    groups = f"; mean over {share['groups']} groups {share['value']:.2f}{inside}" if share["groups"] > 1 else ""
+    ends = "" if share["low"] is None else f", {share['low']:.2f} to {share['high']:.2f}"
+    groups = f"; mean over {share['groups']} groups {share['value']:.2f}{ends}" if share["groups"] > 1 else ""
     return f"{share['right']:,} of {share['count']:,}{f' ({groups[2:]})' if groups else ', all of one data set'}"
 
 
 def words_of(correlation: dict[str, Any] | None) -> str:
-    return "unknown" if correlation is None else "{value:.2f} ({low:.2f} to {high:.2f})".format(**correlation)
+    return "unknown" if correlation is None else inside(*(correlation[end] for end in ("value", "low", "high")))
 
 
 def signals(found: dict[str, Any]) -> str:

@@ -6,7 +6,6 @@ study of its data. The signals are measured on validation data.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Iterator
@@ -14,17 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dguide import checkpoint
 from dguide.checkpoint import Checkpoint
-from dguide.data import Dataset, load
+from dguide.data import Dataset
 from dguide.evaluate.statistics.variance import z_quantile
 from dguide.theory.outlook import Outlook, outlook
 from studies.common import ROOT
 from studies.decides.case import SETTINGS, Gain, Setting, gains
 
-__all__ = ["DECIDES", "Outcome", "digest", "held_out_outlook", "outcomes", "ready"]
+__all__ = ["DECIDES", "Outcome", "held_out_outlook", "outcomes"]
 
-RESULTS, CHECKPOINTS = ROOT / "studies/results", ROOT / "checkpoints"
+RESULTS = ROOT / "studies/results"
 DECIDES = {"splice": "4-gram divergence", "peptides": "Fréchet distance", "plays": "4-gram divergence"}
 """The figure that decides in the studies of sequences: the distance to data, of the longest n-grams if there is none
 in a space of features. Grids name theirs."""
@@ -150,17 +148,6 @@ def of_sequences(folder: Path) -> Iterator[Outcome]:
                     deciding = next(each for each in run["figures"] if each["name"] == figure)
                     distance[mechanism, schedule] = as_distance(deciding)
         yield Outcome(f"{name}-masked", 2.0, STEPS_SEQUENCES, figure, distance, path.name)
-
-
-def ready(model: str) -> tuple[Checkpoint, Dataset]:
-    """A checkpoint and its data."""
-    loaded = checkpoint.load(CHECKPOINTS / model)
-    return loaded, load(loaded.config.data)
-
-
-def digest(model: str) -> str:
-    """SHA-256 of the weights."""
-    return hashlib.sha256((CHECKPOINTS / model / "model.safetensors").read_bytes()).hexdigest()
 
 
 def held_out_outlook(loaded: Checkpoint, dataset: Dataset, weight: float, sequences: int, seed: int = 0) -> Outlook:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .evidence import NAMES, Evidence, NotMade, Scale, named
+from .evidence import NAMES, Evidence, NotMade, Scale, named, stored
 
-__all__ = ["NAMES", "Evidence", "NotMade", "Scale", "named"]
+__all__ = ["NAMES", "Evidence", "NotMade", "Scale", "named", "stored"]

@@ -7,22 +7,18 @@ import time
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-import dguide
-from dguide import checkpoint
-from dguide.checkpoint import Checkpoint
 from dguide.study import Setting
-from studies.common import ROOT
 
 from .evidence import Scale
+from .models import loaded, sampled, weights
 
-__all__ = ["Drawn", "draw", "loaded", "weights"]
+__all__ = ["Drawn", "draw"]
 
 BATCH = 256
 """Samples of one pass through the network, whose last bits depend on it."""
@@ -45,17 +41,6 @@ class Drawn:
     seconds: float
 
 
-@lru_cache(maxsize=2)
-def loaded(model: str) -> Checkpoint:
-    """The shipped model of that name."""
-    return checkpoint.load(ROOT / "checkpoints" / model)
-
-
-def weights(model: str) -> str:
-    """The digest of its weights."""
-    return checkpoint.digest(ROOT / "checkpoints" / model / "model.safetensors")
-
-
 def draw(scale: Scale, model: str, setting: Setting, condition: Mapping[str, Tensor], seeds: tuple[int, ...]) -> Drawn:
     """The samples of a setting, one for each row of the condition and each seed.
 
@@ -67,13 +52,11 @@ def draw(scale: Scale, model: str, setting: Setting, condition: Mapping[str, Ten
     def make() -> dict[str, Any]:
         source, began = loaded(model), time.process_time()
         runs = [
-            dguide.sample(
-                source.model,
-                process=source.process,
-                length=source.codec.length,
-                condition=dict(condition) if len(condition) > 1 else next(iter(condition.values())),
-                guidance=setting.guidance,
-                sampler=setting.sampler,
+            sampled(
+                source,
+                setting.guidance,
+                setting.sampler,
+                condition,
                 decoding=setting.decoding,
                 seed=seed,
                 batch_size=BATCH,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -17,7 +18,9 @@ import torch
 
 from studies.common import ROOT, commit, filled, header, write
 
-__all__ = ["NAMES", "Evidence", "NotMade", "Scale", "named"]
+from .tested import CONFIRMED, REFUTED, UNDECIDED
+
+__all__ = ["NAMES", "Evidence", "NotMade", "Scale", "named", "stored"]
 
 NAMES: tuple[str, ...] = (
     "grid-digits-masked",
@@ -52,11 +55,13 @@ class Scale:
         folder: Where finished parts are kept, so that an interrupted study goes on.
         makes: Whether parts are made that are not there. Otherwise they raise `NotMade`, and a study that can do
             without them says in its results what is missing.
+        minutes: The processor time after which no further part is made.
     """
 
     quick: bool
     folder: Path
     makes: bool = True
+    minutes: float = math.inf
     seconds: dict[str, float] = field(default_factory=dict)
     """Processor time of each part by the name of its file, also of those that were made before."""
     spent: list[float] = field(default_factory=list)
@@ -80,7 +85,7 @@ class Scale:
         """
         path = self.folder / f"{_digest(part)[:24]}.json"
         stored = _read(path, part)
-        if stored is None and not self.makes:
+        if stored is None and not (self.makes and sum(self.spent) < 60 * self.minutes):
             raise NotMade(f"{self.folder} has no part {part}")
         if stored is None:
             start, source = _spent(), commit()
@@ -151,7 +156,7 @@ class Evidence:
 
     def found(self) -> dict[str, Any]:
         """The stored results."""
-        return dict(json.loads(self.results.read_text(encoding="utf-8")))
+        return stored(self.results)
 
     def text(self) -> str:
         """The page as the stored results have it."""
@@ -166,6 +171,19 @@ class Evidence:
         about = header(self.command, source, sum(scale.seconds.values()) + between)
         about |= {"date": date.today().isoformat(), "commits of parts": sorted(scale.commits), "quick": scale.quick}
         return about | found
+
+
+def stored(path: Path) -> dict[str, Any]:
+    """The results of a file."""
+    return dict(json.loads(path.read_text(encoding="utf-8"), object_hook=_reworded))
+
+
+def _reworded(part: dict[str, Any]) -> dict[str, Any]:
+    """A part of results with the verdicts of today in place of those of the first grids."""
+    return {_FIRST_WORDS.get(k, k): _FIRST_WORDS.get(v, v) if isinstance(v, str) else v for k, v in part.items()}
+
+
+_FIRST_WORDS = {"holds": CONFIRMED, "is wrong": REFUTED, "is open": UNDECIDED}
 
 
 def named(name: str) -> Evidence:

@@ -12,14 +12,15 @@ import numpy as np
 from dguide.evaluate.evaluation import DISTANCES
 from dguide.evaluate.statistics.variance import t_quantile
 
-__all__ = ["ALIKE", "CONSTANT", "EARLY", "FINDINGS", "LATE", "Results", "Row", "rows", "together", "verdict"]
+from .tested import REFUTED, UNDECIDED, together, verdict
+
+__all__ = ["ALIKE", "CONSTANT", "EARLY", "FINDINGS", "LATE", "Results", "Row", "rows"]
 
 Results: TypeAlias = Mapping[str, Mapping[str, Any]]
 """What the files of results hold, by the name of the study."""
 
 CONSTANT, LATE, EARLY, ALIKE = "constant", "late", "early", "alike"
 FINDINGS = (CONSTANT, LATE, EARLY, ALIKE)
-HOLDS, FAILS = ("holds", "confirmed"), ("is wrong", "refuted")
 SEQUENCES = ("splice", "peptides", "plays")
 MEAN, STEPS = 3.0, 16
 """The test of a grid that stands for the others, where it is there."""
@@ -67,11 +68,6 @@ def rows(results: Results) -> list[Row]:
     done = {(row.finding, row.model) for row in found}
     found += [row for row in earlier if (row.finding, row.model) not in done]
     return sorted(found, key=lambda row: FINDINGS.index(row.finding))
-
-
-def verdict(low: float, high: float) -> str:
-    """What an interval of a gain says."""
-    return "confirmed" if low > 0 else "refuted" if high < 0 else "undecided"
 
 
 def _of_grid(grid: Mapping[str, Any]) -> Iterator[Row]:
@@ -128,14 +124,6 @@ def _tested(grid: Mapping[str, Any], finding: str, tests: list[Mapping[str, Any]
         grid["made by"],
         len(said),
     )
-
-
-def together(verdicts: list[str]) -> str:
-    """Confirmed: all tests hold. Bounded: some hold. Refuted: none holds, and some say the opposite."""
-    held, wrong = (sum(each in words for each in verdicts) for words in (HOLDS, FAILS))
-    if held:
-        return "confirmed" if held == len(verdicts) else "bounded"
-    return "refuted" if wrong else "undecided"
 
 
 def _of_sceptic(results: Results) -> Iterator[Row]:
@@ -205,7 +193,7 @@ def _of_sequences(results: Results) -> Iterator[Row]:
             gain = _apart(better, other)
             said = verdict(*gain[1:])
             if finding == ALIKE:  # no interval of a difference shows that there is none
-                said = "undecided" if said == "undecided" else "refuted"
+                said = UNDECIDED if said == UNDECIDED else REFUTED
             yield Row(
                 finding,
                 found["checkpoint"],

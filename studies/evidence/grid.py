@@ -1,7 +1,7 @@
 """The grid of a checkpoint: mechanisms by schedules, mean weights and steps, and what it says of the hypotheses.
 
 The cells are drawn and judged one after the other, and each is kept. So a run that is killed goes on where it stopped,
-and `python -m studies.gather NAME` writes the page from the cells that there are so far.
+and `python -m studies.run NAME --kept` writes the page from the cells that there are so far.
 """
 
 from __future__ import annotations
@@ -18,13 +18,12 @@ from .grid_cells import Cell
 from .grid_judged import Grid
 from .grid_page import pictures, sections
 from .grid_plans import PLANS, Plan, reduced
-from .grid_verdicts import of_claim
 from .hypotheses import BEST, HYPOTHESES, Claim, family
+from .models import weights
+from .tested import level, record, turned, verdict
 
 __all__ = ["evidence"]
 
-ERROR = 0.05
-"""Probability that any interval of a data set misses."""
 PILOT_SEED = 1000
 """Of samples that are in no cell."""
 PILOT = (
@@ -58,12 +57,14 @@ def compute(plan: Plan, scale: Scale) -> dict[str, Any]:
             found.cells[cell] = grid.judged(cell)
         except NotMade:
             missing.append(cell)
+            if len(missing) == len(plan.cells):
+                raise
         else:
             found.watch(cell)  # now, so that a partial grid has it
             print(plan.name, cell.words, flush=True)
     return {
         "model": plan.model,
-        "sha256": grid.sha256,
+        "sha256": weights(plan.model),
         "data": grid.data.name,
         "synthetic": grid.data.synthetic,
         "count": plan.count,
@@ -85,11 +86,11 @@ def _power(grid: Grid) -> dict[str, Any] | None:
         judged = [grid.judged(cell, (PILOT_SEED,)) for cell in PILOT]
     except NotMade:
         return None
-    halving, level = grid.halving(0, 1), 1 - ERROR / family(grid.plan)
+    halving, each_level = grid.halving(0, 1), level(family(grid.plan))
     scale = math.sqrt(1 / len(grid.plan.seeds))
     values = [each["halves"][0] for each in judged]
     found = {
-        name: detectable(halving.difference(name, some, (1.0, -1.0), level)) * scale
+        name: detectable(halving.difference(name, some, (1.0, -1.0), each_level)) * scale
         for name, some in (("mechanisms", values[1:]), ("guidance", values[:2]))
     }
     return {"seed": PILOT_SEED, "count": grid.plan.count, "values": [each[0] for each in values], **found}
@@ -119,11 +120,10 @@ class _Found:
 
     def tests(self) -> Iterator[dict[str, Any]]:
         """All tests of which the cells are there."""
-        level = 1 - ERROR / family(self.grid.plan)
         for hypothesis in HYPOTHESES:
             for claim in map(self.chosen, hypothesis.tests(self.grid.plan)):
                 if claim is not None and all(cell in self.cells for cell in claim.cells):
-                    yield {"name": hypothesis.name, **self.test(claim, hypothesis.name == "guidance-helps", level)}
+                    yield {"name": hypothesis.name, **self.test(claim, hypothesis.name == "guidance-helps")}
 
     def chosen(self, claim: Claim) -> Claim | None:
         """The claim with the best guided cell in place of `BEST`; None if there is no guided cell."""
@@ -137,28 +137,26 @@ class _Found:
         best = min(guided, key=lambda cell: sign * self.cells[cell]["choice"])
         return Claim(((best, factor), (plain, minus)), claim.label)
 
-    def test(self, claim: Claim, later: bool, level: float) -> dict[str, Any]:
+    def test(self, claim: Claim, later: bool) -> dict[str, Any]:
         """The sum of a claim with its interval and verdict."""
         better = self.cells[claim.cells[0]]["better"]
         found = self.grid.halving(int(later), len(self.grid.plan.seeds)).difference(
             claim.label,
             [self.cells[cell]["halves"][later] for cell in claim.cells],
             [factor for _, factor in claim.terms],
-            level,
+            level(family(self.grid.plan)),
             better,
         )
+        gain = turned(found)
         strengths = [mean for mean in map(self.log_z, claim.cells) if mean is not None]
         return {
             "label": claim.label,
             "cells": [cell.key for cell in claim.cells],
             "factors": [factor for _, factor in claim.terms],
-            "difference": found.value,
-            "low": found.low,
-            "high": found.high,
-            "level": level,
+            **record(found),
+            "verdict": verdict(gain.low, gain.high),
             "samples": found.count,
             "log_z": max(strengths, default=None),
-            "verdict": of_claim(found.low, found.high, better),
         }
 
     def watch(self, cell: Cell) -> None:

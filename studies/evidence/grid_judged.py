@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -12,20 +11,19 @@ import torch
 from torch import Tensor
 
 import dguide
-from dguide import Diagnostics, checkpoint, sample
-from dguide.checkpoint import Checkpoint
-from dguide.data import Dataset, load
+from dguide import Diagnostics
+from dguide.data import Dataset
 from dguide.evaluate import Metric, evaluate_samples
 from dguide.evaluate.evaluation import figure
 from dguide.pilot.compare.run import joined
 from dguide.study import CheckpointSource, Results, Store, Study, execute
-from studies.common import ROOT
 
 from .evidence import Scale
 from .grid_cells import Cell
 from .grid_figures import metrics
 from .grid_halves import Halving
 from .grid_plans import Plan
+from .models import FOLDER, dataset, in_turn, loaded, sampled, told, weights
 
 __all__ = ["Grid"]
 
@@ -40,19 +38,9 @@ class Grid:
     plan: Plan
     scale: Scale
 
-    @cached_property
-    def loaded(self) -> Checkpoint:
-        return checkpoint.load(ROOT / "checkpoints" / self.plan.model)
-
-    @cached_property
-    def sha256(self) -> str:
-        """Digest of the weights, as the checkpoint has it."""
-        text = (ROOT / "checkpoints" / self.plan.model / checkpoint.CONFIG).read_text(encoding="utf-8")
-        return str(json.loads(text)["sha256"])
-
-    @cached_property
+    @property
     def data(self) -> Dataset:
-        return load(self.loaded.config.data)
+        return dataset(self.plan.model)
 
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:
@@ -61,13 +49,9 @@ class Grid:
     @cached_property
     def condition(self) -> dict[str, Tensor]:
         """What the samples of a seed are told."""
-        count = self.plan.count
-        told = {each.name: each.not_given.expand(count) for each in self.data.conditions}
-        first = self.data.conditions[0]
-        if self.plan.asked is None:
-            return told | {first.name: torch.arange(count) % self.data.n_classes}
-        name, wanted = self.plan.asked
-        return told | {name: torch.full((count,), wanted)}
+        count, asked = self.plan.count, self.plan.asked
+        values = in_turn(self.data, count) if asked is None else torch.full((count,), asked[1])
+        return told(self.data, count, {self.asked: values})
 
     def halving(self, first: int, last: int) -> Halving:
         """Of the samples of the seeds from one number to another one, that one left out."""
@@ -82,7 +66,7 @@ class Grid:
         return self.data.conditions[0].name if self.plan.asked is None else self.plan.asked[0]
 
     def study(self, cells: tuple[Cell, ...], seeds: tuple[int, ...]) -> Study:
-        source = CheckpointSource.of(ROOT / "checkpoints" / self.plan.model)
+        source = CheckpointSource.of(FOLDER / self.plan.model)
         return Study(source, tuple(cell.setting for cell in cells), seeds, self.plan.count, self.condition)
 
     def part(self, what: str, cell: Cell, **more: Any) -> dict[str, Any]:
@@ -90,8 +74,8 @@ class Grid:
         return {
             "what": what,
             "model": self.plan.model,
-            "sha256": self.sha256,
-            "data": self.loaded.config.data_digest,
+            "sha256": weights(self.plan.model),
+            "data": loaded(self.plan.model).config.data_digest,
             "cell": cell.key,
             "asked": self.plan.asked,
             "dguide": dguide.__version__,
@@ -134,17 +118,8 @@ class Grid:
 
     def _watch(self, cell: Cell) -> dict[str, Any]:
         few = {name: values[:WATCHED] for name, values in self.condition.items()}
-        told = few if len(self.data.conditions) > 1 else few[self.asked]
         seen = Diagnostics(bins=LEVELS)
-        sample(
-            self.loaded.model,
-            process=self.loaded.process,
-            length=self.data.length,
-            condition=told,
-            guidance=cell.guidance,
-            sampler=cell.setting.sampler,
-            callback=seen,
-        )
+        sampled(loaded(self.plan.model), cell.guidance, cell.setting.sampler, few, callback=seen)
         table = seen.table()
         there = (table.count > 0).tolist()
         means = table.log_z.tolist()

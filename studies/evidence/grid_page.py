@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from studies.common import table
+from studies.common import inside, table
 
 from .grid_cells import NAMES, SCHEDULES
 from .grid_picture import picture
-from .grid_verdicts import HOLDS, OPEN, WRONG, summary
+from .grid_verdicts import COUNTED, summary
+from .tested import CONFIRMED
 
-__all__ = ["effect", "missing_words", "pictures", "sections"]
+__all__ = ["effect", "missing_words", "numbers", "pictures", "sections"]
 
 
 def sections(found: Mapping[str, Any]) -> dict[str, str]:
@@ -80,7 +81,7 @@ def verdicts(found: Mapping[str, Any]) -> str:
             [
                 f"[{row['name']}](#{row['name']})",
                 row["verdict"],
-                f"{counts[HOLDS]}, {counts[WRONG]}, {counts[OPEN]} of {measured}"
+                f"{numbers(counts)} of {measured}"
                 + ("" if measured == row["planned"] else f" ({row['planned']} planned)"),
                 span(row["holds at log Z"]),
                 span(row["not at log Z"]),
@@ -101,7 +102,7 @@ def where(found: Mapping[str, Any]) -> str:
         if row["verdict"].startswith("bounded"):
             mine = [each for each in tests if each["name"] == row["name"]]
             some = ([each["verdict"] for each in mine if each[key] == value] for key, value in columns)
-            rows.append([row["name"], *(f"{each.count(HOLDS)} of {len(each)}" if each else "" for each in some)])
+            rows.append([row["name"], *(f"{each.count(CONFIRMED)} of {len(each)}" if each else "" for each in some)])
     heads = (f":mean {value:g}" if key == "mean" else f":{value:g} steps" for key, value in columns)
     return table(f"holds in | {' | '.join(heads)}", rows) if rows else "No hypothesis holds in part only."
 
@@ -109,6 +110,11 @@ def where(found: Mapping[str, Any]) -> str:
 def _most(test: Mapping[str, Any], place: int) -> float:
     """The largest mean weight or number of steps of a test."""
     return max(float(cell[place]) for cell in test["cells"])
+
+
+def numbers(counts: Mapping[str, int]) -> str:
+    """How many tests hold, are wrong and are open."""
+    return ", ".join(str(counts[word]) for word in COUNTED)
 
 
 def span(ends: list[float] | None) -> str:
@@ -121,7 +127,7 @@ def effect(test: Mapping[str, Any] | None) -> str:
         return ""
     mechanism, schedule, mean, steps = test["cells"][0]
     at = f"{mechanism}, {schedule}, mean {mean:g}, {steps} steps"
-    return f"{test['difference']:.3g} ({test['low']:.3g} to {test['high']:.3g}): {test['label']} ({at})"
+    return f"{inside(test['difference'], test['low'], test['high'], '.3g')}: {test['label']} ({at})"
 
 
 def figures(found: Mapping[str, Any]) -> str:
@@ -149,10 +155,7 @@ def _order(cell: Mapping[str, Any]) -> tuple[float, int, int]:
 
 
 def _value(each: Mapping[str, Any]) -> str:
-    if math.isnan(each["value"]):
-        return ""
-    inside = "" if math.isnan(each["low"]) else f" ({each['low']:.3g} to {each['high']:.3g})"
-    return f"{each['value']:.3g}{inside}"
+    return "" if math.isnan(each["value"]) else inside(each["value"], each["low"], each["high"], ".3g")
 
 
 def strengths(found: Mapping[str, Any]) -> str:

@@ -8,29 +8,12 @@ from typing import Any
 import numpy as np
 
 from .hypotheses import HYPOTHESES
+from .tested import CONFIRMED, REFUTED, UNDECIDED, together
 
-__all__ = ["HOLDS", "OPEN", "WRONG", "of_claim", "of_hypothesis", "summary"]
+__all__ = ["COUNTED", "summary"]
 
-HOLDS, WRONG, OPEN = "holds", "is wrong", "is open"
-"""What an interval says of a claim."""
-
-
-def of_claim(low: float, high: float, better: str) -> str:
-    """Whether a sum is on the better side of 0."""
-    low, high = (low, high) if better == "higher" else (-high, -low)
-    return HOLDS if low > 0 else WRONG if high < 0 else OPEN
-
-
-def of_hypothesis(verdicts: Sequence[str]) -> str:
-    """What the claims say together.
-
-    Confirmed: all of them hold. Bounded: some hold. Refuted: none holds, and some are wrong. Otherwise undecided.
-    """
-    if verdicts and all(each == HOLDS for each in verdicts):
-        return "confirmed"
-    if HOLDS in verdicts:
-        return "bounded"
-    return "refuted" if WRONG in verdicts else "undecided"
+COUNTED = (CONFIRMED, REFUTED, UNDECIDED)
+"""Of a hypothesis the page has the number of tests with each of these verdicts."""
 
 
 def summary(found: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -43,15 +26,15 @@ def summary(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     for hypothesis in HYPOTHESES:
         tests = [each for each in found["hypotheses"] if each["name"] == hypothesis.name]
         planned = found["planned"][hypothesis.name]
-        decided = [each for each in tests if each["verdict"] != OPEN] or tests
+        decided = [each for each in tests if each["verdict"] != UNDECIDED] or tests
         held, other = (
-            [each["log_z"] for each in tests if (each["verdict"] == HOLDS) == side] for side in (True, False)
+            [each["log_z"] for each in tests if (each["verdict"] == CONFIRMED) == side] for side in (True, False)
         )
         rows.append(
             {
                 "name": hypothesis.name,
                 "verdict": _so_far([each["verdict"] for each in tests], planned),
-                "counts": {word: sum(each["verdict"] == word for each in tests) for word in (HOLDS, WRONG, OPEN)},
+                "counts": {word: sum(each["verdict"] == word for each in tests) for word in COUNTED},
                 "planned": planned,
                 "holds at log Z": _range(held),
                 "not at log Z": _range(other),
@@ -65,7 +48,7 @@ def _so_far(verdicts: Sequence[str], planned: int) -> str:
     """The verdict of those tests that are measured, which says if others are missing."""
     if not verdicts:
         return "not measured"
-    return of_hypothesis(verdicts) + (" so far" if len(verdicts) < planned else "")
+    return together(verdicts) + (" so far" if len(verdicts) < planned else "")
 
 
 def _range(values: Sequence[float | None]) -> list[float] | None:

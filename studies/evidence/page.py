@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from studies.common import ROOT, filled, table
-from studies.evidence import NAMES, Evidence, named, summary
+from studies.evidence import NAMES, Evidence, named, stored, summary
 from studies.evidence.findings import SEQUENCES, Results
 
 __all__ = ["PAGE", "SOURCES", "results", "sections", "text"]
@@ -22,7 +21,7 @@ def results(folder: Path | None = None) -> dict[str, dict[str, Any]]:
     """What is stored of all studies; of those of this page from `folder`, if it is given."""
     own = folder or ROOT / "studies/results"
     paths = [ROOT / f"studies/results/{name}.json" for name in SOURCES] + [own / f"{name}.json" for name in NAMES]
-    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths if path.exists()}
+    return {path.stem: stored(path) for path in paths if path.exists()}
 
 
 def sections(found: Results) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 from dguide.evaluate.evaluation import shown
 from studies.common import table
 
-from .ramp_end_page import between, missing
+from .ramp_end_page import ends, missing
 
 __all__ = ["sections"]
 
@@ -62,14 +62,11 @@ def row(cell: dict[str, Any]) -> list[str]:
         "none" if unguided else f"`{cell['mechanism']}`",
         "" if unguided else cell["schedule"],
         f"{cell['gamma']:g}",
-        *(f"{shown(figures[name]['value'])} ({between(figures[name])})" for name in HEADS),
+        *(ends(figures[name]) for name in HEADS),
         f"{cell['seconds']:.0f}",
     ]
 
 
 def hypotheses(found: dict[str, Any]) -> str:
-    rows = [
-        [each["name"], f"{shown(each['difference'])} ({between(each)})", each["verdict"]]
-        for each in found["hypotheses"]
-    ]
+    rows = [[each["name"], ends(each, "difference"), each["verdict"]] for each in found["hypotheses"]]
     return table("hypothesis, at gamma = 3 | :difference in yield | verdict", rows) if rows else ""

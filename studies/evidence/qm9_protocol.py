@@ -28,27 +28,32 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dguide import Ancestral, Normalized, RampUp, Simple, Unlocking
-from dguide.data import Dataset, load
-from dguide.evaluate import Estimate, estimate
+from dguide import Ancestral, RampUp
+from dguide.data import Dataset
+from dguide.evaluate import Estimate
 from dguide.evaluate.evaluation import figure
 from dguide.evaluate.statistics.estimate import Rows, Statistic
 from dguide.evaluate.statistics.intervals import dependent_share, distinct_share, share
 from dguide.evaluate.statistics.means import mean
 from dguide.evaluate.texts.chemistry import Molecules, training
-from dguide.guidance import Guidance
+from dguide.guidance import MECHANISMS
 from dguide.study import Setting
 
 from . import qm9_page as page
-from .drawn import Drawn, draw, weights
+from .drawn import Drawn, draw
 from .evidence import Evidence, Scale
+from .models import dataset as data_of
+from .models import told, weights
+from .sums import Sums
+from .tested import level, record
 
 __all__ = ["EVIDENCE"]
 
-STEPS, SEEDS, COUNT, ERROR = 32, (0,), 1024, 0.05
+STEPS, SEEDS, COUNT = 32, (0,), 1024
 MODELS = {"masked": "qm9-masked", "uniform": "qm9-uniform"}
 PROPERTIES = ("rings", "qed")
-MECHANISMS: dict[str, type[Guidance]] = {"Normalized": Normalized, "Simple": Simple, "Unlocking": Unlocking}
+NAMES = ("Normalized", "Simple", "Unlocking")
+"""The mechanisms."""
 D_CFG = {"masked": "Normalized", "uniform": "Simple"}
 GAMMAS = (3.0, 1.0, 5.0, 2.0, 4.0)
 TESTED = 3.0
@@ -71,12 +76,9 @@ class Row:
         weight = RampUp(2 * w) if self.schedule == "ramp-up" else w
         return Setting(MECHANISMS[self.mechanism](weight), Ancestral(STEPS))
 
-    def told(self, dataset: Dataset, count: int) -> dict[str, Tensor]:
+    def told(self, count: int) -> dict[str, Tensor]:
         """High in the property that is asked for; the other one is not given."""
-        return {
-            each.name: torch.ones(count, dtype=torch.int64) if each.name == self.asked else each.not_given.expand(count)
-            for each in dataset.conditions
-        }
+        return told(dataset(), count, {self.asked: torch.ones(count, dtype=torch.int64)})
 
 
 def rows(gammas: Iterable[float] = GAMMAS, processes: Iterable[str] = MODELS) -> list[Row]:
@@ -90,13 +92,12 @@ def rows(gammas: Iterable[float] = GAMMAS, processes: Iterable[str] = MODELS) ->
                 found[Row(process, asked, gamma, usual)] = None
                 if gamma > 1:
                     found[Row(process, asked, gamma, usual, "ramp-up")] = None
-                    found |= dict.fromkeys(Row(process, asked, gamma, name) for name in MECHANISMS if name != usual)
+                    found |= dict.fromkeys(Row(process, asked, gamma, name) for name in NAMES if name != usual)
     return list(found)
 
 
-@lru_cache(maxsize=1)
 def dataset() -> Dataset:
-    return load("qm9")
+    return data_of(MODELS["masked"])
 
 
 @lru_cache(maxsize=1)
@@ -182,12 +183,10 @@ class Judged:
 
 def difference(one: Judged, two: Judged, level: float) -> Estimate:
     """The yield of the first row minus that of the second one."""
-    first, second = one.yielded(), two.yielded()
-
-    def statistic(some: Rows) -> float:
-        return first(some) - second(some)
-
-    return estimate(YIELD, statistic, len(one.valid), better="higher", bounds=(-1, 1), repetitions=600, level=level)
+    of = [one.yielded(), two.yielded()]
+    alike = np.zeros(len(one.valid), dtype=np.int64)
+    sums = Sums[int](lambda number, some: of[number](some), alike, 600, "higher")
+    return sums(YIELD, [(1, 0), (-1, 1)], level, (-1, 1))
 
 
 def hypotheses(asked: Iterable[Row]) -> list[tuple[str, Row, Row]]:
@@ -206,28 +205,15 @@ def hypotheses(asked: Iterable[Row]) -> list[tuple[str, Row, Row]]:
 STATED = len(hypotheses(rows()))
 
 
-def verdict(found: Estimate) -> str:
-    return "confirmed" if found.low > 0 else "refuted" if found.high < 0 else "undecided"
-
-
 def measured(scale: Scale, asked: list[Row], count: int) -> dict[str, Any]:
     """The figures of some rows, and the hypotheses about them."""
-    drawn = {row: draw(scale, MODELS[row.process], row.setting, row.told(dataset(), count), SEEDS) for row in asked}
+    drawn = {row: draw(scale, MODELS[row.process], row.setting, row.told(count), SEEDS) for row in asked}
     judged = {row: Judged.of(some, row.asked) for row, some in drawn.items()}
     tests = []
     for name, one, two in hypotheses(asked):
-        apart = difference(judged[one], judged[two], 1 - ERROR / STATED)
-        tests.append(
-            {
-                "name": name,
-                "cells": [[one.mechanism, one.setting.label], [two.mechanism, two.setting.label]],
-                "difference": apart.value,
-                "low": apart.low,
-                "high": apart.high,
-                "level": apart.level,
-                "verdict": verdict(apart),
-            }
-        )
+        apart = difference(judged[one], judged[two], level(STATED))
+        cells = [[each.mechanism, each.setting.label] for each in (one, two)]
+        tests.append({"name": name, "cells": cells, **record(apart)})
     return {
         "models": {name: weights(name) for name in {MODELS[row.process]: None for row in asked}},
         "count": count,

@@ -20,33 +20,31 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dguide import Ancestral, Normalized, RampUp, Unlocking
-from dguide.data import Dataset, load
+from dguide import Ancestral, RampUp
 from dguide.evaluate import Estimate, LearntFeatures
 from dguide.evaluate.evaluation import figure
 from dguide.evaluate.points.distances import Normal
 from dguide.evaluate.statistics.intervals import share
-from dguide.guidance import Guidance
+from dguide.guidance import MECHANISMS
 from dguide.study import Setting
 
 from . import ramp_end_page as page
-from .drawn import Drawn, draw, loaded, weights
+from .drawn import Drawn, draw
 from .evidence import Evidence, Scale
+from .models import dataset, in_turn, weights
+from .tested import level, record
 from .trend import Curve, verdict
 
 __all__ = ["EVIDENCE"]
 
-STEPS, ERROR = 16, 0.05
+STEPS = 16
 ENDS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-MECHANISMS: dict[str, type[Guidance]] = {"Normalized": Normalized, "Unlocking": Unlocking}
 KEPT = ("mean", "top")
 """What stays w as r varies: the largest weight, as in the paper's code, or the mean."""
 
@@ -73,7 +71,7 @@ class Design:
 
     def labels(self) -> Tensor:
         """The requested class of each sample of a seed: every class in turn."""
-        return torch.arange(self.count) % dataset(self.model).n_classes
+        return in_turn(dataset(self.model), self.count)
 
 
 FULL = (
@@ -81,11 +79,6 @@ FULL = (
     Design("mnist14-masked", ("Normalized", "Unlocking"), (3.0, 1.0, 5.0), 200, (0, 1, 2)),
 )
 QUICK = (Design("digits-masked", ("Normalized",), (3.0,), 100, (0,), (0.0, 0.5, 1.0)),)
-
-
-@lru_cache(maxsize=2)
-def dataset(model: str) -> Dataset:
-    return load(loaded(model).config.data)
 
 
 def schedule(kept: str, w: float, end: float) -> RampUp:
@@ -175,8 +168,8 @@ def judged(design: Design, unguided: Drawn, samples: dict[tuple[str, str, float]
         curve, ramps = judge.curve(design.ends, drawn), [schedule(kept, w, end) for end in design.ends]
         for ramp, some, distance in zip(ramps, drawn, curve.distances(), strict=True):
             cells.append(cell(judge, mechanism, ramp, some, distance) | {"kept": kept, "weight": w})
-        slope = curve.slope(1 - ERROR / family)
-        steps = curve.steps(1 - ERROR / (family * (len(ramps) - 1)))
+        slope = curve.slope(level(family))
+        steps = curve.steps(level(family * (len(ramps) - 1)))
         hypotheses.append(
             {
                 "name": f"{mechanism}, {kept} weight {w:g}: the distance rises with r",
@@ -184,10 +177,7 @@ def judged(design: Design, unguided: Drawn, samples: dict[tuple[str, str, float]
                 "kept": kept,
                 "weight": w,
                 "cells": [[mechanism, str(ramps[-1])], [mechanism, str(ramps[0])]],
-                "difference": slope.value,
-                "low": slope.low,
-                "high": slope.high,
-                "level": slope.level,
+                **record(slope),
                 "steps": [[step.value, step.low, step.high] for step in steps],
                 "verdict": verdict(slope, steps),
             }

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dguide.evaluate.evaluation import shown
+from dguide.evaluate.evaluation import between, shown
 from dguide.plots import style
 from studies.common import table
 
-__all__ = ["between", "missing", "pictures", "sections"]
+__all__ = ["ends", "missing", "pictures", "sections"]
 
 KEPT = {"mean": "mean w", "top": "largest w"}
 
@@ -42,7 +42,7 @@ def row(grid: dict[str, Any], hypothesis: dict[str, Any]) -> list[str]:
         f"{hypothesis['weight']:g}",
         cell(cells[0]),
         cell(cells[-1]),
-        f"{shown(hypothesis['difference'])} ({between(hypothesis)})",
+        ends(hypothesis, "difference"),
         f"{rises} rise, {falls} fall, of {len(cells) - 1}",
         hypothesis["verdict"],
     ]
@@ -56,12 +56,12 @@ def curve(grid: dict[str, Any], hypothesis: dict[str, Any]) -> list[dict[str, An
 
 
 def cell(of: dict[str, Any]) -> str:
-    distance = of["figures"][0]
-    return f"{shown(distance['value'])} ({between(distance)})"
+    return ends(of["figures"][0])
 
 
-def between(figure: dict[str, Any]) -> str:
-    return f"{shown(figure['low'])} to {shown(figure['high'])}"
+def ends(figure: dict[str, Any], key: str = "value") -> str:
+    """A figure with its interval."""
+    return f"{shown(figure[key])} ({between(figure['low'], figure['high'])})"
 
 
 def missing(stated: int, there: int, what: str = "hypotheses") -> str:

@@ -26,10 +26,10 @@ from dguide.evaluate.evaluation import figure
 from dguide.evaluate.statistics.estimate import Rows, Statistic
 from dguide.theory.summary import rank_correlation
 from studies.evidence.evidence import Evidence, NotMade, Scale
-from studies.evidence.findings import verdict
 from studies.evidence.sceptic_draws import DATA, MODEL, SETTINGS, Size, Source, further, shipped
 from studies.evidence.sceptic_judges import DECIDES, FIGURES, Judges, averaged, differences
 from studies.evidence.sceptic_page import sections
+from studies.evidence.tested import level, record
 
 __all__ = ["EVIDENCE", "FINDINGS"]
 
@@ -85,12 +85,11 @@ def models(scale: Scale, size: Size, judges: Judges, model: Source) -> dict[str,
 
 def found_by(judged: dict[str, list[Evaluation]], labels: Tensor, figures: tuple[str, ...], of: int = 1) -> list[Any]:
     """Each finding by each figure; `of` such tables stand together."""
-    level = 1 - 0.05 / (len(FINDINGS) * len(figures) * of)
+    tests = len(FINDINGS) * len(figures) * of
     return [
-        {"finding": name, "better": better, "other": other, "figure": each.name, "level": level}
-        | {"difference": each.value, "low": each.low, "high": each.high, "verdict": verdict(each.low, each.high)}
+        {"finding": name, "better": better, "other": other, "figure": each.name, **record(each)}
         for name, (better, other) in FINDINGS.items()
-        for each in differences(judged[better], judged[other], labels, level)
+        for each in differences(judged[better], judged[other], labels, level(tests))
     ]
 
 

@@ -10,26 +10,25 @@ from typing import Any
 import torch
 from torch import Tensor
 
-import dguide
-from dguide import Ancestral, Normalized, Unlocking, checkpoint
+from dguide import Ancestral, checkpoint
 from dguide.checkpoint import Checkpoint
 from dguide.data import load
-from dguide.guidance import Constant, Guidance, InverseLinear, RampUp
+from dguide.guidance import Guidance
 from dguide.train import TrainConfig, train
-from studies.common import ROOT
 from studies.evidence.evidence import Scale
+from studies.evidence.grid_cells import NONE, Cell
+from studies.evidence.models import FOLDER, sampled
 
 __all__ = ["DATA", "MODEL", "SETTINGS", "Size", "Source", "further", "shipped"]
 
 MODEL, DATA, MEAN = "digits-masked", "digits", 3.0
 SETTINGS: dict[str, Guidance] = {
-    "none": Normalized(0.0),
-    "`Normalized`, constant": Normalized(Constant(MEAN)),
-    "`Normalized`, ramp-up": Normalized(RampUp(2 * MEAN)),
-    "`Normalized`, inverse": Normalized(InverseLinear(MEAN)),
-    "`Unlocking`, constant": Unlocking(Constant(MEAN)),
-    "`Unlocking`, ramp-up": Unlocking(RampUp(2 * MEAN)),
-    "`Unlocking`, inverse": Unlocking(InverseLinear(MEAN)),
+    NONE: Cell.unguided(0).guidance,
+    **{
+        f"`{mechanism}`, {schedule}": Cell(mechanism, schedule, MEAN, 0).guidance
+        for mechanism in ("Normalized", "Unlocking")
+        for schedule in ("constant", "ramp-up", "inverse")
+    },
 }
 """Mechanism and schedule, of mean weight 3."""
 
@@ -99,22 +98,14 @@ class Source:
         return torch.tensor([list(bytes.fromhex(row)) for row in found["tokens"]])
 
     def _draw(self, size: Size, setting: str, seed: int) -> dict[str, Any]:
-        loaded = self.load()
-        tokens = dguide.sample(
-            loaded.model,
-            process=loaded.process,
-            length=loaded.model.length,
-            condition=size.labels,
-            guidance=SETTINGS[setting],
-            sampler=Ancestral(size.steps),
-            seed=seed,
-        ).tokens
+        told = {"digit": size.labels}
+        tokens = sampled(self.load(), SETTINGS[setting], Ancestral(size.steps), told, seed=seed).tokens
         return {"tokens": [bytes(row).hex() for row in tokens.tolist()]}
 
 
 def shipped() -> Source:
     """The model that comes with the source."""
-    folder = ROOT / "checkpoints" / MODEL
+    folder = FOLDER / MODEL
     return Source(MODEL, **_about(folder), load=lambda: checkpoint.load(folder))
 
 

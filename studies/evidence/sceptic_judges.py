@@ -21,6 +21,7 @@ from dguide.evaluate import (
     paired_differences,
 )
 from dguide.evaluate.statistics.intervals import share
+from studies.evidence.tested import turned
 
 __all__ = ["DECIDES", "FIGURES", "Judges", "averaged", "differences"]
 
@@ -92,14 +93,7 @@ def differences(
         paired_differences(one, two, strata=labels.numpy(), level=level, repetitions=HALVES)
         for one, two in zip(first, second, strict=True)
     ]
-    return [averaged([_gain(each) for each in figure]) for figure in zip(*by_seed, strict=True)]
-
-
-def _gain(apart: Estimate) -> Estimate:
-    """The difference with the sign turned where lower is better."""
-    if apart.better == "higher":
-        return apart
-    return replace(apart, value=-apart.value, low=-apart.high, high=-apart.low)
+    return [averaged([turned(each) for each in figure]) for figure in zip(*by_seed, strict=True)]
 
 
 def averaged(estimates: Sequence[Estimate]) -> Estimate:

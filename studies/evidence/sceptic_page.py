@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from studies.common import table
+from studies.common import inside, table
 
 __all__ = ["sections"]
 
@@ -87,14 +87,14 @@ def _rank(found: Found) -> str:
         return "none: it is the same for all settings"
     if math.isnan(found["low"]):
         return f"{found['value']:.2f} (no interval: the halves are alike)"
-    return f"{found['value']:.2f} ({found['low']:.2f} to {found['high']:.2f})"
+    return inside(found["value"], found["low"], found["high"])
 
 
 def difference(found: Found) -> str:
     """A difference with its interval and its verdict."""
     if math.isnan(found["low"]):
         return f"{found['difference']:.2g}, {found['verdict']}: it has no interval"
-    return f"{found['difference']:.2g} ({found['low']:.2g} to {found['high']:.2g}), {found['verdict']}"
+    return f"{inside(found['difference'], found['low'], found['high'], '.2g')}, {found['verdict']}"
 
 
 def _columns(found: Found) -> list[int]:

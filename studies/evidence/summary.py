@@ -9,8 +9,9 @@ from typing import Any
 
 from dguide.evaluate import Proportion
 from dguide.plots import style
-from studies.common import table
-from studies.evidence.findings import ALIKE, CONSTANT, EARLY, FINDINGS, LATE, Results, Row, rows, together
+from studies.common import inside, table
+from studies.evidence.findings import ALIKE, CONSTANT, EARLY, FINDINGS, LATE, Results, Row, rows
+from studies.evidence.tested import BOUNDED, CONFIRMED, REFUTED, UNDECIDED, together
 from studies.mechanisms import NAMES as MECHANISMS
 from studies.mechanisms import unpacked
 
@@ -74,7 +75,7 @@ WORDS = {
         "Whether the mechanism matters with a late schedule is open on most of the data",
     ),
 }
-ORDER = ("confirmed", "bounded", "refuted", "undecided")
+ORDER = (CONFIRMED, BOUNDED, REFUTED, UNDECIDED)
 
 
 def sections(results: Results) -> dict[str, str]:
@@ -90,15 +91,15 @@ def by_model(found: Sequence[Row]) -> dict[str, str]:
     models: dict[str, list[str]] = {}
     for row in found:
         models.setdefault(row.model, []).append(row.verdict)
-    return {name: "bounded" if "bounded" in each else together(each) for name, each in models.items()}
+    return {name: together(each) for name, each in models.items()}
 
 
 def sentence(finding: str, found: Sequence[Row]) -> str:
     """The finding as the verdicts have it, with the counts."""
     said, verdicts = WORDS[finding], by_model(found)
     some = {word: [name for name, each in verdicts.items() if each == word] for word in ORDER}
-    held = len(some["confirmed"]) + len(some["bounded"])
-    advice = said.mixed if some["refuted"] else said.holds if 2 * held > len(verdicts) else said.still_open
+    held = len(some[CONFIRMED]) + len(some[BOUNDED])
+    advice = said.mixed if some[REFUTED] else said.holds if 2 * held > len(verdicts) else said.still_open
     counts = "; ".join(f"{word}: {', '.join(f'`{name}`' for name in names)}" for word, names in some.items() if names)
     return f"**{advice}.** {said.claim} on {held} of {len(verdicts)} data sets ({counts or 'not measured yet'})."
 
@@ -131,7 +132,6 @@ def by_data(found: Sequence[Row]) -> str:
         return "Not measured yet."
     lines = []
     for row in found:
-        value, low, high = row.gain
         tests = "" if row.tests == 1 else f" ({row.tests} tests)"
         lines.append(
             [
@@ -139,7 +139,7 @@ def by_data(found: Sequence[Row]) -> str:
                 row.setting,
                 row.figure,
                 f"{row.other:.3g}",
-                f"{value:.2g} ({low:.2g} to {high:.2g})",
+                inside(*row.gain, ".2g"),
                 f"{100 * row.level:.4g} %",
                 f"{row.samples:,}, {row.seeds}",
                 f"{row.verdict}{tests}",

@@ -12,18 +12,23 @@ the steps $F_{j+1} - F_j$, use the pairs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dguide.evaluate import Estimate, estimate
+from dguide.evaluate import Estimate
 from dguide.evaluate.points.base import Points
 from dguide.evaluate.points.distances import Normal
-from dguide.evaluate.statistics.estimate import Rows
 
-__all__ = ["Curve", "verdict"]
+from .sums import Sums
+from .tested import BOUNDED, CONFIRMED
+from .tested import verdict as of_interval
 
+__all__ = ["FIGURE", "Curve", "verdict"]
+
+FIGURE = "Fréchet distance"
 _EQUAL = 1e-9
 """Distances that differ by less are the same, up to rounding."""
 
@@ -45,44 +50,24 @@ class Curve:
     real: Normal
     strata: NDArray[np.int64]
     repetitions: int = 600
-    _known: dict[tuple[int, bytes], float] = field(default_factory=dict)
 
-    def distance(self, setting: int, rows: Rows) -> float:
-        """The Fréchet distance of some of the samples; all figures ask for the same halves, which are kept."""
-        key = setting, rows.tobytes()
-        if key not in self._known:
-            self._known[key] = self.real.distance(Normal.of(self.points[setting][rows]))
-        return self._known[key]
+    @cached_property
+    def sums(self) -> Sums[int]:
+        """Of Fréchet distances, by the number of the setting."""
+        return Sums(lambda j, rows: self.real.distance(Normal.of(self.points[j][rows])), self.strata, self.repetitions)
 
     def distances(self) -> list[Estimate]:
         """The distance of each setting."""
-        return [self._combined({j: 1.0}, 0.95, (0, np.inf)) for j in range(len(self.at))]
+        return [self.sums(FIGURE, [(1.0, j)], bounds=(0, np.inf)) for j in range(len(self.at))]
 
     def slope(self, level: float) -> Estimate:
         """The trend, in units of distance for the whole of the parameter's range from 0 to 1."""
         x = np.asarray(self.at) - np.mean(self.at)
-        return self._combined(dict(enumerate(x / np.square(x).sum())), level)
+        return self.sums(FIGURE, [(share, j) for j, share in enumerate(x / np.square(x).sum())], level)
 
     def steps(self, level: float) -> list[Estimate]:
         """The rise from each setting to the next one."""
-        return [self._combined({j: -1.0, j + 1: 1.0}, level) for j in range(len(self.at) - 1)]
-
-    def _combined(
-        self, shares: dict[int, float], level: float, bounds: tuple[float, float] = (-np.inf, np.inf)
-    ) -> Estimate:
-        def statistic(rows: Rows) -> float:
-            return sum(share * self.distance(setting, rows) for setting, share in shares.items())
-
-        return estimate(
-            "Fréchet distance",
-            statistic,
-            len(self.strata),
-            better="lower",
-            bounds=bounds,
-            strata=self.strata,
-            repetitions=self.repetitions,
-            level=level,
-        )
+        return [self.sums(FIGURE, [(-1.0, j), (1.0, j + 1)], level) for j in range(len(self.at) - 1)]
 
 
 def verdict(slope: Estimate, steps: Sequence[Estimate]) -> str:
@@ -91,6 +76,6 @@ def verdict(slope: Estimate, steps: Sequence[Estimate]) -> str:
     `confirmed` if the trend rises and no step falls, `bounded` if it rises and a step falls, `refuted` if it falls,
     else `undecided`; each by its interval.
     """
-    if slope.low > _EQUAL:
-        return "bounded" if any(step.high < -_EQUAL for step in steps) else "confirmed"
-    return "refuted" if slope.high < -_EQUAL else "undecided"
+    said = of_interval(slope.low, slope.high, _EQUAL)
+    falls = any(step.high < -_EQUAL for step in steps)
+    return BOUNDED if said == CONFIRMED and falls else said

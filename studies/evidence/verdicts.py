@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from studies.common import ROOT, table
 
-from .evidence import Evidence, Scale
-from .grid_page import effect, missing_words
+from .evidence import Evidence, Scale, stored
+from .grid_page import effect, missing_words, numbers
 from .grid_plans import PLANS
-from .grid_verdicts import HOLDS, OPEN, WRONG, summary
+from .grid_verdicts import summary
 from .hypotheses import HYPOTHESES, family
 
 __all__ = ["EVIDENCE"]
@@ -22,7 +21,7 @@ def compute(scale: Scale) -> dict[str, Any]:
     for name in PLANS:
         path = ROOT / f"studies/results/{name}.json"
         if path.exists():
-            found = json.loads(path.read_text(encoding="utf-8"))
+            found = stored(path)
             about = {key: found[key] for key in ("model", "figure", "count", "seeds", "family", "missing")}
             grids.append(about | {"verdicts": summary(found)})
     return {"grids": grids}
@@ -45,10 +44,8 @@ def verdicts(grids: list[dict[str, Any]]) -> str:
     for place, hypothesis in enumerate(HYPOTHESES):
         for number, grid in enumerate(grids):
             row = grid["verdicts"][place]
-            counts = row["counts"]
-            numbers = f"{counts[HOLDS]}, {counts[WRONG]}, {counts[OPEN]}"
             name = f"[{hypothesis.name}](#{hypothesis.name})" if number == 0 else ""
-            rows.append([name, f"`{grid['model']}`", row["verdict"], numbers, effect(row["largest"])])
+            rows.append([name, f"`{grid['model']}`", row["verdict"], numbers(row["counts"]), effect(row["largest"])])
     partial = [f"`{grid['model']}` lacks {missing_words(grid)}" for grid in grids if grid["missing"]]
     absent = [f"`{plan.model}`" for name, plan in PLANS.items() if plan.model not in {grid["model"] for grid in grids}]
     lines = [table("hypothesis | model | verdict | holds, wrong, open | largest decided effect", rows)]

@@ -19,7 +19,7 @@ from dguide.evaluate import (
     paired_differences,
     string_estimates,
 )
-from studies.evidence import Scale, grid_judged
+from studies.evidence import NotMade, Scale, grid_judged
 from studies.evidence.grid import compute
 from studies.evidence.grid_figures import DivergenceTo, FrechetTo
 from studies.evidence.grid_halves import Halving
@@ -118,6 +118,11 @@ def test_a_grid_that_is_killed_goes_on_and_a_partial_one_says_what_is_missing(sm
     assert json.loads(lost.read_text(encoding="utf-8"))["result"] == json.loads(kept)["result"]
     pictures(partial, folder)
     assert (folder / "grid-digits-masked.png").stat().st_size > 10_000
+
+
+def test_a_grid_without_any_cell_has_no_results(small, tmp_path):
+    with pytest.raises(NotMade, match="has no part"):
+        compute(small[0], Scale(quick=False, folder=tmp_path, makes=False))
 
 
 def _is(path, what, cell):

@@ -17,6 +17,7 @@ from typing import Any
 from dguide.evaluate import Estimate
 from studies.evidence.share.cells import gap
 from studies.evidence.share.parts import Signed, part
+from studies.evidence.tested import level, record
 
 __all__ = ["HYPOTHESES", "STEPS", "Hypothesis", "judged"]
 
@@ -51,11 +52,9 @@ HYPOTHESES = (
 
 def judged(estimated: Callable[[str, Signed, float], Estimate], of: tuple[Hypothesis, ...] = HYPOTHESES) -> list[Any]:
     """The verdict of each hypothesis: confirmed if its interval is above 0, refuted if it is below, else undecided."""
-    level, found = 1 - 0.05 / len(HYPOTHESES), []
+    found = []
     for each in of:
-        seen = estimated(each.name, each.signed, level)
-        verdict = "confirmed" if seen.low > 0 else "refuted" if seen.high < 0 else "undecided"
         sides = [[cell.about() for sign, cell in each.signed if sign == side] for side in (1, -1)]
-        ends = {"difference": seen.value, "low": seen.low, "high": seen.high, "level": level}
-        found.append({"name": each.name, "cells": sides, **ends, "verdict": verdict})
+        seen = estimated(each.name, each.signed, level(len(HYPOTHESES)))
+        found.append({"name": each.name, "cells": sides, **record(seen)})
     return found

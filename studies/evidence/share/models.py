@@ -4,28 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-import dguide
-from dguide import checkpoint, data
-from dguide.checkpoint import Checkpoint
 from dguide.data import Dataset, Split
-from dguide.evaluate import Estimate, PixelFeatures, estimate
+from dguide.evaluate import Estimate, PixelFeatures
 from dguide.evaluate.evaluation import figure
 from dguide.evaluate.images.matched import Matched
 from dguide.evaluate.points.distances import Normal
 from dguide.evaluate.statistics.halves import Rows
 from dguide.samplers import Run, State
-from dguide.stored import digest
-from studies.common import ROOT
 from studies.evidence.evidence import Scale
+from studies.evidence.models import dataset, in_turn, loaded, sampled, weights
 from studies.evidence.share.cells import Cell
 from studies.evidence.share.parts import Signed
+from studies.evidence.sums import Sums
 
 __all__ = ["FIGURE", "Distances", "Model", "Sampled"]
 
@@ -66,27 +61,19 @@ class Model:
     scale: Scale
 
     @property
-    def folder(self) -> Path:
-        return ROOT / "checkpoints" / self.name
-
-    @cached_property
-    def loaded(self) -> Checkpoint:
-        return checkpoint.load(self.folder)
-
-    @cached_property
     def dataset(self) -> Dataset:
-        return data.load(self.loaded.config.data)
+        return dataset(self.name)
 
     @property
     def labels(self) -> Tensor:
         """The classes that are asked of the samples of one seed."""
-        return torch.arange(self.count) % self.dataset.n_classes
+        return in_turn(self.dataset, self.count)
 
     def about(self) -> dict[str, Any]:
         """What all cells share, for the results."""
         return {
             "model": self.name,
-            "sha256": digest(self.folder / "model.safetensors"),
+            "sha256": weights(self.name),
             "count": self.count,
             "seeds": list(self.seeds),
             "figure": FIGURE,
@@ -112,16 +99,8 @@ class Model:
             if cell.steps is not None and state.index == cell.steps - 1:
                 last.copy_(run.process.unfinished(state.tokens).sum(-1))
 
-        drawn = dguide.sample(
-            self.loaded.model,
-            process=self.loaded.process,
-            length=self.dataset.length,
-            condition=self.labels,
-            guidance=cell.guidance(),
-            sampler=cell.made(),
-            seed=seed,
-            callback=look,
-        )
+        source, told = loaded(self.name), {self.dataset.conditions[0].name: self.labels}
+        drawn = sampled(source, cell.guidance(), cell.made(), told, seed=seed, callback=look)
         print(f"{self.name}, seed {seed}: {cell}", flush=True)
         return {
             "tokens": drawn.tokens.tolist(),
@@ -157,11 +136,11 @@ class Distances:
     """
 
     def __init__(self, model: Model, repetitions: int = 200) -> None:
-        self.model, self.repetitions = model, repetitions
+        self.model = model
+        self.sums = Sums(self.distance, model.strata, repetitions)
         self.features = PixelFeatures.of(model.dataset)
         self.samples: dict[Cell, Sampled] = {}
         self.points: dict[Cell, Any] = {}
-        self.known: dict[tuple[Cell, bytes], float] = {}
 
     def of(self, cell: Cell) -> Sampled:
         """The samples of a cell."""
@@ -171,24 +150,13 @@ class Distances:
         return self.samples[cell]
 
     def distance(self, cell: Cell, rows: Rows) -> float:
-        """The distance of the samples at some rows; halves recur in many sums, so it is kept."""
-        key = cell, np.sort(rows).tobytes()
-        if key not in self.known:
-            self.of(cell)
-            self.known[key] = self.model.real[0].distance(Normal.of(self.points[cell][rows]))
-        return self.known[key]
+        """The distance of the samples at some rows."""
+        self.of(cell)
+        return self.model.real[0].distance(Normal.of(self.points[cell][rows]))
 
     def sum(self, name: str, signed: Signed, level: float = 0.95) -> Estimate:
         """A sum of distances with its interval, from the same halves of all cells."""
-        return estimate(
-            name,
-            lambda rows: sum(sign * self.distance(cell, rows) for sign, cell in signed),
-            len(self.model.strata),
-            better="lower",
-            strata=self.model.strata,
-            repetitions=self.repetitions,
-            level=level,
-        )
+        return self.sums(name, signed, level)
 
     def cell(self, cell: Cell) -> dict[str, Any]:
         """A cell of the results."""

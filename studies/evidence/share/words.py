@@ -6,7 +6,7 @@ from statistics import median
 from typing import Any
 
 from dguide.evaluate import proportion
-from studies.common import table
+from studies.common import inside, table
 from studies.evidence.share.cells import Cell
 from studies.evidence.share.figure import FILE, strong
 from studies.evidence.share.hypotheses import STEPS as T
@@ -57,8 +57,8 @@ def about(found: dict[str, Any]) -> str:
 
 def ends(entry: dict[str, Any], digits: int = 2) -> str:
     """A difference with its interval."""
-    value, low, high = (f"{entry[key] + 0.0:.{digits}f}" for key in ("difference", "low", "high"))
-    return f"{value} ({low} to {high})"
+    value, low, high = (entry[key] + 0.0 for key in ("difference", "low", "high"))
+    return inside(value, low, high, f".{digits}f")
 
 
 def paragraph(found: dict[str, Any], parts: dict[Key, dict[str, Any]]) -> str:
