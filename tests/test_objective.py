@@ -99,6 +99,13 @@ class Short(torch.nn.Module):
         return answer
 
 
+class Unsaid:
+    time_dependent = "no"
+
+    def __call__(self, tokens: torch.Tensor, time: torch.Tensor, condition: Any) -> torch.Tensor:
+        return LOGITS
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -123,6 +130,8 @@ class Short(torch.nn.Module):
         ({"tokens": TOKENS[:, 0], "condition": TOKENS}, r"tokens: got torch.int64 \[4\]"),
         ({"condition": TOKENS[:3]}, "condition: got 3 of them, expected one for each of the 4 sequences"),
         ({"condition": 3}, "condition: got int, expected a tensor"),
+        ({"process": dguide.Masked(5, mask_id=0)}, r"tokens: got some of \[0\], which hide others, expected clean"),
+        ({"network": Unsaid()}, "denoiser.time_dependent: got 'no', expected True or False"),
         ({"generator": TOKENS, "condition": source()}, r"generator: got tensor[\s\S]*expected a torch.Generator"),
     ],
 )
