@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,13 +37,31 @@ def test_minutes_are_told_in_steps_and_few_of_them_with_what_makes_more(tmp_path
     assert f"fewer than {FEW} steps" in few
     assert f"size=16 has 256 tokens, and at least {4 * steps:,.0f} steps fit" in few
     assert f"A batch size of 16: about {4 * steps:,.0f}" in few
-    assert f"{FEW * 2 / 60:.0f} minutes: about {FEW}" in few
+    assert f"--minutes {math.ceil(FEW * 2 / 60)}: about {FEW} steps" in few
     assert f"{2 * 4 / len(data.train):.2g} times" in lines(data, 200.0, data=name, minutes=1, batch_size=4)[0]
     assert len(lines(data, 2.0, data=name, minutes=60, evaluate_every=10**6)) == 1
     digits = lines(load("digits"), 2.0, data="digits", minutes=10)[1]
     assert "size=" not in digits  # of which nobody chooses the size
     assert "batch size of 16" in digits
     assert "batch size" not in lines(load("digits"), 9.0, data="digits", minutes=10, batch_size=8)[1]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "done", "spent", "last"),
+    [(0.1, 2, 0.0, 0.0), (0.1, 2, 40.0, 20.0), (0.3, 700, 9.0, 1e4), (2, 2, 5, 600)],
+)
+def test_few_steps_fit_in_the_minutes_that_are_told_and_not_in_one_less(
+    seconds: float, done: int, spent: float, last: float
+) -> None:
+    def told_for(minutes: float) -> list[str]:
+        config = TrainConfig(out=Path("x"), data="digits", minutes=minutes, evaluate_every=100)
+        return told(config, load("digits"), seconds, done, spent, last)
+
+    found = re.search(r"--minutes ([\d,]+): about 800 steps\.$", told_for(0.02)[1])
+    assert found
+    enough = int(found[1].replace(",", ""))
+    assert len(told_for(enough)) == 1
+    assert enough == 1 or len(told_for(enough - 1)) == 2
 
 
 def test_steps_are_told_in_time_with_the_evaluations() -> None:

@@ -17,6 +17,7 @@ from dguide.evaluate import likelihood
 from dguide.train import TrainConfig, loss
 from dguide.train.batch import Stream, draw, generator
 from dguide.train.denoisers import _loss, build
+from dguide.train.objective import corrupted
 
 TOKENS = torch.zeros(4, 3, dtype=torch.int64)
 LOGITS = torch.ones(4, 3, 5)
@@ -87,6 +88,25 @@ def test_the_number_of_masks_gives_the_same_loss_with_less_noise() -> None:
     assert found[False].std() < 0.7 * found[True].std()
 
 
+def test_levels_and_numbers_of_masks_cover_all_evenly() -> None:
+    process, clean = dguide.Masked(2, noise=dguide.noise.Cosine()), torch.zeros(6, 6, dtype=torch.int64)
+    noisy, time = corrupted(process, clean, source(), reads_time=False)
+    assert (noisy == 2).sum(1).tolist() == [1, 2, 3, 4, 5, 6]
+    torch.testing.assert_close(process.noise.level(time), torch.arange(1, 7) / torch.tensor(6.0, dtype=torch.float64))
+    for other in (process, dguide.Uniform(2)):
+        level = other.noise.level(corrupted(other, clean, source(), reads_time=other is process)[1])
+        common = 6 * level - torch.arange(6)
+        assert 0 < float(common[0]) < 1
+        torch.testing.assert_close(common, common[:1].expand(6))
+
+
+def test_a_network_that_says_nothing_is_shown_levels() -> None:
+    """It may read the time, which it is asked at when it is sampled from."""
+    times: list[torch.Tensor] = []
+    loss(dguide.Masked(5), lambda x, time, c: (times.append(3 * time), LOGITS)[1], TOKENS, None, source())
+    assert not torch.equal(times[0], times[0].round())
+
+
 class Short(torch.nn.Module):
     """Has no row for the mask."""
 
@@ -97,6 +117,13 @@ class Short(torch.nn.Module):
     def forward(self, tokens: torch.Tensor, time: torch.Tensor, condition: Any) -> torch.Tensor:
         answer: torch.Tensor = self.token(tokens)
         return answer
+
+
+class Unsaid:
+    time_dependent = "no"
+
+    def __call__(self, tokens: torch.Tensor, time: torch.Tensor, condition: Any) -> torch.Tensor:
+        return LOGITS
 
 
 @pytest.mark.parametrize(
@@ -123,6 +150,8 @@ class Short(torch.nn.Module):
         ({"tokens": TOKENS[:, 0], "condition": TOKENS}, r"tokens: got torch.int64 \[4\]"),
         ({"condition": TOKENS[:3]}, "condition: got 3 of them, expected one for each of the 4 sequences"),
         ({"condition": 3}, "condition: got int, expected a tensor"),
+        ({"process": dguide.Masked(5, mask_id=0)}, r"tokens: got some of \[0\], which hide others, expected clean"),
+        ({"network": Unsaid()}, "denoiser.time_dependent: got 'no', expected True or False"),
         ({"generator": TOKENS, "condition": source()}, r"generator: got tensor[\s\S]*expected a torch.Generator"),
     ],
 )

@@ -26,7 +26,7 @@ def digits():
 
 @pytest.fixture(scope="module")
 def judges(digits):
-    return judging.Judges.fit(digits, seen=3_000)
+    return judging.Judges.fit(digits, seen=1_000)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,10 @@ def sets(digits, labels):
     return real, torch.where(blank, 0, real)
 
 
-def test_real_images_are_nearer_to_training_images_than_damaged_ones_by_every_distance(judges, labels, sets):
+def test_real_images_are_nearer_to_training_images_than_damaged_ones_by_every_distance(
+    judges, labels, sets, monkeypatch
+):
+    monkeypatch.setattr(judging, "HALVES", 40)
     real, damaged = ([judges(each, labels)] for each in sets)
     found = {each.name: each for each in judging.differences(real, damaged, labels, 0.95)}
     assert tuple(found) == judging.FIGURES

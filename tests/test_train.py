@@ -656,3 +656,33 @@ def test_a_state_that_calls_the_figure_bits_resumes(tmp_path: Path) -> None:
     assert train(config(tmp_path / "old")).finished
     assert train(config(tmp_path / "new")).finished
     assert_same(tmp_path / "old", tmp_path / "new")
+
+
+def without_draws(path: Path) -> None:
+    """The state as it was when the noise of masked models was drawn by level."""
+    saved = load_file(path)
+    with safe_open(path, "pt") as file:
+        told = json.loads(file.metadata()["dguide"])
+    assert told.pop("drawn") == "number of masks"
+    save_file(saved, path, {"dguide": json.dumps(told), "sha256": content_digest(json.dumps(told), saved)})
+
+
+def test_a_run_that_began_with_other_draws_is_not_mixed_with_those_of_today(tmp_path: Path) -> None:
+    settings = config(tmp_path, decay="constant")
+    stop = {7: signal.SIGINT}
+    assert not train(settings, lambda step: os.kill(os.getpid(), stop.get(step, 0))).finished
+    state = tmp_path / STATE
+    today = state.read_bytes()
+    without_draws(state)
+    with pytest.raises(
+        ValueError, match=r"draws noise by level, expected .* by number of masks\. Finish it with the ver"
+    ):
+        train(settings)
+    state.write_bytes(today)
+    assert train(settings).finished
+    without_draws(state)
+    before = state.read_bytes()
+    assert train(settings).finished  # it has nothing left to draw
+    assert state.read_bytes() == before
+    with pytest.raises(ValueError, match="draws noise by level"):
+        train(settings.model_copy(update={"steps": 20}))

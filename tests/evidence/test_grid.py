@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -93,6 +94,8 @@ def small(tmp_path_factory):
     folder = tmp_path_factory.mktemp("grid")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(grid_judged, "metrics", by_pixels)
+        patch.setattr(grid_judged, "WATCHED", 4)
+        patch.setattr(grid_judged, "Halving", partial(Halving, repetitions=20))
         yield plan, folder, compute(plan, Scale(quick=False, folder=folder))
 
 

@@ -10,6 +10,7 @@ import torch
 from dguide import Masked, Uniform
 from dguide.exact import Oracle, Problem
 from dguide.exact.random_problems import dirichlet, mixture
+from dguide.noise import Cosine
 from dguide.theory import order_effects
 from dguide.theory.jumps import Jumps
 from dguide.theory.outlook import outlook
@@ -122,6 +123,46 @@ def test_depends_on_the_seed_and_not_on_the_batch():
     assert one.sequences == 64
 
 
+@pytest.mark.filterwarnings("error")
+def test_one_sequence_is_looked_at_without_a_standard_error():
+    problem = dirichlet(3, 4, 0)
+    assert math.isnan(looked_at(problem, sequences=1).levels[0].unsure)
+
+
+def test_each_sequence_is_judged_under_its_own_condition():
+    """Positions are independent, and each label has its favourite token, which all of its sequences are made of."""
+    first = torch.tensor([0.9, 0.1], dtype=torch.float64)
+    laws = [law.unsqueeze(1) * law for law in (first, first.flip(0))]
+    process, labels = Masked(2), torch.tensor([0, 1, 1, 0, 1, 1, 1])
+    oracle = Oracle(process, laws, torch.full((2, 2), 0.25, dtype=torch.float64))
+    tokens = labels.unsqueeze(1).repeat(1, 2)
+    signals = outlook(oracle, process, tokens, labels, weight=1.0, levels=[1.0], batch_size=3).levels[0]
+    assert signals.confirmed == pytest.approx(math.log(0.9 / 0.5))
+    assert signals.unsure == pytest.approx(0, abs=1e-12)
+    assert max(signals.error_cond, signals.error_ref, signals.dependence) < 1e-12
+
+
+def test_the_network_is_asked_at_the_time_of_the_level_about_as_many_masks():
+    asked = []
+
+    class Asked:
+        time_dependent = True
+
+        def __call__(self, tokens, time, condition):
+            asked.append((time.unique().tolist(), (tokens == 2).sum(1).tolist()))
+            return torch.zeros(*tokens.shape, 2)
+
+        def null(self, condition):
+            return condition
+
+    process = Masked(2, noise=Cosine())
+    tokens, labels = torch.zeros(3, 10, dtype=torch.int64), torch.zeros(3, dtype=torch.int64)
+    outlook(Asked(), process, tokens, labels, weight=1.0, levels=[0.26])
+    time = float(process.noise.time(torch.tensor(0.26, dtype=torch.float64)))
+    assert all(times == pytest.approx([time]) for times, _ in asked)
+    assert {count for _, counts in asked for count in counts} == {3, 2}  # and one is filled in
+
+
 def test_what_cannot_be_looked_at_is_refused():
     problem = dirichlet(3, 4, 0)
     tokens, labels = held_out(problem, 10)
@@ -136,6 +177,20 @@ def test_what_cannot_be_looked_at_is_refused():
     refused("without masks", tokens=torch.full_like(tokens, 3))
     refused("condition", labels=labels[:4])
     refused("outlook weight", weight=0.0)
-    refused("outlook levels", levels=[0.0])
+    refused("outlook level: got 0.0", levels=[0.0])
     refused("outlook positions", positions=1)
     refused("outlook sequences", sequences=0)
+    refused("tokens: got values from 4 to 6", tokens=tokens + 4)
+    refused("tokens: got values from -1", tokens=tokens - 1)
+    refused("seed: got -1", seed=-1)
+    refused(r"outlook levels: got 0\.5, expected some", levels=0.5)
+    refused("device: got 'nowhere'", device="nowhere")
+    refused(r"seed: got 'x'[\s\S]*outlook level: got 2[\s\S]*outlook weight: got -1", seed="x", levels=[2], weight=-1)
+
+    class Bare(Perturbed):
+        def null(self, condition):
+            return None
+
+    refused(r"null\(condition\): got None, expected torch.int64", denoiser=Bare(problem, 0.1))
+    with pytest.raises(ValueError, match="steps: got 0, expected an int of at least 1"):
+        looked_at(problem, sequences=2).levels[0].leaving(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -67,9 +68,17 @@ class Cost:
         times = f"{_rounded(fit * rounds)} times through the data"
         lines = [f"{what}: about {fit:,} steps in {config.minutes:g} min, {times}"]
         if fit < self.few:
-            remedies = [*self.remedies(fit), f"{(self.few * each + last) / 60:.0f} minutes: about {self.few} steps."]
+            remedies = [
+                *self.remedies(fit),
+                f"--minutes {self._enough(each, done, spent, last):,}: about {self.few} steps.",
+            ]
             lines.append(f"fewer than {self.few} steps teach a network little. For more steps: {' '.join(remedies)}")
         return lines
+
+    def _enough(self, each: float, done: int, spent: float, last: float) -> int:
+        """Whole minutes of a run in which `few` steps fit, of which at most half is kept for the last evaluations."""
+        working = (self.few - done) * each + spent
+        return math.ceil((working + min(last, working)) / 60)
 
 
 def told(config: TrainConfig, dataset: Dataset, seconds: float, done: int, spent: float, last: float) -> list[str]:

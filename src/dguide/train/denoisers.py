@@ -21,7 +21,7 @@ from .batch import Batch, Stream, check_shift, draw, generator
 from .config import TrainConfig
 from .cost import told
 from .loop import Trained, run
-from .objective import bits
+from .objective import bits, drawn_by
 from .optimizers import optimizers
 from .record import begin_with, described, record
 from .task import Measured, Task
@@ -95,6 +95,7 @@ class Denoising(Task[DiffusionTransformer, Batch]):
         self.config, self.dataset = config, load(config.data)
         self.process, self.model = build(config, self.dataset)
         described(self.process, self.dataset)  # raises now if they cannot be saved
+        self.drawn = drawn_by(self.process, reads_time=self.model.time_dependent)
         self.digest, self.skipped = self.dataset.digest, len(self.dataset.skipped)
         self.passes = passes_for(len(self.dataset.test))
 

@@ -105,7 +105,13 @@ class _Run:
         self.optimizers = self.task.optimizers()
         config.out.mkdir(parents=True, exist_ok=True)
         self.journal = read(
-            self.state, config.recipe(), self.task.digest, self.model, self.average.model, self.optimizers
+            self.state,
+            config.recipe(),
+            self.task.digest,
+            self.task.drawn,
+            self.model,
+            self.average.model,
+            self.optimizers,
         )
         self.moved = self.journal.settings["data"] != config.data
         self.journal.settings = config.recipe()

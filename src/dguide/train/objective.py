@@ -14,12 +14,12 @@ from torch import Tensor
 
 from ..denoiser import batch_of, shown, tensors_of
 from ..devices import usable_device
-from ..errors import bad, with_data
+from ..errors import bad, switch, with_data
 from ..process import Process
 from ..samplers import Condition, Denoiser
 from ..samplers.first_call import check_answer, check_logits, check_parts, out_of_range
 
-__all__ = ["bits", "corrupted", "loss"]
+__all__ = ["bits", "corrupted", "drawn_by", "loss"]
 
 
 def loss(
@@ -63,9 +63,12 @@ def loss(
     low, high = (int(each) for each in tokens.aminmax())
     if low < 0 or high >= vocab:
         raise bad("tokens", f"values from {low} to {high}", f"values from 0 to {vocab - 1}")
+    if process.excluded and bool(torch.isin(tokens, tokens.new_tensor(process.excluded)).any()):
+        raise bad("tokens", f"some of {list(process.excluded)}, which hide others", "clean sequences, without masks")
+    reads_time = switch("denoiser.time_dependent", getattr(network, "time_dependent", True))
     if batch not in (None, len(tokens)):
         raise bad("condition", f"{batch} of them", f"one for each of the {len(tokens)} sequences")
-    noisy, time = corrupted(process, tokens, generator, getattr(network, "time_dependent", True))
+    noisy, time = corrupted(process, tokens, generator, reads_time)
     with out_of_range("logits", noisy, condition):
         answer = network(noisy, time.to(torch.get_default_dtype()), condition)
     logits = check_answer("logits", answer, tokens, vocab)
@@ -100,16 +103,17 @@ def corrupted(process: Process, clean: Tensor, generator: torch.Generator, reads
     common = _open(torch.rand(1, generator=generator, dtype=torch.float64, device=where))
     level = (torch.arange(size, device=where) + common) / size
     uniforms = _open(torch.rand((*clean.shape, 2), generator=generator, dtype=torch.float64, device=where))
-    if _hides(process) and not reads_time:
+    if drawn_by(process, reads_time):
         level = (level * length).ceil() / length
         uniforms[..., 0] = (uniforms[..., 0].argsort(-1).argsort(-1) + 0.5) / length  # k of them are below k / L
     time = process.noise.time(level).to(clean.device)
     return process.corrupt(clean, time, uniforms.to(clean.device)), time
 
 
-def _hides(process: Process) -> bool:
-    """Whether the bound is a sum over masks, each with the weight 1/m."""
-    return process.point_mass and process.absorbing and process.time_agnostic and process.prediction_free_rate
+def drawn_by(process: Process, reads_time: bool) -> str:
+    """What `corrupted` draws in place of noise levels: "number of masks", or nothing else."""
+    hides = process.point_mass and process.absorbing and process.time_agnostic and process.prediction_free_rate
+    return "number of masks" if hides and not reads_time else ""  # the bound is a sum over masks, each with weight 1/m
 
 
 def _open(uniforms: Tensor) -> Tensor:

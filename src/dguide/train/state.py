@@ -58,6 +58,7 @@ class Journal:
     Args:
         settings: The configuration of the run.
         data: `Dataset.digest` of its data; empty in older files.
+        drawn: `Task.drawn`; empty in older files.
         step: Completed steps.
         seconds: Working time.
         running: Training losses since the last evaluation.
@@ -67,6 +68,7 @@ class Journal:
 
     settings: dict[str, Any]
     data: str = ""
+    drawn: str = ""
     step: int = 0
     seconds: float = 0.0
     running: list[float] = field(default_factory=list)
@@ -105,6 +107,7 @@ def read(
     path: Path,
     settings: dict[str, Any],
     data: str,
+    drawn: str,
     model: nn.Module,
     average: nn.Module,
     optimizers: Sequence[torch.optim.Optimizer],
@@ -114,10 +117,10 @@ def read(
     The data may have moved. So the journal keeps the settings that the run had before, which may name another place.
 
     Raises:
-        ValueError: If the file is damaged, or belongs to a run with other settings or other data.
+        ValueError: If the file is damaged, or belongs to a run with other settings, other data or other draws.
     """
     if not path.exists():
-        return Journal(settings, data)
+        return Journal(settings, data, drawn)
     safetensors, pydantic = require("safetensors", "train"), require("pydantic", "train")
     anew = "To start anew, choose another directory, or delete this one."  # without its state it would be refused
     try:
@@ -153,6 +156,7 @@ def read(
         expected = f"the content it began with, {_short(journal.data)} of {before['data']}"
         raise bad(f"data of the run in {path}", f"{_short(data)} of {settings['data']}", expected, remedy)
     journal.data, journal.finished = data, journal.finished and not changed
+    _check_drawn(path, journal, drawn)
     try:
         model.load_state_dict(_part(tensors, "model"))
         average.load_state_dict(_part(tensors, "average"))
@@ -174,6 +178,14 @@ def read(
                 if moment.shape == parameter.shape:
                     remembered[key] = torch.empty_like(parameter).copy_(moment)
     return journal
+
+
+def _check_drawn(path: Path, journal: Journal, drawn: str) -> None:
+    """Raises an error for a run to resume whose first steps drew their noise otherwise. A finished one stays."""
+    if journal.drawn != drawn and not journal.finished:
+        got, expected = (f"a run that draws noise by {each or 'level'}" for each in (journal.drawn, drawn))
+        remedy = "Finish it with the version of dguide that began it, or begin a new run in another directory."
+        raise bad(f"training state {path}", got, expected, remedy)
 
 
 def _short(digest: str) -> str:

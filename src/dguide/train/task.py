@@ -50,12 +50,15 @@ class Task(ABC, Generic[M, B]):
         digest: SHA-256 of the data.
         skipped: Number of entries that were left out of the data.
         files: Names of the files of a checkpoint.
+        drawn: What the noise of a batch is drawn by; empty if that is as it always was. A run goes on with the same
+            only.
     """
 
     model: M
     digest: str
     skipped: int
     files: tuple[str, ...]
+    drawn: str = ""
 
     def begin(self) -> None:
         """Prepares the initial weights of a new run, which are otherwise random."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
 
 from ...denoiser import batch_of, shown, take
-from ...devices import on_cpu
-from ...errors import bad, in_tensor, number, positive
+from ...devices import on_cpu, usable_device
+from ...errors import Mistakes, bad, in_tensor, number, positive, with_data
 from ...process import Process
+from ...random import check_seed
 from ...samplers import Condition, Denoiser
 from ...samplers.first_call import check_parts
 from .contexts import Contexts
@@ -73,7 +74,16 @@ def outlook(
     >>> round(found.levels[0].error_ratio, 6), round(found.levels[0].dependence, 3)
     (0.0, 0.441)
     """
-    _check(denoiser, process, tokens, condition, weight, levels, sequences, positions, batch_size)
+    mistakes = Mistakes()
+    levels = mistakes.of(lambda: _levels(levels)) or ()
+    mistakes.of(lambda: _check_denoiser(denoiser, process))
+    mistakes.of(lambda: check_seed(seed))
+    mistakes.of(lambda: usable_device(device))
+    _check_numbers(mistakes, weight, levels, sequences=sequences, positions=positions, batch_size=batch_size)
+    if mistakes.none:  # what tokens can be is known of a process only
+        mistakes.of(lambda: _check_tokens(process, tokens))
+        mistakes.of(lambda: _check_condition(tokens, condition))
+    mistakes.settle()
     generator = torch.Generator().manual_seed(seed)
     pair = Pair(denoiser, process, batch_size, torch.device(device))
     rows = torch.randperm(len(tokens), generator=generator)[:sequences]
@@ -87,34 +97,50 @@ def outlook(
     return Outlook(weight, tokens.shape[1], len(rows), tuple(found), pair.calls)
 
 
-def _check(
-    denoiser: Denoiser,
-    process: Process,
-    tokens: Tensor,
-    condition: Condition,
-    weight: float,
-    levels: Sequence[float],
-    sequences: int,
-    positions: int,
-    batch_size: int,
-) -> None:
-    """Raises `ValueError` for what cannot be looked at."""
+def _check_denoiser(denoiser: Denoiser, process: Process) -> None:
     check_parts(denoiser, process)
     if not (process.point_mass and process.absorbing):
         raise bad("outlook of the process", type(process).__name__, "one whose noise is a mask token, such as Masked")
     if not callable(getattr(denoiser, "null", None)):
         raise bad("denoiser", f"{type(denoiser).__name__} without null", "one with null(condition)")
+
+
+def _levels(levels: object) -> tuple[float, ...]:
+    found = tuple(levels) if isinstance(levels, Iterable) else ()
+    if not found:
+        raise bad("outlook levels", repr(levels), "some noise levels above 0, at most 1")
+    return found
+
+
+def _check_numbers(mistakes: Mistakes, weight: float, levels: Sequence[float], **counts: int) -> None:
+    for level in levels:
+        mistakes.of(lambda level=level: _between("outlook level", level, 1.0, "above 0, at most 1"))  # type: ignore[misc]
+    mistakes.of(lambda: _between("outlook weight", weight, math.inf, "that is finite and above 0"))
+    for name, value in counts.items():
+        mistakes.of(lambda name=name, value=value: positive(f"outlook {name}", value))  # type: ignore[misc]
+    if counts["positions"] == 1:
+        mistakes.add(bad("outlook positions", 1, "at least 2, for there to be a pair"))
+
+
+def _between(what: str, value: object, most: float, words: str) -> None:
+    if not (0 < number(what, value) <= most and math.isfinite(number(what, value))):
+        raise bad(what, value, f"a number {words}")
+
+
+def _check_tokens(process: Process, tokens: Tensor) -> None:
     if not isinstance(tokens, Tensor) or tokens.dtype != torch.int64 or tokens.ndim != 2:
         raise bad("tokens", shown(tokens), "an int64 tensor [N, L]", in_tensor(tokens))
+    with_data("tokens", tokens)
     if not len(tokens) or tokens.shape[1] < 2 or bool((tokens == process.noise_token).any()):
         raise bad("tokens", shown(tokens), "held-out sequences of at least two positions, without masks")
-    if batch_of(condition) != len(tokens):
-        raise bad("condition", f"{batch_of(condition)} rows", f"{len(tokens)}, one for each sequence")
-    if not (math.isfinite(number("outlook weight", weight)) and weight > 0):
-        raise bad("outlook weight", weight, "a finite number above 0")
-    if not levels or not all(0 < number("outlook level", level) <= 1 for level in levels):
-        raise bad("outlook levels", list(levels), "noise levels above 0, at most 1")
-    for name, value in (("sequences", sequences), ("positions", positions), ("batch_size", batch_size)):
-        positive(f"outlook {name}", value)
-    if positions < 2:
-        raise bad("outlook positions", positions, "at least 2, for there to be a pair")
+    low, high = (int(each) for each in tokens.aminmax())
+    if low < 0 or high >= process.vocab_size:
+        raise bad("tokens", f"values from {low} to {high}", f"values from 0 to {process.vocab_size - 1}")
+
+
+def _check_condition(tokens: Tensor, condition: Condition) -> None:
+    batch = batch_of(condition)
+    if isinstance(tokens, Tensor) and tokens.ndim and batch != len(tokens):
+        raise bad(
+            "condition", "no tensors" if batch is None else f"{batch} rows", f"{len(tokens)}, one for each sequence"
+        )

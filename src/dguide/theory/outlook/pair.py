@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from ...denoiser import take, to_device
+from ...denoiser import check_same_structure, copied, take, to_device
 from ...devices import users_default
 from ...process import Process
 from ...samplers import Condition, Denoiser
@@ -39,7 +39,9 @@ class Pair:
 
     def __call__(self, tokens: Tensor, level: float, condition: Condition, where: Tensor) -> tuple[Tensor, Tensor]:
         """Log-probabilities [R, P, V] float64 at positions `where` [R, P], with the condition and without it."""
-        null = self.denoiser.null(condition)  # type: ignore[attr-defined]
+        with users_default():
+            null = self.denoiser.null(copied(condition))  # type: ignore[attr-defined]  # it may write to what it gets
+        check_same_structure(condition, null, "null(condition)")
         return self._laws(tokens, level, condition, where), self._laws(tokens, level, null, where)
 
     def _laws(self, tokens: Tensor, level: float, condition: Condition, where: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ...errors import positive
 from .signals import Pairs, Singles
 
 __all__ = ["Outlook", "Signals"]
@@ -49,6 +50,7 @@ class Signals:
     @classmethod
     def of(cls, level: float, singles: Singles, pairs: Pairs) -> Signals:
         """From what was measured of each position and pair."""
+        count, excess = len(singles.claimed), (singles.claimed - singles.confirmed).mean(-1)
         known = pairs.cond.isfinite() & pairs.ref.isfinite()
         cond, ref = pairs.cond[known], pairs.ref[known]
         return cls(
@@ -63,7 +65,7 @@ class Signals:
             error_ratio=_error(cond - ref),
             claimed=float(singles.claimed.mean()),
             confirmed=float(singles.confirmed.mean()),
-            unsure=float((singles.claimed - singles.confirmed).mean(-1).std()) / math.sqrt(len(singles.claimed)),
+            unsure=float(excess.std()) / math.sqrt(count) if count > 1 else math.nan,
         )
 
     @property
@@ -83,7 +85,7 @@ class Signals:
 
     def leaving(self, steps: int) -> tuple[float, float]:
         """Positions that leave in an ancestral step of size 1 / `steps` from here: `Normalized`, `Unlocking`."""
-        stay = max(0.0, 1 - 1 / (steps * self.level))
+        stay = max(0.0, 1 - 1 / (positive("steps", steps) * self.level))
         count = self.positions.shape[1]
         return (1 - stay) * count, float((1 - stay ** self.positions.exp()).sum(-1).mean())
 
