@@ -145,9 +145,10 @@ def ranked(
 
 def pictures(found: dict[str, Any], folder: Path) -> None:
     """Predicted against measured gains of the real models, a panel for each question."""
-    figure = style.blank((11.5, 3.6))
+    figure = style.blank((8.0, 6.2))
     names = sorted({each["model"] for each in found["predictions"]})
-    for axes, question in zip(figure.subplots(1, len(QUESTIONS)), QUESTIONS, strict=True):
+    panels = figure.subplots(2, 2)
+    for axes, question in zip(panels.flat, QUESTIONS, strict=True):
         for number, name in enumerate(names):
             some = [e for e in found["predictions"] if (e["model"], e["question"]) == (name, question)]
             if not some:
@@ -166,10 +167,13 @@ def pictures(found: dict[str, Any], folder: Path) -> None:
             )
         axes.axhline(0, color="0.4", linewidth=0.8)
         axes.axvline(0, color="0.4", linewidth=0.8)
-        axes.set_title(question.replace(", ", ",\n"), fontsize=10)
-        axes.set_xlabel("predicted log-ratio")
+        axes.set_title(question, fontsize=11)
+        axes.locator_params(axis="x", nbins=5)
         axes.grid(alpha=0.25)
-    figure.axes[0].set_ylabel("measured log-ratio of distances\n(above 0: the first is nearer)")
+    for axes in panels[-1]:
+        axes.set_xlabel("predicted gain")
+    for axes in panels[:, 0]:
+        axes.set_ylabel("measured gain, 95 %\n(above 0: the first is nearer)")
     handles: dict[str, Any] = {}
     for axes in figure.axes:
         handles |= {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}

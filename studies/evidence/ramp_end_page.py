@@ -79,7 +79,7 @@ def pictures(found: dict[str, Any], folder: Path) -> None:
 
 def picture(grid: dict[str, Any]) -> Any:
     mechanisms = list(dict.fromkeys(each["mechanism"] for each in grid["hypotheses"]))
-    figure = style.blank((9.0, 3.6 * len(mechanisms)))
+    figure = style.blank((8.0, 3.4 * len(mechanisms)))
     axes = figure.subplots(len(mechanisms), 2, sharex=True, sharey="row", squeeze=False)
     for line, mechanism in zip(axes, mechanisms, strict=True):
         for panel, (kept, words) in zip(line, KEPT.items(), strict=True):
@@ -87,12 +87,15 @@ def picture(grid: dict[str, Any]) -> Any:
             own = [each for each in grid["hypotheses"] if (each["mechanism"], each["kept"]) == (mechanism, kept)]
             for number, hypothesis in enumerate(sorted(own, key=lambda each: float(each["weight"]))):
                 draw(panel, curve(grid, hypothesis), f"w = {hypothesis['weight']:g}", number)
-            panel.axhline(grid["cells"][0]["figures"][0]["value"], color="0.5", lw=1, label="no guidance")
-            panel.legend(fontsize=9)
+            unguided = grid["cells"][0]["figures"][0]
+            panel.axhline(unguided["value"], color="0.4", linestyle="--", lw=1, label="no guidance")
+            panel.axhspan(unguided["low"], unguided["high"], color="0.5", alpha=0.15, linewidth=0)
+            panel.grid(alpha=0.25)
+            panel.legend()
     for panel in axes[-1]:
-        panel.set_xlabel("right end r of the ramp (r = 1: constant weight)")
+        panel.set_xlabel("right end r of the ramp\n(r = 1: constant weight)")
     for line in axes:
-        line[0].set_ylabel("Fréchet distance (95 %)")
+        line[0].set_ylabel("Fréchet distance to test images,\n95 % intervals")
     return figure
 
 
