@@ -12,10 +12,36 @@ from studies.common import table
 __all__ = ["between", "missing", "pictures", "sections"]
 
 KEPT = {"mean": "mean w", "top": "largest w"}
+RISES = ("confirmed", "bounded")
 
 
 def sections(found: dict[str, Any]) -> dict[str, str]:
-    return {"ramp-end": "\n\n".join(section(grid) for grid in found["grids"])}
+    return {
+        "ramp-end advice": "\n".join(advice(grid) for grid in found["grids"]),
+        "ramp-end": "\n\n".join(section(grid) for grid in found["grids"]),
+    }
+
+
+def advice(grid: dict[str, Any]) -> str:
+    """What the verdicts and the intervals of a model say."""
+    tests, (unguided, *guided) = grid["hypotheses"], grid["cells"]
+    rise = {kept: [each["verdict"] in RISES for each in tests if each["kept"] == kept] for kept in KEPT}
+    falls = any(each["verdict"] == "refuted" for each in tests)
+    every = tests and all(map(all, rise.values()))
+    words = "Compare several ends" if falls else "Let the weight rise late" if every else "Try a weight that rises late"
+    counts = " and ".join(
+        f"{sum(some)} of {len(some)} curves with the {KEPT[kept]} kept" for kept, some in rise.items()
+    )
+    base = unguided["figures"][0]
+    worse, nearer = (
+        sum(test(each["figures"][0]) for each in guided)
+        for test in (lambda own: own["low"] > base["high"], lambda own: own["high"] < base["low"])
+    )
+    return (
+        f"**{words}** (`{grid['model']}`). The distance to the data rises with the right end r (r = 1 is a constant "
+        f"weight)\nin {counts}.\nOf {len(guided)} guided settings {worse} are further from the data than samples "
+        f"without guidance, and {nearer} are nearer\n(95 % intervals that do not overlap)."
+    )
 
 
 def section(grid: dict[str, Any]) -> str:

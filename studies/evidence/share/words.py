@@ -130,8 +130,8 @@ def hypotheses_table(found: dict[str, Any]) -> str:
         [
             f"These hypotheses were stated before the samples were drawn, all with T = {T}.\nThe intervals of "
             f"{100 * level:.1f} % hold together with 95 %. A pilot of 100 samples of another seed gave the power:\n"
-            "with 300 samples a gap of 0.14, and a difference of gaps of 0.11, are found with probability 0.8. The pilot\n"
-            "also put the second hypothesis in doubt (rejection of -0.45); it stands as it was stated.",
+            "with 300 samples a gap of 0.14, and a difference of gaps of 0.11, are found with probability 0.8. The\n"
+            "pilot also put the second hypothesis in doubt (rejection of -0.45); it stands as it was stated.",
             table("hypothesis | :difference | verdict", rows),
         ]
     )
