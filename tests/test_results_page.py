@@ -149,6 +149,19 @@ def test_a_sentence_is_chosen_by_the_verdicts_and_has_their_counts(finding):
         assert all(f"{each}: " in said for each in verdicts)
 
 
+def test_a_further_model_that_says_the_opposite_changes_the_advice():
+    confirmed = [row("a", "confirmed", EARLY)]
+    models = [
+        {"name": name, "findings": [{"finding": EARLY, "verdict": verdict}]}
+        for name, verdict in (("one", "refuted"), ("two", "confirmed"))
+    ]
+    others = summary.opposed({"sceptic": {"models": models}}, EARLY)
+    said = summary.sentence(EARLY, confirmed, others)
+    assert said.startswith(f"**{summary.WORDS[EARLY].mixed}.**")
+    assert "[one](sceptic.md)" in said
+    assert summary.opposed({}, EARLY) == summary.opposed({"sceptic": {"models": models}}, LATE) == []
+
+
 def test_a_model_counts_once_however_many_rows_it_has():
     assert summary.by_model([row("a", "confirmed"), row("a", "undecided"), row("b", "refuted")]) == {
         "a": "bounded",

@@ -14,6 +14,15 @@ from studies.decides.case import QUESTIONS
 
 __all__ = ["pictures", "sections"]
 
+SIGNALS = {
+    "crowding": "pace",
+    "orders": "order",
+    "orders x error": "order times error",
+    "error": "error",
+    "strength": "strength",
+}
+"""The signals of the rule, as the page names them."""
+
 
 def sections(found: dict[str, Any]) -> dict[str, str]:
     """The paragraphs and the table."""
@@ -32,7 +41,7 @@ def scored(found: dict[str, Any]) -> str:
             f"The rule has the right sign in {shares(known['rule'])}.",
             f'"`Normalized` and ramp-up are always better" has it in {shares(known["trivial"])}.',
             f"The difference is {difference(known['better'])}: {verdict(known)}.",
-            f"Of single signals, `{best}` goes best with the first question ({constant}):",
+            f"Of the single signals of the rule, the {SIGNALS[best]} goes best with the first question ({constant}):",
             f"rank correlation {words_of(alone[best])}.",
             "By the distance to the tilted target instead, on random problems alone, the rule has the right sign in",
             f"{shares(target['rule'])}, the trivial predictor in",
@@ -100,8 +109,8 @@ def signals(found: dict[str, Any]) -> str:
             ]
         )
     head = (
-        "model | :log Z at noise | :log Z, mean | :clash of orders | :dependence | :error of the log-ratio, at least "
-        "| :errors shared | :nats claimed | :nats confirmed"
+        "model | :log Z_w at noise | :log Z_w, mean | :clash | :dependence | :error_ratio | :shared | :claimed "
+        "| :confirmed, 95 %"
     )
     first = found["models"][0]
     said = (

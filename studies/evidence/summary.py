@@ -72,7 +72,7 @@ WORDS = {
         "Normalized: ramp-up over constant",
         "With `Normalized` the ramp-up was shown to be better than the constant weight",
         "Guide late",
-        "Compare a late schedule with a constant weight: which one is better depends on the data",
+        "Compare a late schedule with a constant weight: which one is better depends on data and model",
         "Begin with a late schedule",
         "Compare a late schedule with a constant weight: which one is better is open",
     ),
@@ -80,7 +80,7 @@ WORDS = {
         "Normalized: constant over inverse",
         "With `Normalized` the inverse schedule was shown to be worse than the constant weight",
         "Do not guide strongly near noise",
-        "Compare before you guide strongly near noise: whether it harms depends on the data",
+        "Compare before you guide strongly near noise: whether it harms depends on data and model",
         "Avoid strong guidance near noise",
         "Compare before you guide strongly near noise: whether it harms is open",
     ),
@@ -88,7 +88,7 @@ WORDS = {
         "Constant weight: Normalized over Unlocking",
         "`Normalized` was shown to be better than `Unlocking`",
         "With a constant weight take `Normalized`",
-        "With a constant weight compare the mechanisms: which one is better depends on the data",
+        "With a constant weight compare the mechanisms: which one is better depends on data and model",
         "With a constant weight begin with `Normalized`",
         "With a constant weight compare the mechanisms: which one is better is open",
     ),
@@ -107,7 +107,7 @@ ORDER = ("confirmed", "bounded", "refuted", "undecided")
 def sections(results: Results) -> dict[str, str]:
     """The text between the marks of the page."""
     found = rows(results)
-    said = [sentence(name, [row for row in found if row.finding == name]) for name in FINDINGS]
+    said = [sentence(name, [row for row in found if row.finding == name], opposed(results, name)) for name in FINDINGS]
     made = {
         "summary": "\n".join(f"{number}. {each}" for number, each in enumerate(said, 1)),
         "causes": "\n".join(f"- {each}" for each in (exact(results), of_sampler(results)) if each),
@@ -123,17 +123,32 @@ def by_model(found: Sequence[Row]) -> dict[str, str]:
     return {name: "bounded" if "bounded" in each else together(each) for name, each in models.items()}
 
 
-def sentence(finding: str, found: Sequence[Row]) -> str:
-    """The finding as the verdicts have it, with the counts."""
+def opposed(results: Results, finding: str) -> list[str]:
+    """The further models of the page for the sceptic with which the opposite of a finding was found."""
+    further = results.get("sceptic", {}).get("models", [])
+    return [
+        str(model["name"])
+        for model in further
+        if any((each["finding"], each["verdict"]) == (finding, "refuted") for each in model["findings"])
+    ]
+
+
+def sentence(finding: str, found: Sequence[Row], others: Sequence[str] = ()) -> str:
+    """The finding as the verdicts have it, with the counts, and further models that say the opposite."""
     said, verdicts = WORDS[finding], by_model(found)
     some = {word: [name for name, each in verdicts.items() if each == word] for word in ORDER}
     held = len(some["confirmed"]) + len(some["bounded"])
     few = said.begin if held else said.still_open
-    advice = said.mixed if some["refuted"] else said.holds if 2 * held > len(verdicts) else few
+    advice = said.mixed if some["refuted"] or others else said.holds if 2 * held > len(verdicts) else few
     counts = "; ".join(f"{word}: {', '.join(f'`{name}`' for name in names)}" for word, names in some.items() if names)
     data = f"{len(verdicts)} data set{'' if len(verdicts) == 1 else 's'}"
     opposite = f", and the opposite on {len(some['refuted']) or 'none'}" if verdicts else ""
-    return f"**{advice}.** {said.claim} on {held} of {data}{opposite} ({counts or 'not measured yet'})."
+    models = (
+        f" The opposite was found with another model of the digits ([{', '.join(others)}](sceptic.md))."
+        if others
+        else ""
+    )
+    return f"**{advice}.** {said.claim} on {held} of {data}{opposite} ({counts or 'not measured yet'}).{models}"
 
 
 def exact(results: Results) -> str:
