@@ -144,7 +144,7 @@ def test_a_sentence_is_chosen_by_the_verdicts_and_has_their_counts(finding):
     ):
         said = summary.sentence(finding, [row(f"m{k}", each, finding) for k, each in enumerate(verdicts)])
         held = sum(each in ("confirmed", "bounded") for each in verdicts)
-        assert said.startswith(f"**{advice}.** {words.claim} on {held} of {len(verdicts)} data set")
+        assert said.startswith(f"**{advice}.** {words.claim} on {held} of {len(verdicts)} model")
         assert ("and the opposite on none" in said) == (bool(verdicts) and "refuted" not in verdicts)
         assert all(f"{each}: " in said for each in verdicts)
 

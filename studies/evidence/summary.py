@@ -141,7 +141,7 @@ def sentence(finding: str, found: Sequence[Row], others: Sequence[str] = ()) -> 
     few = said.begin if held else said.still_open
     advice = said.mixed if some["refuted"] or others else said.holds if 2 * held > len(verdicts) else few
     counts = "; ".join(f"{word}: {', '.join(f'`{name}`' for name in names)}" for word, names in some.items() if names)
-    data = f"{len(verdicts)} data set{'' if len(verdicts) == 1 else 's'}"
+    data = f"{len(verdicts)} model{'' if len(verdicts) == 1 else 's'}"
     opposite = f", and the opposite on {len(some['refuted']) or 'none'}" if verdicts else ""
     models = (
         f" The opposite was found with another model of the digits ([{', '.join(others)}](sceptic.md))."
