@@ -13,8 +13,8 @@ import dguide
 from dguide.evaluate import frechet_distance
 from dguide.evaluate.points.distances import Normal
 from studies import imagenet
-from studies.evidence import Scale, drawn, models, named, qm9_protocol, ramp_end
-from studies.evidence.ramp_end_page import missing
+from studies.evidence import Scale, drawn, models, named, qm9_page, qm9_protocol, ramp_end
+from studies.evidence.ramp_end_page import advice, missing
 from studies.evidence.tested import record
 from studies.evidence.trend import Curve, verdict
 
@@ -187,3 +187,35 @@ def test_fid_is_that_of_torch_fidelity_with_the_published_weights(monkeypatch, t
     assert (asked["input1"], asked["input2"]) == (str(tmp_path / "a"), str(tmp_path / "real"))
     assert asked["feature_extractor_weights_path"] == str(tmp_path / "w.pth")
     assert asked["fid"]
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "said"),
+    [
+        (["confirmed", "bounded"], "Let the weight rise late"),
+        (["confirmed", "undecided"], "Try a weight that rises late"),
+        (["confirmed", "refuted"], "Compare several ends"),
+    ],
+)
+def test_the_advice_on_the_ramp_is_chosen_by_the_verdicts(verdicts, said):
+    figures = [{"low": low, "high": low + 1} for low in (2, 4, 2.5, 0.5)]  # without guidance, then guided
+    tests = [{"kept": kept, "verdict": each} for kept, each in zip(("mean", "top"), verdicts, strict=True)]
+    text = advice({"model": "a", "hypotheses": tests, "cells": [{"figures": [each]} for each in figures]})
+    assert text.startswith(f"**{said}**")
+    assert "Of 3 guided settings 1 are further" in text
+    assert "and 1 are nearer" in text
+
+
+@pytest.mark.parametrize(("guided", "said"), [(0.1, "falls"), (0.9, "rises"), (0.5, "shows no clear change")])
+def test_what_guidance_costs_is_said_only_where_the_intervals_are_apart(guided, said):
+    def cell(gamma, value):
+        figures = [
+            {"name": name, "value": value, "low": value - 0.05, "high": value + 0.05} for name in ("valid", "yield")
+        ]
+        about = {"process": "masked", "asked": "qed", "gamma": gamma, "schedule": "constant", "mechanism": "Normalized"}
+        return about | {"figures": figures}
+
+    tests = [{"name": "masked, qed: ramp-up over constant", "verdict": "undecided"}]
+    text = qm9_page.advice({"cells": [cell(1, 0.52), cell(3, guided)], "hypotheses": tests})
+    assert f"the yield {said}" in text
+    assert "it is open" in text

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from studies.evidence import findings, page, summary
-from studies.evidence.findings import CONSTANT, EARLY, FINDINGS, LATE
+from studies.evidence.findings import ALIKE, CONSTANT, EARLY, FINDINGS, LATE
 from studies.evidence.tested import BOUNDED, CONFIRMED, REFUTED, UNDECIDED, together
 
 FIGURE = "a distance"
@@ -18,6 +18,7 @@ FIGURE = "a distance"
 def claim(cells, difference=0.0, low=0.0, high=0.0, verdict=CONFIRMED, name="a-name"):
     return {"name": name, "cells": cells, "difference": difference, "low": low, "high": high} | {
         "level": 0.99,
+        "samples": 200,
         "verdict": verdict,
     }
 
@@ -35,7 +36,12 @@ def grid(*tests, model="digits-masked", better="lower"):
         "seconds of one core": 60,
         "cells": [
             dict(zip(("mechanism", "schedule", "mean", "steps"), cell, strict=True))
-            | {"figures": [{"name": FIGURE, "value": 10.0 + place, "better": better}]}
+            | {
+                "figures": [
+                    {"name": FIGURE, "value": 10.0 + place, "low": 9.0 + place, "high": 12.0 + place}
+                    | {"better": better}
+                ]
+            }
             for place, cell in enumerate(cells)
         ],
         "hypotheses": list(tests),
@@ -58,6 +64,15 @@ def test_a_gain_is_positive_where_the_first_cell_is_better():
     assert (row.samples, row.seeds, row.level, row.beforehand) == (200, 2, 0.99, True)
     (row,) = findings.rows({"grid-digits-masked": grid(claim(against(), 1.0, 0.5, 1.5, CONFIRMED), better="higher")})
     assert row.gain == (1.0, 0.5, 1.5)
+
+
+@pytest.mark.parametrize(("better", "gain"), [("lower", (1.0, -1.236, 3.236)), ("higher", (-1.0, -3.236, 1.236))])
+def test_a_test_of_equivalence_shows_the_gain_with_the_ramp_up_and_not_its_own_sum(better, gain):
+    cells = [*against(), cell("Normalized", "ramp-up"), cell("Unlocking", "ramp-up")]
+    tests = [claim(cells, -7.0, -8.0, -6.0, name="alike-with-ramp")] * 2
+    (row,) = findings.rows({"grid-digits-masked": grid(*tests, better=better)})
+    assert (row.finding, row.verdict, row.tests, row.other, row.level) == (ALIKE, "confirmed", 2, 13.0, 0.95)
+    assert row.gain == pytest.approx(gain, abs=1e-3)
 
 
 def test_a_grid_takes_the_place_of_earlier_studies_of_its_model_and_finding():
@@ -83,6 +98,7 @@ def test_each_test_of_a_grid_goes_to_the_finding_of_its_cells():
         claim([cell("Normalized", "ramp-up"), cell("Unlocking", "ramp-up")]),
         claim([*against(), *against(steps=64)], name="gap-shrinks"),
         claim([*against(), *against(steps=64)], name="alike-with-ramp"),
+        claim([cell("Simple", "ramp-up"), cell("Normalized", "none", 0.0)], name="guidance-helps"),
     ]
     found = findings.rows({"grid-digits-masked": grid(*tests)})
     assert [(row.finding, row.tests) for row in found] == [(name, 1) for name in FINDINGS]
@@ -122,7 +138,8 @@ def test_a_sentence_is_chosen_by_the_verdicts_and_has_their_counts(finding):
     words = summary.WORDS[finding]
     for verdicts, advice in (
         (["confirmed", "bounded", "undecided"], words.holds),
-        (["confirmed", "undecided"], words.still_open),
+        (["confirmed", "undecided"], words.begin),
+        (["bounded", "undecided", "undecided"], words.begin),
         (["undecided"], words.still_open),
         ([], words.still_open),
         (["confirmed", "confirmed", "refuted"], words.mixed),
@@ -130,8 +147,22 @@ def test_a_sentence_is_chosen_by_the_verdicts_and_has_their_counts(finding):
     ):
         said = summary.sentence(finding, [row(f"m{k}", each, finding) for k, each in enumerate(verdicts)])
         held = sum(each in ("confirmed", "bounded") for each in verdicts)
-        assert said.startswith(f"**{advice}.** {words.claim} on {held} of {len(verdicts)} data sets ")
+        assert said.startswith(f"**{advice}.** {words.claim} on {held} of {len(verdicts)} model")
+        assert ("and the opposite on none" in said) == (bool(verdicts) and "refuted" not in verdicts)
         assert all(f"{each}: " in said for each in verdicts)
+
+
+def test_a_further_model_that_says_the_opposite_changes_the_advice():
+    confirmed = [row("a", "confirmed", EARLY)]
+    models = [
+        {"name": name, "findings": [{"finding": EARLY, "verdict": verdict}]}
+        for name, verdict in (("one", "refuted"), ("two", "confirmed"))
+    ]
+    others = summary.opposed({"sceptic": {"models": models}}, EARLY)
+    said = summary.sentence(EARLY, confirmed, others)
+    assert said.startswith(f"**{summary.WORDS[EARLY].mixed}.**")
+    assert "[one](sceptic.md)" in said
+    assert summary.opposed({}, EARLY) == summary.opposed({"sceptic": {"models": models}}, LATE) == []
 
 
 def test_a_model_counts_once_however_many_rows_it_has():
@@ -143,11 +174,20 @@ def test_a_model_counts_once_however_many_rows_it_has():
 
 def test_the_cause_depends_on_the_shares():
     stored = page.results()["mechanisms"]
-    assert summary.exact({"mechanisms": stored}).startswith("**The pace is one cause.**")
+    assert "is one cause" in summary.exact({"mechanisms": stored})
     # The same distance for all: no pace is worse than another.
     equal = [case | {"distance": [[key, 0.5] for key, _ in case["distance"]]} for case in stored["orders"]]
     said = summary.exact({"mechanisms": stored | {"orders": equal}})
-    assert not said.startswith("**The pace is one cause.**")
+    assert "is one cause" not in said
+
+
+@pytest.mark.parametrize(("low", "high", "said"), [(-2, -1, "smaller"), (1, 2, "larger"), (-1, 1, "is open")])
+def test_what_a_sampler_does_is_chosen_by_the_interval(low, high, said):
+    shown = {"steps": 16, "schedule": "constant", "mean": 3.0, "difference": 0.5, "low": low, "high": high}
+    parts = [shown | {"part": name} for name in ("gap", "rejection", "order")]
+    found = {"parts": parts, "model": "a", "figure": FIGURE, "count": 10, "seeds": [0, 1]}
+    assert said in summary.of_sampler({"sampler-share": found})
+    assert summary.of_sampler({}) == ""
 
 
 def test_every_number_of_a_finding_has_its_interval_samples_seeds_and_model():
@@ -157,13 +197,12 @@ def test_every_number_of_a_finding_has_its_interval_samples_seeds_and_model():
         body = re.search(rf"<!-- begin finding {name} -->\n(.*?)<!-- end", text, re.DOTALL)
         assert body
         for line in body[1].splitlines()[2:]:
-            model, _, _, _, gain, level, drawn, verdict, _, command = (each.strip() for each in line.split("|")[1:-1])
-            assert re.fullmatch(r"`[\w-]+`", model)
-            assert re.fullmatch(r"\S+ \(\S+ to \S+\)", gain)
-            assert re.fullmatch(r"9\d\.?\d* %", level)
+            model, _, _, gain, drawn, verdict, _, study = (each.strip() for each in line.split("|")[1:-1])
+            assert re.fullmatch(r"`[\w-]+`, w = \d, T = \d+", model)
+            assert re.fullmatch(r"\S+ \(\S+ to \S+\), 9\d\.?\d* %", gain)
             assert re.fullmatch(r"[\d,]+, \d+", drawn)
             assert verdict.split()[0] in summary.ORDER
-            assert command.startswith("`python -m studies.")
+            assert re.search(rf"`python -m studies\.(run )?{study[1:-1]}`", text)
 
 
 def test_the_figure_has_a_mark_for_each_row_at_its_gain(tmp_path):

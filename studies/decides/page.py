@@ -14,6 +14,15 @@ from studies.decides.case import QUESTIONS
 
 __all__ = ["pictures", "sections"]
 
+SIGNALS = {
+    "crowding": "pace",
+    "orders": "order",
+    "orders x error": "order times error",
+    "error": "error",
+    "strength": "strength",
+}
+"""The signals of the rule, as the page names them."""
+
 
 def sections(found: dict[str, Any]) -> dict[str, str]:
     """The paragraphs and the table."""
@@ -32,7 +41,7 @@ def scored(found: dict[str, Any]) -> str:
             f"The rule has the right sign in {shares(known['rule'])}.",
             f'"`Normalized` and ramp-up are always better" has it in {shares(known["trivial"])}.',
             f"The difference is {difference(known['better'])}: {verdict(known)}.",
-            f"Of single signals, `{best}` goes best with the first question ({constant}):",
+            f"Of the single signals of the rule, the {SIGNALS[best]} goes best with the first question ({constant}):",
             f"rank correlation {words_of(alone[best])}.",
             "By the distance to the tilted target instead, on random problems alone, the rule has the right sign in",
             f"{shares(target['rule'])}, the trivial predictor in",
@@ -100,8 +109,8 @@ def signals(found: dict[str, Any]) -> str:
             ]
         )
     head = (
-        "model | :log Z at noise | :log Z, mean | :clash of orders | :dependence | :error of the log-ratio, at least "
-        "| :errors shared | :nats claimed | :nats confirmed"
+        "model | :log Z_w at noise | :log Z_w, mean | :clash | :dependence | :error_ratio | :shared | :claimed "
+        "| :confirmed, 95 %"
     )
     first = found["models"][0]
     said = (
@@ -145,9 +154,10 @@ def ranked(
 
 def pictures(found: dict[str, Any], folder: Path) -> None:
     """Predicted against measured gains of the real models, a panel for each question."""
-    figure = style.blank((11.5, 3.6))
+    figure = style.blank((8.0, 6.2))
     names = sorted({each["model"] for each in found["predictions"]})
-    for axes, question in zip(figure.subplots(1, len(QUESTIONS)), QUESTIONS, strict=True):
+    panels = figure.subplots(2, 2)
+    for axes, question in zip(panels.flat, QUESTIONS, strict=True):
         for number, name in enumerate(names):
             some = [e for e in found["predictions"] if (e["model"], e["question"]) == (name, question)]
             if not some:
@@ -166,10 +176,13 @@ def pictures(found: dict[str, Any], folder: Path) -> None:
             )
         axes.axhline(0, color="0.4", linewidth=0.8)
         axes.axvline(0, color="0.4", linewidth=0.8)
-        axes.set_title(question.replace(", ", ",\n"), fontsize=10)
-        axes.set_xlabel("predicted log-ratio")
+        axes.set_title(question, fontsize=11)
+        axes.locator_params(axis="x", nbins=5)
         axes.grid(alpha=0.25)
-    figure.axes[0].set_ylabel("measured log-ratio of distances\n(above 0: the first is nearer)")
+    for axes in panels[-1]:
+        axes.set_xlabel("predicted gain")
+    for axes in panels[:, 0]:
+        axes.set_ylabel("measured gain, 95 %\n(above 0: the first is nearer)")
     handles: dict[str, Any] = {}
     for axes in figure.axes:
         handles |= {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}

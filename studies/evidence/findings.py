@@ -14,13 +14,26 @@ from dguide.evaluate.statistics.variance import t_quantile
 
 from .tested import REFUTED, UNDECIDED, together, verdict
 
-__all__ = ["ALIKE", "CONSTANT", "EARLY", "FINDINGS", "LATE", "Results", "Row", "rows"]
+__all__ = [
+    "ALIKE",
+    "CONSTANT",
+    "EARLY",
+    "FINDINGS",
+    "GUIDED",
+    "LATE",
+    "MEAN",
+    "SEQUENCES",
+    "STEPS",
+    "Results",
+    "Row",
+    "rows",
+]
 
 Results: TypeAlias = Mapping[str, Mapping[str, Any]]
 """What the files of results hold, by the name of the study."""
 
-CONSTANT, LATE, EARLY, ALIKE = "constant", "late", "early", "alike"
-FINDINGS = (CONSTANT, LATE, EARLY, ALIKE)
+GUIDED, LATE, EARLY, CONSTANT, ALIKE = "guided", "late", "early", "constant", "alike"
+FINDINGS = (GUIDED, LATE, EARLY, CONSTANT, ALIKE)
 SEQUENCES = ("splice", "peptides", "plays")
 MEAN, STEPS = 3.0, 16
 """The test of a grid that stands for the others, where it is there."""
@@ -89,8 +102,9 @@ def _distance(cell: list[Any]) -> tuple[float, float]:
 
 def _finding(test: Mapping[str, Any]) -> str:
     """Which finding a test is of, by its cells; "" for others."""
-    if str(test["name"]).startswith(ALIKE):
-        return ALIKE
+    for start, finding in (("alike", ALIKE), ("guidance-helps", GUIDED)):
+        if str(test["name"]).startswith(start):
+            return finding
     if len(test["cells"]) != 2:
         return ""
     (mechanism, schedule, *_), (other, against, *_) = test["cells"]
@@ -103,10 +117,13 @@ def _finding(test: Mapping[str, Any]) -> str:
 
 def _tested(grid: Mapping[str, Any], finding: str, tests: list[Mapping[str, Any]], shown: Mapping[str, Any]) -> Row:
     of = {(c["mechanism"], c["schedule"], c["mean"], c["steps"]): c for c in grid["cells"]}
-    figures = {each["name"]: each for each in of[tuple(shown["cells"][1])]["figures"]}
-    other, (_, _, mean, steps) = figures[grid["figure"]], shown["cells"][0]
+    figures = [each for cell in shown["cells"] for each in of[tuple(cell)]["figures"] if each["name"] == grid["figure"]]
+    better, other = figures[-2:]  # of a test of equivalence the last two have the ramp-up
+    _, _, mean, steps = shown["cells"][0]
     gain = (shown["difference"], shown["low"], shown["high"])
-    if other["better"] == "lower":
+    if finding == ALIKE:  # the sum of the test has the margin in it, and is no gain
+        gain = _apart(better, other)
+    if other["better"] == "lower" and finding != ALIKE:
         gain = (-gain[0], -gain[2], -gain[1])
     said = [str(test["verdict"]) for test in tests]
     return Row(
@@ -115,10 +132,10 @@ def _tested(grid: Mapping[str, Any], finding: str, tests: list[Mapping[str, Any]
         f"w = {mean:g}, T = {steps}",
         grid["figure"],
         gain,
-        shown["level"],
+        0.95 if finding == ALIKE else shown["level"],
         other["value"],
-        grid["count"] * len(grid["seeds"]),
-        len(grid["seeds"]),
+        shown["samples"],
+        shown["samples"] // grid["count"],
         together(said),
         True,
         grid["made by"],
@@ -210,8 +227,10 @@ def _of_sequences(results: Results) -> Iterator[Row]:
             )
 
 
-def _apart(better: Mapping[str, float], other: Mapping[str, float]) -> tuple[float, float, float]:
-    """How much lower a distance is, with the interval of Zou and Donner (2008)."""
+def _apart(better: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[float, float, float]:
+    """How much better a figure is, with the interval of Zou and Donner (2008) for independent samples."""
+    if other["better"] == "higher":
+        better, other = other, better
     value = other["value"] - better["value"]
     low = math.hypot(other["value"] - other["low"], better["high"] - better["value"])
     high = math.hypot(other["high"] - other["value"], better["value"] - better["low"])

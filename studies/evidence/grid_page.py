@@ -17,6 +17,10 @@ from .tested import CONFIRMED
 __all__ = ["effect", "missing_words", "numbers", "pictures", "sections"]
 
 
+READ = """The table shows the mean weight that was measured first, with 95 % intervals. Calls are conditional and
+reference network calls of a batch."""
+
+
 def sections(found: Mapping[str, Any]) -> dict[str, str]:
     """The part of a data set on the page of the grid."""
     name = f"grid-{found['model']}"
@@ -88,9 +92,7 @@ def verdicts(found: Mapping[str, Any]) -> str:
                 effect(row["largest"]),
             ]
         )
-    return table(
-        "hypothesis | verdict | holds, wrong, open | holds at log Z_w | not at log Z_w | largest decided effect", rows
-    )
+    return table("hypothesis | verdict | holds, wrong, open | holds at log Z_w | not at log Z_w | largest effect", rows)
 
 
 def where(found: Mapping[str, Any]) -> str:
@@ -144,9 +146,8 @@ def figures(found: Mapping[str, Any]) -> str:
         rows.append([first, calls, *(_value(of[name]) for name in names)])
     of = {each["name"]: each for each in plain["figures"]}
     rows.append(["real data", "", *(f"{of[name]['best']:.3g}" for name in names)])
-    return table(
-        f"mean w, schedule, mechanism ({steps} steps) | calls | {' | '.join(f':{name}' for name in names)}", rows
-    )
+    heads = f"mean w, schedule, mechanism ({steps} steps) | calls | {' | '.join(f':{name}' for name in names)}"
+    return f"{READ}\n\n{table(heads, rows)}"
 
 
 def _order(cell: Mapping[str, Any]) -> tuple[float, int, int]:
@@ -166,9 +167,8 @@ def strengths(found: Mapping[str, Any]) -> str:
         levels = cell["log_z"]
         parts = (levels[-2:], levels[4:6], levels[:2], levels)
         rows.append([f"{cell['mean']:g}", cell["schedule"], f"`{cell['mechanism']}`", *map(_mean, parts)])
-    return table(
-        ":mean w | schedule | mechanism | :m from 0.8 to 1 | :m from 0.4 to 0.6 | :m from 0 to 0.2 | :mean", rows
-    )
+    heads = ":mean w | schedule | mechanism | :m from 0.8 to 1 | :m from 0.4 to 0.6 | :m from 0 to 0.2 | :mean"
+    return f"log Z_w of a position, by noise level m:\n\n{table(heads, rows)}"
 
 
 def _mean(values: list[float | None]) -> str:

@@ -12,23 +12,29 @@ from .grid_cells import NAMES, SCHEDULES
 
 __all__ = ["picture"]
 
+COLUMNS = 3
+
 
 def picture(found: Mapping[str, Any], path: Path) -> None:
     """Draws the cells of the steps that were measured first."""
     steps = found["cells"][0]["steps"]
     cells = [each for each in found["cells"] if each["steps"] == steps]
-    figure = style.blank((12.5, 3.9))
-    panels = figure.subplots(1, len(SCHEDULES), sharey=True)
+    figure = style.blank((8.0, 2.75 * -(-len(SCHEDULES) // COLUMNS)))
+    grid = figure.subplots(-(-len(SCHEDULES) // COLUMNS), COLUMNS, sharex=True, sharey=True, squeeze=False)
+    panels, spare = grid.flat[: len(SCHEDULES)], grid.flat[len(SCHEDULES) :]
     for axes, schedule in zip(panels, SCHEDULES, strict=True):
         for name in NAMES:
             _line(axes, cells, schedule, name, found["figure"])
         axes.set_title(schedule, fontsize=11)
-        axes.set_xlabel("mean weight $w$")
+        axes.set_xlabel("mean weight w")
+        axes.tick_params(labelbottom=True)  # also above an empty place
         axes.grid(alpha=0.25)
+    for axes in spare:
+        axes.set_axis_off()
     lowest, highest = _ends(cells, found["figure"])
     if lowest > 0 and highest > 30 * lowest:
         panels[0].set_yscale("log")
-    panels[0].set_ylabel(found["figure"])
+    figure.supylabel(found["figure"], fontsize=11)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(NAMES), frameon=False)
     count = found["count"] * len(found["seeds"])
     figure.suptitle(f"{found['model']}, {steps} steps, {count} samples a point, bands: 95 % intervals", fontsize=11)

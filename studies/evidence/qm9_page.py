@@ -19,6 +19,13 @@ HEADS = {
     "yield": "yield",
 }
 WORDS = {"rings": "Ring count", "qed": "QED"}
+NAMES = {"valid": "the share of valid molecules", "yield": "the yield"}
+RAMP = "ramp-up over constant"
+OF_RAMP = {
+    "confirmed": "the ramp-up has the higher yield",
+    "refuted": "the ramp-up has the lower yield, and why is unexplained",
+    "undecided": "it is open whether the ramp-up or the constant weight has the higher yield",
+}
 
 
 def sections(found: dict[str, Any]) -> dict[str, str]:
@@ -29,12 +36,51 @@ def sections(found: dict[str, Any]) -> dict[str, str]:
         f"{models}: {found['count']:,} samples a row, seed {', '.join(map(str, found['seeds']))}, "
         f"`Ancestral({found['steps']})`.\nBrackets are 95 % intervals."
     )
-    parts = [about, *(by_property(found, name) for name in asked), hypotheses(found)]
-    parts += [
+    parts = [*(by_property(found, name) for name in asked), about]
+    lacks = [
         missing(stated["rows"], len(found["cells"]), "rows"),
         missing(stated["hypotheses"], there) if len(found["cells"]) == stated["rows"] else "",
     ]
-    return {"qm9-protocol": "\n\n".join(filter(None, parts))}
+    return {
+        "qm9-protocol advice": advice(found),
+        "qm9-protocol": "\n\n".join(filter(None, [hypotheses(found), *lacks])),
+        "qm9-protocol rows": "\n\n".join(parts),
+    }
+
+
+def advice(found: dict[str, Any]) -> str:
+    """What the constant weight and the ramp-up do, as the intervals have it."""
+    lines = [line for asked in WORDS if (line := raised(found, asked))]
+    ramps = [each for each in found["hypotheses"] if RAMP in each["name"]]
+    for verdict in dict.fromkeys(each["verdict"] for each in ramps):
+        names = " and ".join(each["name"].split(":")[0] for each in ramps if each["verdict"] == verdict)
+        lines.append(f"- At gamma = 3 and with the same mean weight, {names}: {OF_RAMP[verdict]}.")
+    return "\n".join(lines)
+
+
+def raised(found: dict[str, Any], asked: str) -> str:
+    """What guidance with a constant weight costs in valid molecules, and what it does to the yield."""
+    own = {
+        each["gamma"]: {figure["name"]: figure for figure in each["figures"]}
+        for each in found["cells"]
+        if (each["process"], each["asked"], each["schedule"]) == ("masked", asked, "constant") or unguided(each, asked)
+        if each["mechanism"] == "Normalized"
+    }
+    if not {1, 3} <= own.keys():
+        return ""
+    said = []
+    for name in ("valid", "yield"):
+        one, two = own[1][name], own[3][name]
+        does = "falls" if two["high"] < one["low"] else "rises" if two["low"] > one["high"] else "shows no clear change"
+        said.append(f"{NAMES[name]} {does}, {ends(one)} to {ends(two)}")
+    return (
+        f"- {WORDS[asked]}, masked process, `Normalized`, constant, gamma from 1 to 3:\n  " + ";\n  ".join(said) + "."
+    )
+
+
+def unguided(cell: dict[str, Any], asked: str) -> bool:
+    """Whether a row is that of no guidance, which has no schedule."""
+    return (cell["process"], cell["asked"], cell["gamma"]) == ("masked", asked, 1)
 
 
 def by_property(found: dict[str, Any], asked: str) -> str:
@@ -46,8 +92,7 @@ def by_property(found: dict[str, Any], asked: str) -> str:
     )
     own = sorted((each for each in found["cells"] if each["asked"] == asked), key=order)
     figures = " | ".join(f":{name}" for name in HEADS.values())
-    heads = f"process | mechanism | schedule | :gamma | {figures} | :CPU s"
-    return f"{about}\n\n{table(heads, [row(each) for each in own])}"
+    return f"{about}\n\n{table(f'setting | :gamma | {figures} | :CPU s', [row(each) for each in own])}"
 
 
 def order(cell: dict[str, Any]) -> tuple[Any, ...]:
@@ -56,11 +101,9 @@ def order(cell: dict[str, Any]) -> tuple[Any, ...]:
 
 def row(cell: dict[str, Any]) -> list[str]:
     figures = {each["name"]: each for each in cell["figures"]}
-    unguided = cell["gamma"] == 1
+    guided = "no guidance" if cell["gamma"] == 1 else f"`{cell['mechanism']}`, {cell['schedule']}"
     return [
-        cell["process"],
-        "none" if unguided else f"`{cell['mechanism']}`",
-        "" if unguided else cell["schedule"],
+        f"{cell['process']}, {guided}",
         f"{cell['gamma']:g}",
         *(ends(figures[name]) for name in HEADS),
         f"{cell['seconds']:.0f}",

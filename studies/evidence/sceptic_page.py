@@ -117,7 +117,8 @@ def by_model(found: Found) -> str:
     rows = []
     for model in found["models"]:
         size = f"{model['parameters'] / 1e6:.2f} M"
-        trained = [f"`{model['command']}`", f"{model['validation bits']:.3f}"]
-        rows.append([model["name"], size, *trained, *(difference(each) for each in model["findings"])])
+        bits = f"{model['validation bits']:.3f}"
+        rows.append([model["name"], size, bits, *(difference(each) for each in model["findings"])])
     heads = " | ".join(each["finding"] for each in found["models"][0]["findings"])
-    return table(f"model | :parameters | trained by | :validation bits | {heads}", rows)
+    commands = "\n".join(f"- {model['name']}: `{model['command']}`" for model in found["models"])
+    return f"{table(f'model | :parameters | :validation bits | {heads}', rows)}\n\nTrained by\n\n{commands}"

@@ -1,8 +1,8 @@
-"""The first page of docs/results.md: five sentences that the verdicts choose, a figure, and a table a finding."""
+"""The first page of docs/results.md: five sentences that the verdicts choose, a figure, the causes, and tables."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,24 @@ from typing import Any
 from dguide.evaluate import Proportion
 from dguide.plots import style
 from studies.common import inside, table
-from studies.evidence.findings import ALIKE, CONSTANT, EARLY, FINDINGS, LATE, Results, Row, rows
+from studies.evidence.findings import (
+    ALIKE,
+    CONSTANT,
+    EARLY,
+    FINDINGS,
+    GUIDED,
+    LATE,
+    MEAN,
+    STEPS,
+    Results,
+    Row,
+    rows,
+)
 from studies.evidence.tested import BOUNDED, CONFIRMED, REFUTED, UNDECIDED, together
 from studies.mechanisms import NAMES as MECHANISMS
 from studies.mechanisms import unpacked
 
-__all__ = ["ORDER", "PICTURE", "WORDS", "by_model", "exact", "figure", "picture", "sections", "sentence"]
+__all__ = ["ORDER", "PICTURE", "WORDS", "by_model", "exact", "figure", "of_sampler", "picture", "sections", "sentence"]
 
 PICTURE = "results.svg"
 LOOKS = {
@@ -23,7 +35,7 @@ LOOKS = {
     -1: {"color": "#D55E00", "marker": "s"},
     0: {"color": "#606060", "marker": "D", "markerfacecolor": "#FFFFFF"},
 }
-"""Looks of a gain above 0, below 0, and not decided, different also without colours."""
+"""Looks of a gain above 0, below 0, and whose interval contains 0, different also without colours."""
 
 
 @dataclass(frozen=True)
@@ -35,44 +47,58 @@ class Words:
         claim: what is counted.
         holds: the advice where it holds on most data sets, and the opposite on none.
         mixed: where the opposite holds somewhere.
-        still_open: where it was shown on no more than half of them.
+        begin: where it was shown on some of them, on no more than half, and the opposite on none.
+        still_open: where neither was shown.
     """
 
     label: str
     claim: str
     holds: str
     mixed: str
+    begin: str
     still_open: str
 
 
 WORDS = {
-    CONSTANT: Words(
-        "Constant weight: Normalized over Unlocking",
-        "With a constant weight `Normalized` was shown to be better than `Unlocking`",
-        "With a constant weight take `Normalized`",
-        "With a constant weight try more than one mechanism: which one is better depends on the data",
-        "Which mechanism to take with a constant weight is open on most of the data",
+    GUIDED: Words(
+        "Best guided setting over no guidance",
+        "Guided samples were shown to be nearer to the data than samples without guidance",
+        "Guide: it brings samples nearer to the data",
+        "Compare with no guidance first: guidance can take samples away from the data",
+        "Guide, and compare with no guidance",
+        "Compare with no guidance: whether guidance brings samples nearer to the data is open",
     ),
     LATE: Words(
         "Normalized: ramp-up over constant",
         "With `Normalized` the ramp-up was shown to be better than the constant weight",
         "Guide late",
-        "Try a late schedule: whether it helps depends on the data",
-        "Whether a late schedule helps is open on most of the data",
+        "Compare a late schedule with a constant weight: which one is better depends on data and model",
+        "Begin with a late schedule",
+        "Compare a late schedule with a constant weight: which one is better is open",
     ),
     EARLY: Words(
         "Normalized: constant over inverse",
         "With `Normalized` the inverse schedule was shown to be worse than the constant weight",
         "Do not guide strongly near noise",
-        "Strong guidance near noise can harm: whether it does depends on the data",
-        "Whether strong guidance near noise harms is open on most of the data",
+        "Compare before you guide strongly near noise: whether it harms depends on data and model",
+        "Avoid strong guidance near noise",
+        "Compare before you guide strongly near noise: whether it harms is open",
+    ),
+    CONSTANT: Words(
+        "Constant weight: Normalized over Unlocking",
+        "`Normalized` was shown to be better than `Unlocking`",
+        "With a constant weight take `Normalized`",
+        "With a constant weight compare the mechanisms: which one is better depends on data and model",
+        "With a constant weight begin with `Normalized`",
+        "With a constant weight compare the mechanisms: which one is better is open",
     ),
     ALIKE: Words(
-        "Ramp-up: Normalized over Unlocking",
-        "With the ramp-up the mechanisms were shown to be alike",
-        "With a late schedule take any mechanism",
-        "With a late schedule the mechanism can still matter",
-        "Whether the mechanism matters with a late schedule is open on most of the data",
+        "Ramp-up: Normalized over Unlocking (0: alike)",
+        "The mechanisms were shown to be alike",
+        "With the ramp-up take any mechanism",
+        "With the ramp-up compare the mechanisms: they can differ",
+        "With the ramp-up begin with any mechanism",
+        "With the ramp-up compare the mechanisms: whether they differ is open",
     ),
 }
 ORDER = (CONFIRMED, BOUNDED, REFUTED, UNDECIDED)
@@ -81,8 +107,11 @@ ORDER = (CONFIRMED, BOUNDED, REFUTED, UNDECIDED)
 def sections(results: Results) -> dict[str, str]:
     """The text between the marks of the page."""
     found = rows(results)
-    said = [sentence(name, [row for row in found if row.finding == name]) for name in FINDINGS]
-    made = {"summary": "\n".join(f"{number}. {each}" for number, each in enumerate((*said, exact(results)), 1))}
+    said = [sentence(name, [row for row in found if row.finding == name], opposed(results, name)) for name in FINDINGS]
+    made = {
+        "summary": "\n".join(f"{number}. {each}" for number, each in enumerate(said, 1)),
+        "causes": "\n".join(f"- {each}" for each in (exact(results), of_sampler(results)) if each),
+    }
     return made | {f"finding {name}": by_data([row for row in found if row.finding == name]) for name in FINDINGS}
 
 
@@ -94,14 +123,32 @@ def by_model(found: Sequence[Row]) -> dict[str, str]:
     return {name: together(each) for name, each in models.items()}
 
 
-def sentence(finding: str, found: Sequence[Row]) -> str:
-    """The finding as the verdicts have it, with the counts."""
+def opposed(results: Results, finding: str) -> list[str]:
+    """The further models of the page for the sceptic with which the opposite of a finding was found."""
+    further = results.get("sceptic", {}).get("models", [])
+    return [
+        str(model["name"])
+        for model in further
+        if any((each["finding"], each["verdict"]) == (finding, REFUTED) for each in model["findings"])
+    ]
+
+
+def sentence(finding: str, found: Sequence[Row], others: Sequence[str] = ()) -> str:
+    """The finding as the verdicts have it, with the counts, and further models that say the opposite."""
     said, verdicts = WORDS[finding], by_model(found)
     some = {word: [name for name, each in verdicts.items() if each == word] for word in ORDER}
     held = len(some[CONFIRMED]) + len(some[BOUNDED])
-    advice = said.mixed if some[REFUTED] else said.holds if 2 * held > len(verdicts) else said.still_open
+    few = said.begin if held else said.still_open
+    advice = said.mixed if some[REFUTED] or others else said.holds if 2 * held > len(verdicts) else few
     counts = "; ".join(f"{word}: {', '.join(f'`{name}`' for name in names)}" for word, names in some.items() if names)
-    return f"**{advice}.** {said.claim} on {held} of {len(verdicts)} data sets ({counts or 'not measured yet'})."
+    data = f"{len(verdicts)} model{'' if len(verdicts) == 1 else 's'}"
+    opposite = f", and the opposite on {len(some[REFUTED]) or 'none'}" if verdicts else ""
+    models = (
+        f" The opposite was found with another model of the digits ([{', '.join(others)}](sceptic.md))."
+        if others
+        else ""
+    )
+    return f"**{advice}.** {said.claim} on {held} of {data}{opposite} ({counts or 'not measured yet'}).{models}"
 
 
 def exact(results: Results) -> str:
@@ -112,12 +159,40 @@ def exact(results: Results) -> str:
     cases = (("none", other, plain), ("none", plain, other), ("independent", plain, other))
     pace, order, erring = (of[case].worse for case in cases)
     count = of[cases[0]].distance.count
-    words = "The pace is one cause" if pace.low > 0.5 else "The cause is open"
+    words = "How many positions leave at once is one cause" if pace.low > 0.5 else "The cause is open"
     return (
-        f"**{words}.** On {count} small problems that are solved exactly (constant w = {orders.weight:g}, "
-        f"T = {orders.steps}), the pace of `Unlocking` alone {_harms(pace)}. Its order alone {_harms(order)} if the "
-        f"predictions are exact, and {_harms(erring)} if they err independently."
+        f"**{words}.** `Unlocking` differs from `Normalized` in its *pace* (how many positions leave in a step) and in "
+        f"its *order* (which ones leave first). On {count} small problems that are solved exactly (constant "
+        f"w = {orders.weight:g}, T = {orders.steps}), the pace alone {_harms(pace)}. The order alone {_harms(order)} "
+        f"if the predictions are exact, and {_harms(erring)} if the two predictions err independently "
+        "([details](when-it-matters.md#order-pace-and-errors-one-at-a-time))."
     )
+
+
+def of_sampler(results: Results) -> str:
+    """What a sampler does to the gap between the mechanisms; nothing if it was not measured."""
+    found = results.get("sampler-share")
+    if found is None:
+        return ""
+    asked = {"steps": STEPS, "schedule": "constant", "mean": MEAN}
+    of = {p["part"]: p for p in found["parts"] if {key: p[key] for key in asked} == asked}
+    gap, rejection, order = (of[name] for name in ("gap", "rejection", "order"))
+    hides = "This makes the gap between the mechanisms smaller"
+    widens = "This makes the gap between the mechanisms larger"
+    is_open = "What this does to the gap between the mechanisms is open"
+    does = hides if rejection["high"] < 0 else widens if rejection["low"] > 0 else is_open
+    return (
+        "**Compare mechanisms with `FirstHitting` or `Ancestral`.** `TauLeaping` rejects a position that would jump "
+        f"several times in a step. {does}: with `TauLeaping` "
+        f"`Unlocking` is further from the data than `Normalized` by {_between(gap)}, with `FirstHitting` by "
+        f"{_between(order)} (`{found['model']}`, {found['figure']}, w = {MEAN:g}, T = {STEPS}, "
+        f"{found['count'] * len(found['seeds'])} samples, seeds {', '.join(map(str, found['seeds']))}; "
+        "[details](results-samplers.md))."
+    )
+
+
+def _between(part: Mapping[str, Any]) -> str:
+    return f"{part['difference']:.2f} ({part['low']:.2f} to {part['high']:.2f})"
 
 
 def _harms(worse: Proportion) -> str:
@@ -135,20 +210,18 @@ def by_data(found: Sequence[Row]) -> str:
         tests = "" if row.tests == 1 else f" ({row.tests} tests)"
         lines.append(
             [
-                f"`{row.model}`",
-                row.setting,
+                f"`{row.model}`, {row.setting}",
                 row.figure,
                 f"{row.other:.3g}",
-                inside(*row.gain, ".2g"),
-                f"{100 * row.level:.4g} %",
+                f"{inside(*row.gain, '.2g')}, {100 * row.level:.4g} %",
                 f"{row.samples:,}, {row.seeds}",
                 f"{row.verdict}{tests}",
                 "yes" if row.beforehand else "no",
-                f"`{row.command}`",
+                f"`{row.command.split()[-1].removeprefix('studies.')}`",
             ]
         )
-    heads = "model | setting | figure | :of the other | :gain (interval) | :level | :samples, seeds"
-    return table(f"{heads} | verdict | stated beforehand | command", lines)
+    heads = "model, setting | figure | :of the other | :gain (interval), level | :samples, seeds | verdict"
+    return table(f"{heads} | stated beforehand | study", lines)
 
 
 def picture(results: Results, path: Path) -> None:
@@ -175,7 +248,7 @@ def figure(found: Sequence[Row]) -> Any:
         each.grid(axis="x", color="0.9")
         each.spines[["top", "right"]].set_visible(False)
     axes[-1].set_xlabel(
-        "gain in % of the figure of the other setting, with its interval\n"
-        "circle: above 0; square: below 0; open diamond: not decided"
+        "gain: how much better, in % of the figure of the other setting, with its interval\n"
+        "circle: above 0; square: below 0; open diamond: the interval contains 0"
     )
     return drawn

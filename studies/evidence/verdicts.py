@@ -48,7 +48,7 @@ def verdicts(grids: list[dict[str, Any]]) -> str:
             rows.append([name, f"`{grid['model']}`", row["verdict"], numbers(row["counts"]), effect(row["largest"])])
     partial = [f"`{grid['model']}` lacks {missing_words(grid)}" for grid in grids if grid["missing"]]
     absent = [f"`{plan.model}`" for name, plan in PLANS.items() if plan.model not in {grid["model"] for grid in grids}]
-    lines = [table("hypothesis | model | verdict | holds, wrong, open | largest decided effect", rows)]
+    lines = [table("hypothesis | model | verdict | holds, wrong, open | largest effect", rows)]
     if partial:
         lines += ["", f"Not all cells are measured: {'; '.join(partial)}."]
     if absent:

@@ -15,6 +15,8 @@ from studies.evidence.share.small import STRONG
 __all__ = ["FILE", "pictures", "strong"]
 
 FILE = "results-sampler-share.png"
+LABELS = {"Released": "released code", "Unrejected": "TauLeaping, not rejected"}
+"""Samplers that are not in the library. The first is drawn wider, since it is often below `TauLeaping`."""
 Curve = Callable[[str, str, "int | None"], "float | None"]
 """The distance with a mechanism, a sampler and T; None if it was not measured."""
 
@@ -29,20 +31,23 @@ def strong(found: dict[str, Any], process: str = "masked") -> list[dict[str, Any
 def pictures(found: dict[str, Any], folder: Path) -> None:
     """Draws the figure into a folder."""
     mechanisms = list(dict.fromkeys(cell["mechanism"] for cell in found["small"]))
-    figure = style.blank((9.0, 2.6 * len(mechanisms) + 0.7))
+    figure = style.blank((8.0, 2.4 * len(mechanisms) + 0.9))
     rows = figure.subplots(len(mechanisms), 2, squeeze=False, sharex=True, sharey="col")
-    columns = {"small problems, total variation": exact(found), "digits, Fréchet distance": sampled(found)}
+    columns = {"small problems": exact(found), "digits": sampled(found)}
     for axes, mechanism in zip(rows, mechanisms, strict=True):
         for panel, (title, curve) in zip(axes, columns.items(), strict=True):
-            panel.set_title(f"{mechanism}: {title}", fontsize=10)
+            panel.set_title(f"{mechanism}: {title}", fontsize=11)
             if not lines(panel, mechanism, curve):
                 panel.text(0.5, 0.5, "not measured yet", transform=panel.transAxes, ha="center", color="0.4")
     for panel in rows[0]:
         panel.set_ylim(bottom=0)
+    for line in rows:
+        for panel, label in zip(line, ("total variation", f"{found['figure']}"), strict=True):
+            panel.set_ylabel(label)
     for panel in rows[-1]:
-        panel.set_xlabel("T, network calls")
+        panel.set_xlabel("network calls T")
     handles = {text: line for panel in rows.flat for line, text in zip(*panel.get_legend_handles_labels(), strict=True)}
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=6, frameon=False, fontsize=9)
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3, frameon=False)
     folder.mkdir(parents=True, exist_ok=True)
     style.save(figure, folder / FILE)
 
@@ -52,10 +57,11 @@ def lines(panel: Any, mechanism: str, curve: Curve) -> bool:
     for number, sampler in enumerate(SAMPLERS):
         at = [(t, value) for t in STEPS if (value := curve(mechanism, sampler, t)) is not None]
         if at:
-            panel.plot(*zip(*at, strict=True), label=sampler, linewidth=1.4, markersize=5, **style.series(number))
+            wide = {"linewidth": 3, "markersize": 9} if sampler == "Released" else {"linewidth": 1.4, "markersize": 5}
+            panel.plot(*zip(*at, strict=True), label=LABELS.get(sampler, sampler), **wide, **style.series(number))
     limit = curve(mechanism, FIRST_HITTING, None)
     if limit is not None:
-        panel.axhline(limit, color="0.4", linestyle="--", linewidth=1.1, label=f"{FIRST_HITTING}, continuous time")
+        panel.axhline(limit, color="0.4", linestyle="--", linewidth=1.1, label=f"{FIRST_HITTING} (no steps)")
     panel.set_xscale("log", base=2)
     panel.set_xticks(STEPS, [str(t) for t in STEPS])
     panel.grid(alpha=0.25)
