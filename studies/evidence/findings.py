@@ -12,6 +12,7 @@ import numpy as np
 from dguide.evaluate.evaluation import DISTANCES
 from dguide.evaluate.statistics.variance import t_quantile
 
+from .grid_verdicts import joined
 from .tested import REFUTED, UNDECIDED, together, verdict
 
 __all__ = [
@@ -125,7 +126,7 @@ def _tested(grid: Mapping[str, Any], finding: str, tests: list[Mapping[str, Any]
         gain = _apart(better, other)
     if other["better"] == "lower" and finding != ALIKE:
         gain = (-gain[0], -gain[2], -gain[1])
-    said = [str(test["verdict"]) for test in tests]
+    said = [str(test["verdict"]) for test in joined(tests)]
     return Row(
         finding,
         grid["model"],

@@ -10,10 +10,22 @@ import numpy as np
 from .hypotheses import HYPOTHESES
 from .tested import CONFIRMED, REFUTED, UNDECIDED, together
 
-__all__ = ["COUNTED", "summary"]
+__all__ = ["COUNTED", "joined", "summary"]
 
 COUNTED = (CONFIRMED, REFUTED, UNDECIDED)
 """Of a hypothesis the page has the number of tests with each of these verdicts."""
+
+
+def joined(tests: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The tests, but one for each set of cells: the side of an equivalence that decides it.
+
+    An equivalence holds if both of its sides hold, and is wrong if one of them is: the other side then always holds.
+    """
+    sides: dict[str, list[Mapping[str, Any]]] = {}
+    for test in tests:
+        sides.setdefault(f"{test['name']} {test['cells']}", []).append(test)
+    order = (REFUTED, UNDECIDED, CONFIRMED)
+    return [min(some, key=lambda test: order.index(test["verdict"])) for some in sides.values()]
 
 
 def summary(found: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -24,8 +36,8 @@ def summary(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     """
     rows = []
     for hypothesis in HYPOTHESES:
-        tests = [each for each in found["hypotheses"] if each["name"] == hypothesis.name]
-        planned = found["planned"][hypothesis.name]
+        tests = joined([each for each in found["hypotheses"] if each["name"] == hypothesis.name])
+        planned = found["planned"][hypothesis.name] // hypothesis.sides
         decided = [each for each in tests if each["verdict"] != UNDECIDED] or tests
         held, other = (
             [each["log_z"] for each in tests if (each["verdict"] == CONFIRMED) == side] for side in (True, False)

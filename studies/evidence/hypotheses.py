@@ -55,12 +55,14 @@ class Hypothesis:
         claim: the finding, in words.
         by: the test, in words.
         claims: the tests at the means and steps of a plan.
+        sides: how many tests of the same cells belong together, and hold only together.
     """
 
     name: str
     claim: str
     by: str
     claims: Callable[[Plan], Iterator[Claim]]
+    sides: int = 1
 
     def tests(self, plan: Plan) -> tuple[Claim, ...]:
         """The claims whose cells the plan has."""
@@ -164,6 +166,7 @@ HYPOTHESES: tuple[Hypothesis, ...] = (
         "Equivalence by two one-sided tests: the gap between `Normalized` and the other one is, on both sides, smaller"
         f" than {MARGIN:g} of their gap with a constant weight of the same mean and steps.",
         _alike,
+        sides=2,
     ),
     Hypothesis(
         "gap-shrinks",

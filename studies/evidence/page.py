@@ -53,9 +53,10 @@ def _made(name: str, made: Mapping[str, Any] | None, study: Evidence | None) -> 
         return [f"`{study.command if study else name}`", "", "", "", "not measured yet", ""]
     model = made.get("model") or made.get("checkpoint") or ("digits-masked" if name == "pairs" else "")
     seeds = made.get("seeds", 1)
+    exactly = "those of the grids" if name == "verdicts" else "small problems, exactly"
     return [
         f"`{made['made by']}`",
-        f"`{model}`" if model else "small problems, exactly",
+        f"`{model}`" if model else exactly,
         f"{made.get('count') or made.get('samples')}" if model else "",
         ", ".join(map(str, seeds)) if isinstance(seeds, list) else f"{seeds}" if model else "",
         f"{made['seconds of one core'] / 60:.1f}",

@@ -9,6 +9,7 @@ import pytest
 from dguide.evaluate import Estimate
 from studies.evidence.grid_cells import NAMES, SCHEDULES, Cell
 from studies.evidence.grid_plans import PLANS, reduced
+from studies.evidence.grid_verdicts import joined
 from studies.evidence.hypotheses import BEST, HYPOTHESES, family
 from studies.evidence.tested import CONFIRMED, REFUTED, UNDECIDED, turned, verdict
 
@@ -106,3 +107,18 @@ def test_a_plan_tests_what_it_has_the_cells_for_and_the_tests_are_counted():
         assert {cell for claim in tests for cell in claim.cells} <= {*plan.cells, BEST}
         assert len(tests) == family(plan)
     assert all(list(each.claims(PLAN)) == list(each.tests(PLAN)) for each in HYPOTHESES)  # it has all cells
+
+
+@pytest.mark.parametrize(
+    ("sides", "said"),
+    [
+        (("confirmed", "confirmed"), "confirmed"),
+        (("confirmed", "refuted"), "refuted"),
+        (("refuted", "confirmed"), "refuted"),
+        (("confirmed", "undecided"), "undecided"),
+    ],
+)
+def test_an_equivalence_holds_only_if_both_of_its_sides_do(sides, said):
+    tests = [{"name": "alike", "cells": [["Normalized"], ["Simple"]], "verdict": each} for each in sides]
+    other = {"name": "alike", "cells": [["Normalized"], ["Unlocking"]], "verdict": "confirmed"}
+    assert [each["verdict"] for each in joined([*tests, other])] == [said, "confirmed"]
