@@ -14,7 +14,7 @@ from dguide.evaluate import frechet_distance
 from dguide.evaluate.points.distances import Normal
 from studies import imagenet
 from studies.evidence import Scale, drawn, models, named, qm9_page, qm9_protocol, ramp_end
-from studies.evidence.ramp_end_page import advice, missing
+from studies.evidence.ramp_end_page import advice, ends, missing
 from studies.evidence.tested import record
 from studies.evidence.trend import Curve, verdict
 
@@ -215,7 +215,17 @@ def test_what_guidance_costs_is_said_only_where_the_intervals_are_apart(guided, 
         about = {"process": "masked", "asked": "qed", "gamma": gamma, "schedule": "constant", "mechanism": "Normalized"}
         return about | {"figures": figures}
 
-    tests = [{"name": "masked, qed: ramp-up over constant", "verdict": "undecided"}]
+    tests = [
+        {"name": "masked, qed: ramp-up over constant", "verdict": "undecided"},
+        {"name": "masked, qed: Normalized over Simple", "verdict": "refuted"},
+    ]
     text = qm9_page.advice({"cells": [cell(1, 0.52), cell(3, guided)], "hypotheses": tests})
     assert f"the yield {said}" in text
-    assert "it is open" in text
+    assert "masked, qed: it is open whether the ramp-up or the constant weight" in text
+    assert "masked, qed: `Normalized` has a lower yield" in text
+
+
+def test_a_figure_without_an_interval_or_without_a_value_has_no_empty_brackets():
+    nothing = float("nan")
+    assert ends({"value": 0.5, "low": nothing, "high": nothing}) == "0.5"
+    assert ends({"value": nothing, "low": nothing, "high": nothing}) == ""

@@ -20,12 +20,19 @@ HEADS = {
 }
 WORDS = {"rings": "Ring count", "qed": "QED"}
 NAMES = {"valid": "the share of valid molecules", "yield": "the yield"}
-RAMP = "ramp-up over constant"
-OF_RAMP = {
-    "confirmed": "the ramp-up has the higher yield",
-    "refuted": "the ramp-up has the lower yield, and why is unexplained",
-    "undecided": "it is open whether the ramp-up or the constant weight has the higher yield",
+SAID = {
+    "ramp-up over constant": {
+        "confirmed": "the ramp-up has a higher yield than the constant weight",
+        "refuted": "the ramp-up has a lower yield than the constant weight, and why is unexplained",
+        "undecided": "it is open whether the ramp-up or the constant weight has the higher yield",
+    },
+    "Normalized over Simple": {
+        "confirmed": "`Normalized` has a higher yield than `Simple`",
+        "refuted": "`Normalized` has a lower yield than `Simple`",
+        "undecided": "it is open whether `Normalized` or `Simple` has the higher yield",
+    },
 }
+"""What the verdicts on the two kinds of hypotheses mean."""
 
 
 def sections(found: dict[str, Any]) -> dict[str, str]:
@@ -49,12 +56,13 @@ def sections(found: dict[str, Any]) -> dict[str, str]:
 
 
 def advice(found: dict[str, Any]) -> str:
-    """What the constant weight and the ramp-up do, as the intervals have it."""
+    """What the constant weight, the ramp-up and the mechanism do, as the intervals have it."""
     lines = [line for asked in WORDS if (line := raised(found, asked))]
-    ramps = [each for each in found["hypotheses"] if RAMP in each["name"]]
-    for verdict in dict.fromkeys(each["verdict"] for each in ramps):
-        names = " and ".join(each["name"].split(":")[0] for each in ramps if each["verdict"] == verdict)
-        lines.append(f"- At gamma = 3 and with the same mean weight, {names}: {OF_RAMP[verdict]}.")
+    for kind, said in SAID.items():
+        tests = [each for each in found["hypotheses"] if kind in each["name"]]
+        for verdict in dict.fromkeys(each["verdict"] for each in tests):
+            names = " and ".join(each["name"].split(":")[0] for each in tests if each["verdict"] == verdict)
+            lines.append(f"- At gamma = 3 and with the same mean weight, {names}: {said[verdict]}.")
     return "\n".join(lines)
 
 

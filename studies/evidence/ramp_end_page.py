@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +87,11 @@ def cell(of: dict[str, Any]) -> str:
 
 
 def ends(figure: dict[str, Any], key: str = "value") -> str:
-    """A figure with its interval."""
-    return f"{shown(figure[key])} ({between(figure['low'], figure['high'])})"
+    """A figure with its interval; without, if it has none; nothing if there is no figure."""
+    if math.isnan(figure[key]):
+        return ""
+    apart = between(figure["low"], figure["high"])
+    return f"{shown(figure[key])} ({apart})" if apart else shown(figure[key])
 
 
 def missing(stated: int, there: int, what: str = "hypotheses") -> str:
