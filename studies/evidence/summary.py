@@ -176,6 +176,8 @@ def of_sampler(results: Results) -> str:
         return ""
     asked = {"steps": STEPS, "schedule": "constant", "mean": MEAN}
     of = {p["part"]: p for p in found["parts"] if {key: p[key] for key in asked} == asked}
+    if "gap" not in of:  # a reduced size has fewer steps
+        return ""
     gap, rejection, order = (of[name] for name in ("gap", "rejection", "order"))
     hides = "This makes the gap between the mechanisms smaller"
     widens = "This makes the gap between the mechanisms larger"
@@ -230,8 +232,11 @@ def picture(results: Results, path: Path) -> None:
 
 
 def figure(found: Sequence[Row]) -> Any:
-    """Each gain as a share of the figure of the other setting, a panel for each finding that was measured."""
-    panels = {name: some for name in FINDINGS if (some := [row for row in found if row.finding == name])}
+    """Each gain as a share of the figure of the other setting, a panel for each finding that was measured.
+
+    A gain over a figure of 0 has no share, and stands in the tables alone.
+    """
+    panels = {name: some for name in FINDINGS if (some := [row for row in found if row.finding == name and row.other])}
     heights = [len(some) + 1 for some in panels.values()]
     drawn = style.blank((8.0, 0.9 + 0.27 * sum(heights)))
     axes = drawn.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]

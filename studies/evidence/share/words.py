@@ -65,13 +65,14 @@ def ends(entry: dict[str, Any], digits: int = 2) -> str:
 
 
 def paragraph(found: dict[str, Any], parts: dict[Key, dict[str, Any]]) -> str:
-    """The finding at the T of the hypotheses."""
-    at = {name: parts[name, T, "constant", 3.0] for name in PARTS}
-    left = {name: cell_of(found, Cell(name, "TauLeaping", T))["forced"] for name in ("Normalized", "Unlocking")}
+    """The finding at the T of the hypotheses, or, of a reduced size, at the largest one."""
+    steps = max((key[1] for key in parts if key[2:] == ("constant", 3.0)), key=lambda each: (each == T, each))
+    at = {name: parts[name, steps, "constant", 3.0] for name in PARTS}
+    left = {name: cell_of(found, Cell(name, "TauLeaping", steps))["forced"] for name in ("Normalized", "Unlocking")}
     return "\n".join(
         [
             f"*The gap* is the distance to the data of `Unlocking` minus that of `Normalized`. "
-            f"With w = 3 (constant) and T = {T} it is",
+            f"With w = 3 (constant) and T = {steps} it is",
             "",
             f"- {ends(at['gap'])} with `TauLeaping`;",
             f"- {ends(at['order'])} with `FirstHitting`, where the sampler has no error.",
