@@ -51,14 +51,20 @@ def _made(name: str, made: Mapping[str, Any] | None, study: Evidence | None) -> 
     """Where results come from; empty where there are none yet."""
     if made is None:
         return [f"`{study.command if study else name}`", "", "", "", "not measured yet", ""]
-    model = made.get("model") or made.get("checkpoint") or ("digits-masked" if name == "pairs" else "")
-    seeds = made.get("seeds", 1)
-    exactly = "those of the grids" if name == "verdicts" else "small problems, exactly"
+    models = _models(name, made)
+    seeds = made.get("seeds", 1 if "samples" in made else "")
     return [
         f"`{made['made by']}`",
-        f"`{model}`" if model else exactly,
-        f"{made.get('count') or made.get('samples')}" if model else "",
-        ", ".join(map(str, seeds)) if isinstance(seeds, list) else f"{seeds}" if model else "",
+        ", ".join(f"`{each}`" for each in models) or "small problems, exactly",
+        f"{made.get('count') or made.get('samples') or ''}" if models else "",
+        ", ".join(map(str, seeds)) if isinstance(seeds, list) else f"{seeds}" if models else "",
         f"{made['seconds of one core'] / 60:.1f}",
         " ".join(filter(None, (made["commit"][:7], made.get("date", "")))),
     ]
+
+
+def _models(name: str, made: Mapping[str, Any]) -> list[str]:
+    """The checkpoints that a study is of; none if it is of small problems alone."""
+    own = made.get("model") or made.get("checkpoint") or ("digits-masked" if name == "pairs" else "")
+    several = [own] if own else made.get("models") or made.get("grids") or []
+    return list(dict.fromkeys(each if isinstance(each, str) else each["model"] for each in several))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -179,6 +179,7 @@ def of_sampler(results: Results) -> str:
     if "gap" not in of:  # a reduced size has fewer steps
         return ""
     gap, rejection, order = (of[name] for name in ("gap", "rejection", "order"))
+    with_rejection, without = (inside(part["difference"], part["low"], part["high"]) for part in (gap, order))
     hides = "This makes the gap between the mechanisms smaller"
     widens = "This makes the gap between the mechanisms larger"
     is_open = "What this does to the gap between the mechanisms is open"
@@ -186,15 +187,11 @@ def of_sampler(results: Results) -> str:
     return (
         "**Compare mechanisms with `FirstHitting` or `Ancestral`.** `TauLeaping` rejects a position that would jump "
         f"several times in a step. {does}: with `TauLeaping` "
-        f"`Unlocking` is further from the data than `Normalized` by {_between(gap)}, with `FirstHitting` by "
-        f"{_between(order)} (`{found['model']}`, {found['figure']}, w = {MEAN:g}, T = {STEPS}, "
+        f"`Unlocking` is further from the data than `Normalized` by {with_rejection}, with `FirstHitting` by "
+        f"{without} (`{found['model']}`, {found['figure']}, w = {MEAN:g}, T = {STEPS}, "
         f"{found['count'] * len(found['seeds'])} samples, seeds {', '.join(map(str, found['seeds']))}; "
         "[details](results-samplers.md))."
     )
-
-
-def _between(part: Mapping[str, Any]) -> str:
-    return f"{part['difference']:.2f} ({part['low']:.2f} to {part['high']:.2f})"
 
 
 def _harms(worse: Proportion) -> str:

@@ -66,9 +66,8 @@ def ends(entry: dict[str, Any], digits: int = 2) -> str:
 
 def paragraph(found: dict[str, Any], parts: dict[Key, dict[str, Any]]) -> str:
     """The finding at the T of the hypotheses, or, of a reduced size, at the largest one."""
-    steps = max(
-        (key[1] for key in parts if (key[0], *key[2:]) == ("gap", "constant", 3.0)), key=lambda each: (each == T, each)
-    )
+    measured = [key[1] for key in parts if (key[0], *key[2:]) == ("gap", "constant", 3.0)]
+    steps = T if T in measured else max(measured)
     at = {name: parts[name, steps, "constant", 3.0] for name in PARTS}
     left = {name: cell_of(found, Cell(name, "TauLeaping", steps))["forced"] for name in ("Normalized", "Unlocking")}
     return "\n".join(
