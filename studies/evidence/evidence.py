@@ -35,6 +35,7 @@ NAMES: tuple[str, ...] = (
     "verdicts",
     "ramp-end",
     "qm9-protocol",
+    "validity",
     "sampler-share",
     "decides",
     "sceptic",
