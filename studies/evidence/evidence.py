@@ -36,6 +36,7 @@ NAMES: tuple[str, ...] = (
     "ramp-end",
     "qm9-protocol",
     "validity",
+    "tails",
     "sampler-share",
     "decides",
     "sceptic",
