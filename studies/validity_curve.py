@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 import dguide
 from dguide import checkpoint
 from dguide.data import load
