@@ -147,7 +147,7 @@ def nearer(scale: Scale, name: str, count: int) -> dict[str, Any]:
 
 
 def compute(scale: Scale) -> dict[str, Any]:
-    count, some, problems = (64, 10, 2) if scale.quick else (1024, 256, PROBLEMS)
+    count, some, problems = (64, 10, 2) if scale.quick else (1024, 100, PROBLEMS)
     models = MODELS[:1] if scale.quick else MODELS
     return {
         "models": [MOLECULES, *models],
