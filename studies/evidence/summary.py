@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from studies.evidence.findings import (
     Row,
     rows,
 )
+from studies.evidence.share.hypotheses import AGAIN
 from studies.evidence.tested import BOUNDED, CONFIRMED, REFUTED, UNDECIDED, together
 from studies.mechanisms import NAMES as MECHANISMS
 from studies.mechanisms import unpacked
@@ -190,8 +191,17 @@ def of_sampler(results: Results) -> str:
         f"`Unlocking` is further from the data than `Normalized` by {with_rejection}, with `FirstHitting` by "
         f"{without} (`{found['model']}`, {found['figure']}, w = {MEAN:g}, T = {STEPS}, "
         f"{found['count'] * len(found['seeds'])} samples, seeds {', '.join(map(str, found['seeds']))}; "
-        "[details](results-samplers.md))."
+        f"[details](results-samplers.md)).{_again(found.get('further', []))}"
     )
+
+
+def _again(models: Sequence[Mapping[str, Any]]) -> str:
+    """On how many further models the rejection makes the gap smaller."""
+    if not models:
+        return ""
+    said = [each["verdict"] for model in models for each in model["hypotheses"] if each["name"] == AGAIN[0].name]
+    count, opposite = (said.count(each) for each in (CONFIRMED, REFUTED))
+    return f" A smaller gap was shown on {count} of {len(said)} further models too, and the opposite on {opposite}."
 
 
 def _harms(worse: Proportion) -> str:
