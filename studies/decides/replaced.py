@@ -112,10 +112,18 @@ def signals(found: list[dict[str, Any]]) -> str:
         f"w = {first['weight']:g}; {counts} sequences of the validation part in {first['parts']} parts, "
         "seeds 0 to "
         f"{first['parts'] - 1}; 95 % intervals over the parts. All but the first rows are means over these noise "
-        f"levels. `leave` is the number of positions that leave in one of {first['steps']} steps."
+        f"levels. {overclaim(found)} `leave` is the number of positions that leave in one of {first['steps']} steps."
     )
     head = " | ".join(["signal", *(f":`{model['model']}`" for model in found)])
     return f"{table(head, rows)}\n\n{said}"
+
+
+def overclaim(found: list[dict[str, Any]]) -> str:
+    """Which models claim more evidence for their condition than held-out tokens have."""
+    more = [f"`{model['model']}`" for model in found if model["mean"]["excess"]["low"] > 0]
+    if not more:
+        return "No model is shown to claim more evidence for its condition than held-out tokens confirm."
+    return f"More evidence for the condition is claimed than held-out tokens confirm by {' and '.join(more)}."
 
 
 def shown(figure: dict[str, float], form: str) -> str:
