@@ -117,13 +117,7 @@ def signals_of(found: Outlook, steps: int) -> dict[str, float]:
 
 def outlook_record(found: Outlook) -> list[dict[str, float]]:
     """The signals by noise level, as JSON can hold them."""
-    return [
-        {name: getattr(s, name) for name in (
-            "level", "log_z", "spread", "clash", "dependence", "error_cond", "error_ref", "error_ratio", "shared",
-            "claimed", "confirmed", "unsure", "overclaim",
-        )}
-        for s in found.levels
-    ]  # fmt: skip
+    return [{name: getattr(s, name) for name in ("level", *found.shown, "unsure")} for s in found.levels]
 
 
 def gains(

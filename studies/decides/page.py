@@ -10,6 +10,7 @@ from typing import Any
 from dguide.plots import style
 from dguide.theory.summary import quartiles, rank_correlation
 from studies.common import inside, table
+from studies.decides import replaced
 from studies.decides.case import QUESTIONS
 
 __all__ = ["pictures", "sections"]
@@ -26,7 +27,12 @@ SIGNALS = {
 
 def sections(found: dict[str, Any]) -> dict[str, str]:
     """The paragraphs and the table."""
-    return {"decides score": scored(found), "decides estimates": estimates(found), "decides signals": signals(found)}
+    return {
+        "decides score": scored(found),
+        "decides estimates": estimates(found),
+        "decides signals": signals(found),
+        "decides signals uniform": replaced.signals(found["replaced"]),
+    }
 
 
 def scored(found: dict[str, Any]) -> str:

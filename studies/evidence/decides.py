@@ -9,6 +9,7 @@ from studies.decides.case import QUESTIONS, Case, jsonable
 from studies.decides.known import blurred_digits, random_problems
 from studies.decides.measured import measured
 from studies.decides.page import pictures, sections
+from studies.decides.replaced import replaced
 from studies.decides.rule import Rule
 from studies.decides.score import alone, left_out, pairs, score
 from studies.evidence.evidence import Evidence, Scale
@@ -30,6 +31,7 @@ def compute(scale: Scale) -> dict[str, Any]:
         "problems": [{name: part for name, part in each.items() if name != "cases"} for each in problems],
         "blurred": blurred,
         "models": models,
+        "replaced": replaced(scale),
         "cases": [case.record() for case in cases],
         "rules": {question: Rule.fit(fitted, question).record() for question in QUESTIONS},
         "alone": {

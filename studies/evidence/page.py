@@ -66,6 +66,6 @@ def _made(name: str, made: Mapping[str, Any] | None, study: Evidence | None) -> 
 def _models(name: str, made: Mapping[str, Any]) -> list[str]:
     """The checkpoints that a study is of; none if it is of small problems alone."""
     own = made.get("model") or made.get("checkpoint") or ("digits-masked" if name == "pairs" else "")
-    several = [own] if own else made.get("models") or made.get("grids") or []
-    several = [*several, *(made.get("further") or [])]
+    several = [own] if own else [*made.get("models", []), *made.get("replaced", [])] or made.get("grids") or []
+    several = [*several, *made.get("further", [])]
     return list(dict.fromkeys(each if isinstance(each, str) else each["model"] for each in several))

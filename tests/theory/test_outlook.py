@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from dguide import Masked, Uniform
+from dguide import Masked
 from dguide.exact import Oracle, Problem
 from dguide.exact.random_problems import dirichlet, mixture
 from dguide.noise import Cosine
@@ -171,7 +171,6 @@ def test_what_cannot_be_looked_at_is_refused():
         with pytest.raises(ValueError, match=match):
             outlook(denoiser or problem.oracle(), process, tokens, labels, **{"weight": 1.0} | options)
 
-    refused("outlook of the process", process=Uniform(3))
     refused("without null", denoiser=lambda x, t, y: torch.zeros(*x.shape, 3))
     refused("tokens", tokens=tokens.double())
     refused("without masks", tokens=torch.full_like(tokens, 3))

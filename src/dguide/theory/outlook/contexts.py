@@ -1,4 +1,4 @@
-"""Held-out sequences of which a share of the tokens is masked, and the pairs of positions that are looked at."""
+"""Held-out sequences at one noise level, and the positions at which the two predictions are looked at."""
 
 from __future__ import annotations
 
@@ -12,28 +12,32 @@ __all__ = ["Contexts"]
 
 @dataclass(frozen=True, eq=False)
 class Contexts:
-    """Sequences at one noise level, all with the same number of masks.
+    """Noised sequences, all with as many positions that can jump.
 
     Attributes:
-        tokens: [N, L], with masks.
-        masked: [N, M], the masked positions, in random order.
-        truth: [N, M], the held-out tokens there.
+        tokens: $x_t$, [N, L].
+        where: [N, M], the positions that can jump.
+        truth: $x_0$ there, the held-out tokens, [N, M].
+        time: t, [] float64.
     """
 
     tokens: Tensor
-    masked: Tensor
+    where: Tensor
     truth: Tensor
+    time: Tensor
 
-    @classmethod
-    def of(cls, clean: Tensor, mask: int, level: float, generator: torch.Generator) -> Contexts:
-        """Masks a random share `level` of the positions of `clean` [N, L]: at least two, for there to be a pair."""
-        count, length = clean.shape
-        chosen = torch.rand(count, length, generator=generator).argsort(-1)[:, : max(2, round(level * length))]
-        return cls(clean.scatter(1, chosen, mask), chosen, clean.gather(1, chosen))
+    @property
+    def here(self) -> Tensor:
+        """[N, M], the tokens at `where`."""
+        return self.tokens.gather(1, self.where)
 
-    def filled(self, tokens: Tensor) -> Tensor:
-        """[N, K, L]: in row k only the k-th masked position is filled, with its token of `tokens` [N, K]."""
-        count, k = tokens.shape
-        rows = self.tokens.unsqueeze(1).repeat(1, k, 1)
-        rows[torch.arange(count).unsqueeze(-1), torch.arange(k), self.masked[:, :k]] = tokens
-        return rows
+    def at(self, columns: Tensor) -> Contexts:
+        """Looked at in `columns` [N, K] of `where` only."""
+        return Contexts(self.tokens, self.where.gather(1, columns), self.truth.gather(1, columns), self.time)
+
+    def jumped(self, landed: Tensor) -> Contexts:
+        """[N M, L]: in row (n, k) position k of `where` [N, M] alone has jumped, to its token of `landed` [N, M]."""
+        count, k = self.where.shape
+        rows, where = self.tokens.repeat_interleave(k, 0), self.where.repeat_interleave(k, 0)
+        rows[torch.arange(count * k), self.where.flatten()] = landed.flatten()
+        return Contexts(rows, where, self.truth.repeat_interleave(k, 0), self.time)

@@ -13,6 +13,7 @@ from ...devices import users_default
 from ...process import Process
 from ...samplers import Condition, Denoiser
 from ...samplers.first_call import check_answer, check_logits, check_repeatable, out_of_range
+from .contexts import Contexts
 
 __all__ = ["Pair"]
 
@@ -37,25 +38,25 @@ class Pair:
     device: torch.device
     calls: int = field(default=0, init=False)
 
-    def __call__(self, tokens: Tensor, level: float, condition: Condition, where: Tensor) -> tuple[Tensor, Tensor]:
-        """Log-probabilities [R, P, V] float64 at positions `where` [R, P], with the condition and without it."""
+    def __call__(self, contexts: Contexts, condition: Condition) -> tuple[Tensor, Tensor]:
+        r"""$\log p(x_0 \mid x_t)$, [R, P, V] float64 at positions `where` [R, P], with the condition and without it."""
         with users_default():
             null = self.denoiser.null(copied(condition))  # type: ignore[attr-defined]  # it may write to what it gets
         check_same_structure(condition, null, "null(condition)")
-        return self._laws(tokens, level, condition, where), self._laws(tokens, level, null, where)
+        return self._laws(contexts, condition), self._laws(contexts, null)
 
-    def _laws(self, tokens: Tensor, level: float, condition: Condition, where: Tensor) -> Tensor:
-        moment, found = self.process.noise.time(torch.tensor(level, dtype=torch.float64)), []
-        for rows in torch.arange(len(tokens)).split(self.batch_size):
-            noisy, values = tokens[rows].to(self.device), to_device(take(condition, rows), self.device)
-            time = moment.expand(len(rows)).to(self.device, torch.get_default_dtype())
+    def _laws(self, contexts: Contexts, condition: Condition) -> Tensor:
+        found = []
+        for rows in torch.arange(len(contexts.tokens)).split(self.batch_size):
+            noisy, values = contexts.tokens[rows].to(self.device), to_device(take(condition, rows), self.device)
+            time = contexts.time.expand(len(rows)).to(self.device, torch.get_default_dtype())
             ask = partial(self.denoiser, noisy, time, values)
             with out_of_range(_NAME, noisy, values), users_default():
                 answer = ask() if self.calls else check_repeatable(_NAME, self.denoiser, ask)
             logits = check_answer(_NAME, answer, noisy, self.process.vocab_size)
             self.calls += len(rows)
-            here = where[rows].to(self.device).unsqueeze(-1).expand(-1, -1, logits.shape[-1])
+            here = contexts.where[rows].to(self.device).unsqueeze(-1).expand(-1, -1, logits.shape[-1])
             wanted = logits.gather(1, here).cpu()
             check_logits(_NAME, wanted)
-            found.append(self.process.log_probs(wanted.double()))
+            found.append(self.process.log_posterior(wanted.double(), contexts.here[rows], contexts.time))
         return torch.cat(found)
