@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from dguide.stored import content_digest
 from dguide.train import SIZES, Evaluation, TrainConfig, train
 from dguide.train.batch import Stream, draw, generator
 from dguide.train.budget import Minutes, Steps, budget, rate
+from dguide.train.denoisers import Denoising
 from dguide.train.ema import Average
 from dguide.train.state import STATE, Journal
 
@@ -500,10 +502,10 @@ def test_average_is_the_weighted_sum_of_the_weights() -> None:
 
 def test_a_batch_is_a_function_of_seed_and_step(tmp_path: Path) -> None:
     digits, process = load("digits"), Masked(16)
-    one, same = (draw(config(tmp_path), digits, process, null_label, 3) for _ in range(2))
+    one, same = (draw(config(tmp_path), digits, process, null_label, 3, by_level=False) for _ in range(2))
     others = [
-        draw(config(tmp_path), digits, process, null_label, 4),
-        draw(config(tmp_path, seed=1), digits, process, null_label, 3),
+        draw(config(tmp_path), digits, process, null_label, 4, by_level=False),
+        draw(config(tmp_path, seed=1), digits, process, null_label, 3, by_level=False),
     ]
     assert torch.equal(one.noisy, same.noisy)
     assert torch.equal(one.time, same.time)
@@ -512,15 +514,36 @@ def test_a_batch_is_a_function_of_seed_and_step(tmp_path: Path) -> None:
         assert not torch.equal(one.clean, other.clean)
 
 
+@pytest.mark.parametrize(
+    ("changes", "digest"),
+    [
+        ({}, "e3f20313774a65bc"),
+        ({"process": "uniform"}, "ee45ee46b6c69b6e"),
+        ({"process": "uniform", "prediction": "leave-one-out", "noise": "cosine"}, "586dca0476a06e1e"),
+        ({"noise": "cosine"}, "cdf87e9970eac558"),
+    ],
+)
+def test_a_run_that_began_with_an_older_version_draws_the_same_batches(
+    changes: dict[str, str], digest: str, tmp_path: Path
+) -> None:
+    """Else it must not go on; whoever changes a batch also changes `Task.drawn`."""
+    task = Denoising(TrainConfig(out=tmp_path, steps=9, size="tiny", batch_size=48, shift=1, seed=3, **changes))
+    batch = task.draw(7)
+    content = (batch.clean, batch.noisy, batch.time, batch.augmentation, batch.condition)
+    assert sha256(b"".join(part.numpy().tobytes() for part in content)).hexdigest()[:16] == digest
+
+
 def test_each_round_sees_every_sequence_once_across_batches(tmp_path: Path) -> None:
     digits, process = load("digits"), Masked(16)
     settings = config(tmp_path, batch_size=179, shift=0)  # seven batches are a round of 1,253
     for first in (0, 7):
-        batches = [draw(settings, digits, process, null_label, step) for step in range(first, first + 7)]
+        batches = [
+            draw(settings, digits, process, null_label, step, by_level=False) for step in range(first, first + 7)
+        ]
         seen = sorted(row for batch in batches for row in batch.clean.tolist())
         assert seen == sorted(digits.train.tokens.tolist())
     odd = config(tmp_path, batch_size=1000, shift=0)
-    rounds = torch.cat([draw(odd, digits, process, null_label, step).clean for step in range(3)])
+    rounds = torch.cat([draw(odd, digits, process, null_label, step, by_level=False).clean for step in range(3)])
     for first in (0, 1253):
         assert sorted(rounds[first : first + 1253].tolist()) == sorted(digits.train.tokens.tolist())
 
@@ -530,7 +553,7 @@ def test_noise_levels_cover_the_interval_evenly_and_labels_are_dropped(tmp_path:
     settings = config(tmp_path, batch_size=400, label_dropout=0.3)
     shares, firsts = [], []
     for step in range(20):
-        batch = draw(settings, digits, Uniform(16), null_label, step)
+        batch = draw(settings, digits, Uniform(16), null_label, step, by_level=True)
         assert torch.equal((batch.time * 400).floor().long(), torch.arange(400))
         firsts.append(float(batch.time[0]) * 400)
         shares.append(float((batch.condition == 10).double().mean()))
@@ -541,7 +564,7 @@ def test_noise_levels_cover_the_interval_evenly_and_labels_are_dropped(tmp_path:
 def test_numbers_of_masks_are_spread_evenly_and_their_places_at_random(tmp_path: Path) -> None:
     digits, settings, places = load("digits"), config(tmp_path, batch_size=400), torch.zeros(64)
     for step in range(20):
-        batch = draw(settings, digits, Masked(16), null_label, step)
+        batch = draw(settings, digits, Masked(16), null_label, step, by_level=False)
         masks = (batch.noisy == 16).sum(1)
         assert torch.equal(masks, (batch.time * 64).round().long())
         assert set(torch.bincount(masks).tolist()[1:]) <= {6, 7}  # 400 sequences, 64 numbers of masks
@@ -554,12 +577,12 @@ def test_numbers_of_masks_are_spread_evenly_and_their_places_at_random(tmp_path:
 def test_half_of_the_images_are_moved_and_each_batch_says_which(tmp_path: Path) -> None:
     digits, process = load("digits"), Masked(16)
     real = {tuple(row) for row in digits.train.tokens.tolist()}
-    batch = draw(config(tmp_path, batch_size=1438, shift_share=0.5), digits, process, null_label, 0)
+    batch = draw(config(tmp_path, batch_size=1438, shift_share=0.5), digits, process, null_label, 0, by_level=False)
     still = batch.augmentation == 0
     assert float(still.double().mean()) == pytest.approx(0.5 + 0.5 / 9, abs=0.05)
     assert all(tuple(row) in real for row in batch.clean[still].tolist())
     assert not any(tuple(row) in real for row in batch.clean[~still].tolist())
-    untouched = draw(config(tmp_path, batch_size=1438, shift=0), digits, process, null_label, 0)
+    untouched = draw(config(tmp_path, batch_size=1438, shift=0), digits, process, null_label, 0, by_level=False)
     assert not untouched.augmentation.any()
 
 
