@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import socket
 import time
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from descent import descend, gradient
 from processes import start
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -103,8 +105,14 @@ def quick_final_figure() -> Iterator[None]:
         yield
 
 
+HALF: dict[str, Any] = {"optimizer": "muon", "precision": "bf16", "accumulate": 2}
+OTHER: dict[str, Any] = {"process": "uniform", "prediction": "leave-one-out"}
+
+
 @pytest.fixture(
-    scope="module", params=[{}, {"process": "uniform"}, {"optimizer": "muon"}], ids=["masked", "uniform", "muon"]
+    scope="module",
+    params=[{}, {"process": "uniform"}, {"optimizer": "muon"}, HALF | OTHER],
+    ids=["masked", "uniform", "muon", "half precision"],
 )
 def undisturbed(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
@@ -189,11 +197,8 @@ def test_killed_outright_and_resumed_gives_the_same_weights(tmp_path: Path) -> N
     assert_same(killed, whole)
 
 
-def test_two_processes_train_what_one_trains(tmp_path: Path) -> None:
-    """The batch is the same, divided in two; only the order of summation differs."""
-    settings = config(tmp_path / "two", dropout=0, steps=6)
-    assert train(config(tmp_path / "one", dropout=0, steps=6)).finished
-    command = ["-m", "dguide.cli", *settings.command().split()[1:]]
+def in_two_processes(folder: Path, *command: str) -> tuple[str, str]:
+    """What both processes of a group write to their two streams."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -201,11 +206,64 @@ def test_two_processes_train_what_one_trains(tmp_path: Path) -> None:
     runs = []
     for rank in map(str, range(2)):
         env = os.environ | group | {"RANK": rank, "LOCAL_RANK": rank}
-        runs.append(start(*command, out=tmp_path / f"out{rank}", err=tmp_path / f"err{rank}", env=env))
+        runs.append(start(*command, out=folder / f"out{rank}", err=folder / f"err{rank}", env=env))
     for run in runs:
         run.join()
-    out, err = ("".join((tmp_path / f"{name}{rank}").read_text() for rank in range(2)) for name in ("out", "err"))
+    out, err = ("".join((folder / f"{name}{rank}").read_text() for rank in range(2)) for name in ("out", "err"))
     assert [run.exitcode for run in runs] == [0, 0], err
+    return out, err
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Strings with two conditions: a class and a number."""
+    path, source = tmp_path_factory.mktemp("several") / "strings.csv", random.Random(0)
+    rows = [f"{''.join(source.choices('ABCD', k=6))},{'xyz'[n % 3]},{source.gauss(0, 1):.3f}" for n in range(160)]
+    path.write_text("\n".join(["text,kind,mass", *rows]))
+    return f"csv:{path},text=text,label=kind,property=mass"
+
+
+@pytest.mark.parametrize("changes", [{}, {"process": "uniform"}, OTHER, {"data": "several"}], ids=str)
+def test_parts_and_half_precision_give_the_gradient_of_the_batch(
+    changes: dict[str, str], several: str, tmp_path: Path
+) -> None:
+    """bfloat16 has 8 bits. With two conditions two processes share the batch, too."""
+    given = {"width": 16, "layers": 2, "heads": 2, "batch_size": 16, "evaluate_passes": 1, "device": "cpu"} | changes
+    if "data" in changes:
+        given["data"] = several
+
+    def found(name: str, **settings: Any) -> tuple[Tensor, float]:
+        settings |= given | {"out": str(tmp_path / name)}
+        if name == "two":
+            in_two_processes(tmp_path, str(Path(__file__).with_name("descent.py")), json.dumps(settings))
+        else:
+            descend(**settings)
+        return gradient(**settings), journal(tmp_path / name).history[0].loss
+
+    whole, loss = found("one")
+    names = ["half", *(["two"] if "data" in changes else [])]
+    for name, precision, parts, least, most in (
+        ("four", "no", 4, 0.0, 1e-5),
+        *((n, "bf16", 2, 1e-3, 0.02) for n in names),
+    ):
+        parted, its_loss = found(name, precision=precision, accumulate=parts)
+        assert least < (parted - whole).norm() / whole.norm() < most
+        assert its_loss == pytest.approx(loss, rel=most / 20)
+
+
+def test_a_run_with_several_conditions_in_half_precision_resumes(several: str, tmp_path: Path) -> None:
+    settings = [config(tmp_path / name, data=several, shift=0, **HALF) for name in ("whole", "stopped")]
+    assert train(settings[0]).finished
+    assert not train(settings[1], lambda step: os.kill(os.getpid(), {7: signal.SIGINT}.get(step, 0))).finished
+    assert train(settings[1]).finished
+    assert_same(tmp_path / "whole", tmp_path / "stopped")
+
+
+def test_two_processes_train_what_one_trains(tmp_path: Path) -> None:
+    """The batch is the same, divided in two; only the order of summation differs."""
+    settings = config(tmp_path / "two", dropout=0, steps=6)
+    assert train(config(tmp_path / "one", dropout=0, steps=6)).finished
+    out, err = in_two_processes(tmp_path, "-m", "dguide.cli", *settings.command().split()[1:])
     assert out.count("bits per token of the test data") == 1  # the main process alone reports
     assert err.count("step      5 ") == err.count("step      6 ") == 1
     one, two = tensors(tmp_path / "one"), tensors(tmp_path / "two")
