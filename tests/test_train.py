@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -526,6 +527,25 @@ def test_the_last_evaluation_of_a_short_run_has_fewer_noise_levels(
     assert 8 <= asked[-1] <= 14  # 1.5 s at a little more than 0.1 s each, less that of the evaluation before
 
 
+@pytest.mark.parametrize(("usual", "most", "passes"), [(16, 1e6, 16), (16, 0.0, 8), (4, 0.0, 4)])
+def test_a_plan_has_the_usual_noise_levels_or_as_many_as_there_is_time_for_but_eight(
+    usual: int, most: float, passes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(0.0)
+
+    def timed(model: Any, process: Any, tokens: Tensor, condition: Any, passes: int, **options: Any) -> Any:
+        clock.now += 0.001 * len(tokens) * passes
+        return SimpleNamespace(bits=4.0)
+
+    monkeypatch.setattr("dguide.train.denoisers.time", clock)
+    monkeypatch.setattr("dguide.train.denoisers.likelihood", timed)
+    monkeypatch.setattr("dguide.train.denoisers.passes_for", lambda count: usual)
+    task = Denoising(config(tmp_path, evaluate_passes=3))
+    looks = 3 * len(task.dataset.validation) + passes * len(task.dataset.test)
+    assert task.plan(task.model, torch.device("cpu"), most) == pytest.approx(0.001 * looks)
+    assert task.passes == passes
+
+
 def test_rate_rises_then_falls_as_a_cosine() -> None:
     assert [rate(1.0, 4, step, 0.0) for step in range(5)] == [0.25, 0.5, 0.75, 1.0, 1.0]
     assert rate(2.0, 0, 0, 0.5) == pytest.approx(1.0)
@@ -617,6 +637,15 @@ def test_noise_levels_cover_the_interval_evenly_and_labels_are_dropped(tmp_path:
         shares.append(float((batch.condition == 10).double().mean()))
     assert 0.2 < sum(firsts) / 20 < 0.8
     assert sum(shares) / 20 == pytest.approx(0.3, abs=0.02)
+
+
+def test_several_conditions_are_dropped_together_and_each_by_itself(several: str, tmp_path: Path) -> None:
+    task = Denoising(config(tmp_path, data=several, batch_size=400, label_dropout=0.3, shift=0))
+    given = [task.draw(step).condition for step in range(20)]
+    kind, mass = torch.cat([each["kind"] for each in given]) == 3, torch.cat([each["mass"] for each in given]).isnan()
+    for dropped in (kind, mass):
+        assert float(dropped.double().mean()) == pytest.approx(0.3 + 0.7 * 0.3, abs=0.03)
+    assert float((kind & mass).double().mean()) == pytest.approx(0.3 + 0.7 * 0.3**2, abs=0.03)
 
 
 def test_numbers_of_masks_are_spread_evenly_and_their_places_at_random(tmp_path: Path) -> None:
