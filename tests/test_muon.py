@@ -40,6 +40,15 @@ def test_a_matrix_is_treated_as_it_would_be_alone() -> None:
     assert torch.equal(orthogonalise(torch.zeros(2, 3)), torch.zeros(2, 3))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_momentum_that_dies_away_moves_no_weight_far(dtype: torch.dtype) -> None:
+    """As that of a matrix without gradient does, in some thousand steps."""
+    for power in range(18, 39):
+        lengths = torch.linalg.svdvals(orthogonalise((normal((8, 12)) * 10.0**-power).to(dtype)).float())
+        assert lengths.isfinite().all()
+        assert lengths.max() < 1.3
+
+
 @pytest.mark.parametrize("scale", get_args(Scale))
 @pytest.mark.parametrize("shape", SHAPES)
 def test_steps_are_those_of_torch(shape: tuple[int, int], scale: Scale) -> None:
