@@ -13,12 +13,13 @@ from dguide.exact import Problem, chain, solve, total_variation
 from dguide.exact.random_problems import dirichlet
 from dguide.theory.strength import SCHEDULES
 from studies.common import ROOT
+from studies.evidence.models import loaded
 from studies.evidence.sampler_share import EVIDENCE
 from studies.evidence.share.cells import BOTH, FIRST_HITTING, STEPS, Cell
-from studies.evidence.share.hypotheses import HYPOTHESES, judged
+from studies.evidence.share.hypotheses import AGAIN, HYPOTHESES, judged
 from studies.evidence.share.one_position import LEAVES, forced
 from studies.evidence.share.parts import PARTS, part
-from studies.evidence.share.plan import COMPUTED, GROUPS, QUICK, SMALL
+from studies.evidence.share.plan import COMPUTED, FURTHER, GROUPS, QUICK, SMALL
 from studies.evidence.share.samplers import SAMPLERS, Released, made
 
 COUNT = 20_000
@@ -124,7 +125,8 @@ def test_verdicts_follow_the_intervals():
         low, high = ends[name]
         return dguide.evaluate.Estimate(name, (low + high) / 2, low, high, 300, level=level)
 
-    found = judged(estimated, HYPOTHESES[:3])
+    cells = [cell for each in HYPOTHESES[:3] for _, cell in each.signed]
+    found = judged(estimated, cells)
     assert [each["verdict"] for each in found] == ["confirmed", "refuted", "undecided"]
     assert found[0]["level"] == pytest.approx(1 - 0.05 / len(HYPOTHESES))
     assert [len(side) for side in found[1]["cells"]] == [2, 2]
@@ -137,3 +139,20 @@ def test_the_whole_plan_has_every_combination_once_asked_for():
     assert {cell for group in GROUPS.values() for cell in group} == whole
     assert {cell.sampler for cells, _ in SMALL.values() for cell in cells} == {*SAMPLERS, FIRST_HITTING}
     assert {cell.schedule for cell in whole} == set(SCHEDULES)
+
+
+def test_further_models_get_the_cells_that_their_process_allows_and_the_findings_of_the_first():
+    """A cell that a process cannot have would end a study of hours; a hypothesis without cells would not be judged."""
+    for name, cells in FURTHER.items():
+        kept = [each.name for each in AGAIN if {cell for _, cell in each.signed} <= set(cells)]
+        masked = isinstance(loaded(name).process, Masked)
+        assert kept == [each.name for each in AGAIN][: None if masked else 2]
+        assert masked or not {cell.sampler for cell in cells} & {"Released", FIRST_HITTING}
+
+
+def test_the_findings_are_those_of_the_digits_with_the_signs_that_were_seen():
+    signs = {each["name"]: each["verdict"] for each in EVIDENCE.found()["hypotheses"]}
+    assert signs["Rejection widens the gap"] == "refuted"
+    assert AGAIN[0].signed == [(-sign, cell) for sign, cell in HYPOTHESES[1].signed]
+    assert AGAIN[1].signed == [(-sign, cell) for sign, cell in HYPOTHESES[2].signed]
+    assert [signs[each.name] for each in AGAIN[2:]] == ["confirmed", "confirmed"]

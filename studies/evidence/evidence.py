@@ -35,6 +35,8 @@ NAMES: tuple[str, ...] = (
     "verdicts",
     "ramp-end",
     "qm9-protocol",
+    "validity",
+    "tails",
     "sampler-share",
     "decides",
     "sceptic",

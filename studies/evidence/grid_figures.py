@@ -20,7 +20,7 @@ from dguide.evaluate.samples import suited
 from dguide.evaluate.statistics.estimate import Rows, Statistic
 from dguide.evaluate.texts.ngrams import NGrams, Sequences, divergence
 
-__all__ = ["DivergenceTo", "FrechetTo", "metrics"]
+__all__ = ["DivergenceTo", "FrechetTo", "frechet", "grams", "metrics"]
 
 Part = Literal["validation", "test"]
 
@@ -81,8 +81,7 @@ class FrechetTo(_ToPart):
         return dataset.shape is not None
 
     def distance(self, dataset: Dataset, real: Tensor, drawn: Tensor) -> Statistic:
-        target, points = Normal.of(self.features(real)), self.features(drawn)
-        return lambda rows: target.distance(Normal.of(points[rows]))
+        return frechet(self.features, real, drawn)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,17 +98,28 @@ class DivergenceTo(_ToPart):
         return isinstance(dataset.codec, Written)
 
     def distance(self, dataset: Dataset, real: Tensor, drawn: Tensor) -> Statistic:
-        target = NGrams.of(_framed(dataset, real), dataset.vocab_size, self.order)
-        law = target.counts[-1] / max(target.counts[-1].sum(), 1)
-        some = _framed(dataset, drawn)
-        counts = _counts(target.numbers(some)[-1], len(law))
-        total = (some.lengths - self.order + 1).clip(0)
+        return grams(self.order, dataset, real, drawn)
 
-        def statistic(rows: Rows) -> float:
-            every = int(total[rows].sum())
-            return divergence(counts[rows].sum(0) / every, law) if every else math.nan
 
-        return statistic
+def frechet(features: Features, real: Tensor, drawn: Tensor) -> Statistic:
+    """The Fréchet distance of the images at some rows of `drawn` [N, L] from `real` [M, L]."""
+    target, points = Normal.of(features(real)), features(drawn)
+    return lambda rows: target.distance(Normal.of(points[rows]))
+
+
+def grams(order: int, dataset: Dataset, real: Tensor, drawn: Tensor) -> Statistic:
+    """The divergence of the n-grams of the strings at some rows of `drawn` [N, L] from those of `real` [M, L]."""
+    target = NGrams.of(_framed(dataset, real), dataset.vocab_size, order)
+    law = target.counts[-1] / max(target.counts[-1].sum(), 1)
+    some = _framed(dataset, drawn)
+    counts = _counts(target.numbers(some)[-1], len(law))
+    total = (some.lengths - order + 1).clip(0)
+
+    def statistic(rows: Rows) -> float:
+        every = int(total[rows].sum())
+        return divergence(counts[rows].sum(0) / every, law) if every else math.nan
+
+    return statistic
 
 
 def _framed(dataset: Dataset, tokens: Tensor) -> Sequences:

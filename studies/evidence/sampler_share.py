@@ -9,10 +9,10 @@ from typing import Any
 from studies.evidence.evidence import Evidence, Scale
 from studies.evidence.share.cells import MEANS, STEPS, Cell
 from studies.evidence.share.figure import pictures
-from studies.evidence.share.hypotheses import HYPOTHESES, judged
+from studies.evidence.share.hypotheses import AGAIN, HYPOTHESES, Hypothesis, judged
 from studies.evidence.share.models import Distances, Model
 from studies.evidence.share.parts import PARTS, part
-from studies.evidence.share.plan import COMPUTED, COMPUTED_SMALL, GROUPS, QUICK, QUICK_SMALL, SMALL, UNIFORM
+from studies.evidence.share.plan import COMPUTED, COMPUTED_SMALL, FURTHER, GROUPS, QUICK, QUICK_SMALL, SMALL, UNIFORM
 from studies.evidence.share.small import measured, numbers
 from studies.evidence.share.words import sections
 
@@ -27,16 +27,22 @@ def compute(scale: Scale) -> dict[str, Any]:
     groups = {"quick": QUICK} if scale.quick else dict(list(GROUPS.items())[:COMPUTED])
     cells = list(dict.fromkeys(cell for group in groups.values() for cell in group))
     model = Model(MODEL, SEEDS, QUICK_COUNT if scale.quick else COUNT, scale)
-    distances = Distances(model)
-    drawn = [distances.cell(cell) for cell in cells]
-    hypotheses = [each for each in HYPOTHESES if {cell for _, cell in each.signed} <= set(cells)]
-    return model.about() | {
-        "held-out": model.real[1],
-        "cells": drawn,
-        "parts": list(parts(distances, cells)),
-        "hypotheses": judged(distances.sum, tuple(hypotheses)),
+    further = {} if scale.quick else FURTHER
+    return judged_model(model, cells, HYPOTHESES) | {
         "missing": [] if scale.quick else [*list(GROUPS)[COMPUTED:], *list(SMALL)[COMPUTED_SMALL:]],
         "small": list(small(scale)),
+        "further": [judged_model(Model(name, SEEDS, COUNT, scale), own, AGAIN) for name, own in further.items()],
+    }
+
+
+def judged_model(model: Model, cells: list[Cell], family: tuple[Hypothesis, ...]) -> dict[str, Any]:
+    """The cells of a model, the parts of the gap, and the verdicts of a family of hypotheses."""
+    distances = Distances(model)
+    return model.about() | {
+        "held-out": model.real[1],
+        "cells": [distances.cell(cell) for cell in cells],
+        "parts": list(parts(distances, cells)),
+        "hypotheses": judged(distances.sum, cells, family),
     }
 
 
@@ -64,7 +70,7 @@ def parts(distances: Distances, cells: list[Cell]) -> Iterator[dict[str, Any]]:
 
 EVIDENCE = Evidence(
     "sampler-share",
-    "five minutes of one core for the groups in the results; four hours for all",
+    "forty minutes of one core for the groups in the results; four hours for all",
     "half a minute",
     compute,
     sections,

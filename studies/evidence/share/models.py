@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,18 +14,18 @@ from dguide.data import Dataset, Split
 from dguide.evaluate import Estimate, PixelFeatures
 from dguide.evaluate.evaluation import figure
 from dguide.evaluate.images.matched import Matched
-from dguide.evaluate.points.distances import Normal
+from dguide.evaluate.statistics.estimate import Statistic
 from dguide.evaluate.statistics.halves import Rows
 from dguide.samplers import Run, State
 from studies.evidence.evidence import Scale
+from studies.evidence.grid_figures import frechet, grams
+from studies.evidence.grid_plans import PLANS
 from studies.evidence.models import dataset, in_turn, loaded, sampled, weights
 from studies.evidence.share.cells import Cell
 from studies.evidence.share.parts import Signed
 from studies.evidence.sums import Sums
 
-__all__ = ["FIGURE", "Distances", "Model", "Sampled"]
-
-FIGURE = "Fréchet distance (pixels)"
+__all__ = ["Distances", "Model", "Sampled"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +47,7 @@ class Sampled:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A model of images, the seeds and the number of samples of each.
+    """A model of images or strings, the seeds and the number of samples of each.
 
     Args:
         name: of a checkpoint.
@@ -69,6 +70,22 @@ class Model:
         """The classes that are asked of the samples of one seed."""
         return in_turn(self.dataset, self.count)
 
+    @cached_property
+    def order(self) -> int | None:
+        """The n of the n-grams that the grid of the model compares; None for images."""
+        return None if self.dataset.shape is not None else int(PLANS[f"grid-{self.name}"].figure.partition("-")[0])
+
+    @property
+    def figure(self) -> str:
+        """Name of the distance to the data."""
+        return "Fréchet distance (pixels)" if self.order is None else f"{self.order}-gram divergence"
+
+    def distance(self, real: Tensor, drawn: Tensor) -> Statistic:
+        """The distance of the samples at some rows of `drawn` [N, L] from `real` [M, L]."""
+        if self.order is None:
+            return frechet(PixelFeatures.of(self.dataset), real, drawn)
+        return grams(self.order, self.dataset, real, drawn)
+
     def about(self) -> dict[str, Any]:
         """What all cells share, for the results."""
         return {
@@ -76,7 +93,7 @@ class Model:
             "sha256": weights(self.name),
             "count": self.count,
             "seeds": list(self.seeds),
-            "figure": FIGURE,
+            "figure": self.figure,
         }
 
     def sampled(self, cell: Cell) -> Sampled:
@@ -115,16 +132,15 @@ class Model:
         return found
 
     @cached_property
-    def real(self) -> tuple[Normal, float]:
-        """The training images in the proportions of the classes, and the distance of as many images of the test."""
+    def real(self) -> tuple[Tensor, float]:
+        """Training data in the proportions of the classes, and the distance of as many test data as samples."""
         told = torch.from_numpy(self.strata)
         drawn = Split(torch.zeros(len(told), self.dataset.length, dtype=torch.int64), told)
         matched = Matched.of(self.dataset, drawn, 0)
         if len(matched.equal) < len(told):
-            raise ValueError(f"{self.name}: {len(told)} samples, and only {len(matched.equal)} images of the test")
-        features = PixelFeatures.of(self.dataset)
-        train, held_out = (Normal.of(features(split.tokens)) for split in (matched.train, matched.held_out))
-        return train, train.distance(held_out)
+            raise ValueError(f"{self.name}: {len(told)} samples, and only {len(matched.equal)} sequences of the test")
+        train, held_out = matched.train.tokens, matched.held_out.tokens
+        return train, self.distance(train, held_out)(np.arange(len(held_out)))
 
 
 class Distances:
@@ -138,21 +154,20 @@ class Distances:
     def __init__(self, model: Model, repetitions: int = 200) -> None:
         self.model = model
         self.sums = Sums(self.distance, model.strata, repetitions)
-        self.features = PixelFeatures.of(model.dataset)
         self.samples: dict[Cell, Sampled] = {}
-        self.points: dict[Cell, Any] = {}
+        self.statistics: dict[Cell, Statistic] = {}
 
     def of(self, cell: Cell) -> Sampled:
         """The samples of a cell."""
         if cell not in self.samples:
             self.samples[cell] = self.model.sampled(cell)
-            self.points[cell] = self.features(self.samples[cell].tokens)
+            self.statistics[cell] = self.model.distance(self.model.real[0], self.samples[cell].tokens)
         return self.samples[cell]
 
     def distance(self, cell: Cell, rows: Rows) -> float:
         """The distance of the samples at some rows."""
         self.of(cell)
-        return self.model.real[0].distance(Normal.of(self.points[cell][rows]))
+        return self.statistics[cell](rows)
 
     def sum(self, name: str, signed: Signed, level: float = 0.95) -> Estimate:
         """A sum of distances with its interval, from the same halves of all cells."""
@@ -160,7 +175,7 @@ class Distances:
 
     def cell(self, cell: Cell) -> dict[str, Any]:
         """A cell of the results."""
-        samples, found = self.of(cell), self.sum(FIGURE, [(1, cell)])
+        samples, found = self.of(cell), self.sum(self.model.figure, [(1, cell)])
         rest: dict[str, Any] = {
             "calls": list(samples.calls),
             "forced": float(samples.forced.double().mean()),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from studies.evidence.share.cells import BOTH, FIRST_HITTING, MEANS, STEPS, Cell
 
-__all__ = ["COMPUTED", "COMPUTED_SMALL", "GROUPS", "QUICK", "QUICK_SMALL", "SMALL", "THREE", "UNIFORM"]
+__all__ = ["COMPUTED", "COMPUTED_SMALL", "FURTHER", "GROUPS", "QUICK", "QUICK_SMALL", "SMALL", "THREE", "UNIFORM"]
 
 THREE = (*BOTH, "Simple")
 _CHAIN = ("TauLeaping", "Unrejected", "Ancestral")
@@ -46,7 +46,15 @@ GROUPS: dict[str, list[Cell]] = {
     ],
 }
 """Cells of the model of digits by name of the group."""
-COMPUTED = 2
+COMPUTED = 8
+
+_ONE = [*GROUPS["mean 3, T = 16, and one position a call"], *GROUPS["T = 8"]]
+FURTHER: dict[str, list[Cell]] = {
+    "splice-masked": _ONE,
+    "peptides-masked": _ONE,
+    "digits-uniform": [cell for cell in _ONE if cell.sampler not in ("Released", FIRST_HITTING)],
+}
+"""Cells of further models. The uniform process has no mask for the end of the released code, and no first hitting."""
 
 SMALL: dict[str, tuple[list[Cell], bool]] = {
     "small problems with log Z_w above 3": (Cell.several(THREE, (*_ALL, FIRST_HITTING), STEPS), True),
@@ -65,7 +73,7 @@ SMALL: dict[str, tuple[list[Cell], bool]] = {
     ),
 }
 """Cells by name of the group, and whether of the problems with log Z_w above 3 at w = 3, or of the others."""
-COMPUTED_SMALL = 1
+COMPUTED_SMALL = 4
 
 UNIFORM = Cell.several(BOTH, (*_CHAIN, FIRST_HITTING), (8, 16, 32))
 """Cells of each of the small problems with the uniform process, which has no position to force."""
