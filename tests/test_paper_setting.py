@@ -187,7 +187,10 @@ def test_a_cell_of_imagenet_of_other_settings_or_files_is_not_taken(monkeypatch,
     arguments = ("--random", "--count", 4, "--steps", 1, "--out", tmp_path)
     imagenet_given(monkeypatch, *arguments)
     path, table = tmp_path / "right-0-w-2-random/distance.json", (tmp_path / "table-random.md").read_text()
-    assert "got seed 0, expected seed 1. Take another --out" in refused("--seed", 1)
+    with monkeypatch.context() as longer:
+        longer.setattr(imagenet, "ENDS", (1.0, 0.0))
+        assert "got seed 0, expected seed 1. Take another --out" in refused("--seed", 1)
+    assert not list(tmp_path.glob("right-1-*"))  # nothing is drawn before
     assert re.search("got weight ramp-up:2.*, expected weight ramp-up:4", refused("--kept", "mean"))
     make = imagenet.random_files
 
