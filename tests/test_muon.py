@@ -54,8 +54,8 @@ def test_momentum_that_dies_away_moves_no_weight_far(dtype: torch.dtype) -> None
 def test_steps_are_those_of_torch(shape: tuple[int, int], scale: Scale) -> None:
     """In torch's own class the iteration is in bfloat16, with 8 bits of precision."""
     ours, theirs = (nn.Parameter(normal(shape)) for _ in range(2))
-    one = Muon([ours], lr=0.02, momentum=0.9, weight_decay=0.1, scale=scale)
-    other = torch.optim.Muon([theirs], lr=0.02, momentum=0.9, weight_decay=0.1, adjust_lr_fn=scale)
+    one = Muon([ours], lr=0.02, momentum=0.4, weight_decay=0.1, scale=scale)
+    other = torch.optim.Muon([theirs], lr=0.02, momentum=0.4, weight_decay=0.1, adjust_lr_fn=scale)
     for step in range(5):
         ours.grad = theirs.grad = normal(shape, step + 1)
         one.step()

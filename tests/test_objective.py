@@ -150,13 +150,20 @@ def test_a_process_that_falsely_says_that_it_hides_each_token_alone_is_refused()
     class Hides(Uneven):
         hides_alone = True
 
+    class More(dguide.Masked):
+        hides_alone = True
+
+        def corrupt(self, clean: torch.Tensor, time: torch.Tensor, uniforms: torch.Tensor) -> torch.Tensor:
+            return super().corrupt(clean, time.sqrt(), uniforms)
+
     class Weighs(dguide.Masked):
         hides_alone = True
 
         def elbo(self, *given: torch.Tensor) -> torch.Tensor:
             return 2 * super().elbo(*given)
 
-    for process, found in ((Hides(2), "other tokens than those below"), (Weighs(2), "an ELBO other than")):
+    hidden = "other tokens than those below"
+    for process, found in ((Hides(2), hidden), (More(2), hidden), (Weighs(2), "an ELBO other than")):
         with pytest.raises(dguide.InputError, match=rf"hides_alone = True: got {found}.*Set hides_alone = False"):
             loss(process, unsure, TOKENS[:, :2], None, source())
 
