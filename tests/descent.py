@@ -24,6 +24,7 @@ from dguide.train.state import STATE
 __all__ = ["descend", "gradient"]
 
 RATE = 2.0**-10
+FIXED: dict[str, Any] = {"steps": 1, "warmup": 0, "rate": RATE, "clip": 1e9, "dropout": 0.0}
 
 
 class Descent(Denoising):
@@ -46,7 +47,7 @@ def flat(tensors: dict[str, Tensor]) -> Tensor:
 
 
 def descend(**settings: Any) -> None:
-    config = TrainConfig(steps=1, warmup=0, rate=RATE, clip=1e9, dropout=0.0, **settings)
+    config = TrainConfig(**(FIXED | settings))
     run(config, partial(Descent, config))
 
 
@@ -54,7 +55,7 @@ def gradient(**settings: Any) -> Tensor:
     """The gradient of the step that the run in `out` made."""
     tensors = load_file(Path(settings["out"]) / STATE)
     after = {name.removeprefix("model."): each for name, each in tensors.items() if name.startswith("model.")}
-    before = Descent(TrainConfig(steps=1, warmup=0, rate=RATE, clip=1e9, dropout=0.0, **settings)).before
+    before = Descent(TrainConfig(**(FIXED | settings))).before
     return (before - flat(after)) / RATE
 
 

@@ -252,6 +252,32 @@ def test_parts_and_half_precision_give_the_gradient_of_the_batch(
         assert its_loss == pytest.approx(loss, rel=most / 20)
 
 
+def test_a_long_gradient_is_shortened_to_the_clip(tmp_path: Path) -> None:
+    given = {"width": 16, "layers": 1, "heads": 2, "batch_size": 8, "evaluate_passes": 1, "device": "cpu"}
+    found = []
+    for name, clip in (("whole", 1e9), ("short", 0.25)):
+        settings = given | {"out": str(tmp_path / name), "clip": clip}
+        descend(**settings)
+        found.append(gradient(**settings))
+    expected = 0.25 * found[0] / found[0].norm()
+    assert float(found[0].norm()) > 0.5
+    assert float((found[1] - expected).norm()) < 0.05 * 0.25  # weights near 1 round what moves them
+
+
+def test_the_loss_of_an_evaluation_is_the_mean_since_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds: list[int] = []
+    usual = Denoising.reseed
+    monkeypatch.setattr(
+        Denoising, "reseed", lambda self, step, *others: (seeds.append(step), usual(self, step, *others))
+    )
+    each, pairs = (train(config(tmp_path / str(n), steps=4, evaluate_every=n)).history for n in (1, 2))
+    losses = [evaluation.loss for evaluation in each]
+    assert [evaluation.loss for evaluation in pairs] == pytest.approx([sum(losses[:2]) / 2, sum(losses[2:]) / 2])
+    assert seeds == 2 * [0, 1, 2, 3]  # each step has its own dropout
+
+
 def test_a_run_with_several_conditions_in_half_precision_resumes(several: str, tmp_path: Path) -> None:
     settings = [config(tmp_path / name, data=several, shift=0, **HALF) for name in ("whole", "stopped")]
     assert train(settings[0]).finished
