@@ -41,7 +41,7 @@ def gradient(loaded: Checkpoint, dataset: Dataset, way: str, source: torch.Gener
         rows, factor = torch.cat((rows, rows)), 1 + 1 / dataset.length  # a batch without masks, k = 0, counts too
     else:
         clean, factor = dataset.train.tokens[rows], 1.0
-        noisy, time = corrupted(process, clean, source, reads_time=way == LEVEL)
+        noisy, time = corrupted(process, clean, source, by_level=way == LEVEL)
     logits = model(noisy, time, dataset.condition(dataset.train.take(rows)))
     loss = factor * bits(process, logits, clean, noisy, time)
     parts = torch.autograd.grad(loss, list(model.parameters()), allow_unused=True)

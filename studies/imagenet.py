@@ -10,7 +10,10 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+from functools import partial
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +23,7 @@ from dguide.adapters.maskgit import MaskGIT, Sizes
 from dguide.cli import main as dguide_command
 from dguide.errors import Mistakes, bad, require
 from dguide.evaluate import frechet_distance
+from dguide.stored import digest
 from dguide.tokenizers.vqgan import VQGAN
 from dguide.tokenizers.vqgan import Sizes as AutoencoderSizes
 from studies.common import parser, table, write
@@ -76,12 +80,20 @@ def pixels(folder: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     )
 
 
-def fid(images: Path, real: Path, inception: Path, kept: Path) -> float:
+def content(path: Path) -> str:
+    """SHA-256 of a file; of a folder, whose images take hours to read, that of the names and sizes of its files."""
+    if path.is_file():
+        return digest(path)
+    names = sorted((str(each.relative_to(path)), each.stat().st_size) for each in path.rglob("*") if each.is_file())
+    return hashlib.sha256(json.dumps(names).encode()).hexdigest()
+
+
+def fid(images: Path, real: Path, inception: Path, kept: Path, contents: dict[str, str]) -> float:
     """FID by torch-fidelity. The features of the real images are computed once, and kept in a folder."""
     found = require("torch_fidelity", "inception").calculate_metrics(
         input1=str(images),
         input2=str(real),
-        input2_cache_name=hashlib.sha256(f"{real.resolve()} {inception.resolve()}".encode()).hexdigest()[:16],
+        input2_cache_name=hashlib.sha256(f"{contents['real']} {contents['inception']}".encode()).hexdigest()[:16],
         cache_root=str(kept),
         fid=True,
         samples_find_deep=True,
@@ -92,32 +104,52 @@ def fid(images: Path, real: Path, inception: Path, kept: Path) -> float:
     return float(found["frechet_inception_distance"])
 
 
-def cell(given: argparse.Namespace, files: dict[str, Path], end: float, w: float) -> float:
-    """The distance of one cell. It is kept, with all that it depends on."""
-    weight, mark = str(schedule(given.kept, w, end)), "-random" if given.random else ""
-    folder = given.out / f"right-{end:g}-w-{w:g}{mark}"
-    asked = {
+def asked(given: argparse.Namespace, contents: dict[str, str], end: float, w: float) -> dict[str, Any]:
+    """All that the distance of a cell depends on."""
+    return {
         "random weights": given.random,
-        "files": {name: str(path) for name, path in files.items()},
+        **{f"SHA-256 of {name}": each for name, each in contents.items()},
         "count": given.count,
         "seed": given.seed,
         "guidance": given.guidance,
-        "weight": weight,
+        "weight": str(schedule(given.kept, w, end)),
         "sampler": given.sampler,
         "steps": given.steps,
     }
+
+
+def place(given: argparse.Namespace, end: float, w: float) -> Path:
+    """The folder of a cell."""
+    return Path(given.out / f"right-{end:g}-w-{w:g}{'-random' if given.random else ''}")
+
+
+def kept(folder: Path, expected: dict[str, Any]) -> float | None:
+    """The distance of a cell; None if it is not there. Raises `ValueError` if it is that of another one."""
     path = folder / "distance.json"
-    if path.exists() and (stored := json.loads(path.read_text(encoding="utf-8"))) | asked == stored:
-        return float(stored["distance"])
+    if not path.exists():
+        return None
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    other = [name for name in expected if stored.get(name) != expected[name]]
+    if other:
+        got, wanted = (", ".join(f"{name} {each.get(name)}" for name in other) for each in (stored, expected))
+        raise bad(f"cell of {path}", got, wanted, "Take another --out for other settings or files.")
+    return float(stored["distance"])
+
+
+def cell(given: argparse.Namespace, files: dict[str, Path], contents: dict[str, str], end: float, w: float) -> float:
+    """The distance of one cell. It is kept, with all that it depends on."""
+    folder, settings = place(given, end, w), asked(given, contents, end, w)
+    if (found := kept(folder, settings)) is not None:
+        return found
     heads = ",heads=4" if given.random else ""
     options = ("--count", "--seed", "--guidance", "--sampler", "--steps")
     status = dguide_command(
         [
             "sample",
             f"maskgit:{files['transformer']},decoder={files['decoder']}{heads}",
-            *("--labels", "all", "--weight", weight, "--batch-size", "64", "--no-png"),
+            *("--labels", "all", "--weight", settings["weight"], "--batch-size", "64", "--no-png"),
             *("--out", f"{folder / 'codes'}/", "--images", str(folder / "images")),
-            *(text for name in options for text in (name, str(asked[name[2:]]))),
+            *(text for name in options for text in (name, str(settings[name[2:]]))),
         ]
     )
     if status:
@@ -129,8 +161,8 @@ def cell(given: argparse.Namespace, files: dict[str, Path], end: float, w: float
     if given.random:
         distance = frechet_distance(pixels(files["real"]), pixels(images))
     else:
-        distance = fid(images, files["real"], files["inception"], given.out / "real-features")
-    write(path, json.dumps(asked | {"distance": distance}) + "\n")
+        distance = fid(images, files["real"], files["inception"], given.out / "real-features", contents)
+    write(folder / "distance.json", json.dumps(settings | {"distance": distance}) + "\n")
     return distance
 
 
@@ -138,11 +170,15 @@ def run(given: argparse.Namespace) -> Path:
     """Makes all cells and the table. Returns the path of the table, which grows with each cell."""
     check(given)
     files = random_files(given.out / "random-files") if given.random else {name: getattr(given, name) for name in FILES}
+    contents, mistakes = {name: content(path) for name, path in files.items()}, Mistakes()
+    for w, end in product(WEIGHTS, ENDS):  # cells of another run are noticed before one is made
+        mistakes.of(partial(kept, place(given, end, w), asked(given, contents, end, w)))
+    mistakes.settle()
     path = given.out / ("table-random.md" if given.random else "table.md")
     found: dict[float, list[str]] = {w: [] for w in WEIGHTS}
     for w in WEIGHTS:
         for end in ENDS:
-            found[w].append(f"{cell(given, files, end, w):.2f}")
+            found[w].append(f"{cell(given, files, contents, end, w):.2f}")
             write(path, words(given, found))
     return path
 

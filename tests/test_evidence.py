@@ -85,6 +85,13 @@ def test_the_time_of_parts_that_were_made_before_counts_once(tmp_path):
         lambda text: text[: len(text) // 2],
         lambda text: text.replace('"square": 1', '"square": 7'),
         lambda text: text.replace('{"number": 1}', '{"number": 9}'),
+        lambda text: re.sub(r'"seconds": [^,]*, ', "", text),
+        lambda text: re.sub(r'"seconds": [^,]*', '"seconds": NaN', text),
+        lambda text: re.sub(r'"seconds": [^,]*', '"seconds": -1', text),
+        lambda text: re.sub(r'"seconds": [^,]*', '"seconds": null', text),
+        lambda text: re.sub(r'"commit": "[^"]*", ', "", text),
+        lambda text: re.sub(r'"commit": "[^"]*"', '"commit": 7', text),
+        lambda text: re.sub(r'"result": .*', '"result": 3}', text),
         lambda text: "[]",
         lambda text: "\xff",
     ],
@@ -221,6 +228,23 @@ def test_after_the_minutes_no_further_part_is_made(tmp_path, monkeypatch):
     assert times_made(folder) == [0, 1]
     study(folder).measure(Scale(False, folder, minutes=0.5))  # kept parts cost none of them
     assert times_made(folder) == [*PARTS]
+
+
+def test_the_time_of_a_part_that_is_made_counts_once_and_so_does_what_is_not_kept(tmp_path, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(evidence, "_spent", lambda: clock[0])
+
+    def spend(seconds):
+        clock[0] += seconds
+        return {"it": seconds}
+
+    def compute(scale):
+        spend(7.0)
+        return scale.kept({"number": 1}, lambda: spend(100.0))
+
+    found = replace(study(tmp_path), compute=compute).measure(Scale(False, tmp_path))
+    assert found["seconds of one core"] == 107
+    assert replace(study(tmp_path), compute=compute).measure(Scale(False, tmp_path))["seconds of one core"] == 107
 
 
 def test_the_first_words_of_the_verdicts_are_read_as_those_of_today(tmp_path):

@@ -40,13 +40,22 @@ def test_a_matrix_is_treated_as_it_would_be_alone() -> None:
     assert torch.equal(orthogonalise(torch.zeros(2, 3)), torch.zeros(2, 3))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_momentum_that_dies_away_moves_no_weight_far(dtype: torch.dtype) -> None:
+    """As that of a matrix without gradient does, in some thousand steps."""
+    for power in range(18, 39):
+        lengths = torch.linalg.svdvals(orthogonalise((normal((8, 12)) * 10.0**-power).to(dtype)).float())
+        assert lengths.isfinite().all()
+        assert lengths.max() < 1.3
+
+
 @pytest.mark.parametrize("scale", get_args(Scale))
 @pytest.mark.parametrize("shape", SHAPES)
 def test_steps_are_those_of_torch(shape: tuple[int, int], scale: Scale) -> None:
     """In torch's own class the iteration is in bfloat16, with 8 bits of precision."""
     ours, theirs = (nn.Parameter(normal(shape)) for _ in range(2))
-    one = Muon([ours], lr=0.02, momentum=0.9, weight_decay=0.1, scale=scale)
-    other = torch.optim.Muon([theirs], lr=0.02, momentum=0.9, weight_decay=0.1, adjust_lr_fn=scale)
+    one = Muon([ours], lr=0.02, momentum=0.4, weight_decay=0.1, scale=scale)
+    other = torch.optim.Muon([theirs], lr=0.02, momentum=0.4, weight_decay=0.1, adjust_lr_fn=scale)
     for step in range(5):
         ours.grad = theirs.grad = normal(shape, step + 1)
         one.step()

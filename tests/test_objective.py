@@ -16,7 +16,7 @@ from dguide.data import load, random_offsets
 from dguide.evaluate import likelihood
 from dguide.train import TrainConfig, loss
 from dguide.train.batch import Stream, draw, generator
-from dguide.train.denoisers import _loss, build
+from dguide.train.denoisers import Denoising, _loss, build
 from dguide.train.objective import corrupted
 
 TOKENS = torch.zeros(4, 3, dtype=torch.int64)
@@ -42,7 +42,7 @@ def test_training_minimises_the_same_loss(tmp_path: Path) -> None:
     config = TrainConfig(out=tmp_path, steps=1, size="tiny", label_dropout=0.0, shift=0, dropout=0.0)
     digits = load("digits")
     process, model = build(config, digits)
-    batch = draw(config, digits, process, model.null, step=3)
+    batch = draw(config, digits, process, model.null, step=3, by_level=False)
     draws = generator(config.seed, Stream.STEP, 3)
     random_offsets(config.batch_size, 0, config.shift_share, draws)
     torch.rand(config.batch_size, generator=draws, dtype=torch.float64)  # the draw of the label dropout
@@ -90,11 +90,11 @@ def test_the_number_of_masks_gives_the_same_loss_with_less_noise() -> None:
 
 def test_levels_and_numbers_of_masks_cover_all_evenly() -> None:
     process, clean = dguide.Masked(2, noise=dguide.noise.Cosine()), torch.zeros(6, 6, dtype=torch.int64)
-    noisy, time = corrupted(process, clean, source(), reads_time=False)
+    noisy, time = corrupted(process, clean, source(), by_level=False)
     assert (noisy == 2).sum(1).tolist() == [1, 2, 3, 4, 5, 6]
     torch.testing.assert_close(process.noise.level(time), torch.arange(1, 7) / torch.tensor(6.0, dtype=torch.float64))
     for other in (process, dguide.Uniform(2)):
-        level = other.noise.level(corrupted(other, clean, source(), reads_time=other is process)[1])
+        level = other.noise.level(corrupted(other, clean, source(), by_level=other is process)[1])
         common = 6 * level - torch.arange(6)
         assert 0 < float(common[0]) < 1
         torch.testing.assert_close(common, common[:1].expand(6))
@@ -105,6 +105,79 @@ def test_a_network_that_says_nothing_is_shown_levels() -> None:
     times: list[torch.Tensor] = []
     loss(dguide.Masked(5), lambda x, time, c: (times.append(3 * time), LOGITS)[1], TOKENS, None, source())
     assert not torch.equal(times[0], times[0].round())
+
+
+def unsure(tokens: torch.Tensor, time: torch.Tensor, condition: Any) -> torch.Tensor:
+    """Predicts the same everywhere: 1/4 for token 0."""
+    return torch.tensor([0.0, math.log(3.0)]).expand(*tokens.shape, 2)
+
+
+unsure.time_dependent = False  # type: ignore[attr-defined]
+
+
+class Uneven(dguide.Masked):
+    """Hides position i with probability $m^{p_i}$, p = 1, 3, so that a mask there weighs $p_i / m$."""
+
+    powers = torch.tensor([1.0, 3.0], dtype=torch.float64)
+
+    def corrupt(self, clean: torch.Tensor, time: torch.Tensor, uniforms: torch.Tensor) -> torch.Tensor:
+        hidden = uniforms[..., 0] < self.noise.level(time).unsqueeze(1) ** self.powers
+        return torch.where(hidden, self.mask_id, clean)
+
+    def elbo(self, log_p: torch.Tensor, clean: torch.Tensor, noisy: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
+        return super().elbo(log_p, clean, noisy, time) * self.powers
+
+
+def test_a_process_of_ones_own_that_hides_otherwise_is_shown_levels() -> None:
+    """By the number of masks the loss would be 1.25 times as large."""
+    tokens, draws = torch.zeros(400, 2, dtype=torch.int64), source()
+    found = torch.stack([loss(Uneven(2), unsure, tokens, None, draws) for _ in range(40)])
+    error = float(found.std()) / 40**0.5
+    assert abs(float(found.mean()) - 2) < 4 * error < 0.2  # bits of a token with probability 1/4
+
+
+def test_a_process_of_ones_own_that_hides_as_masked_keeps_its_number_of_masks() -> None:
+    class Named(dguide.Masked):
+        name = "named"
+
+    tokens = torch.zeros(6, 6, dtype=torch.int64)
+    one, other = (corrupted(process, tokens, source(), by_level=False) for process in (Named(2), dguide.Masked(2)))
+    assert torch.equal(one[0], other[0])
+    assert torch.equal(one[1], other[1])
+
+
+def test_a_process_that_falsely_says_that_it_hides_each_token_alone_is_refused() -> None:
+    class Hides(Uneven):
+        hides_alone = True
+
+    class More(dguide.Masked):
+        hides_alone = True
+
+        def corrupt(self, clean: torch.Tensor, time: torch.Tensor, uniforms: torch.Tensor) -> torch.Tensor:
+            return super().corrupt(clean, time.sqrt(), uniforms)
+
+    class Weighs(dguide.Masked):
+        hides_alone = True
+
+        def elbo(self, *given: torch.Tensor) -> torch.Tensor:
+            return 2 * super().elbo(*given)
+
+    hidden = "other tokens than those below"
+    for process, found in ((Hides(2), hidden), (More(2), hidden), (Weighs(2), "an ELBO other than")):
+        with pytest.raises(dguide.InputError, match=rf"hides_alone = True: got {found}.*Set hides_alone = False"):
+            loss(process, unsure, TOKENS[:, :2], None, source())
+
+
+@pytest.mark.parametrize("reads", [None, True])
+def test_a_run_draws_by_what_it_writes_down(
+    reads: bool | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A resumed run is refused if the two differ (`state.read`), so both have one answer."""
+    if reads is not None:
+        monkeypatch.setattr("dguide.train.denoisers.reads_time", lambda network: reads)
+    task = Denoising(TrainConfig(out=tmp_path, steps=1, size="tiny", batch_size=16))
+    masks = (64 * task.draw(0).time).round(decimals=9)
+    assert (task.drawn == "number of masks") == torch.equal(masks, masks.round()) == (reads is None)
 
 
 class Short(torch.nn.Module):

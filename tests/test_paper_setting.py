@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 
 import numpy as np
@@ -173,6 +174,53 @@ def test_imagenet_with_random_weights_goes_all_the_way_and_is_marked(monkeypatch
     assert (tmp_path / "table-random.md").read_text() == text
 
 
+def test_a_cell_of_imagenet_of_other_settings_or_files_is_not_taken(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(imagenet, "ENDS", (0.0,))
+    monkeypatch.setattr(imagenet, "WEIGHTS", (2.0,))
+
+    def refused(*changes):
+        with pytest.raises(SystemExit) as end:
+            imagenet_given(monkeypatch, *arguments, *changes)
+        assert end.value.code == 2
+        return capsys.readouterr().err
+
+    arguments = ("--random", "--count", 4, "--steps", 1, "--out", tmp_path)
+    imagenet_given(monkeypatch, *arguments)
+    path, table = tmp_path / "right-0-w-2-random/distance.json", (tmp_path / "table-random.md").read_text()
+    with monkeypatch.context() as longer:
+        longer.setattr(imagenet, "ENDS", (1.0, 0.0))
+        assert "got seed 0, expected seed 1. Take another --out" in refused("--seed", 1)
+    assert not list(tmp_path.glob("right-1-*"))  # nothing is drawn before
+    assert re.search("got weight ramp-up:2.*, expected weight ramp-up:4", refused("--kept", "mean"))
+    make = imagenet.random_files
+
+    def other_files(folder):
+        files = make(folder)
+        weights = torch.load(files["transformer"])
+        weights["model_state_dict"] = {name: each + 1 for name, each in weights["model_state_dict"].items()}
+        torch.save(weights, files["transformer"])
+        return files
+
+    with monkeypatch.context() as changed:
+        changed.setattr(imagenet, "random_files", other_files)
+        assert "got SHA-256 of transformer" in refused()
+    assert (tmp_path / "table-random.md").read_text() == table
+    path.unlink()
+    assert "got 4, expected 3" in refused("--count", 3)  # images that are there
+    assert not path.exists()
+
+
+def test_another_picture_among_the_real_ones_is_another_content(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/1.png").write_bytes(b"one")
+    first = imagenet.content(tmp_path)
+    assert imagenet.content(tmp_path) == first
+    (tmp_path / "a/1.png").rename(tmp_path / "a/2.png")
+    second = imagenet.content(tmp_path)
+    (tmp_path / "a/2.png").write_bytes(b"three")
+    assert len({first, second, imagenet.content(tmp_path)}) == 3
+
+
 def test_fid_is_that_of_torch_fidelity_with_the_published_weights(monkeypatch, tmp_path):
     asked = {}
 
@@ -183,7 +231,10 @@ def test_fid_is_that_of_torch_fidelity_with_the_published_weights(monkeypatch, t
             return {"frechet_inception_distance": 7.5}
 
     monkeypatch.setattr(imagenet, "require", lambda package, extra: Fidelity)
-    assert imagenet.fid(tmp_path / "a", tmp_path / "real", tmp_path / "w.pth", tmp_path) == 7.5
+    assert (
+        imagenet.fid(tmp_path / "a", tmp_path / "real", tmp_path / "w.pth", tmp_path, {"real": "a", "inception": "b"})
+        == 7.5
+    )
     assert (asked["input1"], asked["input2"]) == (str(tmp_path / "a"), str(tmp_path / "real"))
     assert asked["feature_extractor_weights_path"] == str(tmp_path / "w.pth")
     assert asked["fid"]

@@ -2,16 +2,20 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from descent import descend, gradient
 from processes import start
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -26,6 +30,7 @@ from dguide.stored import content_digest
 from dguide.train import SIZES, Evaluation, TrainConfig, train
 from dguide.train.batch import Stream, draw, generator
 from dguide.train.budget import Minutes, Steps, budget, rate
+from dguide.train.denoisers import Denoising
 from dguide.train.ema import Average
 from dguide.train.state import STATE, Journal
 
@@ -101,8 +106,14 @@ def quick_final_figure() -> Iterator[None]:
         yield
 
 
+HALF: dict[str, Any] = {"optimizer": "muon", "precision": "bf16", "accumulate": 2}
+OTHER: dict[str, Any] = {"process": "uniform", "prediction": "leave-one-out"}
+
+
 @pytest.fixture(
-    scope="module", params=[{}, {"process": "uniform"}, {"optimizer": "muon"}], ids=["masked", "uniform", "muon"]
+    scope="module",
+    params=[{}, {"process": "uniform"}, {"optimizer": "muon"}, HALF | OTHER],
+    ids=["masked", "uniform", "muon", "half precision"],
 )
 def undisturbed(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
@@ -187,11 +198,8 @@ def test_killed_outright_and_resumed_gives_the_same_weights(tmp_path: Path) -> N
     assert_same(killed, whole)
 
 
-def test_two_processes_train_what_one_trains(tmp_path: Path) -> None:
-    """The batch is the same, divided in two; only the order of summation differs."""
-    settings = config(tmp_path / "two", dropout=0, steps=6)
-    assert train(config(tmp_path / "one", dropout=0, steps=6)).finished
-    command = ["-m", "dguide.cli", *settings.command().split()[1:]]
+def in_two_processes(folder: Path, *command: str) -> tuple[str, str]:
+    """What both processes of a group write to their two streams."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -199,11 +207,90 @@ def test_two_processes_train_what_one_trains(tmp_path: Path) -> None:
     runs = []
     for rank in map(str, range(2)):
         env = os.environ | group | {"RANK": rank, "LOCAL_RANK": rank}
-        runs.append(start(*command, out=tmp_path / f"out{rank}", err=tmp_path / f"err{rank}", env=env))
+        runs.append(start(*command, out=folder / f"out{rank}", err=folder / f"err{rank}", env=env))
     for run in runs:
         run.join()
-    out, err = ("".join((tmp_path / f"{name}{rank}").read_text() for rank in range(2)) for name in ("out", "err"))
+    out, err = ("".join((folder / f"{name}{rank}").read_text() for rank in range(2)) for name in ("out", "err"))
     assert [run.exitcode for run in runs] == [0, 0], err
+    return out, err
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Strings with two conditions: a class and a number."""
+    path, source = tmp_path_factory.mktemp("several") / "strings.csv", random.Random(0)
+    rows = [f"{''.join(source.choices('ABCD', k=6))},{'xyz'[n % 3]},{source.gauss(0, 1):.3f}" for n in range(160)]
+    path.write_text("\n".join(["text,kind,mass", *rows]))
+    return f"csv:{path},text=text,label=kind,property=mass"
+
+
+@pytest.mark.parametrize("changes", [{}, {"process": "uniform"}, OTHER, {"data": "several"}], ids=str)
+def test_parts_and_half_precision_give_the_gradient_of_the_batch(
+    changes: dict[str, str], several: str, tmp_path: Path
+) -> None:
+    """bfloat16 has 8 bits. With two conditions two processes share the batch, too."""
+    given = {"width": 16, "layers": 2, "heads": 2, "batch_size": 16, "evaluate_passes": 1, "device": "cpu"} | changes
+    if "data" in changes:
+        given["data"] = several
+
+    def found(name: str, **settings: Any) -> tuple[Tensor, float]:
+        settings |= given | {"out": str(tmp_path / name)}
+        if name == "two":
+            in_two_processes(tmp_path, str(Path(__file__).with_name("descent.py")), json.dumps(settings))
+        else:
+            descend(**settings)
+        return gradient(**settings), journal(tmp_path / name).history[0].loss
+
+    whole, loss = found("one")
+    names = ["half", *(["two"] if "data" in changes else [])]
+    for name, precision, parts, least, most in (
+        ("four", "no", 4, 0.0, 1e-5),
+        *((n, "bf16", 2, 1e-3, 0.02) for n in names),
+    ):
+        parted, its_loss = found(name, precision=precision, accumulate=parts)
+        assert least < (parted - whole).norm() / whole.norm() < most
+        assert its_loss == pytest.approx(loss, rel=most / 20)
+
+
+def test_a_long_gradient_is_shortened_to_the_clip(tmp_path: Path) -> None:
+    given = {"width": 16, "layers": 1, "heads": 2, "batch_size": 8, "evaluate_passes": 1, "device": "cpu"}
+    found = []
+    for name, clip in (("whole", 1e9), ("short", 0.25)):
+        settings = given | {"out": str(tmp_path / name), "clip": clip}
+        descend(**settings)
+        found.append(gradient(**settings))
+    expected = 0.25 * found[0] / found[0].norm()
+    assert float(found[0].norm()) > 0.5
+    assert float((found[1] - expected).norm()) < 0.05 * 0.25  # weights near 1 round what moves them
+
+
+def test_the_loss_of_an_evaluation_is_the_mean_since_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds: list[int] = []
+    usual = Denoising.reseed
+    monkeypatch.setattr(
+        Denoising, "reseed", lambda self, step, *others: (seeds.append(step), usual(self, step, *others))
+    )
+    each, pairs = (train(config(tmp_path / str(n), steps=4, evaluate_every=n)).history for n in (1, 2))
+    losses = [evaluation.loss for evaluation in each]
+    assert [evaluation.loss for evaluation in pairs] == pytest.approx([sum(losses[:2]) / 2, sum(losses[2:]) / 2])
+    assert seeds == 2 * [0, 1, 2, 3]  # each step has its own dropout
+
+
+def test_a_run_with_several_conditions_in_half_precision_resumes(several: str, tmp_path: Path) -> None:
+    settings = [config(tmp_path / name, data=several, shift=0, **HALF) for name in ("whole", "stopped")]
+    assert train(settings[0]).finished
+    assert not train(settings[1], lambda step: os.kill(os.getpid(), {7: signal.SIGINT}.get(step, 0))).finished
+    assert train(settings[1]).finished
+    assert_same(tmp_path / "whole", tmp_path / "stopped")
+
+
+def test_two_processes_train_what_one_trains(tmp_path: Path) -> None:
+    """The batch is the same, divided in two; only the order of summation differs."""
+    settings = config(tmp_path / "two", dropout=0, steps=6)
+    assert train(config(tmp_path / "one", dropout=0, steps=6)).finished
+    out, err = in_two_processes(tmp_path, "-m", "dguide.cli", *settings.command().split()[1:])
     assert out.count("bits per token of the test data") == 1  # the main process alone reports
     assert err.count("step      5 ") == err.count("step      6 ") == 1
     one, two = tensors(tmp_path / "one"), tensors(tmp_path / "two")
@@ -466,6 +553,25 @@ def test_the_last_evaluation_of_a_short_run_has_fewer_noise_levels(
     assert 8 <= asked[-1] <= 14  # 1.5 s at a little more than 0.1 s each, less that of the evaluation before
 
 
+@pytest.mark.parametrize(("usual", "most", "passes"), [(16, 1e6, 16), (16, 0.0, 8), (4, 0.0, 4)])
+def test_a_plan_has_the_usual_noise_levels_or_as_many_as_there_is_time_for_but_eight(
+    usual: int, most: float, passes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(0.0)
+
+    def timed(model: Any, process: Any, tokens: Tensor, condition: Any, passes: int, **options: Any) -> Any:
+        clock.now += 0.001 * len(tokens) * passes
+        return SimpleNamespace(bits=4.0)
+
+    monkeypatch.setattr("dguide.train.denoisers.time", clock)
+    monkeypatch.setattr("dguide.train.denoisers.likelihood", timed)
+    monkeypatch.setattr("dguide.train.denoisers.passes_for", lambda count: usual)
+    task = Denoising(config(tmp_path, evaluate_passes=3))
+    looks = 3 * len(task.dataset.validation) + passes * len(task.dataset.test)
+    assert task.plan(task.model, torch.device("cpu"), most) == pytest.approx(0.001 * looks)
+    assert task.passes == passes
+
+
 def test_rate_rises_then_falls_as_a_cosine() -> None:
     assert [rate(1.0, 4, step, 0.0) for step in range(5)] == [0.25, 0.5, 0.75, 1.0, 1.0]
     assert rate(2.0, 0, 0, 0.5) == pytest.approx(1.0)
@@ -500,10 +606,10 @@ def test_average_is_the_weighted_sum_of_the_weights() -> None:
 
 def test_a_batch_is_a_function_of_seed_and_step(tmp_path: Path) -> None:
     digits, process = load("digits"), Masked(16)
-    one, same = (draw(config(tmp_path), digits, process, null_label, 3) for _ in range(2))
+    one, same = (draw(config(tmp_path), digits, process, null_label, 3, by_level=False) for _ in range(2))
     others = [
-        draw(config(tmp_path), digits, process, null_label, 4),
-        draw(config(tmp_path, seed=1), digits, process, null_label, 3),
+        draw(config(tmp_path), digits, process, null_label, 4, by_level=False),
+        draw(config(tmp_path, seed=1), digits, process, null_label, 3, by_level=False),
     ]
     assert torch.equal(one.noisy, same.noisy)
     assert torch.equal(one.time, same.time)
@@ -512,15 +618,36 @@ def test_a_batch_is_a_function_of_seed_and_step(tmp_path: Path) -> None:
         assert not torch.equal(one.clean, other.clean)
 
 
+@pytest.mark.parametrize(
+    ("changes", "digest"),
+    [
+        ({}, "e3f20313774a65bc"),
+        ({"process": "uniform"}, "ee45ee46b6c69b6e"),
+        ({"process": "uniform", "prediction": "leave-one-out", "noise": "cosine"}, "586dca0476a06e1e"),
+        ({"noise": "cosine"}, "cdf87e9970eac558"),
+    ],
+)
+def test_a_run_that_began_with_an_older_version_draws_the_same_batches(
+    changes: dict[str, str], digest: str, tmp_path: Path
+) -> None:
+    """Else it must not go on; whoever changes a batch also changes `Task.drawn`."""
+    task = Denoising(TrainConfig(out=tmp_path, steps=9, size="tiny", batch_size=48, shift=1, seed=3, **changes))
+    batch = task.draw(7)
+    content = (batch.clean, batch.noisy, batch.time, batch.augmentation, batch.condition)
+    assert sha256(b"".join(part.numpy().tobytes() for part in content)).hexdigest()[:16] == digest
+
+
 def test_each_round_sees_every_sequence_once_across_batches(tmp_path: Path) -> None:
     digits, process = load("digits"), Masked(16)
     settings = config(tmp_path, batch_size=179, shift=0)  # seven batches are a round of 1,253
     for first in (0, 7):
-        batches = [draw(settings, digits, process, null_label, step) for step in range(first, first + 7)]
+        batches = [
+            draw(settings, digits, process, null_label, step, by_level=False) for step in range(first, first + 7)
+        ]
         seen = sorted(row for batch in batches for row in batch.clean.tolist())
         assert seen == sorted(digits.train.tokens.tolist())
     odd = config(tmp_path, batch_size=1000, shift=0)
-    rounds = torch.cat([draw(odd, digits, process, null_label, step).clean for step in range(3)])
+    rounds = torch.cat([draw(odd, digits, process, null_label, step, by_level=False).clean for step in range(3)])
     for first in (0, 1253):
         assert sorted(rounds[first : first + 1253].tolist()) == sorted(digits.train.tokens.tolist())
 
@@ -530,7 +657,7 @@ def test_noise_levels_cover_the_interval_evenly_and_labels_are_dropped(tmp_path:
     settings = config(tmp_path, batch_size=400, label_dropout=0.3)
     shares, firsts = [], []
     for step in range(20):
-        batch = draw(settings, digits, Uniform(16), null_label, step)
+        batch = draw(settings, digits, Uniform(16), null_label, step, by_level=True)
         assert torch.equal((batch.time * 400).floor().long(), torch.arange(400))
         firsts.append(float(batch.time[0]) * 400)
         shares.append(float((batch.condition == 10).double().mean()))
@@ -538,10 +665,19 @@ def test_noise_levels_cover_the_interval_evenly_and_labels_are_dropped(tmp_path:
     assert sum(shares) / 20 == pytest.approx(0.3, abs=0.02)
 
 
+def test_several_conditions_are_dropped_together_and_each_by_itself(several: str, tmp_path: Path) -> None:
+    task = Denoising(config(tmp_path, data=several, batch_size=400, label_dropout=0.3, shift=0))
+    given = [task.draw(step).condition for step in range(20)]
+    kind, mass = torch.cat([each["kind"] for each in given]) == 3, torch.cat([each["mass"] for each in given]).isnan()
+    for dropped in (kind, mass):
+        assert float(dropped.double().mean()) == pytest.approx(0.3 + 0.7 * 0.3, abs=0.03)
+    assert float((kind & mass).double().mean()) == pytest.approx(0.3 + 0.7 * 0.3**2, abs=0.03)
+
+
 def test_numbers_of_masks_are_spread_evenly_and_their_places_at_random(tmp_path: Path) -> None:
     digits, settings, places = load("digits"), config(tmp_path, batch_size=400), torch.zeros(64)
     for step in range(20):
-        batch = draw(settings, digits, Masked(16), null_label, step)
+        batch = draw(settings, digits, Masked(16), null_label, step, by_level=False)
         masks = (batch.noisy == 16).sum(1)
         assert torch.equal(masks, (batch.time * 64).round().long())
         assert set(torch.bincount(masks).tolist()[1:]) <= {6, 7}  # 400 sequences, 64 numbers of masks
@@ -554,12 +690,12 @@ def test_numbers_of_masks_are_spread_evenly_and_their_places_at_random(tmp_path:
 def test_half_of_the_images_are_moved_and_each_batch_says_which(tmp_path: Path) -> None:
     digits, process = load("digits"), Masked(16)
     real = {tuple(row) for row in digits.train.tokens.tolist()}
-    batch = draw(config(tmp_path, batch_size=1438, shift_share=0.5), digits, process, null_label, 0)
+    batch = draw(config(tmp_path, batch_size=1438, shift_share=0.5), digits, process, null_label, 0, by_level=False)
     still = batch.augmentation == 0
     assert float(still.double().mean()) == pytest.approx(0.5 + 0.5 / 9, abs=0.05)
     assert all(tuple(row) in real for row in batch.clean[still].tolist())
     assert not any(tuple(row) in real for row in batch.clean[~still].tolist())
-    untouched = draw(config(tmp_path, batch_size=1438, shift=0), digits, process, null_label, 0)
+    untouched = draw(config(tmp_path, batch_size=1438, shift=0), digits, process, null_label, 0, by_level=False)
     assert not untouched.augmentation.any()
 
 

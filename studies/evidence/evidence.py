@@ -112,7 +112,9 @@ def _read(path: Path, part: dict[str, Any]) -> dict[str, Any] | None:
     try:
         record = dict(json.loads(path.read_text(encoding="utf-8")))
         known = record.get("sha256", _digest(record["result"]))  # files of the first days have none
-        whole = known == _digest(record["result"]) and _digest(record["part"]) == _digest(part)
+        told = isinstance(record["result"], dict) and isinstance(record["commit"], str)
+        told = told and 0 <= float(record["seconds"]) < math.inf
+        whole = told and known == _digest(record["result"]) and _digest(record["part"]) == _digest(part)
     except (ValueError, KeyError, TypeError):  # ValueError: no JSON, or no text
         whole = False
     if whole:

@@ -64,6 +64,10 @@ class Process(Extensible, ABC):
     always_movable: ClassVar[bool] = False
     """Whether `movable` is true of all tokens everywhere. Where a class overrides `movable`, and not this, it is not
     looked at."""
+    hides_alone: ClassVar[bool] = False
+    """Whether `corrupt` hides a token behind the mask where its first uniform number is below the noise level m, and
+    `elbo` is the surprise there over m. Training then draws numbers of masks in place of noise levels. Where a class
+    overrides one of these methods, and not this, it is not looked at."""
     finite_level: ClassVar[float]
     """Highest noise level at which rates are finite: samplers that step along rates start there."""
 
@@ -222,6 +226,8 @@ def _verify(process: Process) -> None:
     told = process.always_movable and speaks_for(cls, "always_movable", "movable")
     if told and not bool(process.movable(torch.arange(process.vocab_size)).all()):
         raise false_declaration(cls, "always_movable", "a token that cannot move")
+    if process.hides_alone and speaks_for(cls, "hides_alone", "corrupt", "elbo"):
+        _verify_hides_alone(process, log_p)
     if process.time_agnostic and not torch.allclose(process.propagated(noise, late, early, log_p), log_p):
         raise false_declaration(cls, "time_agnostic", "a prediction that changes with time")
     if (process.prediction_free_rate or process.prediction == "posterior") and not torch.allclose(
@@ -241,6 +247,19 @@ def _verify(process: Process) -> None:
                 raise false_declaration(cls, "prediction_free_rate", "an exit rate that depends on the prediction")
             if not torch.allclose(jump.log_landing, log_p):
                 raise false_declaration(cls, "prediction_free_rate", "a landing that is not the prediction")
+
+
+def _verify_hides_alone(process: Process, log_p: Tensor) -> None:
+    """Raise `ValueError` unless each of two positions is hidden below the level, not above it, and weighs 1 / m."""
+    level = torch.tensor([[0.3], [0.7]], dtype=torch.float64)
+    time, hidden = process.noise.time(level.squeeze(1)), torch.tensor([[True, False], [False, True]])
+    first, clean, laws = level + torch.where(hidden, -0.01, 0.01), log_p.argmax(-1).expand(2, 2), log_p.expand(2, 2, -1)
+    noisy = process.corrupt(clean, time, torch.stack((first, 1 - first), -1))
+    if not torch.equal(noisy, torch.where(hidden, process.noise_token, clean)):
+        raise false_declaration(type(process), "hides_alone", "other tokens than those below the noise level hidden")
+    surprise = -laws.gather(-1, clean.unsqueeze(-1)).squeeze(-1)
+    if not torch.allclose(process.elbo(laws, clean, noisy, time), torch.where(hidden, surprise / level, 0.0)):
+        raise false_declaration(type(process), "hides_alone", "an ELBO other than the surprise at a mask over m")
 
 
 def _verify_same(name: str, told: Jump, jump: Jump) -> None:

@@ -50,6 +50,7 @@ class Masked(Process):
     time_agnostic = True
     point_mass = True
     absorbing = True
+    hides_alone = True
     finite_level = 1.0
 
     def __post_init__(self) -> None:

@@ -74,7 +74,12 @@ def check_shift(config: TrainConfig, dataset: Dataset) -> None:
 
 
 def draw(
-    config: TrainConfig, dataset: Dataset, process: Process, null: Callable[[Condition], Condition], step: int
+    config: TrainConfig,
+    dataset: Dataset,
+    process: Process,
+    null: Callable[[Condition], Condition],
+    step: int,
+    by_level: bool,
 ) -> Batch:
     """The whole batch of a step, B sequences at evenly spread noise levels (`corrupted`).
 
@@ -86,6 +91,7 @@ def draw(
         process: Corrupts the tokens.
         null: `model.null`, which gives the null condition.
         step: Number of the step.
+        by_level: Whether noise levels are drawn, not numbers of masks, as for a network that reads the time.
     """
     size, count = config.batch_size, len(dataset.train)
     rows = rows_of(config.seed, step * size, size, count)
@@ -96,7 +102,7 @@ def draw(
     if config.shift and dataset.shape is not None:
         clean = shift(clean, offsets, dataset.shape)
     dropped = torch.rand(size, generator=source, dtype=torch.float64) < config.label_dropout
-    noisy, time = corrupted(process, clean, source, reads_time=not process.prediction_free_rate)
+    noisy, time = corrupted(process, clean, source, by_level)
     given = dataset.condition(split)
     not_given = null(given)
     if isinstance(given, dict):

@@ -21,7 +21,7 @@ from .batch import Batch, Stream, check_shift, draw, generator
 from .config import TrainConfig
 from .cost import told
 from .loop import Trained, run
-from .objective import bits, drawn_by
+from .objective import bits, drawn_by, reads_time
 from .optimizers import optimizers
 from .record import begin_with, described, record
 from .task import Measured, Task
@@ -95,7 +95,8 @@ class Denoising(Task[DiffusionTransformer, Batch]):
         self.config, self.dataset = config, load(config.data)
         self.process, self.model = build(config, self.dataset)
         described(self.process, self.dataset)  # raises now if they cannot be saved
-        self.drawn = drawn_by(self.process, reads_time=self.model.time_dependent)
+        self.reads_time = reads_time(self.model)
+        self.drawn = drawn_by(self.process, self.reads_time)
         self.digest, self.skipped = self.dataset.digest, len(self.dataset.skipped)
         self.passes = passes_for(len(self.dataset.test))
 
@@ -107,7 +108,7 @@ class Denoising(Task[DiffusionTransformer, Batch]):
         return optimizers(self.model, self.config)
 
     def draw(self, step: int) -> Batch:
-        return draw(self.config, self.dataset, self.process, self.model.null, step)
+        return draw(self.config, self.dataset, self.process, self.model.null, step, self.reads_time)
 
     def reseed(self, step: int, rank: int, device: torch.device) -> None:
         self.model.reseed(generator(self.config.seed, Stream.DROPOUT, step, rank, device))

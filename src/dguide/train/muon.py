@@ -22,6 +22,9 @@ __all__ = ["Muon", "Scale", "orthogonalise"]
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """Coefficients a, b, c of the iteration. Five rounds bring singular values in (0, 1] to about 0.7 to 1.2."""
 ROUNDS = 5
+SMALLEST = 1e-20
+"""Norm below which a matrix counts as nothing, and its directions are no longer of size 1. The squares of smaller
+numbers vanish in 32 bits, and so does the norm: then the iteration would begin far above 1, and diverge."""
 RMS = 0.2
 """Root mean square of an update at rate 1, as is usual for AdamW (Liu et al., arXiv 2502.16982, section 2.2)."""
 Scale = Literal["match_rms_adamw", "original"]
@@ -97,7 +100,7 @@ def orthogonalise(matrices: Tensor) -> Tensor:
     a, b, c = COEFFICIENTS
     tall = matrices.shape[-2] > matrices.shape[-1]
     iterate: Tensor = matrices.mT if tall else matrices
-    iterate = iterate / iterate.norm(dim=(-2, -1), keepdim=True).clamp_min(1e-30)
+    iterate = iterate / iterate.norm(dim=(-2, -1), keepdim=True).clamp_min(SMALLEST)
     for _ in range(ROUNDS):
         gram = iterate @ iterate.mT
         iterate = a * iterate + (b * gram + c * gram @ gram) @ iterate
