@@ -126,13 +126,17 @@ class _Found:
                     yield {"name": hypothesis.name, **self.test(claim, hypothesis.name == "guidance-helps")}
 
     def chosen(self, claim: Claim) -> Claim | None:
-        """The claim with the best guided cell in place of `BEST`; None if there is no guided cell."""
+        """The claim with the best guided cell in place of `BEST`; None unless a whole block is there to choose from.
+
+        The best of a few cells, as of the first strong weights, says nothing of guidance.
+        """
         if BEST not in claim.cells:
             return claim
         (_, factor), (plain, minus) = claim.terms
-        guided = [cell for cell in self.cells if cell.steps == plain.steps and cell.mean > 0]
-        if not guided or plain not in self.cells:
+        blocks = [block for block in self.grid.plan.blocks if block.steps == plain.steps]
+        if not any(self.cells.keys() >= {*block.cells} for block in blocks):
             return None
+        guided = [cell for cell in self.cells if cell.steps == plain.steps and cell.mean > 0]
         sign = 1 if self.cells[plain]["better"] == "lower" else -1
         best = min(guided, key=lambda cell: sign * self.cells[cell]["choice"])
         return Claim(((best, factor), (plain, minus)), claim.label)
