@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from studies.evidence import findings, page, summary
+from studies.evidence import causes, findings, page, summary
 from studies.evidence.findings import ALIKE, CONSTANT, EARLY, FINDINGS, LATE
 from studies.evidence.tested import BOUNDED, CONFIRMED, REFUTED, UNDECIDED, together
 
@@ -174,10 +174,10 @@ def test_a_model_counts_once_however_many_rows_it_has():
 
 def test_the_cause_depends_on_the_shares():
     stored = page.results()["mechanisms"]
-    assert "is one cause" in summary.exact({"mechanisms": stored})
+    assert "is one cause" in causes.exact({"mechanisms": stored})
     # The same distance for all: no pace is worse than another.
     equal = [case | {"distance": [[key, 0.5] for key, _ in case["distance"]]} for case in stored["orders"]]
-    said = summary.exact({"mechanisms": stored | {"orders": equal}})
+    said = causes.exact({"mechanisms": stored | {"orders": equal}})
     assert "is one cause" not in said
 
 
@@ -186,8 +186,19 @@ def test_what_a_sampler_does_is_chosen_by_the_interval(low, high, said):
     shown = {"steps": 16, "schedule": "constant", "mean": 3.0, "difference": 0.5, "low": low, "high": high}
     parts = [shown | {"part": name} for name in ("gap", "rejection", "order")]
     found = {"parts": parts, "model": "a", "figure": FIGURE, "count": 10, "seeds": [0, 1]}
-    assert said in summary.of_sampler({"sampler-share": found})
-    assert summary.of_sampler({}) == ""
+    assert said in causes.of_sampler({"sampler-share": found})
+    assert causes.of_sampler({}) == ""
+
+
+@pytest.mark.parametrize(("verdicts", "said"), [("ccu", "Mistrust"), ("rru", "was tried"), ("uuu", "was tried")])
+def test_what_a_floor_does_is_chosen_by_the_verdicts(verdicts, said):
+    words = {"c": "confirmed", "r": "refuted", "u": "undecided"}
+    tests = [{"verdict": words[each]} for each in verdicts]
+    found = {"floor": 0.01, "models": ["a"], "molecules": [{"hypotheses": tests[:1]}]}
+    text = causes.of_tails({"tails": found | {"further": [{"hypotheses": tests[1:]}]}})
+    assert said in text
+    assert f"better in {verdicts.count('c')} of 3 tests that were stated beforehand, and the opposite in" in text
+    assert causes.of_tails({}) == ""
 
 
 def test_every_number_of_a_finding_has_its_interval_samples_seeds_and_model():
