@@ -23,7 +23,8 @@ NAMES = {"valid": "the share of valid molecules", "yield": "the yield"}
 SAID = {
     "ramp-up over constant": {
         "confirmed": "the ramp-up has a higher yield than the constant weight",
-        "refuted": "the ramp-up has a lower yield than the constant weight, and why is unexplained",
+        "refuted": "the ramp-up has a lower yield than the constant weight "
+        "([an account](#why-a-late-weight-can-make-fewer-valid-molecules))",
         "undecided": "it is open whether the ramp-up or the constant weight has the higher yield",
     },
     "Normalized over Simple": {
