@@ -76,7 +76,8 @@ def of_tails(results: Results) -> str:
     return (
         f"**{advice}.** There both predictions are tiny, and the weight multiplies the error of their ratio. A floor "
         f"of {found['floor']:g} under both was shown to be better in {count} of {len(tests)} tests that were stated "
-        f"beforehand, and the opposite in {opposite} ({models}; [details](results-tails.md))."
+        f"beforehand, and the opposite in {opposite}. A floor also weakens guidance, which can be a part of the gain "
+        f"({models}; [details](results-tails.md))."
     )
 
 
