@@ -10,11 +10,13 @@ from typing import Any
 
 import dguide
 from dguide import checkpoint
+from dguide.checkpoint import Checkpoint
 from dguide.data import load
 from dguide.evaluate.evaluation import figure
 from dguide.evaluate.statistics.intervals import share
 from dguide.evaluate.texts.chemistry import Molecules
 from studies.common import ROOT, Study, inside, table
+from studies.evidence.models import told
 
 __all__ = ["STUDY"]
 
@@ -22,30 +24,26 @@ FOLDER, COUNT, SEED = ROOT / "runs/qm9-curve", 1000, 0
 SAMPLERS = {"`FirstHitting()`": dguide.FirstHitting(), "`LowEntropy(24)`": dguide.LowEntropy(24)}
 
 
-def valid(path: str, sampler: dguide.Sampler) -> dict[str, Any]:
+def valid(source: Checkpoint, sampler: dguide.Sampler) -> dict[str, Any]:
     """The share of valid molecules of a checkpoint."""
-    source = checkpoint.load(path)
-    data = load(source.config.data)
     codec: Any = source.codec
-    told = {each.name: each.not_given.expand(COUNT) for each in data.conditions}
     drawn = dguide.sample(
-        source.model, process=source.process, length=codec.length, condition=told, sampler=sampler, seed=SEED
+        source.model,
+        process=source.process,
+        length=codec.length,
+        condition=told(load(source.config.data), COUNT, {}),
+        sampler=sampler,
+        seed=SEED,
     )
     return figure(share("valid", Molecules.of(codec, drawn.tokens).valid, better="higher"))
 
 
 def compute() -> dict[str, Any]:
-    folders = sorted((each for each in FOLDER.iterdir() if each.name.isdigit()), key=lambda each: int(each.name))
     rows = []
-    for folder in folders:
-        known = checkpoint.load(folder).config
-        rows.append(
-            {
-                "step": int(folder.name),
-                "bits": known.validation_bits,
-                "valid": {name: valid(str(folder), sampler) for name, sampler in SAMPLERS.items()},
-            }
-        )
+    for step in sorted(int(each.name) for each in FOLDER.iterdir() if each.name.isdigit()):
+        source = checkpoint.load(FOLDER / str(step))
+        shares = {name: valid(source, sampler) for name, sampler in SAMPLERS.items()}
+        rows.append({"step": step, "bits": source.config.validation_bits, "valid": shares})
         print(rows[-1], flush=True)
     return {"model": "qm9-masked", "count": COUNT, "seed": SEED, "rows": rows}
 
